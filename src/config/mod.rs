@@ -1,0 +1,2 @@
+//! The policy file: read, validated, all errors at once.
+pub mod secret;

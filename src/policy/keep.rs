@@ -1,0 +1,102 @@
+//! What a policy keeps: counts a rule, periods, and the way the rules are combined.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How many a rule keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Count {
+    /// So many buckets. Zero is a rule that keeps nothing.
+    Number(u32),
+    /// Every bucket; only in the `retention` command, which deletes nothing.
+    All,
+}
+
+/// A rule that counts buckets. In the order in which `sequential` lets them take turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rule {
+    /// Each point is its own bucket.
+    Last,
+    /// Clock hours.
+    Hourly,
+    /// Calendar days.
+    Daily,
+    /// ISO weeks.
+    Weekly,
+    /// Calendar months.
+    Monthly,
+    /// Calendar years.
+    Yearly,
+}
+
+impl Rule {
+    /// Every rule, in order.
+    pub const ALL: [Self; 6] = [Self::Last, Self::Hourly, Self::Daily, Self::Weekly, Self::Monthly, Self::Yearly];
+
+    /// The key of the policy file.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Last => "last",
+            Self::Hourly => "hourly",
+            Self::Daily => "daily",
+            Self::Weekly => "weekly",
+            Self::Monthly => "monthly",
+            Self::Yearly => "yearly",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
+}
+
+/// A period back from the newest point, as restic writes it: calendar units first, then hours, then seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Period {
+    /// Calendar years.
+    pub years: u32,
+    /// Calendar months.
+    pub months: u32,
+    /// Calendar days.
+    pub days: u32,
+    /// Hours of 3600 seconds.
+    pub hours: u32,
+    /// Seconds, for short periods.
+    pub seconds: u64,
+}
+
+/// What stays. Empty means that no rule is given, which a policy that prunes may not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keep {
+    /// At most one count a rule, in the order of `Rule::ALL`.
+    pub counts: Vec<(Rule, Count)>,
+    /// Every point younger than this, measured from the newest point.
+    pub within: Option<Period>,
+    /// One point a bucket younger than this (`within_daily = …`); only in the `retention` command.
+    pub within_buckets: Vec<(Rule, Period)>,
+}
+
+impl Keep {
+    /// Whether no rule at all is given.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty() && self.within.is_none() && self.within_buckets.is_empty()
+    }
+}
+
+/// How the rules are combined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeepMode {
+    /// The rules take turns and add up, as in Proxmox Backup Server.
+    #[default]
+    Sequential,
+    /// A point stays if any rule keeps it, as in restic.
+    Union,
+}

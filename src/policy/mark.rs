@@ -1,0 +1,169 @@
+//! The mark: the text in a restore point's name and description that makes it ours. It outlives versions.
+//!
+//! Description: `lg-TOKEN8 INSTANCE POLICY DUE`, then words for people. A snapshot's name:
+//! `lg-TOKEN8-POLICY-20261121T023000Z` (which names no instance, so a name alone never proves a point ours).
+//! DUE is RFC 3339 in UTC; runs by hand carry milliseconds.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How much of our text must be left for a point to be recognised by it.
+pub const SHORTEST_BEGINNING: usize = 8;
+
+/// Eight random lower-case letters and digits, unique for each restore point that we ask for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Token(String);
+
+impl Token {
+    const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+
+    /// A token from random bits; the randomness comes from outside.
+    #[must_use]
+    pub fn from_random(mut random: u64) -> Self {
+        let mut text = String::with_capacity(8);
+        for _ in 0..8 {
+            let index = usize::try_from(random % 36).expect("a remainder of 36 fits");
+            text.push(char::from(Self::ALPHABET[index]));
+            random /= 36;
+        }
+        Self(text)
+    }
+
+    /// The token in `text`, if it is exactly one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// The eight characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What the text of a restore point says about its maker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Unique for each restore point.
+    pub token: Token,
+    /// The `provider.instance` that made it.
+    pub instance: String,
+    /// The policy that it was made for.
+    pub policy: String,
+    /// The due time; for a run by hand the moment it began, with milliseconds.
+    pub due: Timestamp,
+}
+
+impl Mark {
+    /// The mark at the beginning of a description, if a whole one is there.
+    #[must_use]
+    pub fn parse(description: &str) -> Option<Self> {
+        let mut words = description.split(' ');
+        let token = Token::parse(words.next()?.strip_prefix("lg-")?)?;
+        let instance = words.next().filter(|word| is_name(word))?.to_owned();
+        let policy = words.next().filter(|word| is_name(word))?.to_owned();
+        let due = words.next().filter(|word| word.ends_with('Z'))?.parse().ok()?;
+        Some(Self { token, instance, policy, due })
+    }
+
+    /// The description: the mark, then words for people.
+    #[must_use]
+    pub fn description(&self) -> String {
+        let Self { token, instance, policy, due } = self;
+        format!("lg-{token} {instance} {policy} {due} made by lastgood, pruned by policy")
+    }
+
+    /// A snapshot's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let stamp: String = self.due.to_string().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+        format!("lg-{}-{}-{stamp}", self.token, self.policy)
+    }
+}
+
+/// The token in a snapshot's name of ours, if it has the form of one.
+#[must_use]
+pub fn token_of_name(name: &str) -> Option<Token> {
+    let rest = name.strip_prefix("lg-")?;
+    let (token, rest) = rest.split_once('-')?;
+    let (policy, stamp) = rest.rsplit_once('-')?;
+    let stamped = stamp.ends_with('Z') && stamp.starts_with(|c: char| c.is_ascii_digit());
+    if is_name(policy) && stamped { Token::parse(token) } else { None }
+}
+
+/// Whether `found` can be what is left of our text `ours` after the provider cut it short.
+#[must_use]
+pub fn is_beginning(found: &str, ours: &str) -> bool {
+    found.chars().count() >= SHORTEST_BEGINNING && ours.starts_with(found)
+}
+
+/// Whether a text has the form of a policy, report or instance name: `[A-Za-z0-9_-]{1,32}`.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mark(due: &str) -> Mark {
+        Mark {
+            token: Token::from_random(7_777_777_777_777),
+            instance: "main".to_owned(),
+            policy: "nightly-2".to_owned(),
+            due: due.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_description_reads_back_as_its_mark() {
+        for due in ["2026-11-21T02:30:00Z", "2026-11-21T02:30:00.123Z"] {
+            assert_eq!(Mark::parse(&mark(due).description()), Some(mark(due)));
+        }
+    }
+
+    #[test]
+    fn the_texts_have_the_form_that_outlives_versions() {
+        let mark = Mark { token: Token::parse("abcd1234").unwrap(), ..mark("2026-11-21T02:30:00Z") };
+        assert!(mark.description().starts_with("lg-abcd1234 main nightly-2 2026-11-21T02:30:00Z "));
+        assert_eq!(mark.name(), "lg-abcd1234-nightly-2-20261121T023000Z");
+        assert_eq!(token_of_name(&mark.name()), Some(mark.token));
+    }
+
+    #[test]
+    fn a_text_that_is_not_a_whole_mark_is_none() {
+        for text in [
+            "",
+            "lg-abcd1234",
+            "lg-abcd1234 main nightly",
+            "lg-ABCD1234 main nightly 2026-11-21T02:30:00Z",
+            "lg-abcd123 main nightly 2026-11-21T02:30:00Z",
+            " lg-abcd1234 main nightly 2026-11-21T02:30:00Z",
+            "lg-abcd1234 main nightly yesterday",
+            "lg-abcd1234 main nightly 2026-11-21T02:30:00+01:00",
+            "Pre-deployment backup",
+        ] {
+            assert_eq!(Mark::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn seven_characters_of_ours_are_too_few() {
+        let ours = mark("2026-11-21T02:30:00Z").description();
+        assert!(is_beginning(&ours[..8], &ours));
+        assert!(!is_beginning(&ours[..7], &ours));
+        assert!(!is_beginning("lg-somebody else's", &ours));
+    }
+}

@@ -1,0 +1,14 @@
+//! PURE: what should happen. Policies, due times, retention, slots, guards and the plan of a run, from arguments
+//! alone: no async, no I/O, no clock, no log lines.
+
+pub mod budget;
+pub mod guard;
+pub mod inventory;
+pub mod keep;
+pub mod mark;
+pub mod plan;
+#[expect(clippy::module_inception, reason = "the word of the design for a rule of the file")]
+pub mod policy;
+pub mod retention;
+pub mod schedule;
+pub mod selector;

@@ -1,0 +1,1 @@
+//! Which points stay, and why: `sequential` (as Proxmox Backup Server) and `union` (as restic). Pure.

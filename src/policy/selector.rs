@@ -1,0 +1,110 @@
+//! Which servers a policy is for: names with `*` and `?`, ids, uuids, hostnames.
+
+use std::fmt;
+
+use crate::policy::inventory::Server;
+
+/// One entry of `servers` or `exclude`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Selector {
+    /// A name, id, uuid or hostname to the letter.
+    Exact(String),
+    /// A text with `*` (any characters) or `?` (one character).
+    Pattern(Pattern),
+}
+
+impl Selector {
+    /// The selector that a text of the policy file means.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        if text.contains(['*', '?']) { Self::Pattern(Pattern::new(text)) } else { Self::Exact(text.to_owned()) }
+    }
+
+    /// Whether any key of the server (id, uuid, name, hostname) fits.
+    #[must_use]
+    pub fn matches(&self, server: &Server) -> bool {
+        server.keys.iter().any(|key| match self {
+            Self::Exact(text) => text == key,
+            Self::Pattern(pattern) => pattern.matches(key),
+        })
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(text) => f.write_str(text),
+            Self::Pattern(pattern) => pattern.fmt(f),
+        }
+    }
+}
+
+/// A text in which `*` stands for any characters and `?` for one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pattern(String);
+
+impl Pattern {
+    /// The pattern as it was written.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// Whether the whole of `text` fits. Takes time linear in the product of both lengths, whatever the pattern.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        let pattern: Vec<char> = self.0.chars().collect();
+        let text: Vec<char> = text.chars().collect();
+        let (mut at, mut read) = (0, 0);
+        // Where the last star was, and how much of the text it has swallowed so far.
+        let mut star: Option<(usize, usize)> = None;
+        while read < text.len() {
+            match pattern.get(at) {
+                Some('*') => {
+                    star = Some((at, read));
+                    at += 1;
+                }
+                Some(&c) if c == '?' || c == text[read] => {
+                    at += 1;
+                    read += 1;
+                }
+                _ => {
+                    let Some((place, swallowed)) = star else { return false };
+                    star = Some((place, swallowed + 1));
+                    at = place + 1;
+                    read = swallowed + 1;
+                }
+            }
+        }
+        pattern[at..].iter().all(|&c| c == '*')
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_and_question_marks_stand_for_any_and_one() {
+        for (pattern, text, fits) in [
+            ("web-*", "web-server-01", true),
+            ("web-*", "db-server-01", false),
+            ("*", "", true),
+            ("web-?", "web-1", true),
+            ("web-?", "web-", false),
+            ("*-01", "web-server-01", true),
+            ("*a*b*", "xxaxxbxx", true),
+            ("*a*b", "ab-ab-b-", false),
+            ("été-?", "été-é", true),
+            ("web.*", "web-1", false),
+        ] {
+            assert_eq!(Pattern::new(pattern).matches(text), fits, "{pattern} against {text}");
+        }
+    }
+}
