@@ -41,14 +41,17 @@ pub struct Terms {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
-    /// An attempt has its plan.
-    Planned {
+    /// An attempt begins.
+    Began {
         /// 1 for the first.
         attempt: u32,
-        /// The plan, refused ones too.
-        plan: Box<Plan>,
-        /// What of the policy holds for this run.
+        /// What of the policy holds for it.
         terms: Terms,
+    },
+    /// The attempt has its plan, a refused one perhaps.
+    Planned {
+        /// The plan.
+        plan: Box<Plan>,
     },
     /// The server was found not running, so it is neither stopped nor started.
     FoundStopped,

@@ -14,6 +14,8 @@ pub const SENDS: usize = 3;
 /// What a run does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
+    /// Write that the first attempt begins.
+    Begin,
     /// Read the inventory, plan, write the plan.
     Plan,
     /// Look at the server and stop it if it runs.
@@ -51,7 +53,7 @@ pub enum Next {
         /// Seconds from now.
         after_seconds: u64,
     },
-    /// Nothing until then; afterwards `Plan`.
+    /// Nothing until then; afterwards write that the next attempt begins.
     Wait(Timestamp),
     /// Write the run's end.
     End {
@@ -69,6 +71,9 @@ pub enum Next {
 pub fn next(state: &RunState) -> Next {
     if state.ended.is_some() {
         return Next::Over;
+    }
+    if state.attempt == 0 {
+        return Next::Begin;
     }
     if let Some(step) = unsettled(state) {
         return Next::Settle(step);

@@ -209,7 +209,12 @@ impl RunState {
 
     fn apply_open(&mut self, event: &Event, at: Timestamp) -> Result<(), IllegalEvent> {
         match event {
-            Event::Planned { attempt, plan, terms } => self.planned(event, *attempt, plan, *terms),
+            Event::Began { attempt, terms } => self.began(event, *attempt, *terms),
+            Event::Planned { plan } => {
+                self.unless(event, self.attempt == 0 || self.plan.is_some(), "an attempt has one plan")?;
+                self.plan = Some((**plan).clone());
+                Ok(())
+            }
             Event::FoundStopped => self.unless(event, self.owes_start, "we have stopped it").map(|()| self.found_stopped = true),
             Event::Intended { step, act } => self.intended(event, *step, act, at),
             Event::Answered { step, answer } => self.answered(event, *step, answer, at),
@@ -240,7 +245,7 @@ impl RunState {
         if wrong { Err(illegal(event, why)) } else { Ok(()) }
     }
 
-    fn planned(&mut self, event: &Event, attempt: u32, plan: &Plan, terms: Terms) -> Result<(), IllegalEvent> {
+    fn began(&mut self, event: &Event, attempt: u32, terms: Terms) -> Result<(), IllegalEvent> {
         self.unless(event, attempt != self.attempt + 1, "attempts count one by one")?;
         self.unless(event, self.attempt > 0 && self.retry_at.is_none(), "the attempt before it is not over")?;
         let fresh = Self::opened(self.key.clone(), self.opened_at);
@@ -249,7 +254,6 @@ impl RunState {
         self.steps = kept.steps;
         self.owes_start = kept.owes_start;
         self.attempt = attempt;
-        self.plan = Some(plan.clone());
         self.terms = Some(terms);
         Ok(())
     }

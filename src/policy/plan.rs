@@ -227,6 +227,8 @@ pub struct Request<'a> {
     pub limit: u32,
     /// The largest `reserve` of all policies of this server and kind.
     pub reserve: u32,
+    /// Deletes that earlier attempts of the same run have sent.
+    pub spent: u32,
 }
 
 /// Decides what a run does.
@@ -234,15 +236,16 @@ pub struct Request<'a> {
 pub fn plan(request: &Request<'_>) -> Plan {
     let ground = &request.ground;
     let slots = Slots::count(request.limit, ground.instance, ground.inventory, ground.memory);
-    let mut planner = Planner { request: *request, slots, budget: 0, gone: Vec::new(), decisions: Vec::new() };
+    let mut planner = Planner { request: *request, slots, max_deletes: 0, budget: 0, gone: Vec::new(), decisions: Vec::new() };
     let refused = ground.inventory.doubt().map(Refusal::Doubt);
     let displaced = planner.decide();
     let max_deletes = ground.policy.max_deletes.unwrap_or(displaced + 1);
-    planner.budget = max_deletes;
+    planner.max_deletes = max_deletes;
+    planner.budget = max_deletes.saturating_sub(request.spent);
     let mut notes = planner.notes();
     let (actions, refused) = match refused {
         Some(doubt) => (Vec::new(), Some(doubt)),
-        None => match planner.actions(&mut notes, max_deletes) {
+        None => match planner.actions(&mut notes) {
             Ok(actions) => (actions, None),
             Err(refusal) => (Vec::new(), Some(refusal)),
         },
@@ -266,6 +269,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
 struct Planner<'a> {
     request: Request<'a>,
     slots: Slots,
+    max_deletes: u32,
     budget: u32,
     gone: Vec<Id>,
     decisions: Vec<Decision>,
@@ -305,7 +309,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The ordered actions, or why there are none.
-    fn actions(&mut self, notes: &mut Vec<Note>, max_deletes: u32) -> Result<Vec<Action>, Refusal> {
+    fn actions(&mut self, notes: &mut Vec<Note>) -> Result<Vec<Action>, Refusal> {
         let room = self.slots.room(self.request.reserve);
         let mut actions = Vec::new();
         if room == 0 {
@@ -316,7 +320,7 @@ impl<'a> Planner<'a> {
         let (prunes, left) = self.prune();
         actions.extend(prunes.into_iter().map(Action::Delete));
         if left > 0 {
-            notes.push(Note::Braked { left, max_deletes });
+            notes.push(Note::Braked { left, max_deletes: self.max_deletes });
         }
         Ok(actions)
     }
@@ -332,7 +336,7 @@ impl<'a> Planner<'a> {
                 break;
             }
             if self.budget == 0 {
-                because = Some(format!("max_deletes = {} allows no eviction", self.request.ground.policy.max_deletes.unwrap_or(0)));
+                because = Some(format!("max_deletes = {} allows no further delete", self.max_deletes));
                 break;
             }
             if delete.completed {
@@ -383,7 +387,7 @@ impl<'a> Planner<'a> {
             }
             if self.budget == 0 {
                 left += 1;
-                self.keep(&delete.id, Guard::MaxDeletes(self.brake()));
+                self.keep(&delete.id, Guard::MaxDeletes(self.max_deletes));
                 continue;
             }
             if delete.completed
@@ -397,11 +401,6 @@ impl<'a> Planner<'a> {
             deletes.push(delete);
         }
         (deletes, left)
-    }
-
-    fn brake(&self) -> u32 {
-        let gone = u32::try_from(self.gone.len()).expect("a handful");
-        self.request.ground.policy.max_deletes.unwrap_or(gone)
     }
 
     /// What retention drops and no guard keeps: failed points first, then the oldest.

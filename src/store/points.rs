@@ -1,15 +1,21 @@
 //! The restore points as last listed and as first seen: what the planner is handed as `Memory`.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use crate::journal::notice::Good;
+use crate::journal::notice::{Good, Notice, Topic};
 use crate::policy::inventory::{Id, Inventory, Kind, RestorePoint};
 use crate::policy::mark::Token;
 use crate::policy::memory::{Memory, Origin, Owner, Remembered, Text, Unlisted, owner};
 use crate::policy::policy::PolicyName;
+use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
+
+/// How long a delete that was accepted counts as under way.
+const DELETE_LASTS: Duration = Duration::from_hours(1);
 
 /// Whose memory is asked for.
 #[derive(Clone, Debug)]
@@ -21,7 +27,7 @@ pub struct Place {
     /// The policy, whose evictions are counted.
     pub policy: PolicyName,
     /// How long a list may lag behind what was accepted.
-    pub settle: std::time::Duration,
+    pub settle: Duration,
 }
 
 /// A restore point as last listed.
@@ -53,28 +59,31 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn remember(&self, inventory: Inventory, instance: String, place: Place) -> Result<(), StoreError> {
+    pub async fn see(&self, inventory: Inventory, instance: String, place: Place) -> Result<(), StoreError> {
+        self.transact(move |tx| see(tx, &inventory, &instance, &place)).await
+    }
+
+    /// Takes note of the inventory that a plan was made from. What it gives cause to tell is written with it; what it
+    /// gives no cause for any more is closed.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn remember(
+        &self,
+        inventory: Inventory,
+        instance: String,
+        place: Place,
+        notices: Vec<Notice>,
+    ) -> Result<(), StoreError> {
         self.transact(move |tx| {
-            let memory = memory(tx, &place, inventory.read_at)?;
-            let (server, kind) = (json(&place.server)?, place.kind.word());
-            let at = nanos(inventory.read_at);
-            for point in &inventory.points {
-                note(tx, &server, point, &owner(point, &instance, &memory), &memory, at)?;
+            see(tx, &inventory, &instance, &place)?;
+            for topic in [Topic::SecondLastgood, Topic::Attention] {
+                if !notices.iter().any(|notice| notice.topic == topic) {
+                    let policy = Some(place.policy.as_str());
+                    close_incidents(tx, Some(&inventory.server), policy, topic, inventory.read_at)?;
+                }
             }
-            let settled = nanos(inventory.read_at) - i64::try_from(place.settle.as_nanos()).unwrap_or(i64::MAX);
-            if inventory.doubts.is_empty() {
-                tx.execute(
-                    "DELETE FROM point WHERE server = ?1 AND kind = ?2 AND (seen_at IS NULL OR seen_at < ?3)
-                     AND (made_at IS NULL OR made_at < ?4)",
-                    params![server, kind, at, settled],
-                )?;
-            }
-            tx.execute(
-                "INSERT INTO inventory (server, kind, first_at, last_at) VALUES (?1, ?2, ?3, ?3)
-                 ON CONFLICT (server, kind) DO UPDATE SET last_at = ?3",
-                params![server, kind, at],
-            )?;
-            Ok(())
+            notices.iter().try_for_each(|notice| insert_notice(tx, notice, inventory.read_at))
         })
         .await
     }
@@ -121,6 +130,29 @@ impl Store {
         })
         .await
     }
+}
+
+fn see(tx: &Transaction<'_>, inventory: &Inventory, instance: &str, place: &Place) -> Result<(), StoreError> {
+    let memory = memory(tx, place, inventory.read_at)?;
+    let (server, kind) = (json(&place.server)?, place.kind.word());
+    let at = nanos(inventory.read_at);
+    for point in &inventory.points {
+        note(tx, &server, point, &owner(point, instance, &memory), &memory, at)?;
+    }
+    let settled = at.saturating_sub(i64::try_from(place.settle.as_nanos()).unwrap_or(i64::MAX));
+    if inventory.doubts.is_empty() {
+        tx.execute(
+            "DELETE FROM point WHERE server = ?1 AND kind = ?2 AND (seen_at IS NULL OR seen_at != ?3)
+             AND (made_at IS NULL OR made_at < ?4)",
+            params![server, kind, at, settled],
+        )?;
+    }
+    tx.execute(
+        "INSERT INTO inventory (server, kind, first_at, last_at) VALUES (?1, ?2, ?3, ?3)
+         ON CONFLICT (server, kind) DO UPDATE SET last_at = ?3",
+        params![server, kind, at],
+    )?;
+    Ok(())
 }
 
 /// Writes what a list shows of a point.
@@ -207,7 +239,8 @@ fn points(tx: &Transaction<'_>, place: &Place, at: Timestamp, memory: &mut Memor
             text: text.as_deref().map(read).transpose()?,
             origin: read(&row.get::<_, String>(3)?)?,
         };
-        if row.get::<_, bool>(4)? {
+        // A delete that was accepted and not carried out for an hour may be sent again.
+        if row.get::<_, Option<i64>>(4)?.is_some_and(|deleted| time(deleted) + DELETE_LASTS > at) {
             memory.deleting.insert(id.clone());
         }
         let made: Option<i64> = row.get(6)?;

@@ -253,8 +253,8 @@ fn resolve(p: &Projection<'_>, step: u32, outcome: Option<&str>, gone: bool) -> 
                 p.tx.execute("DELETE FROM point WHERE server = ?1 AND kind = ?2 AND id = ?3", params![server, kind, id])?;
             } else {
                 p.tx.execute(
-                    "UPDATE point SET deleting = 1 WHERE server = ?1 AND kind = ?2 AND id = ?3",
-                    params![server, kind, id],
+                    "UPDATE point SET deleting = ?4 WHERE server = ?1 AND kind = ?2 AND id = ?3",
+                    params![server, kind, id, nanos(p.at)],
                 )?;
             }
             if *cause == Cause::Eviction {

@@ -35,7 +35,7 @@ CREATE TABLE point (
     status     TEXT,
     size_mb    INTEGER,
     automatic  INTEGER NOT NULL DEFAULT 0,
-    deleting   INTEGER NOT NULL DEFAULT 0,  -- the provider has accepted its delete
+    deleting   INTEGER,                     -- when the provider accepted its delete
     seen_at    INTEGER,                     -- when a list last showed it
     made_at    INTEGER,                     -- when the provider accepted our create
     token      TEXT,                        -- the mark that we gave it
