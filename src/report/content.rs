@@ -77,6 +77,8 @@ pub enum Block {
     Items(Vec<String>),
     /// One thing after another, each with its lines.
     Rows(Vec<Row>),
+    /// What the boxes of slots mean.
+    Legend,
     /// Commands to type.
     Commands(Vec<String>),
 }

@@ -195,7 +195,7 @@ pub(crate) fn compose(facts: &DigestFacts, frame: &Frame) -> Content {
         content.blocks.extend(policy_blocks(policy, frame));
     }
     if !all.is_empty() {
-        content.blocks.push(Block::Text("Boxes are slots: ■ ours, ▣ foreign, □ free.".to_owned()));
+        content.blocks.push(Block::Legend);
     }
     content.blocks.extend(rest_blocks(facts, frame));
     content.blocks.push(Block::Commands(vec!["lastgood status".to_owned()]));

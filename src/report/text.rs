@@ -63,13 +63,14 @@ pub(crate) fn moment(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
-/// A span in its two largest units: `45 s`, `12 min`, `7 h 12 min`, `3 days 2 h`.
+/// A span as exact as a person needs it: `45 s`, `12 min`, `7 h 12 min`, `26 h`, `3 days 2 h`.
 pub(crate) fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     let (large, small) = match seconds {
         0..60 => return format!("{seconds} s"),
         60..3600 => return format!("{} min", seconds / 60),
-        3600..172_800 => ((seconds / 3600, "h"), (seconds % 3600 / 60, "min")),
+        3600..36_000 => ((seconds / 3600, "h"), (seconds % 3600 / 60, "min")),
+        36_000..172_800 => return format!("{} h", seconds / 3600),
         _ => ((seconds / 86_400, "days"), (seconds % 86_400 / 3600, "h")),
     };
     let head = format!("{} {}", large.0, large.1);
@@ -167,7 +168,7 @@ mod tests {
         assert_eq!(words(719), "11 min");
         assert_eq!(words(3600), "1 h");
         assert_eq!(words(25_920), "7 h 12 min");
-        assert_eq!(words(93_600), "26 h");
+        assert_eq!(words(93_660), "26 h");
         assert_eq!(words(266_400), "3 days 2 h");
     }
 
