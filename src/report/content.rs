@@ -8,9 +8,11 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::policy::inventory::{Kind, ServerRef};
-use crate::report::facts::{Affected, Good, Matter, Next, Recovery, Stale, Success};
-use crate::report::text::{between, count, future, moment, names, past, plain, shortened, size, span};
+use crate::report::facts::{Affected, Good, Matter, Next, Stale};
+use crate::report::text::{between, count, future, moment, names, past, plain, shortened, span};
 use crate::report::{digest, notice};
+
+mod well;
 
 /// The longest subject: phones show far less, mail servers take far more.
 const LONGEST_SUBJECT: usize = 180;
@@ -116,8 +118,8 @@ pub fn compose(matter: &Matter, frame: &Frame) -> Content {
     let mut content = match matter {
         Matter::Failed(all) => failed(all, frame),
         Matter::Stale(all) => stale(all, frame),
-        Matter::Recovered(all) => recovered(all, frame),
-        Matter::Succeeded(all) => succeeded(all, frame),
+        Matter::Recovered(all) => well::recovered(all, frame),
+        Matter::Succeeded(all) => well::succeeded(all, frame),
         Matter::Notices(all) => notice::compose(all, frame),
         Matter::Digest(facts) => digest::compose(facts, frame),
     };
@@ -270,7 +272,9 @@ fn preheader(all: &[Affected], frame: &Frame) -> String {
     let oldest = all.iter().filter_map(|one| one.last_good.as_ref()).map(|good| good.created_at).min();
     match (oldest, without) {
         (Some(oldest), 0) => format!("Last good: {}", frame.past(oldest)),
-        (Some(oldest), _) => format!("{without} without any good restore point; oldest last good: {}", frame.past(oldest)),
+        (Some(oldest), _) => {
+            format!("{without} without any good restore point; oldest last good: {}", frame.past(oldest))
+        }
         (None, _) => "There is no good restore point to go back to".to_owned(),
     }
 }
@@ -319,7 +323,13 @@ fn rows_of(all: &[&Affected], cause: &str, frame: &Frame) -> Vec<Block> {
         }
         lines.extend(frame.next(one.next.as_ref()).filter(|_| !same_next).map(|next| format!("Next: {next}")));
         let policy = one.policy.as_deref().filter(|_| several_policies).unwrap_or_default();
-        Row { title: title_of(one.server.as_ref(), policy), state: String::new(), tone: Tone::Bad, slots: vec![], lines }
+        Row {
+            title: title_of(one.server.as_ref(), policy),
+            state: String::new(),
+            tone: Tone::Bad,
+            slots: vec![],
+            lines,
+        }
     };
     blocks.push(Block::Rows(all.iter().take(ROWS).map(row).collect()));
     blocks.extend(the_rest(all.iter().skip(ROWS).map(|one| one.server.as_ref())));
@@ -378,72 +388,6 @@ fn stale(all: &[Stale], frame: &Frame) -> Content {
     }
     content.blocks.extend(the_rest(all.iter().skip(ROWS).map(|one| one.affected.server.as_ref())));
     content.blocks.push(Block::Commands(commands(all.iter().map(|one| one.affected.command.as_str()))));
-    content
-}
-
-fn recovered(all: &[Recovery], frame: &Frame) -> Content {
-    let place = place(all.iter().map(|one| (one.policy.as_deref(), one.server.as_ref())));
-    let longest = all.iter().map(|one| between(one.since, one.at)).max().unwrap_or_default();
-    let lost: usize = all.iter().map(|one| one.lost.len()).sum();
-    let up_to = if all.len() > 1 { "up to " } else { "" };
-    let subject = format!(
-        "{} after {up_to}{} ({} lost)",
-        headline("RECOVERED", &place),
-        span(longest),
-        count(lost, "due time")
-    );
-    let title = if place.is_empty() { "It is well again".to_owned() } else { format!("{place} is well again") };
-    let mut content = frame.content(Tone::Good, subject, title);
-    content.preheader = format!("It lasted {up_to}{}; {} lost", span(longest), count(lost, "due time"));
-    for one in all.iter().take(ROWS) {
-        content.blocks.push(Block::Facts(recovery_facts(one, frame)));
-    }
-    content.blocks.extend(the_rest(all.iter().skip(ROWS).map(|one| one.server.as_ref())));
-    content.blocks.push(Block::Commands(commands(all.iter().map(|one| one.command.as_str()))));
-    content
-}
-
-fn recovery_facts(one: &Recovery, frame: &Frame) -> Vec<(String, String)> {
-    let mut facts = place_facts(one.server.as_ref(), one.policy.as_deref(), one.kind);
-    let lasted = span(between(one.since, one.at));
-    facts.push(("Lasted".to_owned(), format!("{lasted}, {} to {}", frame.moment(one.since), frame.moment(one.at))));
-    facts.push(("It was".to_owned(), plain(&one.cause)));
-    if one.policy.is_some() {
-        facts.push(("Last good".to_owned(), frame.last_good(one.last_good.as_ref(), one.kind)));
-    }
-    let lost: Vec<String> = one.lost.iter().take(20).map(|due| frame.moment(*due)).collect();
-    let more = one.lost.len().saturating_sub(lost.len());
-    let words = match (lost.is_empty(), more) {
-        (true, _) => "none".to_owned(),
-        (false, 0) => lost.join(", "),
-        (false, more) => format!("{} and {more} more", lost.join(", ")),
-    };
-    facts.push(("Due times lost".to_owned(), words));
-    facts
-}
-
-fn succeeded(all: &[Success], frame: &Frame) -> Content {
-    let place = place(all.iter().map(|one| (Some(one.policy.as_str()), Some(&one.server))));
-    let deleted: usize = all.iter().map(|one| one.deleted.len()).sum();
-    let made = match all {
-        [one] => format!("{} {} made", one.kind, one.made.id),
-        several => format!("{} made", count(several.len(), "restore point")),
-    };
-    let subject = format!("{}: {made}, {deleted} deleted", headline("SUCCEEDED", &place));
-    let mut content = frame.content(Tone::Good, subject, format!("{place}: {made}"));
-    content.preheader = format!("{made}, {deleted} deleted");
-    let row = |one: &Success| {
-        let size = one.size_mb.map(|megabytes| format!(", {}", size(megabytes))).unwrap_or_default();
-        let mut lines = vec![format!("{} {} of {}{size}", one.kind, one.made.id, frame.past(one.made.created_at))];
-        if !one.deleted.is_empty() {
-            let ids: Vec<String> = one.deleted.iter().map(ToString::to_string).collect();
-            lines.push(format!("Deleted by retention: {}", ids.join(", ")));
-        }
-        let title = title_of(Some(&one.server), &one.policy);
-        Row { title, state: "made".to_owned(), tone: Tone::Good, slots: vec![], lines }
-    };
-    content.blocks.push(Block::Rows(all.iter().take(ROWS).map(row).collect()));
-    content.blocks.extend(the_rest(all.iter().skip(ROWS).map(|one| Some(&one.server))));
     content
 }
 

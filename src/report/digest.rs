@@ -270,7 +270,8 @@ fn row(one: &DigestServer, kind: Kind, frame: &Frame) -> Row {
         let change = one.size_before_mb.map(|before| format!(" ({})", change(before, now))).unwrap_or_default();
         format!(", newest {}{change}", size(now))
     });
-    let points = format!("{}{}{}", count(one.points, kind.word()), oldest.unwrap_or_default(), size.unwrap_or_default());
+    let points =
+        format!("{}{}{}", count(one.points, kind.word()), oldest.unwrap_or_default(), size.unwrap_or_default());
     let mut lines = vec![good, points, one.slots.words()];
     lines.extend(one.next_due.map(|at| format!("Next: {}", frame.future(at))));
     Row {

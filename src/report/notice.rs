@@ -208,9 +208,10 @@ impl Notice {
         match self {
             Self::ReloadRefused { file, .. } => format!("lastgood check --config {}", quoted(file)),
             Self::NewJournal { .. } => "lastgood list backups".to_owned(),
-            _ => self
-                .server()
-                .map_or_else(|| "lastgood status".to_owned(), |one| format!("lastgood history --server {}", quoted(&one.name))),
+            _ => self.server().map_or_else(
+                || "lastgood status".to_owned(),
+                |one| format!("lastgood history --server {}", quoted(&one.name)),
+            ),
         }
     }
 }

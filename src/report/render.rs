@@ -54,7 +54,8 @@ fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
-    environment.set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
+    environment
+        .set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
     environment.set_formatter(format_value);
     environment.add_filter("wrapped", wrapped);
     environment.add_filter("underline", |title: &str| "=".repeat(harmless(title).chars().count().min(WIDTH)));

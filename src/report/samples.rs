@@ -118,11 +118,7 @@ pub(crate) fn digest() -> DigestFacts {
         since: at("2026-11-20T05:00:00Z"),
         runs: RunCounts { succeeded: 27, failed: 3, unknown: 0, skipped: 0, missed: 1, made: 27, deleted: 26 },
         policies: vec![
-            policy(
-                "nightly",
-                Kind::Backup,
-                vec![digest_server("web-server-01", Standing::Ok, (12_100, 12_400)), old],
-            ),
+            policy("nightly", Kind::Backup, vec![digest_server("web-server-01", Standing::Ok, (12_100, 12_400)), old]),
             policy("hourly", Kind::Snapshot, vec![hourly, never]),
             policy("archive", Kind::Backup, vec![]),
         ],

@@ -4,24 +4,23 @@
 
 use std::fmt;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use lettre::Address;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::{
-    AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters, TlsParametersBuilder,
-};
+use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::commands::{Auth, Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use lettre::transport::smtp::response::Response;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::net::TcpStream;
 
 use crate::report::error::{DeliveryError, Kind, Refusal, Step};
 use crate::report::message::OutboxMessage;
 use crate::report::text::plain;
 use crate::report::transport::Delivery;
+
+mod connect;
 
 type SmtpError = lettre::transport::smtp::Error;
 
@@ -61,11 +60,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(15),
-            step: Duration::from_secs(30),
-            message: Duration::from_secs(5 * 60),
-        }
+        Self { connect: Duration::from_secs(15), step: Duration::from_secs(30), message: Duration::from_secs(5 * 60) }
     }
 }
 
@@ -141,8 +136,8 @@ impl<'a> Session<'a> {
     /// A connection that is encrypted and logged in as the settings ask.
     async fn open(settings: &'a SmtpSettings) -> Result<Self, DeliveryError> {
         let connection = match settings.tls {
-            Tls::Wrapper => connect_encrypted(settings).await?,
-            Tls::StartTls | Tls::None => connect_plain(settings).await?,
+            Tls::Wrapper => connect::encrypted(settings).await?,
+            Tls::StartTls | Tls::None => connect::in_clear(settings).await?,
         };
         let mut session = Self { settings, connection };
         if settings.tls == Tls::StartTls {
@@ -162,12 +157,12 @@ impl<'a> Session<'a> {
                 "the server does not offer STARTTLS; write tls = \"tls\" if this port is encrypted from the start",
             ));
         }
-        let parameters = tls_parameters(self.settings, Step::StartTls).await?;
-        let name = client_id();
+        let parameters = connect::tls_parameters(self.settings, Step::StartTls).await?;
+        let name = ClientId::default();
         let begun = self.connection.starttls(parameters, &name);
         match limited(self.settings.limits.step, begun).await {
             Ok(()) => Ok(()),
-            Err(Broken::Smtp(error)) => Err(fail(handshake_kind(&error), &words(&error))),
+            Err(Broken::Smtp(error)) => Err(fail(connect::handshake_kind(&error), &words(&error))),
             Err(Broken::Silent(limit)) => Err(fail(Kind::NeverSent, &silence(limit))),
         }
     }
@@ -297,101 +292,6 @@ async fn limited<T>(limit: Duration, step: impl Future<Output = Result<T, SmtpEr
         Ok(result) => result.map_err(Broken::Smtp),
         Err(_) => Err(Broken::Silent(limit)),
     }
-}
-
-async fn connect_plain(settings: &SmtpSettings) -> Result<AsyncSmtpConnection, DeliveryError> {
-    let fail = |step, kind, text: &str| DeliveryError::new(&settings.via(), step, kind, text);
-    let stream = tcp(settings).await?;
-    let is_near = stream.peer_addr().is_ok_and(|address| address.ip().is_loopback());
-    if settings.tls == Tls::None && !is_near {
-        let text = "tls = \"none\" is for this machine alone; write \"starttls\" or \"tls\"";
-        return Err(fail(Step::Connect, Kind::Misconfigured, text));
-    }
-    let name = client_id();
-    let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &name);
-    match limited(settings.limits.step, greeting).await {
-        Ok(connection) => Ok(connection),
-        Err(Broken::Smtp(error)) if error.is_transient() => Err(fail(Step::Greeting, Kind::RetryLater, &words(&error))),
-        Err(Broken::Smtp(error)) => Err(fail(Step::Greeting, Kind::NeverSent, &words(&error))),
-        Err(Broken::Silent(limit)) => {
-            let hint = "a port that is encrypted from the start needs tls = \"tls\"";
-            Err(fail(Step::Greeting, Kind::NeverSent, &format!("{}; {hint}", silence(limit))))
-        }
-    }
-}
-
-async fn tcp(settings: &SmtpSettings) -> Result<TcpStream, DeliveryError> {
-    let limit = settings.limits.connect;
-    let fail = |text: &str| DeliveryError::new(&settings.via(), Step::Connect, Kind::NeverSent, text);
-    match tokio::time::timeout(limit, TcpStream::connect((settings.host.as_str(), settings.port))).await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(fail(&error.to_string())),
-        Err(_) => Err(fail(&silence(limit))),
-    }
-}
-
-/// TCP, the handshake and the greeting are one call of lettre's, so one step with the limits of all three.
-async fn connect_encrypted(settings: &SmtpSettings) -> Result<AsyncSmtpConnection, DeliveryError> {
-    let fail = |kind, text: &str| DeliveryError::new(&settings.via(), Step::Connect, kind, text);
-    let parameters = tls_parameters(settings, Step::Connect).await?;
-    let limits = settings.limits;
-    let (target, name) = ((settings.host.as_str(), settings.port), client_id());
-    let connected =
-        AsyncSmtpConnection::connect_tokio1(target, Some(limits.connect), &name, Some(parameters), None);
-    match limited(limits.connect + limits.step, connected).await {
-        Ok(connection) => Ok(connection),
-        Err(Broken::Smtp(error)) if error.is_transient() => Err(fail(Kind::RetryLater, &words(&error))),
-        Err(Broken::Smtp(error)) => {
-            let kind = handshake_kind(&error);
-            let hint = if kind == Kind::Misconfigured { "; a port that begins in clear text needs \"starttls\"" } else { "" };
-            Err(fail(kind, &format!("{}{hint}", words(&error))))
-        }
-        Err(Broken::Silent(limit)) => {
-            let hint = "a port that begins in clear text needs tls = \"starttls\"";
-            Err(fail(Kind::NeverSent, &format!("{}; {hint}", silence(limit))))
-        }
-    }
-}
-
-async fn tls_parameters(settings: &SmtpSettings, step: Step) -> Result<TlsParameters, DeliveryError> {
-    let (host, ca_file, via) = (settings.host.clone(), settings.ca_file.clone(), settings.via());
-    // Reads files: the authority, or the system's.
-    tokio::task::spawn_blocking(move || {
-        let builder = TlsParameters::builder(host);
-        trusted(builder, ca_file.as_deref())
-            .and_then(|builder| builder.build().map_err(|error| error.to_string()))
-            .map_err(|text| DeliveryError::new(&via, step, Kind::Misconfigured, &text))
-    })
-    .await
-    .map_err(|error| DeliveryError::new(&settings.via(), step, Kind::NeverSent, &error.to_string()))?
-}
-
-fn trusted(builder: TlsParametersBuilder, ca_file: Option<&Path>) -> Result<TlsParametersBuilder, String> {
-    let Some(path) = ca_file else { return Ok(builder) };
-    let told = |what: &dyn fmt::Display| format!("the authority in {}: {what}", path.display());
-    let pem = std::fs::read(path).map_err(|error| told(&error))?;
-    let certificate = Certificate::from_pem(&pem).map_err(|error| told(&error))?;
-    if !pem.windows(10).any(|window| window == b"-----BEGIN") {
-        return Err(told(&"it holds no certificate (PEM)"));
-    }
-    Ok(builder.certificate_store(CertificateStore::None).add_root_certificate(certificate))
-}
-
-fn client_id() -> ClientId {
-    ClientId::default()
-}
-
-/// A failed handshake is a matter of certificates or of the wrong port; a broken connection may be well tomorrow.
-fn handshake_kind(error: &SmtpError) -> Kind {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let io = cause.downcast_ref::<std::io::Error>();
-        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData) {
-            return Kind::Misconfigured;
-        }
-        source = cause.source();
-    }
-    Kind::NeverSent
 }
 
 /// 530, 534, 535 and 538 say that the login or the encryption is missing, not that the message is unwanted.

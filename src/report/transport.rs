@@ -98,10 +98,8 @@ mod tests {
             let delivery = transport.send(&message()).await.unwrap();
             assert_eq!(delivery.accepted, vec!["oncall@example.com".to_owned()]);
         }
-        let names: Vec<String> = std::fs::read_dir(&mails)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let names: Vec<String> =
+            std::fs::read_dir(&mails).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         assert_eq!(names, vec!["20261121T023000Z-lastgood-failed-nightly-on-web-no-room-7.eml".to_owned()]);
         assert_eq!(std::fs::read(mails.join(&names[0])).unwrap(), message().bytes);
     }

@@ -33,13 +33,7 @@ fn notices() -> Vec<Notice> {
             caught_up: Some(frame().now),
             next: Some(at("2026-11-22T02:30:00Z")),
         },
-        Notice::Stuck {
-            server: web.clone(),
-            policy: nightly.clone(),
-            kind: Kind::Backup,
-            id: Id::Number(77),
-            since,
-        },
+        Notice::Stuck { server: web.clone(), policy: nightly.clone(), kind: Kind::Backup, id: Id::Number(77), since },
         Notice::ReloadRefused {
             file: "/etc/lastgood/policy.toml".to_owned(),
             errors: vec!["line 12: unknown key `shedule`, did you mean `schedule`?".to_owned()],

@@ -42,7 +42,6 @@ async fn server(script: Script) -> (u16, JoinHandle<Vec<String>>) {
         let (mut heard, mut line, mut in_message) = (Vec::new(), "greeting".to_owned(), false);
         loop {
             if !in_message || line == "." {
-                in_message = false;
                 let planned = script.iter().find(|(begins, _)| line.starts_with(begins)).map(|(_, does)| does);
                 let usual = WELL.iter().find(|(begins, _)| line.starts_with(begins)).map(|(_, reply)| *reply);
                 let reply = match planned {
@@ -216,11 +215,8 @@ async fn when_some_are_refused_the_others_still_get_it() {
     let (port, serve) = server(script).await;
     let delivery = send(&settings(port), &message()).await.unwrap();
     assert_eq!(delivery.accepted, vec!["b@example.com".to_owned()]);
-    let refusal = Refusal {
-        address: "a@example.com".to_owned(),
-        reply: "550 5.1.1 no such user".to_owned(),
-        permanent: true,
-    };
+    let refusal =
+        Refusal { address: "a@example.com".to_owned(), reply: "550 5.1.1 no such user".to_owned(), permanent: true };
     assert_eq!(delivery.refused, vec![refusal]);
     assert!(serve.await.unwrap().contains(&"first".to_owned()));
 }
@@ -319,11 +315,7 @@ async fn an_authority_that_cannot_be_read_is_named() {
 
 #[tokio::test]
 async fn a_server_that_repeats_the_password_does_not_get_it_into_the_log() {
-    for echo in [
-        "535 unknown: tops3cret",
-        "535 unknown: AGxhc3Rnb29kAHRvcHMzY3JldA==",
-        "535 unknown: dG9wczNjcmV0",
-    ] {
+    for echo in ["535 unknown: tops3cret", "535 unknown: AGxhc3Rnb29kAHRvcHMzY3JldA==", "535 unknown: dG9wczNjcmV0"] {
         let error = fault(vec![("AUTH", Say(echo))], |settings| settings.login = Some(login())).await;
         let shown = format!("{error} {error:?}");
         assert!(shown.contains("[redacted]"), "{shown}");
