@@ -3,6 +3,8 @@
 //! Runs when `LASTGOOD_TEST_POSTFIX` says where the server is (`eval "$(.ci/postfix start DIR)"`), and says so when
 //! it does not.
 
+#![expect(clippy::unwrap_used, reason = "clippy takes the functions beside the tests for something else")]
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

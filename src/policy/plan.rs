@@ -210,10 +210,9 @@ impl fmt::Display for Note {
                 write!(f, "{left} more would go, but a run deletes no more than {max_deletes} (max_deletes)")
             }
             Self::Stuck(id) => write!(f, "point {id} is stuck: still in progress after stuck_after"),
-            Self::NewJournal(count) => write!(
-                f,
-                "the journal is new and found {count} points with our mark: holds are gone, set them again"
-            ),
+            Self::NewJournal(count) => {
+                write!(f, "the journal is new and found {count} points with our mark: holds are gone, set them again")
+            }
         }
     }
 }
@@ -280,7 +279,8 @@ impl<'a> Planner<'a> {
     /// the new one displaces.
     fn decide(&mut self) -> u32 {
         let ground = self.ground();
-        let counted: Vec<&RestorePoint> = ground.inventory.points.iter().filter(|point| counts(&ground, point)).collect();
+        let counted: Vec<&RestorePoint> =
+            ground.inventory.points.iter().filter(|point| counts(&ground, point)).collect();
         let (verdicts, displaced) = verdicts(&ground, &counted);
         for point in &ground.inventory.points {
             let mut why = Vec::new();
@@ -332,7 +332,10 @@ impl<'a> Planner<'a> {
                 break;
             }
             if self.budget == 0 {
-                because = Some(format!("max_deletes = {} allows no eviction", self.request.ground.policy.max_deletes.unwrap_or(0)));
+                because = Some(format!(
+                    "max_deletes = {} allows no eviction",
+                    self.request.ground.policy.max_deletes.unwrap_or(0)
+                ));
                 break;
             }
             if delete.completed {
@@ -357,7 +360,11 @@ impl<'a> Planner<'a> {
     /// How many points must go before one of ours fits.
     fn needed(&self) -> u32 {
         (1..=self.slots.used)
-            .find(|count| Slots { used: self.slots.used - count, own: self.slots.own.saturating_sub(*count), ..self.slots }.room(self.request.reserve) > 0)
+            .find(|count| {
+                Slots { used: self.slots.used - count, own: self.slots.own.saturating_sub(*count), ..self.slots }
+                    .room(self.request.reserve)
+                    > 0
+            })
             .unwrap_or(u32::MAX)
     }
 

@@ -230,7 +230,7 @@ fn head_facts(facts: &DigestFacts, frame: &Frame) -> Vec<(String, String)> {
     let mut lines = vec![
         ("Since".to_owned(), frame.past(facts.since)),
         ("Runs".to_owned(), runs_words(&facts.runs).trim_start_matches("Runs: ").to_owned()),
-        ("Restore points".to_owned(), format!("{} made, {} deleted", facts.runs.made, facts.runs.deleted)),
+        ("Points".to_owned(), format!("{} made, {} deleted", facts.runs.made, facts.runs.deleted)),
     ];
     if facts.mails_waiting > 0 {
         lines.push(("Mails waiting".to_owned(), facts.mails_waiting.to_string()));
