@@ -1,6 +1,7 @@
 //! The way to a greeted connection: TCP, trust, TLS.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::Path;
 
 use lettre::transport::smtp::client::{
@@ -16,8 +17,7 @@ use crate::report::error::{DeliveryError, Kind, Step};
 pub(super) async fn in_clear(settings: &SmtpSettings) -> Result<AsyncSmtpConnection, DeliveryError> {
     let fail = |step, kind, text: &str| DeliveryError::new(&settings.via(), step, kind, text);
     let stream = tcp(settings).await?;
-    let is_near = stream.peer_addr().is_ok_and(|address| address.ip().is_loopback());
-    if settings.tls == Tls::None && !is_near {
+    if !stream.peer_addr().is_ok_and(|address| may_be_clear(settings.tls, address.ip())) {
         let text = "tls = \"none\" is for this machine alone; write \"starttls\" or \"tls\"";
         return Err(fail(Step::Connect, Kind::Misconfigured, text));
     }
@@ -32,6 +32,11 @@ pub(super) async fn in_clear(settings: &SmtpSettings) -> Result<AsyncSmtpConnect
             Err(fail(Step::Greeting, Kind::NeverSent, &format!("{}; {hint}", silence(limit))))
         }
     }
+}
+
+/// Clear text without STARTTLS stays on this machine. Decided by the address that was reached, not by a name.
+pub(super) fn may_be_clear(tls: Tls, reached: IpAddr) -> bool {
+    tls != Tls::None || reached.to_canonical().is_loopback()
 }
 
 async fn tcp(settings: &SmtpSettings) -> Result<TcpStream, DeliveryError> {

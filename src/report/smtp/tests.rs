@@ -347,3 +347,14 @@ async fn an_address_beyond_ascii_needs_a_server_that_can() {
     assert_eq!(sort(&error), (Step::Sender, Kind::Permanent));
     assert!(error.text.contains("SMTPUTF8"), "{error}");
 }
+
+#[test]
+fn clear_text_stays_on_this_machine() {
+    for near in ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"] {
+        assert!(connect::may_be_clear(Tls::None, near.parse().unwrap()), "{near}");
+    }
+    for far in ["10.0.0.1", "192.0.2.7", "2001:db8::1", "0.0.0.0", "::ffff:10.0.0.1"] {
+        assert!(!connect::may_be_clear(Tls::None, far.parse().unwrap()), "{far}");
+        assert!(connect::may_be_clear(Tls::StartTls, far.parse().unwrap()), "{far}");
+    }
+}
