@@ -1,1 +1,4 @@
 //! Placeholder.
+
+pub mod retention;
+pub mod schedule;
