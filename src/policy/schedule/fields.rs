@@ -46,6 +46,10 @@ pub(super) struct Fields {
 pub(super) fn check(text: &str) -> Result<Fields, ScheduleError> {
     let pattern = spell_out(text)?;
     let fields: Vec<&str> = pattern.split_whitespace().collect();
+    if pattern.contains('=') {
+        let reason = "it sets a variable; the zone is given by `timezone`, not in the expression";
+        return Err(ScheduleError::new(text, reason, None));
+    }
     let first = match fields.len() {
         6 => 0,
         5 => 1,
@@ -74,7 +78,8 @@ fn spell_out(text: &str) -> Result<String, ScheduleError> {
         return Ok((*pattern).to_owned());
     }
     let known = NICKNAMES.iter().map(|(name, _)| *name);
-    let nearest = known.min_by_key(|name| strsim::damerau_levenshtein(name, &text.to_ascii_lowercase()));
+    let distance = |name: &&str| strsim::damerau_levenshtein(name, &text.to_ascii_lowercase());
+    let nearest = known.min_by_key(distance).filter(|name| distance(name) <= 2);
     let reason = "known are @hourly, @daily, @weekly, @monthly and @yearly";
     Err(ScheduleError::new(text, reason, nearest))
 }
@@ -125,7 +130,7 @@ impl Field {
         if stride == 0 {
             return Err((format!("{whole} has the step 0"), Some("*/5 * * * *".to_owned())));
         }
-        if stride > self.highest {
+        if stride > self.highest - self.lowest + 1 {
             return Err((format!("{whole} has the step {stride}, more than the whole field"), None));
         }
         if range != "*" && !range.contains('-') {
@@ -155,6 +160,9 @@ impl Field {
     fn number(&self, text: &str) -> Result<u32, Complaint> {
         if let Some(place) = self.words.iter().position(|word| *word == text) {
             return Ok(self.lowest + u32::try_from(place).unwrap_or_default());
+        }
+        if text.is_empty() {
+            return Err((format!("a number is missing in the field {}", self.name), None));
         }
         let Ok(number) = text.parse::<u32>() else {
             let text = text.escape_debug();
