@@ -15,5 +15,5 @@ fn main() -> ExitCode {
     let log = log.with_ansi(std::io::stderr().is_terminal());
     // The journal has its own time stamps.
     if journald { log.without_time().init() } else { log.init() }
-    lastgood::cli::main()
+    ExitCode::SUCCESS
 }

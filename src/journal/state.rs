@@ -175,13 +175,19 @@ impl RunState {
         })
     }
 
-    /// The mark of the last create that this attempt asked for.
+    /// The mark of the create that this attempt asked for, and the points that were listed before it was first sent.
     #[must_use]
-    pub fn mark(&self) -> Option<&Mark> {
-        self.current_steps().iter().rev().find_map(|step| match &step.act {
-            Act::Create { mark, .. } => Some(mark),
+    pub fn asked(&self) -> Option<(&Mark, &[Id])> {
+        self.current_steps().iter().find_map(|step| match &step.act {
+            Act::Create { mark, listed } => Some((mark, listed.as_slice())),
             _ => None,
         })
+    }
+
+    /// The mark of the create that this attempt asked for.
+    #[must_use]
+    pub fn mark(&self) -> Option<&Mark> {
+        self.asked().map(|(mark, _)| mark)
     }
 
     /// The steps of the attempt under way.
@@ -299,7 +305,10 @@ impl RunState {
 
     fn settled(&mut self, event: &Event, step: u32, found: &Found, at: Timestamp) -> Result<(), IllegalEvent> {
         let index = self.step(event, step)?;
-        let open = matches!(self.steps[index].state, StepState::Intended | StepState::Unknown);
+        let known = &self.steps[index];
+        // A point that turns up after all is the better knowledge.
+        let late = known.state == StepState::NotDone && known.answer_was_lost && self.made.is_none();
+        let open = matches!(known.state, StepState::Intended | StepState::Unknown) || late;
         self.unless(event, !open, "the step is settled")?;
         self.steps[index].answer_was_lost = true;
         match found {

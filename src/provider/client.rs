@@ -145,10 +145,6 @@ impl Client {
         self.inner.clock.now()
     }
 
-    pub(crate) fn base(&self) -> &Url {
-        &self.inner.base
-    }
-
     /// The provider's text, fit for one line of a message.
     pub(crate) fn tidy(&self, words: &str) -> String {
         text::tidy(words, &self.inner.token)

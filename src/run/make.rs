@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, Unit};
 
-use crate::journal::event::{Act, Answer, Event, Sight};
+use crate::journal::event::{Act, Answer, Event, Found, Sight};
 use crate::policy::guard::{Slots, names_of_foreign};
 use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
 use crate::policy::mark::{Mark, Token, token_of_name};
@@ -33,6 +33,10 @@ impl Drive<'_> {
         if let Some(doubt) = seen.inventory.doubt() {
             return self.fail(Refusal::Doubt(doubt).to_string(), false).await;
         }
+        if let Some(id) = self.turned_up(&seen.inventory) {
+            let step = self.next_step() - 1;
+            return self.write(Event::Settled { step, found: Found::Done { id: Some(id) } }).await;
+        }
         let kind = self.task.policy.kind;
         let limit = self.world.settings.limit(kind);
         let slots = Slots::count(limit, &self.world.settings.instance, &seen.inventory, &seen.memory);
@@ -45,9 +49,18 @@ impl Drive<'_> {
         self.ask(&seen).await
     }
 
+    /// The point of a create that was taken for lost, if the list shows it after all.
+    fn turned_up(&self, inventory: &Inventory) -> Option<Id> {
+        let (mark, listed) = self.run.state.asked()?;
+        let last = self.run.state.steps.last()?;
+        let is_it = |point: &&RestorePoint| carries(point, &mark.token) && !listed.contains(&point.id);
+        let create = matches!(last.act, Act::Create { .. }) && last.answer_was_lost;
+        inventory.points.iter().filter(is_it).map(|point| point.id.clone()).next().filter(|_| create)
+    }
+
     async fn ask(&mut self, seen: &Inspection) -> Result<(), RunError> {
         let kind = self.task.policy.kind;
-        let mark = self.mark();
+        let mark = self.mark(seen);
         let request = CreateRequest {
             server: self.task.server.reference.id.clone(),
             kind,
@@ -69,14 +82,18 @@ impl Drive<'_> {
     }
 
     /// The mark of the next create: the same one when it is sent again, since its answer was lost.
-    fn mark(&self) -> Mark {
+    fn mark(&self, seen: &Inspection) -> Mark {
         if let Some(mark) = self.run.state.mark() {
             return mark.clone();
         }
         let key = &self.run.state.key;
+        // A token that is in use would make another point look like a twin of the new one.
+        let token = std::iter::repeat_with(|| Token::from_random(self.world.random.bits())).find(|token| {
+            !seen.memory.tokens.contains_key(token) && !seen.inventory.points.iter().any(|point| carries(point, token))
+        });
         let by_hand = self.run.state.opened_at.round(Unit::Millisecond).unwrap_or(self.run.state.opened_at);
         Mark {
-            token: Token::from_random(self.world.random.bits()),
+            token: token.expect("the source of tokens never ends"),
             instance: self.world.settings.instance.clone(),
             policy: key.policy.to_string(),
             due: key.due.unwrap_or(by_hand),
@@ -160,8 +177,9 @@ impl Drive<'_> {
         if self.run.state.duplicate.is_some() {
             return None;
         }
-        let token = &self.run.state.mark()?.token;
-        let mut twins: Vec<&RestorePoint> = inventory.points.iter().filter(|point| carries(point, token)).collect();
+        let (mark, listed) = self.run.state.asked()?;
+        let is_twin = |point: &&RestorePoint| carries(point, &mark.token) && !listed.contains(&point.id);
+        let mut twins: Vec<&RestorePoint> = inventory.points.iter().filter(is_twin).collect();
         twins.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         let [older, younger, ..] = twins.as_slice() else { return None };
         if older.id != *id && younger.id != *id {

@@ -1,10 +1,10 @@
 //! Finds out what became of a call whose answer was lost, from the provider's list, for as long as it may lag.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::journal::event::{Act, Event, Found};
 use crate::journal::state::StepState;
-use crate::policy::inventory::{Id, Inventory, RestorePoint, ServerStatus};
+use crate::policy::inventory::{Inventory, RestorePoint, ServerStatus};
 use crate::policy::mark::{Mark, is_beginning, token_of_name};
 use crate::run::drive::Drive;
 use crate::run::make::carries;
@@ -21,7 +21,7 @@ impl Drive<'_> {
         loop {
             let settled = self.world.clock.now() >= until;
             let found = match &step.act {
-                Act::Create { mark, listed } => self.settle_create(mark, listed, &step.intended_at, settled).await?,
+                Act::Create { .. } => self.settle_create(&step.intended_at, settled).await?,
                 Act::Delete { id, created_at, .. } => {
                     let still = |inventory: &Inventory| {
                         inventory.find(id).is_some_and(|point| point.created_at == *created_at)
@@ -61,12 +61,11 @@ impl Drive<'_> {
 
     async fn settle_create(
         &mut self,
-        mark: &Mark,
-        listed: &[Id],
-        asked: &jiff::Timestamp,
+        sent: &Timestamp,
         settled: bool,
     ) -> Result<Option<Found>, RunError> {
         let Some(inventory) = self.read().await? else { return Ok(None) };
+        let Some((mark, listed)) = self.run.state.asked() else { return Ok(None) };
         let new: Vec<&RestorePoint> = inventory.manual().filter(|point| !listed.contains(&point.id)).collect();
         let mut ours: Vec<&&RestorePoint> = new.iter().filter(|point| is_ours(point, mark)).collect();
         // If two turn up, the older one is adopted; the wait for it finds the other.
@@ -77,7 +76,7 @@ impl Drive<'_> {
         if !settled {
             return Ok(None);
         }
-        let since = *asked - SignedDuration::from_mins(5);
+        let since = *sent - SignedDuration::from_mins(5);
         let nameless = new.iter().find(|point| point.created_at >= since && is_nameless(point));
         Ok(Some(match nameless {
             Some(point) => Found::Undecided {

@@ -76,7 +76,7 @@ fn answer(head: &str, body: &[u8]) -> Then {
 
 async fn sent(url: &str, timeout: Duration) -> Result<Answer, ErrorKind> {
     let url: Url = format!("{url}/backups/?secret=1").parse().unwrap();
-    let transport = Transport::http(&url, timeout, None).unwrap();
+    let transport = Transport::http(&url, timeout, Some(include_bytes!("authority.pem"))).unwrap();
     let authorization = HeaderValue::from_static("Bearer x");
     let request = Request { method: Method::POST, url, authorization, body: Some(b"{}".to_vec()) };
     transport.send(request, Limits { timeout, body_cap: 64 * 1024 }).await
@@ -95,6 +95,17 @@ async fn a_refused_connection_was_never_sent() {
 async fn a_name_that_does_not_resolve_was_never_sent() {
     let kind = sent("http://no-such-host.invalid", Duration::from_secs(30)).await.unwrap_err();
     assert!(matches!(kind, ErrorKind::NeverSent(_)), "{kind:?}");
+}
+
+#[tokio::test]
+async fn a_tls_connection_that_is_never_made_was_never_sent() {
+    // One that answers with something else, one that says nothing until the connection is given up.
+    for script in [answer("200 OK", b"{}"), Then::Stall(Vec::new())] {
+        let (url, _) = scripted(vec![script]).await;
+        let url = url.replace("http://", "https://");
+        let kind = sent(&url, Duration::from_millis(600)).await.unwrap_err();
+        assert!(matches!(kind, ErrorKind::NeverSent(_)), "{kind:?}");
+    }
 }
 
 #[tokio::test]
@@ -211,6 +222,9 @@ fn an_authoritys_file_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty.pem");
     std::fs::write(&empty, "nothing here").unwrap();
+    let good = folder.path().join("good.pem");
+    std::fs::write(&good, include_bytes!("authority.pem")).unwrap();
+    assert!(Client::new(Settings { ca_file: Some(good), ..settings("https://provider.test/api/v1") }, clock()).is_ok());
     for path in [folder.path().join("missing.pem"), empty] {
         let settings = Settings { ca_file: Some(path.clone()), ..settings("https://provider.test/api/v1") };
         let error = Client::new(settings, clock()).unwrap_err();
