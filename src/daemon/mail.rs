@@ -1,6 +1,6 @@
 //! The mail of the service: one task that composes, sends and waits. A file in force that changes replaces it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use crate::policy::schedule::Schedule;
 use crate::report::digest::{DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, FormerPoints, RunCounts};
 use crate::report::facts::{Class, Good, Matter};
 use crate::report::post::{Post, PostError, Subscription, compose_due, mail, send_due};
-use crate::report::smtp::{Login, SmtpSettings, Tls};
+use crate::report::smtp::{Limits, Login, SmtpSettings, Tls};
 use crate::report::transport::Transport;
 use crate::store::holds::Held;
 use crate::store::{Store, StoreError};
@@ -108,7 +108,7 @@ pub fn post(config: &Config) -> Result<Option<Post>, config::SecretError> {
         repeat: report.repeat,
         timezone: report.timezone.clone(),
     });
-    let transport = Some(transport(config, smtp)?);
+    let transport = Some(transport(smtp)?);
     let instance = config.provider.instance.clone();
     Ok(Some(Post { instance, from: smtp.from.clone(), transport, reports: reports.collect() }))
 }
@@ -244,18 +244,22 @@ async fn counts(store: &Store, since: Timestamp) -> Result<RunCounts, StoreError
     Ok(counts)
 }
 
-fn transport(config: &Config, smtp: &config::Smtp) -> Result<Transport, config::SecretError> {
-    let _ = config;
-    let server = match &smtp.transport {
-        config::SmtpTransport::File { dir } => return Ok(Transport::File(dir.clone())),
-        config::SmtpTransport::Smtp => smtp,
+fn transport(smtp: &config::Smtp) -> Result<Transport, config::SecretError> {
+    if let config::SmtpTransport::File { dir } = &smtp.transport {
+        return Ok(Transport::File(dir.clone()));
+    }
+    let login = match (&smtp.username, &smtp.password) {
+        (Some(username), Some(password)) => {
+            let password = password.read()?.expose().to_owned().into();
+            Some(Login { username: username.clone(), password })
+        }
+        _ => None,
     };
-    todo_settings(server)
+    let tls = match smtp.tls {
+        config::Tls::StartTls => Tls::StartTls,
+        config::Tls::Tls => Tls::Wrapper,
+        config::Tls::None => Tls::None,
+    };
+    let (host, ca_file) = (smtp.host.clone(), smtp.ca_file.clone());
+    Ok(Transport::Smtp(SmtpSettings { host, port: smtp.port, tls, login, ca_file, limits: Limits::default() }))
 }
-
-fn todo_settings(_smtp: &config::Smtp) -> Result<Transport, config::SecretError> {
-    unimplemented!()
-}
-
-/// What keeps the mail task alive; a new one replaces it.
-pub type Running = Mutex<Option<Mail>>;
