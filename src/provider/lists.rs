@@ -123,8 +123,8 @@ impl Client {
 
     async fn rest_together(&self, call: &Call, pages: u64, reading: &mut Reading) -> Result<(), ProviderError> {
         let calls: Vec<Call> = (2..=pages).map(|number| call.page(Some(number))).collect();
-        let answers: Result<Vec<(Page, _)>, ProviderError> =
-            stream::iter(&calls).map(|call| self.page(call)).buffered(PARALLEL).try_collect().await;
+        let reads = stream::iter(calls).map(async |call| self.page(&call).await);
+        let answers: Result<Vec<(Page, _)>, ProviderError> = reads.buffered(PARALLEL).try_collect().await;
         let answers = match answers {
             // The list has become shorter than its first page said.
             Err(error) if error.status() == Some(404) => {
@@ -262,8 +262,13 @@ impl Reading {
             };
             let id = wire::id(fields.get("id")).map(|id| format!("{id:?}"));
             match id.or_else(|| wire::text(fields.get("uuid")).map(str::to_owned)) {
-                Some(id) if !self.ids.insert(id) => self.twice += 1,
-                Some(_) => self.items.push(fields),
+                Some(id) => {
+                    if self.ids.insert(id) {
+                        self.items.push(fields);
+                    } else {
+                        self.twice += 1;
+                    }
+                }
                 None => {
                     self.nameless += 1;
                     self.items.push(fields);

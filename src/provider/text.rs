@@ -29,17 +29,16 @@ pub(crate) fn tidy(text: &str, token: &SecretString) -> String {
             gap = !line.is_empty();
             continue;
         }
-        if length >= LONGEST {
+        length += 1 + usize::from(gap);
+        if length > LONGEST {
             line.push('…');
             break;
         }
         if gap {
             line.push(' ');
-            length += 1;
             gap = false;
         }
         line.push(c);
-        length += 1;
     }
     line
 }
