@@ -14,6 +14,10 @@ fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     let log = log.with_ansi(std::io::stderr().is_terminal());
     // The journal has its own time stamps.
-    if journald { log.without_time().init() } else { log.init() }
+    if journald {
+        log.without_time().init()
+    } else {
+        log.init()
+    }
     ExitCode::SUCCESS
 }

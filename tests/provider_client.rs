@@ -39,12 +39,12 @@ fn router(simulator: &Simulator) -> Router {
 }
 
 fn played(options: Options) -> (Client, Simulator) {
-    let clock = VirtualClock::new("2026-11-21T02:30:00Z".parse().unwrap());
+    let clock = VirtualClock::new("2026-11-21T02:30:00Z".parse().expect("a time"));
     let now = clock.clone();
     let simulator = Simulator::new(options, Arc::new(move || now.now()));
     let client =
         Client::in_process(settings("https://provider.test/api/v1"), Clock::Virtual(clock), router(&simulator));
-    (client.unwrap(), simulator)
+    (client.expect("settings that can be used"), simulator)
 }
 
 fn request(kind: Kind, server: &Server) -> CreateRequest {

@@ -40,9 +40,11 @@ async fn plan_and_run_agree_and_the_oldest_goes_after_the_new_one_is_completed()
     let run = stage.run(&task).await;
     assert_eq!(run.deleted, [oldest.clone()]);
     let record = stage.simulator.account();
-    let last_delete = record.record().entries().iter().rposition(
-        |entry| matches!(&entry.what, What::Request(request) if request.method == "DELETE"),
-    );
+    let last_delete = record
+        .record()
+        .entries()
+        .iter()
+        .rposition(|entry| matches!(&entry.what, What::Request(request) if request.method == "DELETE"));
     let completed = record.record().entries().iter().rposition(
         |entry| matches!(&entry.what, What::Change(change) if format!("{:?}", change.kind).contains("ompleted")),
     );
@@ -82,9 +84,12 @@ async fn foreign_points_are_never_deleted_and_are_named_when_they_leave_no_room(
 #[tokio::test(start_paused = true)]
 async fn a_failed_point_is_deleted_and_the_run_is_tried_again() {
     let stage = Stage::new(Options::default());
-    stage.simulator.add_fault(serde_json::from_value(serde_json::json!({
-        "call": "create", "times": 1, "effect": { "do": "create_as", "fate": "fails" }
-    })).unwrap_or_else(|error| panic!("{error}")));
+    stage.simulator.add_fault(
+        serde_json::from_value(serde_json::json!({
+            "call": "create", "times": 1, "effect": { "do": "create_as", "fate": "fails" }
+        }))
+        .unwrap_or_else(|error| panic!("{error}")),
+    );
     let task = stage.task(policy(Kind::Backup, 3)).await;
     let run = stage.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.attempts), ("succeeded", 2));
@@ -95,7 +100,9 @@ async fn a_failed_point_is_deleted_and_the_run_is_tried_again() {
 async fn a_lost_answer_is_settled_by_the_mark_and_nothing_is_made_twice() {
     for carried_out in [true, false] {
         let stage = Stage::new(Options::default());
-        stage.simulator.add_fault(Rule { times: Some(1), ..Rule::new(Effect::Reset { carried_out }).call(Call::Create) });
+        stage
+            .simulator
+            .add_fault(Rule { times: Some(1), ..Rule::new(Effect::Reset { carried_out }).call(Call::Create) });
         let task = stage.task(policy(Kind::Backup, 3)).await;
         let run = stage.run(&task).await;
         assert_eq!((run.outcome.as_str(), run.attempts), ("succeeded", 1), "{run:?}");
