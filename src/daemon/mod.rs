@@ -8,8 +8,9 @@ pub mod fleet;
 pub mod mail;
 mod notify;
 mod service;
+pub mod survey;
 mod ticker;
 
 pub use evaluate::{Evaluator, Followed};
-pub use service::{Files, Service, ServiceError, open_world, refresh_servers};
+pub use service::{Files, Service, ServiceError, open_world, refresh_servers, task_of};
 pub use ticker::Ticker;

@@ -11,6 +11,7 @@ pub mod facts;
 pub mod incidents;
 pub mod message;
 pub mod notice;
+pub mod post;
 pub mod render;
 pub mod sender;
 pub mod smtp;

@@ -11,6 +11,8 @@ use crate::store::{Store, StoreError};
 pub struct NewMessage {
     /// Its Message-ID, which a repeat carries again.
     pub message_id: String,
+    /// Its subject, for `status` and the names of files.
+    pub subject: String,
     /// The report that tells.
     pub report: String,
     /// The envelope's sender.
@@ -77,7 +79,7 @@ impl Store {
     pub async fn mails_due(&self, at: Timestamp) -> Result<Vec<Message>, StoreError> {
         self.transact(move |tx| {
             let mut query = tx.prepare_cached(
-                "SELECT id, message_id, report, sender, recipients, bytes, attempts, first_at FROM outbox
+                "SELECT id, message_id, report, sender, recipients, bytes, attempts, first_at, subject FROM outbox
                  WHERE sent_at IS NULL AND failed_at IS NULL AND next_at <= ?1 ORDER BY id LIMIT 100",
             )?;
             let mut rows = query.query([nanos(at)])?;
@@ -85,6 +87,7 @@ impl Store {
             while let Some(row) = rows.next()? {
                 let message = NewMessage {
                     message_id: row.get(1)?,
+                    subject: row.get(8)?,
                     report: row.get(2)?,
                     from: row.get(3)?,
                     to: read(&row.get::<_, String>(4)?)?,
@@ -93,6 +96,22 @@ impl Store {
                 messages.push(Message { id: row.get(0)?, message, attempts: row.get(6)?, first_at: time(row.get(7)?) });
             }
             Ok(messages)
+        })
+        .await
+    }
+
+    /// When the next waiting mail is to be tried.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn next_mail(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.transact(|tx| {
+            let next: Option<i64> = tx.query_row(
+                "SELECT min(next_at) FROM outbox WHERE sent_at IS NULL AND failed_at IS NULL",
+                [],
+                |row| row.get(0),
+            )?;
+            Ok(next.map(time))
         })
         .await
     }
@@ -200,9 +219,17 @@ impl Store {
 
 pub(super) fn insert_message(tx: &Transaction<'_>, message: &NewMessage, at: Timestamp) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO outbox (message_id, report, sender, recipients, bytes, first_at, next_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT (message_id) DO NOTHING",
-        params![message.message_id, message.report, message.from, json(&message.to)?, message.bytes, nanos(at)],
+        "INSERT INTO outbox (message_id, report, sender, recipients, bytes, first_at, next_at, subject)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7) ON CONFLICT (message_id) DO NOTHING",
+        params![
+            message.message_id,
+            message.report,
+            message.from,
+            json(&message.to)?,
+            message.bytes,
+            nanos(at),
+            message.subject
+        ],
     )?;
     Ok(())
 }

@@ -138,6 +138,7 @@ CREATE TABLE outbox (
     id         INTEGER PRIMARY KEY,
     message_id TEXT NOT NULL UNIQUE,
     report     TEXT NOT NULL,
+    subject    TEXT NOT NULL,
     sender     TEXT NOT NULL,
     recipients TEXT NOT NULL,
     bytes      BLOB NOT NULL,
