@@ -137,10 +137,9 @@ fn make(state: &RunState) -> Option<Next> {
     let is_create = |act: &Act| matches!(act, Act::Create { .. });
     Some(match last(state, is_create) {
         None => Next::Create,
-        Some(step) if step.state == StepState::Undecided => Next::End {
-            outcome: Outcome::Unknown,
-            error: step.error.clone(),
-        },
+        Some(step) if step.state == StepState::Undecided => {
+            Next::End { outcome: Outcome::Unknown, error: step.error.clone() }
+        }
         Some(step) if refused(step) => Next::Fail { error: words(step), last: step.last },
         Some(step) if sends(state, is_create) >= SENDS => failed(step, "was asked for three times and never appeared"),
         Some(_) => Next::Create,

@@ -204,7 +204,11 @@ impl RunState {
         if self.ended.is_some() {
             // A server that we stopped may be seen running after the run's end: that pays the debt.
             return match event {
-                Event::Intended { act: Act::StartServer, .. } | Event::Answered { .. } | Event::Seen(Sight::ServerRunning) if self.owes_start => {
+                Event::Intended { act: Act::StartServer, .. }
+                | Event::Answered { .. }
+                | Event::Seen(Sight::ServerRunning)
+                    if self.owes_start =>
+                {
                     self.apply_open(event, at)
                 }
                 _ => Err(illegal(event, "the run has ended")),
@@ -221,7 +225,9 @@ impl RunState {
                 self.plan = Some((**plan).clone());
                 Ok(())
             }
-            Event::FoundStopped => self.unless(event, self.owes_start, "we have stopped it").map(|()| self.found_stopped = true),
+            Event::FoundStopped => {
+                self.unless(event, self.owes_start, "we have stopped it").map(|()| self.found_stopped = true)
+            }
             Event::Intended { step, act } => self.intended(event, *step, act, at),
             Event::Answered { step, answer } => self.answered(event, *step, answer, at),
             Event::Settled { step, found } => self.settled(event, *step, found, at),
@@ -313,7 +319,11 @@ impl RunState {
         self.steps[index].answer_was_lost = true;
         match found {
             Found::Done { id } => {
-                self.unless(event, self.lacks_id(index, StepState::Done, id.as_ref()), "a point that was made has an id")?;
+                self.unless(
+                    event,
+                    self.lacks_id(index, StepState::Done, id.as_ref()),
+                    "a point that was made has an id",
+                )?;
                 self.resolve(index, StepState::Done, id.clone(), at);
             }
             Found::NotDone => self.resolve(index, StepState::NotDone, None, at),

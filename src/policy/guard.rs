@@ -248,12 +248,15 @@ impl Slots {
         let mut slots = Self { limit, ..Self::default() };
         for point in inventory.manual() {
             slots.used += 1;
-            if owner(point, instance, memory).is_own() { slots.own += 1 } else { slots.foreign += 1 }
+            if owner(point, instance, memory).is_own() {
+                slots.own += 1
+            } else {
+                slots.foreign += 1
+            }
             slots.held += u32::from(memory.holds.contains_key(&point.id));
         }
-        let listed = |unlisted: &crate::policy::memory::Unlisted| {
-            inventory.manual().any(|point| shows(point, unlisted))
-        };
+        let listed =
+            |unlisted: &crate::policy::memory::Unlisted| inventory.manual().any(|point| shows(point, unlisted));
         let hidden = memory.unlisted.iter().filter(|unlisted| !listed(unlisted)).count();
         let hidden = u32::try_from(hidden).unwrap_or(u32::MAX);
         slots.used += hidden;

@@ -108,8 +108,7 @@ impl Owner {
 pub fn owner(point: &RestorePoint, instance: &str, memory: &Memory) -> Owner {
     let remembered =
         memory.points.get(&point.id).filter(|known| known.created_at.is_none_or(|at| at == point.created_at));
-    let changed =
-        remembered.and_then(|known| known.text.as_ref()).is_some_and(|first| *first != Text::of(point));
+    let changed = remembered.and_then(|known| known.text.as_ref()).is_some_and(|first| *first != Text::of(point));
     if let Some(Remembered { origin: Origin::Made(policy), .. }) = remembered {
         return if changed { Owner::Changed } else { Owner::Ours(policy.clone()) };
     }

@@ -210,10 +210,9 @@ impl fmt::Display for Note {
                 write!(f, "{left} more would go, but a run deletes no more than {max_deletes} (max_deletes)")
             }
             Self::Stuck(id) => write!(f, "point {id} is stuck: still in progress after stuck_after"),
-            Self::NewJournal(count) => write!(
-                f,
-                "the journal is new and found {count} points with our mark: holds are gone, set them again"
-            ),
+            Self::NewJournal(count) => {
+                write!(f, "the journal is new and found {count} points with our mark: holds are gone, set them again")
+            }
         }
     }
 }
@@ -236,7 +235,8 @@ pub struct Request<'a> {
 pub fn plan(request: &Request<'_>) -> Plan {
     let ground = &request.ground;
     let slots = Slots::count(request.limit, ground.instance, ground.inventory, ground.memory);
-    let mut planner = Planner { request: *request, slots, max_deletes: 0, budget: 0, gone: Vec::new(), decisions: Vec::new() };
+    let mut planner =
+        Planner { request: *request, slots, max_deletes: 0, budget: 0, gone: Vec::new(), decisions: Vec::new() };
     let refused = ground.inventory.doubt().map(Refusal::Doubt);
     let displaced = planner.decide();
     let max_deletes = ground.policy.max_deletes.unwrap_or(displaced + 1);
@@ -284,7 +284,8 @@ impl<'a> Planner<'a> {
     /// the new one displaces.
     fn decide(&mut self) -> u32 {
         let ground = self.ground();
-        let counted: Vec<&RestorePoint> = ground.inventory.points.iter().filter(|point| counts(&ground, point)).collect();
+        let counted: Vec<&RestorePoint> =
+            ground.inventory.points.iter().filter(|point| counts(&ground, point)).collect();
         let (verdicts, displaced) = verdicts(&ground, &counted);
         for point in &ground.inventory.points {
             let mut why = Vec::new();
@@ -361,7 +362,11 @@ impl<'a> Planner<'a> {
     /// How many points must go before one of ours fits.
     fn needed(&self) -> u32 {
         (1..=self.slots.used)
-            .find(|count| Slots { used: self.slots.used - count, own: self.slots.own.saturating_sub(*count), ..self.slots }.room(self.request.reserve) > 0)
+            .find(|count| {
+                Slots { used: self.slots.used - count, own: self.slots.own.saturating_sub(*count), ..self.slots }
+                    .room(self.request.reserve)
+                    > 0
+            })
             .unwrap_or(u32::MAX)
     }
 

@@ -167,7 +167,7 @@ impl Client {
             let mut path = url.path_segments_mut().expect("the base was checked to have a path");
             path.pop_if_empty().extend(segments).push("");
         }
-        let call = Call { method, url, doing: doing.into(), body: None };
+        let call = Call { method, url, doing: self.tidy(&doing.into()), body: None };
         // A segment that is empty or only dots would make the path of another thing.
         if segments.iter().any(|segment| segment.trim_matches('.').is_empty()) {
             return Err(call.failed(ErrorKind::Settings("an id that is empty or only dots has no path".to_owned())));

@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 
 /// A call to the provider that did not do what it should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {kind}")]
+#[error("{place}: {kind}{}", if self.outcome_unknown() { "; it may have been carried out" } else { "" })]
 pub struct ProviderError {
     /// Which call.
     pub place: Box<Place>,
@@ -267,6 +267,10 @@ mod tests {
 
     #[test]
     fn the_text_says_what_was_done_where_and_what_came_of_it() {
+        assert_eq!(
+            error(Method::POST, ErrorKind::Timeout(Duration::from_millis(2500))).to_string(),
+            "making a backup (POST /api/v1/backups/): no answer within 2.5 s; it may have been carried out"
+        );
         let kind = ErrorKind::Status {
             status: StatusCode::BAD_REQUEST,
             text: "Backup limit reached".to_owned(),

@@ -122,7 +122,7 @@ impl Client {
         backup_type: Option<BackupType>,
     ) -> Result<Call, ProviderError> {
         let of = server.map_or_else(|| "the account".to_owned(), |server| server.reference.to_string());
-        let mut call = self.read(&[kind.plural()], self.tidy(&format!("listing the {} of {of}", kind.plural())))?;
+        let mut call = self.read(&[kind.plural()], format!("listing the {} of {of}", kind.plural()))?;
         if let Some(server) = server {
             call = call.with_query("server_id", &server.reference.id.to_string());
         }

@@ -6,10 +6,10 @@ use crate::journal::event::{Act, Answer, Cause, Event, Sight};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Inventory, PointStatus};
 use crate::provider::{Deleted, Pace};
+use crate::run::RunError;
 use crate::run::drive::Drive;
 use crate::run::make::answer_of;
 use crate::run::take::Inspection;
-use crate::run::RunError;
 
 impl Drive<'_> {
     /// One delete: the guards have the last word, of a list that is as new as can be.

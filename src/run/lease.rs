@@ -66,7 +66,12 @@ impl Lease {
     ///
     /// # Errors
     /// What the state says.
-    pub async fn try_beside(store: &Store, clock: &Clock, server: &Id, holder: &str) -> Result<Option<Self>, StoreError> {
+    pub async fn try_beside(
+        store: &Store,
+        clock: &Clock,
+        server: &Id,
+        holder: &str,
+    ) -> Result<Option<Self>, StoreError> {
         take(store, clock, server, holder).await
     }
 

@@ -183,4 +183,3 @@ impl World {
 fn words(error: &ProviderError) -> String {
     error.to_string()
 }
-

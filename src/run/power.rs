@@ -111,7 +111,10 @@ impl Drive<'_> {
             server: Some(self.task.server.reference.clone()),
             policy: Some(self.task.policy.name.to_string()),
             kind: Some(self.task.policy.kind),
-            text: format!("the server was stopped for its {} and could not be started again yet: {why}", self.task.policy.kind),
+            text: format!(
+                "the server was stopped for its {} and could not be started again yet: {why}",
+                self.task.policy.kind
+            ),
             last_good: None,
             next: None,
             since: None,
@@ -143,9 +146,12 @@ impl Drive<'_> {
 
     /// An open step would stand in the way of the start: its answer counts as lost.
     async fn settle_quietly(&mut self) -> Result<(), RunError> {
-        let open = self.run.state.steps.last().is_some_and(|step| {
-            matches!(step.state, StepState::Intended | StepState::Unknown)
-        });
+        let open = self
+            .run
+            .state
+            .steps
+            .last()
+            .is_some_and(|step| matches!(step.state, StepState::Intended | StepState::Unknown));
         if !open {
             return Ok(());
         }

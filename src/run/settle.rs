@@ -16,16 +16,16 @@ impl Drive<'_> {
         let step = self.run.state.steps[number as usize - 1].clone();
         self.say(format!("finding out what became of the {} whose answer was lost", step.act.word()));
         // An intent without an answer may have been on its way for as long as one request may take.
-        let unanswered = if step.state == StepState::Intended { self.world.settings.timeout } else { std::time::Duration::ZERO };
+        let unanswered =
+            if step.state == StepState::Intended { self.world.settings.timeout } else { std::time::Duration::ZERO };
         let until = step.at + self.world.settings.settle + unanswered;
         loop {
             let settled = self.world.clock.now() >= until;
             let found = match &step.act {
                 Act::Create { .. } => self.settle_create(&step.intended_at, settled).await?,
                 Act::Delete { id, created_at, .. } => {
-                    let still = |inventory: &Inventory| {
-                        inventory.find(id).is_some_and(|point| point.created_at == *created_at)
-                    };
+                    let still =
+                        |inventory: &Inventory| inventory.find(id).is_some_and(|point| point.created_at == *created_at);
                     self.read().await?.and_then(|inventory| match still(&inventory) {
                         false => Some(Found::Done { id: None }),
                         true => settled.then_some(Found::NotDone),
@@ -59,11 +59,7 @@ impl Drive<'_> {
         }
     }
 
-    async fn settle_create(
-        &mut self,
-        sent: &Timestamp,
-        settled: bool,
-    ) -> Result<Option<Found>, RunError> {
+    async fn settle_create(&mut self, sent: &Timestamp, settled: bool) -> Result<Option<Found>, RunError> {
         let Some(inventory) = self.read().await? else { return Ok(None) };
         let Some((mark, listed)) = self.run.state.asked() else { return Ok(None) };
         let new: Vec<&RestorePoint> = inventory.manual().filter(|point| !listed.contains(&point.id)).collect();

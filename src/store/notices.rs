@@ -92,7 +92,8 @@ impl Store {
     /// What the database says.
     pub async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
         self.transact(|tx| {
-            let mut query = tx.prepare_cached("SELECT id, at, body, incident FROM notice WHERE closed = 0 ORDER BY id")?;
+            let mut query =
+                tx.prepare_cached("SELECT id, at, body, incident FROM notice WHERE closed = 0 ORDER BY id")?;
             let mut told = tx.prepare_cached("SELECT report FROM told WHERE notice = ?1")?;
             let mut rows = query.query([])?;
             let mut waiting = Vec::new();
@@ -111,7 +112,12 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn last_told(&self, incident: i64, report: String, class: Class) -> Result<Option<Timestamp>, StoreError> {
+    pub async fn last_told(
+        &self,
+        incident: i64,
+        report: String,
+        class: Class,
+    ) -> Result<Option<Timestamp>, StoreError> {
         self.transact(move |tx| {
             let at: Option<i64> = tx.query_row(
                 "SELECT max(at) FROM told WHERE incident = ?1 AND report = ?2 AND class = ?3",
@@ -206,7 +212,10 @@ pub(super) fn insert_notice(tx: &Transaction<'_>, notice: &Notice, at: Timestamp
         )?;
         incident = incident.or_else(|| Some(tx.last_insert_rowid()));
     }
-    tx.execute("INSERT INTO notice (at, body, incident) VALUES (?1, ?2, ?3)", params![nanos(at), json(notice)?, incident])?;
+    tx.execute(
+        "INSERT INTO notice (at, body, incident) VALUES (?1, ?2, ?3)",
+        params![nanos(at), json(notice)?, incident],
+    )?;
     Ok(())
 }
 

@@ -164,7 +164,8 @@ impl Store {
                 [],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )?;
-            let refused = tx.query_row("SELECT count(*) FROM outbox WHERE failed_at IS NOT NULL", [], |row| row.get(0))?;
+            let refused =
+                tx.query_row("SELECT count(*) FROM outbox WHERE failed_at IS NOT NULL", [], |row| row.get(0))?;
             Ok(Backlog { waiting, oldest: oldest.map(time), refused })
         })
         .await

@@ -291,4 +291,3 @@ fn listed(tx: &Transaction<'_>, server: &Id, kind: Kind) -> Result<Vec<Listed>, 
     }
     Ok(points)
 }
-

@@ -129,7 +129,11 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn usual_durations(&self, server: Id, policy: PolicyName) -> Result<Vec<std::time::Duration>, StoreError> {
+    pub async fn usual_durations(
+        &self,
+        server: Id,
+        policy: PolicyName,
+    ) -> Result<Vec<std::time::Duration>, StoreError> {
         self.transact(move |tx| {
             let mut query = tx.prepare(
                 "SELECT id FROM run WHERE server = ?1 AND policy = ?2 AND outcome = 'succeeded' ORDER BY id DESC LIMIT 10",
@@ -250,7 +254,10 @@ fn resolve(p: &Projection<'_>, step: u32, outcome: Option<&str>, gone: bool) -> 
         Act::Delete { id, cause, .. } if outcome == Some("made") || gone => {
             let id = json(id)?;
             if gone {
-                p.tx.execute("DELETE FROM point WHERE server = ?1 AND kind = ?2 AND id = ?3", params![server, kind, id])?;
+                p.tx.execute(
+                    "DELETE FROM point WHERE server = ?1 AND kind = ?2 AND id = ?3",
+                    params![server, kind, id],
+                )?;
             } else {
                 p.tx.execute(
                     "UPDATE point SET deleting = ?4 WHERE server = ?1 AND kind = ?2 AND id = ?3",
@@ -299,7 +306,10 @@ fn seen(p: &Projection<'_>, sight: &Sight) -> Result<(), StoreError> {
             )?;
         }
         Sight::Gone(id) => {
-            p.tx.execute("DELETE FROM point WHERE server = ?1 AND kind = ?2 AND id = ?3", params![server, kind, json(id)?])?;
+            p.tx.execute(
+                "DELETE FROM point WHERE server = ?1 AND kind = ?2 AND id = ?3",
+                params![server, kind, json(id)?],
+            )?;
         }
         Sight::Duplicate { id, adopted, .. } => {
             let token = p.before.mark().map(|mark| mark.token.to_string()).unwrap_or_default();

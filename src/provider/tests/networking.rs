@@ -99,11 +99,16 @@ async fn a_name_that_does_not_resolve_was_never_sent() {
 
 #[tokio::test]
 async fn a_tls_connection_that_is_never_made_was_never_sent() {
-    // One that answers with something else, one that says nothing until the connection is given up.
-    for script in [answer("200 OK", b"{}"), Then::Stall(Vec::new())] {
-        let (url, _) = scripted(vec![script]).await;
-        let url = url.replace("http://", "https://");
-        let kind = sent(&url, Duration::from_millis(600)).await.unwrap_err();
+    let timeout = Duration::from_millis(600);
+    let (silent, _) = scripted(vec![Then::Stall(Vec::new())]).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let plain = format!("https://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    });
+    for url in [silent.replace("http://", "https://"), plain] {
+        let kind = sent(&url, timeout).await.unwrap_err();
         assert!(matches!(kind, ErrorKind::NeverSent(_)), "{kind:?}");
     }
 }

@@ -65,7 +65,7 @@ fn provider(all: Arc<Mutex<Vec<Value>>>) -> (Watch, super::Log) {
         let asked = parameter(uri, "server_id");
         let size: usize = parameter(uri, "page_size").unwrap().parse().unwrap();
         let all = all.lock().unwrap();
-        let fits = |point: &&Value| asked.as_ref().is_none_or(|id| point["server"]["id"].to_string() == *id);
+        let fits = |point: &&Value| asked.as_ref().is_none_or(|id| point["server"]["id"].as_i64() == id.parse().ok());
         let results: Vec<_> = all.iter().filter(fits).collect();
         let next = (results.len() > size).then_some("?page=2");
         ok(&json!({"count": results.len(), "next": next, "results": results[..size.min(results.len())]}))
