@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The commands, one file each.
+
+pub mod simulator;
