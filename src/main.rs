@@ -19,5 +19,5 @@ fn main() -> ExitCode {
     } else {
         log.init()
     }
-    ExitCode::SUCCESS
+    lastgood::cli::main()
 }

@@ -10,7 +10,9 @@ use crate::exit_code::ExitCode;
 
 /// Follow the schedules (the service).
 #[derive(Debug, Parser)]
-#[command(after_help = "Example:\n  lastgood daemon --config /etc/lastgood/policy.toml\n\nSIGHUP reads the policy file again, SIGTERM ends the service in an orderly way.")]
+#[command(
+    after_help = "Example:\n  lastgood daemon --config /etc/lastgood/policy.toml\n\nSIGHUP reads the policy file again, SIGTERM ends the service in an orderly way."
+)]
 pub struct Args {}
 
 /// Runs until SIGTERM.

@@ -76,7 +76,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// When there is none, or the list cannot be read.
 pub async fn find(opened: &Opened, kind: Kind, id: &Id) -> anyhow::Result<RestorePoint> {
-    let records = opened.world.client.records(kind, None, None).await?;
+    let records = opened.world.client.records(kind, None, None).await?.items;
     let found = records.into_iter().map(|(point, _)| point).find(|point| point.id == *id);
     found.ok_or_else(|| {
         Failure::usage(format!("there is no {kind} {id}: `lastgood list {}` shows them", kind.plural())).into()
@@ -87,7 +87,10 @@ pub async fn find(opened: &Opened, kind: Kind, id: &Id) -> anyhow::Result<Restor
 #[must_use]
 pub fn busy(point: &RestorePoint) -> Failure {
     let name = output::shown(&point.server.name);
-    Failure::new(ExitCode::Locked, format!("a run is at work on {name}: try again when it is over (`lastgood history`)"))
+    Failure::new(
+        ExitCode::Locked,
+        format!("a run is at work on {name}: try again when it is over (`lastgood history`)"),
+    )
 }
 
 async fn refuse(opened: &Opened, point: &RestorePoint) -> anyhow::Result<()> {

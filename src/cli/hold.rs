@@ -13,7 +13,9 @@ use crate::store::holds::{Held, Hold};
 
 /// Keep a restore point, or everything on a server, from being deleted.
 #[derive(Debug, Parser)]
-#[command(after_help = "Examples:\n  lastgood hold backup 502 --reason \"before the migration\" --until 2027-01-01T00:00:00Z\n  lastgood hold server db-server-01 --reason \"audit\"")]
+#[command(
+    after_help = "Examples:\n  lastgood hold backup 502 --reason \"before the migration\" --until 2027-01-01T00:00:00Z\n  lastgood hold server db-server-01 --reason \"audit\""
+)]
 pub struct HoldArgs {
     #[command(subcommand)]
     what: What,
@@ -103,16 +105,21 @@ async fn held(setup: &Setup, store: &Store, what: &What) -> anyhow::Result<Held>
         Some((_, automatic)) => automatic,
         None => {
             let client = setup.client()?;
-            let records = client.records(kind, None, None).await?;
+            let records = client.records(kind, None, None).await?.items;
             let found = records.iter().find(|(point, _)| point.id == id);
             let Some((point, _)) = found else {
-                return Err(Failure::usage(format!("there is no {kind} {id}: `lastgood list {}` shows them", kind.plural())).into());
+                return Err(Failure::usage(format!(
+                    "there is no {kind} {id}: `lastgood list {}` shows them",
+                    kind.plural()
+                ))
+                .into());
             };
             point.automatic
         }
     };
     if automatic {
-        let text = format!("{kind} {id} is an automatic one: the provider drops it by itself, and a hold would not keep it");
+        let text =
+            format!("{kind} {id} is an automatic one: the provider drops it by itself, and a hold would not keep it");
         return Err(Failure::usage(text).into());
     }
     Ok(Held::Point(kind, id))
@@ -124,9 +131,9 @@ async fn server(setup: &Setup, store: &Store, name: &str) -> anyhow::Result<Held
     }
     let servers = setup.client()?.servers().await?.items;
     let found = servers.into_iter().find(|server| server.keys.iter().any(|key| key == name));
-    found.map(|server| Held::Server(server.reference)).ok_or_else(|| {
-        Failure::usage(format!("there is no server {name}: `lastgood list servers` shows them")).into()
-    })
+    found
+        .map(|server| Held::Server(server.reference))
+        .ok_or_else(|| Failure::usage(format!("there is no server {name}: `lastgood list servers` shows them")).into())
 }
 
 /// An id as the provider gives it: digits are a number.

@@ -67,7 +67,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
         TypeWord::Manual => BackupType::Manual,
         TypeWord::Automatic => BackupType::Automatic,
     });
-    let records = opened.world.client.records(kind, server, wanted).await?;
+    let records = opened.world.client.records(kind, server, wanted).await?.items;
     let mut rows = Vec::new();
     for (point, fields) in records {
         rows.push(row(&opened, point, fields).await?);

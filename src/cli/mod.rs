@@ -64,13 +64,13 @@ pub enum Command {
     /// Show past runs with their steps
     History(history::Args),
     /// Show the next due times of a schedule
-    Schedule(schedule::Args),
+    Schedule(schedule::ScheduleArgs),
     /// Show which of a list of times a retention keeps, and why
-    Retention(retention::Args),
+    Retention(retention::RetentionArgs),
     /// Show the whole thing in a minute, on the built-in simulator
     Demo(demo::Args),
     /// Play the provider's API on loopback
-    Simulator(simulator::Args),
+    Simulator(simulator::SimulatorArgs),
 }
 
 /// Runs the command line and says how it ended.
@@ -112,8 +112,12 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Process> {
         Command::Hold(args) => hold::hold(&setup, args).await?.into(),
         Command::Release(args) => hold::release(&setup, args).await?.into(),
         Command::History(args) => history::run(&setup, args).await?.into(),
-        Command::Schedule(args) => schedule::run(&args, setup.clock.now(), &mut std::io::stdout())?.into(),
-        Command::Retention(args) => retention::run(&args, &mut std::io::stdin(), &mut std::io::stdout())?.into(),
+        Command::Schedule(args) => {
+            schedule::run(&args, setup.clock.now(), &mut std::io::stdout(), &mut std::io::stderr())?.into()
+        }
+        Command::Retention(args) => {
+            retention::run(&args, &mut std::io::stdin(), &mut std::io::stdout(), &mut std::io::stderr())?.into()
+        }
         Command::Demo(args) => demo::run(args).await?.into(),
         Command::Simulator(args) => simulator::run(args).await?.into(),
     })

@@ -37,7 +37,7 @@ pub fn is_terminal() -> bool {
 #[must_use]
 pub fn table<const N: usize>(heads: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(heads);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(heads);
     for row in rows {
         table.add_row(row.map(|cell| shown(&cell)));
     }
@@ -50,7 +50,8 @@ pub fn table<const N: usize>(heads: [&str; N], rows: impl IntoIterator<Item = [S
 /// Text from outside, on one line, without control and direction characters.
 #[must_use]
 pub fn shown(text: &str) -> String {
-    let unsafe_direction = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let unsafe_direction =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().map(|c| if c.is_control() || unsafe_direction(c) { '\u{fffd}' } else { c }).collect()
 }
 

@@ -85,7 +85,14 @@ pub fn show(plan: &Plan) {
     let slots = plan.slots;
     output::line(&format!(
         "{} · {} · {} · {} of {} slots used ({} own, {} foreign, {} on hold)",
-        output::shown(&plan.server.name), plan.policy, plan.kind, slots.used, slots.limit, slots.own, slots.foreign, slots.held
+        output::shown(&plan.server.name),
+        plan.policy,
+        plan.kind,
+        slots.used,
+        slots.limit,
+        slots.own,
+        slots.foreign,
+        slots.held
     ));
     let rows = plan.points.iter().map(|point| {
         let why: Vec<String> = point.why.iter().map(ToString::to_string).collect();

@@ -38,7 +38,9 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     let (kind, id) = (Kind::from(args.kind), id_of(&args.id));
     let point = find(&opened, kind, &id).await?;
     if point.status != PointStatus::Completed {
-        return Err(Failure::usage(format!("{kind} {id} is {}: only a completed one can be restored", point.status)).into());
+        return Err(
+            Failure::usage(format!("{kind} {id} is {}: only a completed one can be restored", point.status)).into()
+        );
     }
     say_what_is_lost(setup, &point);
     if !args.yes && ask("Type the server's name to go on: ")? != point.server.name {
@@ -70,7 +72,9 @@ async fn restore(opened: &Opened, point: &RestorePoint) -> anyhow::Result<ExitCo
     let world = &opened.world;
     let asked = world.clock.now();
     match world.client.restore(point.kind, &point.server.id, &point.id).await {
-        Ok(started) => output::note(&started.message.map_or_else(|| "accepted".to_owned(), |text| output::shown(&text))),
+        Ok(started) => {
+            output::note(&started.message.map_or_else(|| "accepted".to_owned(), |text| output::shown(&text)))
+        }
         Err(error) if error.outcome_unknown() => {
             output::note(&format!("lastgood: the answer was lost, so the server is watched: {error}"));
         }
@@ -89,7 +93,10 @@ async fn restore(opened: &Opened, point: &RestorePoint) -> anyhow::Result<ExitCo
             // A server that shows no sign of the restore within `settle` was quicker than our looks.
             began |= server.status != ServerStatus::Active || waited > world.settings.settle;
             if began && server.status == ServerStatus::Active {
-                output::line(&format!("{name} is back, restored from {} {} of {}", point.kind, point.id, point.created_at));
+                output::line(&format!(
+                    "{name} is back, restored from {} {} of {}",
+                    point.kind, point.id, point.created_at
+                ));
                 return Ok(ExitCode::Done);
             }
             if waited > TAKES {

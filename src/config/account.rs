@@ -74,7 +74,8 @@ impl Config {
         for policy in &self.policies {
             for selector in &policy.servers {
                 if !servers.iter().any(|server| selector.matches(server)) {
-                    unmatched.push(Unmatched(format!("policy `{}`: no server of the account is `{selector}`", policy.name)));
+                    unmatched
+                        .push(Unmatched(format!("policy `{}`: no server of the account is `{selector}`", policy.name)));
                 }
             }
         }
@@ -84,7 +85,10 @@ impl Config {
                 one.selector.matches(server) && self.policies_for(server).iter().any(|policy| policy.name == *name)
             };
             if !servers.iter().any(applies) {
-                let text = format!("[server.{}.{name}] applies to no server: `{name}` is not for it, or it is not there", one.selector);
+                let text = format!(
+                    "[server.{}.{name}] applies to no server: `{name}` is not for it, or it is not there",
+                    one.selector
+                );
                 unmatched.push(Unmatched(text));
             }
         }
@@ -105,8 +109,11 @@ impl Config {
     #[must_use]
     pub fn proof(&self, server: &Server, kind: Kind, at: Timestamp) -> Proof {
         let policies = self.policies_for(server);
-        let of_kind: Vec<&Policy> =
-            policies.iter().map(AsRef::as_ref).filter(|policy: &&Policy| policy.kind == kind && policy.enabled).collect();
+        let of_kind: Vec<&Policy> = policies
+            .iter()
+            .map(AsRef::as_ref)
+            .filter(|policy: &&Policy| policy.kind == kind && policy.enabled)
+            .collect();
         prove(kind, &of_kind, self.provider.slots, at)
     }
 }

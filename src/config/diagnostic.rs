@@ -193,8 +193,10 @@ mod tests {
     #[test]
     fn the_line_and_the_help_are_shown() {
         let at = SOURCE.find("30").unwrap();
-        let diagnostic =
-            Diagnostic::error("wrong type").at("provider.timeout", at..at + 2).label("an integer").help("write \"30s\"");
+        let diagnostic = Diagnostic::error("wrong type")
+            .at("provider.timeout", at..at + 2)
+            .label("an integer")
+            .help("write \"30s\"");
         assert_eq!(
             render(&[diagnostic], SOURCE, "policy.toml", false),
             "error: wrong type\n --> policy.toml:3:11\n  |\n3 | timeout = 30\n  |           ^^ an integer\n  |\n  = help: \

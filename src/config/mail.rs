@@ -13,12 +13,8 @@ use crate::config::reader::{Findings, Reader, Wrong, choice_of};
 use crate::config::settings::{Class, Report, SecretSource, Smtp, SmtpTransport, Tls};
 use crate::config::values;
 
-const CLASSES: [(&str, Class); 4] = [
-    ("failure", Class::Failure),
-    ("stale", Class::Stale),
-    ("recovery", Class::Recovery),
-    ("success", Class::Success),
-];
+const CLASSES: [(&str, Class); 4] =
+    [("failure", Class::Failure), ("stale", Class::Stale), ("recovery", Class::Recovery), ("success", Class::Success)];
 
 /// Reads `[smtp]`.
 pub fn smtp(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Option<Smtp> {

@@ -141,7 +141,11 @@ fn names(reader: &Reader<'_>) -> Option<Vec<PolicyName>> {
         match PolicyName::new(text) {
             Some(name) => names.push(name),
             None => {
-                let message = format!("`{}` has \"{}\", which cannot be a policy's name", reader.path("formerly"), text.escape_debug());
+                let message = format!(
+                    "`{}` has \"{}\", which cannot be a policy's name",
+                    reader.path("formerly"),
+                    text.escape_debug()
+                );
                 reader.wrong("formerly", value, message, "use 1 to 32 letters, digits, `-` and `_`");
             }
         }
@@ -298,11 +302,17 @@ fn build(name: &PolicyName, keys: &Keys, place: &Place, findings: &Findings, at:
 fn judge(policy: &Policy, place: &Place, findings: &Findings, at: Timestamp) {
     let name = &policy.name;
     let gap = policy.schedule.longest_gap(at);
-    let here = |diagnostic: Diagnostic, help: String| findings.push(diagnostic.at(&place.name, place.span.clone()).help(help));
+    let here =
+        |diagnostic: Diagnostic, help: String| findings.push(diagnostic.at(&place.name, place.span.clone()).help(help));
     if policy.max_age < gap {
         here(
-            Diagnostic::warning(format!("policy `{name}` is stale between two due times: `max_age` is shorter than the longest gap")),
-            format!("the longest gap of the coming year is {} h: give a longer max_age, or leave it out", gap.as_secs().div_ceil(3600)),
+            Diagnostic::warning(format!(
+                "policy `{name}` is stale between two due times: `max_age` is shorter than the longest gap"
+            )),
+            format!(
+                "the longest gap of the coming year is {} h: give a longer max_age, or leave it out",
+                gap.as_secs().div_ceil(3600)
+            ),
         );
     }
     let shortest = shortest_gap(&policy.schedule, at);
@@ -312,10 +322,14 @@ fn judge(policy: &Policy, place: &Place, findings: &Findings, at: Timestamp) {
             "give a splay that is shorter than the time between two due times".to_owned(),
         );
     }
-    let counts: u32 = policy.keep.counts.iter().map(|(_, count)| if let Count::Number(number) = count { *number } else { 0 }).sum();
+    let counts: u32 =
+        policy.keep.counts.iter().map(|(_, count)| if let Count::Number(number) = count { *number } else { 0 }).sum();
     if policy.keep.within.is_none() && policy.prune != Prune::None && policy.min_keep > counts {
         here(
-            Diagnostic::error(format!("policy `{name}`: `min_keep` is {} and `keep` adds up to {counts}", policy.min_keep)),
+            Diagnostic::error(format!(
+                "policy `{name}`: `min_keep` is {} and `keep` adds up to {counts}",
+                policy.min_keep
+            )),
             "keep more, or lower min_keep".to_owned(),
         );
     }
@@ -339,7 +353,8 @@ pub fn compare(policies: &Policies, reports: &[String], findings: &Findings) {
         for (other, _) in &policies.base[..index] {
             if strsim::damerau_levenshtein(policy.name.as_str(), other.name.as_str()) == 1 {
                 let message = format!("policies `{}` and `{}` differ by one letter", other.name, policy.name);
-                let help = "if one is a slip of the pen, its points are pruned by the wrong rule; else choose plainer names";
+                let help =
+                    "if one is a slip of the pen, its points are pruned by the wrong rule; else choose plainer names";
                 findings.push(Diagnostic::warning(message).at(&place.name, place.span.clone()).help(help));
             }
         }
@@ -348,15 +363,27 @@ pub fn compare(policies: &Policies, reports: &[String], findings: &Findings) {
         let here = |diagnostic: Diagnostic| findings.push(diagnostic.at(&place.name, place.span.clone()));
         for former in &policy.formerly {
             if all.iter().any(|(other, _)| other.name == *former) {
-                let message = format!("policy `{}` was formerly `{former}`, but a policy of that name is in the file", policy.name);
-                here(Diagnostic::error(message).help("two policies cannot prune the same points: take one of them out"));
+                let message = format!(
+                    "policy `{}` was formerly `{former}`, but a policy of that name is in the file",
+                    policy.name
+                );
+                here(
+                    Diagnostic::error(message).help("two policies cannot prune the same points: take one of them out"),
+                );
             }
         }
         for report in &policy.report {
             if !reports.contains(report) {
-                let message = format!("policy `{}` tells report `{}`, which is not in the file", policy.name, report.escape_debug());
+                let message = format!(
+                    "policy `{}` tells report `{}`, which is not in the file",
+                    policy.name,
+                    report.escape_debug()
+                );
                 let near = nearest(report, reports.iter().map(String::as_str));
-                let help = near.map_or_else(|| format!("add [report.{report}], or take it out"), |near| format!("did you mean \"{near}\"?"));
+                let help = near.map_or_else(
+                    || format!("add [report.{report}], or take it out"),
+                    |near| format!("did you mean \"{near}\"?"),
+                );
                 here(Diagnostic::error(message).help(help));
             }
         }
@@ -365,5 +392,9 @@ pub fn compare(policies: &Policies, reports: &[String], findings: &Findings) {
 
 /// A text that is not empty.
 pub fn filled(text: &str) -> Result<String, Wrong> {
-    if text.trim().is_empty() { Err(Wrong::new("is empty", "give it a value, or take it out")) } else { Ok(text.to_owned()) }
+    if text.trim().is_empty() {
+        Err(Wrong::new("is empty", "give it a value, or take it out"))
+    } else {
+        Ok(text.to_owned())
+    }
 }

@@ -59,7 +59,11 @@ pub fn offline(policies: &Policies, slots: Slots, at: Timestamp, findings: &Find
         }
         let names: Vec<String> = proof.unbounded().map(str::to_owned).collect();
         if !names.is_empty() && !told.contains(&names) {
-            let message = format!("policy `{}` deletes nothing (prune = \"none\"), so its {} fill the slots in the end", names.join("`, `"), kind.plural());
+            let message = format!(
+                "policy `{}` deletes nothing (prune = \"none\"), so its {} fill the slots in the end",
+                names.join("`, `"),
+                kind.plural()
+            );
             findings.push(Diagnostic::warning(message).help("delete by hand in time, or let it prune its own"));
             told.push(names);
         }
@@ -89,9 +93,11 @@ fn of_named<'p>(policies: &'p Policies, name: &str, kind: Kind) -> Vec<&'p Arc<P
     let overridden = |policy: &Policy| {
         policies.overrides.iter().map(|(one, _)| one).find(|one| fits(&one.selector) && one.policy.name == policy.name)
     };
-    let base = policies.base.iter().map(|(policy, _)| policy).filter(|policy| {
-        policy.servers.iter().any(&fits) && !policy.exclude.iter().any(&fits)
-    });
+    let base = policies
+        .base
+        .iter()
+        .map(|(policy, _)| policy)
+        .filter(|policy| policy.servers.iter().any(&fits) && !policy.exclude.iter().any(&fits));
     let base = base.map(|policy| overridden(policy).map_or(policy, |one| &one.policy));
     let own = policies.overrides.iter().map(|(one, _)| one).filter(|one| one.own && fits(&one.selector));
     base.chain(own.map(|one| &one.policy)).filter(|policy| policy.kind == kind).collect()

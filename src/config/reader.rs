@@ -92,7 +92,12 @@ impl<'a> Reader<'a> {
         if let DeValue::Table(table) = value.get_ref() {
             return Some(Reader::new(self.path(key), value.span(), table, self.findings));
         }
-        self.wrong_type(key, value, "a table", &format!("write [{}] on a line of its own and its keys below", self.path(key)));
+        self.wrong_type(
+            key,
+            value,
+            "a table",
+            &format!("write [{}] on a line of its own and its keys below", self.path(key)),
+        );
         None
     }
 
@@ -139,7 +144,8 @@ impl<'a> Reader<'a> {
             return None;
         };
         let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok();
-        let fits = number.and_then(|number| u32::try_from(number).ok()).filter(|number| (least..=most).contains(number));
+        let fits =
+            number.and_then(|number| u32::try_from(number).ok()).filter(|number| (least..=most).contains(number));
         if fits.is_none() {
             let most = if most == u32::MAX { "more".to_owned() } else { most.to_string() };
             let message = format!("`{}` is {}, which is out of bounds", self.path(key), integer.as_str());
@@ -229,7 +235,10 @@ pub fn choice_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, Wrong>
     let words: Vec<String> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
     let near = nearest(text, choices.iter().map(|(word, _)| *word));
     let near = near.map(|near| format!("did you mean \"{near}\"? ")).unwrap_or_default();
-    Err(Wrong::new(format!("is \"{}\", which is not known", shown(text)), format!("{near}It is one of {}", words.join(", "))))
+    Err(Wrong::new(
+        format!("is \"{}\", which is not known", shown(text)),
+        format!("{near}It is one of {}", words.join(", ")),
+    ))
 }
 
 /// The nearest word, if one is near enough to be meant.

@@ -36,7 +36,8 @@ pub struct Loaded {
 /// # Errors
 /// `Unreadable`, or `Invalid` with every error at once.
 pub fn load(path: &Path, environment: &Environment, at: Timestamp) -> Result<Loaded, LoadError> {
-    let source = std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+    let source =
+        std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
     let name = path.display().to_string();
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let (config, mut diagnostics) = parse(&source, &folder, environment, at);
@@ -60,7 +61,8 @@ pub fn parse(
     let findings = Findings::default();
     let (document, errors) = DeTable::parse_recoverable(source);
     for error in &errors {
-        let diagnostic = Diagnostic::error(format!("this is no TOML: {}", error.message().lines().next().unwrap_or("")));
+        let diagnostic =
+            Diagnostic::error(format!("this is no TOML: {}", error.message().lines().next().unwrap_or("")));
         findings.push(match error.span() {
             Some(span) => diagnostic.at("", span),
             None => diagnostic,
@@ -206,8 +208,7 @@ fn state(root: &Reader<'_>, folder: &Path, environment: &Environment) -> (PathBu
 
 /// Whether this user may write into a folder, as far as its mode tells.
 fn is_writable(dir: &Path) -> bool {
-    std::fs::metadata(dir).is_ok_and(|data| data.is_dir() && !data.permissions().readonly())
-        && tempfile_would_work(dir)
+    std::fs::metadata(dir).is_ok_and(|data| data.is_dir() && !data.permissions().readonly()) && tempfile_would_work(dir)
 }
 
 fn tempfile_would_work(dir: &Path) -> bool {

@@ -52,7 +52,8 @@ pub fn name(text: &str) -> Result<String, Wrong> {
 pub fn zone(text: &str) -> Result<TimeZone, Wrong> {
     TimeZone::get(text).map_err(|_| {
         let known: Vec<String> = jiff::tz::db().available().map(|known| known.to_string()).collect();
-        let city = known.iter().find(|known| known.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(text)));
+        let city =
+            known.iter().find(|known| known.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(text)));
         let near = city.map(String::as_str).or_else(|| nearest(text, known.iter().map(String::as_str)));
         let help = near.map_or_else(
             || "write an IANA name, as in \"Europe/Istanbul\" or \"UTC\"".to_owned(),

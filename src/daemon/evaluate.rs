@@ -100,15 +100,14 @@ impl Evaluator {
     ///
     /// # Errors
     /// What the state says. What was recorded before it is then open in the journal.
-    pub async fn take(
-        &mut self,
-        now: Timestamp,
-        busy: impl Fn(&Task) -> bool,
-    ) -> Result<Vec<(Task, Run)>, StoreError> {
+    pub async fn take(&mut self, now: Timestamp, busy: impl Fn(&Task) -> bool) -> Result<Vec<(Task, Run)>, StoreError> {
         let mut runs = Vec::new();
         for index in 0..self.followed.len() {
             let one = &self.followed[index];
-            if one.next.is_some_and(|next| next > now) && self.looked_at.is_some_and(|at| at <= now) && one.handled <= now {
+            if one.next.is_some_and(|next| next > now)
+                && self.looked_at.is_some_and(|at| at <= now)
+                && one.handled <= now
+            {
                 continue;
             }
             let times = DueTimes { schedule: &one.task.policy.schedule, splay: one.splay };

@@ -12,7 +12,9 @@ use crate::config::{self, Config};
 use crate::daemon::survey::{Survey, survey};
 use crate::policy::inventory::ServerRef;
 use crate::policy::schedule::Schedule;
-use crate::report::digest::{DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, FormerPoints, RunCounts};
+use crate::report::digest::{
+    DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, FormerPoints, RunCounts,
+};
 use crate::report::facts::{Class, Good, Matter};
 use crate::report::post::{Post, PostError, Subscription, compose_due, mail, send_due};
 use crate::report::smtp::{Limits, Login, SmtpSettings, Tls};

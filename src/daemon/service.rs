@@ -1,11 +1,9 @@
 //! The daemon's life: start, due times, reload, the hourly list of servers, and the way out.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rand::SeedableRng;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
@@ -56,6 +54,7 @@ pub struct Service {
     runs: JoinSet<(Task, Result<(), RunError>)>,
     busy: Vec<Task>,
     mail: Arc<Notify>,
+    mail_task: Option<mail::Mail>,
     stop: watch::Sender<bool>,
 }
 
@@ -155,7 +154,7 @@ impl Service {
         let evaluator = Evaluator::new(world.store.clone(), world.clock.now());
         let (runs, mail) = (JoinSet::new(), Arc::new(Notify::new()));
         let (servers, busy) = (Vec::new(), Vec::new());
-        Self { world, config, files, evaluator, servers, listed_at: None, runs, busy, mail, stop }
+        Self { world, config, files, evaluator, servers, listed_at: None, runs, busy, mail, mail_task: None, stop }
     }
 
     /// Runs until SIGTERM or SIGINT.
@@ -287,6 +286,7 @@ impl Service {
             self.busy.swap_remove(place);
         }
         self.mail.notify_one();
+        notify::status(&format!("{} runs under way", self.busy.len()));
         match done {
             Ok(()) | Err(RunError::Stopped) => Ok(self.evaluator.ended(&task).await?),
             Err(RunError::Store(error)) => Err(error.into()),
@@ -316,7 +316,8 @@ impl Service {
             Err(errors) => {
                 tracing::error!("the policy file was not taken over, the old one holds on:\n{errors}");
                 self.world.store.set_fact("refused_reload", Some(errors.clone())).await?;
-                let text = format!("the policy file was read again and is not taken over; the old one holds on: {errors}");
+                let text =
+                    format!("the policy file was read again and is not taken over; the old one holds on: {errors}");
                 self.world.store.tell(vec![plain(Topic::Reload, text)], now).await?;
                 self.mail.notify_one();
             }
@@ -326,8 +327,11 @@ impl Service {
     }
 
     /// (Re)starts the mail of the file in force.
-    fn send_mail(&self) {
-        mail::start(self.world.store.clone(), self.world.clock.clone(), Arc::clone(&self.config), Arc::clone(&self.mail));
+    fn send_mail(&mut self) {
+        let (store, clock) = (self.world.store.clone(), self.world.clock.clone());
+        // The old one ends before the new one begins, so that no mail is sent by both.
+        self.mail_task = None;
+        self.mail_task = Some(mail::start(store, clock, Arc::clone(&self.config), Arc::clone(&self.mail)));
     }
 
     /// No new step; stopped servers are started; the journal is closed. What is awaited is taken up by the next start.

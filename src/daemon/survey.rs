@@ -84,7 +84,10 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
     warnings.extend(former.iter().map(|former| {
         format!(
             "{} {} of {} belong to policy {}, which is not in the file: they stay and take slots",
-            former.points, former.kind.plural(), former.server, former.policy
+            former.points,
+            former.kind.plural(),
+            former.server,
+            former.policy
         )
     }));
     if let Some(errors) = store.fact("refused_reload").await? {
@@ -142,9 +145,8 @@ async fn surveyed(ground: &Ground<'_>, task: &Task, running: bool) -> Result<Sur
     let completed = |point: &&Listed| point.status.as_deref() == Some("completed") && point.created_at.is_some();
     let mut points: Vec<Listed> = listed.iter().filter(own).filter(completed).cloned().collect();
     points.sort_by_key(|point| std::cmp::Reverse(point.created_at));
-    let last_good = points
-        .first()
-        .and_then(|point| point.created_at.map(|created_at| Good { id: point.id.clone(), created_at }));
+    let last_good =
+        points.first().and_then(|point| point.created_at.map(|created_at| Good { id: point.id.clone(), created_at }));
     let failing = ground.incidents.iter().any(|incident| {
         incident.topic == Topic::Run
             && incident.server.as_ref().is_some_and(|other| other.id == server.id)

@@ -68,7 +68,12 @@ pub enum PostError {
 ///
 /// # Errors
 /// What the state says.
-pub async fn compose_due(store: &Store, post: &Post, now: Timestamp, flush: bool) -> Result<Option<Timestamp>, PostError> {
+pub async fn compose_due(
+    store: &Store,
+    post: &Post,
+    now: Timestamp,
+    flush: bool,
+) -> Result<Option<Timestamp>, PostError> {
     let mut next = None;
     for report in &post.reports {
         let closes = compose_report(store, post, report, now, flush).await?;
@@ -101,14 +106,20 @@ async fn compose_report(
         if is_repeat(store, report, &waiting, now).await? {
             silent.push(waiting.id);
         } else {
-            pending.push(Pending { event_id: waiting.id, at: waiting.at, incident: waiting.incident, fact: fact(&waiting) });
+            pending.push(Pending {
+                event_id: waiting.id,
+                at: waiting.at,
+                incident: waiting.incident,
+                fact: fact(&waiting),
+            });
         }
     }
     if !silent.is_empty() {
         store.told(Done { report: report.name.clone(), notices: silent, message: None }, now).await?;
     }
     for group in groups(&pending, report.group_wait, now, flush) {
-        let unique = format!("{}.{}.{}", report.name, group.opened_at.as_nanosecond(), group.event_ids.first().unwrap_or(&0));
+        let unique =
+            format!("{}.{}.{}", report.name, group.opened_at.as_nanosecond(), group.event_ids.first().unwrap_or(&0));
         let mail = mail(post, report, &group.matter, &unique, now)?;
         pending.retain(|one| !group.event_ids.contains(&one.event_id));
         store.told(Done { report: report.name.clone(), notices: group.event_ids, message: Some(mail) }, now).await?;
@@ -117,7 +128,12 @@ async fn compose_report(
 }
 
 /// Whether the incident was told to this report, in this class, less than `repeat` ago.
-async fn is_repeat(store: &Store, report: &Subscription, waiting: &Waiting, now: Timestamp) -> Result<bool, StoreError> {
+async fn is_repeat(
+    store: &Store,
+    report: &Subscription,
+    waiting: &Waiting,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let Some(incident) = waiting.incident else { return Ok(false) };
     if !matches!(waiting.notice.class, Told::Failure | Told::Stale) {
         return Ok(false);

@@ -1,0 +1,192 @@
+//! `lastgood check`: validates the policy file and shows what it means.
+
+use clap::Parser;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::cli::setup::Setup;
+use crate::config::diagnostic::{Located, Severity, render};
+use crate::config::{Config, LoadError, Loaded, find, load};
+use crate::daemon::fleet;
+use crate::exit_code::ExitCode;
+use crate::policy::budget::Verdict;
+use crate::policy::inventory::{Kind, Server};
+use crate::policy::policy::Policy;
+
+/// How many due times are shown of each policy.
+const SHOWN: usize = 3;
+
+/// Check the policy file and show what it means.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example:\n  lastgood check --config config/example.toml")]
+pub struct Args {
+    /// Also try the token, its permissions, and that each named server exists
+    #[arg(long)]
+    online: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the account says.
+struct Online {
+    email: String,
+    token: String,
+    servers: Vec<Server>,
+    problems: Vec<String>,
+}
+
+/// Prints every policy with its next due times and the slots that it wants.
+///
+/// # Errors
+/// With exit code 3, when the file is not valid; with 4, when the provider cannot be asked.
+pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
+    let now = setup.clock.now();
+    let bad = |error: LoadError| Failure::new(ExitCode::PolicyFile, error.to_string());
+    let path = find(setup.file.as_deref()).map_err(bad)?;
+    let loaded = match load(&path, &setup.environment, now) {
+        Ok(loaded) => loaded,
+        Err(error) if args.json => {
+            output::json(&invalid(&error))?;
+            return Err(bad(error).into());
+        }
+        Err(error) => return Err(bad(error).into()),
+    };
+    let online = if args.online { Some(ask_account(setup, &loaded.config, now).await?) } else { None };
+    if args.json {
+        output::json(&shape(&loaded, online.as_ref(), now))?;
+    } else {
+        if !loaded.warnings.is_empty() {
+            output::note(render(&loaded.warnings, &loaded.source, &loaded.name, false).trim_end());
+        }
+        show(&loaded, now);
+        online.iter().for_each(|online| show_online(&loaded.config, online, now));
+    }
+    let refused = online.is_some_and(|online| !online.problems.is_empty());
+    Ok(if refused { ExitCode::PolicyFile } else { ExitCode::Done })
+}
+
+fn every_policy(config: &Config) -> Vec<(String, &Policy)> {
+    let base = config.policies.iter().map(|policy| (policy.name.to_string(), policy.as_ref()));
+    let of_servers =
+        config.overrides.iter().map(|one| (format!("{} on {}", one.policy.name, one.selector), one.policy.as_ref()));
+    base.chain(of_servers).collect()
+}
+
+fn due_times(policy: &Policy, now: Timestamp) -> Vec<String> {
+    let zoned = |at: Timestamp| at.to_zoned(policy.timezone.clone());
+    policy
+        .schedule
+        .iter_after(now)
+        .take(SHOWN)
+        .map(|at| zoned(at).strftime("%a %Y-%m-%d %H:%M:%S %:z").to_string())
+        .collect()
+}
+
+fn show(loaded: &Loaded, now: Timestamp) {
+    let config = &loaded.config;
+    for (name, policy) in every_policy(config) {
+        let servers: Vec<String> = policy.servers.iter().map(ToString::to_string).collect();
+        let off = if policy.enabled { "" } else { " (not enabled)" };
+        output::line(&format!("{name}{off}: {} of {}", policy.kind.plural(), output::shown(&servers.join(", "))));
+        output::line(&format!(
+            "    schedule  {} ({})",
+            policy.schedule.expressions().join(" | "),
+            policy.timezone.iana_name().unwrap_or("UTC")
+        ));
+        for time in due_times(policy, now) {
+            output::line(&format!("    due       {time}"));
+        }
+        let proof = crate::policy::budget::proof(
+            policy.kind,
+            vec![crate::policy::budget::Share { policy: policy.name.to_string(), most: most(policy, now) }],
+            policy.reserve,
+            config.provider.slots.of(policy.kind),
+        );
+        let fills = if proof.verdict() == Verdict::Fills { ": one goes before the new one is made" } else { "" };
+        output::line(&format!("    slots     {proof}{fills}"));
+    }
+    let warnings = loaded.warnings.iter().filter(|one| one.severity == Severity::Warning).count();
+    let said = if warnings == 0 { String::new() } else { format!(", {warnings} warnings") };
+    output::line(&format!("{}: valid, {} policies{said}", loaded.name, every_policy(config).len()));
+}
+
+fn most(policy: &Policy, now: Timestamp) -> Option<u32> {
+    let prunes = policy.prune != crate::policy::policy::Prune::None;
+    prunes
+        .then(|| crate::policy::retention::upper_bound(&policy.keep, policy.keep_mode, &policy.schedule, now))
+        .flatten()
+}
+
+async fn ask_account(setup: &Setup, config: &Config, now: Timestamp) -> anyhow::Result<Online> {
+    let client = setup.client_of(config)?;
+    let account = client.account().await?;
+    let servers = client.servers().await?.items;
+    let mut problems = Vec::new();
+    if !account.may("servers", "write") {
+        let permissions = account.permissions.join(", ");
+        problems.push(format!("the token may not write (its permissions: {permissions}): make one with servers:*"));
+    }
+    problems
+        .extend(config.unmatched(&servers).iter().map(ToString::to_string).filter(|text| !text.contains(['*', '?'])));
+    problems.extend(config.overfilled(&servers, now).iter().map(ToString::to_string));
+    Ok(Online { email: account.email, token: account.token_name, servers, problems })
+}
+
+fn show_online(config: &Config, online: &Online, now: Timestamp) {
+    let (email, token) = (output::shown(&online.email), output::shown(&online.token));
+    output::line(&format!("account {email}, token {token}, {} servers", online.servers.len()));
+    let rows = online.servers.iter().flat_map(|server| {
+        Kind::ALL.map(|kind| (server, kind)).into_iter().filter_map(|(server, kind)| {
+            let proof = config.proof(server, kind, now);
+            (!proof.shares.is_empty()).then(|| [server.reference.name.clone(), kind.to_string(), proof.to_string()])
+        })
+    });
+    output::line(&output::table(["server", "kind", "slots"], rows));
+    for server in fleet::unprotected(config, &online.servers) {
+        output::line(&format!("unprotected: {}", output::shown(&server.reference.name)));
+    }
+    for text in config.unmatched(&online.servers) {
+        output::line(&format!("warning: {}", output::shown(&text.to_string())));
+    }
+    for problem in &online.problems {
+        output::line(&format!("error: {}", output::shown(problem)));
+    }
+}
+
+fn shape(loaded: &Loaded, online: Option<&Online>, now: Timestamp) -> Value {
+    let policies = every_policy(&loaded.config).into_iter().map(|(name, policy)| {
+        let servers: Vec<String> = policy.servers.iter().map(ToString::to_string).collect();
+        let due: Vec<Timestamp> = policy.schedule.iter_after(now).take(SHOWN).collect();
+        json!({
+            "policy": policy.name, "shown": name, "kind": policy.kind, "servers": servers, "due": due,
+            "most": most(policy, now), "max_age_seconds": policy.max_age.as_secs(), "enabled": policy.enabled,
+        })
+    });
+    let policies: Vec<Value> = policies.collect();
+    let findings: Vec<Located> = loaded.warnings.iter().map(|one| one.located(&loaded.source)).collect();
+    let servers = online.map(|online| {
+        let servers = online.servers.iter().map(|server| {
+            let slots = Kind::ALL
+                .map(|kind| json!({ "kind": kind, "sum": loaded.config.proof(server, kind, now).to_string() }));
+            json!({ "server": server.reference, "slots": slots })
+        });
+        servers.collect::<Vec<_>>()
+    });
+    json!({
+        "file": loaded.name, "valid": true, "policies": policies, "findings": findings, "servers": servers,
+        "problems": online.map(|online| online.problems.clone()),
+    })
+}
+
+fn invalid(error: &LoadError) -> Value {
+    match error {
+        LoadError::Invalid { name, source_text, diagnostics } => {
+            let findings: Vec<Located> = diagnostics.iter().map(|one| one.located(source_text)).collect();
+            json!({ "file": name, "valid": false, "findings": findings })
+        }
+        other => json!({ "valid": false, "findings": [], "error": other.to_string() }),
+    }
+}

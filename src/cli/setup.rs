@@ -1,0 +1,234 @@
+//! What commands have in common: the policy file, the state, the client, the servers, and choosing among them.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::sync::watch;
+
+use crate::cli::failure::Failure;
+use crate::cli::output::note;
+use crate::clock::Clock;
+use crate::config::diagnostic::render;
+use crate::config::{Config, Environment, LoadError, Loaded, find, load};
+use crate::daemon::{fleet, open_world, refresh_servers};
+use crate::exit_code::ExitCode;
+use crate::policy::inventory::Server;
+use crate::provider::{Client, Settings};
+use crate::run::{Task, World};
+use crate::store::Store;
+
+/// What the process was started with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// `--config`.
+    pub file: Option<PathBuf>,
+    /// The variables.
+    pub environment: Environment,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// Which policies and servers a command is about.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Choice {
+    /// Only this policy
+    #[arg(long, value_name = "P")]
+    pub policy: Option<String>,
+    /// Only this server (id, uuid, name or hostname)
+    #[arg(long, value_name = "S")]
+    pub server: Option<String>,
+}
+
+/// Everything that a command needs that asks the provider.
+#[derive(Debug)]
+pub struct Opened {
+    /// The policy file.
+    pub config: Arc<Config>,
+    /// Provider, state and clock.
+    pub world: World,
+    /// Ends the runs.
+    pub stop: watch::Sender<bool>,
+    /// The account's servers.
+    pub servers: Vec<Server>,
+}
+
+impl Setup {
+    /// From the command line and the variables of this process.
+    #[must_use]
+    pub fn from_process(file: Option<PathBuf>) -> Self {
+        Self { file, environment: Environment::of_process(), clock: Clock::System }
+    }
+
+    /// Finds, reads and validates the policy file.
+    ///
+    /// # Errors
+    /// With exit code 3, when there is none or it is not valid.
+    pub fn load(&self) -> anyhow::Result<Loaded> {
+        let bad = |error: LoadError| Failure::new(ExitCode::PolicyFile, error.to_string());
+        let path = find(self.file.as_deref()).map_err(bad)?;
+        Ok(load(&path, &self.environment, self.clock.now()).map_err(bad)?)
+    }
+
+    fn load_and_warn(&self) -> anyhow::Result<Config> {
+        let loaded = self.load()?;
+        if !loaded.warnings.is_empty() {
+            note(render(&loaded.warnings, &loaded.source, &loaded.name, false).trim_end());
+        }
+        Ok(loaded.config)
+    }
+
+    /// A client of the provider that the policy file names.
+    ///
+    /// # Errors
+    /// With exit code 3, when the file is not valid or there is no token.
+    pub fn client(&self) -> anyhow::Result<Client> {
+        self.client_of(&self.load()?.config)
+    }
+
+    /// A client of the provider that this file names.
+    ///
+    /// # Errors
+    /// With exit code 3, when there is no token or the settings cannot be used.
+    pub fn client_of(&self, config: &Config) -> anyhow::Result<Client> {
+        let provider = &config.provider;
+        let token = provider.token.read().map_err(|error| Failure::new(ExitCode::PolicyFile, error.to_string()))?;
+        let settings = Settings {
+            url: provider.url.clone(),
+            token: token.expose().to_owned().into(),
+            timeout: provider.timeout,
+            requests_per_second: provider.requests_per_second,
+            poll: provider.poll,
+            ca_file: provider.ca_file.clone(),
+        };
+        Ok(Client::new(settings, self.clock.clone())?)
+    }
+
+    /// The file and a client of it, once more, for a reload.
+    ///
+    /// # Errors
+    /// As `load` and `client_of`.
+    pub fn read_again(&self) -> anyhow::Result<(Arc<Config>, Client)> {
+        let config = self.load_and_warn()?;
+        let client = self.client_of(&config)?;
+        Ok((Arc::new(config), client))
+    }
+
+    /// Opens everything as the owner of the state, for the daemon; the servers are not listed yet.
+    ///
+    /// # Errors
+    /// When the file, the token or the state cannot be used.
+    pub fn open_daemon(&self) -> anyhow::Result<Opened> {
+        let (config, client) = self.read_again()?;
+        let store = Store::own(&config.state_dir)?;
+        let (world, stop) = open_world(&config, client, store, self.clock.clone());
+        Ok(Opened { config, world, stop, servers: Vec::new() })
+    }
+
+    /// Opens everything as the owner of the state, with the account's servers, for `run`.
+    ///
+    /// # Errors
+    /// As `open_daemon`; with exit code 4 when the account cannot be read and no list is stored.
+    pub async fn open_owner(&self) -> anyhow::Result<Opened> {
+        let mut opened = self.open_daemon()?;
+        opened.servers = refresh_servers(&opened.world, &opened.config).await??;
+        Ok(opened)
+    }
+
+    /// Opens everything beside a running daemon, with the account's servers. Changes no list that is stored.
+    ///
+    /// # Errors
+    /// When the file, the token, the state or the account cannot be read.
+    pub async fn open_beside(&self) -> anyhow::Result<Opened> {
+        let (config, client) = self.read_again()?;
+        let store = Store::beside_or_new(&config.state_dir)?;
+        let (world, stop) = open_world(&config, client, store, self.clock.clone());
+        let servers = world.client.servers().await?.items;
+        Ok(Opened { config, world, stop, servers })
+    }
+
+    /// The state beside a running daemon.
+    ///
+    /// # Errors
+    /// When the file is not valid, or there is no state yet.
+    pub fn state_beside(&self) -> anyhow::Result<Store> {
+        Ok(Store::beside(&self.load()?.config.state_dir)?)
+    }
+
+    /// The state beside a running daemon, made where it is missing.
+    ///
+    /// # Errors
+    /// When the file is not valid or the folder cannot be used.
+    pub fn state_beside_or_new(&self) -> anyhow::Result<Store> {
+        Ok(Store::beside_or_new(&self.load()?.config.state_dir)?)
+    }
+
+    /// The stored server that a text names.
+    ///
+    /// # Errors
+    /// With exit code 2, when none is called so.
+    pub async fn stored_server(&self, store: &Store, text: &str) -> anyhow::Result<Server> {
+        let servers: Vec<Server> = store.servers().await?.into_iter().map(|known| known.server).collect();
+        Ok(one_server(&servers, text)?.clone())
+    }
+}
+
+impl Opened {
+    /// The server that a text names.
+    ///
+    /// # Errors
+    /// With exit code 2, when none is called so.
+    pub fn server(&self, text: &str) -> anyhow::Result<&Server> {
+        one_server(&self.servers, text)
+    }
+
+    /// The chosen policies on the chosen servers.
+    ///
+    /// # Errors
+    /// With exit code 2, when there is no such policy or server, or the policy is not for the server.
+    pub fn tasks(&self, choice: &Choice) -> anyhow::Result<Vec<Task>> {
+        let mut tasks = fleet::tasks(&self.config, &self.servers);
+        if let Some(text) = &choice.server {
+            let id = self.server(text)?.reference.id.clone();
+            tasks.retain(|task| task.server.reference.id == id);
+        }
+        if let Some(name) = &choice.policy {
+            let names: BTreeSet<&str> = self.config.policy_names().into_iter().map(|name| name.as_str()).collect();
+            if !names.contains(name.as_str()) {
+                let names = names.into_iter().collect::<Vec<_>>().join(", ");
+                let shown = crate::cli::output::shown(name);
+                return Err(
+                    Failure::usage(format!("there is no policy {shown} in the file; there are: {names}")).into()
+                );
+            }
+            tasks.retain(|task| task.policy.name.as_str() == name);
+        }
+        if tasks.is_empty() {
+            let text = "no policy is for any of these servers: `lastgood check --online` shows what matches what";
+            return Err(Failure::usage(text).into());
+        }
+        Ok(tasks)
+    }
+}
+
+fn one_server<'a>(servers: &'a [Server], text: &str) -> anyhow::Result<&'a Server> {
+    servers.iter().find(|server| server.keys.iter().any(|key| key == text)).ok_or_else(|| {
+        let shown = crate::cli::output::shown(text);
+        Failure::usage(format!("there is no server {shown}: `lastgood list servers` shows them")).into()
+    })
+}
+
+/// Asks a question on standard error and reads the answer's line.
+///
+/// # Errors
+/// When standard input cannot be read.
+pub fn ask(question: &str) -> anyhow::Result<String> {
+    let mut prompt = std::io::stderr();
+    write!(prompt, "{question}")?;
+    prompt.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}
