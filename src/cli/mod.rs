@@ -1,1 +1,120 @@
-//! Placeholder.
+//! The command line: one file a command. Commands start things and print; they decide nothing.
+
+pub mod check;
+pub mod daemon;
+pub mod delete;
+pub mod demo;
+pub mod failure;
+pub mod history;
+pub mod hold;
+pub mod list;
+pub mod output;
+pub mod plan;
+pub mod progress;
+pub mod restore;
+pub mod retention;
+pub mod run;
+pub mod schedule;
+pub mod setup;
+pub mod simulator;
+pub mod status;
+
+use std::path::PathBuf;
+use std::process::ExitCode as Process;
+
+use clap::{Parser, Subcommand};
+
+use crate::cli::setup::Setup;
+
+/// Keeps the backups and snapshots of VPS.org servers by policy.
+#[derive(Debug, Parser)]
+#[command(name = "lastgood", version, max_term_width = 100)]
+pub struct Cli {
+    /// The policy file [default: /etc/lastgood/policy.toml, then ./policy.toml]
+    #[arg(long, global = true, value_name = "FILE", env = "LASTGOOD_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check the policy file and show what it means
+    Check(check::Args),
+    /// Show what a run would do now, and why; changes nothing
+    Plan(plan::Args),
+    /// Make and prune restore points now, in the foreground
+    Run(run::Args),
+    /// Follow the schedules (the service)
+    Daemon(daemon::Args),
+    /// Show the last good point of every policy; the exit code is for monitoring
+    Status(status::Args),
+    /// List what the provider has
+    List(list::Args),
+    /// Delete one restore point by hand
+    Delete(delete::Args),
+    /// Restore a server from a restore point
+    Restore(restore::Args),
+    /// Keep a restore point, or everything on a server, from being deleted
+    Hold(hold::HoldArgs),
+    /// Take a hold away
+    Release(hold::ReleaseArgs),
+    /// Show past runs with their steps
+    History(history::Args),
+    /// Show the next due times of a schedule
+    Schedule(schedule::Args),
+    /// Show which of a list of times a retention keeps, and why
+    Retention(retention::Args),
+    /// Show the whole thing in a minute, on the built-in simulator
+    Demo(demo::Args),
+    /// Play the provider's API on loopback
+    Simulator(simulator::Args),
+}
+
+/// Runs the command line and says how it ended.
+#[must_use]
+pub fn main() -> Process {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let wrong = error.use_stderr();
+            // A closed pipe is not an error of ours.
+            let _ = error.print();
+            return if wrong { crate::exit_code::ExitCode::Usage.into() } else { Process::SUCCESS };
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::note(&format!("lastgood: the system gives no threads: {error}"));
+            return crate::exit_code::ExitCode::Bug.into();
+        }
+    };
+    let ended = runtime.block_on(dispatch(cli));
+    // A blocking read of the terminal must not hold up the end.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    ended.unwrap_or_else(|error| failure::report(&error))
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<Process> {
+    let setup = Setup::from_process(cli.config);
+    Ok(match cli.command {
+        Command::Check(args) => check::run(&setup, args).await?.into(),
+        Command::Plan(args) => plan::run(&setup, args).await?.into(),
+        Command::Run(args) => run::run(&setup, args).await?.into(),
+        Command::Daemon(args) => daemon::run(&setup, args).await?.into(),
+        Command::Status(args) => return status::run(&setup, args).await.map(Process::from),
+        Command::List(args) => list::run(&setup, args).await?.into(),
+        Command::Delete(args) => delete::run(&setup, args).await?.into(),
+        Command::Restore(args) => restore::run(&setup, args).await?.into(),
+        Command::Hold(args) => hold::hold(&setup, args).await?.into(),
+        Command::Release(args) => hold::release(&setup, args).await?.into(),
+        Command::History(args) => history::run(&setup, args).await?.into(),
+        Command::Schedule(args) => schedule::run(&args, setup.clock.now(), &mut std::io::stdout())?.into(),
+        Command::Retention(args) => retention::run(&args, &mut std::io::stdin(), &mut std::io::stdout())?.into(),
+        Command::Demo(args) => demo::run(args).await?.into(),
+        Command::Simulator(args) => simulator::run(args).await?.into(),
+    })
+}

@@ -1,2 +1,28 @@
-//! The policy file: read, validated, all errors at once.
+//! The policy file: found, read and validated, with every error and warning at once.
+//!
+//! `load` reads the file that `find` named and gives a [`Config`], or everything that is wrong with it. A `Config` is
+//! right in itself; what only the account can tell (which servers there are) is asked of it with
+//! [`Config::policies_for`], [`Config::unmatched`] and [`Config::overfilled`].
+
+mod account;
+pub mod diagnostic;
+pub mod environment;
+pub mod error;
+mod mail;
+mod mask;
+mod policies;
+mod proof;
+mod reader;
 pub mod secret;
+mod settings;
+mod validate;
+mod values;
+
+pub use account::{Overfill, Unmatched};
+pub use diagnostic::{Diagnostic, Severity};
+pub use environment::{Environment, find};
+pub use error::{LoadError, SecretError};
+pub use settings::{
+    Class, Config, Override, ProviderSettings, Report, SecretSource, Slots, Smtp, SmtpTransport, StatusSettings, Tls,
+};
+pub use validate::{Loaded, load, parse};

@@ -1,1 +1,16 @@
-//! Placeholder.
+//! The service: wakes once a second, takes up what is due, drives runs, sends mail, and ends in an orderly way.
+//!
+//! The alarm clock (tokio-cron-scheduler) only wakes the evaluator. What is due is decided by `policy::schedule` from
+//! the last handled due time in the store, so an alarm that is late, doubled or lost changes nothing.
+
+mod evaluate;
+pub mod fleet;
+pub mod mail;
+mod notify;
+mod service;
+pub mod survey;
+mod ticker;
+
+pub use evaluate::{Evaluator, Followed};
+pub use service::{Files, Service, ServiceError, open_world, refresh_servers, task_of};
+pub use ticker::Ticker;

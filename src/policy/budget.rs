@@ -1,1 +1,134 @@
-//! Placeholder.
+//! Slots are proved: what the policies of a server may keep, added up against what the plan allows. Pure arithmetic;
+//! `Display` of a proof writes the sum out.
+
+use std::fmt;
+
+use crate::policy::inventory::Kind;
+
+/// What one policy may keep on a server when its retention has done its work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// The policy's name.
+    pub policy: String,
+    /// The most completed points that it keeps; `None`: no bound is known, which counts as one.
+    pub most: Option<u32>,
+}
+
+/// How the shares of a server and kind stand to the limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Of which kind.
+    pub kind: Kind,
+    /// What each policy may keep.
+    pub shares: Vec<Share>,
+    /// The largest `reserve` among the policies.
+    pub reserve: u32,
+    /// What the provider's plan allows.
+    pub limit: u32,
+}
+
+/// What a proof comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A new point always finds a free slot; so many more are left beside it (zero: the new one takes the last).
+    Fits {
+        /// Slots that stay free when every policy holds all it keeps.
+        free: u32,
+    },
+    /// Every slot is taken when every policy holds all it keeps: one point goes before the new one is made.
+    Fills,
+    /// The policies want more than there is.
+    Overfills,
+}
+
+/// Adds the shares of one server and kind up against the limit.
+#[must_use]
+pub fn proof(kind: Kind, shares: Vec<Share>, reserve: u32, limit: u32) -> Proof {
+    Proof { kind, shares, reserve, limit }
+}
+
+impl Proof {
+    /// The sum of the shares and the reserve; a share without a bound counts as one.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        self.shares.iter().map(|share| u64::from(share.most.unwrap_or(1))).sum::<u64>() + u64::from(self.reserve)
+    }
+
+    /// What it comes to.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        match u64::from(self.limit).checked_sub(self.sum()) {
+            None => Verdict::Overfills,
+            Some(0) => Verdict::Fills,
+            Some(free) => Verdict::Fits { free: u32::try_from(free).expect("less than the limit, which is a u32") },
+        }
+    }
+
+    /// Whether the policies want more than there is.
+    #[must_use]
+    pub fn overfills(&self) -> bool {
+        self.verdict() == Verdict::Overfills
+    }
+
+    /// The policies whose share has no bound (`prune = "none"`): for them the sum proves nothing.
+    pub fn unbounded(&self) -> impl Iterator<Item = &str> {
+        self.shares.iter().filter(|share| share.most.is_none()).map(|share| share.policy.as_str())
+    }
+}
+
+impl fmt::Display for Proof {
+    /// `nightly 7 + weekly 4 + reserve 0 = 11 > 10 backups`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for share in &self.shares {
+            match share.most {
+                Some(most) => write!(f, "{} {most} + ", share.policy)?,
+                None => write!(f, "{} 1 or more + ", share.policy)?,
+            }
+        }
+        let relation = match self.verdict() {
+            Verdict::Fits { .. } => "<",
+            Verdict::Fills => "=",
+            Verdict::Overfills => ">",
+        };
+        write!(f, "reserve {} = {} {relation} {} {}", self.reserve, self.sum(), self.limit, self.kind.plural())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(policy: &str, most: Option<u32>) -> Share {
+        Share { policy: policy.to_owned(), most }
+    }
+
+    #[test]
+    fn the_sum_is_written_out() {
+        let over = proof(Kind::Backup, vec![share("nightly", Some(7)), share("weekly", Some(4))], 0, 10);
+        assert_eq!(over.verdict(), Verdict::Overfills);
+        assert_eq!(over.to_string(), "nightly 7 + weekly 4 + reserve 0 = 11 > 10 backups");
+    }
+
+    #[test]
+    fn the_reserve_counts_as_a_policy_does() {
+        let shares = vec![share("hourly", Some(3))];
+        assert_eq!(proof(Kind::Snapshot, shares.clone(), 1, 5).verdict(), Verdict::Fits { free: 1 });
+        assert_eq!(proof(Kind::Snapshot, shares.clone(), 2, 5).verdict(), Verdict::Fills);
+        assert_eq!(proof(Kind::Snapshot, shares, 3, 5).verdict(), Verdict::Overfills);
+    }
+
+    #[test]
+    fn a_share_without_a_bound_counts_as_one_and_is_named() {
+        let proof = proof(Kind::Backup, vec![share("archive", None), share("nightly", Some(9))], 0, 10);
+        assert_eq!(proof.verdict(), Verdict::Fills);
+        assert_eq!(proof.unbounded().collect::<Vec<_>>(), ["archive"]);
+        assert_eq!(proof.to_string(), "archive 1 or more + nightly 9 + reserve 0 = 10 = 10 backups");
+    }
+
+    #[test]
+    fn huge_counts_do_not_wrap_around() {
+        let proof = proof(Kind::Backup, vec![share("a", Some(u32::MAX)), share("b", Some(u32::MAX))], u32::MAX, 10);
+        assert!(proof.overfills());
+        assert_eq!(proof.sum(), 3 * u64::from(u32::MAX));
+    }
+}

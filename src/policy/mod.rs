@@ -6,6 +6,7 @@ pub mod guard;
 pub mod inventory;
 pub mod keep;
 pub mod mark;
+pub mod memory;
 pub mod plan;
 #[expect(clippy::module_inception, reason = "the word of the design for a rule of the file")]
 pub mod policy;

@@ -1,1 +1,522 @@
-//! Placeholder.
+//! The plan of a run: ordered actions, and for every restore point a decision with its reasons.
+//!
+//! `plan`, `run --dry-run` and `run` use the same value; `run` performs it and never re-decides. A delete that stands
+//! before the create is an eviction: it happens only when no slot is free, and only to what retention, the new point
+//! counted, would drop anyway.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::policy::guard::{Ground, Guard, Slots, names_of_foreign};
+use crate::policy::inventory::{Id, Kind, PointStatus, RestorePoint, ServerRef};
+use crate::policy::mark::Mark;
+use crate::policy::memory::Owner;
+use crate::policy::policy::{PolicyName, Prune};
+use crate::policy::retention::{self, Candidate, KeepReason, Verdict};
+
+/// What a run intends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// When it was made.
+    pub at: Timestamp,
+    /// For which server.
+    pub server: ServerRef,
+    /// By which policy.
+    pub policy: PolicyName,
+    /// Of which kind.
+    pub kind: Kind,
+    /// The slots as they were.
+    pub slots: Slots,
+    /// What to do, in order. Empty when refused.
+    pub actions: Vec<Action>,
+    /// A decision for every restore point of the inventory, newest first.
+    pub points: Vec<Decision>,
+    /// Why nothing is done.
+    pub refused: Option<Refusal>,
+    /// What people must be told besides.
+    pub notes: Vec<Note>,
+}
+
+impl Plan {
+    /// The deletes that come before the create.
+    pub fn evictions(&self) -> impl Iterator<Item = &Delete> {
+        self.actions.iter().map_while(Action::as_delete)
+    }
+
+    /// The deletes that come after the new point is completed.
+    pub fn prunes(&self) -> impl Iterator<Item = &Delete> {
+        self.actions.iter().skip_while(|action| action.as_delete().is_some()).filter_map(Action::as_delete)
+    }
+}
+
+/// One action of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Delete a restore point.
+    Delete(Delete),
+    /// Make the new one.
+    Create(Reason),
+}
+
+impl Action {
+    /// The delete, if it is one.
+    #[must_use]
+    pub const fn as_delete(&self) -> Option<&Delete> {
+        match self {
+            Self::Delete(delete) => Some(delete),
+            Self::Create(_) => None,
+        }
+    }
+}
+
+/// A restore point to delete. Its time is part of it, so that a later point with the same id is not taken for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delete {
+    /// The provider's key.
+    pub id: Id,
+    /// When the provider began the point.
+    pub created_at: Timestamp,
+    /// Whether it was completed, so that its delete counts as one of a good point.
+    pub completed: bool,
+    /// Why.
+    pub why: Reason,
+}
+
+/// Why something is done or left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// What retention says.
+    Retention(KeepReason),
+    /// A guard refuses the delete.
+    Guard(Guard),
+    /// It failed, so it is worth nothing.
+    Failed,
+    /// No slot is free, and retention would drop it anyway.
+    Eviction,
+    /// The policy asks for a new point, which leaves this many free slots.
+    New {
+        /// Free slots after it.
+        free: u32,
+    },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Retention(reason) => reason.fmt(f),
+            Self::Guard(guard) => guard.fmt(f),
+            Self::Failed => f.write_str("it failed, so it is worth nothing"),
+            Self::Eviction => f.write_str("no slot is free: evicted, as retention drops it anyway"),
+            Self::New { free } => write!(f, "the policy asks for a new one; slots free then: {free}"),
+        }
+    }
+}
+
+/// What happens to one restore point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// The provider's key.
+    pub id: Id,
+    /// How far it has come.
+    pub status: PointStatus,
+    /// When the provider began it.
+    pub created_at: Timestamp,
+    /// Whether it is ours.
+    pub own: bool,
+    /// Whether it stays.
+    pub keep: bool,
+    /// Why.
+    pub why: Vec<Reason>,
+}
+
+/// Why a run makes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// Every slot is taken and none may be emptied.
+    NoRoom {
+        /// The slots.
+        slots: Slots,
+        /// Backup or snapshot.
+        kind: Kind,
+        /// What `reserve` leaves to people.
+        reserve: u32,
+        /// The foreign points in the way.
+        foreign: Vec<String>,
+        /// Why none of our own may go.
+        because: Option<String>,
+    },
+    /// The list does not prove enough.
+    Doubt(String),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRoom { slots, kind, reserve, foreign, because } => {
+                write!(f, "{kind} limit reached: {} of {} slots used ({} own", slots.used, slots.limit, slots.own)?;
+                write!(f, ", {} foreign)", slots.foreign)?;
+                if *reserve > 0 {
+                    write!(f, ", {reserve} left to people by reserve")?;
+                }
+                if let Some(because) = because {
+                    write!(f, "; {because}")?;
+                }
+                if !foreign.is_empty() {
+                    write!(f, "; foreign: {}", foreign.join(", "))?;
+                }
+                write!(f, "; delete a {kind} that is not needed, or lower what the policy keeps")
+            }
+            Self::Doubt(why) => write!(f, "the provider's list is in doubt, so nothing is made or deleted: {why}"),
+        }
+    }
+}
+
+/// Something that people must be told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Note {
+    /// A point is dated in the future.
+    Future(Id),
+    /// A point carries our mark, but this journal knows nothing of it.
+    Stray(Id),
+    /// The brake keeps points that retention would drop.
+    Braked {
+        /// How many.
+        left: u32,
+        /// The brake.
+        max_deletes: u32,
+    },
+    /// A point of ours is still in progress after `stuck_after`.
+    Stuck(Id),
+    /// This journal is new and found points of ours.
+    NewJournal(u32),
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Future(id) => write!(f, "point {id} is dated in the future: it is kept and not counted"),
+            Self::Stray(id) => write!(
+                f,
+                "point {id} carries our mark, but this journal knows nothing of it: is a second lastgood at work with \
+                 the same provider.instance? Deletes on this server are stopped"
+            ),
+            Self::Braked { left, max_deletes } => {
+                write!(f, "{left} more would go, but a run deletes no more than {max_deletes} (max_deletes)")
+            }
+            Self::Stuck(id) => write!(f, "point {id} is stuck: still in progress after stuck_after"),
+            Self::NewJournal(count) => {
+                write!(f, "the journal is new and found {count} points with our mark: holds are gone, set them again")
+            }
+        }
+    }
+}
+
+/// What a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The policy, the lists and what the journal remembers.
+    pub ground: Ground<'a>,
+    /// The slots that the provider gives a server for this kind.
+    pub limit: u32,
+    /// The largest `reserve` of all policies of this server and kind.
+    pub reserve: u32,
+    /// Deletes that earlier attempts of the same run have sent.
+    pub spent: u32,
+}
+
+/// Decides what a run does.
+#[must_use]
+pub fn plan(request: &Request<'_>) -> Plan {
+    let ground = &request.ground;
+    let slots = Slots::count(request.limit, ground.instance, ground.inventory, ground.memory);
+    let mut planner =
+        Planner { request: *request, slots, max_deletes: 0, budget: 0, gone: Vec::new(), decisions: Vec::new() };
+    let refused = ground.inventory.doubt().map(Refusal::Doubt);
+    let displaced = planner.decide();
+    let max_deletes = ground.policy.max_deletes.unwrap_or(displaced + 1);
+    planner.max_deletes = max_deletes;
+    planner.budget = max_deletes.saturating_sub(request.spent);
+    let mut notes = planner.notes();
+    let (actions, refused) = match refused {
+        Some(doubt) => (Vec::new(), Some(doubt)),
+        None => match planner.actions(&mut notes) {
+            Ok(actions) => (actions, None),
+            Err(refusal) => (Vec::new(), Some(refusal)),
+        },
+    };
+    if refused.is_some() {
+        planner.nothing_goes();
+    }
+    Plan {
+        at: ground.at,
+        server: ground.inventory.server.clone(),
+        policy: ground.policy.name.clone(),
+        kind: ground.policy.kind,
+        slots,
+        actions,
+        points: planner.decisions,
+        refused,
+        notes,
+    }
+}
+
+struct Planner<'a> {
+    request: Request<'a>,
+    slots: Slots,
+    max_deletes: u32,
+    budget: u32,
+    gone: Vec<Id>,
+    decisions: Vec<Decision>,
+}
+
+impl<'a> Planner<'a> {
+    fn ground(&self) -> Ground<'a> {
+        self.request.ground
+    }
+
+    /// Fills in a decision for every point, guards that do not depend on the others included. Returns how many points
+    /// the new one displaces.
+    fn decide(&mut self) -> u32 {
+        let ground = self.ground();
+        let counted: Vec<&RestorePoint> =
+            ground.inventory.points.iter().filter(|point| counts(&ground, point)).collect();
+        let (verdicts, displaced) = verdicts(&ground, &counted);
+        for point in &ground.inventory.points {
+            let mut why = Vec::new();
+            let mut keep = true;
+            if let Some(place) = counted.iter().position(|other| other.id == point.id) {
+                let Verdict { keep: wanted, why: reasons } = &verdicts[place];
+                keep = *wanted;
+                why.extend(reasons.iter().cloned().map(Reason::Retention));
+            } else if point.status == PointStatus::Failed {
+                keep = false;
+                why.push(Reason::Failed);
+            }
+            if let Some(guard) = ground.refuses(point).filter(|guard| !keep || explains(guard)) {
+                keep = true;
+                why.push(Reason::Guard(guard));
+            }
+            let own = ground.owner(point).is_own();
+            let (id, status, created_at) = (point.id.clone(), point.status.clone(), point.created_at);
+            self.decisions.push(Decision { id, status, created_at, own, keep, why });
+        }
+        displaced
+    }
+
+    /// The ordered actions, or why there are none.
+    fn actions(&mut self, notes: &mut Vec<Note>) -> Result<Vec<Action>, Refusal> {
+        let room = self.slots.room(self.request.reserve);
+        let mut actions = Vec::new();
+        if room == 0 {
+            actions.extend(self.evict()?.into_iter().map(Action::Delete));
+        }
+        let taken = self.slots.used - u32::try_from(actions.len()).expect("a handful") + 1;
+        actions.push(Action::Create(Reason::New { free: self.slots.limit.saturating_sub(taken) }));
+        let (prunes, left) = self.prune();
+        actions.extend(prunes.into_iter().map(Action::Delete));
+        if left > 0 {
+            notes.push(Note::Braked { left, max_deletes: self.max_deletes });
+        }
+        Ok(actions)
+    }
+
+    /// Frees the one slot that the new point needs: our failed points first, then at most one completed point.
+    fn evict(&mut self) -> Result<Vec<Delete>, Refusal> {
+        let mut needed = self.needed();
+        let mut evicted = Vec::new();
+        let mut because = None;
+        let mut completed_left = 1_u32.saturating_sub(self.ground().memory.evicted_since_completed);
+        for delete in self.droppable() {
+            if needed == 0 {
+                break;
+            }
+            if self.budget == 0 {
+                because = Some(format!("max_deletes = {} allows no further delete", self.max_deletes));
+                break;
+            }
+            if delete.completed {
+                if completed_left == 0 {
+                    because = Some("a point was evicted already since the last completed one".to_owned());
+                    break;
+                }
+                if let Some(guard) = self.too_little(&delete.id) {
+                    because = Some(format!("point {} stays: {guard}", delete.id));
+                    continue;
+                }
+                completed_left -= 1;
+            }
+            needed -= 1;
+            self.budget -= 1;
+            self.gone.push(delete.id.clone());
+            evicted.push(Delete { why: if delete.completed { Reason::Eviction } else { delete.why }, ..delete });
+        }
+        if needed == 0 { Ok(evicted) } else { Err(self.no_room(because)) }
+    }
+
+    /// How many points must go before one of ours fits.
+    fn needed(&self) -> u32 {
+        (1..=self.slots.used)
+            .find(|count| {
+                Slots { used: self.slots.used - count, own: self.slots.own.saturating_sub(*count), ..self.slots }
+                    .room(self.request.reserve)
+                    > 0
+            })
+            .unwrap_or(u32::MAX)
+    }
+
+    fn no_room(&self, because: Option<String>) -> Refusal {
+        let ground = self.ground();
+        let because = because.or_else(|| ground.server_wide().map(|guard| guard.to_string()));
+        Refusal::NoRoom {
+            slots: self.slots,
+            kind: ground.policy.kind,
+            reserve: self.request.reserve,
+            foreign: names_of_foreign(&ground),
+            because,
+        }
+    }
+
+    /// What goes once the new point is completed, and how many the brake keeps.
+    fn prune(&mut self) -> (Vec<Delete>, u32) {
+        let mut deletes = Vec::new();
+        let mut left = 0;
+        for delete in self.droppable() {
+            if self.gone.contains(&delete.id) {
+                continue;
+            }
+            if self.budget == 0 {
+                left += 1;
+                self.keep(&delete.id, Guard::MaxDeletes(self.max_deletes));
+                continue;
+            }
+            if delete.completed
+                && let Some(guard) = self.too_little_after(&delete.id)
+            {
+                self.keep(&delete.id, guard);
+                continue;
+            }
+            self.budget -= 1;
+            self.gone.push(delete.id.clone());
+            deletes.push(delete);
+        }
+        (deletes, left)
+    }
+
+    /// What retention drops and no guard keeps: failed points first, then the oldest.
+    fn droppable(&self) -> Vec<Delete> {
+        let dropped = self.decisions.iter().rev().filter(|decision| !decision.keep);
+        let mut deletes: Vec<Delete> = dropped
+            .map(|decision| Delete {
+                id: decision.id.clone(),
+                created_at: decision.created_at,
+                completed: decision.status == PointStatus::Completed,
+                why: decision.why.last().cloned().expect("a dropped point has a reason"),
+            })
+            .collect();
+        deletes.sort_by_key(|delete| delete.completed);
+        deletes
+    }
+
+    /// The guard that refuses an eviction for what it would leave now.
+    fn too_little(&self, id: &Id) -> Option<Guard> {
+        let ground = self.ground();
+        let point = ground.inventory.find(id)?;
+        ground.leaves_too_little(point, &self.gone)
+    }
+
+    /// The guard that refuses a delete for what it would leave once the new point is completed: only `min_keep` can,
+    /// since the new point is then the newest.
+    fn too_little_after(&self, id: &Id) -> Option<Guard> {
+        let ground = self.ground();
+        let own = |point: &&RestorePoint| counts(&ground, point) && point.id != *id && !self.gone.contains(&point.id);
+        let remaining = ground.inventory.manual().filter(own).count() + 1;
+        let min_keep = ground.policy.min_keep;
+        (remaining < min_keep as usize).then_some(Guard::MinKeep(min_keep))
+    }
+
+    fn keep(&mut self, id: &Id, guard: Guard) {
+        if let Some(decision) = self.decisions.iter_mut().find(|decision| decision.id == *id) {
+            decision.keep = true;
+            decision.why.push(Reason::Guard(guard));
+        }
+    }
+
+    fn nothing_goes(&mut self) {
+        for decision in self.decisions.iter_mut().filter(|decision| !decision.keep) {
+            decision.keep = true;
+        }
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        let ground = self.ground();
+        let mut notes = Vec::new();
+        for point in ground.inventory.manual() {
+            let owner = ground.owner(point);
+            if ground.is_future(point) {
+                notes.push(Note::Future(point.id.clone()));
+            }
+            if matches!(owner, Owner::Stray(_)) {
+                notes.push(Note::Stray(point.id.clone()));
+            }
+            let running = matches!(point.status, PointStatus::InProgress | PointStatus::Other(_));
+            let late = point.created_at.duration_until(ground.at) > as_signed(ground.policy.stuck_after);
+            if owner.is_own() && running && late {
+                notes.push(Note::Stuck(point.id.clone()));
+            }
+        }
+        if !ground.memory.seen_before && self.slots.own > 0 {
+            notes.push(Note::NewJournal(self.slots.own));
+        }
+        notes
+    }
+}
+
+/// Whether a guard is worth saying of a point that retention keeps anyway, or did not count.
+const fn explains(guard: &Guard) -> bool {
+    !matches!(guard, Guard::PruneNone | Guard::SecondLastgood(_) | Guard::ServerHeld(_) | Guard::Doubt(_))
+}
+
+/// Whether a point takes part in the policy's retention: completed, its own, not protected, not in the future, not
+/// about to go.
+fn counts(ground: &Ground<'_>, point: &RestorePoint) -> bool {
+    point.status == PointStatus::Completed
+        && ground.not_ours_to_delete(point).is_none()
+        && !ground.memory.deleting.contains(&point.id)
+}
+
+/// What retention says of the counted points, the new one among them; and how many the new one displaces.
+fn verdicts(ground: &Ground<'_>, counted: &[&RestorePoint]) -> (Vec<Verdict>, u32) {
+    let policy = ground.policy;
+    let mut candidates: Vec<Candidate> = counted.iter().map(|point| candidate(point)).collect();
+    let before = decide(policy, &candidates);
+    let newest = candidates.iter().map(|candidate| candidate.at).max().unwrap_or(ground.at);
+    candidates.push(Candidate { at: ground.at.max(newest), due: Some(Timestamp::MAX), id: None });
+    let mut after = decide(policy, &candidates);
+    after.pop();
+    let displaced = before.iter().zip(&after).filter(|(before, after)| before.keep && !after.keep).count();
+    (after, u32::try_from(displaced).expect("a handful"))
+}
+
+fn decide(policy: &crate::policy::policy::Policy, candidates: &[Candidate]) -> Vec<Verdict> {
+    let decided = retention::decide(candidates, &policy.keep, policy.keep_mode, &policy.timezone);
+    // A policy without rules has prune = "none": then everything stays.
+    decided.unwrap_or_else(|_no_rules| {
+        debug_assert!(policy.prune == Prune::None, "validation lets no other policy be without rules");
+        vec![Verdict { keep: true, why: Vec::new() }; candidates.len()]
+    })
+}
+
+fn candidate(point: &RestorePoint) -> Candidate {
+    let due = Mark::parse(&point.description).map(|mark| mark.due);
+    Candidate { at: point.created_at, due, id: Some(point.id.clone()) }
+}
+
+fn as_signed(duration: std::time::Duration) -> jiff::SignedDuration {
+    jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX)
+}

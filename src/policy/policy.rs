@@ -101,6 +101,38 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// What is left of a policy that is no longer in the file, for a run that was cut off: it deletes nothing, is due
+    /// no more and is not tried again.
+    #[must_use]
+    pub fn departed(name: PolicyName, kind: Kind) -> Self {
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        Self {
+            name,
+            kind,
+            servers: Vec::new(),
+            exclude: Vec::new(),
+            schedule: Schedule::parse(&["@yearly"], TimeZone::UTC).expect("@yearly is a schedule"),
+            keep: Keep::default(),
+            keep_mode: KeepMode::default(),
+            timezone: TimeZone::UTC,
+            splay: Duration::ZERO,
+            min_keep: 1,
+            max_deletes: None,
+            reserve: 0,
+            protect: Vec::new(),
+            prune: Prune::None,
+            formerly: Vec::new(),
+            stuck_after: hours(2),
+            retries: 0,
+            retry_after: Duration::ZERO,
+            catch_up: Duration::ZERO,
+            max_age: Duration::MAX,
+            stop_server: false,
+            report: Vec::new(),
+            enabled: false,
+        }
+    }
+
     /// Whether a point marked with `name` is this policy's own.
     #[must_use]
     pub fn answers_to(&self, name: &str) -> bool {

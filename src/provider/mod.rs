@@ -1,1 +1,29 @@
-//! Placeholder.
+//! The provider's API: every call that backups, snapshots, servers and the account need.
+//!
+//! A list is complete or an error, never short. What may have been carried out is told apart from what was never
+//! sent. The token goes to the configured origin alone and is in no text. Only reads are repeated here; a write is
+//! repeated only when it is certain that it was not carried out.
+
+mod bucket;
+mod calls;
+mod client;
+mod convert;
+mod error;
+mod lists;
+mod points;
+mod retry;
+mod text;
+mod transport;
+mod watch;
+mod wire;
+
+pub use calls::{Account, CreateRequest, Created, Deleted, Power, RestoreStarted};
+pub use client::{Client, ProviderTime, Settings};
+pub use error::{ErrorKind, Place, ProviderError};
+pub use lists::Listing;
+pub use points::{AccountPoints, BackupType};
+pub use watch::{Look, Pace, Watch, cheaper, next_look};
+pub use wire::Fields;
+
+#[cfg(test)]
+mod tests;

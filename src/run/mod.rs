@@ -1,1 +1,185 @@
-//! Placeholder.
+//! Makes what should happen happen: performs a run step by step, each written to the journal before and after.
+//!
+//! `journal::recovery::next` says what comes next; `drive` does it and never decides anew. A run that was cut off by
+//! a crash or a stop is driven on from its journal by the same code.
+
+mod delete;
+mod drive;
+mod lease;
+mod make;
+mod power;
+mod settle;
+mod take;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rand::Rng;
+use rand::rngs::StdRng;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{Semaphore, watch};
+
+use crate::clock::Clock;
+use crate::policy::inventory::{Kind, Server, ServerRef};
+use crate::policy::policy::Policy;
+use crate::provider::{Client, ProviderError, Watch};
+use crate::store::{Store, StoreError};
+
+pub use drive::drive;
+pub use lease::{Lease, Leases};
+pub use take::{Inspection, inspect};
+
+/// What is the same for every run: the provider, the store, the clock and the file's settings.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The provider.
+    pub client: Client,
+    /// The looks that all waiting runs share.
+    pub watch: Watch,
+    /// The state.
+    pub store: Store,
+    /// The time.
+    pub clock: Clock,
+    /// The settings.
+    pub settings: Settings,
+    /// Where tokens come from.
+    pub random: Random,
+    /// One run a server at a time.
+    pub leases: Leases,
+    /// The `parallel_runs` places.
+    pub places: Arc<Semaphore>,
+    /// True from the moment that the process is to end.
+    pub stop: watch::Receiver<bool>,
+    /// Who hears of the steps.
+    pub progress: Option<UnboundedSender<Progress>>,
+}
+
+/// The settings that runs need.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `provider.instance`.
+    pub instance: String,
+    /// `provider.slots`.
+    pub slots: BTreeMap<Kind, u32>,
+    /// How long a list may lag behind what was accepted.
+    pub settle: Duration,
+    /// The shortest time between two looks at a list.
+    pub poll: Duration,
+    /// How long one request may take.
+    pub timeout: Duration,
+}
+
+impl Settings {
+    /// The slots that the provider gives a server.
+    #[must_use]
+    pub fn limit(&self, kind: Kind) -> u32 {
+        self.slots.get(&kind).copied().unwrap_or_default()
+    }
+}
+
+/// A source of random bits that comes from outside, so that a test can replay it.
+#[derive(Clone, Debug)]
+pub struct Random(Arc<Mutex<StdRng>>);
+
+impl Random {
+    /// From a seeded generator.
+    #[must_use]
+    pub fn new(generator: StdRng) -> Self {
+        Self(Arc::new(Mutex::new(generator)))
+    }
+
+    /// 64 random bits.
+    #[must_use]
+    pub fn bits(&self) -> u64 {
+        self.0.lock().expect("no code panics while it holds the generator").next_u64()
+    }
+}
+
+/// A policy on a server, with what it shares with the server's other policies.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// The server.
+    pub server: Server,
+    /// The policy, as it applies to it.
+    pub policy: Arc<Policy>,
+    /// The largest `reserve` of all policies of this server and kind.
+    pub reserve: u32,
+}
+
+/// Something that a person who watches wants to know.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// The run.
+    pub run: i64,
+    /// The server.
+    pub server: ServerRef,
+    /// The policy.
+    pub policy: String,
+    /// What is going on, in a few words.
+    pub text: String,
+    /// Whether the run is over.
+    pub over: bool,
+}
+
+/// Why a run cannot go on now. It stays open in the journal and is taken up by the next start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The state cannot be written: nothing more is sent.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The process is to end.
+    #[error("stopped: the run is taken up by the next start")]
+    Stopped,
+}
+
+impl World {
+    /// Whether the process is to end.
+    #[must_use]
+    pub fn stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Waits, unless the process is to end.
+    ///
+    /// # Errors
+    /// `Stopped`.
+    pub async fn pause(&self, time: Duration) -> Result<(), RunError> {
+        self.unless_stopped(tokio::time::sleep(time)).await
+    }
+
+    /// Waits until a moment by our clock, unless the process is to end. Looks at the clock at least once a minute,
+    /// since it may be set.
+    ///
+    /// # Errors
+    /// `Stopped`.
+    pub async fn pause_until(&self, at: Timestamp) -> Result<(), RunError> {
+        loop {
+            let left = self.clock.now().duration_until(at);
+            let Ok(left) = Duration::try_from(left) else { return Ok(()) };
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.pause(left.min(Duration::from_mins(1))).await?;
+        }
+    }
+
+    /// The work's result, unless the process is to end first.
+    ///
+    /// # Errors
+    /// `Stopped`.
+    pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, RunError> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            // A sender that is gone cannot ask for a stop: then the work alone counts.
+            Ok(_) = stop.wait_for(|stop| *stop) => Err(RunError::Stopped),
+            value = work => Ok(value),
+        }
+    }
+}
+
+/// What a failed call says in the journal: the provider's own words.
+fn words(error: &ProviderError) -> String {
+    error.to_string()
+}

@@ -1,1 +1,188 @@
-//! Placeholder.
+//! One `Status` value: what `status`, and later `/metrics`, `/status.json` and the page, show.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::journal::notice::Good;
+use crate::policy::guard::Slots;
+use crate::policy::inventory::{Kind, ServerRef};
+
+/// The state of the whole installation. The JSON shape is a contract.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// When it was taken.
+    pub at: Timestamp,
+    /// The worst of everything.
+    pub level: Level,
+    /// Every policy on every server.
+    pub policies: Vec<PolicyStatus>,
+    /// Servers that no policy is for.
+    pub unprotected: Vec<ServerRef>,
+    /// What is not as it should be, from the first mail to the recovery.
+    pub incidents: Vec<IncidentStatus>,
+    /// The mails that wait.
+    pub outbox: OutboxStatus,
+    /// What else a person should know: selectors that match nothing, a refused reload, points of former policies.
+    pub warnings: Vec<String>,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// As the policies say.
+    Ok,
+    /// Somebody should look.
+    Warning,
+    /// A server has no good restore point of late, or stands still because of us.
+    Critical,
+}
+
+/// A policy on a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PolicyStatus {
+    /// The server.
+    pub server: ServerRef,
+    /// The policy.
+    pub policy: String,
+    /// The kind of restore point.
+    pub kind: Kind,
+    /// The newest completed point, by the last inventory.
+    pub last_good: Option<Good>,
+    /// Its age in seconds.
+    pub age_seconds: Option<i64>,
+    /// The age at which it is stale.
+    pub max_age_seconds: u64,
+    /// The next due time.
+    pub next_due: Option<Timestamp>,
+    /// The slots by the last inventory.
+    pub slots: Slots,
+    /// How it is.
+    pub state: State,
+}
+
+/// How a policy on a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// There is a good point of late.
+    Ok,
+    /// A run is under way.
+    Running,
+    /// The last run failed.
+    Failing,
+    /// The last good point is too old.
+    Stale,
+    /// None was ever made.
+    Never,
+}
+
+impl State {
+    /// The word that is shown.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Running => "running",
+            Self::Failing => "failing",
+            Self::Stale => "stale",
+            Self::Never => "never",
+        }
+    }
+}
+
+/// An open incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IncidentStatus {
+    /// The server, where there is one.
+    pub server: Option<ServerRef>,
+    /// The policy, where there is one.
+    pub policy: Option<String>,
+    /// What the matter is.
+    pub topic: String,
+    /// The last word on it.
+    pub text: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// The mails that wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct OutboxStatus {
+    /// How many.
+    pub waiting: u32,
+    /// Since when the oldest of them waits.
+    pub oldest: Option<Timestamp>,
+    /// How many were given up or refused for good.
+    pub refused: u32,
+}
+
+/// What is known of a policy on a server, for its state.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// When the newest completed point was begun.
+    pub last_good: Option<Timestamp>,
+    /// When the policy was first seen on the server.
+    pub first_at: Option<Timestamp>,
+    /// Whether a run is under way.
+    pub running: bool,
+    /// Whether an incident says that the last run failed.
+    pub failing: bool,
+    /// The age at which it is stale.
+    pub max_age: std::time::Duration,
+}
+
+/// The state of a policy on a server, and how bad that is.
+#[must_use]
+pub fn judge(facts: &Facts, at: Timestamp) -> (State, Level) {
+    let max_age = SignedDuration::try_from(facts.max_age).unwrap_or(SignedDuration::MAX);
+    let old = |since: Timestamp| since.duration_until(at) > max_age;
+    let stale = facts.last_good.is_some_and(old);
+    let never = facts.last_good.is_none();
+    let late = facts.first_at.is_some_and(old);
+    match () {
+        () if stale => (State::Stale, Level::Critical),
+        () if facts.failing => (State::Failing, Level::Critical),
+        () if facts.running => (State::Running, Level::Ok),
+        () if never => (State::Never, if late { Level::Warning } else { Level::Ok }),
+        () => (State::Ok, Level::Ok),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts() -> Facts {
+        Facts {
+            last_good: Some("2026-11-21T00:00:00Z".parse().unwrap()),
+            first_at: Some("2026-11-01T00:00:00Z".parse().unwrap()),
+            running: false,
+            failing: false,
+            max_age: std::time::Duration::from_secs(26 * 3600),
+        }
+    }
+
+    fn judged(facts: &Facts, at: &str) -> (State, Level) {
+        judge(facts, at.parse().unwrap())
+    }
+
+    #[test]
+    fn older_than_max_age_is_stale_and_critical() {
+        assert_eq!(judged(&facts(), "2026-11-22T02:00:00Z"), (State::Ok, Level::Ok));
+        assert_eq!(judged(&facts(), "2026-11-22T02:00:01Z"), (State::Stale, Level::Critical));
+    }
+
+    #[test]
+    fn never_made_is_a_warning_only_after_max_age() {
+        let never = Facts { last_good: None, ..facts() };
+        assert_eq!(judged(&never, "2026-11-01T01:00:00Z"), (State::Never, Level::Ok));
+        assert_eq!(judged(&never, "2026-11-03T01:00:00Z"), (State::Never, Level::Warning));
+    }
+
+    #[test]
+    fn failing_is_critical_though_the_last_good_one_is_young() {
+        let failing = Facts { failing: true, ..facts() };
+        assert_eq!(judged(&failing, "2026-11-21T01:00:00Z"), (State::Failing, Level::Critical));
+    }
+}

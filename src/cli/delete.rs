@@ -1,0 +1,113 @@
+//! `lastgood delete`: deletes one restore point by hand, after asking. Works beside the daemon.
+
+use clap::{Parser, ValueEnum};
+
+use crate::cli::failure::Failure;
+use crate::cli::hold::id_of;
+use crate::cli::output;
+use crate::cli::setup::{Opened, Setup, ask};
+use crate::exit_code::ExitCode;
+use crate::policy::inventory::{Id, Kind, PointStatus, RestorePoint};
+use crate::provider::Deleted;
+use crate::run::Lease;
+
+/// Delete one restore point by hand.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example:\n  lastgood delete snapshot 801")]
+pub struct Args {
+    /// What it is
+    kind: KindWord,
+    /// The provider's id
+    id: String,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// The word for a kind on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum KindWord {
+    /// A manual backup.
+    Backup,
+    /// A snapshot.
+    Snapshot,
+}
+
+impl From<KindWord> for Kind {
+    fn from(word: KindWord) -> Self {
+        match word {
+            KindWord::Backup => Self::Backup,
+            KindWord::Snapshot => Self::Snapshot,
+        }
+    }
+}
+
+/// Deletes the point.
+///
+/// # Errors
+/// When it is unknown, automatic, on hold or in progress, or a run is at work on its server.
+pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
+    let opened = setup.open_beside().await?;
+    let (kind, id) = (Kind::from(args.kind), id_of(&args.id));
+    let point = find(&opened, kind, &id).await?;
+    refuse(&opened, &point).await?;
+    let whose = output::shown(&crate::policy::guard::describe(&point, kind));
+    let about = format!("{whose} of {}, made {}", output::shown(&point.server.name), point.created_at);
+    if !args.yes && !ask(&format!("Delete {about}? There is no undo. [y/N] "))?.eq_ignore_ascii_case("y") {
+        output::note("nothing was deleted");
+        return Ok(ExitCode::Usage);
+    }
+    let server = &point.server.id;
+    let holder = format!("delete {}", std::process::id());
+    let Some(lease) = Lease::try_beside(&opened.world.store, &opened.world.clock, server, &holder).await? else {
+        return Err(busy(&point).into());
+    };
+    let deleted = opened.world.client.delete(kind, &id).await;
+    lease.end().await?;
+    match deleted? {
+        Deleted::Accepted => output::line(&format!("deleted {about}")),
+        Deleted::AlreadyGone => output::line(&format!("it was gone already: {about}")),
+    }
+    Ok(ExitCode::Done)
+}
+
+/// The point that the provider lists under this id.
+///
+/// # Errors
+/// When there is none, or the list cannot be read.
+pub async fn find(opened: &Opened, kind: Kind, id: &Id) -> anyhow::Result<RestorePoint> {
+    let records = opened.world.client.records(kind, None, None).await?;
+    let found = records.into_iter().map(|(point, _)| point).find(|point| point.id == *id);
+    found.ok_or_else(|| {
+        Failure::usage(format!("there is no {kind} {id}: `lastgood list {}` shows them", kind.plural())).into()
+    })
+}
+
+/// A run is at work on the server.
+#[must_use]
+pub fn busy(point: &RestorePoint) -> Failure {
+    let name = output::shown(&point.server.name);
+    Failure::new(ExitCode::Locked, format!("a run is at work on {name}: try again when it is over (`lastgood history`)"))
+}
+
+async fn refuse(opened: &Opened, point: &RestorePoint) -> anyhow::Result<()> {
+    let (kind, id) = (point.kind, &point.id);
+    if point.automatic {
+        return Err(Failure::usage(format!("{kind} {id} is an automatic one: it is not ours to delete")).into());
+    }
+    if matches!(point.status, PointStatus::InProgress | PointStatus::Other(_)) {
+        return Err(Failure::usage(format!("{kind} {id} is still {}: wait until it is over", point.status)).into());
+    }
+    for hold in opened.world.store.holds(opened.world.clock.now()).await? {
+        let held = match &hold.what {
+            crate::store::holds::Held::Point(held_kind, held_id) => *held_kind == kind && held_id == id,
+            crate::store::holds::Held::Server(server) => server.id == point.server.id,
+        };
+        if held {
+            let reason = output::shown(&hold.reason);
+            let text = format!("{kind} {id} is on hold ({reason}): `lastgood release` it first");
+            return Err(Failure::usage(text).into());
+        }
+    }
+    Ok(())
+}

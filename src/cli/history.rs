@@ -1,0 +1,63 @@
+//! `lastgood history`: past runs with their steps and outcomes, unfinished ones too.
+
+use clap::Parser;
+use serde_json::json;
+
+use crate::cli::output;
+use crate::cli::setup::Setup;
+use crate::exit_code::ExitCode;
+use crate::journal::summary::RunHistory;
+
+/// Show past runs with their steps.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example:\n  lastgood history --server web-server-01 --limit 5")]
+pub struct Args {
+    /// Only runs of this server (id, uuid, name or hostname)
+    #[arg(long, value_name = "S")]
+    server: Option<String>,
+    /// At most so many runs
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: u32,
+    /// One JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the runs, newest first.
+///
+/// # Errors
+/// When the policy file or the state cannot be read.
+pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
+    let store = setup.state_beside()?;
+    let server = match &args.server {
+        Some(text) => Some(setup.stored_server(&store, text).await?.reference.id),
+        None => None,
+    };
+    let runs = store.history(server, args.limit).await?;
+    if args.json {
+        output::json(&json!({ "runs": runs }))?;
+        return Ok(ExitCode::Done);
+    }
+    if runs.is_empty() {
+        output::line("no runs yet");
+    }
+    for run in &runs {
+        show(run);
+    }
+    Ok(ExitCode::Done)
+}
+
+fn show(run: &RunHistory) {
+    let facts = &run.summary;
+    let due = facts.due.map_or_else(|| "by hand".to_owned(), |due| format!("due {due}"));
+    let name = output::shown(&facts.server.name);
+    output::line(&format!("run {}  {}  {name}  {}  {due}  {}", facts.run, facts.outcome, facts.policy, run.started));
+    if let Some(error) = &facts.error {
+        output::line(&format!("    {}", output::shown(error)));
+    }
+    for step in &run.steps {
+        let id = step.id.as_ref().map(ToString::to_string).unwrap_or_default();
+        let error = step.error.as_deref().map(|error| format!("  {}", output::shown(error))).unwrap_or_default();
+        output::line(&format!("    {}  {:<6} {id}  {}{error}", step.at, step.act, step.state));
+    }
+}

@@ -1,0 +1,143 @@
+//! `lastgood hold` and `lastgood release`: a person's word that a point, or everything on a server, stays.
+
+use clap::{Parser, Subcommand};
+use jiff::Timestamp;
+
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::cli::setup::Setup;
+use crate::exit_code::ExitCode;
+use crate::policy::inventory::{Id, Kind};
+use crate::store::Store;
+use crate::store::holds::{Held, Hold};
+
+/// Keep a restore point, or everything on a server, from being deleted.
+#[derive(Debug, Parser)]
+#[command(after_help = "Examples:\n  lastgood hold backup 502 --reason \"before the migration\" --until 2027-01-01T00:00:00Z\n  lastgood hold server db-server-01 --reason \"audit\"")]
+pub struct HoldArgs {
+    #[command(subcommand)]
+    what: What,
+    /// Why, for those who come later
+    #[arg(long, value_name = "R", default_value = "no reason given", global = true)]
+    reason: String,
+    /// Until when (RFC 3339); else until it is released
+    #[arg(long, value_name = "T", global = true)]
+    until: Option<Timestamp>,
+}
+
+/// Take a hold away.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example:\n  lastgood release backup 502")]
+pub struct ReleaseArgs {
+    #[command(subcommand)]
+    what: What,
+    /// Why, for the log
+    #[arg(long, value_name = "R", global = true)]
+    reason: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// A backup, by its id
+    Backup {
+        /// The provider's id
+        id: String,
+    },
+    /// A snapshot, by its id
+    Snapshot {
+        /// The provider's id
+        id: String,
+    },
+    /// A whole server: nothing at all is deleted there
+    Server {
+        /// Its id, uuid, name or hostname
+        name: String,
+    },
+}
+
+/// Places a hold. Works while the daemon runs.
+///
+/// # Errors
+/// When neither the last inventory nor the provider knows the id, or it is an automatic backup.
+pub async fn hold(setup: &Setup, args: HoldArgs) -> anyhow::Result<ExitCode> {
+    let store = setup.state_beside_or_new()?;
+    let now = setup.clock.now();
+    if args.until.is_some_and(|until| until <= now) {
+        return Err(Failure::usage("--until lies in the past: give a time to come, or leave it out").into());
+    }
+    let what = held(setup, &store, &args.what).await?;
+    let words = in_words(&what);
+    store.hold(Hold { what, reason: args.reason.clone(), since: now, until: args.until }).await?;
+    let until = args.until.map_or_else(|| "until it is released".to_owned(), |until| format!("until {until}"));
+    output::line(&format!("{words} is on hold {until}: {}", output::shown(&args.reason)));
+    Ok(ExitCode::Done)
+}
+
+/// Takes a hold away.
+///
+/// # Errors
+/// When there is none.
+pub async fn release(setup: &Setup, args: ReleaseArgs) -> anyhow::Result<ExitCode> {
+    let store = setup.state_beside()?;
+    let what = match &args.what {
+        What::Backup { id } => Held::Point(Kind::Backup, id_of(id)),
+        What::Snapshot { id } => Held::Point(Kind::Snapshot, id_of(id)),
+        What::Server { name } => server(setup, &store, name).await?,
+    };
+    let words = in_words(&what);
+    if !store.release(what).await? {
+        return Err(Failure::usage(format!("{words} is not on hold")).into());
+    }
+    tracing::info!(reason = args.reason, "{words} was released");
+    output::line(&format!("{words} is no longer on hold"));
+    Ok(ExitCode::Done)
+}
+
+async fn held(setup: &Setup, store: &Store, what: &What) -> anyhow::Result<Held> {
+    let (kind, id) = match what {
+        What::Backup { id } => (Kind::Backup, id_of(id)),
+        What::Snapshot { id } => (Kind::Snapshot, id_of(id)),
+        What::Server { name } => return server(setup, store, name).await,
+    };
+    let automatic = match store.server_of_point(kind, id.clone()).await? {
+        Some((_, automatic)) => automatic,
+        None => {
+            let client = setup.client()?;
+            let records = client.records(kind, None, None).await?;
+            let found = records.iter().find(|(point, _)| point.id == id);
+            let Some((point, _)) = found else {
+                return Err(Failure::usage(format!("there is no {kind} {id}: `lastgood list {}` shows them", kind.plural())).into());
+            };
+            point.automatic
+        }
+    };
+    if automatic {
+        let text = format!("{kind} {id} is an automatic one: the provider drops it by itself, and a hold would not keep it");
+        return Err(Failure::usage(text).into());
+    }
+    Ok(Held::Point(kind, id))
+}
+
+async fn server(setup: &Setup, store: &Store, name: &str) -> anyhow::Result<Held> {
+    if let Ok(server) = setup.stored_server(store, name).await {
+        return Ok(Held::Server(server.reference));
+    }
+    let servers = setup.client()?.servers().await?.items;
+    let found = servers.into_iter().find(|server| server.keys.iter().any(|key| key == name));
+    found.map(|server| Held::Server(server.reference)).ok_or_else(|| {
+        Failure::usage(format!("there is no server {name}: `lastgood list servers` shows them")).into()
+    })
+}
+
+/// An id as the provider gives it: digits are a number.
+#[must_use]
+pub fn id_of(text: &str) -> Id {
+    text.parse().map_or_else(|_| Id::Text(text.to_owned()), Id::Number)
+}
+
+fn in_words(what: &Held) -> String {
+    match what {
+        Held::Point(kind, id) => format!("{kind} {id}"),
+        Held::Server(server) => format!("server {}", output::shown(&server.name)),
+    }
+}

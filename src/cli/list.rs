@@ -1,0 +1,155 @@
+//! `lastgood list`: what the provider has, with own, foreign and held.
+
+use clap::{Parser, ValueEnum};
+use serde_json::{Map, Value, json};
+
+use crate::cli::output;
+use crate::cli::setup::{Opened, Setup};
+use crate::exit_code::ExitCode;
+use crate::policy::inventory::{Kind, RestorePoint, Server};
+use crate::policy::memory::owner;
+use crate::policy::policy::PolicyName;
+use crate::provider::BackupType;
+use crate::store::holds::Held;
+use crate::store::points::Place;
+
+/// List what the provider has.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example:\n  lastgood list backups --server web-server-01 --type manual")]
+pub struct Args {
+    /// What to list
+    what: What,
+    /// Only those of this server (id, uuid, name or hostname)
+    #[arg(long, value_name = "S")]
+    server: Option<String>,
+    /// Only backups of this type
+    #[arg(long = "type", value_name = "TYPE")]
+    backup_type: Option<TypeWord>,
+    /// One JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum What {
+    Servers,
+    Backups,
+    Snapshots,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TypeWord {
+    Manual,
+    Automatic,
+}
+
+/// A point with whose it is, and the provider's own fields.
+struct Row {
+    point: RestorePoint,
+    fields: Map<String, Value>,
+    own: bool,
+    held: bool,
+}
+
+/// Prints the list.
+///
+/// # Errors
+/// When the policy file, the state or the provider's list cannot be read.
+pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
+    let opened = setup.open_beside().await?;
+    let kind = match args.what {
+        What::Servers => return servers(&opened, &args).await,
+        What::Backups => Kind::Backup,
+        What::Snapshots => Kind::Snapshot,
+    };
+    let server = args.server.as_deref().map(|text| opened.server(text)).transpose()?;
+    let wanted = args.backup_type.filter(|_| kind == Kind::Backup).map(|word| match word {
+        TypeWord::Manual => BackupType::Manual,
+        TypeWord::Automatic => BackupType::Automatic,
+    });
+    let records = opened.world.client.records(kind, server, wanted).await?;
+    let mut rows = Vec::new();
+    for (point, fields) in records {
+        rows.push(row(&opened, point, fields).await?);
+    }
+    rows.sort_by(|a, b| (&a.point.server, b.point.created_at).cmp(&(&b.point.server, a.point.created_at)));
+    if args.json {
+        let values: Vec<Value> = rows.into_iter().map(shape).collect();
+        output::json(&json!({ kind.plural(): values }))?;
+    } else {
+        show(&rows);
+    }
+    Ok(ExitCode::Done)
+}
+
+async fn row(opened: &Opened, point: RestorePoint, fields: Map<String, Value>) -> anyhow::Result<Row> {
+    let place = Place {
+        server: point.server.id.clone(),
+        kind: point.kind,
+        policy: PolicyName::new("list").expect("the word has the form of a name"),
+        settle: opened.world.settings.settle,
+    };
+    let memory = opened.world.store.memory(place, opened.world.clock.now()).await?;
+    let own = !point.automatic && owner(&point, &opened.world.settings.instance, &memory).is_own();
+    let held = memory.holds.contains_key(&point.id) || memory.server_hold.is_some();
+    Ok(Row { point, fields, own, held })
+}
+
+fn shape(row: Row) -> Value {
+    let mut fields = row.fields;
+    fields.insert("own".to_owned(), Value::Bool(row.own));
+    fields.insert("held".to_owned(), Value::Bool(row.held));
+    Value::Object(fields)
+}
+
+fn show(rows: &[Row]) {
+    let cells = rows.iter().map(|row| {
+        let point = &row.point;
+        let whose = match (point.automatic, row.own) {
+            (true, _) => "automatic",
+            (false, true) => "own",
+            (false, false) => "foreign",
+        };
+        [
+            point.id.to_string(),
+            point.server.name.clone(),
+            point.created_at.to_string(),
+            point.status.to_string(),
+            point.size_mb.map_or_else(|| "-".to_owned(), |size| format!("{size} MB")),
+            whose.to_owned(),
+            if row.held { "held" } else { "" }.to_owned(),
+            point.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| point.description.clone()),
+        ]
+    });
+    output::line(&output::table(["id", "server", "made", "status", "size", "whose", "hold", "text"], cells));
+}
+
+async fn servers(opened: &Opened, args: &Args) -> anyhow::Result<ExitCode> {
+    let records = opened.world.client.server_records().await?.items;
+    let holds = opened.world.store.holds(opened.world.clock.now()).await?;
+    let held = |server: &Server| holds.iter().any(|hold| hold.what == Held::Server(server.reference.clone()));
+    let fits = |server: &Server| args.server.as_ref().is_none_or(|text| server.keys.contains(text));
+    let records: Vec<_> = records.into_iter().filter(|(server, _)| fits(server)).collect();
+    if args.json {
+        let values = records.into_iter().map(|(server, mut fields)| {
+            let own = !crate::daemon::fleet::tasks_of(&opened.config, &server).is_empty();
+            fields.insert("own".to_owned(), Value::Bool(own));
+            fields.insert("held".to_owned(), Value::Bool(held(&server)));
+            Value::Object(fields)
+        });
+        output::json(&json!({ "servers": values.collect::<Vec<_>>() }))?;
+        return Ok(ExitCode::Done);
+    }
+    let cells = records.iter().map(|(server, _)| {
+        let policies: Vec<String> = crate::daemon::fleet::tasks_of(&opened.config, server)
+            .iter()
+            .map(|task| task.policy.name.to_string())
+            .collect();
+        let policies = if policies.is_empty() { "unprotected".to_owned() } else { policies.join(", ") };
+        let hold = if held(server) { "held" } else { "" };
+        let (id, name) = (server.reference.id.to_string(), server.reference.name.clone());
+        [id, name, server.status.to_string(), policies, hold.to_owned()]
+    });
+    output::line(&output::table(["id", "name", "status", "policies", "hold"], cells));
+    Ok(ExitCode::Done)
+}

@@ -1,0 +1,82 @@
+//! What commands print: the only place that writes to standard output and standard error.
+//!
+//! With `--json`, standard output is one JSON document; everything else goes to standard error. Text from outside is
+//! shown without control characters.
+
+use std::io::{IsTerminal, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+/// Writes a line to standard output. A closed pipe is not an error of ours.
+pub fn line(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Writes a line to standard error.
+pub fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Writes one JSON document to standard output.
+///
+/// # Errors
+/// When the value cannot be written as JSON.
+pub fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
+    line(&serde_json::to_string_pretty(value)?);
+    Ok(())
+}
+
+/// Whether a person looks at standard output.
+#[must_use]
+pub fn is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// An aligned table without lines.
+#[must_use]
+pub fn table<const N: usize>(heads: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(heads);
+    for row in rows {
+        table.add_row(row.map(|cell| shown(&cell)));
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
+}
+
+/// Text from outside, on one line, without control and direction characters.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    let unsafe_direction = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if c.is_control() || unsafe_direction(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// A span of time in at most two units: `3 d 4 h`, `12 min`, `40 s`.
+#[must_use]
+pub fn span(seconds: i64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match () {
+        () if days > 0 => format!("{days} d {hours} h"),
+        () if hours > 0 => format!("{hours} h {minutes} min"),
+        () if minutes > 0 => format!("{minutes} min"),
+        () => format!("{seconds} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_moves_no_cursor() {
+        assert_eq!(shown("web\u{1b}[2J\r\n\u{202e}x"), "web\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd}x");
+    }
+
+    #[test]
+    fn spans_have_two_units_at_most() {
+        assert_eq!([span(40), span(720), span(3661), span(273_600)], ["40 s", "12 min", "1 h 1 min", "3 d 4 h"]);
+    }
+}

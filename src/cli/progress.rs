@@ -1,0 +1,53 @@
+//! Shows what runs do: a line each that changes in place on a terminal, plain lines elsewhere. To standard error.
+
+use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
+
+use crate::cli::output::{note, shown};
+use crate::run::Progress;
+
+/// Starts to show. The task ends when every sender is gone.
+#[must_use]
+pub fn start() -> (UnboundedSender<Progress>, JoinHandle<()>) {
+    let (sender, receiver) = unbounded_channel();
+    let terminal = std::io::stderr().is_terminal();
+    let task = if terminal { tokio::spawn(bars(receiver)) } else { tokio::spawn(lines(receiver)) };
+    (sender, task)
+}
+
+async fn lines(mut receiver: UnboundedReceiver<Progress>) {
+    let mut last: HashMap<i64, String> = HashMap::new();
+    while let Some(step) = receiver.recv().await {
+        // The same news again (a look at the list that shows no change) is no news.
+        if last.insert(step.run, step.text.clone()).as_ref() != Some(&step.text) {
+            note(&sentence(&step));
+        }
+    }
+}
+
+async fn bars(mut receiver: UnboundedReceiver<Progress>) {
+    let all = MultiProgress::new();
+    let style = ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}").expect("the template is constant");
+    let mut bars: HashMap<i64, ProgressBar> = HashMap::new();
+    while let Some(step) = receiver.recv().await {
+        let bar = bars.entry(step.run).or_insert_with(|| {
+            let bar = all.add(ProgressBar::new_spinner().with_style(style.clone()));
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        if step.over {
+            bar.finish_with_message(sentence(&step));
+        } else {
+            bar.set_message(sentence(&step));
+        }
+    }
+}
+
+fn sentence(step: &Progress) -> String {
+    format!("{} {}: {}", shown(&step.server.name), step.policy, shown(&step.text))
+}

@@ -1,0 +1,103 @@
+//! `lastgood restore`: restores a server from a restore point, after its name was typed, and watches until it is back.
+
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::cli::delete::{KindWord, busy, find};
+use crate::cli::failure::Failure;
+use crate::cli::hold::id_of;
+use crate::cli::output;
+use crate::cli::setup::{Opened, Setup, ask};
+use crate::exit_code::ExitCode;
+use crate::policy::inventory::{Kind, PointStatus, RestorePoint, ServerStatus};
+use crate::run::Lease;
+
+/// How long a restore may take before the watch ends: the provider says 5 to 15 minutes.
+const TAKES: Duration = Duration::from_hours(2);
+
+/// Restore a server from a restore point.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example:\n  lastgood restore backup 502")]
+pub struct Args {
+    /// What it is
+    kind: KindWord,
+    /// The provider's id
+    id: String,
+    /// Do not ask for the server's name
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Restores the server and watches until it is back.
+///
+/// # Errors
+/// When the point is unknown or not completed, the name is not typed, or the provider refuses.
+pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
+    let opened = setup.open_beside().await?;
+    let (kind, id) = (Kind::from(args.kind), id_of(&args.id));
+    let point = find(&opened, kind, &id).await?;
+    if point.status != PointStatus::Completed {
+        return Err(Failure::usage(format!("{kind} {id} is {}: only a completed one can be restored", point.status)).into());
+    }
+    say_what_is_lost(setup, &point);
+    if !args.yes && ask("Type the server's name to go on: ")? != point.server.name {
+        output::note("that is not its name: nothing was restored");
+        return Ok(ExitCode::Usage);
+    }
+    let holder = format!("restore {}", std::process::id());
+    let server = &point.server.id;
+    let Some(lease) = Lease::try_beside(&opened.world.store, &opened.world.clock, server, &holder).await? else {
+        return Err(busy(&point).into());
+    };
+    let watched = restore(&opened, &point).await;
+    lease.end().await?;
+    watched
+}
+
+fn say_what_is_lost(setup: &Setup, point: &RestorePoint) {
+    let name = output::shown(&point.server.name);
+    let age = output::span(point.created_at.duration_until(setup.clock.now()).as_secs());
+    output::note(&format!(
+        "{name} will be stopped and all data on it overwritten with {} {} of {} ({age} old).\nEverything written on \
+         {name} since then is lost. This cannot be undone.",
+        point.kind, point.id, point.created_at
+    ));
+}
+
+async fn restore(opened: &Opened, point: &RestorePoint) -> anyhow::Result<ExitCode> {
+    let name = output::shown(&point.server.name);
+    let world = &opened.world;
+    let asked = world.clock.now();
+    match world.client.restore(point.kind, &point.server.id, &point.id).await {
+        Ok(started) => output::note(&started.message.map_or_else(|| "accepted".to_owned(), |text| output::shown(&text))),
+        Err(error) if error.outcome_unknown() => {
+            output::note(&format!("lastgood: the answer was lost, so the server is watched: {error}"));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    let mut last = String::new();
+    let mut began = false;
+    loop {
+        if let Ok(server) = world.client.server(&point.server.id).await {
+            let status = server.status.to_string();
+            if status != last {
+                output::note(&format!("{name}: {}", output::shown(&status)));
+            }
+            last = status;
+            let waited = Duration::try_from(asked.duration_until(world.clock.now())).unwrap_or_default();
+            // A server that shows no sign of the restore within `settle` was quicker than our looks.
+            began |= server.status != ServerStatus::Active || waited > world.settings.settle;
+            if began && server.status == ServerStatus::Active {
+                output::line(&format!("{name} is back, restored from {} {} of {}", point.kind, point.id, point.created_at));
+                return Ok(ExitCode::Done);
+            }
+            if waited > TAKES {
+                break;
+            }
+        }
+        world.pause(world.settings.poll).await?;
+    }
+    let text = format!("{name} is still {last} after {} min: look at it in the provider's panel", TAKES.as_secs() / 60);
+    Err(Failure::new(ExitCode::Provider, text).into())
+}

@@ -1,0 +1,67 @@
+//! Rules as a text: `last=2,daily=4,within=14d`, with what a policy file has and restic's `within_…` and `all` too.
+
+use crate::policy::keep::{Count, Keep, Period, Rule};
+
+/// The rules in `text`, each at most once, the counts in the order in which they take turns.
+pub(super) fn parse(text: &str) -> Result<Keep, String> {
+    let mut keep = Keep::default();
+    for entry in text.split(',').map(str::trim) {
+        if entry.is_empty() {
+            return Err(if text.trim().is_empty() {
+                "no rule is given; write for example last=2,daily=4".to_owned()
+            } else {
+                "there is a comma too many".to_owned()
+            });
+        }
+        let Some((key, value)) = entry.split_once('=') else {
+            return Err(format!("`{}` has no value; write for example daily=4", entry.escape_debug()));
+        };
+        add(&mut keep, &key.trim().replace('-', "_"), value.trim())?;
+    }
+    keep.counts.sort_by_key(|(rule, _)| *rule);
+    keep.within_buckets.sort_by_key(|(rule, _)| *rule);
+    Ok(keep)
+}
+
+fn add(keep: &mut Keep, key: &str, value: &str) -> Result<(), String> {
+    let repeated = || format!("{key} is given twice");
+    if key == "within" {
+        let period = Period::parse(value).map_err(|error| error.to_string())?;
+        return if keep.within.replace(period).is_some() { Err(repeated()) } else { Ok(()) };
+    }
+    let (name, within) = key.strip_prefix("within_").map_or((key, false), |name| (name, true));
+    let rule = Rule::ALL.into_iter().find(|rule| rule.key() == name && !(within && *rule == Rule::Last));
+    let Some(rule) = rule else { return Err(unknown(key)) };
+    if within {
+        if keep.within_buckets.iter().any(|&(named, _)| named == rule) {
+            return Err(repeated());
+        }
+        keep.within_buckets.push((rule, Period::parse(value).map_err(|error| error.to_string())?));
+        return Ok(());
+    }
+    if keep.counts.iter().any(|&(named, _)| named == rule) {
+        return Err(repeated());
+    }
+    keep.counts.push((rule, count(key, value)?));
+    Ok(())
+}
+
+fn count(key: &str, value: &str) -> Result<Count, String> {
+    if value == "all" {
+        return Ok(Count::All);
+    }
+    let number = if value.starts_with('+') { None } else { value.parse().ok() };
+    number
+        .map(Count::Number)
+        .ok_or_else(|| format!("{key}=`{}` is no count; write a number, or all", value.escape_debug()))
+}
+
+fn unknown(key: &str) -> String {
+    let within = Rule::ALL.into_iter().skip(1).map(|rule| format!("within_{rule}"));
+    let known: Vec<String> =
+        Rule::ALL.into_iter().map(|rule| rule.to_string()).chain(["within".to_owned()]).chain(within).collect();
+    let nearest = known.iter().min_by_key(|name| strsim::damerau_levenshtein(name, key));
+    let hint = nearest.filter(|name| strsim::damerau_levenshtein(name, key) <= 2);
+    let hint = hint.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+    format!("`{}` is no rule (known: {}){hint}", key.escape_debug(), known.join(", "))
+}

@@ -1,0 +1,131 @@
+//! `lastgood run`: makes and prunes now, in the foreground, with progress and retries as the daemon does.
+
+use std::time::Duration;
+
+use clap::Parser;
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use crate::cli::output;
+use crate::cli::plan::show_plans;
+use crate::cli::progress;
+use crate::cli::setup::{Choice, Opened, Setup};
+use crate::daemon::{self, mail};
+use crate::exit_code::ExitCode;
+use crate::journal::event::RunKey;
+use crate::journal::summary::RunSummary;
+use crate::run::{RunError, Task, drive};
+use crate::store::runs::{Recorded, Run};
+
+/// Make and prune restore points now, in the foreground.
+#[derive(Debug, Parser)]
+#[command(after_help = "Example:\n  lastgood run --policy nightly --server web-server-01")]
+pub struct Args {
+    #[command(flatten)]
+    choice: Choice,
+    /// Only show what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// One JSON document on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// Drives the chosen runs to their end and delivers their mails.
+///
+/// # Errors
+/// When the policy file, the state or the account cannot be read.
+pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
+    if args.dry_run {
+        let opened = setup.open_beside().await?;
+        return show_plans(setup, &opened, &args.choice, args.json).await;
+    }
+    let mut opened = setup.open_owner().await?;
+    opened.world.store.drop_leases_of("owner").await?;
+    let tasks = opened.tasks(&args.choice)?;
+    let (sender, shown) = progress::start();
+    opened.world.progress = Some(sender);
+    let mut runs = Vec::new();
+    for run in opened.world.store.unfinished().await? {
+        runs.push((daemon::task_of(&opened.config, &opened.servers, &run), run));
+    }
+    for task in tasks {
+        runs.extend(record(&opened, task).await?);
+    }
+    let summaries = drive_all(&opened, runs).await;
+    opened.world.progress = None;
+    // The mail goes out though a run could not be written to its end.
+    let mails = mail::deliver_now(&opened.world.store, &opened.world.clock, &opened.config).await;
+    shown.await?;
+    let summaries = summaries?;
+    if let Err(error) = mails {
+        output::note(&format!("lastgood: the mails wait in the outbox: {error}"));
+    }
+    if args.json {
+        output::json(&json!({ "runs": summaries }))?;
+    } else {
+        summaries.iter().for_each(show);
+    }
+    let good = summaries.iter().all(|run| run.outcome == "succeeded");
+    Ok(if good { ExitCode::Done } else { ExitCode::RunFailed })
+}
+
+async fn record(opened: &Opened, task: Task) -> anyhow::Result<Option<(Task, Run)>> {
+    let key = RunKey {
+        server: task.server.reference.clone(),
+        policy: task.policy.name.clone(),
+        kind: task.policy.kind,
+        due: None,
+    };
+    Ok(match opened.world.store.open_run(key, opened.world.clock.now()).await? {
+        Recorded::New(run) => Some((task, *run)),
+        Recorded::Before => None,
+    })
+}
+
+async fn drive_all(opened: &Opened, runs: Vec<(Task, Run)>) -> anyhow::Result<Vec<RunSummary>> {
+    let mut driven = JoinSet::new();
+    for (task, run) in runs {
+        let world = opened.world.clone();
+        driven.spawn(async move { drive(&world, &task, run).await });
+    }
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut summaries = Vec::new();
+    let mut stopped = false;
+    loop {
+        tokio::select! {
+            ended = driven.join_next() => match ended {
+                None => break,
+                Some(ended) => match ended? {
+                    Ok(summary) => summaries.push(summary),
+                    Err(RunError::Stopped) => stopped = true,
+                    Err(error) => return Err(error.into()),
+                },
+            },
+            _ = terminate.recv() => { opened.stop.send_replace(true); }
+            _ = interrupt.recv() => { opened.stop.send_replace(true); }
+        }
+    }
+    if stopped {
+        output::note("lastgood: stopped: what is under way is taken up by the next run or by the daemon");
+        return Err(RunError::Stopped.into());
+    }
+    summaries.sort_by_key(|summary| summary.run);
+    Ok(summaries)
+}
+
+/// Says what was made and what it displaced.
+fn show(run: &RunSummary) {
+    let name = output::shown(&run.server.name);
+    let made = run.created.as_ref().map(|id| format!(", made {} {id}", run.kind)).unwrap_or_default();
+    let deleted: Vec<String> = run.deleted.iter().map(ToString::to_string).collect();
+    let displaced = if deleted.is_empty() { String::new() } else { format!(", deleted {}", deleted.join(", ")) };
+    let tries = if run.attempts > 1 { format!(", {} attempts", run.attempts) } else { String::new() };
+    let error = run.error.as_deref().map(|error| format!(": {}", output::shown(error))).unwrap_or_default();
+    output::line(&format!("{name} {}: {}{made}{displaced}{tries}{error}", run.policy, run.outcome));
+}
+
+/// How long the mails of a run may take before they are left to the daemon.
+pub const MAIL_TAKES: Duration = Duration::from_mins(2);

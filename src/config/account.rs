@@ -1,0 +1,112 @@
+//! What only the account can tell: which policies a server has, which selectors match nothing, where slots are short.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::config::proof::prove;
+use crate::config::settings::Config;
+use crate::policy::budget::Proof;
+use crate::policy::inventory::{Kind, Server, ServerRef};
+use crate::policy::policy::Policy;
+
+/// A server whose policies want more than its slots.
+#[derive(Clone, Debug)]
+pub struct Overfill {
+    /// The server.
+    pub server: ServerRef,
+    /// The sum.
+    pub proof: Proof,
+}
+
+impl fmt::Display for Overfill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the policies of {} want more than its slots: {}", self.server, self.proof)
+    }
+}
+
+/// Something of the file that applies to no server of the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmatched(String);
+
+impl fmt::Display for Unmatched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Config {
+    /// The policies of a server, each as it applies there, disabled ones too. Where several tables name the server,
+    /// the one with the key that comes first among id, uuid, name, hostname holds.
+    #[must_use]
+    pub fn policies_for(&self, server: &Server) -> Vec<Arc<Policy>> {
+        let place = |key: &str| server.keys.iter().position(|other| other == key);
+        let mut tables: Vec<_> = self
+            .overrides
+            .iter()
+            .filter(|one| one.selector.matches(server))
+            .map(|one| (place(&one.selector.to_string()), one))
+            .collect();
+        tables.sort_by_key(|(place, _)| *place);
+        let base = self.policies.iter().filter(|policy| {
+            policy.servers.iter().any(|selector| selector.matches(server))
+                && !policy.exclude.iter().any(|selector| selector.matches(server))
+        });
+        let mut policies: Vec<Arc<Policy>> = base
+            .map(|policy| {
+                let table = tables.iter().find(|(_, one)| one.policy.name == policy.name);
+                Arc::clone(table.map_or(policy, |(_, one)| &one.policy))
+            })
+            .collect();
+        for (_, one) in tables.iter().filter(|(_, one)| one.own) {
+            if !policies.iter().any(|policy| policy.name == one.policy.name) {
+                policies.push(Arc::clone(&one.policy));
+            }
+        }
+        policies
+    }
+
+    /// What applies to no server of the account.
+    #[must_use]
+    pub fn unmatched(&self, servers: &[Server]) -> Vec<Unmatched> {
+        let mut unmatched = Vec::new();
+        for policy in &self.policies {
+            for selector in &policy.servers {
+                if !servers.iter().any(|server| selector.matches(server)) {
+                    unmatched.push(Unmatched(format!("policy `{}`: no server of the account is `{selector}`", policy.name)));
+                }
+            }
+        }
+        for one in &self.overrides {
+            let name = &one.policy.name;
+            let applies = |server: &Server| {
+                one.selector.matches(server) && self.policies_for(server).iter().any(|policy| policy.name == *name)
+            };
+            if !servers.iter().any(applies) {
+                let text = format!("[server.{}.{name}] applies to no server: `{name}` is not for it, or it is not there", one.selector);
+                unmatched.push(Unmatched(text));
+            }
+        }
+        unmatched
+    }
+
+    /// The servers whose policies want more than their slots.
+    #[must_use]
+    pub fn overfilled(&self, servers: &[Server], at: Timestamp) -> Vec<Overfill> {
+        let all = servers.iter().flat_map(|server| Kind::ALL.map(|kind| (server, kind)));
+        all.map(|(server, kind)| (server, self.proof(server, kind, at)))
+            .filter(|(_, proof)| proof.overfills())
+            .map(|(server, proof)| Overfill { server: server.reference.clone(), proof })
+            .collect()
+    }
+
+    /// How a server's slots of a kind add up.
+    #[must_use]
+    pub fn proof(&self, server: &Server, kind: Kind, at: Timestamp) -> Proof {
+        let policies = self.policies_for(server);
+        let of_kind: Vec<&Policy> =
+            policies.iter().map(AsRef::as_ref).filter(|policy: &&Policy| policy.kind == kind && policy.enabled).collect();
+        prove(kind, &of_kind, self.provider.slots, at)
+    }
+}

@@ -1,0 +1,60 @@
+//! What the process was started with, as plain data, and where the policy file and the state are looked for.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::error::LoadError;
+use crate::config::secret::Secret;
+
+/// The default place of the policy file.
+pub const DEFAULT_FILE: &str = "/etc/lastgood/policy.toml";
+
+/// The variables that matter.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// `VPS_API_URL`.
+    pub api_url: Option<String>,
+    /// `VPS_API_TOKEN`.
+    pub api_token: Option<Secret>,
+    /// `STATE_DIRECTORY`, set by systemd.
+    pub state_directory: Option<PathBuf>,
+    /// `CREDENTIALS_DIRECTORY`, set by systemd.
+    pub credentials: Option<PathBuf>,
+    /// `XDG_STATE_HOME`, or `~/.local/state`.
+    pub state_home: Option<PathBuf>,
+}
+
+impl Environment {
+    /// Reads the variables of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        // systemd lists several folders with colons between them; ours is the first.
+        let state_directory = text("STATE_DIRECTORY").and_then(|all| all.split(':').next().map(PathBuf::from));
+        Self {
+            api_url: text("VPS_API_URL"),
+            api_token: text("VPS_API_TOKEN").map(|token| Secret::new(&token)),
+            state_directory,
+            credentials: path("CREDENTIALS_DIRECTORY"),
+            state_home: path("XDG_STATE_HOME").or_else(|| path("HOME").map(|home| home.join(".local/state"))),
+        }
+    }
+
+    /// The file of a systemd credential, if there is one.
+    #[must_use]
+    pub fn credential(&self, name: &str) -> Option<PathBuf> {
+        self.credentials.as_ref().map(|dir| dir.join(name)).filter(|path| path.exists())
+    }
+}
+
+/// The policy file: the one that was named, else the default place, else the folder that we are in.
+///
+/// # Errors
+/// `NotFound` with every place that was looked at.
+pub fn find(explicit: Option<&Path>) -> Result<PathBuf, LoadError> {
+    if let Some(path) = explicit {
+        return if path.exists() { Ok(path.to_owned()) } else { Err(LoadError::NotFound(vec![path.to_owned()])) };
+    }
+    let places = [PathBuf::from(DEFAULT_FILE), PathBuf::from("policy.toml")];
+    places.iter().find(|path| path.exists()).cloned().ok_or_else(|| LoadError::NotFound(places.to_vec()))
+}

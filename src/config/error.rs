@@ -1,0 +1,61 @@
+//! Why the policy file or a secret cannot be had, with the file, the cause and what to do.
+
+use std::path::PathBuf;
+
+use crate::config::diagnostic::{Diagnostic, render, tally};
+
+/// Why there is no policy file in force.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// No file was found.
+    #[error("there is no policy file: looked for {}; write one, or name it with --config FILE or LASTGOOD_CONFIG", list(.0))]
+    NotFound(Vec<PathBuf>),
+    /// It cannot be read.
+    #[error("the policy file {} cannot be read: {source}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It has errors. The text shows all of them.
+    #[error("{}the policy file {name} is not valid: {}; nothing was made or deleted", render(.diagnostics, .source_text, .name, false), tally(.diagnostics))]
+    Invalid {
+        /// The file, as it was named.
+        name: String,
+        /// Its text.
+        source_text: String,
+        /// Errors and warnings.
+        diagnostics: Vec<Diagnostic>,
+    },
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", then ")
+}
+
+/// Why a secret cannot be had. Never holds any of it.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// Nothing names one.
+    #[error("{0}")]
+    Missing(String),
+    /// Its file cannot be read.
+    #[error("{from} names {}, which cannot be read: {source}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The key or the credential.
+        from: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Its file holds no secret.
+    #[error("{from} names {}, which does not hold one word: write the secret alone into it", .path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+        /// The key or the credential.
+        from: String,
+    },
+}

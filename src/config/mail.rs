@@ -1,0 +1,158 @@
+//! `[smtp]` and `[report.NAME]`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use crate::config::diagnostic::Diagnostic;
+use crate::config::environment::Environment;
+use crate::config::policies::filled;
+use crate::config::reader::{Findings, Reader, Wrong, choice_of};
+use crate::config::settings::{Class, Report, SecretSource, Smtp, SmtpTransport, Tls};
+use crate::config::values;
+
+const CLASSES: [(&str, Class); 4] = [
+    ("failure", Class::Failure),
+    ("stale", Class::Stale),
+    ("recovery", Class::Recovery),
+    ("success", Class::Success),
+];
+
+/// Reads `[smtp]`.
+pub fn smtp(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Option<Smtp> {
+    let reader = root.table("smtp")?;
+    let transports = [("smtp", false), ("file", true)];
+    let file = reader.choice("transport", &transports).unwrap_or(false);
+    let dir = reader.parsed("dir", filled).map(|dir| folder.join(dir));
+    let host = reader.parsed("host", filled);
+    let tls = reader.choice("tls", &[("starttls", Tls::StartTls), ("tls", Tls::Tls), ("none", Tls::None)]);
+    let tls = tls.unwrap_or(Tls::StartTls);
+    let standard = match tls {
+        Tls::StartTls => 587,
+        Tls::Tls => 465,
+        Tls::None => 25,
+    };
+    let port = reader.number("port", 1, 65_535).and_then(|port| u16::try_from(port).ok()).unwrap_or(standard);
+    let username = reader.parsed("username", filled);
+    let file_of_password = reader.parsed("password_file", filled).map(|file| folder.join(file));
+    let from = reader.parsed("from", address);
+    let ca_file = reader.parsed("ca_file", filled).map(|file| folder.join(file));
+    let findings = reader.findings();
+    let here = |message: String, help: &str| {
+        findings.push(Diagnostic::error(message).at(&reader.name, reader.span.clone()).help(help));
+    };
+    if !reader.has("from") {
+        here("[smtp] has no `from`".to_owned(), "add from = \"lastgood <backup@example.com>\"");
+    }
+    if file && dir.is_none() && !reader.has("dir") {
+        here("[smtp] writes files and has no `dir`".to_owned(), "add dir = \"mail\"");
+    }
+    if !file && !reader.has("host") {
+        here("[smtp] has no `host`".to_owned(), "add host = \"smtp.example.com\"");
+    }
+    if let Some(host) = host.as_deref().filter(|host| !file && tls == Tls::None && !is_loopback(host)) {
+        let message = format!("tls = \"none\" would send mail in the clear to {}", host.escape_debug());
+        here(message, "use \"starttls\" or \"tls\"; \"none\" is for loopback alone");
+    }
+    let password = password(file_of_password, username.is_some(), environment);
+    let transport = match dir {
+        Some(dir) if file => SmtpTransport::File { dir },
+        _ => SmtpTransport::Smtp,
+    };
+    reader.finish();
+    Some(Smtp { host: host.unwrap_or_default(), port, tls, username, password, from: from?, ca_file, transport })
+}
+
+fn password(file: Option<std::path::PathBuf>, needed: bool, environment: &Environment) -> Option<SecretSource> {
+    let from_file = file.map(|path| SecretSource::File { path, from: "smtp.password_file".to_owned() });
+    let credential = || {
+        let path = environment.credential("smtp-password")?;
+        Some(SecretSource::File { path, from: "the systemd credential smtp-password".to_owned() })
+    };
+    from_file.or_else(credential).or_else(|| {
+        let text = "there is no SMTP password: name a file with smtp.password_file, or give the systemd credential smtp-password";
+        needed.then(|| SecretSource::Missing(text.to_owned()))
+    })
+}
+
+/// Reads every `[report.NAME]`.
+pub fn reports(root: &Reader<'_>, zone: &TimeZone) -> (Vec<Report>, Vec<String>) {
+    let (mut reports, mut names) = (Vec::new(), Vec::new());
+    let Some(tables) = root.table("report") else { return (reports, names) };
+    for (name, span, value) in tables.entries() {
+        let Some(reader) = tables.below(name, value) else { continue };
+        names.push(name.to_owned());
+        if let Err(wrong) = values::name(name) {
+            let error = Diagnostic::error(format!("the report's name {}", wrong.message));
+            reader.findings().push(error.at(&reader.name, span).help(wrong.help));
+        }
+        reports.extend(report(name, reader, zone));
+    }
+    (reports, names)
+}
+
+fn report(name: &str, reader: Reader<'_>, zone: &TimeZone) -> Option<Report> {
+    let timezone = reader.parsed("timezone", values::zone).unwrap_or_else(|| zone.clone());
+    let digest = values::schedule(&reader, "digest", &timezone);
+    let on = classes(&reader);
+    let mut to = Vec::new();
+    for (text, value) in reader.texts("to").unwrap_or_default() {
+        match address(text) {
+            Ok(address) => to.push(address),
+            Err(wrong) => reader.wrong("to", value, format!("`{}` {}", reader.path("to"), wrong.message), wrong.help),
+        }
+    }
+    if !reader.has("to") || reader.list("to").is_some_and(|(list, _)| list.is_empty()) {
+        let error = Diagnostic::error(format!("report `{name}` reaches nobody: it has no `to`"));
+        reader.findings().push(error.at(&reader.name, reader.span.clone()).help("add to = [\"oncall@example.com\"]"));
+    }
+    let all = || [Class::Failure, Class::Stale, Class::Recovery].into();
+    let on = on.unwrap_or_else(|| if reader.has("digest") { BTreeSet::new() } else { all() });
+    let group_wait = reader.parsed("group_wait", values::duration).unwrap_or(Duration::from_secs(120));
+    let repeat = reader.parsed("repeat", values::duration).unwrap_or(Duration::from_secs(6 * 3600));
+    reader.finish();
+    Some(Report { name: name.to_owned(), to, on, group_wait, repeat, digest, timezone })
+}
+
+fn classes(reader: &Reader<'_>) -> Option<BTreeSet<Class>> {
+    let mut on = BTreeSet::new();
+    for (text, value) in reader.texts("on")? {
+        match choice_of(text, &CLASSES) {
+            Ok(class) => {
+                on.insert(class);
+            }
+            Err(wrong) => reader.wrong("on", value, format!("`{}` {}", reader.path("on"), wrong.message), wrong.help),
+        }
+    }
+    Some(on)
+}
+
+/// An address, with a name before it or without.
+fn address(text: &str) -> Result<String, Wrong> {
+    let clean = !text.chars().any(char::is_control);
+    if clean && text.parse::<lettre::message::Mailbox>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    let message = format!("is \"{}\", which is no mail address", crate::config::mask::shown(text));
+    Err(Wrong::new(message, "as in \"oncall@example.com\" or \"On call <oncall@example.com>\""))
+}
+
+/// A file whose failures reach nobody.
+pub fn judge(smtp: Option<&Smtp>, reports: &[Report], findings: &Findings) {
+    let told = reports.iter().any(|report| report.on.contains(&Class::Failure) && !report.to.is_empty());
+    if smtp.is_none() && !reports.is_empty() {
+        let error = Diagnostic::error("the file has reports and no [smtp] to send them by");
+        findings.push(error.help("add [smtp] with host and from"));
+    } else if !told || smtp.is_none() {
+        let warning = Diagnostic::warning("failures reach nobody");
+        findings.push(warning.help("add [smtp], and a [report.NAME] with to = [\"oncall@example.com\"]"));
+    }
+}
+
+/// Whether a host is this machine.
+pub fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}

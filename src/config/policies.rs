@@ -1,0 +1,369 @@
+//! `[defaults]`, `[policy.NAME]` and `[server.NAME.POLICY]`: each policy with everything that it inherits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::config::diagnostic::Diagnostic;
+use crate::config::reader::{Findings, Reader, Value, Wrong, nearest};
+use crate::config::settings::Override;
+use crate::config::values;
+use crate::policy::inventory::Kind;
+use crate::policy::keep::{Count, Keep, KeepMode};
+use crate::policy::policy::{Policy, PolicyName, Prune};
+use crate::policy::schedule::Schedule;
+use crate::policy::selector::{Pattern, Selector};
+
+/// The keys of one table, each only if it is given there.
+#[derive(Clone, Debug, Default)]
+pub struct Keys {
+    kind: Option<Kind>,
+    servers: Option<Vec<Selector>>,
+    exclude: Option<Vec<Selector>>,
+    /// The expressions; read again once the zone is known.
+    schedule: Option<Vec<String>>,
+    keep: Option<Keep>,
+    keep_mode: Option<KeepMode>,
+    timezone: Option<TimeZone>,
+    splay: Option<Duration>,
+    min_keep: Option<u32>,
+    max_deletes: Option<u32>,
+    reserve: Option<u32>,
+    protect: Option<Vec<Pattern>>,
+    prune: Option<Prune>,
+    formerly: Option<Vec<PolicyName>>,
+    stuck_after: Option<Duration>,
+    retries: Option<u32>,
+    retry_after: Option<Duration>,
+    catch_up: Option<Duration>,
+    max_age: Option<Duration>,
+    stop_server: Option<bool>,
+    report: Option<Vec<String>>,
+    enabled: Option<bool>,
+    /// Keys that were given and are wrong: they are told, and are not missing.
+    broken: Vec<&'static str>,
+}
+
+impl Keys {
+    /// Reads the keys of a table.
+    pub fn read(reader: Reader<'_>) -> Self {
+        let kinds = [("backup", Kind::Backup), ("snapshot", Kind::Snapshot)];
+        let modes = [("sequential", KeepMode::Sequential), ("union", KeepMode::Union)];
+        let prunes = [("own", Prune::Own), ("all", Prune::All), ("none", Prune::None)];
+        let mut keys = Self {
+            kind: reader.choice("kind", &kinds),
+            servers: values::selectors(&reader, "servers"),
+            exclude: values::selectors(&reader, "exclude"),
+            timezone: reader.parsed("timezone", values::zone),
+            keep: values::keep(&reader),
+            keep_mode: reader.choice("keep_mode", &modes),
+            splay: reader.parsed("splay", values::duration),
+            min_keep: reader.number("min_keep", 0, 10_000),
+            max_deletes: reader.number("max_deletes", 0, 10_000),
+            reserve: reader.number("reserve", 0, 10_000),
+            protect: reader.texts("protect").map(|all| all.iter().map(|(text, _)| Pattern::new(text)).collect()),
+            prune: reader.choice("prune", &prunes),
+            stuck_after: reader.parsed("stuck_after", values::positive),
+            retries: reader.number("retries", 0, 100),
+            retry_after: reader.parsed("retry_after", values::duration),
+            catch_up: reader.parsed("catch_up", values::duration),
+            max_age: reader.parsed("max_age", values::positive),
+            stop_server: reader.flag("stop_server"),
+            report: reader.texts("report").map(|all| all.iter().map(|(text, _)| (*text).to_owned()).collect()),
+            enabled: reader.flag("enabled"),
+            ..Self::default()
+        };
+        keys.formerly = names(&reader);
+        // The zone changes when a due time is, not whether the expression is one.
+        let zone = keys.timezone.clone().unwrap_or(TimeZone::UTC);
+        keys.schedule = values::schedule(&reader, "schedule", &zone)
+            .map(|schedule| schedule.expressions().into_iter().map(str::to_owned).collect());
+        for key in ["kind", "servers", "schedule", "keep"] {
+            let read = match key {
+                "kind" => keys.kind.is_some(),
+                "servers" => keys.servers.is_some(),
+                "schedule" => keys.schedule.is_some(),
+                _ => keys.keep.is_some(),
+            };
+            if reader.has(key) && !read {
+                keys.broken.push(key);
+            }
+        }
+        reader.finish();
+        keys
+    }
+
+    /// These keys, with those of `below` where they are not given here.
+    pub fn over(&self, below: &Self) -> Self {
+        fn first<T: Clone>(own: &Option<T>, below: &Option<T>) -> Option<T> {
+            own.as_ref().or(below.as_ref()).cloned()
+        }
+        let broken = self.broken.iter().chain(&below.broken).copied().collect();
+        Self {
+            kind: first(&self.kind, &below.kind),
+            servers: first(&self.servers, &below.servers),
+            exclude: first(&self.exclude, &below.exclude),
+            schedule: first(&self.schedule, &below.schedule),
+            keep: first(&self.keep, &below.keep),
+            keep_mode: first(&self.keep_mode, &below.keep_mode),
+            timezone: first(&self.timezone, &below.timezone),
+            splay: first(&self.splay, &below.splay),
+            min_keep: first(&self.min_keep, &below.min_keep),
+            max_deletes: first(&self.max_deletes, &below.max_deletes),
+            reserve: first(&self.reserve, &below.reserve),
+            protect: first(&self.protect, &below.protect),
+            prune: first(&self.prune, &below.prune),
+            formerly: first(&self.formerly, &below.formerly),
+            stuck_after: first(&self.stuck_after, &below.stuck_after),
+            retries: first(&self.retries, &below.retries),
+            retry_after: first(&self.retry_after, &below.retry_after),
+            catch_up: first(&self.catch_up, &below.catch_up),
+            max_age: first(&self.max_age, &below.max_age),
+            stop_server: first(&self.stop_server, &below.stop_server),
+            report: first(&self.report, &below.report),
+            enabled: first(&self.enabled, &below.enabled),
+            broken,
+        }
+    }
+
+    /// The zone of `[defaults]`, which reports inherit.
+    pub fn zone(&self) -> Option<TimeZone> {
+        self.timezone.clone()
+    }
+}
+
+fn names(reader: &Reader<'_>) -> Option<Vec<PolicyName>> {
+    let texts = reader.texts("formerly")?;
+    let mut names = Vec::new();
+    for (text, value) in texts {
+        match PolicyName::new(text) {
+            Some(name) => names.push(name),
+            None => {
+                let message = format!("`{}` has \"{}\", which cannot be a policy's name", reader.path("formerly"), text.escape_debug());
+                reader.wrong("formerly", value, message, "use 1 to 32 letters, digits, `-` and `_`");
+            }
+        }
+    }
+    Some(names)
+}
+
+/// Where a policy stands in the file.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// `policy.nightly` or `server."web-1".nightly`.
+    pub name: String,
+    /// The table's place.
+    pub span: std::ops::Range<usize>,
+}
+
+/// A policy with its place.
+pub type Placed = (Arc<Policy>, Place);
+
+/// What `[policy]` and `[server]` hold.
+#[derive(Clone, Debug, Default)]
+pub struct Policies {
+    /// Every policy of the file.
+    pub base: Vec<Placed>,
+    /// Every table of a server.
+    pub overrides: Vec<(Override, Place)>,
+}
+
+/// Reads `[policy]` and `[server]`.
+pub fn read(root: &Reader<'_>, defaults: &Keys, at: Timestamp) -> Policies {
+    let mut policies = Policies::default();
+    let mut keys: Vec<(String, Keys)> = Vec::new();
+    if let Some(tables) = root.table("policy") {
+        for (name, span, value) in tables.entries() {
+            let Some(reader) = tables.below(name, value) else { continue };
+            let place = Place { name: reader.name.clone(), span };
+            let findings = reader.findings();
+            let own = Keys::read(reader).over(defaults);
+            if let Some(name) = policy_name(name, &place, findings) {
+                policies.base.extend(build(&name, &own, &place, findings, at).map(|policy| (Arc::new(policy), place)));
+                keys.push((name.to_string(), own));
+            }
+        }
+    }
+    if let Some(servers) = root.table("server") {
+        for (server, _, value) in servers.entries() {
+            let Some(tables) = servers.below(server, value) else { continue };
+            for (name, span, value) in tables.entries() {
+                let base = keys.iter().find(|(other, _)| other == name).map(|(_, keys)| keys);
+                let ground = Ground { defaults, base, at };
+                policies.overrides.extend(of_server(&tables, server, (name, span, value), &ground));
+            }
+        }
+    }
+    policies
+}
+
+struct Ground<'k> {
+    defaults: &'k Keys,
+    base: Option<&'k Keys>,
+    at: Timestamp,
+}
+
+fn of_server<'a>(
+    tables: &Reader<'a>,
+    server: &str,
+    (name, span, value): (&str, std::ops::Range<usize>, &'a Value<'a>),
+    ground: &Ground<'_>,
+) -> Option<(Override, Place)> {
+    let reader = tables.below(name, value)?;
+    let place = Place { name: reader.name.clone(), span };
+    let findings = reader.findings();
+    for key in ["servers", "exclude"] {
+        if let Some((_, _, value)) = reader.entries().find(|(other, ..)| *other == key) {
+            let message = format!("`{}` says which servers, but the table is for one server already", reader.path(key));
+            let help = format!("take `{key}` out; to choose servers, do so in [policy.{name}]");
+            findings.push(Diagnostic::error(message).at(reader.path(key), value.span()).help(help));
+        }
+    }
+    let name = policy_name(name, &place, findings)?;
+    let mut keys = Keys::read(reader).over(ground.base.unwrap_or(ground.defaults));
+    let selector = Selector::Exact(server.to_owned());
+    let own = ground.base.is_none();
+    if own {
+        keys.servers = Some(vec![selector.clone()]);
+        keys.exclude = None;
+    }
+    let policy = Arc::new(build(&name, &keys, &place, findings, ground.at)?);
+    Some((Override { selector, policy, own }, place))
+}
+
+fn policy_name(name: &str, place: &Place, findings: &Findings) -> Option<PolicyName> {
+    let parsed = PolicyName::new(name);
+    if parsed.is_none() {
+        let message = format!("\"{}\" cannot be a policy's name", name.escape_debug());
+        let help = "use 1 to 32 letters, digits, `-` and `_`: the name goes into every mark";
+        findings.push(Diagnostic::error(message).at(&place.name, place.span.clone()).help(help));
+    }
+    parsed
+}
+
+/// The policy of all its keys, or everything that is missing.
+fn build(name: &PolicyName, keys: &Keys, place: &Place, findings: &Findings, at: Timestamp) -> Option<Policy> {
+    let prune = keys.prune.unwrap_or_default();
+    let missing = |key: &'static str, given: bool, example: &str| {
+        if !given && !keys.broken.contains(&key) {
+            let message = format!("policy `{name}` has no `{key}`");
+            let help = format!("add {key} = {example} to [{}], or to [defaults]", place.name);
+            findings.push(Diagnostic::error(message).at(&place.name, place.span.clone()).help(help));
+        }
+    };
+    missing("kind", keys.kind.is_some(), "\"backup\" or \"snapshot\"");
+    missing("servers", keys.servers.as_ref().is_some_and(|servers| !servers.is_empty()), "[\"web-*\"]");
+    missing("schedule", keys.schedule.is_some(), "\"30 2 * * *\"");
+    missing("keep", keys.keep.is_some() || prune == Prune::None, "{ daily = 4, weekly = 3 }");
+    let timezone = keys.timezone.clone().unwrap_or(TimeZone::UTC);
+    let expressions: Vec<&str> = keys.schedule.as_ref()?.iter().map(String::as_str).collect();
+    let schedule = Schedule::parse(&expressions, timezone.clone()).ok()?;
+    let servers = keys.servers.clone().filter(|servers| !servers.is_empty())?;
+    let keep = keys.keep.clone().or((prune == Prune::None).then(Keep::default))?;
+    let splay = keys.splay.unwrap_or_default();
+    let stuck_after = keys.stuck_after.unwrap_or(Duration::from_secs(7200));
+    let usual_age = schedule.longest_gap(at) + splay + stuck_after;
+    let policy = Policy {
+        name: name.clone(),
+        kind: keys.kind?,
+        servers,
+        exclude: keys.exclude.clone().unwrap_or_default(),
+        keep,
+        keep_mode: keys.keep_mode.unwrap_or_default(),
+        timezone,
+        splay,
+        min_keep: keys.min_keep.unwrap_or(1),
+        max_deletes: keys.max_deletes,
+        reserve: keys.reserve.unwrap_or(0),
+        protect: keys.protect.clone().unwrap_or_default(),
+        prune,
+        formerly: keys.formerly.clone().unwrap_or_default(),
+        stuck_after,
+        retries: keys.retries.unwrap_or(2),
+        retry_after: keys.retry_after.unwrap_or(Duration::from_secs(900)),
+        catch_up: keys.catch_up.unwrap_or(Duration::from_secs(43_200)),
+        max_age: keys.max_age.unwrap_or(usual_age),
+        stop_server: keys.stop_server.unwrap_or(false),
+        report: keys.report.clone().unwrap_or_default(),
+        enabled: keys.enabled.unwrap_or(true),
+        schedule,
+    };
+    judge(&policy, place, findings, at);
+    Some(policy)
+}
+
+/// Values that are right each by itself and wrong together.
+fn judge(policy: &Policy, place: &Place, findings: &Findings, at: Timestamp) {
+    let name = &policy.name;
+    let gap = policy.schedule.longest_gap(at);
+    let here = |diagnostic: Diagnostic, help: String| findings.push(diagnostic.at(&place.name, place.span.clone()).help(help));
+    if policy.max_age < gap {
+        here(
+            Diagnostic::warning(format!("policy `{name}` is stale between two due times: `max_age` is shorter than the longest gap")),
+            format!("the longest gap of the coming year is {} h: give a longer max_age, or leave it out", gap.as_secs().div_ceil(3600)),
+        );
+    }
+    let shortest = shortest_gap(&policy.schedule, at);
+    if !policy.splay.is_zero() && shortest.is_some_and(|gap| policy.splay >= gap) {
+        here(
+            Diagnostic::error(format!("policy `{name}`: `splay` reaches into the next due time")),
+            "give a splay that is shorter than the time between two due times".to_owned(),
+        );
+    }
+    let counts: u32 = policy.keep.counts.iter().map(|(_, count)| if let Count::Number(number) = count { *number } else { 0 }).sum();
+    if policy.keep.within.is_none() && policy.prune != Prune::None && policy.min_keep > counts {
+        here(
+            Diagnostic::error(format!("policy `{name}`: `min_keep` is {} and `keep` adds up to {counts}", policy.min_keep)),
+            "keep more, or lower min_keep".to_owned(),
+        );
+    }
+}
+
+/// The shortest time between due times among the next hundred.
+fn shortest_gap(schedule: &Schedule, at: Timestamp) -> Option<Duration> {
+    let times: Vec<Timestamp> = schedule.iter_after(at).take(100).collect();
+    times.windows(2).map(|pair| pair[0].duration_until(pair[1]).unsigned_abs()).min()
+}
+
+/// Names that a reader may take for one another, former names that are in use, reports that do not exist.
+pub fn compare(policies: &Policies, reports: &[String], findings: &Findings) {
+    let all: Vec<(&Arc<Policy>, &Place)> = policies
+        .base
+        .iter()
+        .map(|(policy, place)| (policy, place))
+        .chain(policies.overrides.iter().map(|(one, place)| (&one.policy, place)))
+        .collect();
+    for (index, (policy, place)) in policies.base.iter().enumerate() {
+        for (other, _) in &policies.base[..index] {
+            if strsim::damerau_levenshtein(policy.name.as_str(), other.name.as_str()) == 1 {
+                let message = format!("policies `{}` and `{}` differ by one letter", other.name, policy.name);
+                let help = "if one is a slip of the pen, its points are pruned by the wrong rule; else choose plainer names";
+                findings.push(Diagnostic::warning(message).at(&place.name, place.span.clone()).help(help));
+            }
+        }
+    }
+    for (policy, place) in &all {
+        let here = |diagnostic: Diagnostic| findings.push(diagnostic.at(&place.name, place.span.clone()));
+        for former in &policy.formerly {
+            if all.iter().any(|(other, _)| other.name == *former) {
+                let message = format!("policy `{}` was formerly `{former}`, but a policy of that name is in the file", policy.name);
+                here(Diagnostic::error(message).help("two policies cannot prune the same points: take one of them out"));
+            }
+        }
+        for report in &policy.report {
+            if !reports.contains(report) {
+                let message = format!("policy `{}` tells report `{}`, which is not in the file", policy.name, report.escape_debug());
+                let near = nearest(report, reports.iter().map(String::as_str));
+                let help = near.map_or_else(|| format!("add [report.{report}], or take it out"), |near| format!("did you mean \"{near}\"?"));
+                here(Diagnostic::error(message).help(help));
+            }
+        }
+    }
+}
+
+/// A text that is not empty.
+pub fn filled(text: &str) -> Result<String, Wrong> {
+    if text.trim().is_empty() { Err(Wrong::new("is empty", "give it a value, or take it out")) } else { Ok(text.to_owned()) }
+}

@@ -1,0 +1,246 @@
+//! Reads a TOML table key by key and goes on after every mistake, so that all of them are told at once.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::config::diagnostic::Diagnostic;
+use crate::config::mask::{is_secret_key, shown};
+
+/// A value with its place.
+pub type Value<'a> = Spanned<DeValue<'a>>;
+
+/// Everything that was found wrong so far.
+#[derive(Debug, Default)]
+pub struct Findings(RefCell<Vec<Diagnostic>>);
+
+impl Findings {
+    /// One more.
+    pub fn push(&self, diagnostic: Diagnostic) {
+        self.0.borrow_mut().push(diagnostic);
+    }
+
+    /// All of them, in the order of the file; those without a place last.
+    pub fn into_sorted(self) -> Vec<Diagnostic> {
+        let mut all = self.0.into_inner();
+        all.sort_by_key(|one| one.span.as_ref().map_or((1, 0), |span| (0, span.start)));
+        all
+    }
+}
+
+/// A table being read. Keys that nobody asks for are unknown.
+pub struct Reader<'a> {
+    /// The dotted name, empty for the file itself.
+    pub name: String,
+    /// Where it begins.
+    pub span: Range<usize>,
+    table: &'a DeTable<'a>,
+    known: RefCell<BTreeSet<&'static str>>,
+    findings: &'a Findings,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader of a table.
+    pub fn new(name: String, span: Range<usize>, table: &'a DeTable<'a>, findings: &'a Findings) -> Self {
+        Self { name, span, table, known: RefCell::default(), findings }
+    }
+
+    /// The findings that all readers share.
+    pub const fn findings(&self) -> &'a Findings {
+        self.findings
+    }
+
+    /// The dotted name of a key.
+    pub fn path(&self, key: &str) -> String {
+        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+    }
+
+    /// The value of a key, which is known from now on.
+    pub fn value(&self, key: &'static str) -> Option<&'a Value<'a>> {
+        self.known.borrow_mut().insert(key);
+        self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
+    }
+
+    /// Whether the table has a key.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.iter().any(|(name, _)| name.get_ref() == key)
+    }
+
+    /// Every key with its place and value, for tables of tables.
+    pub fn entries(&self) -> impl Iterator<Item = (&'a str, Range<usize>, &'a Value<'a>)> {
+        self.table.iter().map(|(key, value)| (key.get_ref().as_ref(), key.span(), value))
+    }
+
+    /// An error at a value.
+    pub fn wrong(&self, key: &str, value: &Value<'_>, message: impl Into<String>, help: impl Into<String>) {
+        let help = help.into();
+        let diagnostic = Diagnostic::error(message).at(self.path(key), value.span());
+        self.findings.push(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
+    }
+
+    /// A table below this one.
+    pub fn table(&self, key: &'static str) -> Option<Reader<'a>> {
+        let value = self.value(key)?;
+        self.below(key, value)
+    }
+
+    /// The table that a value is.
+    pub fn below(&self, key: &str, value: &'a Value<'a>) -> Option<Reader<'a>> {
+        if let DeValue::Table(table) = value.get_ref() {
+            return Some(Reader::new(self.path(key), value.span(), table, self.findings));
+        }
+        self.wrong_type(key, value, "a table", &format!("write [{}] on a line of its own and its keys below", self.path(key)));
+        None
+    }
+
+    /// The value has another type than it should.
+    pub fn wrong_type(&self, key: &str, value: &Value<'_>, wanted: &str, help: &str) {
+        let found = value.get_ref().type_str();
+        self.wrong(key, value, format!("`{}` must be {wanted}, and is {}", self.path(key), article(found)), help);
+    }
+
+    /// A text.
+    pub fn text(&self, key: &'static str) -> Option<(&'a str, &'a Value<'a>)> {
+        let value = self.value(key)?;
+        match value.get_ref() {
+            DeValue::String(text) => Some((text.as_ref(), value)),
+            _ => {
+                self.wrong_type(key, value, "a text", "put it in quotes");
+                None
+            }
+        }
+    }
+
+    /// A text, parsed. The parser says what is wrong and what to write instead.
+    pub fn parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, Wrong>) -> Option<T> {
+        let (text, value) = self.text(key)?;
+        match parse(text) {
+            Ok(parsed) => Some(parsed),
+            Err(wrong) => {
+                self.wrong(key, value, format!("`{}` {}", self.path(key), wrong.message), wrong.help);
+                None
+            }
+        }
+    }
+
+    /// A whole number within bounds.
+    pub fn number(&self, key: &'static str, least: u32, most: u32) -> Option<u32> {
+        let value = self.value(key)?;
+        self.number_of(key, value, least, most)
+    }
+
+    /// The whole number that a value is.
+    pub fn number_of(&self, key: &str, value: &Value<'_>, least: u32, most: u32) -> Option<u32> {
+        let DeValue::Integer(integer) = value.get_ref() else {
+            self.wrong_type(key, value, "a whole number", "write it without quotes");
+            return None;
+        };
+        let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok();
+        let fits = number.and_then(|number| u32::try_from(number).ok()).filter(|number| (least..=most).contains(number));
+        if fits.is_none() {
+            let most = if most == u32::MAX { "more".to_owned() } else { most.to_string() };
+            let message = format!("`{}` is {}, which is out of bounds", self.path(key), integer.as_str());
+            self.wrong(key, value, message, format!("give a whole number from {least} to {most}"));
+        }
+        fits
+    }
+
+    /// True or false.
+    pub fn flag(&self, key: &'static str) -> Option<bool> {
+        let value = self.value(key)?;
+        if let DeValue::Boolean(flag) = value.get_ref() {
+            return Some(*flag);
+        }
+        self.wrong_type(key, value, "true or false", "write it without quotes");
+        None
+    }
+
+    /// A list; a single value counts as a list of one.
+    pub fn list(&self, key: &'static str) -> Option<(Vec<&'a Value<'a>>, &'a Value<'a>)> {
+        let value = self.value(key)?;
+        match value.get_ref() {
+            DeValue::Array(array) => Some((array.iter().collect(), value)),
+            _ => Some((vec![value], value)),
+        }
+    }
+
+    /// A list of texts.
+    pub fn texts(&self, key: &'static str) -> Option<Vec<(&'a str, &'a Value<'a>)>> {
+        let (list, _) = self.list(key)?;
+        let text = |value: &'a Value<'a>| match value.get_ref() {
+            DeValue::String(text) => Some((text.as_ref(), value)),
+            _ => {
+                self.wrong_type(key, value, "a text or a list of texts", "put each of them in quotes");
+                None
+            }
+        };
+        Some(list.into_iter().filter_map(text).collect())
+    }
+
+    /// One word of a few.
+    pub fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
+        self.parsed(key, |text| choice_of(text, choices))
+    }
+
+    /// Tells every key that nobody asked for, with the nearest one that exists.
+    pub fn finish(self) {
+        let known = self.known.borrow();
+        for (key, span, _) in self.entries().filter(|(key, ..)| !known.contains(key)) {
+            let place = if self.name.is_empty() { "the file".to_owned() } else { format!("[{}]", self.name) };
+            let unknown = Diagnostic::error(format!("unknown key `{}` in {place}", shown(key)));
+            let near = nearest(key, known.iter().copied());
+            let help = if is_secret_key(key) {
+                "secrets are never written into this file: name a file that holds it, with token_file or password_file"
+                    .to_owned()
+            } else if let Some(near) = near {
+                format!("did you mean `{near}`?")
+            } else {
+                format!("the keys here are: {}", known.iter().copied().collect::<Vec<_>>().join(", "))
+            };
+            self.findings.push(unknown.at(self.path(key), span).help(help));
+        }
+    }
+}
+
+/// What is wrong with a text, as the end of a sentence, and what to write instead.
+#[derive(Clone, Debug)]
+pub struct Wrong {
+    /// `is no duration`.
+    pub message: String,
+    /// What to write instead.
+    pub help: String,
+}
+
+impl Wrong {
+    /// Both.
+    pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { message: message.into(), help: help.into() }
+    }
+}
+
+/// The choice that a word means.
+pub fn choice_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, Wrong> {
+    if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text) {
+        return Ok(*choice);
+    }
+    let words: Vec<String> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+    let near = nearest(text, choices.iter().map(|(word, _)| *word));
+    let near = near.map(|near| format!("did you mean \"{near}\"? ")).unwrap_or_default();
+    Err(Wrong::new(format!("is \"{}\", which is not known", shown(text)), format!("{near}It is one of {}", words.join(", "))))
+}
+
+/// The nearest word, if one is near enough to be meant.
+pub fn nearest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let lower = text.to_lowercase();
+    let near = words.map(|word| (strsim::damerau_levenshtein(&lower, &word.to_lowercase()), word)).min()?;
+    let most = (text.chars().count() / 3).clamp(1, 3);
+    (near.0 <= most).then_some(near.1)
+}
+
+fn article(kind: &str) -> String {
+    let an = kind.starts_with(['a', 'e', 'i', 'o', 'u']);
+    format!("{} {kind}", if an { "an" } else { "a" })
+}

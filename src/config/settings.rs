@@ -1,0 +1,234 @@
+//! The policy file, validated: every default filled in, every name resolved, secrets still unread.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use crate::config::error::SecretError;
+use crate::config::secret::Secret;
+use crate::policy::inventory::Kind;
+use crate::policy::policy::{Policy, PolicyName};
+use crate::policy::schedule::Schedule;
+use crate::policy::selector::Selector;
+
+/// A valid policy file.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `[provider]`.
+    pub provider: ProviderSettings,
+    /// `[state] dir`, or what stands in for it.
+    pub state_dir: PathBuf,
+    /// How long old runs are kept.
+    pub state_keep: Option<Duration>,
+    /// Every `[policy.NAME]`, in the order of the file.
+    pub policies: Vec<Arc<Policy>>,
+    /// Every `[server.NAME.POLICY]`.
+    pub overrides: Vec<Override>,
+    /// `[smtp]`.
+    pub smtp: Option<Smtp>,
+    /// Every `[report.NAME]`.
+    pub reports: Vec<Report>,
+    /// `[status]`.
+    pub status: StatusSettings,
+}
+
+/// What differs on one server, or a policy of that server alone.
+#[derive(Clone, Debug)]
+pub struct Override {
+    /// The server.
+    pub selector: Selector,
+    /// The policy.
+    pub policy: Arc<Policy>,
+    /// Whether no `[policy.NAME]` exists: then it is the server's own.
+    pub own: bool,
+}
+
+/// `[provider]`.
+#[derive(Clone, Debug)]
+pub struct ProviderSettings {
+    /// The base URL.
+    pub url: String,
+    /// Part of the mark.
+    pub instance: String,
+    /// Where the token comes from.
+    pub token: SecretSource,
+    /// One request.
+    pub timeout: Duration,
+    /// One bucket for everything we send.
+    pub requests_per_second: u32,
+    /// Restore points being made at once.
+    pub parallel_runs: u32,
+    /// The shortest time between two looks at a list.
+    pub poll: Duration,
+    /// How long a list may lag behind what was accepted.
+    pub settle: Duration,
+    /// What the plan allows a server.
+    pub slots: Slots,
+    /// An own authority.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// `provider.slots`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slots {
+    /// Manual backups.
+    pub backup: u32,
+    /// Snapshots.
+    pub snapshot: u32,
+}
+
+impl Slots {
+    /// Those of a kind.
+    #[must_use]
+    pub const fn of(self, kind: Kind) -> u32 {
+        match kind {
+            Kind::Backup => self.backup,
+            Kind::Snapshot => self.snapshot,
+        }
+    }
+}
+
+/// Where a secret comes from. It is read when it is needed, not before.
+#[derive(Clone, Debug)]
+pub enum SecretSource {
+    /// A file that the policy file names, or a systemd credential.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// How the message calls it: the key, or the credential.
+        from: String,
+    },
+    /// A variable's value, read at start.
+    Variable(Secret),
+    /// Nothing names one; the text says what could.
+    Missing(String),
+}
+
+impl SecretSource {
+    /// Reads the secret.
+    ///
+    /// # Errors
+    /// When there is none, or its file is missing, unreadable or empty.
+    pub fn read(&self) -> Result<Secret, SecretError> {
+        match self {
+            Self::Variable(secret) => Ok(secret.clone()),
+            Self::Missing(text) => Err(SecretError::Missing(text.clone())),
+            Self::File { path, from } => {
+                let text = std::fs::read_to_string(path).map_err(|source| SecretError::Unreadable {
+                    path: path.clone(),
+                    from: from.clone(),
+                    source,
+                })?;
+                if text.trim().is_empty() || text.trim().contains(char::is_whitespace) {
+                    return Err(SecretError::Empty { path: path.clone(), from: from.clone() });
+                }
+                Ok(Secret::new(&text))
+            }
+        }
+    }
+}
+
+/// `[smtp]`.
+#[derive(Clone, Debug)]
+pub struct Smtp {
+    /// The server.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: Tls,
+    /// The login.
+    pub username: Option<String>,
+    /// Its password.
+    pub password: Option<SecretSource>,
+    /// The sender.
+    pub from: String,
+    /// An own authority.
+    pub ca_file: Option<PathBuf>,
+    /// Over the network, or into a folder.
+    pub transport: SmtpTransport,
+}
+
+/// How mails go out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SmtpTransport {
+    /// By SMTP.
+    Smtp,
+    /// As `.eml` files.
+    File {
+        /// The folder.
+        dir: PathBuf,
+    },
+}
+
+/// How the SMTP connection is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// STARTTLS, required.
+    StartTls,
+    /// TLS from the first byte.
+    Tls,
+    /// None; to loopback alone.
+    None,
+}
+
+/// `[report.NAME]`.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Its name.
+    pub name: String,
+    /// Whom it reaches.
+    pub to: Vec<String>,
+    /// What it tells.
+    pub on: BTreeSet<Class>,
+    /// What happens within it is one mail.
+    pub group_wait: Duration,
+    /// An incident that goes on is told again.
+    pub repeat: Duration,
+    /// When its digest is due.
+    pub digest: Option<Schedule>,
+    /// The zone of its times.
+    pub timezone: TimeZone,
+}
+
+/// A word of `on`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// A run failed, or a person must look.
+    Failure,
+    /// No good point of late.
+    Stale,
+    /// It is well again.
+    Recovery,
+    /// A run succeeded.
+    Success,
+}
+
+/// `[status]`.
+#[derive(Clone, Debug, Default)]
+pub struct StatusSettings {
+    /// Where the page is served; nowhere without it.
+    pub listen: Option<SocketAddr>,
+    /// Servers that need no policy.
+    pub unprotected_ok: Vec<Selector>,
+}
+
+impl Config {
+    /// Whether the file has a policy of this name, or one that was called so.
+    #[must_use]
+    pub fn knows_policy(&self, name: &str) -> bool {
+        let of_servers = self.overrides.iter().map(|one| &one.policy);
+        self.policies.iter().chain(of_servers).any(|policy| policy.answers_to(name))
+    }
+
+    /// The names of all policies, each once.
+    #[must_use]
+    pub fn policy_names(&self) -> BTreeSet<&PolicyName> {
+        let of_servers = self.overrides.iter().map(|one| &one.policy);
+        self.policies.iter().chain(of_servers).map(|policy| &policy.name).collect()
+    }
+}

@@ -1,0 +1,248 @@
+//! Reads the whole file and tells everything that is wrong with it at once.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use toml::de::DeTable;
+
+use crate::config::diagnostic::Diagnostic;
+use crate::config::environment::Environment;
+use crate::config::error::LoadError;
+use crate::config::policies::{self, Keys, filled};
+use crate::config::reader::{Findings, Reader, Wrong};
+use crate::config::settings::{Config, ProviderSettings, SecretSource, Slots, StatusSettings};
+use crate::config::{mail, proof, values};
+
+/// The place of the state when nothing else is said.
+const DEFAULT_STATE: &str = "/var/lib/lastgood";
+
+/// A valid file and the warnings about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The file, validated.
+    pub config: Config,
+    /// What is allowed and worth a second look.
+    pub warnings: Vec<Diagnostic>,
+    /// Its text, to show the warnings in.
+    pub source: String,
+    /// Its name, as it was given.
+    pub name: String,
+}
+
+/// Reads and validates a file.
+///
+/// # Errors
+/// `Unreadable`, or `Invalid` with every error at once.
+pub fn load(path: &Path, environment: &Environment, at: Timestamp) -> Result<Loaded, LoadError> {
+    let source = std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+    let name = path.display().to_string();
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let (config, mut diagnostics) = parse(&source, &folder, environment, at);
+    match config {
+        Some(config) => {
+            diagnostics.extend(readable_secrets(&config));
+            Ok(Loaded { config, warnings: diagnostics, source, name })
+        }
+        None => Err(LoadError::Invalid { name, source_text: source, diagnostics }),
+    }
+}
+
+/// Validates a text; paths in it are relative to `folder`. Without a `Config` there is at least one error.
+#[must_use]
+pub fn parse(
+    source: &str,
+    folder: &Path,
+    environment: &Environment,
+    at: Timestamp,
+) -> (Option<Config>, Vec<Diagnostic>) {
+    let findings = Findings::default();
+    let (document, errors) = DeTable::parse_recoverable(source);
+    for error in &errors {
+        let diagnostic = Diagnostic::error(format!("this is no TOML: {}", error.message().lines().next().unwrap_or("")));
+        findings.push(match error.span() {
+            Some(span) => diagnostic.at("", span),
+            None => diagnostic,
+        });
+    }
+    let root = Reader::new(String::new(), 0..source.len(), document.get_ref(), &findings);
+    let config = read(root, folder, environment, at);
+    let diagnostics = findings.into_sorted();
+    let good = errors.is_empty() && !diagnostics.iter().any(Diagnostic::is_error);
+    (config.filter(|_| good), diagnostics)
+}
+
+fn read(root: Reader<'_>, folder: &Path, environment: &Environment, at: Timestamp) -> Option<Config> {
+    let findings = root.findings();
+    let provider = provider(&root, folder, environment);
+    let (state_dir, state_keep) = state(&root, folder, environment);
+    let defaults = root.table("defaults").map(Keys::read).unwrap_or_default();
+    let policies = policies::read(&root, &defaults, at);
+    let smtp = mail::smtp(&root, folder, environment);
+    let (reports, names) = mail::reports(&root, &defaults.zone().unwrap_or(TimeZone::UTC));
+    let status = status(&root);
+    let smtp_given = root.has("smtp");
+    if !root.has("policy") && !root.has("server") {
+        let example = "add a [policy.nightly] with kind, servers, schedule and keep";
+        findings.push(Diagnostic::error("the file has no policy").help(example));
+    }
+    root.finish();
+    policies::compare(&policies, &names, findings);
+    if let Some(provider) = &provider {
+        proof::offline(&policies, provider.slots, at, findings);
+    }
+    if smtp.is_some() || !smtp_given {
+        mail::judge(smtp.as_ref(), &reports, findings);
+    }
+    Some(Config {
+        provider: provider?,
+        state_dir,
+        state_keep,
+        policies: policies.base.into_iter().map(|(policy, _)| policy).collect(),
+        overrides: policies.overrides.into_iter().map(|(one, _)| one).collect(),
+        smtp,
+        reports,
+        status,
+    })
+}
+
+fn provider(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Option<ProviderSettings> {
+    let empty = DeTable::new();
+    let findings = root.findings();
+    let reader = root.table("provider");
+    let given = root.has("provider");
+    let reader = match reader {
+        Some(reader) => reader,
+        None if given => return None,
+        None => Reader::new("provider".to_owned(), 0..0, &empty, findings),
+    };
+    let in_file = reader.parsed("url", url);
+    let url = match &environment.api_url {
+        Some(text) => match url(text) {
+            Ok(url) => Some(url),
+            Err(wrong) => {
+                let message = format!("the variable VPS_API_URL {}", wrong.message);
+                findings.push(Diagnostic::error(message).help(wrong.help));
+                None
+            }
+        },
+        None => in_file,
+    };
+    let slots = slots(&reader);
+    let provider = ProviderSettings {
+        url: url.unwrap_or_else(|| "https://admin.vps.org/api/v1".to_owned()),
+        instance: reader.parsed("instance", values::name).unwrap_or_else(|| "main".to_owned()),
+        token: token(reader.parsed("token_file", filled).map(|file| folder.join(file)), environment),
+        timeout: reader.parsed("timeout", values::positive).unwrap_or(Duration::from_secs(30)),
+        requests_per_second: reader.number("requests_per_second", 1, 1000).unwrap_or(5),
+        parallel_runs: reader.number("parallel_runs", 1, 10_000).unwrap_or(8),
+        poll: reader.parsed("poll", values::positive).unwrap_or(Duration::from_secs(15)),
+        settle: reader.parsed("settle", values::duration).unwrap_or(Duration::from_secs(60)),
+        slots,
+        ca_file: reader.parsed("ca_file", filled).map(|file| folder.join(file)),
+    };
+    reader.finish();
+    Some(provider)
+}
+
+fn slots(reader: &Reader<'_>) -> Slots {
+    let (mut backup, mut snapshot) = (None, None);
+    if let Some(table) = reader.table("slots") {
+        backup = table.number("backup", 0, 10_000);
+        snapshot = table.number("snapshot", 0, 10_000);
+        table.finish();
+    }
+    Slots { backup: backup.unwrap_or(10), snapshot: snapshot.unwrap_or(5) }
+}
+
+fn token(file: Option<PathBuf>, environment: &Environment) -> SecretSource {
+    let from_file = file.map(|path| SecretSource::File { path, from: "provider.token_file".to_owned() });
+    let credential = || {
+        let path = environment.credential("vps-api-token")?;
+        Some(SecretSource::File { path, from: "the systemd credential vps-api-token".to_owned() })
+    };
+    let variable = || environment.api_token.clone().map(SecretSource::Variable);
+    from_file.or_else(credential).or_else(variable).unwrap_or_else(|| {
+        let text = "there is no API token: name a file with provider.token_file, give the systemd credential \
+                    vps-api-token, or set the variable VPS_API_TOKEN";
+        SecretSource::Missing(text.to_owned())
+    })
+}
+
+fn url(text: &str) -> Result<String, Wrong> {
+    let bad = |what: &str, help: &str| Err(Wrong::new(what.to_owned(), help.to_owned()));
+    let Ok(url) = url::Url::parse(text) else {
+        return bad("is no URL", "as in \"https://admin.vps.org/api/v1\"");
+    };
+    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+        return bad("has more in it than an address", "give scheme, host and path alone; the token has its own file");
+    }
+    match (url.scheme(), url.host_str()) {
+        ("https", Some(_)) => Ok(text.trim_end_matches('/').to_owned()),
+        ("http", Some(host)) if mail::is_loopback(host) => Ok(text.trim_end_matches('/').to_owned()),
+        ("http", _) => bad("would send the token in the clear", "use https; plain http is for loopback alone"),
+        _ => bad("is no https address", "as in \"https://admin.vps.org/api/v1\""),
+    }
+}
+
+/// `$STATE_DIRECTORY` (set by systemd) first, then the file's `dir`, then `/var/lib/lastgood` where it can be had, the
+/// XDG state folder last.
+fn state(root: &Reader<'_>, folder: &Path, environment: &Environment) -> (PathBuf, Option<Duration>) {
+    let (mut dir, mut keep) = (None, None);
+    if let Some(reader) = root.table("state") {
+        dir = reader.parsed("dir", filled).map(|dir| folder.join(dir));
+        keep = reader.parsed("keep", values::positive);
+        reader.finish();
+    }
+    let standard = || {
+        let standard = PathBuf::from(DEFAULT_STATE);
+        let usable = is_writable(&standard) || (!standard.exists() && is_writable(Path::new("/var/lib")));
+        let home = environment.state_home.as_ref().map(|home| home.join("lastgood"));
+        if usable { standard } else { home.unwrap_or(standard) }
+    };
+    (environment.state_directory.clone().or(dir).unwrap_or_else(standard), keep)
+}
+
+/// Whether this user may write into a folder, as far as its mode tells.
+fn is_writable(dir: &Path) -> bool {
+    std::fs::metadata(dir).is_ok_and(|data| data.is_dir() && !data.permissions().readonly())
+        && tempfile_would_work(dir)
+}
+
+fn tempfile_would_work(dir: &Path) -> bool {
+    let probe = dir.join(format!(".lastgood-{}", std::process::id()));
+    let made = std::fs::File::options().write(true).create_new(true).open(&probe).is_ok();
+    if made {
+        // What cannot be removed again was just made by us and is empty.
+        let _ = std::fs::remove_file(&probe);
+    }
+    made
+}
+
+fn status(root: &Reader<'_>) -> StatusSettings {
+    let Some(reader) = root.table("status") else { return StatusSettings::default() };
+    let listen = reader.parsed("listen", |text| {
+        text.parse().map_err(|_| Wrong::new("is no address with a port", "as in \"127.0.0.1:9810\""))
+    });
+    let unprotected_ok = values::selectors(&reader, "unprotected_ok").unwrap_or_default();
+    reader.finish();
+    StatusSettings { listen, unprotected_ok }
+}
+
+/// Files with secrets that others may read.
+fn readable_secrets(config: &Config) -> Vec<Diagnostic> {
+    let password = config.smtp.as_ref().and_then(|smtp| smtp.password.as_ref());
+    let sources = [Some(&config.provider.token), password];
+    sources.into_iter().flatten().filter_map(readable).collect()
+}
+
+fn readable(source: &SecretSource) -> Option<Diagnostic> {
+    use std::os::unix::fs::PermissionsExt;
+    let SecretSource::File { path, from } = source else { return None };
+    let mode = std::fs::metadata(path).ok()?.permissions().mode();
+    (mode & 0o077 != 0).then(|| {
+        let message = format!("{from} names {}, which others may read (mode {:o})", path.display(), mode & 0o777);
+        Diagnostic::warning(message).help(format!("chmod 600 {}", path.display()))
+    })
+}

@@ -1,0 +1,141 @@
+//! The values of keys: durations, names, zones, schedules, retentions, selectors.
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use toml::de::DeValue;
+
+use crate::config::mask::shown;
+use crate::config::reader::{Reader, Wrong, nearest};
+use crate::policy::keep::{Count, Keep, Period, Rule};
+use crate::policy::mark::is_name;
+use crate::policy::schedule::Schedule;
+use crate::policy::selector::Selector;
+
+const UNITS: [(&str, u64); 6] =
+    [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
+
+/// `50ms`, `90s`, `30m`, `26h`, `14d`, `2w`.
+pub fn duration(text: &str) -> Result<Duration, Wrong> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit = UNITS.iter().find(|(word, _)| *word == unit).map(|(_, milliseconds)| *milliseconds);
+    let total = number.parse::<u64>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
+    match total.filter(|total| *total <= 10 * 366 * 86_400_000) {
+        Some(total) => Ok(Duration::from_millis(total)),
+        None => Err(Wrong::new(
+            format!("is \"{}\", which is no duration", shown(text)),
+            "write a whole number and a unit, as in \"50ms\", \"90s\", \"30m\", \"26h\", \"14d\"; at most ten years",
+        )),
+    }
+}
+
+/// A duration that is not zero.
+pub fn positive(text: &str) -> Result<Duration, Wrong> {
+    let duration = duration(text)?;
+    if duration.is_zero() {
+        return Err(Wrong::new("is zero", "give a duration above zero, as in \"30s\""));
+    }
+    Ok(duration)
+}
+
+/// `[A-Za-z0-9_-]{1,32}`.
+pub fn name(text: &str) -> Result<String, Wrong> {
+    if is_name(text) {
+        return Ok(text.to_owned());
+    }
+    let message = format!("is \"{}\", which cannot be a name", shown(text));
+    Err(Wrong::new(message, "use 1 to 32 letters, digits, `-` and `_`"))
+}
+
+/// An IANA zone.
+pub fn zone(text: &str) -> Result<TimeZone, Wrong> {
+    TimeZone::get(text).map_err(|_| {
+        let known: Vec<String> = jiff::tz::db().available().map(|known| known.to_string()).collect();
+        let city = known.iter().find(|known| known.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(text)));
+        let near = city.map(String::as_str).or_else(|| nearest(text, known.iter().map(String::as_str)));
+        let help = near.map_or_else(
+            || "write an IANA name, as in \"Europe/Istanbul\" or \"UTC\"".to_owned(),
+            |near| format!("did you mean \"{near}\"?"),
+        );
+        Wrong::new(format!("is \"{}\", which is no known time zone", shown(text)), help)
+    })
+}
+
+/// A list of selectors; an id may be a number.
+pub fn selectors(reader: &Reader<'_>, key: &'static str) -> Option<Vec<Selector>> {
+    let (list, _) = reader.list(key)?;
+    let mut selectors = Vec::new();
+    for value in list {
+        match value.get_ref() {
+            DeValue::String(text) if text.trim().is_empty() => {
+                reader.wrong(key, value, format!("`{}` has an empty name", reader.path(key)), "\"*\" is every server");
+            }
+            DeValue::String(text) => selectors.push(Selector::new(text)),
+            DeValue::Integer(id) => selectors.push(Selector::Exact(id.as_str().to_owned())),
+            _ => reader.wrong_type(key, value, "a list of names and ids", "as in [\"web-*\", 12345]"),
+        }
+    }
+    Some(selectors)
+}
+
+/// A schedule: one expression, or a list of them.
+pub fn schedule(reader: &Reader<'_>, key: &'static str, zone: &TimeZone) -> Option<Schedule> {
+    let texts = reader.texts(key)?;
+    let (_, whole) = reader.list(key)?;
+    if texts.is_empty() {
+        let message = format!("`{}` has no expression", reader.path(key));
+        reader.wrong(key, whole, message, "write five fields, as in \"30 2 * * *\" for 02:30 every day");
+        return None;
+    }
+    // One by one first, so that every bad expression of a list is told.
+    let mut good = true;
+    for (text, value) in &texts {
+        if let Err(error) = Schedule::parse(&[text], zone.clone()) {
+            good = false;
+            let help = error.suggestion.unwrap_or_else(|| "as in \"30 2 * * *\" for 02:30 every day".to_owned());
+            let reason = error.reason.trim_end_matches('.');
+            reader.wrong(key, value, format!("`{}` \"{}\": {reason}", reader.path(key), shown(text)), help);
+        }
+    }
+    let expressions: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
+    good.then(|| Schedule::parse(&expressions, zone.clone()).ok()).flatten()
+}
+
+/// `keep`: counts, and `within`.
+pub fn keep(reader: &Reader<'_>) -> Option<Keep> {
+    let table = reader.table("keep")?;
+    let mut keep = Keep::default();
+    for rule in Rule::ALL {
+        if let Some(count) = table.number(rule.key(), 0, 10_000) {
+            keep.counts.push((rule, Count::Number(count)));
+        }
+    }
+    if let Some(within) = table.parsed("within", positive) {
+        keep.within = Some(period(within));
+    }
+    let empty = keep.counts.iter().all(|(_, count)| *count == Count::Number(0)) && keep.within.is_none();
+    let (name, span) = (table.name.clone(), table.span.clone());
+    let findings = table.findings();
+    let had_keys = table.entries().next().is_some();
+    table.finish();
+    if empty {
+        if !had_keys || !keep.counts.is_empty() {
+            let message = format!("`{name}` keeps nothing");
+            let diagnostic = crate::config::diagnostic::Diagnostic::error(message).at(name, span);
+            findings.push(diagnostic.help("give at least one rule above zero, as in keep = { daily = 4, weekly = 3 }"));
+        }
+        return None;
+    }
+    Some(keep)
+}
+
+/// Whole days count by the calendar, the rest by the clock.
+fn period(within: Duration) -> Period {
+    let seconds = within.as_secs();
+    let days = u32::try_from(seconds / 86_400).expect("at most ten years");
+    if within.subsec_nanos() == 0 && seconds % 86_400 == 0 {
+        return Period { days, ..Period::default() };
+    }
+    Period { seconds: seconds.max(1), ..Period::default() }
+}

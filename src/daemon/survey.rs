@@ -1,0 +1,247 @@
+//! The whole installation at a moment, from the file and the state: what `status` and the digest show.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::config::Config;
+use crate::daemon::fleet;
+use crate::journal::notice::{Good, Topic};
+use crate::policy::guard::Slots;
+use crate::policy::inventory::{Kind, Server, ServerRef};
+use crate::policy::schedule::{DueTimes, splay};
+use crate::run::Task;
+use crate::status::{Facts, IncidentStatus, Level, OutboxStatus, PolicyStatus, State, Status, judge};
+use crate::store::holds::{Held, Hold};
+use crate::store::notices::Incident;
+use crate::store::points::Listed;
+use crate::store::{Store, StoreError};
+
+/// Mail that waits longer than this is a warning.
+const MAIL_WAITS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+/// A policy on a server, with the points that the last inventory showed.
+#[derive(Clone, Debug)]
+pub struct Surveyed {
+    /// The policy and the server.
+    pub task: Task,
+    /// What `status` shows of it.
+    pub status: PolicyStatus,
+    /// How bad it is.
+    pub level: Level,
+    /// Its completed points, newest first.
+    pub points: Vec<Listed>,
+}
+
+/// Points of a policy that is no longer in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Former {
+    /// The policy of their mark.
+    pub policy: String,
+    /// Where.
+    pub server: ServerRef,
+    /// Of which kind.
+    pub kind: Kind,
+    /// How many.
+    pub points: usize,
+}
+
+/// The whole installation.
+#[derive(Clone, Debug)]
+pub struct Survey {
+    /// The status.
+    pub status: Status,
+    /// Every policy on every server.
+    pub policies: Vec<Surveyed>,
+    /// Points of policies that are no longer in the file.
+    pub former: Vec<Former>,
+    /// The holds in force.
+    pub holds: Vec<Hold>,
+}
+
+/// Looks at everything, without asking the provider.
+///
+/// # Errors
+/// What the state says.
+pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Survey, StoreError> {
+    let known = store.servers().await?;
+    let servers: Vec<Server> =
+        known.into_iter().filter(|known| known.gone_at.is_none()).map(|known| known.server).collect();
+    let incidents = store.incidents().await?;
+    let holds = store.holds(now).await?;
+    let running = store.unfinished().await?;
+    let mut policies = Vec::new();
+    for task in fleet::tasks(config, &servers) {
+        let is_it = |run: &&crate::store::runs::Run| {
+            run.state.key.server.id == task.server.reference.id && run.state.key.policy == task.policy.name
+        };
+        let ground = Ground { config, store, holds: &holds, incidents: &incidents, now };
+        policies.push(surveyed(&ground, &task, running.iter().any(|run| is_it(&run))).await?);
+    }
+    let former = former(config, store, &servers).await?;
+    let mut warnings: Vec<String> = config.unmatched(&servers).iter().map(ToString::to_string).collect();
+    warnings.extend(former.iter().map(|former| {
+        format!(
+            "{} {} of {} belong to policy {}, which is not in the file: they stay and take slots",
+            former.points, former.kind.plural(), former.server, former.policy
+        )
+    }));
+    if let Some(errors) = store.fact("refused_reload").await? {
+        warnings.push(format!("the policy file was read again and refused: {errors}"));
+    }
+    if config.reports.iter().all(|report| report.on.is_empty()) {
+        warnings.push("failures reach nobody: give a [report] with `to`".to_owned());
+    }
+    let unprotected = fleet::unprotected(config, &servers).into_iter().map(|server| server.reference.clone()).collect();
+    let backlog = store.backlog().await?;
+    let outbox = OutboxStatus { waiting: backlog.waiting, oldest: backlog.oldest, refused: backlog.refused };
+    let level = level(&policies, &incidents, &outbox, &warnings, now);
+    let status = Status {
+        at: now,
+        level,
+        policies: policies.iter().map(|one| one.status.clone()).collect(),
+        unprotected,
+        incidents: incidents.into_iter().map(shown).collect(),
+        outbox,
+        warnings,
+    };
+    Ok(Survey { status, policies, former, holds })
+}
+
+fn level(
+    policies: &[Surveyed],
+    incidents: &[Incident],
+    outbox: &OutboxStatus,
+    warnings: &[String],
+    now: Timestamp,
+) -> Level {
+    let of_incident = |incident: &Incident| match incident.topic {
+        Topic::ServerStopped | Topic::Run => Level::Critical,
+        _ => Level::Warning,
+    };
+    let mail = outbox.oldest.is_some_and(|oldest| oldest.duration_until(now) > MAIL_WAITS);
+    let told = if mail || !warnings.is_empty() { Level::Warning } else { Level::Ok };
+    let policies = policies.iter().map(|one| one.level);
+    policies.chain(incidents.iter().map(of_incident)).chain([told]).max().unwrap_or(Level::Ok)
+}
+
+struct Ground<'a> {
+    config: &'a Config,
+    store: &'a Store,
+    holds: &'a [Hold],
+    incidents: &'a [Incident],
+    now: Timestamp,
+}
+
+async fn surveyed(ground: &Ground<'_>, task: &Task, running: bool) -> Result<Surveyed, StoreError> {
+    let (policy, server) = (&task.policy, &task.server.reference);
+    let listed = ground.store.listed(server.id.clone(), policy.kind).await?;
+    let handled = ground.store.peek_handled(server.id.clone(), policy.name.clone()).await?;
+    let own = |point: &&Listed| point.policy.as_deref().is_some_and(|name| policy.answers_to(name));
+    let completed = |point: &&Listed| point.status.as_deref() == Some("completed") && point.created_at.is_some();
+    let mut points: Vec<Listed> = listed.iter().filter(own).filter(completed).cloned().collect();
+    points.sort_by_key(|point| std::cmp::Reverse(point.created_at));
+    let last_good = points
+        .first()
+        .and_then(|point| point.created_at.map(|created_at| Good { id: point.id.clone(), created_at }));
+    let failing = ground.incidents.iter().any(|incident| {
+        incident.topic == Topic::Run
+            && incident.server.as_ref().is_some_and(|other| other.id == server.id)
+            && incident.policy.as_deref() == Some(policy.name.as_str())
+    });
+    let facts = Facts {
+        last_good: last_good.as_ref().map(|good| good.created_at),
+        first_at: handled.map(|handled| handled.first_at),
+        running,
+        failing,
+        max_age: policy.max_age,
+    };
+    let (state, level) = judge(&facts, ground.now);
+    let status = PolicyStatus {
+        server: server.clone(),
+        policy: policy.name.to_string(),
+        kind: policy.kind,
+        age_seconds: facts.last_good.map(|at| at.duration_until(ground.now).as_secs()),
+        last_good,
+        max_age_seconds: policy.max_age.as_secs(),
+        next_due: next_due(task, ground.now),
+        slots: slots(ground, task, &listed),
+        state,
+    };
+    Ok(Surveyed { task: task.clone(), status, level, points })
+}
+
+/// The slots by the last inventory.
+fn slots(ground: &Ground<'_>, task: &Task, listed: &[Listed]) -> Slots {
+    let kind = task.policy.kind;
+    let limit = match kind {
+        Kind::Backup => ground.config.provider.slots.backup,
+        Kind::Snapshot => ground.config.provider.slots.snapshot,
+    };
+    let is_held = |point: &&Listed| {
+        let held = Held::Point(kind, point.id.clone());
+        ground.holds.iter().any(|hold| hold.what == held)
+    };
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let own = listed.iter().filter(|point| point.policy.is_some()).count();
+    Slots {
+        limit,
+        used: count(listed.len()),
+        own: count(own),
+        foreign: count(listed.len() - own),
+        held: count(listed.iter().filter(is_held).count()),
+    }
+}
+
+/// The next due time of a policy on a server.
+#[must_use]
+pub fn next_due(task: &Task, now: Timestamp) -> Option<Timestamp> {
+    let policy = &task.policy;
+    let splay: Duration = splay(&task.server.reference.id.to_string(), policy.name.as_str(), policy.splay);
+    DueTimes { schedule: &policy.schedule, splay }.next_after(now)
+}
+
+async fn former(config: &Config, store: &Store, servers: &[Server]) -> Result<Vec<Former>, StoreError> {
+    let mut former = Vec::new();
+    for server in servers {
+        let tasks = fleet::tasks_of(config, server);
+        for kind in Kind::ALL {
+            let listed = store.listed(server.reference.id.clone(), kind).await?;
+            let names: BTreeSet<&str> = listed.iter().filter_map(|point| point.policy.as_deref()).collect();
+            for name in names {
+                if config.knows_policy(name) || tasks.iter().any(|task| task.policy.answers_to(name)) {
+                    continue;
+                }
+                let points = listed.iter().filter(|point| point.policy.as_deref() == Some(name)).count();
+                former.push(Former { policy: name.to_owned(), server: server.reference.clone(), kind, points });
+            }
+        }
+    }
+    Ok(former)
+}
+
+fn shown(incident: Incident) -> IncidentStatus {
+    IncidentStatus {
+        server: incident.server,
+        policy: incident.policy,
+        topic: incident.topic.to_string(),
+        text: incident.text,
+        since: incident.opened_at,
+    }
+}
+
+impl Survey {
+    /// The state of a policy in the words of the digest.
+    #[must_use]
+    pub const fn standing(state: State) -> crate::report::digest::Standing {
+        use crate::report::digest::Standing;
+        match state {
+            State::Ok => Standing::Ok,
+            State::Running => Standing::Running,
+            State::Failing => Standing::Failing,
+            State::Stale => Standing::Stale,
+            State::Never => Standing::Never,
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! The state of a run and its one transition function.
+//!
+//! `RunState::apply` takes the next event or refuses it; nothing else changes a state. The list of a run's events,
+//! applied in order, gives the state that the run had when the last of them was written.
+
+use jiff::Timestamp;
+
+use crate::journal::event::{Act, Answer, Event, Failure, Found, Outcome, RunKey, Sight, Terms};
+use crate::policy::inventory::Id;
+use crate::policy::mark::Mark;
+use crate::policy::plan::Plan;
+
+/// A run as its events tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunState {
+    /// What it is about.
+    pub key: RunKey,
+    /// When it was recorded.
+    pub opened_at: Timestamp,
+    /// The attempt under way or last made; 0 before the first plan.
+    pub attempt: u32,
+    /// The plan of this attempt.
+    pub plan: Option<Plan>,
+    /// What of the policy holds.
+    pub terms: Option<Terms>,
+    /// Every step of every attempt.
+    pub steps: Vec<Step>,
+    /// The step at which this attempt began.
+    pub attempt_from: usize,
+    /// The server was found not running.
+    pub found_stopped: bool,
+    /// The point that this attempt made.
+    pub made: Option<Made>,
+    /// A second point with the same token.
+    pub duplicate: Option<(Id, Timestamp)>,
+    /// Points that a guard kept at the last moment.
+    pub spared: Vec<Id>,
+    /// Points of evictions that were seen to be gone.
+    pub gone: Vec<Id>,
+    /// Whether a server that we stopped was seen stopped.
+    pub seen_stopped: bool,
+    /// Whether we stopped (or may have stopped) the server and have not seen it run since.
+    pub owes_start: bool,
+    /// Why this attempt failed.
+    pub failure: Option<Failure>,
+    /// When the next attempt is due.
+    pub retry_at: Option<Timestamp>,
+    /// How it ended.
+    pub ended: Option<(Outcome, Option<String>, Timestamp)>,
+}
+
+/// A call and what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What was asked for.
+    pub act: Act,
+    /// When the intent was written.
+    pub intended_at: Timestamp,
+    /// When the last word on it was written.
+    pub at: Timestamp,
+    /// How far it is known.
+    pub state: StepState,
+    /// What was said when it did not go well.
+    pub error: Option<String>,
+    /// Whether the answer was lost, whatever was found out later.
+    pub answer_was_lost: bool,
+    /// Whether the refusal is one that a repetition would meet again.
+    pub last: bool,
+}
+
+/// How far a step is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepState {
+    /// The intent is written, an answer is not.
+    Intended,
+    /// The answer was lost.
+    Unknown,
+    /// Carried out.
+    Done,
+    /// Certainly not carried out.
+    NotDone,
+    /// Nobody can tell.
+    Undecided,
+}
+
+impl StepState {
+    /// The word for `history`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Intended => "intended",
+            Self::Unknown => "unknown",
+            Self::Done => "done",
+            Self::NotDone => "not_done",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// The point that a run made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// The provider's key.
+    pub id: Id,
+    /// The index of the create among the steps.
+    pub step: usize,
+    /// When the provider began it, once a list showed it.
+    pub created_at: Option<Timestamp>,
+    /// How far it has come.
+    pub progress: Progress,
+}
+
+/// How far the new point has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// It is awaited.
+    Running,
+    /// It is there.
+    Completed,
+    /// It failed and is to be deleted.
+    Failed,
+}
+
+/// An event that cannot follow the state.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the journal holds an event that cannot follow what is before it: {0}")]
+pub struct IllegalEvent(pub String);
+
+impl RunState {
+    /// A run that was just recorded.
+    #[must_use]
+    pub const fn opened(key: RunKey, opened_at: Timestamp) -> Self {
+        Self {
+            key,
+            opened_at,
+            attempt: 0,
+            plan: None,
+            terms: None,
+            steps: Vec::new(),
+            attempt_from: 0,
+            found_stopped: false,
+            made: None,
+            duplicate: None,
+            spared: Vec::new(),
+            gone: Vec::new(),
+            seen_stopped: false,
+            owes_start: false,
+            failure: None,
+            retry_at: None,
+            ended: None,
+        }
+    }
+
+    /// The state after all these events.
+    ///
+    /// # Errors
+    /// The first event that cannot follow.
+    pub fn replay<'a>(
+        key: RunKey,
+        opened_at: Timestamp,
+        events: impl IntoIterator<Item = (Timestamp, &'a Event)>,
+    ) -> Result<Self, IllegalEvent> {
+        let mut state = Self::opened(key, opened_at);
+        for (at, event) in events {
+            state.apply(event, at)?;
+        }
+        Ok(state)
+    }
+
+    /// The points that this run's accepted deletes were for.
+    pub fn deleted(&self) -> impl Iterator<Item = &Id> {
+        self.steps.iter().filter(|step| step.state == StepState::Done).filter_map(|step| match &step.act {
+            Act::Delete { id, .. } => Some(id),
+            _ => None,
+        })
+    }
+
+    /// The mark of the create that this attempt asked for, and the points that were listed before it was first sent.
+    #[must_use]
+    pub fn asked(&self) -> Option<(&Mark, &[Id])> {
+        self.current_steps().iter().find_map(|step| match &step.act {
+            Act::Create { mark, listed } => Some((mark, listed.as_slice())),
+            _ => None,
+        })
+    }
+
+    /// The mark of the create that this attempt asked for.
+    #[must_use]
+    pub fn mark(&self) -> Option<&Mark> {
+        self.asked().map(|(mark, _)| mark)
+    }
+
+    /// The steps of the attempt under way.
+    #[must_use]
+    pub fn current_steps(&self) -> &[Step] {
+        &self.steps[self.attempt_from..]
+    }
+
+    /// Takes the next event.
+    ///
+    /// # Errors
+    /// When it cannot follow what is before it; the state is then as it was.
+    pub fn apply(&mut self, event: &Event, at: Timestamp) -> Result<(), IllegalEvent> {
+        if self.ended.is_some() {
+            // A server that we stopped may be seen running after the run's end: that pays the debt.
+            return match event {
+                Event::Intended { act: Act::StartServer, .. }
+                | Event::Answered { .. }
+                | Event::Seen(Sight::ServerRunning)
+                    if self.owes_start =>
+                {
+                    self.apply_open(event, at)
+                }
+                _ => Err(illegal(event, "the run has ended")),
+            };
+        }
+        self.apply_open(event, at)
+    }
+
+    fn apply_open(&mut self, event: &Event, at: Timestamp) -> Result<(), IllegalEvent> {
+        match event {
+            Event::Began { attempt, terms } => self.began(event, *attempt, *terms),
+            Event::Planned { plan } => {
+                self.unless(event, self.attempt == 0 || self.plan.is_some(), "an attempt has one plan")?;
+                self.plan = Some((**plan).clone());
+                Ok(())
+            }
+            Event::FoundStopped => {
+                self.unless(event, self.owes_start, "we have stopped it").map(|()| self.found_stopped = true)
+            }
+            Event::Intended { step, act } => self.intended(event, *step, act, at),
+            Event::Answered { step, answer } => self.answered(event, *step, answer, at),
+            Event::Settled { step, found } => self.settled(event, *step, found, at),
+            Event::Seen(sight) => self.seen(event, sight),
+            Event::Spared { id, .. } => {
+                self.spared.push(id.clone());
+                Ok(())
+            }
+            Event::Failed(failure) => {
+                self.unless(event, self.failure.is_some(), "the attempt has failed before")?;
+                self.failure = Some(failure.clone());
+                Ok(())
+            }
+            Event::Retrying { at } => {
+                self.unless(event, self.failure.is_none(), "nothing has failed")?;
+                self.retry_at = Some(*at);
+                Ok(())
+            }
+            Event::Ended { outcome, error } => {
+                self.ended = Some((*outcome, error.clone(), at));
+                Ok(())
+            }
+        }
+    }
+
+    fn unless(&self, event: &Event, wrong: bool, why: &str) -> Result<(), IllegalEvent> {
+        if wrong { Err(illegal(event, why)) } else { Ok(()) }
+    }
+
+    fn began(&mut self, event: &Event, attempt: u32, terms: Terms) -> Result<(), IllegalEvent> {
+        self.unless(event, attempt != self.attempt + 1, "attempts count one by one")?;
+        self.unless(event, self.attempt > 0 && self.retry_at.is_none(), "the attempt before it is not over")?;
+        let fresh = Self::opened(self.key.clone(), self.opened_at);
+        let kept = std::mem::replace(self, fresh);
+        self.attempt_from = kept.steps.len();
+        self.steps = kept.steps;
+        self.owes_start = kept.owes_start;
+        self.attempt = attempt;
+        self.terms = Some(terms);
+        Ok(())
+    }
+
+    fn intended(&mut self, event: &Event, step: u32, act: &Act, at: Timestamp) -> Result<(), IllegalEvent> {
+        self.unless(event, step as usize != self.steps.len() + 1, "steps count one by one")?;
+        let open = self.steps.last().is_some_and(|last| matches!(last.state, StepState::Intended | StepState::Unknown));
+        self.unless(event, open, "the step before it is not settled")?;
+        if matches!(act, Act::Create { .. }) {
+            self.unless(event, self.made.is_some(), "this attempt has made its point")?;
+        }
+        if *act == Act::StopServer {
+            self.owes_start = true;
+        }
+        let state = StepState::Intended;
+        let (error, answer_was_lost, last) = (None, false, false);
+        self.steps.push(Step { act: act.clone(), intended_at: at, at, state, error, answer_was_lost, last });
+        Ok(())
+    }
+
+    fn step(&mut self, event: &Event, step: u32) -> Result<usize, IllegalEvent> {
+        let index = (step as usize).checked_sub(1).filter(|index| *index < self.steps.len());
+        index.ok_or_else(|| illegal(event, "there is no such step"))
+    }
+
+    fn answered(&mut self, event: &Event, step: u32, answer: &Answer, at: Timestamp) -> Result<(), IllegalEvent> {
+        let index = self.step(event, step)?;
+        self.unless(event, self.steps[index].state != StepState::Intended, "the step was answered before")?;
+        let (state, error) = match answer {
+            Answer::Accepted { .. } | Answer::AlreadyGone => (StepState::Done, None),
+            Answer::Refused { error, .. } => (StepState::NotDone, Some(error.clone())),
+            Answer::Unknown { error } => (StepState::Unknown, Some(error.clone())),
+        };
+        let id = if let Answer::Accepted { id } = answer { id.clone() } else { None };
+        self.unless(event, self.lacks_id(index, state, id.as_ref()), "a point that was made has an id")?;
+        self.resolve(index, state, id, at);
+        let step = &mut self.steps[index];
+        step.error = error;
+        step.answer_was_lost = matches!(answer, Answer::Unknown { .. });
+        step.last = matches!(answer, Answer::Refused { last: true, .. });
+        Ok(())
+    }
+
+    fn settled(&mut self, event: &Event, step: u32, found: &Found, at: Timestamp) -> Result<(), IllegalEvent> {
+        let index = self.step(event, step)?;
+        let known = &self.steps[index];
+        // A point that turns up after all is the better knowledge.
+        let late = known.state == StepState::NotDone && known.answer_was_lost && self.made.is_none();
+        let open = matches!(known.state, StepState::Intended | StepState::Unknown) || late;
+        self.unless(event, !open, "the step is settled")?;
+        self.steps[index].answer_was_lost = true;
+        match found {
+            Found::Done { id } => {
+                self.unless(
+                    event,
+                    self.lacks_id(index, StepState::Done, id.as_ref()),
+                    "a point that was made has an id",
+                )?;
+                self.resolve(index, StepState::Done, id.clone(), at);
+            }
+            Found::NotDone => self.resolve(index, StepState::NotDone, None, at),
+            Found::Undecided { why } => {
+                self.resolve(index, StepState::Undecided, None, at);
+                self.steps[index].error = Some(why.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn resolve(&mut self, index: usize, state: StepState, id: Option<Id>, at: Timestamp) {
+        let step = &mut self.steps[index];
+        step.state = state;
+        step.at = at;
+        match (&step.act, state, id) {
+            (Act::Create { .. }, StepState::Done, Some(id)) => {
+                self.made = Some(Made { id, step: index, created_at: None, progress: Progress::Running });
+            }
+            (Act::StopServer, StepState::NotDone, _) => self.owes_start = false,
+            _ => {}
+        }
+    }
+
+    fn lacks_id(&self, index: usize, state: StepState, id: Option<&Id>) -> bool {
+        matches!(self.steps[index].act, Act::Create { .. }) && state == StepState::Done && id.is_none()
+    }
+
+    fn seen(&mut self, event: &Event, sight: &Sight) -> Result<(), IllegalEvent> {
+        match sight {
+            Sight::Gone(id) => self.gone.push(id.clone()),
+            Sight::ServerStopped => self.seen_stopped = true,
+            Sight::ServerRunning => self.owes_start = false,
+            Sight::Completed { created_at, .. } | Sight::PointFailed { created_at } => {
+                let made = self.made.as_mut().ok_or_else(|| illegal(event, "no point was made"))?;
+                made.created_at = Some(*created_at);
+                let completed = matches!(sight, Sight::Completed { .. });
+                made.progress = if completed { Progress::Completed } else { Progress::Failed };
+            }
+            Sight::Duplicate { id, created_at, adopted } => {
+                let made = self.made.as_mut().ok_or_else(|| illegal(event, "no point was made"))?;
+                made.id = adopted.clone();
+                self.duplicate = Some((id.clone(), *created_at));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn illegal(event: &Event, why: &str) -> IllegalEvent {
+    let shown = format!("{event:?}");
+    let name: String = shown.chars().take_while(|c| c.is_alphanumeric()).collect();
+    IllegalEvent(format!("{name}: {why}"))
+}

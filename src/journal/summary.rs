@@ -1,0 +1,100 @@
+//! A run in a few facts: what `run --json`, `history --json` and mails show of it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::journal::event::Act;
+use crate::journal::state::RunState;
+use crate::policy::inventory::{Id, Kind, ServerRef};
+
+/// A run as it is shown. The JSON shape is a contract.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// The run's number in the journal.
+    pub run: i64,
+    /// The server.
+    pub server: ServerRef,
+    /// The policy.
+    pub policy: String,
+    /// The kind of restore point.
+    pub kind: Kind,
+    /// The due time; null for a run by hand.
+    pub due: Option<Timestamp>,
+    /// `succeeded`, `failed`, `skipped`, `unknown` or `running`.
+    pub outcome: String,
+    /// The new point, as soon as the provider's answer is known.
+    pub created: Option<Id>,
+    /// Points whose delete the provider has accepted.
+    pub deleted: Vec<Id>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// How many attempts were made.
+    pub attempts: u32,
+}
+
+/// A run with its steps, for `history --json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunHistory {
+    /// The facts of `run --json`.
+    #[serde(flatten)]
+    pub summary: RunSummary,
+    /// When it was recorded.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Its calls, in order.
+    pub steps: Vec<StepSummary>,
+}
+
+/// One call of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepSummary {
+    /// `create`, `delete`, `stop` or `start`.
+    #[serde(rename = "do")]
+    pub act: String,
+    /// The point, where there is one.
+    pub id: Option<Id>,
+    /// `intended`, `unknown`, `done`, `not_done` or `undecided`.
+    pub state: String,
+    /// When the last word on it was written.
+    pub at: Timestamp,
+    /// What was said when it did not go well.
+    pub error: Option<String>,
+}
+
+/// The facts of a run.
+#[must_use]
+pub fn summary(run: i64, state: &RunState) -> RunSummary {
+    let (outcome, error) = match &state.ended {
+        Some((outcome, error, _)) => (outcome.to_string(), error.clone()),
+        None => ("running".to_owned(), state.failure.as_ref().map(|failure| failure.error.clone())),
+    };
+    RunSummary {
+        run,
+        server: state.key.server.clone(),
+        policy: state.key.policy.to_string(),
+        kind: state.key.kind,
+        due: state.key.due,
+        outcome,
+        created: state.made.as_ref().map(|made| made.id.clone()),
+        deleted: state.deleted().cloned().collect(),
+        error,
+        attempts: state.attempt,
+    }
+}
+
+/// The facts of a run with its steps.
+#[must_use]
+pub fn history(run: i64, state: &RunState) -> RunHistory {
+    let steps = state.steps.iter().enumerate().map(|(index, step)| {
+        let id = match &step.act {
+            Act::Delete { id, .. } => Some(id.clone()),
+            Act::Create { .. } => state.made.as_ref().filter(|made| made.step == index).map(|made| made.id.clone()),
+            Act::StopServer | Act::StartServer => None,
+        };
+        let (act, word) = (step.act.word().to_owned(), step.state.word().to_owned());
+        StepSummary { act, id, state: word, at: step.at, error: step.error.clone() }
+    });
+    let (started, ended) = (state.opened_at, state.ended.as_ref().map(|(_, _, at)| *at));
+    RunHistory { summary: summary(run, state), started, ended, steps: steps.collect() }
+}

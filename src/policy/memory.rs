@@ -1,0 +1,143 @@
+//! What the journal remembers of one server and kind, as an argument: whose a point is, what was seen of it first,
+//! what is under way, what a person holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::policy::inventory::{Id, RestorePoint};
+use crate::policy::mark::{Mark, Token, token_of_name};
+
+/// What the journal remembers of one server and kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Whether an inventory of this server and kind was recorded before.
+    pub seen_before: bool,
+    /// Every point that was listed, or made by us, and is not known to be gone.
+    pub points: BTreeMap<Id, Remembered>,
+    /// The token of every create that we sent or meant to send here, with its policy.
+    pub tokens: BTreeMap<Token, String>,
+    /// Points that we made, or may have made, and that the last list did not show: each takes a slot. With the id,
+    /// where the provider gave one, and the token.
+    pub unlisted: Vec<Unlisted>,
+    /// Points whose delete the provider has accepted: still listed ones take a slot and are deleted no second time.
+    pub deleting: BTreeSet<Id>,
+    /// Points that a person holds, with the reason.
+    pub holds: BTreeMap<Id, String>,
+    /// The reason why nothing at all may be deleted on this server, where a person said so.
+    pub server_hold: Option<String>,
+    /// Completed points of the policy evicted since its last completed one.
+    pub evicted_since_completed: u32,
+}
+
+/// A point as it was first seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// Tells a point from a later one with the same id. `None` until a list has shown it.
+    pub created_at: Option<Timestamp>,
+    /// Name and description as the first list showed them. `None` until then.
+    pub text: Option<Text>,
+    /// How we came to know it.
+    pub origin: Origin,
+}
+
+/// The words on a point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Text {
+    /// A snapshot's name.
+    pub name: Option<String>,
+    /// The description.
+    pub description: String,
+}
+
+impl Text {
+    /// The words on this point.
+    #[must_use]
+    pub fn of(point: &RestorePoint) -> Self {
+        Self { name: point.name.clone(), description: point.description.clone() }
+    }
+}
+
+/// How we came to know a point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A run of this journal made it, for this policy.
+    Made(String),
+    /// It was in the first inventory of its server and kind.
+    First,
+    /// It turned up later and no run of ours made it.
+    Later,
+}
+
+/// A point that takes a slot though no list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unlisted {
+    /// The provider's key, where the answer gave one.
+    pub id: Option<Id>,
+    /// What its mark will carry.
+    pub token: Token,
+}
+
+/// Whose a restore point is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// Ours: made for this policy.
+    Ours(String),
+    /// It carries our mark, but this journal neither made it nor saw it in its first inventory: a second lastgood.
+    Stray(String),
+    /// It carries the mark of another instance, or one that names none.
+    OtherInstance,
+    /// It was ours, and a person has changed its name or description since we first saw it.
+    Changed,
+    /// It carries no mark.
+    Person,
+}
+
+impl Owner {
+    /// Whether the point counts as *own* in what is shown.
+    #[must_use]
+    pub const fn is_own(&self) -> bool {
+        matches!(self, Self::Ours(_) | Self::Stray(_))
+    }
+}
+
+/// Whose `point` is, by its id in the journal, else by its mark.
+#[must_use]
+pub fn owner(point: &RestorePoint, instance: &str, memory: &Memory) -> Owner {
+    let remembered =
+        memory.points.get(&point.id).filter(|known| known.created_at.is_none_or(|at| at == point.created_at));
+    let changed = remembered.and_then(|known| known.text.as_ref()).is_some_and(|first| *first != Text::of(point));
+    if let Some(Remembered { origin: Origin::Made(policy), .. }) = remembered {
+        return if changed { Owner::Changed } else { Owner::Ours(policy.clone()) };
+    }
+    let was_marked = remembered
+        .and_then(|known| known.text.as_ref())
+        .is_some_and(|text| Mark::parse(&text.description).is_some_and(|mark| mark.instance == instance));
+    if changed && was_marked {
+        return Owner::Changed;
+    }
+    match Mark::parse(&point.description) {
+        Some(mark) if mark.instance == instance => {
+            let known = memory.tokens.contains_key(&mark.token)
+                || match remembered {
+                    Some(known) => known.origin == Origin::First,
+                    None => !memory.seen_before,
+                };
+            // A mark that a person wrote into a point of theirs later on does not make it ours.
+            if changed {
+                Owner::Changed
+            } else if known {
+                Owner::Ours(mark.policy)
+            } else {
+                Owner::Stray(mark.policy)
+            }
+        }
+        Some(_) => Owner::OtherInstance,
+        None => match point.name.as_deref().and_then(token_of_name) {
+            Some(token) => memory.tokens.get(&token).map_or(Owner::OtherInstance, |policy| Owner::Ours(policy.clone())),
+            None => Owner::Person,
+        },
+    }
+}

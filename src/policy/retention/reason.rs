@@ -1,0 +1,137 @@
+//! Why a point stays or goes, as data; `Display` is the one wording that commands, mails and logs print.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::policy::keep::{Count, Period, Rule};
+
+/// One rule's word on one point. Buckets are named as people write them: `2026-11-20 14h`, `2026-11-20`, `2026-W47`,
+/// `2026-11`, `2026`; empty for `last`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum KeepReason {
+    /// Kept: it stands for its bucket, the `place`th of `of`.
+    Counted {
+        /// The rule.
+        rule: Rule,
+        /// Its bucket.
+        bucket: String,
+        /// Counted from 1, the newest.
+        place: u32,
+        /// What the rule keeps in all.
+        of: Count,
+    },
+    /// Kept by `union`: the oldest point, because the rule had counts left.
+    Oldest {
+        /// The rule.
+        rule: Rule,
+    },
+    /// Kept: younger than the period before the newest point.
+    Within {
+        /// The period.
+        period: Period,
+    },
+    /// Kept: it stands for its bucket, which is younger than the period.
+    WithinBucket {
+        /// The rule.
+        rule: Rule,
+        /// The period.
+        period: Period,
+        /// Its bucket.
+        bucket: String,
+    },
+    /// Kept by `union`: the oldest point, still within the period.
+    OldestWithin {
+        /// The rule.
+        rule: Rule,
+        /// The period.
+        period: Period,
+    },
+    /// Not kept: a newer point stands for its bucket. In `sequential` this takes it out for the later rules too.
+    NewerStands {
+        /// The rule.
+        rule: Rule,
+        /// Its bucket.
+        bucket: String,
+    },
+    /// Not kept by this rule of `sequential`: an earlier rule already keeps a point of this bucket.
+    BucketHeld {
+        /// The rule.
+        rule: Rule,
+        /// Its bucket.
+        bucket: String,
+    },
+    /// Not kept: newer buckets take all that the rule has.
+    Full {
+        /// The rule.
+        rule: Rule,
+        /// What the rule keeps in all.
+        of: Count,
+    },
+    /// Not kept: older than the period before the newest point. `rule` is `None` for plain `within`.
+    TooOld {
+        /// The rule of a `within_daily` and the like.
+        rule: Option<Rule>,
+        /// The period.
+        period: Period,
+    },
+}
+
+impl KeepReason {
+    /// Whether this is a reason to keep.
+    #[must_use]
+    pub const fn keeps(&self) -> bool {
+        match self {
+            Self::Counted { .. }
+            | Self::Oldest { .. }
+            | Self::Within { .. }
+            | Self::WithinBucket { .. }
+            | Self::OldestWithin { .. } => true,
+            Self::NewerStands { .. } | Self::BucketHeld { .. } | Self::Full { .. } | Self::TooOld { .. } => false,
+        }
+    }
+}
+
+/// The stretch of time that a rule speaks of.
+const fn stretch(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Last => "point",
+        Rule::Hourly => "hour",
+        Rule::Daily => "day",
+        Rule::Weekly => "week",
+        Rule::Monthly => "month",
+        Rule::Yearly => "year",
+    }
+}
+
+impl fmt::Display for KeepReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Counted { rule, bucket, place, of } => {
+                write!(f, "{rule}")?;
+                if !bucket.is_empty() {
+                    write!(f, " {bucket}")?;
+                }
+                match of {
+                    Count::Number(count) => write!(f, " ({place} of {count})"),
+                    Count::All => write!(f, " (all)"),
+                }
+            }
+            Self::Oldest { rule } => write!(f, "oldest {rule}"),
+            Self::Within { period } => write!(f, "within {period}"),
+            Self::WithinBucket { rule, period, bucket } => write!(f, "{rule} {bucket} within {period}"),
+            Self::OldestWithin { rule, period } => write!(f, "oldest {rule} within {period}"),
+            Self::NewerStands { rule, bucket } => {
+                write!(f, "a newer point of the same {} ({bucket}) was kept", stretch(*rule))
+            }
+            Self::BucketHeld { rule, bucket } => {
+                write!(f, "{rule}: the {} {bucket} already holds a kept point", stretch(*rule))
+            }
+            Self::Full { rule, of: Count::Number(count) } => write!(f, "{rule}: {count} newer already kept"),
+            Self::Full { rule, of: Count::All } => write!(f, "{rule}: no more are kept"),
+            Self::TooOld { rule: Some(rule), period } => write!(f, "{rule}: not within {period} of the newest point"),
+            Self::TooOld { rule: None, period } => write!(f, "not within {period} of the newest point"),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The reasons, word for word.
+
+use super::*;
+
+const TIMES: [&str; 12] = [
+    "2026-12-02T02:30:00Z",
+    "2026-12-01T14:30:00Z",
+    "2026-12-01T02:30:00Z",
+    "2026-11-30T02:30:00Z",
+    "2026-11-29T02:30:00Z",
+    "2026-11-28T02:30:00Z",
+    "2026-11-22T02:30:00Z",
+    "2026-11-15T02:30:00Z",
+    "2026-10-31T02:30:00Z",
+    "2026-10-30T02:30:00Z",
+    "2026-06-01T02:30:00Z",
+    "2025-06-01T02:30:00Z",
+];
+
+fn tell(keep: &Keep, mode: KeepMode) -> String {
+    let points: Vec<Candidate> = TIMES.iter().map(|text| Candidate::at(at(text))).collect();
+    told(&TIMES, &decide(&points, keep, mode, &TimeZone::UTC).unwrap())
+}
+
+#[test]
+fn sequential_says_why() {
+    let keep = counts(&[(Rule::Last, 1), (Rule::Daily, 2), (Rule::Weekly, 2), (Rule::Monthly, 1), (Rule::Yearly, 1)]);
+    insta::assert_snapshot!(tell(&keep, KeepMode::Sequential));
+}
+
+#[test]
+fn sequential_with_periods_says_why() {
+    let keep = Keep {
+        within: Some(Period::parse("1d").unwrap()),
+        within_buckets: vec![(Rule::Weekly, Period::parse("1m").unwrap())],
+        ..counts(&[(Rule::Daily, 2)])
+    };
+    insta::assert_snapshot!(tell(&keep, KeepMode::Sequential));
+}
+
+#[test]
+fn union_says_why() {
+    let keep = counts(&[(Rule::Last, 1), (Rule::Daily, 2), (Rule::Weekly, 2), (Rule::Monthly, 9), (Rule::Yearly, 1)]);
+    insta::assert_snapshot!(tell(&keep, KeepMode::Union));
+}
+
+#[test]
+fn union_with_periods_says_why() {
+    let keep = Keep {
+        within: Some(Period::parse("1d").unwrap()),
+        within_buckets: vec![
+            (Rule::Daily, Period::parse("3d").unwrap()),
+            (Rule::Monthly, Period::parse("2y").unwrap()),
+        ],
+        counts: vec![(Rule::Yearly, Count::All)],
+    };
+    insta::assert_snapshot!(tell(&keep, KeepMode::Union));
+}

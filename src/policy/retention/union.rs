@@ -1,0 +1,84 @@
+//! `union`: a point stays if any rule keeps it, exactly as `restic forget` decides.
+//!
+//! As there, a bucket is new when it differs from that of the point the rule kept last, and a rule with counts left
+//! keeps the oldest point too.
+
+use super::bucket::Bucket;
+use super::{History, KeepReason, Verdict, in_turn};
+use crate::policy::keep::{Count, Keep, Period, Rule};
+
+pub(super) fn decide(history: &History<'_>, keep: &Keep) -> Vec<Verdict> {
+    let mut why: Vec<Vec<KeepReason>> = vec![Vec::new(); history.len()];
+    if let Some(period) = keep.within.filter(|&period| period != Period::default()) {
+        for (reasons, within) in why.iter_mut().zip(history.within(period)) {
+            reasons.push(if within {
+                KeepReason::Within { period }
+            } else {
+                KeepReason::TooOld { rule: None, period }
+            });
+        }
+    }
+    for (rule, count) in in_turn(&keep.counts, Count::Number(0)) {
+        add(&mut why, counted(history, rule, count));
+    }
+    for (rule, period) in in_turn(&keep.within_buckets, Period::default()) {
+        add(&mut why, buckets_within(history, rule, period));
+    }
+    why.into_iter().map(verdict).collect()
+}
+
+fn add(why: &mut [Vec<KeepReason>], word: Vec<KeepReason>) {
+    for (reasons, reason) in why.iter_mut().zip(word) {
+        reasons.push(reason);
+    }
+}
+
+fn verdict(mut why: Vec<KeepReason>) -> Verdict {
+    let keep = why.iter().any(KeepReason::keeps);
+    why.retain(|reason| reason.keeps() == keep);
+    Verdict { keep, why }
+}
+
+/// One counting rule's word on every point.
+fn counted(history: &History<'_>, rule: Rule, count: Count) -> Vec<KeepReason> {
+    let mut used = 0_u32;
+    let mut last: Option<Bucket> = None;
+    let mut word = Vec::with_capacity(history.len());
+    for (place, bucket) in history.buckets(rule).into_iter().enumerate() {
+        let full = matches!(count, Count::Number(number) if used >= number);
+        let is_new = last != Some(bucket);
+        let is_oldest = place + 1 == history.len();
+        word.push(if !full && is_new {
+            used += 1;
+            last = Some(bucket);
+            KeepReason::Counted { rule, bucket: bucket.to_string(), place: used, of: count }
+        } else if !full && is_oldest {
+            KeepReason::Oldest { rule }
+        } else if is_new {
+            KeepReason::Full { rule, of: count }
+        } else {
+            KeepReason::NewerStands { rule, bucket: bucket.to_string() }
+        });
+    }
+    word
+}
+
+/// The word of a `within_daily` and the like on every point.
+fn buckets_within(history: &History<'_>, rule: Rule, period: Period) -> Vec<KeepReason> {
+    let mut last: Option<Bucket> = None;
+    let mut word = Vec::with_capacity(history.len());
+    let points = history.buckets(rule).into_iter().zip(history.within(period));
+    for (place, (bucket, within)) in points.enumerate() {
+        word.push(if !within {
+            KeepReason::TooOld { rule: Some(rule), period }
+        } else if last != Some(bucket) {
+            last = Some(bucket);
+            KeepReason::WithinBucket { rule, period, bucket: bucket.to_string() }
+        } else if place + 1 == history.len() {
+            KeepReason::OldestWithin { rule, period }
+        } else {
+            KeepReason::NewerStands { rule, bucket: bucket.to_string() }
+        });
+    }
+    word
+}

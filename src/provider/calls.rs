@@ -1,0 +1,211 @@
+//! The calls that are no lists: the account, one server, and the writes.
+//!
+//! A write that ends in `Err` with `outcome_unknown` may have been carried out; the list shows it.
+
+use http::Method;
+use serde_json::Value;
+
+use crate::policy::inventory::{Id, Kind, RestorePoint, Server, ServerStatus};
+use crate::provider::client::{Client, segment};
+use crate::provider::convert;
+use crate::provider::error::ProviderError;
+use crate::provider::wire::{self, Fields};
+
+/// Whose token it is and what it may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The account's mail address; empty where the provider gives none.
+    pub email: String,
+    /// The name that a person gave the token.
+    pub token_name: String,
+    /// `servers:*`, `servers:read`, `*:*`.
+    pub permissions: Vec<String>,
+}
+
+impl Account {
+    /// Whether a permission covers this action on this resource (`servers`, `write`).
+    #[must_use]
+    pub fn may(&self, resource: &str, action: &str) -> bool {
+        self.permissions.iter().any(|permission| {
+            let (of, what) = permission.split_once(':').unwrap_or((permission, "*"));
+            (of == "*" || of == resource) && (what == "*" || what == action)
+        })
+    }
+}
+
+/// What a restore point is made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateRequest {
+    /// Of which server.
+    pub server: Id,
+    /// A backup or a snapshot.
+    pub kind: Kind,
+    /// A snapshot's name: letters, digits, `-` and `_`. Not sent for a backup.
+    pub name: Option<String>,
+    /// The description.
+    pub description: String,
+}
+
+/// A create that the provider accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// The new point's id; `None` when the answer does not say it: then the list must be searched for the mark.
+    pub id: Option<Id>,
+    /// The new point, when the answer describes one that can be read.
+    pub point: Option<RestorePoint>,
+}
+
+/// What became of a delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// The provider accepted it. The point takes its slot until the list no longer shows it.
+    Accepted,
+    /// The provider knows no such point (404). The list has the last word.
+    AlreadyGone,
+}
+
+/// What a server may be told. There is no hard stop here, so that none can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// Start it.
+    Start,
+    /// Shut it down in order.
+    Stop,
+}
+
+/// A restore that the provider has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestoreStarted {
+    /// The provider's own words.
+    pub message: Option<String>,
+    /// What the server is doing now (`restoring`), where the answer says it.
+    pub server_status: Option<ServerStatus>,
+}
+
+impl Client {
+    /// Whose token it is. Any live token may ask.
+    ///
+    /// # Errors
+    /// Any `ProviderError`; 401 means that the token is not, or no longer, good.
+    pub async fn account(&self) -> Result<Account, ProviderError> {
+        let call = self.read(&["account", "me"], "reading the account")?;
+        let (value, answer) = self.json(&call).await?;
+        let me: wire::Me = match value.get("account").is_some() || value.get("token").is_some() {
+            true => serde_json::from_value(value).ok(),
+            false => None,
+        }
+        .ok_or_else(|| call.failed(self.not_understood(&answer, "it describes no account")))?;
+        let text = |fields: &Fields, key: &str| wire::text(fields.get(key)).unwrap_or_default().to_owned();
+        let permissions = me.token.get("permissions").and_then(Value::as_array);
+        let words =
+            |list: &Vec<Value>| list.iter().filter_map(|word| wire::text(Some(word)).map(str::to_owned)).collect();
+        Ok(Account {
+            email: text(&me.account, "email"),
+            token_name: text(&me.token, "name"),
+            permissions: permissions.map(words).unwrap_or_default(),
+        })
+    }
+
+    /// One server as it is now.
+    ///
+    /// # Errors
+    /// Any `ProviderError`; 404 when there is no such server.
+    pub async fn server(&self, id: &Id) -> Result<Server, ProviderError> {
+        let call = self.read(&["servers", &segment(id)], format!("reading server {id}"))?;
+        let (value, answer) = self.json(&call).await?;
+        let fields = described(&value, "server");
+        fields
+            .ok_or_else(|| "it describes no server".to_owned())
+            .and_then(convert::server)
+            .map_err(|what| call.failed(self.not_understood(&answer, &what)))
+    }
+
+    /// Asks for a restore point. It is there when a list shows it as completed.
+    ///
+    /// # Errors
+    /// Any `ProviderError`. With `outcome_unknown` the point may have been begun, or be there.
+    pub async fn create(&self, request: &CreateRequest) -> Result<Created, ProviderError> {
+        let CreateRequest { server, kind, name, description } = request;
+        let doing = format!("making a {kind} of server {server}");
+        let name = name.as_deref().filter(|_| *kind == Kind::Snapshot);
+        let body = wire::Create { server_id: server, name, description };
+        let call = self.call(Method::POST, &[kind.plural()], doing)?.with_json(&body);
+        let (value, _) = self.json(&call).await?;
+        let fields = described(&value, kind.word());
+        Ok(Created {
+            id: fields.and_then(|fields| wire::id(fields.get("id"))),
+            point: fields.and_then(|fields| convert::point(*kind, fields).ok()).map(|listed| listed.point),
+        })
+    }
+
+    /// Deletes a restore point, for ever.
+    ///
+    /// # Errors
+    /// Any `ProviderError` but 404, which is `AlreadyGone`.
+    pub async fn delete(&self, kind: Kind, id: &Id) -> Result<Deleted, ProviderError> {
+        let call = self.call(Method::DELETE, &[kind.plural(), &segment(id)], format!("deleting {kind} {id}"))?;
+        match self.send(&call).await {
+            // A page in place of an answer was not written by the provider's API, whatever its status.
+            Ok(answer) if is_page(&answer.body) => Err(call.failed(self.not_understood(&answer, "it is no JSON"))),
+            Ok(_) => Ok(Deleted::Accepted),
+            Err(error) if error.status() == Some(404) => Ok(Deleted::AlreadyGone),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tells a server to start or to stop. It has done so when its status says it.
+    ///
+    /// # Errors
+    /// Any `ProviderError`.
+    pub async fn power(&self, server: &Id, power: Power) -> Result<(), ProviderError> {
+        let (action, doing) = match power {
+            Power::Start => ("start", "starting"),
+            Power::Stop => ("stop", "stopping"),
+        };
+        let call = self
+            .call(Method::POST, &["servers", &segment(server), "power"], format!("{doing} server {server}"))?
+            .with_json(&wire::PowerAction { action });
+        let answer = self.send(&call).await?;
+        if is_page(&answer.body) {
+            return Err(call.failed(self.not_understood(&answer, "it is no JSON")));
+        }
+        Ok(())
+    }
+
+    /// Overwrites a server with one of its restore points.
+    ///
+    /// # Errors
+    /// Any `ProviderError`. With `outcome_unknown` the restore may have begun; it must not be sent again unseen.
+    pub async fn restore(&self, kind: Kind, server: &Id, point: &Id) -> Result<RestoreStarted, ProviderError> {
+        let doing = format!("restoring server {server} from {kind} {point}");
+        let call = match kind {
+            Kind::Backup => self
+                .call(Method::POST, &["servers", &segment(server), "restore"], doing)?
+                .with_json(&wire::RestoreBackup { backup_id: point }),
+            Kind::Snapshot => self.call(Method::POST, &["snapshots", &segment(point), "restore"], doing)?,
+        };
+        let answer = self.send(&call).await?;
+        if is_page(&answer.body) {
+            return Err(call.failed(self.not_understood(&answer, "it is no JSON")));
+        }
+        let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        Ok(RestoreStarted {
+            message: wire::text(value.get("message")).map(|words| self.tidy(words)),
+            server_status: wire::text(value.pointer("/server/status")).map(convert::server_status),
+        })
+    }
+}
+
+/// The object that an answer describes: the answer itself, or what it holds under the thing's own word.
+fn described<'a>(value: &'a Value, word: &str) -> Option<&'a Fields> {
+    let fields = value.as_object()?;
+    if fields.contains_key("id") || fields.contains_key("uuid") {
+        return Some(fields);
+    }
+    fields.get(word).and_then(Value::as_object).or(Some(fields))
+}
+
+/// Whether a body that should be empty or JSON is neither.
+fn is_page(body: &[u8]) -> bool {
+    !body.iter().all(u8::is_ascii_whitespace) && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err()
+}

@@ -1,0 +1,230 @@
+//! The lists of restore points: one server's inventory, the whole account's, and the provider's own records.
+//!
+//! Filters are asked for and never trusted: each point's server and type are compared here with what was asked.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use crate::policy::inventory::{Inventory, Kind, Proof, RestorePoint, Server};
+use crate::policy::mark::Mark;
+use crate::provider::client::{Call, Client};
+use crate::provider::convert::{self, Belongs, Listed};
+use crate::provider::error::ProviderError;
+use crate::provider::lists::{Listing, Order};
+use crate::provider::wire::Fields;
+
+/// How often a list of several pages is read until two readings are alike.
+const READINGS: usize = 3;
+
+/// A backup's type, as a filter. Snapshots are all manual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackupType {
+    /// Made by people or by us.
+    Manual,
+    /// Made by the provider's plan.
+    Automatic,
+}
+
+impl BackupType {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Automatic => "automatic",
+        }
+    }
+}
+
+impl Client {
+    /// All restore points of a kind on a server; for backups the manual ones (a provider that ignores the filter
+    /// gives the automatic ones too). A list of several pages is read until two readings are alike.
+    ///
+    /// # Errors
+    /// Any `ProviderError`; a list that is not whole is an error, never a short inventory.
+    pub async fn inventory(&self, server: &Server, kind: Kind) -> Result<Inventory, ProviderError> {
+        let mut last = self.look(server, kind).await?;
+        for _ in 1..READINGS {
+            if last.proof == Proof::OnePage {
+                break;
+            }
+            let mut again = self.look(server, kind).await?;
+            let alike = again.points == last.points && again.proof == Proof::ReadOnce;
+            if alike {
+                again.proof = Proof::ReadTwice;
+                return Ok(again);
+            }
+            last = again;
+        }
+        Ok(last)
+    }
+
+    /// A server's list read once: enough to see whether a point is there, and to decide deletes only when it came in
+    /// one page.
+    ///
+    /// # Errors
+    /// As `inventory`.
+    pub async fn look(&self, server: &Server, kind: Kind) -> Result<Inventory, ProviderError> {
+        let call = self.points_call(kind, Some(server), Some(BackupType::Manual))?;
+        let listing = self.list(&call, Order::InTurn).await?;
+        let proof = if listing.pages == 1 { Proof::OnePage } else { Proof::ReadOnce };
+        let listing = listing.read(|fields| convert::point(kind, &fields).map_err(|why| self.tidy(&why)));
+        let Listing { items, doubts, read_at, provider_time, .. } = listing;
+        let head = Head { kind, read_at, provider_time, proof };
+        Ok(head.inventory(server, items.iter(), doubts))
+    }
+
+    /// Every restore point of a kind on the account (for backups the manual ones), its pages read together. Enough to
+    /// see which points are there; it decides no delete.
+    ///
+    /// # Errors
+    /// As `inventory`.
+    pub async fn all_points(&self, kind: Kind) -> Result<AccountPoints, ProviderError> {
+        let call = self.points_call(kind, None, Some(BackupType::Manual))?;
+        let listing = self.list(&call, Order::Together).await?;
+        let entries = listing.items.len() as u64;
+        let listing = listing.read(|fields| convert::point(kind, &fields).map_err(|why| self.tidy(&why)));
+        Ok(AccountPoints::new(kind, entries, listing))
+    }
+
+    /// How many entries the account's list of a kind has, by one small request.
+    pub(crate) async fn count_points(&self, kind: Kind) -> Result<Option<u64>, ProviderError> {
+        self.count(self.points_call(kind, None, Some(BackupType::Manual))?).await
+    }
+
+    /// The restore points of the account or of one server, of one type or of both, each with the provider's own
+    /// fields, in the provider's order.
+    ///
+    /// # Errors
+    /// As `inventory`.
+    pub async fn records(
+        &self,
+        kind: Kind,
+        server: Option<&Server>,
+        backup_type: Option<BackupType>,
+    ) -> Result<Listing<(RestorePoint, Fields)>, ProviderError> {
+        let call = self.points_call(kind, server, backup_type)?;
+        let listing = self.list(&call, Order::Together).await?;
+        let mut listing = listing.read(|fields| match convert::point(kind, &fields) {
+            Ok(listed) => Ok((listed, fields)),
+            Err(why) => Err(self.tidy(&why)),
+        });
+        listing.items.retain(|(listed, _)| {
+            let wanted = backup_type.is_none_or(|wanted| listed.point.automatic == (wanted == BackupType::Automatic));
+            wanted && server.is_none_or(|server| listed.named.belongs_to(server) != Belongs::No)
+        });
+        Ok(listing.map(|(listed, fields)| (listed.point, fields)))
+    }
+
+    fn points_call(
+        &self,
+        kind: Kind,
+        server: Option<&Server>,
+        backup_type: Option<BackupType>,
+    ) -> Result<Call, ProviderError> {
+        let of = server.map_or_else(|| "the account".to_owned(), |server| server.reference.to_string());
+        let mut call = self.read(&[kind.plural()], format!("listing the {} of {of}", kind.plural()))?;
+        if let Some(server) = server {
+            call = call.with_query("server_id", &server.reference.id.to_string());
+        }
+        if let (Kind::Backup, Some(backup_type)) = (kind, backup_type) {
+            call = call.with_query("backup_type", backup_type.word());
+        }
+        Ok(call)
+    }
+}
+
+/// Every restore point of a kind on the account, whole.
+#[derive(Clone, Debug)]
+pub struct AccountPoints {
+    head: Head,
+    entries: u64,
+    points: Vec<Listed>,
+    doubts: Vec<String>,
+    /// The places in `points` under every text that names their server.
+    by_server: HashMap<String, Vec<usize>>,
+}
+
+impl AccountPoints {
+    fn new(kind: Kind, entries: u64, listing: Listing<Listed>) -> Self {
+        let Listing { items: points, doubts, read_at, provider_time, .. } = listing;
+        let mut by_server: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, listed) in points.iter().enumerate() {
+            for text in listed.named.texts() {
+                by_server.entry(text).or_default().push(place);
+            }
+        }
+        let head = Head { kind, read_at, provider_time, proof: Proof::ReadOnce };
+        Self { head, entries, points, doubts, by_server }
+    }
+
+    /// How many entries the list had.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// When the list was asked for, by our clock.
+    #[must_use]
+    pub fn read_at(&self) -> Timestamp {
+        self.head.read_at
+    }
+
+    /// What could not be proved or read, in words.
+    #[must_use]
+    pub fn doubts(&self) -> &[String] {
+        &self.doubts
+    }
+
+    /// Every point, in the provider's order.
+    pub fn points(&self) -> impl Iterator<Item = &RestorePoint> {
+        self.points.iter().map(|listed| &listed.point)
+    }
+
+    /// What the list shows of one server: read once, so never to delete by.
+    #[must_use]
+    pub fn inventory_of(&self, server: &Server) -> Inventory {
+        let id = server.reference.id.to_string();
+        let texts = server.keys.iter().chain(std::iter::once(&id));
+        let mut places: Vec<usize> = texts.filter_map(|text| self.by_server.get(text)).flatten().copied().collect();
+        places.sort_unstable();
+        places.dedup();
+        let listed = places.into_iter().map(|place| &self.points[place]);
+        self.head.inventory(server, listed, self.doubts.clone())
+    }
+}
+
+/// What all points of one reading have in common.
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    kind: Kind,
+    read_at: Timestamp,
+    provider_time: Option<Timestamp>,
+    proof: Proof,
+}
+
+impl Head {
+    /// The points that are this server's, newest first, under the name that we show it by.
+    fn inventory<'a>(
+        &self,
+        server: &Server,
+        listed: impl Iterator<Item = &'a Listed>,
+        mut doubts: Vec<String>,
+    ) -> Inventory {
+        let mut points = Vec::new();
+        for Listed { point, named } in listed {
+            match named.belongs_to(server) {
+                Belongs::No => continue,
+                Belongs::Yes => {}
+                Belongs::ByNameAlone => doubts
+                    .push(format!("{} {} says by name alone that it is of {}", point.kind, point.id, server.reference)),
+            }
+            points.push(RestorePoint { server: server.reference.clone(), ..point.clone() });
+        }
+        points.sort_by_cached_key(|point| {
+            let due = Mark::parse(&point.description).map(|mark| mark.due);
+            std::cmp::Reverse((point.created_at, due, point.id.clone()))
+        });
+        let Self { kind, read_at, provider_time, proof } = *self;
+        Inventory { server: server.reference.clone(), kind, points, read_at, provider_time, proof, doubts }
+    }
+}

@@ -1,0 +1,262 @@
+//! The provider's objects in our words: tolerance, and no panic on any JSON.
+
+use proptest::prelude::*;
+use secrecy::SecretString;
+use serde_json::{Map, Value, json};
+
+use super::server;
+use crate::policy::inventory::{Id, Kind, PointStatus, Server, ServerRef, ServerStatus};
+use crate::provider::convert::{self, Belongs, Listed};
+use crate::provider::{text, wire};
+
+fn fields(value: Value) -> Map<String, Value> {
+    value.as_object().unwrap().clone()
+}
+
+fn point(kind: Kind, changes: Value) -> Listed {
+    let mut all = fields(json!({"id": 501, "server": {"id": 7, "name": "web-7"}, "status": "completed",
+        "created_at": "2025-01-16T03:00:00Z"}));
+    all.extend(fields(changes));
+    convert::point(kind, &all).unwrap()
+}
+
+#[test]
+fn the_documented_examples_are_read() {
+    let backup = fields(json!({"id":501,"server":{"id":12345,"name":"web-server-01"},"backup_type":"automatic",
+        "status":"completed","size_mb":4523,"created_at":"2025-01-16T03:00:00Z","expires_at":"2025-02-16T03:00:00Z",
+        "description":"Automatic daily backup"}));
+    let read = convert::point(Kind::Backup, &backup).unwrap().point;
+    assert!(read.automatic);
+    assert_eq!((read.size_mb, read.name), (Some(4523), None));
+    assert_eq!(read.expires_at.unwrap().to_string(), "2025-02-16T03:00:00Z");
+    let snapshot =
+        fields(json!({"id":801,"server":{"id":12345,"name":"web-server-01"},"name":"pre-migration-snapshot",
+        "status":"completed","size_mb":5120,"created_at":"2025-01-15T18:30:00Z","description":"Before"}));
+    let read = convert::point(Kind::Snapshot, &snapshot).unwrap().point;
+    assert_eq!(read.name.as_deref(), Some("pre-migration-snapshot"));
+    assert_eq!(read.server, ServerRef { id: Id::Number(12345), name: "web-server-01".to_owned() });
+}
+
+#[test]
+fn ids_keep_the_type_that_the_provider_gave_them() {
+    for (given, id) in [
+        (json!(501), Some(Id::Number(501))),
+        (json!("501"), Some(Id::Text("501".to_owned()))),
+        (json!("7f0c-11"), Some(Id::Text("7f0c-11".to_owned()))),
+        (json!(""), None),
+        (json!("  "), None),
+        (json!(1.0), None),
+        (json!(u64::MAX), None),
+        (json!(null), None),
+        (json!([1]), None),
+    ] {
+        assert_eq!(wire::id(Some(&given)), id, "{given}");
+    }
+}
+
+#[test]
+fn times_may_carry_fractions_and_offsets() {
+    for (given, time) in [
+        ("2025-01-16T03:00:00Z", Some("2025-01-16T03:00:00Z")),
+        ("2025-01-16T03:00:00.123456Z", Some("2025-01-16T03:00:00.123456Z")),
+        ("2025-01-16T06:00:00+03:00", Some("2025-01-16T03:00:00Z")),
+        ("2025-01-16T03:00:00+00:00", Some("2025-01-16T03:00:00Z")),
+        ("2025-01-16T03:00:00", None),
+        ("2025-01-16", None),
+        ("soon", None),
+    ] {
+        let read = wire::time(Some(&json!(given))).map(|time| time.to_string());
+        assert_eq!(read.as_deref(), time, "{given}");
+    }
+}
+
+#[test]
+fn only_documented_status_words_mean_something() {
+    for (word, status) in [
+        ("completed", PointStatus::Completed),
+        (" Completed ", PointStatus::Completed),
+        ("in_progress", PointStatus::InProgress),
+        ("FAILED", PointStatus::Failed),
+        ("available", PointStatus::Other("available".to_owned())),
+        ("error", PointStatus::Other("error".to_owned())),
+        ("deleting", PointStatus::Other("deleting".to_owned())),
+    ] {
+        assert_eq!(point(Kind::Backup, json!({"status": word})).point.status, status, "{word}");
+    }
+}
+
+#[test]
+fn a_backup_without_a_type_is_automatic_when_it_expires_by_itself() {
+    for (changes, automatic) in [
+        (json!({"backup_type": "manual"}), false),
+        (json!({"backup_type": "Manual "}), false),
+        (json!({"backup_type": "manual", "expires_at": "2027-01-01T00:00:00Z"}), false),
+        (json!({"backup_type": "scheduled"}), true),
+        (json!({}), false),
+        (json!({"backup_type": null, "expires_at": null}), false),
+        (json!({"expires_at": "2027-01-01T00:00:00Z"}), true),
+        (json!({"expires_at": "whenever"}), true),
+    ] {
+        assert_eq!(point(Kind::Backup, changes.clone()).point.automatic, automatic, "{changes}");
+        assert!(!point(Kind::Snapshot, changes).point.automatic, "a snapshot takes a slot whatever it says");
+    }
+}
+
+#[test]
+fn sizes_and_descriptions_of_any_kind_do_no_harm() {
+    for (given, size) in [
+        (json!(4523), Some(4523)),
+        (json!(4523.9), Some(4523)),
+        (json!("12"), Some(12)),
+        (json!(-1), None),
+        (json!(1e300), None),
+        (json!("big"), None),
+        (json!(null), None),
+        (json!({}), None),
+    ] {
+        assert_eq!(point(Kind::Backup, json!({"size_mb": given})).point.size_mb, size);
+    }
+    assert_eq!(point(Kind::Backup, json!({"description": null})).point.description, "");
+    assert_eq!(point(Kind::Backup, json!({"description": " lg-x "})).point.description, " lg-x ");
+}
+
+#[test]
+fn a_server_shows_its_id_and_name_and_answers_to_all_its_keys() {
+    let both =
+        fields(json!({"id": 7, "uuid": "7f0c", "name": "web", "hostname": "web.example.com", "status": "Running"}));
+    let both = convert::server(&both).unwrap();
+    assert_eq!(both.reference, ServerRef { id: Id::Number(7), name: "web".to_owned() });
+    assert_eq!(both.keys, ["7", "7f0c", "web", "web.example.com"]);
+    assert_eq!(both.status, ServerStatus::Active);
+    let bare = convert::server(&fields(json!({"uuid": "7f0c", "id": null, "name": ""}))).unwrap();
+    assert_eq!(bare.reference, ServerRef { id: Id::Text("7f0c".to_owned()), name: "7f0c".to_owned() });
+    assert_eq!(bare.status, ServerStatus::Other("unknown".to_owned()));
+    assert!(convert::server(&fields(json!({"name": "web"}))).is_err());
+}
+
+fn uuid_server() -> Server {
+    Server {
+        reference: ServerRef { id: Id::Text("7f0c".to_owned()), name: "web".to_owned() },
+        keys: vec!["7f0c".to_owned(), "web".to_owned()],
+        status: ServerStatus::Active,
+    }
+}
+
+#[test]
+fn a_point_belongs_to_a_server_by_id_and_by_name_only_where_ids_cannot_be_compared() {
+    let both =
+        Server { keys: ["7", "7f0c", "web-7", "web.example.com"].map(str::to_owned).to_vec(), ..server(7, "web-7") };
+    for (asked, named, belongs) in [
+        (server(7, "web-7"), json!({"id": 7, "name": "web-7"}), Belongs::Yes),
+        (server(7, "web-7"), json!({"id": 7, "name": "renamed"}), Belongs::Yes),
+        (server(7, "web-7"), json!({"id": 8, "name": "web-7"}), Belongs::No),
+        (server(7, "web-7"), json!({"id": "7"}), Belongs::Yes),
+        (server(7, "web-7"), json!({"id": "8", "name": "web-7"}), Belongs::No),
+        (server(7, "web-7"), json!(7), Belongs::Yes),
+        (server(7, "web-7"), json!(8), Belongs::No),
+        (server(7, "web-7"), json!("web-7"), Belongs::ByNameAlone),
+        (server(7, "web-7"), json!({"name": "web-7"}), Belongs::ByNameAlone),
+        (server(7, "web-7"), json!({"uuid": "7f0c", "hostname": "web-7"}), Belongs::ByNameAlone),
+        (server(7, "web-7"), json!({"uuid": "7f0c", "hostname": "other"}), Belongs::No),
+        (uuid_server(), json!({"uuid": "7f0c", "hostname": "web"}), Belongs::Yes),
+        (uuid_server(), json!({"uuid": "other", "hostname": "web"}), Belongs::No),
+        (uuid_server(), json!({"id": "7f0c", "name": "web"}), Belongs::Yes),
+        (uuid_server(), json!({"id": "other", "name": "web"}), Belongs::No),
+        (uuid_server(), json!({"id": 7, "name": "web"}), Belongs::ByNameAlone),
+        (uuid_server(), json!("7f0c"), Belongs::Yes),
+        (uuid_server(), json!("web"), Belongs::ByNameAlone),
+        (uuid_server(), json!("other"), Belongs::No),
+        (both.clone(), json!({"uuid": "7f0c"}), Belongs::Yes),
+        (both.clone(), json!({"uuid": "7f0c", "hostname": "x"}), Belongs::Yes),
+        (both, json!({"id": 8, "uuid": "7f0c"}), Belongs::No),
+    ] {
+        let listed = point(Kind::Backup, json!({"server": named}));
+        assert_eq!(listed.named.belongs_to(&asked), belongs, "{} against {:?}", named, asked.reference);
+    }
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+        "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,12})?(Z|[+-][0-9]{2}:[0-9]{2})"
+            .prop_map(Value::from),
+        "<[a-zA-Z]{0,6}>?.{0,20}</?[a-z]{0,6}".prop_map(Value::from),
+    ];
+    let key = prop_oneof![
+        prop::sample::select(vec![
+            "id",
+            "uuid",
+            "name",
+            "hostname",
+            "server",
+            "server_id",
+            "status",
+            "created_at",
+            "expires_at",
+            "size_mb",
+            "backup_type",
+            "description",
+            "count",
+            "next",
+            "results",
+            "detail",
+            "errors",
+        ])
+        .prop_map(str::to_owned),
+        ".{0,6}",
+    ];
+    leaf.prop_recursive(4, 48, 8, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::vec((key.clone(), inner), 0..12)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_json_makes_the_conversion_panic(value in any_json()) {
+        let token = SecretString::from("vps_x");
+        prop_assert!(text::words(value.to_string().as_bytes(), &token).chars().count() <= 301);
+        if let Some(fields) = value.as_object() {
+            for kind in Kind::ALL {
+                if let Ok(listed) = convert::point(kind, fields) {
+                    prop_assert!(wire::id(fields.get("id")) == Some(listed.point.id.clone()));
+                    listed.named.belongs_to(&uuid_server());
+                    listed.named.belongs_to(&server(7, "web-7"));
+                }
+            }
+            if let Ok(server) = convert::server(fields) {
+                prop_assert!(server.keys.contains(&server.reference.id.to_string()));
+            }
+        }
+        if let Ok(page) = wire::page(value) {
+            prop_assert!(page.results.len() < 100);
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_the_words_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), html in "<.{0,80}>.{0,80}") {
+        let token = SecretString::from("vps_x");
+        for words in [text::words(&bytes, &token), text::words(html.as_bytes(), &token)] {
+            prop_assert!(!words.chars().any(char::is_control), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_servers_own_points_are_always_its_own(id in any::<i64>(), uuid in "[0-9a-f]{8}", name in "[a-z]{1,8}") {
+        let both = json!({"id": id, "uuid": uuid, "name": name, "hostname": name});
+        let read = convert::server(&fields(both.clone())).unwrap();
+        for named in [both, json!({"id": id}), json!(id), json!({"uuid": uuid}), json!({"id": uuid, "name": "x"})] {
+            let belongs = point(Kind::Snapshot, json!({"server": named})).named.belongs_to(&read);
+            let numeric = named.get("id") == Some(&json!(uuid)) && uuid.parse::<i64>().is_ok();
+            prop_assert!(belongs == Belongs::Yes || numeric || uuid == name, "{named} {belongs:?}");
+        }
+    }
+}

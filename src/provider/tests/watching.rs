@@ -1,0 +1,193 @@
+//! When to look next, and one look for all who wait.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{backup, ok, parameter, played, said, server};
+use crate::policy::inventory::Kind;
+use crate::provider::{Look, Pace, Watch, cheaper, next_look};
+
+const POLL: Duration = Duration::from_secs(15);
+
+/// When the looks are, in seconds, until `end`.
+fn looks(usual: Option<u64>, end: u64) -> Vec<u64> {
+    let (mut at, mut times) = (Duration::ZERO, Vec::new());
+    while at.as_secs() < end {
+        at += next_look(at, usual.map(Duration::from_secs), POLL);
+        times.push(at.as_secs());
+    }
+    times
+}
+
+#[test]
+fn looks_are_seldom_at_first_often_near_the_usual_time_and_seldom_again() {
+    assert_eq!(looks(Some(600), 620)[..6], [150, 300, 480, 510, 540, 570]);
+    assert_eq!(looks(Some(600), 900).len(), 17);
+    let overdue = looks(Some(600), 40_000);
+    let last: Vec<_> = overdue.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(last.ends_with(&[600, 600, 600]), "{last:?}");
+}
+
+#[test]
+fn the_way_with_fewer_requests_is_taken() {
+    assert_eq!(cheaper(1, Some(5), 100), Look::Servers);
+    assert_eq!(cheaper(2, Some(5), 100), Look::Account);
+    assert_eq!(cheaper(2, Some(0), 100), Look::Account);
+    assert_eq!(cheaper(100, Some(100_000), 100), Look::Servers);
+    assert_eq!(cheaper(1_001, Some(100_000), 100), Look::Account);
+    assert_eq!(cheaper(1_000_000, None, 100), Look::Servers);
+    assert_eq!(cheaper(3, Some(2), 0), Look::Account);
+}
+
+proptest! {
+    #[test]
+    fn no_pause_is_shorter_than_the_poll_and_none_is_later_than_a_quarter_when_nothing_is_known(
+        elapsed in 0_u64..10_000_000, usual in prop::option::of(0_u64..1_000_000), poll in 1_u64..60_000,
+    ) {
+        let poll = Duration::from_millis(poll);
+        let elapsed = Duration::from_millis(elapsed);
+        let wait = next_look(elapsed, usual.map(Duration::from_millis), poll);
+        prop_assert!(wait >= poll);
+        if usual.is_none() {
+            prop_assert!(wait <= poll.max(elapsed / 4));
+        }
+        prop_assert!(wait <= poll.max(Duration::from_secs(600)));
+    }
+}
+
+/// A provider whose list of backups is `all`, filtered by `server_id` and cut to the page size.
+fn provider(all: Arc<Mutex<Vec<Value>>>) -> (Watch, super::Log) {
+    let (client, log) = played(move |_, _, uri| {
+        let asked = parameter(uri, "server_id");
+        let size: usize = parameter(uri, "page_size").unwrap().parse().unwrap();
+        let all = all.lock().unwrap();
+        let fits = |point: &&Value| asked.as_ref().is_none_or(|id| point["server"]["id"].as_i64() == id.parse().ok());
+        let results: Vec<_> = all.iter().filter(fits).collect();
+        let next = (results.len() > size).then_some("?page=2");
+        ok(&json!({"count": results.len(), "next": next, "results": results[..size.min(results.len())]}))
+    });
+    (Watch::new(client), log)
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_look_at_the_account_serves_all_who_wait() {
+    let (watch, log) = provider(Arc::new(Mutex::new((1..=20).map(|id| backup(id, id)).collect())));
+    let due = Instant::now() + Duration::from_secs(60);
+    let waiting = (1..=20).map(|id| {
+        let watch = watch.clone();
+        async move { watch.inventory_after(&server(id, &format!("web-{id}")), Kind::Backup, due, due).await.unwrap() }
+    });
+    for inventory in futures_util::future::join_all(waiting).await {
+        assert_eq!(inventory.points.len(), 1);
+        assert!(inventory.doubt().is_some(), "a look decides no delete");
+    }
+    assert_eq!(log.lines().len(), 2, "one request for the count, one for the list: {:?}", log.lines());
+    assert!(Instant::now() - due < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_waits_alone_looks_at_its_server_only() {
+    let (watch, log) = provider(Arc::new(Mutex::new(vec![backup(1, 1), backup(2, 2)])));
+    let begun = Instant::now();
+    let mut pace = Pace::new(Duration::ZERO, None);
+    watch.next(&server(1, "web-1"), Kind::Backup, &mut pace).await.unwrap();
+    watch.next(&server(1, "web-1"), Kind::Backup, &mut pace).await.unwrap();
+    assert_eq!(log.lines().len(), 2);
+    assert!(log.lines().iter().all(|line| line.contains("server_id=1&")), "{:?}", log.lines());
+    assert_eq!(begun.elapsed().as_secs(), 30);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_is_not_due_takes_part_in_a_look_of_the_account() {
+    let (watch, log) = provider(Arc::new(Mutex::new(vec![backup(1, 1), backup(2, 2)])));
+    let begun = Instant::now();
+    let soon = begun + Duration::from_secs(15);
+    let late = begun + Duration::from_secs(3_600);
+    let servers = [server(1, "web-1"), server(2, "web-2")];
+    let (a, b) = tokio::join!(
+        watch.inventory_after(&servers[0], Kind::Backup, begun, soon),
+        watch.inventory_after(&servers[1], Kind::Backup, begun, late),
+    );
+    assert_eq!((a.unwrap().points.len(), b.unwrap().points.len()), (1, 1));
+    assert!(begun.elapsed() < Duration::from_secs(16));
+    assert_eq!(log.lines().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_began_too_early_does_not_count() {
+    let (watch, log) = provider(Arc::new(Mutex::new(vec![backup(1, 1)])));
+    let begun = Instant::now();
+    let early = begun + Duration::from_secs(15);
+    let later = begun + Duration::from_secs(40);
+    let same = server(1, "web-1");
+    let (a, b) = tokio::join!(
+        watch.inventory_after(&same, Kind::Backup, early, early),
+        watch.inventory_after(&same, Kind::Backup, later, later),
+    );
+    assert!(a.is_ok() && b.is_ok());
+    assert_eq!(log.lines().len(), 2);
+    assert!(begun.elapsed() >= Duration::from_secs(40));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_is_given_up_in_the_middle_of_a_look_leaves_it_to_the_next() {
+    let answers = Arc::new(tokio::sync::Semaphore::new(0));
+    let gate = answers.clone();
+    let router = axum::Router::new().fallback(async move || {
+        gate.acquire().await.unwrap().forget();
+        ok(&json!({"count": 0, "results": []}))
+    });
+    let settings = super::settings("https://provider.test/");
+    let client = crate::provider::Client::in_process(settings, super::clock(), router).unwrap();
+    let watch = Watch::new(client.clone());
+    let now = Instant::now();
+    let spawn = |watch: Watch| {
+        tokio::spawn(async move { watch.inventory_after(&server(1, "web-1"), Kind::Snapshot, now, now).await })
+    };
+    let first = spawn(watch.clone());
+    while client.requests_sent() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let second = spawn(watch.clone());
+    tokio::task::yield_now().await;
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    answers.add_permits(1);
+    assert!(second.await.unwrap().is_ok());
+    assert_eq!(client.requests_sent(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_look_is_told_to_all_who_were_due() {
+    let (client, log) = played(|_, _, _| said(401, &json!({"detail": "no"})));
+    let watch = Watch::new(client);
+    let due = Instant::now() + POLL;
+    let waiting = (1..=3).map(|id| {
+        let watch = watch.clone();
+        async move { watch.inventory_after(&server(id, "web"), Kind::Backup, due, due).await }
+    });
+    for outcome in futures_util::future::join_all(waiting).await {
+        assert_eq!(outcome.unwrap_err().status(), Some(401));
+    }
+    assert_eq!(log.lines().len(), 4, "the count and each server's list");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_list_that_cannot_be_read_whole_is_replaced_by_the_servers_lists() {
+    let (client, _) = played(|_, _, uri| match parameter(uri, "server_id") {
+        Some(_) => ok(&json!({"count": 0, "results": []})),
+        None => ok(&json!({"count": 3, "results": [backup(1, 9)]})),
+    });
+    let watch = Watch::new(client);
+    let now = Instant::now();
+    let servers = [server(1, "web-1"), server(2, "web-2")];
+    let (a, b) = tokio::join!(
+        watch.inventory_after(&servers[0], Kind::Backup, now, now),
+        watch.inventory_after(&servers[1], Kind::Backup, now, now),
+    );
+    assert!(a.is_ok() && b.is_ok());
+}

@@ -1,0 +1,190 @@
+//! How one request reaches the provider: over HTTP, or straight into a router in the same process.
+//!
+//! Both say alike what became of it: an answer read whole and under a cap, or how far it came. Redirects are never
+//! followed, proxies never used, nothing is sent twice.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+use url::Url;
+
+use crate::provider::error::ErrorKind;
+
+/// One request, complete but for what the transport adds.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) authorization: HeaderValue,
+    /// JSON.
+    pub(crate) body: Option<Vec<u8>>,
+}
+
+/// One answer, read to its end.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What a request may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// For the whole request, from the connection to the last byte of the answer.
+    pub(crate) timeout: Duration,
+    /// The most bytes of an answer that are read, unpacked.
+    pub(crate) body_cap: usize,
+}
+
+/// The two ways.
+///
+/// In process, an answer whose extensions hold a `std::io::ErrorKind` plays a connection that failed:
+/// `ConnectionRefused` before anything was sent, every other kind after the request had gone out. A body that ends
+/// in an error plays an answer that broke off.
+#[derive(Clone, Debug)]
+pub(crate) enum Transport {
+    Http(reqwest::Client),
+    InProcess(Router),
+}
+
+impl Transport {
+    /// A transport over HTTP. With https in the URL nothing else is spoken; the authorities in `ca_pem` are trusted
+    /// beside the system's. Plain http loads no authorities, so that it works where there are none.
+    pub(crate) fn http(url: &Url, timeout: Duration, ca_pem: Option<&[u8]>) -> Result<Self, reqwest::Error> {
+        let secure = url.scheme() == "https";
+        // Below the whole timeout: a connection that is never made must not look like a request that was sent.
+        let connect_timeout = (timeout / 2).min(Duration::from_secs(10));
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("lastgood/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .no_proxy()
+            .referer(false)
+            .https_only(secure)
+            .connect_timeout(connect_timeout)
+            .timeout(timeout);
+        if let Some(pem) = ca_pem {
+            builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(pem)?);
+        } else if !secure {
+            builder = builder.tls_certs_only([]);
+        }
+        builder.build().map(Self::Http)
+    }
+
+    /// Sends the request once.
+    pub(crate) async fn send(&self, request: Request, limits: Limits) -> Result<Answer, ErrorKind> {
+        match self {
+            Self::Http(client) => over_http(client, request, limits).await,
+            Self::InProcess(router) => {
+                let answer = in_process(router.clone(), request, limits.body_cap);
+                match tokio::time::timeout(limits.timeout, answer).await {
+                    Ok(answer) => answer,
+                    Err(_) => Err(ErrorKind::Timeout(limits.timeout)),
+                }
+            }
+        }
+    }
+}
+
+async fn over_http(client: &reqwest::Client, request: Request, limits: Limits) -> Result<Answer, ErrorKind> {
+    let mut builder = client
+        .request(request.method, request.url)
+        .header(header::AUTHORIZATION, request.authorization)
+        .header(header::ACCEPT, "application/json");
+    if let Some(body) = request.body {
+        builder = builder.header(header::CONTENT_TYPE, "application/json").body(body);
+    }
+    let mut response = builder.send().await.map_err(|error| unanswered(error, limits.timeout))?;
+    let status = response.status();
+    let headers = response.headers().clone();
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => append(&mut body, &chunk, status, limits.body_cap)?,
+            Ok(None) => return Ok(Answer { status, headers, body }),
+            Err(error) if error.is_timeout() => {
+                let text = format!("it was not complete within {} s", limits.timeout.as_secs_f64());
+                return Err(ErrorKind::Broken { status, text });
+            }
+            Err(error) => return Err(ErrorKind::Broken { status, text: cause(&error.without_url()) }),
+        }
+    }
+}
+
+/// Never sent means: the request could not be built, or no connection was made. Everything else before a status may
+/// have reached the provider.
+fn unanswered(error: reqwest::Error, timeout: Duration) -> ErrorKind {
+    let error = error.without_url();
+    if error.is_builder() || error.is_connect() {
+        ErrorKind::NeverSent(cause(&error))
+    } else if error.is_timeout() {
+        ErrorKind::Timeout(timeout)
+    } else {
+        ErrorKind::Interrupted(cause(&error))
+    }
+}
+
+/// The error with what caused it, once each, the outermost words left out when something deeper says more.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut texts = Vec::new();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let text = error.to_string();
+        if texts.last().is_none_or(|last: &String| !last.contains(&text)) {
+            texts.push(text);
+        }
+        next = error.source();
+    }
+    if texts.is_empty() { error.to_string() } else { texts.join(": ") }
+}
+
+async fn in_process(router: Router, request: Request, body_cap: usize) -> Result<Answer, ErrorKind> {
+    let path = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
+    let host = &request.url[url::Position::BeforeHost..url::Position::AfterPort];
+    let mut builder = http::Request::builder()
+        .method(request.method)
+        .uri(path)
+        .header(header::HOST, host)
+        .header(header::ACCEPT, "application/json")
+        .header(header::AUTHORIZATION, request.authorization);
+    if request.body.is_some() {
+        builder = builder.header(header::CONTENT_TYPE, "application/json");
+    }
+    let body = Body::from(request.body.unwrap_or_default());
+    let request = builder.body(body).map_err(|error| ErrorKind::NeverSent(error.to_string()))?;
+    let Ok(response) = router.oneshot(request).await;
+    let (parts, mut stream) = response.into_parts();
+    match parts.extensions.get::<std::io::ErrorKind>() {
+        Some(std::io::ErrorKind::ConnectionRefused) => {
+            return Err(ErrorKind::NeverSent("connection refused".to_owned()));
+        }
+        Some(kind) => return Err(ErrorKind::Interrupted(kind.to_string())),
+        None => {}
+    }
+    let status = parts.status;
+    let mut body = Vec::new();
+    while let Some(frame) = stream.frame().await {
+        let frame = frame.map_err(|error| ErrorKind::Broken { status, text: cause(&error) })?;
+        if let Some(chunk) = frame.data_ref() {
+            append(&mut body, chunk, status, body_cap)?;
+        }
+    }
+    let told = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if told.is_some_and(|length: usize| length > body.len()) {
+        return Err(ErrorKind::Broken { status, text: "it ended before its length".to_owned() });
+    }
+    Ok(Answer { status, headers: parts.headers, body })
+}
+
+fn append(body: &mut Vec<u8>, chunk: &[u8], status: StatusCode, cap: usize) -> Result<(), ErrorKind> {
+    if body.len() + chunk.len() > cap {
+        return Err(ErrorKind::TooLarge { status, cap });
+    }
+    body.extend_from_slice(chunk);
+    Ok(())
+}

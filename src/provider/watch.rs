@@ -1,0 +1,310 @@
+//! Waiting for restore points: when to look next (pure), and one look for everyone who waits.
+//!
+//! No task runs in the background. Whoever wakes first looks for all; if that one is given up in the middle, the next
+//! takes over. A look shows that points are there; deletes are decided by an inventory of their own.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::policy::inventory::{Inventory, Kind, Server};
+use crate::provider::client::Client;
+use crate::provider::error::{ErrorKind, ProviderError};
+use crate::provider::lists::PAGE_SIZE;
+
+/// The longest pause between two looks, so that a point that is long overdue is still seen within it.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// How old the account's count may be when the cheaper way is chosen by it.
+const COUNT_AGE: Duration = Duration::from_secs(600);
+
+/// Single servers' lists that are read at the same time.
+const PARALLEL: usize = 8;
+
+/// How long to wait until the next look, when `elapsed` has passed since the point was asked for and it takes `usual`
+/// as a rule. Never shorter than `poll`.
+///
+/// Without a usual time a quarter of what has passed, so that a point is seen at most that late. With one: at a
+/// quarter, at a half and shortly before it, often around it, and seldom again when it is far overdue.
+#[must_use]
+pub fn next_look(elapsed: Duration, usual: Option<Duration>, poll: Duration) -> Duration {
+    let growing = elapsed / 4;
+    let wait = match usual.filter(|usual| !usual.is_zero()) {
+        None => growing,
+        Some(usual) => {
+            let near = usual * 4 / 5;
+            if elapsed < near {
+                // Doubling, from a quarter of the usual time on, and never past the time when it gets likely.
+                elapsed.max(usual / 4).min(near - elapsed)
+            } else if elapsed < usual * 3 / 2 {
+                usual / 20
+            } else {
+                growing
+            }
+        }
+    };
+    wait.min(LONGEST).max(poll)
+}
+
+/// Which lists a look reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// The whole account's.
+    Account,
+    /// Those of the servers that are waited for.
+    Servers,
+}
+
+/// The way with fewer requests. An account of unknown size is not read as a whole.
+#[must_use]
+pub fn cheaper(waiting_servers: usize, account_points: Option<u64>, page_size: u64) -> Look {
+    let pages = account_points.map(|points| points.div_ceil(page_size.max(1)).max(1));
+    if pages.is_some_and(|pages| pages < waiting_servers as u64) { Look::Account } else { Look::Servers }
+}
+
+/// How one waiting run paces its looks.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// When the point was asked for, in tokio's time.
+    began: Instant,
+    usual: Option<Duration>,
+    /// When the last look that was seen began.
+    seen: Option<Instant>,
+}
+
+impl Pace {
+    /// A pace for a point that was asked for `elapsed` ago (more than nothing after a restart) and takes `usual` as a
+    /// rule.
+    #[must_use]
+    pub fn new(elapsed: Duration, usual: Option<Duration>) -> Self {
+        let now = Instant::now();
+        Self { began: now.checked_sub(elapsed).unwrap_or(now), usual, seen: None }
+    }
+
+    /// How long the point has been waited for.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+}
+
+/// The lists that many runs wait for together. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    client: Client,
+    kinds: Arc<[PerKind; 2]>,
+}
+
+#[derive(Debug, Default)]
+struct PerKind {
+    /// Held by the one who looks.
+    looking: tokio::sync::Mutex<()>,
+    looked: Notify,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    next_ticket: u64,
+    waiters: HashMap<u64, Waiter>,
+    /// Entries of the account's list, and when they were counted.
+    count: Option<(u64, Instant)>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    server: Server,
+    since: Instant,
+    due: Instant,
+    /// The first look that began at or after `since`.
+    result: Option<Seen>,
+}
+
+type Seen = (Instant, Result<Inventory, ProviderError>);
+
+impl Watch {
+    /// A watch over the client's lists.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client, kinds: Arc::default() }
+    }
+
+    /// The next look for this pace: waits as long as it says, less when others look earlier.
+    ///
+    /// # Errors
+    /// The look's `ProviderError`; waiting on after a retryable one is the caller's decision.
+    pub async fn next(&self, server: &Server, kind: Kind, pace: &mut Pace) -> Result<Inventory, ProviderError> {
+        let poll = self.client.poll();
+        let now = Instant::now();
+        let due = now + next_look(now - pace.began, pace.usual, poll);
+        let since = pace.seen.map_or(now, |seen| (seen + poll).max(now));
+        let (began, result) = self.seen_after(server, kind, since, due).await;
+        pace.seen = Some(began);
+        result
+    }
+
+    /// What a look shows that begins at or after `since`; at `due` one is made if nobody else has made one by then.
+    ///
+    /// # Errors
+    /// The look's `ProviderError`.
+    pub async fn inventory_after(
+        &self,
+        server: &Server,
+        kind: Kind,
+        since: Instant,
+        due: Instant,
+    ) -> Result<Inventory, ProviderError> {
+        self.seen_after(server, kind, since, due).await.1
+    }
+
+    async fn seen_after(&self, server: &Server, kind: Kind, since: Instant, due: Instant) -> Seen {
+        let of_kind = self.of(kind);
+        let place = Place::new(of_kind, Waiter { server: server.clone(), since, due: due.max(since), result: None });
+        loop {
+            let looked = of_kind.looked.notified();
+            tokio::pin!(looked);
+            // Registered before the result is asked for, so that no look is missed in between.
+            looked.as_mut().enable();
+            if let Some(seen) = place.result() {
+                return seen;
+            }
+            let sleep = tokio::time::sleep_until(due.max(since));
+            tokio::select! {
+                () = looked => {}
+                () = sleep => {
+                    let _one = of_kind.looking.lock().await;
+                    // While we waited for our turn another may have looked for us.
+                    if let Some(seen) = place.result() {
+                        return seen;
+                    }
+                    self.look(kind).await;
+                    of_kind.looked.notify_waiters();
+                }
+            }
+        }
+    }
+
+    /// One look for everyone who is due; who is not due yet takes part when it costs nothing more.
+    async fn look(&self, kind: Kind) {
+        let of_kind = self.of(kind);
+        let began = Instant::now();
+        let (due, others) = {
+            let state = of_kind.lock();
+            (state.due(began), state.others(began))
+        };
+        // One who is not due yet weighs as much as one who is: the account's list saves them a look of their own.
+        let waiting = due.len() + usize::from(others);
+        let count = if waiting > 1 { self.count(kind, began).await } else { None };
+        if cheaper(waiting, count, PAGE_SIZE) == Look::Account {
+            let answer = self.client.all_points(kind).await;
+            let mut state = of_kind.lock();
+            match answer {
+                Ok(points) => {
+                    state.count = Some((points.entries(), began));
+                    state.give(began, |waiter| Some(Ok(points.inventory_of(&waiter.server))));
+                    return;
+                }
+                // A large list may never hold still; single servers' lists are short.
+                Err(ProviderError { kind: ErrorKind::Incomplete { .. } | ErrorKind::Unsteady(_), .. }) => {}
+                Err(error) => {
+                    state.give(began, |waiter| (waiter.due <= began).then(|| Err(error.clone())));
+                    return;
+                }
+            }
+        }
+        let mut answers = stream::iter(due)
+            .map(|server| async move {
+                let answer = self.client.look(&server, kind).await;
+                (server, answer)
+            })
+            .buffer_unordered(PARALLEL);
+        while let Some((server, answer)) = answers.next().await {
+            let same = |waiter: &Waiter| waiter.server.reference.id == server.reference.id;
+            of_kind.lock().give(began, |waiter| same(waiter).then(|| answer.clone()));
+            of_kind.looked.notify_waiters();
+        }
+    }
+
+    async fn count(&self, kind: Kind, now: Instant) -> Option<u64> {
+        let known = self.of(kind).lock().count;
+        if let Some((count, at)) = known
+            && now.saturating_duration_since(at) < COUNT_AGE
+        {
+            return Some(count);
+        }
+        // Whatever is wrong will be told by the look itself.
+        let count = self.client.count_points(kind).await.ok().flatten()?;
+        self.of(kind).lock().count = Some((count, now));
+        Some(count)
+    }
+
+    fn of(&self, kind: Kind) -> &PerKind {
+        match kind {
+            Kind::Backup => &self.kinds[0],
+            Kind::Snapshot => &self.kinds[1],
+        }
+    }
+}
+
+impl PerKind {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no code panics while it holds the waiters")
+    }
+}
+
+impl State {
+    /// The servers whose lists are due, each once.
+    fn due(&self, now: Instant) -> Vec<Server> {
+        let mut due: Vec<&Server> = Vec::new();
+        let waiting = self.waiters.values().filter(|waiter| waiter.due <= now && waiter.result.is_none());
+        due.extend(waiting.map(|waiter| &waiter.server));
+        due.sort_by(|a, b| a.reference.id.cmp(&b.reference.id));
+        due.dedup_by(|a, b| a.reference.id == b.reference.id);
+        due.into_iter().cloned().collect()
+    }
+
+    /// Whether anyone else could use a look that begins now.
+    fn others(&self, now: Instant) -> bool {
+        self.waiters.values().any(|waiter| waiter.since <= now && now < waiter.due && waiter.result.is_none())
+    }
+
+    /// Hands a look's outcome to those who may have it and have none yet.
+    fn give(&mut self, began: Instant, of: impl Fn(&Waiter) -> Option<Result<Inventory, ProviderError>>) {
+        for waiter in self.waiters.values_mut().filter(|waiter| waiter.since <= began && waiter.result.is_none()) {
+            waiter.result = of(waiter).map(|outcome| (began, outcome));
+        }
+    }
+}
+
+/// A place among those who wait; given up when dropped.
+struct Place<'a> {
+    of_kind: &'a PerKind,
+    ticket: u64,
+}
+
+impl<'a> Place<'a> {
+    fn new(of_kind: &'a PerKind, waiter: Waiter) -> Self {
+        let mut state = of_kind.lock();
+        let ticket = state.next_ticket;
+        state.next_ticket += 1;
+        state.waiters.insert(ticket, waiter);
+        Self { of_kind, ticket }
+    }
+
+    fn result(&self) -> Option<Seen> {
+        self.of_kind.lock().waiters.get_mut(&self.ticket).and_then(|waiter| waiter.result.take())
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        // Not `lock()`: a poisoned lock must not panic while another panic unwinds.
+        if let Ok(mut state) = self.of_kind.state.lock() {
+            state.waiters.remove(&self.ticket);
+        }
+    }
+}

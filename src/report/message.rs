@@ -1,0 +1,174 @@
+//! A rendered mail becomes bytes (RFC 5322) and an envelope. They are stored and sent unchanged, so that a second
+//! sending is the same message with the same Message-ID.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use lettre::address::Envelope as SmtpEnvelope;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Mailboxes, MultiPart, SinglePart};
+use lettre::{Address, Message};
+
+use crate::report::error::MessageError;
+use crate::report::render::Rendered;
+
+/// All that a message is made of.
+#[derive(Clone, Debug)]
+pub struct Letter<'a> {
+    /// `lastgood <backup@example.com>`.
+    pub from: &'a str,
+    /// Everybody whom it goes to.
+    pub to: &'a [String],
+    /// When it was written.
+    pub date: Timestamp,
+    /// Its own id, as `message_id` makes it.
+    pub message_id: &'a str,
+    /// The message that it answers: the first of its thread.
+    pub in_reply_to: Option<&'a str>,
+    /// The messages of its thread so far, oldest first.
+    pub references: &'a [String],
+    /// What it says.
+    pub rendered: &'a Rendered,
+}
+
+/// Who sends a message and who gets it: bare addresses, as the server is told them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The sender; failures to deliver come back here.
+    pub from: String,
+    /// The recipients, each once.
+    pub to: Vec<String>,
+}
+
+/// A message ready to be stored and sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Composed {
+    /// Its Message-ID, in angle brackets.
+    pub message_id: String,
+    /// Its subject, for lists and file names.
+    pub subject: String,
+    /// Who sends and gets it.
+    pub envelope: Envelope,
+    /// The whole message.
+    pub bytes: Vec<u8>,
+}
+
+/// A message of the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxMessage {
+    /// Its key in the store.
+    pub id: i64,
+    /// Its Message-ID, in angle brackets.
+    pub message_id: String,
+    /// Its subject.
+    pub subject: String,
+    /// The sender's bare address.
+    pub from: String,
+    /// The recipients that have not got it yet.
+    pub to: Vec<String>,
+    /// The whole message.
+    pub bytes: Vec<u8>,
+    /// How often it has been tried.
+    pub attempts: u32,
+    /// When it was put into the outbox.
+    pub first_at: Timestamp,
+}
+
+/// A Message-ID from what is unique to the message, in the sender's domain.
+///
+/// # Errors
+/// When `from` is not an address.
+pub fn message_id(unique: &str, from: &str) -> Result<String, MessageError> {
+    let mailbox = mailbox(from)?;
+    let unique: String = unique.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-' || *c == '.').collect();
+    Ok(format!("<lastgood.{unique}@{}>", mailbox.email.domain()))
+}
+
+/// Whether a text of the policy file is an address that mail can be sent to.
+///
+/// # Errors
+/// When it is not.
+pub fn check_address(text: &str) -> Result<(), MessageError> {
+    mailbox(text).map(drop)
+}
+
+/// The bytes and the envelope of a letter. The same letter gives the same bytes.
+///
+/// # Errors
+/// When an address is not one, or there is no recipient.
+pub fn compose(letter: &Letter<'_>) -> Result<Composed, MessageError> {
+    let from = mailbox(letter.from)?;
+    let to = recipients(letter.to)?;
+    let addresses: Vec<Address> = to.iter().map(|one| one.email.clone()).collect();
+    let envelope = SmtpEnvelope::new(Some(from.email.clone()), addresses.clone()).map_err(build)?;
+    let sender = from.email.to_string();
+    let mut builder = Message::builder()
+        .envelope(envelope)
+        .date(date(letter.date))
+        .from(from)
+        .mailbox(lettre::message::header::To::from(to.into_iter().collect::<Mailboxes>()))
+        .subject(letter.rendered.subject.clone())
+        .message_id(Some(letter.message_id.to_owned()))
+        // RFC 3834: answering machines keep quiet. Exchange listens to its own word only.
+        .raw_header(fixed("Auto-Submitted", "auto-generated"))
+        .raw_header(fixed("X-Auto-Response-Suppress", "All"));
+    if let Some(first) = letter.in_reply_to {
+        builder = builder.in_reply_to(first.to_owned());
+    }
+    if !letter.references.is_empty() {
+        builder = builder.references(letter.references.join(" "));
+    }
+    let message = builder.multipart(parts(letter)).map_err(build)?;
+    Ok(Composed {
+        message_id: letter.message_id.to_owned(),
+        subject: letter.rendered.subject.clone(),
+        envelope: Envelope { from: sender, to: addresses.iter().map(ToString::to_string).collect() },
+        bytes: message.formatted(),
+    })
+}
+
+fn parts(letter: &Letter<'_>) -> MultiPart {
+    // A boundary of its own: lettre's random one would make two builds of one letter differ.
+    let unique: String = letter.message_id.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+    MultiPart::alternative()
+        .boundary(format!("=_{unique}"))
+        .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(letter.rendered.text.clone()))
+        .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(letter.rendered.html.clone()))
+}
+
+fn recipients(all: &[String]) -> Result<Vec<Mailbox>, MessageError> {
+    let mut recipients: Vec<Mailbox> = Vec::with_capacity(all.len());
+    for one in all {
+        let one = mailbox(one)?;
+        if !recipients.iter().any(|known| known.email == one.email) {
+            recipients.push(one);
+        }
+    }
+    if recipients.is_empty() { Err(MessageError::NoRecipient) } else { Ok(recipients) }
+}
+
+fn mailbox(text: &str) -> Result<Mailbox, MessageError> {
+    let wrong = || MessageError::Address { address: crate::report::text::plain(text) };
+    // lettre's builder panics at a line break in a name; nothing with a control character comes near it.
+    if text.chars().any(char::is_control) {
+        return Err(wrong());
+    }
+    text.trim().parse().map_err(|_| wrong())
+}
+
+fn fixed(name: &'static str, value: &str) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+}
+
+fn build(error: lettre::error::Error) -> MessageError {
+    MessageError::Build { text: error.to_string() }
+}
+
+/// lettre's date header knows the years 1970 to 9999 and panics beyond; a clock that far off is told elsewhere.
+fn date(at: Timestamp) -> SystemTime {
+    let seconds = at.as_second().clamp(0, 253_402_300_799);
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! A mail's content gets its shape: a text and an HTML alternative, both readable on a phone. Every value that is
+//! put into a template is made harmless first, and escaped in HTML: no name from outside becomes markup.
+
+use minijinja::value::Value;
+use minijinja::{AutoEscape, Environment, Error, Output, State, escape_formatter};
+use serde::Serialize;
+
+use crate::report::content::{Content, Tone};
+use crate::report::text::harmless;
+
+/// The width of the text alternative: what a mail reader shows without breaking lines.
+const WIDTH: usize = 72;
+
+/// Both alternatives of a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// The subject, one line.
+    pub subject: String,
+    /// The text alternative; lines end with `\n`.
+    pub text: String,
+    /// The HTML alternative: one document without anything from elsewhere.
+    pub html: String,
+}
+
+/// Both alternatives of a content.
+#[must_use]
+pub fn render(content: &Content) -> Rendered {
+    let environment = environment();
+    let fill = |name: &str| {
+        let template = environment.get_template(name).expect("the template is added below");
+        template.render(Shown { content, colours: colours(content.tone) }).expect("the template fits every content")
+    };
+    Rendered { subject: content.subject.clone(), text: tidy(&fill("mail.txt")), html: fill("mail.html") }
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    content: &'a Content,
+    colours: &'static str,
+}
+
+/// The colour of a tone, dark enough for white text on it and for text on white.
+const fn colours(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Bad => "#b3261e",
+        Tone::Warn => "#8a5a00",
+        Tone::Good => "#1b6e3c",
+        Tone::Plain => "#445566",
+    }
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    environment
+        .set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
+    environment.set_formatter(format_value);
+    environment.add_filter("wrapped", wrapped);
+    environment.add_filter("underline", |title: &str| "=".repeat(harmless(title).chars().count().min(WIDTH)));
+    environment.add_template("mail.txt", include_str!("templates/mail.txt")).expect("the template is tested");
+    environment.add_template("mail.html", include_str!("templates/mail.html")).expect("the template is tested");
+    environment
+}
+
+/// Text is made harmless, then escaped as the template asks; what a filter of ours made is harmless already.
+fn format_value(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> Result<(), Error> {
+    match value.as_str() {
+        Some(text) if !value.is_safe() => escape_formatter(out, state, &Value::from(harmless(text))),
+        _ => escape_formatter(out, state, value),
+    }
+}
+
+/// Harmless text in lines of the mail's width, all but the first indented. Long words are not broken: one may be a
+/// command or an address.
+fn wrapped(text: &str, indent: usize) -> Value {
+    let mut lines = String::new();
+    let mut width = indent;
+    for word in harmless(text).split(' ') {
+        let length = word.chars().count();
+        if width > indent && width + 1 + length > WIDTH {
+            lines.push('\n');
+            lines.extend(std::iter::repeat_n(' ', indent));
+            width = indent;
+        } else if width > indent {
+            lines.push(' ');
+            width += 1;
+        }
+        lines.push_str(word);
+        width += length;
+    }
+    Value::from_safe_string(lines)
+}
+
+/// No blanks at line ends, no two empty lines in a row, one line break at the end.
+fn tidy(text: &str) -> String {
+    let mut tidy = String::with_capacity(text.len());
+    for line in text.lines().map(str::trim_end) {
+        if !(line.is_empty() && (tidy.is_empty() || tidy.ends_with("\n\n"))) {
+            tidy.push_str(line);
+            tidy.push('\n');
+        }
+    }
+    tidy.truncate(tidy.trim_end().len());
+    tidy.push('\n');
+    tidy
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,191 @@
+//! What becomes of a message after a try: delivered, tried again, or given up. Mail that fails for now is tried again
+//! after 5 s, doubling to 15 min, for 3 days. The decision is pure; `deliver` alone touches the world.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::report::error::{DeliveryError, Refusal};
+use crate::report::message::OutboxMessage;
+use crate::report::text::between;
+use crate::report::transport::{Delivery, Transport};
+
+/// The wait after the first try.
+const FIRST_WAIT: Duration = Duration::from_secs(5);
+/// The longest wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+/// How long a message is tried.
+pub const GIVE_UP_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
+/// Never given up before so many tries: a host that was asleep for three days has tried nothing.
+const FEWEST_TRIES: u32 = 20;
+
+/// What to do with a message after a try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// All who will ever get it have got it. `refused` never will: that is told.
+    Done {
+        /// Those whom the server refused for good.
+        refused: Vec<Refusal>,
+    },
+    /// It is sent again to those who have not got it.
+    Again {
+        /// When; a start of the daemon may try it at once.
+        at: Timestamp,
+        /// Who has not got it.
+        to: Vec<String>,
+        /// Those whom the server refused for good at this try.
+        refused: Vec<Refusal>,
+        /// Why, for `status` and the log.
+        reason: String,
+    },
+    /// It will not be sent any more. Nobody in `to` has got it, as far as is known.
+    GivenUp {
+        /// Who has not got it.
+        to: Vec<String>,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// How long to wait after so many tries (1 after the first).
+#[must_use]
+pub fn next_attempt(attempts: u32) -> Duration {
+    let doublings = attempts.saturating_sub(1).min(16);
+    FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT)
+}
+
+/// Sends a message once. The result goes to `fate`.
+///
+/// # Errors
+/// When nobody got it, or nobody knows.
+pub async fn deliver(transport: &Transport, message: &OutboxMessage) -> Result<Delivery, DeliveryError> {
+    transport.send(message).await
+}
+
+/// What to do with `message`, whose `attempts` count the tries before this one.
+#[must_use]
+pub fn fate(message: &OutboxMessage, result: &Result<Delivery, DeliveryError>, now: Timestamp) -> Fate {
+    let (refused, waiting, reason) = match result {
+        Ok(delivery) => {
+            let (permanent, for_now) = split(&delivery.refused);
+            let reason = for_now.first().map(|one| one.reply.clone()).unwrap_or_default();
+            (permanent, for_now.into_iter().map(|one| one.address).collect(), reason)
+        }
+        Err(error) if error.is_retryable() => {
+            let (permanent, _) = split(&error.refused);
+            let lost = |address: &String| permanent.iter().any(|one| one.address == *address);
+            let to: Vec<String> = message.to.iter().filter(|address| !lost(address)).cloned().collect();
+            (permanent, to, error.to_string())
+        }
+        Err(error) => return Fate::GivenUp { to: message.to.clone(), reason: error.to_string() },
+    };
+    if waiting.is_empty() {
+        return Fate::Done { refused };
+    }
+    let attempts = message.attempts.saturating_add(1);
+    let expired = between(message.first_at, now) >= GIVE_UP_AFTER && attempts >= FEWEST_TRIES;
+    if expired {
+        let to = waiting.into_iter().chain(refused.into_iter().map(|one| one.address)).collect();
+        return Fate::GivenUp { to, reason: format!("tried for 3 days, at last: {reason}") };
+    }
+    let at = now.checked_add(next_attempt(attempts)).unwrap_or(now);
+    Fate::Again { at, to: waiting, refused, reason }
+}
+
+fn split(refused: &[Refusal]) -> (Vec<Refusal>, Vec<Refusal>) {
+    refused.iter().cloned().partition(|one| one.permanent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::error::{Kind, Step};
+    use crate::report::samples::at;
+
+    fn message(attempts: u32) -> OutboxMessage {
+        OutboxMessage {
+            id: 1,
+            message_id: "<lastgood.1@example.com>".to_owned(),
+            subject: "[lastgood] FAILED".to_owned(),
+            from: "backup@example.com".to_owned(),
+            to: vec!["a@example.com".to_owned(), "b@example.com".to_owned()],
+            bytes: vec![],
+            attempts,
+            first_at: at("2026-11-21T02:00:00Z"),
+        }
+    }
+
+    fn refusal(address: &str, permanent: bool) -> Refusal {
+        Refusal { address: address.to_owned(), reply: "450 later".to_owned(), permanent }
+    }
+
+    fn error(kind: Kind) -> DeliveryError {
+        DeliveryError::new("smtp.example.com:587", Step::Connect, kind, "refused")
+    }
+
+    #[test]
+    fn waits_double_from_five_seconds_to_a_quarter_of_an_hour() {
+        let waits: Vec<u64> = (1..=10).map(|attempts| next_attempt(attempts).as_secs()).collect();
+        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
+        assert_eq!(next_attempt(u32::MAX), LONGEST_WAIT);
+        assert_eq!(next_attempt(0), FIRST_WAIT);
+    }
+
+    #[test]
+    fn what_failed_for_now_goes_to_the_same_people_again() {
+        for kind in [Kind::NeverSent, Kind::RetryLater, Kind::Misconfigured, Kind::Ambiguous] {
+            let now = at("2026-11-21T02:00:10Z");
+            let Fate::Again { at, to, .. } = fate(&message(1), &Err(error(kind)), now) else {
+                panic!("{kind:?} is tried again")
+            };
+            assert_eq!((at.to_string(), to), ("2026-11-21T02:00:20Z".to_owned(), message(1).to));
+        }
+    }
+
+    #[test]
+    fn a_permanent_refusal_is_given_up_at_once() {
+        let fate = fate(&message(0), &Err(error(Kind::Permanent)), at("2026-11-21T02:00:10Z"));
+        assert!(matches!(fate, Fate::GivenUp { to, .. } if to.len() == 2));
+    }
+
+    #[test]
+    fn only_those_who_were_refused_for_now_get_it_again() {
+        let delivery = Delivery {
+            accepted: vec!["c@example.com".to_owned()],
+            refused: vec![refusal("a@example.com", false), refusal("b@example.com", true)],
+        };
+        let Fate::Again { to, refused, .. } = fate(&message(0), &Ok(delivery), at("2026-11-21T02:00:10Z")) else {
+            panic!("one waits")
+        };
+        assert_eq!(to, vec!["a@example.com".to_owned()]);
+        assert_eq!(refused, vec![refusal("b@example.com", true)]);
+    }
+
+    #[test]
+    fn a_refusal_for_good_ends_a_message_that_the_others_got() {
+        let gone = refusal("b@example.com", true);
+        let delivery = Delivery { accepted: vec!["a@example.com".to_owned()], refused: vec![gone.clone()] };
+        let fate = fate(&message(0), &Ok(delivery), at("2026-11-21T02:00:10Z"));
+        assert_eq!(fate, Fate::Done { refused: vec![gone] });
+    }
+
+    #[test]
+    fn after_three_days_and_many_tries_it_is_given_up() {
+        let late = at("2026-11-24T02:00:00Z");
+        assert!(matches!(fate(&message(200), &Err(error(Kind::NeverSent)), late), Fate::GivenUp { .. }));
+        let early = at("2026-11-24T01:59:59Z");
+        assert!(matches!(fate(&message(200), &Err(error(Kind::NeverSent)), early), Fate::Again { .. }));
+    }
+
+    #[test]
+    fn a_host_that_slept_for_a_week_gives_nothing_up_untried() {
+        let late = at("2026-11-28T02:00:00Z");
+        assert!(matches!(fate(&message(2), &Err(error(Kind::NeverSent)), late), Fate::Again { .. }));
+    }
+
+    #[test]
+    fn a_clock_set_back_gives_nothing_up() {
+        let before = at("2026-11-01T02:00:00Z");
+        assert!(matches!(fate(&message(500), &Err(error(Kind::NeverSent)), before), Fate::Again { .. }));
+    }
+}

@@ -1,0 +1,360 @@
+//! A mail server that does as it is told, in a few lines, and every way in which it can misbehave.
+
+use std::time::Instant;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::report::samples::at;
+
+const LIMIT: Duration = Duration::from_millis(300);
+
+/// What the server does when a line begins with the given text; the first that fits counts.
+enum Does {
+    Say(&'static str),
+    Silence,
+    Close,
+}
+use Does::{Close, Say, Silence};
+
+type Script = Vec<(&'static str, Does)>;
+
+const WELL: &[(&str, &str)] = &[
+    ("greeting", "220 mail.example.com ESMTP"),
+    ("EHLO", "250-mail.example.com\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN"),
+    ("AUTH", "235 2.7.0 welcome"),
+    ("MAIL", "250 2.1.0 ok"),
+    ("RCPT", "250 2.1.5 ok"),
+    ("DATA", "354 go on"),
+    (".", "250 2.0.0 queued as 4F2A"),
+    ("QUIT", "221 2.0.0 bye"),
+];
+
+/// Serves one connection after another by the script, then as a good server would; gives the lines it was sent.
+async fn server(script: Script) -> (u16, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serve = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = BufReader::new(stream);
+        let (mut heard, mut line, mut in_message) = (Vec::new(), "greeting".to_owned(), false);
+        loop {
+            if !in_message || line == "." {
+                let planned = script.iter().find(|(begins, _)| line.starts_with(begins)).map(|(_, does)| does);
+                let usual = WELL.iter().find(|(begins, _)| line.starts_with(begins)).map(|(_, reply)| *reply);
+                let reply = match planned {
+                    Some(Say(reply)) => *reply,
+                    Some(Silence) => "",
+                    Some(Close) => return heard,
+                    None => usual.unwrap_or("500 what?"),
+                };
+                in_message = reply.starts_with("354");
+                if !reply.is_empty() && stream.write_all(format!("{reply}\r\n").as_bytes()).await.is_err() {
+                    return heard;
+                }
+            }
+            let mut next = String::new();
+            if stream.read_line(&mut next).await.unwrap_or(0) == 0 {
+                return heard;
+            }
+            line = next.trim_end().to_owned();
+            heard.push(line.clone());
+        }
+    });
+    (port, serve)
+}
+
+fn settings(port: u16) -> SmtpSettings {
+    SmtpSettings {
+        host: "127.0.0.1".to_owned(),
+        port,
+        tls: Tls::None,
+        login: None,
+        ca_file: None,
+        limits: Limits { connect: LIMIT, step: LIMIT, message: LIMIT },
+    }
+}
+
+fn login() -> Login {
+    Login { username: "lastgood".to_owned(), password: SecretString::from("tops3cret") }
+}
+
+fn message() -> OutboxMessage {
+    OutboxMessage {
+        id: 1,
+        message_id: "<lastgood.1@example.com>".to_owned(),
+        subject: "x".to_owned(),
+        from: "backup@example.com".to_owned(),
+        to: vec!["a@example.com".to_owned(), "b@example.com".to_owned()],
+        bytes: b"Subject: x\r\n\r\nfirst\r\n.dot\r\n".to_vec(),
+        attempts: 0,
+        first_at: at("2026-11-21T02:30:00Z"),
+    }
+}
+
+/// The error of a delivery to a server that follows the script; never later than a few limits.
+async fn fault(script: Script, change: impl FnOnce(&mut SmtpSettings)) -> DeliveryError {
+    let (port, _serve) = server(script).await;
+    let mut settings = settings(port);
+    change(&mut settings);
+    #[expect(clippy::disallowed_methods, reason = "a real server answers in real time")]
+    let begun = Instant::now();
+    let error = send(&settings, &message()).await.unwrap_err();
+    assert!(begun.elapsed() < 8 * LIMIT, "{error} came after {:?}", begun.elapsed());
+    error
+}
+
+fn sort(error: &DeliveryError) -> (Step, Kind) {
+    (error.step, error.kind)
+}
+
+#[tokio::test]
+async fn a_message_goes_to_all_in_one_transaction_unchanged() {
+    let (port, serve) = server(vec![]).await;
+    let delivery = send(&settings(port), &message()).await.unwrap();
+    assert_eq!(delivery, Delivery { accepted: message().to, refused: vec![] });
+    let heard = serve.await.unwrap();
+    let wanted = [
+        "MAIL FROM:<backup@example.com>",
+        "RCPT TO:<a@example.com>",
+        "RCPT TO:<b@example.com>",
+        "DATA",
+        "Subject: x",
+        "",
+        "first",
+        "..dot",
+    ];
+    assert_eq!(heard[1..=wanted.len()], wanted);
+    assert_eq!(heard.last().map(String::as_str), Some("QUIT"));
+    assert_eq!(heard.iter().filter(|line| line.starts_with("MAIL")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_login_is_sent_before_the_message() {
+    let (port, serve) = server(vec![]).await;
+    send(&SmtpSettings { login: Some(login()), ..settings(port) }, &message()).await.unwrap();
+    assert!(serve.await.unwrap()[1].starts_with("AUTH PLAIN "));
+}
+
+#[tokio::test]
+async fn a_server_that_knows_only_login_is_logged_in_to() {
+    let script = vec![
+        ("EHLO", Say("250-x\r\n250 AUTH LOGIN")),
+        ("AUTH LOGIN", Say("334 VXNlcm5hbWU6")),
+        ("bGFzdGdvb2Q=", Say("334 UGFzc3dvcmQ6")),
+        ("dG9wczNjcmV0", Say("235 ok")),
+    ];
+    let (port, _serve) = server(script).await;
+    let delivery = send(&SmtpSettings { login: Some(login()), ..settings(port) }, &message()).await.unwrap();
+    assert_eq!(delivery.accepted.len(), 2);
+}
+
+#[tokio::test]
+async fn silence_at_any_step_ends_within_its_limit() {
+    for (line, step, kind) in [
+        ("greeting", Step::Greeting, Kind::NeverSent),
+        ("EHLO", Step::Greeting, Kind::NeverSent),
+        ("AUTH", Step::Login, Kind::NeverSent),
+        ("MAIL", Step::Sender, Kind::NeverSent),
+        ("RCPT", Step::Recipients, Kind::NeverSent),
+        ("DATA", Step::Data, Kind::NeverSent),
+        (".", Step::Message, Kind::Ambiguous),
+    ] {
+        let error = fault(vec![(line, Silence)], |settings| settings.login = Some(login())).await;
+        assert_eq!(sort(&error), (step, kind), "silence at {line}: {error}");
+        assert!(error.is_retryable());
+        assert_eq!(error.outcome_unknown(), line == ".");
+        assert!(error.text.contains("no answer within 300 ms"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_at_any_step_is_sorted_by_that_step() {
+    for (line, step, kind) in [
+        ("greeting", Step::Greeting, Kind::NeverSent),
+        ("EHLO", Step::Greeting, Kind::NeverSent),
+        ("AUTH", Step::Login, Kind::NeverSent),
+        ("MAIL", Step::Sender, Kind::NeverSent),
+        ("RCPT", Step::Recipients, Kind::NeverSent),
+        ("DATA", Step::Data, Kind::NeverSent),
+        (".", Step::Message, Kind::Ambiguous),
+    ] {
+        let error = fault(vec![(line, Close)], |settings| settings.login = Some(login())).await;
+        assert_eq!(sort(&error), (step, kind), "end at {line}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_for_now_is_tried_again_and_one_for_good_is_not() {
+    for (line, reply, step, kind) in [
+        ("greeting", "421 too busy", Step::Greeting, Kind::RetryLater),
+        ("AUTH", "454 4.7.0 try again", Step::Login, Kind::RetryLater),
+        ("AUTH", "535 5.7.8 bad login", Step::Login, Kind::Misconfigured),
+        ("MAIL", "451 4.3.0 later", Step::Sender, Kind::RetryLater),
+        ("MAIL", "553 5.7.1 not your address", Step::Sender, Kind::Permanent),
+        ("MAIL", "530 5.7.0 must issue STARTTLS first", Step::Sender, Kind::Misconfigured),
+        ("RCPT", "450 4.2.0 greylisted", Step::Recipients, Kind::RetryLater),
+        ("RCPT", "550 5.1.1 no such user", Step::Recipients, Kind::Permanent),
+        ("DATA", "451 4.3.0 later", Step::Data, Kind::RetryLater),
+        ("DATA", "554 5.5.1 no", Step::Data, Kind::Permanent),
+        (".", "452 4.3.1 disk full", Step::Message, Kind::RetryLater),
+        (".", "552 5.3.4 too big", Step::Message, Kind::Permanent),
+    ] {
+        let error = fault(vec![(line, Say(reply))], |settings| settings.login = Some(login())).await;
+        assert_eq!(sort(&error), (step, kind), "{reply} at {line}: {error}");
+        assert_eq!(error.is_retryable(), kind != Kind::Permanent);
+        assert!(error.text.contains(reply), "{error} does not tell {reply}");
+    }
+}
+
+#[tokio::test]
+async fn when_some_are_refused_the_others_still_get_it() {
+    let script = vec![("RCPT TO:<a@example.com>", Say("550 5.1.1 no such user"))];
+    let (port, serve) = server(script).await;
+    let delivery = send(&settings(port), &message()).await.unwrap();
+    assert_eq!(delivery.accepted, vec!["b@example.com".to_owned()]);
+    let refusal =
+        Refusal { address: "a@example.com".to_owned(), reply: "550 5.1.1 no such user".to_owned(), permanent: true };
+    assert_eq!(delivery.refused, vec![refusal]);
+    assert!(serve.await.unwrap().contains(&"first".to_owned()));
+}
+
+#[tokio::test]
+async fn when_all_are_refused_one_for_now_keeps_the_message() {
+    let script = vec![
+        ("RCPT TO:<a@example.com>", Say("550 5.1.1 no such user")),
+        ("RCPT TO:<b@example.com>", Say("450 4.2.0 greylisted")),
+    ];
+    let error = fault(script, |_| ()).await;
+    assert_eq!(sort(&error), (Step::Recipients, Kind::RetryLater));
+    assert_eq!(error.refused.iter().map(|one| one.permanent).collect::<Vec<_>>(), [true, false]);
+}
+
+#[tokio::test]
+async fn an_answer_that_belongs_to_another_step_is_no_delivery() {
+    // What a server that is one reply ahead would look like: its yes to RCPT comes as the answer to DATA.
+    for (line, reply, step, kind) in [
+        ("MAIL", "354 go on", Step::Sender, Kind::NeverSent),
+        ("DATA", "250 ok", Step::Data, Kind::NeverSent),
+        (".", "354 go on", Step::Message, Kind::Ambiguous),
+        ("AUTH", "250 ok", Step::Login, Kind::NeverSent),
+    ] {
+        let error = fault(vec![(line, Say(reply))], |settings| settings.login = Some(login())).await;
+        assert_eq!(sort(&error), (step, kind), "{reply} at {line}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_goodbye_does_not_undo_a_delivery() {
+    for does in [Silence, Close] {
+        let (port, _serve) = server(vec![("QUIT", does)]).await;
+        let delivery = send(&settings(port), &message()).await.unwrap();
+        assert_eq!(delivery.accepted.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn starttls_is_never_done_without() {
+    let error = fault(vec![], |settings| settings.tls = Tls::StartTls).await;
+    assert_eq!(sort(&error), (Step::StartTls, Kind::Misconfigured));
+    assert!(error.text.contains("does not offer STARTTLS"), "{error}");
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_comes_ends_within_its_limit() {
+    let offers = || ("EHLO", Say("250-x\r\n250 STARTTLS"));
+    let error = fault(vec![offers(), ("STARTTLS", Say("220 go"))], |settings| settings.tls = Tls::StartTls).await;
+    assert_eq!(sort(&error), (Step::StartTls, Kind::NeverSent));
+    let error = fault(vec![offers(), ("STARTTLS", Say("454 no"))], |settings| settings.tls = Tls::StartTls).await;
+    assert_eq!(error.step, Step::StartTls);
+}
+
+#[tokio::test]
+async fn each_kind_of_port_says_when_it_is_the_other() {
+    // A port that is encrypted from the start says nothing until it is spoken to.
+    let error = fault(vec![("greeting", Silence)], |settings| settings.tls = Tls::StartTls).await;
+    assert_eq!(sort(&error), (Step::Greeting, Kind::NeverSent));
+    assert!(error.text.contains("tls = \"tls\""), "{error}");
+    let error = fault(vec![], |settings| settings.tls = Tls::Wrapper).await;
+    assert_eq!(sort(&error), (Step::Connect, Kind::Misconfigured));
+    assert!(error.text.contains("starttls"), "{error}");
+    let error = fault(vec![("greeting", Silence)], |settings| settings.tls = Tls::Wrapper).await;
+    assert_eq!(sort(&error), (Step::Connect, Kind::NeverSent));
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_is_never_sent() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    for tls in [Tls::None, Tls::StartTls, Tls::Wrapper] {
+        let error = send(&SmtpSettings { tls, ..settings(port) }, &message()).await.unwrap_err();
+        assert_eq!(sort(&error), (Step::Connect, Kind::NeverSent), "{error}");
+        assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_authority_that_cannot_be_read_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "no certificate").unwrap();
+    for path in [folder.path().join("missing.pem"), empty] {
+        let file = path.clone();
+        let error = fault(vec![], |settings| {
+            settings.tls = Tls::Wrapper;
+            settings.ca_file = Some(file);
+        })
+        .await;
+        assert_eq!(error.kind, Kind::Misconfigured);
+        assert!(error.text.contains(&path.display().to_string()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_repeats_the_password_does_not_get_it_into_the_log() {
+    for echo in ["535 unknown: tops3cret", "535 unknown: AGxhc3Rnb29kAHRvcHMzY3JldA==", "535 unknown: dG9wczNjcmV0"] {
+        let error = fault(vec![("AUTH", Say(echo))], |settings| settings.login = Some(login())).await;
+        let shown = format!("{error} {error:?}");
+        assert!(shown.contains("[redacted]"), "{shown}");
+        for secret in ["tops3cret", "dG9wczNjcmV0", "AGxhc3Rnb29k"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn debug_shows_no_password() {
+    let shown = format!("{:?}", SmtpSettings { login: Some(login()), ..settings(25) });
+    assert!(shown.contains("lastgood") && !shown.contains("tops3cret"), "{shown}");
+}
+
+#[tokio::test]
+async fn what_the_server_says_is_one_harmless_line() {
+    let error = fault(vec![("MAIL", Say("550-first\r\n550 \u{1b}[31msecond"))], |_| ()).await;
+    assert!(error.text.contains("\\u{1b}[31msecond"), "{error}");
+    assert!(!error.to_string().contains(['\n', '\u{1b}']), "{error}");
+}
+
+#[tokio::test]
+async fn an_address_beyond_ascii_needs_a_server_that_can() {
+    let (port, _serve) = server(vec![]).await;
+    let mut message = message();
+    message.to = vec!["çağrı@example.com".to_owned()];
+    let error = send(&settings(port), &message).await.unwrap_err();
+    assert_eq!(sort(&error), (Step::Sender, Kind::Permanent));
+    assert!(error.text.contains("SMTPUTF8"), "{error}");
+}
+
+#[test]
+fn clear_text_stays_on_this_machine() {
+    for near in ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1"] {
+        assert!(connect::may_be_clear(Tls::None, near.parse().unwrap()), "{near}");
+    }
+    for far in ["10.0.0.1", "192.0.2.7", "2001:db8::1", "0.0.0.0", "::ffff:10.0.0.1"] {
+        assert!(!connect::may_be_clear(Tls::None, far.parse().unwrap()), "{far}");
+        assert!(connect::may_be_clear(Tls::StartTls, far.parse().unwrap()), "{far}");
+    }
+}

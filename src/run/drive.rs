@@ -1,0 +1,228 @@
+//! Drives a run to its end: asks the journal what comes next, does it, writes it down, asks again.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::journal::event::{Event, Failure, Outcome, Terms};
+use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::recovery::{Next, next};
+use crate::journal::summary::{RunSummary, summary};
+use crate::policy::schedule::DueTimes;
+use crate::policy::schedule::splay;
+use crate::provider::ProviderError;
+use crate::run::take::{Inspection, place, remember, with_memory};
+use crate::run::{Lease, Progress, RunError, Task, World, inspect, words};
+use crate::store::runs::Run;
+
+/// A run under way.
+pub(super) struct Drive<'a> {
+    pub world: &'a World,
+    pub task: &'a Task,
+    pub run: Run,
+    /// The list as it was last read, when nothing has happened since that could have changed it.
+    pub fresh: Option<Inspection>,
+}
+
+/// Drives a run, or what a crash has left of one, to its end.
+///
+/// # Errors
+/// `Store` when the journal cannot be written (nothing more is sent then) and `Stopped` when the process is to end. The
+/// run is then open in the journal, and the next start drives it on. A server that we stopped is started before.
+pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, RunError> {
+    let mut drive = Drive { world, task, run, fresh: None };
+    let done = drive.to_the_end().await;
+    if matches!(done, Err(RunError::Stopped)) && drive.run.state.owes_start {
+        drive.start_before_the_process_ends().await?;
+    }
+    done?;
+    Ok(summary(drive.run.id, &drive.run.state))
+}
+
+impl Drive<'_> {
+    async fn to_the_end(&mut self) -> Result<(), RunError> {
+        loop {
+            let lease = Lease::wait(self.world, &self.task.server.reference.id).await?;
+            let place = self.place().await?;
+            let wait = self.attempt().await;
+            drop(place);
+            lease.end().await?;
+            match wait? {
+                // Between two attempts the server and the place are free for others.
+                Some(at) => {
+                    self.say(format!("tried again at {at}"));
+                    self.world.pause_until(at).await?;
+                    let lease = Lease::wait(self.world, &self.task.server.reference.id).await?;
+                    self.begin().await?;
+                    lease.end().await?;
+                }
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn place(&self) -> Result<OwnedSemaphorePermit, RunError> {
+        let places = std::sync::Arc::clone(&self.world.places);
+        let permit = self.world.unless_stopped(places.acquire_owned()).await?;
+        Ok(permit.expect("the places are never closed"))
+    }
+
+    /// Everything up to the run's end, or up to the moment of the next attempt.
+    async fn attempt(&mut self) -> Result<Option<Timestamp>, RunError> {
+        loop {
+            if self.world.stopping() {
+                return Err(RunError::Stopped);
+            }
+            match next(&self.run.state) {
+                Next::Over => return Ok(None),
+                Next::Wait(at) => return Ok(Some(at)),
+                Next::Begin => self.begin().await?,
+                Next::Plan => self.plan().await?,
+                Next::StopServer => self.stop_server().await?,
+                Next::AwaitStopped => self.await_stopped().await?,
+                Next::Delete { id, created_at, cause } => self.delete(&id, created_at, cause).await?,
+                Next::AwaitGone(id) => self.await_gone(&id).await?,
+                Next::Create => self.create().await?,
+                Next::Settle(step) => self.settle(step).await?,
+                Next::Await(id) => self.await_point(&id).await?,
+                Next::StartServer => self.start_server().await?,
+                Next::Fail { error, last } => self.fail(error, last).await?,
+                Next::Retry { after_seconds } => {
+                    let at = self.world.clock.now() + Duration::from_secs(after_seconds);
+                    self.write(Event::Retrying { at }).await?;
+                }
+                Next::End { outcome, error } => self.end(outcome, error).await?,
+            }
+        }
+    }
+
+    async fn begin(&mut self) -> Result<(), RunError> {
+        let policy = &self.task.policy;
+        let terms = Terms {
+            stop_server: policy.stop_server,
+            stuck_after_seconds: policy.stuck_after.as_secs().max(1),
+            retries: policy.retries,
+            retry_after_seconds: policy.retry_after.as_secs(),
+        };
+        self.fresh = None;
+        self.write(Event::Began { attempt: self.run.state.attempt + 1, terms }).await
+    }
+
+    async fn plan(&mut self) -> Result<(), RunError> {
+        self.say("reading what is there".to_owned());
+        let seen = match inspect(self.world, self.task).await? {
+            Ok(seen) => seen,
+            Err(error) => return self.fail_by(&error).await,
+        };
+        let spent = u32::try_from(self.run.state.deleted().count()).expect("a handful");
+        let plan = seen.plan(self.world, self.task, spent);
+        remember(self.world, self.task, &seen, &plan.notes).await?;
+        self.write(Event::Planned { plan: Box::new(plan) }).await?;
+        self.fresh = Some(seen);
+        Ok(())
+    }
+
+    /// A list that is as new as can be, remembered.
+    pub(super) async fn inspection(&mut self) -> Result<Result<Inspection, ProviderError>, RunError> {
+        if let Some(seen) = self.fresh.take() {
+            return Ok(Ok(seen));
+        }
+        let seen = match inspect(self.world, self.task).await? {
+            Ok(seen) => seen,
+            Err(error) => return Ok(Err(error)),
+        };
+        Ok(Ok(self.remembered(seen).await?))
+    }
+
+    /// Writes what a list shows; returns it with what the journal remembers then.
+    pub(super) async fn remembered(&self, seen: Inspection) -> Result<Inspection, RunError> {
+        let (instance, place) = (self.world.settings.instance.clone(), place(self.world, self.task));
+        self.world.store.see(seen.inventory.clone(), instance, place).await?;
+        with_memory(self.world, self.task, seen.inventory).await
+    }
+
+    /// Writes an event.
+    pub(super) async fn write(&mut self, event: Event) -> Result<(), RunError> {
+        self.write_with(event, Vec::new()).await
+    }
+
+    pub(super) async fn write_with(&mut self, event: Event, notices: Vec<Notice>) -> Result<(), RunError> {
+        let at = self.world.clock.now();
+        self.world.store.append(&mut self.run, event, at, notices).await?;
+        Ok(())
+    }
+
+    /// The number of the next step.
+    pub(super) fn next_step(&self) -> u32 {
+        u32::try_from(self.run.state.steps.len() + 1).expect("a run has few steps")
+    }
+
+    /// The attempt failed.
+    pub(super) async fn fail(&mut self, error: String, last: bool) -> Result<(), RunError> {
+        self.say(format!("failed: {error}"));
+        self.write(Event::Failed(Failure { error, last })).await
+    }
+
+    /// The attempt failed because of a call.
+    pub(super) async fn fail_by(&mut self, error: &ProviderError) -> Result<(), RunError> {
+        self.fail(words(error), error.is_refusal()).await
+    }
+
+    async fn end(&mut self, outcome: Outcome, error: Option<String>) -> Result<(), RunError> {
+        let notice = self.end_notice(outcome, error.as_deref()).await?;
+        let text = error.clone().map_or_else(|| outcome.to_string(), |error| format!("{outcome}: {error}"));
+        self.write_with(Event::Ended { outcome, error }, vec![notice]).await?;
+        self.tell(text, true);
+        Ok(())
+    }
+
+    async fn end_notice(&self, outcome: Outcome, error: Option<&str>) -> Result<Notice, RunError> {
+        let policy = &self.task.policy;
+        let mut names = vec![policy.name.to_string()];
+        names.extend(policy.formerly.iter().map(ToString::to_string));
+        let server = &self.task.server.reference;
+        let last_good = self.world.store.last_good(server.id.clone(), policy.kind, names).await?;
+        let made = self.run.state.made.as_ref().map(|made| format!("made {} {}", policy.kind, made.id));
+        Ok(Notice {
+            class: if outcome == Outcome::Succeeded { Class::Success } else { Class::Failure },
+            topic: Topic::Run,
+            server: Some(server.clone()),
+            policy: Some(policy.name.to_string()),
+            kind: Some(policy.kind),
+            text: error.map(str::to_owned).or(made).unwrap_or_else(|| outcome.to_string()),
+            last_good,
+            next: self.next_due(),
+            since: None,
+            lost: Vec::new(),
+            reports: policy.report.clone(),
+        })
+    }
+
+    /// The policy's next due time on this server.
+    fn next_due(&self) -> Option<Timestamp> {
+        let policy = &self.task.policy;
+        let splay = splay(&self.task.server.reference.id.to_string(), policy.name.as_str(), policy.splay);
+        DueTimes { schedule: &policy.schedule, splay }.next_after(self.world.clock.now()).filter(|_| policy.enabled)
+    }
+
+    /// Tells whoever watches.
+    pub(super) fn say(&self, text: String) {
+        self.tell(text, false);
+    }
+
+    fn tell(&self, text: String, over: bool) {
+        let (server, policy) = (self.task.server.reference.clone(), self.task.policy.name.to_string());
+        tracing::info!(run = self.run.id, server = %server.name, policy, "{text}");
+        if let Some(progress) = &self.world.progress {
+            // Nobody may be listening any more; the run goes on all the same.
+            let _ = progress.send(Progress { run: self.run.id, server, policy, text, over });
+        }
+    }
+
+    /// Seconds after which what is awaited counts as stuck.
+    pub(super) fn stuck_after(&self) -> Duration {
+        let terms = self.run.state.terms;
+        Duration::from_secs(terms.map_or(7200, |terms| terms.stuck_after_seconds))
+    }
+}

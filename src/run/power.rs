@@ -1,0 +1,171 @@
+//! Stops the server for the making and starts it again. A server found stopped is left stopped; a server that we
+//! stopped is started, however often that must be tried, and before the process ends.
+
+use std::time::Duration;
+
+use crate::journal::event::{Act, Answer, Event, Sight};
+use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::state::StepState;
+use crate::policy::inventory::ServerStatus;
+use crate::provider::Power;
+use crate::run::drive::Drive;
+use crate::run::make::answer_of;
+use crate::run::{RunError, words};
+
+/// How long a server may take to start before it is asked for again and people are told.
+const START_TAKES: Duration = Duration::from_mins(5);
+/// The longest pause between two tries to start it.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// How long the way out of the process may take for it.
+const BEFORE_THE_END: Duration = Duration::from_secs(7);
+
+impl Drive<'_> {
+    pub(super) async fn stop_server(&mut self) -> Result<(), RunError> {
+        self.fresh = None;
+        let id = self.task.server.reference.id.clone();
+        match self.world.client.server(&id).await {
+            Ok(server) if server.status == ServerStatus::Active => {}
+            Ok(server) if server.status == ServerStatus::Stopped => {
+                self.say("the server stands still already: it is left so".to_owned());
+                return self.write(Event::FoundStopped).await;
+            }
+            Ok(server) => {
+                let error = format!("the server is {}, so it is not stopped and nothing is made", server.status);
+                return self.fail(error, false).await;
+            }
+            Err(error) => return self.fail_by(&error).await,
+        }
+        self.say("stopping the server".to_owned());
+        self.power(Act::StopServer, Power::Stop).await
+    }
+
+    async fn power(&mut self, act: Act, power: Power) -> Result<(), RunError> {
+        let step = self.next_step();
+        self.write(Event::Intended { step, act }).await?;
+        let answer = match self.world.client.power(&self.task.server.reference.id, power).await {
+            Ok(()) => Answer::Accepted { id: None },
+            Err(error) => answer_of(&error),
+        };
+        self.write(Event::Answered { step, answer }).await
+    }
+
+    pub(super) async fn await_stopped(&mut self) -> Result<(), RunError> {
+        let asked = self.run.state.steps.last().map_or(self.run.state.opened_at, |step| step.intended_at);
+        loop {
+            if let Ok(server) = self.world.client.server(&self.task.server.reference.id).await
+                && server.status == ServerStatus::Stopped
+            {
+                return self.write(Event::Seen(Sight::ServerStopped)).await;
+            }
+            if self.since(asked) >= START_TAKES.min(self.stuck_after()) {
+                return self.fail("the server was asked to stop and has not".to_owned(), false).await;
+            }
+            self.world.pause(self.world.settings.poll).await?;
+        }
+    }
+
+    /// One try to see the server running: looks, asks for the start when none is under way, waits a little.
+    pub(super) async fn start_server(&mut self) -> Result<(), RunError> {
+        self.fresh = None;
+        match self.world.client.server(&self.task.server.reference.id).await {
+            Ok(server) if server.status == ServerStatus::Active => {
+                self.say("the server runs again".to_owned());
+                return self.write(Event::Seen(Sight::ServerRunning)).await;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                self.tell_not_started(&words(&error)).await?;
+                return self.world.pause(self.pause_between_starts()).await;
+            }
+        }
+        let last = self.run.state.steps.iter().rev().find(|step| step.act == Act::StartServer);
+        match last.map(|step| (step.state, step.at, step.error.clone())) {
+            Some((StepState::Done, at, _)) if self.since(at) < START_TAKES => {
+                self.world.pause(self.world.settings.poll).await
+            }
+            Some((StepState::NotDone, at, error)) if self.since(at) < self.pause_between_starts() => {
+                self.tell_not_started(error.as_deref().unwrap_or("the provider did not start it")).await?;
+                self.world.pause(self.pause_between_starts()).await
+            }
+            before => {
+                if matches!(before, Some((StepState::Done, ..))) {
+                    self.tell_not_started("it was asked to start and does not run").await?;
+                }
+                self.say("starting the server".to_owned());
+                self.power(Act::StartServer, Power::Start).await
+            }
+        }
+    }
+
+    /// Longer and longer, since a try that fails is followed by another for as long as it takes.
+    fn pause_between_starts(&self) -> Duration {
+        let tries = self.run.state.steps.iter().filter(|step| step.act == Act::StartServer).count();
+        let tries = u32::try_from(tries.min(10)).expect("ten at the most");
+        (self.world.settings.poll * 2_u32.pow(tries)).min(LONGEST_PAUSE)
+    }
+
+    async fn tell_not_started(&self, why: &str) -> Result<(), RunError> {
+        let notice = Notice {
+            class: Class::Failure,
+            topic: Topic::ServerStopped,
+            server: Some(self.task.server.reference.clone()),
+            policy: Some(self.task.policy.name.to_string()),
+            kind: Some(self.task.policy.kind),
+            text: format!(
+                "the server was stopped for its {} and could not be started again yet: {why}",
+                self.task.policy.kind
+            ),
+            last_good: None,
+            next: None,
+            since: None,
+            lost: Vec::new(),
+            reports: self.task.policy.report.clone(),
+        };
+        self.say(notice.text.clone());
+        self.world.store.tell(vec![notice], self.world.clock.now()).await?;
+        Ok(())
+    }
+
+    /// The process is to end and the server stands still: it is asked to start, and looked at while there is time.
+    pub(super) async fn start_before_the_process_ends(&mut self) -> Result<(), RunError> {
+        let started = async {
+            self.settle_quietly().await?;
+            self.say("starting the server before the process ends".to_owned());
+            let server = self.world.client.server(&self.task.server.reference.id).await;
+            if !server.is_ok_and(|server| server.status == ServerStatus::Active) {
+                self.power(Act::StartServer, Power::Start).await?;
+            }
+            Ok::<(), RunError>(())
+        };
+        match tokio::time::timeout(BEFORE_THE_END, started).await {
+            Ok(done) => done,
+            // The journal knows that the start is owed: the next start of the process pays it.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// An open step would stand in the way of the start: its answer counts as lost.
+    async fn settle_quietly(&mut self) -> Result<(), RunError> {
+        let open = self
+            .run
+            .state
+            .steps
+            .last()
+            .is_some_and(|step| matches!(step.state, StepState::Intended | StepState::Unknown));
+        if !open {
+            return Ok(());
+        }
+        let step = self.next_step() - 1;
+        match &self.run.state.steps[step as usize - 1].act {
+            Act::StopServer | Act::StartServer => {
+                let found = crate::journal::event::Found::Done { id: None };
+                self.write(Event::Settled { step, found }).await
+            }
+            // What became of a create or a delete is found out by the next start; the power call is sent unrecorded.
+            Act::Create { .. } | Act::Delete { .. } => {
+                let _ = self.world.client.power(&self.task.server.reference.id, Power::Start).await;
+                Err(RunError::Stopped)
+            }
+        }
+    }
+}

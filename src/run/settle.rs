@@ -1,0 +1,124 @@
+//! Finds out what became of a call whose answer was lost, from the provider's list, for as long as it may lag.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::journal::event::{Act, Event, Found};
+use crate::journal::state::StepState;
+use crate::policy::inventory::{Inventory, RestorePoint, ServerStatus};
+use crate::policy::mark::{Mark, is_beginning, token_of_name};
+use crate::run::drive::Drive;
+use crate::run::make::carries;
+use crate::run::{RunError, words};
+
+impl Drive<'_> {
+    /// Writes what became of the step, once that is known or cannot be known.
+    pub(super) async fn settle(&mut self, number: u32) -> Result<(), RunError> {
+        let step = self.run.state.steps[number as usize - 1].clone();
+        self.say(format!("finding out what became of the {} whose answer was lost", step.act.word()));
+        // An intent without an answer may have been on its way for as long as one request may take.
+        let unanswered =
+            if step.state == StepState::Intended { self.world.settings.timeout } else { std::time::Duration::ZERO };
+        let until = step.at + self.world.settings.settle + unanswered;
+        loop {
+            let settled = self.world.clock.now() >= until;
+            let found = match &step.act {
+                Act::Create { .. } => self.settle_create(&step.intended_at, settled).await?,
+                Act::Delete { id, created_at, .. } => {
+                    let still =
+                        |inventory: &Inventory| inventory.find(id).is_some_and(|point| point.created_at == *created_at);
+                    self.read().await?.and_then(|inventory| match still(&inventory) {
+                        false => Some(Found::Done { id: None }),
+                        true => settled.then_some(Found::NotDone),
+                    })
+                }
+                Act::StopServer => self.settle_power(false, settled).await?,
+                Act::StartServer => self.settle_power(true, settled).await?,
+            };
+            if let Some(found) = found {
+                self.fresh = None;
+                return self.write(Event::Settled { step: number, found }).await;
+            }
+            if self.since(until) > self.stuck_after() {
+                let why = "the provider could not be asked what became of it".to_owned();
+                return self.write(Event::Settled { step: number, found: Found::Undecided { why } }).await;
+            }
+            self.world.pause(self.world.settings.poll).await?;
+        }
+    }
+
+    /// A whole and certain list, or `None` when there is none now.
+    async fn read(&mut self) -> Result<Option<Inventory>, RunError> {
+        self.fresh = None;
+        match self.inspection().await? {
+            Ok(seen) if seen.inventory.doubt().is_none() => Ok(Some(seen.inventory)),
+            Ok(_) => Ok(None),
+            Err(error) => {
+                self.say(words(&error));
+                Ok(None)
+            }
+        }
+    }
+
+    async fn settle_create(&mut self, sent: &Timestamp, settled: bool) -> Result<Option<Found>, RunError> {
+        let Some(inventory) = self.read().await? else { return Ok(None) };
+        let Some((mark, listed)) = self.run.state.asked() else { return Ok(None) };
+        let new: Vec<&RestorePoint> = inventory.manual().filter(|point| !listed.contains(&point.id)).collect();
+        let mut ours: Vec<&&RestorePoint> = new.iter().filter(|point| is_ours(point, mark)).collect();
+        // If two turn up, the older one is adopted; the wait for it finds the other.
+        ours.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        if let Some(point) = ours.first() {
+            return Ok(Some(Found::Done { id: Some(point.id.clone()) }));
+        }
+        if !settled {
+            return Ok(None);
+        }
+        let since = *sent - SignedDuration::from_mins(5);
+        let nameless = new.iter().find(|point| point.created_at >= since && is_nameless(point));
+        Ok(Some(match nameless {
+            Some(point) => Found::Undecided {
+                why: format!(
+                    "the answer to the create was lost, and {} {} of {} has turned up without any text that tells whose \
+                     it is: look at it, delete it if nobody needs it, and run the policy again",
+                    point.kind, point.id, point.created_at
+                ),
+            },
+            None => Found::NotDone,
+        }))
+    }
+
+    async fn settle_power(&self, up: bool, settled: bool) -> Result<Option<Found>, RunError> {
+        let Ok(server) = self.world.client.server(&self.task.server.reference.id).await else { return Ok(None) };
+        let runs = server.status == ServerStatus::Active;
+        Ok(if runs == up {
+            Some(Found::Done { id: None })
+        } else if settled {
+            Some(Found::NotDone)
+        } else {
+            None
+        })
+    }
+}
+
+/// Whether a new point carries our token, or a beginning of our text that is long enough.
+fn is_ours(point: &RestorePoint, mark: &Mark) -> bool {
+    if carries(point, &mark.token) {
+        return true;
+    }
+    // A whole mark with another token is somebody else's, however alike its beginning.
+    let other = Mark::parse(&point.description).is_some()
+        || point.name.as_deref().and_then(token_of_name).is_some_and(|token| token != mark.token);
+    !other
+        && (is_beginning(&point.description, &mark.description())
+            || point.name.as_deref().is_some_and(|name| is_beginning(name, &mark.name())))
+}
+
+/// Whether nothing on a point tells whose it is: a person's point would have a description, or a name of theirs.
+fn is_nameless(point: &RestorePoint) -> bool {
+    point.description.trim().is_empty()
+        || (is_shortened(&point.description) && point.name.as_deref().is_none_or(is_shortened))
+}
+
+/// A text too short to be told from a beginning of ours.
+fn is_shortened(text: &str) -> bool {
+    text.starts_with("lg-") || "lg-".starts_with(text)
+}

@@ -1,0 +1,370 @@
+//! The account's truth: servers, restore points, and what time will do to them. Nothing runs in the background:
+//! what was due by `now` happens, in order, when somebody next looks (`settle`). So the account works alike under
+//! real, paused and hand-set time; time that goes back undoes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::dice::{Dice, scramble};
+use super::options::{Options, ServerSpec};
+use super::record::{Cause, Change, ChangeKind, Record, What};
+
+/// Backup or snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Separate storage.
+    Backup,
+    /// Same infrastructure.
+    Snapshot,
+}
+
+/// Who makes backups of this type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackupType {
+    /// Somebody asked for it.
+    Manual,
+    /// The plan.
+    Automatic,
+}
+
+/// A restore point as it truly is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Point {
+    /// Backup or snapshot.
+    pub kind: Kind,
+    /// Unique within its kind at any time.
+    pub id: i64,
+    /// The place of its server in the account's list.
+    pub server: usize,
+    /// Snapshots count as manual.
+    pub backup_type: BackupType,
+    /// A snapshot's name; empty for backups.
+    pub name: String,
+    /// Free text.
+    pub description: String,
+    /// `in_progress`, `completed`, `failed`, or what a test says.
+    pub status: String,
+    /// Known when completed.
+    pub size_mb: Option<u64>,
+    /// As shown, the skew of the provider's clock included.
+    pub created_at: Timestamp,
+    /// Shown as `expires_at`.
+    pub expires_at: Option<Timestamp>,
+    /// True time from which lists show it.
+    pub listed_at: Timestamp,
+    /// A delete was accepted, and the slot is still taken.
+    pub deleting: bool,
+    /// What its size will be.
+    #[serde(skip)]
+    pub(super) size_to_be: u64,
+    /// Tells this point from an earlier one with the same id.
+    pub(super) serial: u64,
+}
+
+impl Point {
+    /// Whether the point takes one of the slots (automatic backups do not).
+    #[must_use]
+    pub fn takes_slot(&self) -> bool {
+        self.backup_type == BackupType::Manual
+    }
+}
+
+/// A server as it truly is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Server {
+    /// Its keys and names.
+    pub spec: ServerSpec,
+    /// `active`, `stopped`, `suspended`, `stopping`, `starting`, `restarting`, `restoring`.
+    pub status: String,
+    /// Not in the account any more.
+    pub removed: bool,
+    /// When `status` last changed.
+    pub since: Timestamp,
+    /// The point it was last restored from.
+    pub restored_from: Option<(Kind, i64)>,
+    /// A later change of power makes earlier ones that are still to come void.
+    #[serde(skip)]
+    pub(super) turn: u64,
+}
+
+impl Server {
+    /// What people call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.spec.name.as_deref().or(self.spec.hostname.as_deref()).unwrap_or("")
+    }
+
+    /// Whether `key` is its integer id or uuid: what the API's paths and bodies carry.
+    #[must_use]
+    pub fn has_key(&self, key: &str) -> bool {
+        self.spec.uuid.as_deref() == Some(key) || self.spec.id.is_some_and(|id| id.to_string() == key)
+    }
+
+    /// Whether `word` is any of its keys and names.
+    #[must_use]
+    pub fn is_called(&self, word: &str) -> bool {
+        self.has_key(word) || [&self.spec.name, &self.spec.hostname].iter().any(|name| name.as_deref() == Some(word))
+    }
+}
+
+/// What time will do.
+#[derive(Clone, Debug)]
+pub(super) enum Due {
+    Completed { kind: Kind, id: i64, serial: u64 },
+    Failed { kind: Kind, id: i64, serial: u64 },
+    Vanished { kind: Kind, id: i64, serial: u64 },
+    Gone { kind: Kind, id: i64, serial: u64 },
+    Status { server: usize, turn: u64, word: String },
+}
+
+/// The points of a kind.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shelf {
+    pub(super) points: BTreeMap<i64, Point>,
+    by_server: BTreeMap<usize, BTreeSet<i64>>,
+    next_id: i64,
+    freed: BTreeSet<i64>,
+}
+
+/// The account as it truly is.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub(super) options: Options,
+    pub(super) servers: Vec<Server>,
+    pub(super) shelves: [Shelf; 2],
+    pub(super) record: Record,
+    pub(super) dice: Dice,
+    coming: BTreeMap<(Timestamp, u64), Due>,
+    count: u64,
+}
+
+impl Account {
+    /// The account that the options describe.
+    pub(super) fn new(options: Options, now: Timestamp) -> Self {
+        let shelf = |first| Shelf { next_id: first, ..Shelf::default() };
+        let mut account = Self {
+            servers: Vec::new(),
+            shelves: [shelf(501), shelf(801)],
+            record: Record::default(),
+            dice: Dice::new(options.seed),
+            coming: BTreeMap::new(),
+            count: 0,
+            options,
+        };
+        for spec in account.options.servers.clone() {
+            account.add_server(now, spec);
+        }
+        account.put_automatic_backups(now);
+        for spec in account.options.foreign.clone() {
+            account.put(now, &spec);
+        }
+        account
+    }
+
+    /// The servers, removed ones too; a point's `server` is a place in this list.
+    #[must_use]
+    pub fn servers(&self) -> &[Server] {
+        &self.servers
+    }
+
+    /// The server by any of its keys and names.
+    #[must_use]
+    pub fn server(&self, word: &str) -> Option<&Server> {
+        self.called(word).map(|place| &self.servers[place])
+    }
+
+    /// All points of a kind, by id: those not listed yet and those being deleted too.
+    pub fn points(&self, kind: Kind) -> impl Iterator<Item = &Point> {
+        self.shelves[kind as usize].points.values()
+    }
+
+    /// The points of a kind on one server (any of its keys and names), by id.
+    #[must_use]
+    pub fn points_of(&self, kind: Kind, server: &str) -> Vec<&Point> {
+        self.called(server).map(|place| self.on(kind, place).collect()).unwrap_or_default()
+    }
+
+    /// A point by its true id.
+    #[must_use]
+    pub fn point(&self, kind: Kind, id: i64) -> Option<&Point> {
+        self.shelves[kind as usize].points.get(&id)
+    }
+
+    /// How many slots are taken on a server.
+    #[must_use]
+    pub fn used(&self, kind: Kind, server: &str) -> usize {
+        self.called(server).map_or(0, |place| self.used_on(kind, place))
+    }
+
+    /// What has happened.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// How the provider behaves.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The next moment at which time changes something, if there is one.
+    #[must_use]
+    pub fn next_change(&self) -> Option<Timestamp> {
+        self.coming.keys().next().map(|(at, _)| *at)
+    }
+
+    pub(super) fn called(&self, word: &str) -> Option<usize> {
+        self.servers.iter().position(|server| !server.removed && server.is_called(word))
+    }
+
+    pub(super) fn keyed(&self, key: &str) -> Option<usize> {
+        self.servers.iter().position(|server| !server.removed && server.has_key(key))
+    }
+
+    pub(super) fn on(&self, kind: Kind, server: usize) -> impl DoubleEndedIterator<Item = &Point> {
+        let shelf = &self.shelves[kind as usize];
+        shelf.by_server.get(&server).into_iter().flatten().filter_map(|id| shelf.points.get(id))
+    }
+
+    pub(super) fn used_on(&self, kind: Kind, server: usize) -> usize {
+        self.on(kind, server).filter(|point| point.takes_slot()).count()
+    }
+
+    /// The provider's own clock.
+    pub(super) fn shown(&self, now: Timestamp) -> Timestamp {
+        now.saturating_add(SignedDuration::from_secs(self.options.clock_skew_seconds)).unwrap_or(now)
+    }
+
+    /// Lets everything happen that was due by `now`.
+    pub(super) fn settle(&mut self, now: Timestamp) {
+        while let Some(entry) = self.coming.first_entry() {
+            let at = entry.key().0;
+            if at > now {
+                break;
+            }
+            let due = entry.remove();
+            self.happen(at, due);
+        }
+    }
+
+    pub(super) fn plan(&mut self, at: Timestamp, due: Due) {
+        self.count += 1;
+        self.coming.insert((at, self.count), due);
+    }
+
+    fn happen(&mut self, at: Timestamp, due: Due) {
+        match due {
+            Due::Completed { kind, id, serial } => {
+                self.finish(at, (kind, id, serial), "completed", ChangeKind::PointCompleted);
+            }
+            Due::Failed { kind, id, serial } => self.finish(at, (kind, id, serial), "failed", ChangeKind::PointFailed),
+            Due::Vanished { kind, id, serial } => self.leave(at, (kind, id, serial), ChangeKind::PointVanished),
+            Due::Gone { kind, id, serial } => self.leave(at, (kind, id, serial), ChangeKind::PointGone),
+            Due::Status { server, turn, word } => {
+                if self.servers[server].turn == turn {
+                    self.set_status(at, server, &word, Cause::PROVIDER);
+                }
+            }
+        }
+    }
+
+    fn same(&mut self, (kind, id, serial): (Kind, i64, u64)) -> Option<&mut Point> {
+        self.shelves[kind as usize].points.get_mut(&id).filter(|point| point.serial == serial)
+    }
+
+    fn finish(&mut self, at: Timestamp, which: (Kind, i64, u64), word: &str, change: ChangeKind) {
+        let Some(point) = self.same(which) else { return };
+        if point.deleting {
+            return;
+        }
+        point.status = word.to_owned();
+        point.size_mb = (change == ChangeKind::PointCompleted).then_some(point.size_to_be);
+        let point = point.clone();
+        self.note(at, change, &point, Cause::PROVIDER);
+    }
+
+    fn leave(&mut self, at: Timestamp, which: (Kind, i64, u64), change: ChangeKind) {
+        if self.same(which).is_some() {
+            self.remove(at, (which.0, which.1), change, Cause::PROVIDER);
+        }
+    }
+
+    /// Takes a point out of the account for good.
+    pub(super) fn remove(&mut self, at: Timestamp, (kind, id): (Kind, i64), change: ChangeKind, cause: Cause) {
+        let shelf = &mut self.shelves[kind as usize];
+        let Some(point) = shelf.points.remove(&id) else { return };
+        if let Some(ids) = shelf.by_server.get_mut(&point.server) {
+            ids.remove(&id);
+        }
+        shelf.freed.insert(id);
+        self.note(at, change, &point, cause);
+    }
+
+    /// Gives the point an id and a place.
+    pub(super) fn shelve(&mut self, at: Timestamp, mut point: Point, cause: Cause) -> Point {
+        self.count += 1;
+        point.serial = self.count;
+        let reused = if self.options.reuse_ids { self.shelves[point.kind as usize].freed.pop_first() } else { None };
+        let shelf = &mut self.shelves[point.kind as usize];
+        point.id = reused.unwrap_or(shelf.next_id);
+        shelf.next_id += i64::from(reused.is_none());
+        if point.size_to_be == 0 {
+            // Sizes that differ from server to server and a little from point to point, as real ones do.
+            let place = u64::try_from(point.server).expect("a place in a list fits");
+            let id = u64::try_from(point.id).expect("ids are positive");
+            point.size_to_be = 4_000 + scramble(place) % 4_000 + scramble(id) % 200;
+        }
+        if point.status == "completed" {
+            point.size_mb = point.size_mb.or(Some(point.size_to_be));
+        }
+        shelf.by_server.entry(point.server).or_default().insert(point.id);
+        shelf.points.insert(point.id, point.clone());
+        self.note(at, ChangeKind::PointCreated, &point, cause);
+        point
+    }
+
+    /// Writes a point's change down.
+    pub(super) fn note(&mut self, at: Timestamp, change: ChangeKind, point: &Point, cause: Cause) {
+        let entry = Change {
+            change,
+            server: self.servers[point.server].name().to_owned(),
+            kind: Some(point.kind),
+            id: Some(self.shown_id(point)),
+            point: Some(point.clone()),
+            used: Some(self.used_on(point.kind, point.server)),
+            by: cause.by,
+            request: cause.request,
+            detail: Value::Null,
+        };
+        self.record.push(at, What::Change(entry));
+    }
+
+    /// Writes a server's change down.
+    pub(super) fn note_server(
+        &mut self,
+        at: Timestamp,
+        change: ChangeKind,
+        server: usize,
+        cause: Cause,
+        detail: Value,
+    ) {
+        let entry = Change {
+            change,
+            server: self.servers[server].name().to_owned(),
+            kind: None,
+            id: None,
+            point: None,
+            used: None,
+            by: cause.by,
+            request: cause.request,
+            detail,
+        };
+        self.record.push(at, What::Change(entry));
+    }
+}

@@ -1,0 +1,33 @@
+//! Seeded chance (splitmix64): the same seed throws the same numbers on every machine and in every version.
+
+/// A seeded generator.
+#[derive(Clone, Debug)]
+pub(super) struct Dice(u64);
+
+impl Dice {
+    /// A generator that repeats itself for the same seed.
+    pub(super) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number.
+    pub(super) const fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        scramble(self.0)
+    }
+
+    /// Whether an event of that probability happens this time.
+    pub(super) fn happens(&mut self, probability: f64) -> bool {
+        // 53 bits are what an f64 holds exactly.
+        let unit = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
+        unit < probability
+    }
+}
+
+/// A number that depends on every bit of `value`.
+pub(super) const fn scramble(value: u64) -> u64 {
+    let mut z = value;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

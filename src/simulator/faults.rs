@@ -1,0 +1,464 @@
+//! Rules that say which requests go wrong, and how. A rule is plain data (JSON at the control endpoint); chance is
+//! seeded. Every `meanwhile` rule that matches strikes; of the other rules the first that matches does.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::account::{Account, Kind};
+use super::control::Act;
+use super::dice::Dice;
+use super::options::RetryAfter;
+use super::points::{Altered, word_of};
+
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// A list of backups or snapshots.
+    List,
+    /// A new backup or snapshot, by either path.
+    Create,
+    /// The delete of one.
+    Delete,
+    /// A restore from one.
+    Restore,
+    /// A power action.
+    Power,
+    /// The list of servers.
+    Servers,
+    /// One server.
+    Server,
+    /// `/account/me/`.
+    Account,
+    /// Anything else.
+    Unknown,
+}
+
+/// What is known about a request before it is carried out.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) method: String,
+    /// Below the base.
+    pub(super) path: String,
+    pub(super) query: String,
+    pub(super) call: Call,
+    pub(super) kind: Option<Kind>,
+    /// The place of the server that it is about.
+    pub(super) server: Option<usize>,
+}
+
+/// One rule. Every condition that is given must hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// How the record calls it; the effect's word when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `GET`, `POST`, `DELETE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// The path below the base, where `*` is any text: `/backups/*`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// A text that the query contains: `page=2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+    /// What is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Call>,
+    /// Backups or snapshots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// The server by id, uuid, name or hostname.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<Value>,
+    /// Only from this moment on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// Only before this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// So many matching requests are let through first: `2` strikes the third.
+    #[serde(default)]
+    pub skip: u64,
+    /// How many times it strikes; always when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u64>,
+    /// How likely it strikes a matching request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f64>,
+    /// What happens.
+    pub effect: Effect,
+}
+
+impl Rule {
+    /// A rule that strikes every request that the effect can strike.
+    #[must_use]
+    pub fn new(effect: Effect) -> Self {
+        Self {
+            name: None,
+            method: None,
+            path: None,
+            query: None,
+            call: None,
+            kind: None,
+            server: None,
+            from: None,
+            until: None,
+            skip: 0,
+            times: None,
+            probability: None,
+            effect,
+        }
+    }
+
+    /// Only this call.
+    #[must_use]
+    pub fn call(self, call: Call) -> Self {
+        Self { call: Some(call), ..self }
+    }
+
+    /// Only this kind.
+    #[must_use]
+    pub fn kind(self, kind: Kind) -> Self {
+        Self { kind: Some(kind), ..self }
+    }
+
+    /// Only this server, by any of its keys and names.
+    #[must_use]
+    pub fn server(self, server: &str) -> Self {
+        Self { server: Some(Value::from(server)), ..self }
+    }
+
+    /// Only paths like this, with `*` for any text.
+    #[must_use]
+    pub fn path(self, path: &str) -> Self {
+        Self { path: Some(path.to_owned()), ..self }
+    }
+
+    /// So many matching requests are let through first.
+    #[must_use]
+    pub fn skip(self, skip: u64) -> Self {
+        Self { skip, ..self }
+    }
+
+    /// Strikes so many times.
+    #[must_use]
+    pub fn times(self, times: u64) -> Self {
+        Self { times: Some(times), ..self }
+    }
+
+    /// Strikes with this probability.
+    #[must_use]
+    pub fn probability(self, probability: f64) -> Self {
+        Self { probability: Some(probability), ..self }
+    }
+
+    /// Only in this span.
+    #[must_use]
+    pub fn between(self, from: Timestamp, until: Timestamp) -> Self {
+        Self { from: Some(from), until: Some(until), ..self }
+    }
+
+    /// How the record calls it.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
+    }
+}
+
+/// What a rule does to a request. `carried_out` says whether the account does what was asked before the answer is
+/// lost or replaced; effects without it always let it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Effect {
+    /// The connection is refused: nothing was sent. (Over HTTP it is closed unanswered: a peer that got the request
+    /// cannot refuse it any more. `Simulator::refuse_for` closes the port itself.)
+    Refuse {},
+    /// The connection is closed without an answer.
+    Reset {
+        /// See above.
+        #[serde(default)]
+        carried_out: bool,
+    },
+    /// No answer.
+    Silence {
+        /// After so long the connection is closed; never when absent.
+        #[serde(default)]
+        seconds: Option<f64>,
+        /// See above.
+        #[serde(default)]
+        carried_out: bool,
+    },
+    /// The right answer, late.
+    AnsweredLate {
+        /// How late.
+        seconds: f64,
+    },
+    /// The head at once, the body in drips.
+    SlowBody {
+        /// How long the body takes.
+        seconds: f64,
+    },
+    /// Another status.
+    Status(StatusEffect),
+    /// The right answer under another content type.
+    ContentType {
+        /// `text/html`.
+        value: String,
+    },
+    /// A whole HTTP body, but half of the JSON.
+    TruncatedJson {},
+    /// The connection breaks in the middle of the body.
+    BrokenBody {},
+    /// A body of this size, sent in pieces; JSON to the end.
+    HugeBody {
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// `count` says more than there is.
+    ShortCount {
+        /// How many more.
+        by: i64,
+    },
+    /// Items are missing from a page, `count` is not changed.
+    MissingItems {
+        /// How many.
+        items: usize,
+    },
+    /// The list is cut to its first items, and `count` agrees with the lie.
+    OnlyItems {
+        /// How many are left.
+        items: usize,
+    },
+    /// The first items of a page are there twice.
+    DuplicateItems {
+        /// How many.
+        items: usize,
+        /// Whether `count` counts them too.
+        #[serde(default)]
+        counted: bool,
+    },
+    /// Pages after the first begin so many items late (skipping some) or early (repeating some).
+    Shift {
+        /// Positive skips, negative repeats.
+        by: i64,
+    },
+    /// The page's items come in another order.
+    Reorder {},
+    /// A filtered list has points of other servers in it too.
+    ForeignItems {
+        /// How many at most.
+        items: usize,
+    },
+    /// Listed items (points or servers) show these values instead of their own.
+    Show {
+        /// Field by field; `created_at` can be `{"in_seconds": 600}`, seen from now.
+        fields: Map<String, Value>,
+        /// Only the first so many items.
+        #[serde(default)]
+        first: Option<usize>,
+    },
+    /// The new point is not what was asked, or does not become what it should.
+    CreateAs(Altered),
+    /// A person acts, before or after this request.
+    Meanwhile {
+        /// What is done.
+        acts: Vec<Act>,
+        /// After the request was carried out, before the answer; else before.
+        #[serde(default)]
+        after: bool,
+    },
+}
+
+/// An answer that is not the account's.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatusEffect {
+    /// 400, 401, 403, 404, 409, 429, 500, 502, 503, 302 …
+    pub code: u16,
+    /// A text is sent as it is; other JSON as JSON; a usual body for the code when absent.
+    #[serde(default)]
+    pub body: Option<Value>,
+    /// `application/json`, or `text/html` for a body that is a text.
+    #[serde(default)]
+    pub content_type: Option<String>,
+    /// More headers, `Location` among them.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The header of that name.
+    #[serde(default)]
+    pub retry_after: Option<RetryAfter>,
+    /// See [`Effect`].
+    #[serde(default)]
+    pub carried_out: bool,
+}
+
+impl Effect {
+    /// An answer with this status and its usual body; nothing is carried out.
+    #[must_use]
+    pub fn status(code: u16) -> Self {
+        Self::Status(StatusEffect::new(code))
+    }
+
+    /// The word that rules name it by.
+    #[must_use]
+    pub fn word(&self) -> String {
+        let value = serde_json::to_value(self).unwrap_or_default();
+        value.get("do").and_then(Value::as_str).unwrap_or("fault").to_owned()
+    }
+
+    /// Whether the account gets to see the request.
+    pub(super) fn carries_out(&self) -> bool {
+        match self {
+            Self::Refuse {} => false,
+            Self::Reset { carried_out } | Self::Silence { carried_out, .. } => *carried_out,
+            Self::Status(status) => status.carried_out,
+            _ => true,
+        }
+    }
+
+    /// Whether the effect has anything to work on in such a request; if not, its rule is not used up by it.
+    fn fits(&self, call: Call) -> bool {
+        match self {
+            Self::ShortCount { .. }
+            | Self::MissingItems { .. }
+            | Self::OnlyItems { .. }
+            | Self::DuplicateItems { .. }
+            | Self::Shift { .. }
+            | Self::Reorder {}
+            | Self::Show { .. } => matches!(call, Call::List | Call::Servers),
+            Self::ForeignItems { .. } => call == Call::List,
+            Self::CreateAs(_) => call == Call::Create,
+            _ => true,
+        }
+    }
+}
+
+impl StatusEffect {
+    /// This status with its usual body; nothing is carried out.
+    #[must_use]
+    pub fn new(code: u16) -> Self {
+        Self { code, body: None, content_type: None, headers: BTreeMap::new(), retry_after: None, carried_out: false }
+    }
+}
+
+/// What struck one request.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Strike {
+    pub(super) names: Vec<String>,
+    pub(super) before: Vec<Act>,
+    pub(super) after: Vec<Act>,
+    pub(super) effect: Option<Effect>,
+}
+
+/// A rule and how often it matched and struck.
+#[derive(Clone, Debug, Serialize)]
+pub struct Armed {
+    /// The rule.
+    pub rule: Rule,
+    /// Requests that it matched.
+    pub matched: u64,
+    /// Requests that it struck.
+    pub struck: u64,
+}
+
+/// The rules in force, in their order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Faults(pub(super) Vec<Armed>);
+
+impl Faults {
+    pub(super) fn add(&mut self, rule: Rule) {
+        self.0.push(Armed { rule, matched: 0, struck: 0 });
+    }
+
+    /// What strikes this request; counts it.
+    pub(super) fn strike(&mut self, now: Timestamp, asked: &Asked, account: &Account, dice: &mut Dice) -> Strike {
+        let mut strike = Strike::default();
+        for armed in &mut self.0 {
+            let person = matches!(armed.rule.effect, Effect::Meanwhile { .. });
+            if (!person && strike.effect.is_some()) || !armed.strikes(now, asked, account, dice) {
+                continue;
+            }
+            strike.names.push(armed.rule.name.clone().unwrap_or_else(|| armed.rule.effect.word()));
+            match &armed.rule.effect {
+                Effect::Meanwhile { acts, after: true } => strike.after.extend(acts.iter().cloned()),
+                Effect::Meanwhile { acts, after: false } => strike.before.extend(acts.iter().cloned()),
+                effect => strike.effect = Some(effect.clone()),
+            }
+        }
+        strike
+    }
+}
+
+impl Armed {
+    fn strikes(&mut self, now: Timestamp, asked: &Asked, account: &Account, dice: &mut Dice) -> bool {
+        let rule = &self.rule;
+        let matches = rule.effect.fits(asked.call)
+            && rule.method.as_ref().is_none_or(|method| method.eq_ignore_ascii_case(&asked.method))
+            && rule.path.as_ref().is_none_or(|pattern| glob(pattern, &asked.path))
+            && rule.query.as_ref().is_none_or(|text| asked.query.contains(text))
+            && rule.call.is_none_or(|call| call == asked.call)
+            && rule.kind.is_none_or(|kind| asked.kind == Some(kind))
+            && rule.from.is_none_or(|from| now >= from)
+            && rule.until.is_none_or(|until| now < until)
+            && rule
+                .server
+                .as_ref()
+                .is_none_or(|word| asked.server.is_some_and(|place| account.servers[place].is_called(&word_of(word))));
+        if !matches {
+            return false;
+        }
+        self.matched += 1;
+        let strikes = self.matched > rule.skip
+            && rule.times.is_none_or(|times| self.struck < times)
+            && rule.probability.is_none_or(|probability| dice.happens(probability));
+        self.struck += u64::from(strikes);
+        strikes
+    }
+}
+
+/// Whether the text has the form of the pattern, in which `*` is any text.
+fn glob(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_in_a_path_is_any_text() {
+        assert!(glob("/backups/*", "/backups/"));
+        assert!(glob("/backups/*/", "/backups/501/"));
+        assert!(glob("*/restore/", "/snapshots/801/restore/"));
+        assert!(glob("/a/*/b/*", "/a/x/b/y"));
+        assert!(!glob("/backups/", "/backups/501/"));
+        assert!(!glob("/a*a", "/a"));
+        assert!(!glob("/servers/*", "/backups/"));
+    }
+
+    #[test]
+    fn a_rule_reads_from_plain_json() {
+        let text = r#"{"call":"create","server":12345,"times":1,"effect":{"do":"reset","carried_out":true}}"#;
+        let rule: Rule = serde_json::from_str(text).unwrap();
+        assert_eq!(rule.effect, Effect::Reset { carried_out: true });
+        let text = r#"{"effect":{"do":"status","code":429,"retry_after":{"date":3}}}"#;
+        let rule: Rule = serde_json::from_str(text).unwrap();
+        assert_eq!(rule.effect.word(), "status");
+        assert!(serde_json::from_str::<Rule>(r#"{"effect":{"do":"status"}}"#).is_err());
+        assert!(serde_json::from_str::<Rule>(r#"{"efect":{"do":"refuse"}}"#).is_err());
+    }
+}

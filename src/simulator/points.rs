@@ -1,0 +1,254 @@
+//! Making, deleting and editing restore points, with the provider's limits and refusals.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::account::{Account, BackupType, Due, Kind, Point};
+use super::dice::scramble;
+use super::options::PointSpec;
+use super::record::{Cause, ChangeKind};
+
+/// A refusal as the provider words it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) body: Value,
+}
+
+impl Refusal {
+    pub(super) fn detail(status: u16, text: impl Into<String>) -> Self {
+        Self { status, body: json!({ "detail": text.into() }) }
+    }
+
+    pub(super) fn field(field: &str, text: impl Into<String>) -> Self {
+        Self { status: 400, body: json!({ field: [text.into()] }) }
+    }
+
+    pub(super) fn not_found() -> Self {
+        Self::detail(404, "Not found.")
+    }
+}
+
+/// What becomes of a new point.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It completes.
+    #[default]
+    Completes,
+    /// It stays `in_progress` for ever.
+    NeverFinishes,
+    /// It becomes `failed`.
+    Fails,
+    /// It disappears.
+    Vanishes,
+}
+
+/// How a new point differs from what was asked, by a fault of the provider.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Altered {
+    /// What becomes of it.
+    pub fate: Fate,
+    /// After how long; `Options::completion` when absent.
+    pub after_seconds: Option<f64>,
+    /// Another name than asked.
+    pub name: Option<String>,
+    /// Another description than asked.
+    pub description: Option<String>,
+    /// The description is cut to this many characters.
+    pub truncate: Option<usize>,
+    /// A first status other than `in_progress`.
+    pub status: Option<String>,
+    /// How far in the future (or past) it claims to be made.
+    pub created_in_seconds: i64,
+    /// Its size once completed.
+    pub size_mb: Option<u64>,
+    /// How long lists lack it; `Options::list_lag` when absent.
+    pub list_lag_seconds: Option<f64>,
+}
+
+/// What a create asks for.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    pub(super) kind: Kind,
+    pub(super) server: usize,
+    pub(super) name: String,
+    pub(super) description: String,
+    pub(super) altered: Altered,
+}
+
+impl Account {
+    /// Makes a point as the API does, or refuses.
+    pub(super) fn create(&mut self, now: Timestamp, wanted: Wanted, cause: Cause) -> Result<Point, Refusal> {
+        let Wanted { kind, server, name, description, altered } = wanted;
+        if self.servers[server].status == "restoring" {
+            return Err(Refusal::detail(400, "The server is being restored."));
+        }
+        let (used, limit) = (self.used_on(kind, server), self.options.slots(kind));
+        if used >= limit {
+            let word = if kind == Kind::Backup { "Backup" } else { "Snapshot" };
+            let text = format!("{word} limit reached ({used} of {limit}). Delete an existing one first.");
+            return Err(Refusal::detail(400, text));
+        }
+        let description = altered.description.clone().unwrap_or(description);
+        let truncate = altered.truncate.or(self.options.truncate_description).unwrap_or(usize::MAX);
+        let lag = seconds(altered.list_lag_seconds).unwrap_or(self.options.list_lag);
+        let created_at = later(self.shown(now), SignedDuration::from_secs(altered.created_in_seconds));
+        let point = Point {
+            kind,
+            id: 0,
+            server,
+            backup_type: BackupType::Manual,
+            name: altered.name.clone().unwrap_or(name),
+            description: description.chars().take(truncate).collect(),
+            status: altered.status.clone().unwrap_or_else(|| "in_progress".to_owned()),
+            size_mb: None,
+            created_at,
+            expires_at: None,
+            listed_at: now + lag,
+            deleting: false,
+            size_to_be: altered.size_mb.unwrap_or(0),
+            serial: 0,
+        };
+        let mut point = self.shelve(now, point, cause);
+        if altered.size_mb == Some(0) {
+            point = self.make_empty(&point);
+        }
+        self.plan_fate(now, &point, altered.fate, seconds(altered.after_seconds));
+        Ok(point)
+    }
+
+    fn make_empty(&mut self, point: &Point) -> Point {
+        let stored = self.shelves[point.kind as usize].points.get_mut(&point.id).expect("it was just put there");
+        stored.size_to_be = 0;
+        stored.clone()
+    }
+
+    fn plan_fate(&mut self, now: Timestamp, point: &Point, fate: Fate, after: Option<Duration>) {
+        let (kind, id, serial) = (point.kind, point.id, point.serial);
+        let spread = self.options.completion_spread.as_secs_f64() * ((scramble(serial) % 1_000) as f64 / 1_000.0);
+        let after = after.unwrap_or(self.options.completion + Duration::from_secs_f64(spread));
+        let due = match fate {
+            Fate::Completes => Due::Completed { kind, id, serial },
+            Fate::Fails => Due::Failed { kind, id, serial },
+            Fate::Vanishes => Due::Vanished { kind, id, serial },
+            Fate::NeverFinishes => return,
+        };
+        self.plan(now + after, due);
+        self.settle(now);
+    }
+
+    /// Accepts the delete of a point.
+    pub(super) fn delete(&mut self, now: Timestamp, which: (Kind, i64), cause: Cause) -> Result<(), Refusal> {
+        let (linger, word) = (self.options.delete, self.options.deleting_word.clone());
+        let (kind, id) = which;
+        let point = self.shelves[kind as usize].points.get_mut(&id).filter(|point| !point.deleting);
+        let point = point.ok_or_else(Refusal::not_found)?;
+        // The record shows the point as it was when it was deleted.
+        let before = point.clone();
+        point.deleting = true;
+        if let Some(word) = word {
+            point.status = word;
+        }
+        self.note(now, ChangeKind::PointDeleted, &before, cause);
+        self.plan(now + linger, Due::Gone { kind, id, serial: before.serial });
+        self.settle(now);
+        Ok(())
+    }
+
+    /// Puts a point there without asking for limits: at the start, or as a person does. Returns what was put.
+    pub(super) fn put(&mut self, now: Timestamp, spec: &PointSpec) -> Vec<Point> {
+        let places: Vec<usize> = match &spec.server {
+            None => (0..self.servers.len()).filter(|place| !self.servers[*place].removed).collect(),
+            Some(word) => self.called(&word_of(word)).into_iter().collect(),
+        };
+        places.into_iter().map(|place| self.put_on(now, place, spec)).collect()
+    }
+
+    fn put_on(&mut self, now: Timestamp, server: usize, spec: &PointSpec) -> Point {
+        let status = spec.status.clone().unwrap_or_else(|| "completed".to_owned());
+        let moment = spec.created_at.unwrap_or_else(|| self.shown(now));
+        let created_at = later(moment, SignedDuration::from_secs(-spec.age_seconds));
+        let backup_type = spec.backup_type.unwrap_or(BackupType::Manual);
+        let automatic = backup_type == BackupType::Automatic;
+        let name = match spec.kind {
+            Kind::Backup => String::new(),
+            Kind::Snapshot => spec.name.clone().unwrap_or_else(|| "before-upgrade".to_owned()),
+        };
+        let point = Point {
+            kind: spec.kind,
+            id: 0,
+            server,
+            backup_type,
+            name,
+            description: spec.description.clone(),
+            size_mb: spec.size_mb.filter(|_| status == "completed"),
+            created_at,
+            expires_at: automatic.then(|| later(created_at, SignedDuration::from_hours(30 * 24))),
+            listed_at: now,
+            deleting: false,
+            size_to_be: spec.size_mb.unwrap_or(0),
+            serial: 0,
+            status,
+        };
+        let point = self.shelve(now, point, if automatic { Cause::PROVIDER } else { Cause::PERSON });
+        if point.status == "in_progress" {
+            self.plan_fate(now, &point, Fate::Completes, None);
+        }
+        if let Some(at) = point.expires_at {
+            self.plan(at, Due::Gone { kind: point.kind, id: point.id, serial: point.serial });
+        }
+        point
+    }
+
+    /// The plan's own backups: one a day at three in the morning.
+    pub(super) fn put_automatic_backups(&mut self, now: Timestamp) {
+        let day = 24 * 3600;
+        let three = (now.as_second() - 3 * 3600).div_euclid(day) * day + 3 * 3600;
+        for back in (0..i64::from(self.options.automatic_backups)).rev() {
+            let spec = PointSpec {
+                backup_type: Some(BackupType::Automatic),
+                server: None,
+                description: "Automatic daily backup".to_owned(),
+                created_at: Timestamp::from_second(three - back * day).ok(),
+                ..PointSpec::aged(Kind::Backup, "", 0)
+            };
+            self.put(now, &spec);
+        }
+    }
+
+    /// The number behind an id as clients write it, if it has the form.
+    pub(super) fn true_id(&self, text: &str) -> Option<i64> {
+        if !self.options.uuid_points {
+            return text.parse().ok();
+        }
+        let digits = text.strip_prefix(POINT_UUID)?;
+        if digits.len() == 12 { digits.parse().ok() } else { None }
+    }
+
+    /// The id as clients see it.
+    pub(super) fn shown_id(&self, point: &Point) -> Value {
+        if self.options.uuid_points { json!(format!("{POINT_UUID}{:012}", point.id)) } else { json!(point.id) }
+    }
+}
+
+const POINT_UUID: &str = "b7d1e0aa-52c4-4f0e-9a31-";
+
+/// The text of a key that may be a JSON number or a string.
+pub(super) fn word_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A moment moved, or the moment itself where the calendar ends.
+pub(super) fn later(moment: Timestamp, by: SignedDuration) -> Timestamp {
+    moment.checked_add(by).unwrap_or(moment)
+}
+
+/// A number of seconds as a duration; nonsense is `None`.
+pub(super) fn seconds(number: Option<f64>) -> Option<Duration> {
+    Duration::try_from_secs_f64(number?).ok()
+}

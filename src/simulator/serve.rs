@@ -1,0 +1,200 @@
+//! The simulator behind a socket: hyper cannot leave a request unanswered, so the connection itself can be cut here.
+//! A [`Lost`] answer cuts it, an outage closes the port as well, and the end of serving cuts all that are open.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::serve::{IncomingStream, Listener};
+use futures_util::task::AtomicWaker;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::{Lost, Simulator};
+
+/// Serves until `shutdown` is done, then cuts what is open and returns.
+///
+/// # Errors
+/// The listener's address cannot be read, or serving fails.
+pub async fn serve(
+    listener: TcpListener,
+    simulator: Simulator,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let open = Arc::new(Open::default());
+    let door = Door {
+        address: listener.local_addr()?,
+        listener: Some(listener),
+        outage: simulator.outage.subscribe(),
+        open: open.clone(),
+    };
+    let router = simulator.router().layer(middleware::from_fn_with_state((), cut_lost));
+    let shut = async move {
+        shutdown.await;
+        open.cut();
+    };
+    axum::serve(door, router.into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown(shut).await
+}
+
+/// Cuts the connection instead of sending a lost answer, and keeps strangers from the control endpoint.
+async fn cut_lost(
+    State(()): State<()>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if request.uri().path().starts_with("/_control") && !peer.address.ip().is_loopback() {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let response = next.run(request).await;
+    if Lost::of(&response).is_some() {
+        peer.knife.cut();
+    }
+    response
+}
+
+/// Who is at the other end, and the means to cut the connection.
+#[derive(Clone)]
+struct Peer {
+    address: SocketAddr,
+    knife: Arc<Knife>,
+}
+
+impl Connected<IncomingStream<'_, Door>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
+        Self { address: *stream.remote_addr(), knife: stream.io().knife.clone() }
+    }
+}
+
+/// Cuts one connection.
+#[derive(Default)]
+struct Knife {
+    cut: AtomicBool,
+    reader: AtomicWaker,
+}
+
+impl Knife {
+    fn cut(&self) {
+        self.cut.store(true, Ordering::Release);
+        self.reader.wake();
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.cut.load(Ordering::Acquire) {
+            return Err(io::Error::new(io::ErrorKind::ConnectionReset, "the simulator cut the connection"));
+        }
+        Ok(())
+    }
+}
+
+/// The connections that are open.
+#[derive(Default)]
+struct Open(Mutex<Vec<Weak<Knife>>>);
+
+impl Open {
+    fn add(&self, knife: &Arc<Knife>) {
+        let mut knives = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        knives.retain(|knife| knife.strong_count() > 0);
+        knives.push(Arc::downgrade(knife));
+    }
+
+    fn cut(&self) {
+        let knives = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        knives.iter().filter_map(Weak::upgrade).for_each(|knife| knife.cut());
+    }
+}
+
+/// A port that can be closed for a while.
+struct Door {
+    address: SocketAddr,
+    listener: Option<TcpListener>,
+    outage: watch::Receiver<Duration>,
+    open: Arc<Open>,
+}
+
+impl Door {
+    /// Nobody listens for so long.
+    async fn close_for(&mut self, duration: Duration) {
+        self.listener = None;
+        self.open.cut();
+        tokio::time::sleep(duration).await;
+    }
+}
+
+impl Listener for Door {
+    type Io = Wire;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Wire, SocketAddr) {
+        loop {
+            let Some(listener) = &self.listener else {
+                match TcpListener::bind(self.address).await {
+                    Ok(listener) => self.listener = Some(listener),
+                    // Somebody else has the port for the moment.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                }
+                continue;
+            };
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, address)) => {
+                        let knife = Arc::new(Knife::default());
+                        self.open.add(&knife);
+                        return (Wire { stream, knife }, address);
+                    }
+                    Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+                },
+                Ok(()) = self.outage.changed() => {
+                    let duration = *self.outage.borrow_and_update();
+                    self.close_for(duration).await;
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.address)
+    }
+}
+
+/// A connection that can be cut.
+struct Wire {
+    stream: TcpStream,
+    knife: Arc<Knife>,
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        // Registered before the check: a cut in between wakes the task again.
+        self.knife.reader.register(cx.waker());
+        self.knife.check()?;
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.knife.check()?;
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.knife.check()?;
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,261 @@
+//! What every request of the API passes through: the record, the rate limit, the faults, the token. The account sees
+//! it only after that, and its answer goes the same way back.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::account::{Account, Kind};
+use super::answers::{self, Lost};
+use super::faults::{Asked, Call, Effect, StatusEffect, Strike};
+use super::paging::{named_server, pairs};
+use super::points::Refusal;
+use super::record::{Request as Recorded, What};
+use super::{BASE, Inner, Simulator};
+
+/// The largest request body that is read.
+const LARGEST_BODY: usize = 1 << 20;
+
+/// A request on its way to a handler.
+#[derive(Debug)]
+pub(super) struct Visit {
+    /// Its number in the record.
+    pub(super) seq: u64,
+    /// `http://host/api/v1/backups/`.
+    pub(super) url: String,
+    pub(super) query: Vec<(String, String)>,
+    /// What was sent; an empty body is an empty object.
+    pub(super) body: Value,
+    pub(super) effect: Option<Effect>,
+}
+
+/// Tokens of the rate limit: one second's worth at most.
+#[derive(Debug, Default)]
+pub(super) struct Bucket {
+    level: f64,
+    at: Option<Timestamp>,
+}
+
+impl Bucket {
+    /// Takes a token if there is one.
+    fn take(&mut self, now: Timestamp, rate: f64) -> bool {
+        let most = rate.max(1.0);
+        self.level = match self.at {
+            None => most,
+            // Time that goes back fills nothing.
+            Some(at) => (self.level + now.duration_since(at).as_secs_f64().max(0.0) * rate).min(most),
+        };
+        self.at = Some(now);
+        let enough = self.level >= 1.0;
+        if enough {
+            self.level -= 1.0;
+        }
+        enough
+    }
+}
+
+/// Lets a request through, or does to it what a fault says.
+pub(super) async fn pass(State(simulator): State<Simulator>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(bytes) = to_bytes(body, LARGEST_BODY).await else {
+        return answers::refusal(&Refusal::detail(413, "Request body too large."));
+    };
+    let Some((visit, strike)) = simulator.enter(&parts, &bytes) else {
+        return answers::lost(Lost::Refused);
+    };
+    let latency = simulator.look(|inner| inner.account.options.latency);
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
+    let effect = visit.effect.clone();
+    let seq = visit.seq;
+    let real = if effect.as_ref().is_none_or(Effect::carries_out) {
+        let response = match simulator.check_token(&parts) {
+            Err(refusal) => answers::refusal(&refusal),
+            Ok(()) => match body_of(&parts.headers, &bytes) {
+                Err(refusal) => answers::refusal(&refusal),
+                Ok(()) => {
+                    let mut request = Request::from_parts(parts, Body::empty());
+                    request.extensions_mut().insert(Arc::new(visit));
+                    next.run(request).await
+                }
+            },
+        };
+        simulator.carried_out(seq, response.status().as_u16());
+        response
+    } else {
+        ().into_response()
+    };
+    simulator.let_act(&strike.after);
+    let now = simulator.look(|inner| inner.account.shown(simulator.now()));
+    let mut response = match effect {
+        Some(effect) => answers::bend(&effect, real, now).await,
+        None => real,
+    };
+    if Lost::of(&response).is_none() {
+        simulator.answered(seq, response.status().as_u16());
+    }
+    let date = answers::http_date(simulator.look(|inner| inner.account.shown(simulator.now())));
+    if let Ok(date) = HeaderValue::from_str(&date) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
+}
+
+fn body_of(headers: &HeaderMap, bytes: &Bytes) -> Result<(), Refusal> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let json = headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+    if !json {
+        return Err(Refusal::detail(415, "Unsupported media type in request."));
+    }
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(Value::Object(_)) => Ok(()),
+        Ok(_) => Err(Refusal::detail(400, "Invalid data. Expected a dictionary.")),
+        Err(error) => Err(Refusal::detail(400, format!("JSON parse error - {error}"))),
+    }
+}
+
+impl Simulator {
+    /// Writes the request down and decides what will happen to it; `None` where it could not even be sent.
+    fn enter(&self, parts: &axum::http::request::Parts, bytes: &Bytes) -> Option<(Visit, Strike)> {
+        let now = self.now();
+        let path = parts.uri.path();
+        let query = parts.uri.query().unwrap_or_default();
+        let body: Value = serde_json::from_slice(bytes).unwrap_or_else(|_| json!({}));
+        let pairs = pairs(query);
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        inner.account.settle(now);
+        if inner.refuse_until.is_some_and(|until| now < until) {
+            return None;
+        }
+        let short = path.strip_prefix(BASE).unwrap_or(path);
+        let (call, kind, server) = inner.account.classify(&parts.method, short, named_server(&pairs, &body));
+        let (method, path_text, query_text) = (parts.method.to_string(), short.to_owned(), query.to_owned());
+        let asked = Asked { method, path: path_text, query: query_text, call, kind, server };
+        let strike = inner.strike(now, &asked);
+        for act in &strike.before {
+            // A person may try what is not possible any more; that changes nothing.
+            let _ = inner.account.act(now, act);
+        }
+        let seq = inner.write_down(now, asked, &body, &strike);
+        let origin = inner.account.options.next_origin.clone().unwrap_or_else(|| origin_of(parts));
+        let url = format!("{origin}{path}");
+        Some((Visit { seq, url, query: pairs, body, effect: strike.effect.clone() }, strike))
+    }
+
+    fn check_token(&self, parts: &axum::http::request::Parts) -> Result<(), Refusal> {
+        let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let Some(header) = header else {
+            return Err(Refusal::detail(401, "Authentication credentials were not provided."));
+        };
+        let token = header.strip_prefix("Bearer ").unwrap_or_default();
+        self.look(|inner| {
+            let options = &inner.account.options;
+            if !options.token.as_ref().map_or(token.starts_with("vps_"), |good| good == token) {
+                return Err(Refusal::detail(401, "Invalid token."));
+            }
+            let words: &[&str] =
+                if parts.method == Method::GET { &["servers:*", "*:*", "servers:read"] } else { &["servers:*", "*:*"] };
+            let may = options.permissions.iter().any(|permission| words.contains(&permission.as_str()));
+            if may || parts.uri.path().ends_with("/account/me/") {
+                Ok(())
+            } else {
+                Err(Refusal::detail(403, "You do not have permission to perform this action."))
+            }
+        })
+    }
+
+    fn let_act(&self, acts: &[super::control::Act]) {
+        for act in acts {
+            let _ = self.act(act);
+        }
+    }
+
+    fn carried_out(&self, seq: u64, status: u16) {
+        if let Some(request) = self.lock().account.record.request_mut(seq) {
+            request.carried_out = true;
+            request.account_status = Some(status);
+        }
+    }
+
+    fn answered(&self, seq: u64, status: u16) {
+        if let Some(request) = self.lock().account.record.request_mut(seq) {
+            request.status = Some(status);
+        }
+    }
+}
+
+impl Inner {
+    fn strike(&mut self, now: Timestamp, asked: &Asked) -> Strike {
+        let options = &self.account.options;
+        if options.requests_per_second.is_some_and(|rate| !self.bucket.take(now, rate)) {
+            let status = StatusEffect { retry_after: options.retry_after, ..StatusEffect::new(429) };
+            let names = vec!["rate_limit".to_owned()];
+            return Strike { names, effect: Some(Effect::Status(status)), ..Strike::default() };
+        }
+        self.faults.strike(now, asked, &self.account, &mut self.dice)
+    }
+
+    fn write_down(&mut self, now: Timestamp, asked: Asked, body: &Value, strike: &Strike) -> u64 {
+        if asked.method == "GET" && !self.account.options.record_reads {
+            return 0;
+        }
+        let request = Recorded {
+            server: asked.server.map(|place| self.account.servers[place].name().to_owned()),
+            method: asked.method,
+            path: asked.path,
+            query: asked.query,
+            body: if body.as_object().is_some_and(serde_json::Map::is_empty) { Value::Null } else { body.clone() },
+            faults: strike.names.clone(),
+            carried_out: false,
+            account_status: None,
+            status: None,
+        };
+        self.account.record.push(now, What::Request(request))
+    }
+}
+
+impl Account {
+    /// What a request asks for, of which kind, and about which server.
+    fn classify(&self, method: &Method, path: &str, named: Option<String>) -> (Call, Option<Kind>, Option<usize>) {
+        let words: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let named = named.and_then(|key| self.keyed(&key));
+        let kind = match words[0] {
+            "backups" => Some(Kind::Backup),
+            "snapshots" => Some(Kind::Snapshot),
+            _ => None,
+        };
+        let of_point =
+            |kind: Kind, id: &str| self.true_id(id).and_then(|id| self.point(kind, id)).map(|point| point.server);
+        match (method.as_str(), words.as_slice(), kind) {
+            ("GET", [_], Some(kind)) => (Call::List, Some(kind), named),
+            ("POST", [_], Some(kind)) => (Call::Create, Some(kind), named),
+            ("DELETE", [_, id], Some(kind)) => (Call::Delete, Some(kind), of_point(kind, id)),
+            ("POST", [_, id, "restore"], Some(kind)) => (Call::Restore, Some(kind), of_point(kind, id)),
+            ("GET", ["servers"], _) => (Call::Servers, None, None),
+            ("GET", ["servers", key], _) => (Call::Server, None, self.keyed(key)),
+            ("POST", ["servers", key, "power"], _) => (Call::Power, None, self.keyed(key)),
+            ("POST", ["servers", key, "restore"], _) => (Call::Restore, Some(Kind::Backup), self.keyed(key)),
+            ("POST", ["servers", key, "backup"], _) => (Call::Create, Some(Kind::Backup), self.keyed(key)),
+            ("POST", ["servers", key, "snapshot"], _) => (Call::Create, Some(Kind::Snapshot), self.keyed(key)),
+            ("GET", ["account", "me"], _) => (Call::Account, None, None),
+            _ => (Call::Unknown, None, None),
+        }
+    }
+}
+
+fn origin_of(parts: &axum::http::request::Parts) -> String {
+    let in_header = parts.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    let in_uri = parts.uri.authority().map(axum::http::uri::Authority::as_str);
+    let scheme = parts.uri.scheme_str().unwrap_or("http");
+    format!("{scheme}://{}", in_header.or(in_uri).unwrap_or("simulator"))
+}

@@ -1,0 +1,109 @@
+//! The last handled due time of every policy on every server.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use crate::policy::inventory::Id;
+use crate::policy::policy::PolicyName;
+use crate::store::value::{json, nanos, time};
+use crate::store::{Store, StoreError};
+
+/// How far a policy on a server has been handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handled {
+    /// The last due time that was taken up or passed over; at first the moment the policy was first seen.
+    pub handled: Timestamp,
+    /// When the policy was first seen on the server.
+    pub first_at: Timestamp,
+    /// Whether its staleness has been told.
+    pub stale_told: bool,
+}
+
+/// A policy on a server whose due times are followed.
+#[derive(Clone, Debug)]
+pub struct Followed {
+    /// The server.
+    pub server: Id,
+    /// The policy.
+    pub policy: PolicyName,
+    /// The schedule, zone and splay in words: a change starts from now.
+    pub schedule: String,
+}
+
+impl Store {
+    /// Where each of these stands. One seen for the first time, or with a changed schedule, starts from `at`.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn handled(&self, followed: Vec<Followed>, at: Timestamp) -> Result<Vec<Handled>, StoreError> {
+        self.transact(move |tx| {
+            let mut read = tx.prepare_cached(
+                "SELECT schedule, handled, first_at, stale FROM due_time WHERE server = ?1 AND policy = ?2",
+            )?;
+            let mut write = tx.prepare_cached(
+                "INSERT INTO due_time (server, policy, schedule, handled, first_at) VALUES (?1, ?2, ?3, ?4, ?4)
+                 ON CONFLICT (server, policy) DO UPDATE SET schedule = ?3, handled = ?4",
+            )?;
+            let mut all = Vec::with_capacity(followed.len());
+            for one in &followed {
+                let (server, policy) = (json(&one.server)?, one.policy.as_str());
+                let row = read
+                    .query_row(params![server, policy], |row| {
+                        let handled = Handled {
+                            handled: time(row.get(1)?),
+                            first_at: time(row.get(2)?),
+                            stale_told: row.get(3)?,
+                        };
+                        Ok((row.get::<_, String>(0)?, handled))
+                    })
+                    .optional()?;
+                let handled = match row {
+                    Some((schedule, handled)) if schedule == one.schedule => handled,
+                    changed => {
+                        write.execute(params![server, policy, one.schedule, nanos(at)])?;
+                        let before = changed.map(|(_, handled)| handled);
+                        let first_at = before.map_or(at, |handled| handled.first_at);
+                        Handled { handled: at, first_at, stale_told: before.is_some_and(|handled| handled.stale_told) }
+                    }
+                };
+                all.push(handled);
+            }
+            Ok(all)
+        })
+        .await
+    }
+
+    /// Where a policy on a server stands, without starting to follow it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn peek_handled(&self, server: Id, policy: PolicyName) -> Result<Option<Handled>, StoreError> {
+        self.transact(move |tx| {
+            let row = tx.query_row(
+                "SELECT handled, first_at, stale FROM due_time WHERE server = ?1 AND policy = ?2",
+                params![json(&server)?, policy.as_str()],
+                |row| {
+                    let (handled, first_at) = (time(row.get(0)?), time(row.get(1)?));
+                    Ok(Handled { handled, first_at, stale_told: row.get(2)? })
+                },
+            );
+            Ok(row.optional()?)
+        })
+        .await
+    }
+
+    /// Moves the last handled due time to `to`: forward past lost ones, or back when the clock was wrong.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn set_handled(&self, server: Id, policy: PolicyName, to: Timestamp) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            tx.execute(
+                "UPDATE due_time SET handled = ?3 WHERE server = ?1 AND policy = ?2",
+                params![json(&server)?, policy.as_str(), nanos(to)],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,125 @@
+//! Holds: a person's word that a restore point, or everything on a server, must stay.
+
+use jiff::Timestamp;
+use rusqlite::{Transaction, params};
+
+use crate::policy::inventory::{Id, Kind, ServerRef};
+use crate::policy::memory::Memory;
+use crate::store::points::Place;
+use crate::store::value::{json, nanos, read, time};
+use crate::store::{Store, StoreError};
+
+/// What is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// One restore point.
+    Point(Kind, Id),
+    /// Everything on a server.
+    Server(ServerRef),
+}
+
+/// A hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// What is held.
+    pub what: Held,
+    /// The words of the person.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when; `None`: until it is released.
+    pub until: Option<Timestamp>,
+}
+
+impl Store {
+    /// Places a hold; one on the same thing is replaced.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn hold(&self, hold: Hold) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            remove(tx, &hold.what)?;
+            let (server, kind, point, name) = columns(&hold.what)?;
+            tx.execute(
+                "INSERT INTO hold (server, kind, point, name, reason, since, until) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![server, kind, point, name, hold.reason, nanos(hold.since), hold.until.map(nanos)],
+            )?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes a hold away. False when there was none.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn release(&self, what: Held) -> Result<bool, StoreError> {
+        self.transact(move |tx| remove(tx, &what)).await
+    }
+
+    /// The holds in force.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn holds(&self, at: Timestamp) -> Result<Vec<Hold>, StoreError> {
+        self.transact(move |tx| {
+            let mut query = tx.prepare(
+                "SELECT server, kind, point, name, reason, since, until FROM hold WHERE until IS NULL OR until > ?1 ORDER BY id",
+            )?;
+            let mut rows = query.query([nanos(at)])?;
+            let mut holds = Vec::new();
+            while let Some(row) = rows.next()? {
+                let server: Option<String> = row.get(0)?;
+                let what = match server {
+                    Some(server) => Held::Server(ServerRef { id: read(&server)?, name: row.get(3)? }),
+                    None => Held::Point(
+                        read(&format!("\"{}\"", row.get::<_, String>(1)?))?,
+                        read(&row.get::<_, String>(2)?)?,
+                    ),
+                };
+                let until = row.get::<_, Option<i64>>(6)?.map(time);
+                holds.push(Hold { what, reason: row.get(4)?, since: time(row.get(5)?), until });
+            }
+            Ok(holds)
+        })
+        .await
+    }
+}
+
+type Columns = (Option<String>, Option<&'static str>, Option<String>, String);
+
+fn columns(what: &Held) -> Result<Columns, StoreError> {
+    Ok(match what {
+        Held::Point(kind, id) => (None, Some(kind.word()), Some(json(id)?), id.to_string()),
+        Held::Server(server) => (Some(json(&server.id)?), None, None, server.name.clone()),
+    })
+}
+
+fn remove(tx: &Transaction<'_>, what: &Held) -> Result<bool, StoreError> {
+    let (server, kind, point, _) = columns(what)?;
+    let removed =
+        tx.execute("DELETE FROM hold WHERE server IS ?1 AND kind IS ?2 AND point IS ?3", params![server, kind, point])?;
+    Ok(removed > 0)
+}
+
+/// The holds in force that concern a server and kind.
+pub(super) fn into_memory(
+    tx: &Transaction<'_>,
+    place: &Place,
+    at: Timestamp,
+    memory: &mut Memory,
+) -> Result<(), StoreError> {
+    let mut query = tx.prepare_cached(
+        "SELECT point, reason FROM hold WHERE (until IS NULL OR until > ?1) AND (server = ?2 OR kind = ?3)",
+    )?;
+    let mut rows = query.query(params![nanos(at), json(&place.server)?, place.kind.word()])?;
+    while let Some(row) = rows.next()? {
+        match row.get::<_, Option<String>>(0)? {
+            Some(point) => {
+                memory.holds.insert(read(&point)?, row.get(1)?);
+            }
+            None => memory.server_hold = Some(row.get(1)?),
+        }
+    }
+    Ok(())
+}

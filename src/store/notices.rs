@@ -1,0 +1,244 @@
+//! Notices and incidents: what happened waits here until a mail has told it, and an incident stands from the first
+//! notice of a trouble to the recovery.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::journal::notice::{Class, Notice, Topic};
+use crate::policy::inventory::ServerRef;
+use crate::store::outbox::{NewMessage, insert_message};
+use crate::store::value::{json, nanos, read, time};
+use crate::store::{Store, StoreError};
+
+/// A notice that some report may still have to tell.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Its number.
+    pub id: i64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What.
+    pub notice: Notice,
+    /// Its incident.
+    pub incident: Option<i64>,
+    /// The reports that have told it.
+    pub told: Vec<String>,
+}
+
+/// An open incident.
+#[derive(Clone, Debug)]
+pub struct Incident {
+    /// Its number.
+    pub id: i64,
+    /// The server's name, where there is one.
+    pub server: Option<ServerRef>,
+    /// The policy, where there is one.
+    pub policy: Option<String>,
+    /// What the matter is.
+    pub topic: Topic,
+    /// The last word on it.
+    pub text: String,
+    /// Since when.
+    pub opened_at: Timestamp,
+}
+
+/// What a report has told, or need not tell.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The report.
+    pub report: String,
+    /// The notices.
+    pub notices: Vec<i64>,
+    /// The mail, if one is due.
+    pub message: Option<NewMessage>,
+}
+
+impl Store {
+    /// Writes notices that belong to no run.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn tell(&self, notices: Vec<Notice>, at: Timestamp) -> Result<(), StoreError> {
+        self.transact(move |tx| notices.iter().try_for_each(|notice| insert_notice(tx, notice, at))).await
+    }
+
+    /// Closes the incidents of a topic without a mail: the cause is gone by itself.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn close(&self, server: Option<ServerRef>, topic: Topic, at: Timestamp) -> Result<(), StoreError> {
+        self.transact(move |tx| close_incidents(tx, server.as_ref(), None, topic, at).map(drop)).await
+    }
+
+    /// Marks a policy on a server as told to be stale, with its notice, in one transaction.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn tell_stale(&self, notice: Notice, at: Timestamp) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            let server = notice.server.as_ref().map(|server| json(&server.id)).transpose()?;
+            tx.execute(
+                "UPDATE due_time SET stale = 1 WHERE server = ?1 AND policy = ?2",
+                params![server, notice.policy],
+            )?;
+            insert_notice(tx, &notice, at)
+        })
+        .await
+    }
+
+    /// The notices that some report may still have to tell, oldest first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        self.transact(|tx| {
+            let mut query =
+                tx.prepare_cached("SELECT id, at, body, incident FROM notice WHERE closed = 0 ORDER BY id")?;
+            let mut told = tx.prepare_cached("SELECT report FROM told WHERE notice = ?1")?;
+            let mut rows = query.query([])?;
+            let mut waiting = Vec::new();
+            while let Some(row) = rows.next()? {
+                let id: i64 = row.get(0)?;
+                let reports = told.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+                let (at, notice) = (time(row.get(1)?), read(&row.get::<_, String>(2)?)?);
+                waiting.push(Waiting { id, at, notice, incident: row.get(3)?, told: reports });
+            }
+            Ok(waiting)
+        })
+        .await
+    }
+
+    /// When a report last told this incident in a mail of this class.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn last_told(
+        &self,
+        incident: i64,
+        report: String,
+        class: Class,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        self.transact(move |tx| {
+            let at: Option<i64> = tx.query_row(
+                "SELECT max(at) FROM told WHERE incident = ?1 AND report = ?2 AND class = ?3",
+                params![incident, report, class.word()],
+                |row| row.get(0),
+            )?;
+            Ok(at.map(time))
+        })
+        .await
+    }
+
+    /// Puts a mail into the outbox and marks its notices told, in one transaction.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn told(&self, told: Told, at: Timestamp) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            for notice in &told.notices {
+                // A notice that is passed over in silence must not count as told for `repeat`.
+                let class = if told.message.is_some() { None } else { Some("silent") };
+                tx.execute(
+                    "INSERT INTO told (notice, report, incident, class, at)
+                     SELECT id, ?2, incident, coalesce(?3, json_extract(body, '$.class')), ?4 FROM notice WHERE id = ?1
+                     ON CONFLICT (notice, report) DO NOTHING",
+                    params![notice, told.report, class, nanos(at)],
+                )?;
+            }
+            told.message.as_ref().map_or(Ok(()), |message| insert_message(tx, message, at))
+        })
+        .await
+    }
+
+    /// Closes notices that no report has to tell any more.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn close_notices(&self, ids: Vec<i64>) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            for id in ids {
+                tx.execute("UPDATE notice SET closed = 1 WHERE id = ?1", [id])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The open incidents, oldest first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn incidents(&self) -> Result<Vec<Incident>, StoreError> {
+        self.transact(|tx| {
+            let mut query = tx.prepare_cached(
+                "SELECT id, server, policy, topic, text, name, opened_at FROM incident WHERE closed_at IS NULL ORDER BY id",
+            )?;
+            let mut rows = query.query([])?;
+            let mut incidents = Vec::new();
+            while let Some(row) = rows.next()? {
+                let (server, policy, name): (String, String, String) = (row.get(1)?, row.get(2)?, row.get(5)?);
+                let server = if server.is_empty() { None } else { Some(ServerRef { id: read(&server)?, name }) };
+                incidents.push(Incident {
+                    id: row.get(0)?,
+                    server,
+                    policy: Some(policy).filter(|policy| !policy.is_empty()),
+                    topic: read(&format!("\"{}\"", row.get::<_, String>(3)?))?,
+                    text: row.get(4)?,
+                    opened_at: time(row.get(6)?),
+                });
+            }
+            Ok(incidents)
+        })
+        .await
+    }
+}
+
+/// Writes a notice. A failure or staleness opens its incident, or goes on with the open one.
+pub(super) fn insert_notice(tx: &Transaction<'_>, notice: &Notice, at: Timestamp) -> Result<(), StoreError> {
+    let (server, policy, topic) = key(notice)?;
+    let mut incident: Option<i64> = tx
+        .query_row(
+            "SELECT id FROM incident WHERE server = ?1 AND policy = ?2 AND topic = ?3 AND closed_at IS NULL",
+            params![server, policy, topic],
+            |row| row.get(0),
+        )
+        .optional()?;
+    if matches!(notice.class, Class::Failure | Class::Stale) {
+        let name = notice.server.as_ref().map_or("", |server| &server.name);
+        tx.execute(
+            "INSERT INTO incident (server, policy, topic, text, name, opened_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (server, policy, topic) WHERE closed_at IS NULL DO UPDATE SET text = ?4",
+            params![server, policy, topic, notice.text, name, nanos(at)],
+        )?;
+        incident = incident.or_else(|| Some(tx.last_insert_rowid()));
+    }
+    tx.execute(
+        "INSERT INTO notice (at, body, incident) VALUES (?1, ?2, ?3)",
+        params![nanos(at), json(notice)?, incident],
+    )?;
+    Ok(())
+}
+
+fn key(notice: &Notice) -> Result<(String, String, String), StoreError> {
+    let server = notice.server.as_ref().map(|server| json(&server.id)).transpose()?.unwrap_or_default();
+    // A failing policy that becomes stale is the same incident.
+    let topic = if notice.topic == Topic::Stale { Topic::Run } else { notice.topic };
+    Ok((server, notice.policy.clone().unwrap_or_default(), topic.to_string()))
+}
+
+/// Closes open incidents of a topic; with a policy, those of the policy alone. Returns since when they were open.
+pub(super) fn close_incidents(
+    tx: &Transaction<'_>,
+    server: Option<&ServerRef>,
+    policy: Option<&str>,
+    topic: Topic,
+    at: Timestamp,
+) -> Result<Vec<Timestamp>, StoreError> {
+    let server = server.map(|server| json(&server.id)).transpose()?.unwrap_or_default();
+    let mut query = tx.prepare_cached(
+        "UPDATE incident SET closed_at = ?4 WHERE server = ?1 AND (?2 IS NULL OR policy = ?2) AND topic = ?3
+         AND closed_at IS NULL RETURNING opened_at",
+    )?;
+    let rows = query.query_map(params![server, policy, topic.to_string(), nanos(at)], |row| row.get::<_, i64>(0))?;
+    rows.map(|row| Ok(time(row?))).collect()
+}

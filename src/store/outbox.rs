@@ -1,0 +1,235 @@
+//! The outbox: mails as they will be sent, byte for byte, until somebody has taken them or three days have passed.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::store::value::{json, nanos, read, time};
+use crate::store::{Store, StoreError};
+
+/// A mail to be stored.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// Its Message-ID, which a repeat carries again.
+    pub message_id: String,
+    /// Its subject, for `status` and the names of files.
+    pub subject: String,
+    /// The report that tells.
+    pub report: String,
+    /// The envelope's sender.
+    pub from: String,
+    /// The envelope's recipients.
+    pub to: Vec<String>,
+    /// The mail.
+    pub bytes: Vec<u8>,
+}
+
+/// A mail that waits.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Its number.
+    pub id: i64,
+    /// The mail.
+    pub message: NewMessage,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Since when it waits.
+    pub first_at: Timestamp,
+}
+
+/// What waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many mails.
+    pub waiting: u32,
+    /// Since when the oldest of them waits.
+    pub oldest: Option<Timestamp>,
+    /// How many were given up.
+    pub refused: u32,
+}
+
+/// What became of a mail.
+#[derive(Clone, Debug)]
+pub enum Fate {
+    /// Every recipient has it, or refuses it for good.
+    Sent {
+        /// What the refusing recipients' server said.
+        refused: Option<String>,
+    },
+    /// It is tried again for those who have not got it.
+    Later {
+        /// When.
+        at: Timestamp,
+        /// Who still waits for it.
+        to: Vec<String>,
+        /// Why.
+        error: String,
+    },
+    /// It is given up.
+    GivenUp {
+        /// Why.
+        error: String,
+    },
+}
+
+impl Store {
+    /// The mails whose moment has come, oldest first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn mails_due(&self, at: Timestamp) -> Result<Vec<Message>, StoreError> {
+        self.transact(move |tx| {
+            let mut query = tx.prepare_cached(
+                "SELECT id, message_id, report, sender, recipients, bytes, attempts, first_at, subject FROM outbox
+                 WHERE sent_at IS NULL AND failed_at IS NULL AND next_at <= ?1 ORDER BY id LIMIT 100",
+            )?;
+            let mut rows = query.query([nanos(at)])?;
+            let mut messages = Vec::new();
+            while let Some(row) = rows.next()? {
+                let message = NewMessage {
+                    message_id: row.get(1)?,
+                    subject: row.get(8)?,
+                    report: row.get(2)?,
+                    from: row.get(3)?,
+                    to: read(&row.get::<_, String>(4)?)?,
+                    bytes: row.get(5)?,
+                };
+                messages.push(Message { id: row.get(0)?, message, attempts: row.get(6)?, first_at: time(row.get(7)?) });
+            }
+            Ok(messages)
+        })
+        .await
+    }
+
+    /// When the next waiting mail is to be tried.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn next_mail(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.transact(|tx| {
+            let next: Option<i64> = tx.query_row(
+                "SELECT min(next_at) FROM outbox WHERE sent_at IS NULL AND failed_at IS NULL",
+                [],
+                |row| row.get(0),
+            )?;
+            Ok(next.map(time))
+        })
+        .await
+    }
+
+    /// Writes what became of a mail.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn mail_tried(&self, id: i64, fate: Fate, at: Timestamp) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            match fate {
+                Fate::Sent { refused } => tx.execute(
+                    "UPDATE outbox SET sent_at = ?2, attempts = attempts + 1, error = ?3 WHERE id = ?1",
+                    params![id, nanos(at), refused],
+                )?,
+                Fate::Later { at: next, to, error } => tx.execute(
+                    "UPDATE outbox SET next_at = ?2, recipients = ?3, attempts = attempts + 1, error = ?4 WHERE id = ?1",
+                    params![id, nanos(next), json(&to)?, error],
+                )?,
+                Fate::GivenUp { error } => tx.execute(
+                    "UPDATE outbox SET failed_at = ?2, attempts = attempts + 1, error = ?3 WHERE id = ?1",
+                    params![id, nanos(at), error],
+                )?,
+            };
+            Ok(())
+        })
+        .await
+    }
+
+    /// Lets every waiting mail be tried at once, at a start.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn try_mails_now(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            tx.execute("UPDATE outbox SET next_at = ?1 WHERE sent_at IS NULL AND failed_at IS NULL", [nanos(at)])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// What waits.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn backlog(&self) -> Result<Backlog, StoreError> {
+        self.transact(|tx| {
+            let (waiting, oldest): (u32, Option<i64>) = tx.query_row(
+                "SELECT count(*), min(first_at) FROM outbox WHERE sent_at IS NULL AND failed_at IS NULL",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?;
+            let refused =
+                tx.query_row("SELECT count(*) FROM outbox WHERE failed_at IS NOT NULL", [], |row| row.get(0))?;
+            Ok(Backlog { waiting, oldest: oldest.map(time), refused })
+        })
+        .await
+    }
+
+    /// Up to when the digests of a report are written, and the facts of the last one; starts at `at` when it is new.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn digest_handled(
+        &self,
+        report: String,
+        at: Timestamp,
+    ) -> Result<(Timestamp, Option<String>), StoreError> {
+        self.transact(move |tx| {
+            let row = tx
+                .query_row("SELECT handled, facts FROM digest WHERE report = ?1", [&report], |row| {
+                    Ok((row.get::<_, i64>(0)?, row.get(1)?))
+                })
+                .optional()?;
+            if let Some((handled, facts)) = row {
+                return Ok((time(handled), facts));
+            }
+            tx.execute("INSERT INTO digest (report, handled) VALUES (?1, ?2)", params![report, nanos(at)])?;
+            Ok((at, None))
+        })
+        .await
+    }
+
+    /// Puts a digest into the outbox and moves its due time on, in one transaction.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn digest_written(
+        &self,
+        message: NewMessage,
+        due: Timestamp,
+        facts: String,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            tx.execute(
+                "UPDATE digest SET handled = ?2, facts = ?3 WHERE report = ?1",
+                params![message.report, nanos(due), facts],
+            )?;
+            insert_message(tx, &message, at)
+        })
+        .await
+    }
+}
+
+pub(super) fn insert_message(tx: &Transaction<'_>, message: &NewMessage, at: Timestamp) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO outbox (message_id, report, sender, recipients, bytes, first_at, next_at, subject)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7) ON CONFLICT (message_id) DO NOTHING",
+        params![
+            message.message_id,
+            message.report,
+            message.from,
+            json(&message.to)?,
+            message.bytes,
+            nanos(at),
+            message.subject
+        ],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,293 @@
+//! The restore points as last listed and as first seen: what the planner is handed as `Memory`.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::journal::notice::{Good, Notice, Topic};
+use crate::policy::inventory::{Id, Inventory, Kind, RestorePoint};
+use crate::policy::mark::Token;
+use crate::policy::memory::{Memory, Origin, Owner, Remembered, Text, Unlisted, owner};
+use crate::policy::policy::PolicyName;
+use crate::store::notices::{close_incidents, insert_notice};
+use crate::store::value::{json, nanos, read, time};
+use crate::store::{Store, StoreError};
+
+/// How long a delete that was accepted counts as under way.
+const DELETE_LASTS: Duration = Duration::from_hours(1);
+
+/// Whose memory is asked for.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The server.
+    pub server: Id,
+    /// The kind.
+    pub kind: Kind,
+    /// The policy, whose evictions are counted.
+    pub policy: PolicyName,
+    /// How long a list may lag behind what was accepted.
+    pub settle: Duration,
+}
+
+/// A restore point as last listed.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The provider's key.
+    pub id: Id,
+    /// When the provider began it.
+    pub created_at: Option<Timestamp>,
+    /// `completed` and so on.
+    pub status: Option<String>,
+    /// Its size in MB.
+    pub size_mb: Option<u64>,
+    /// The policy whose it is, where it is ours.
+    pub policy: Option<String>,
+}
+
+impl Store {
+    /// What is remembered of a server and kind.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn memory(&self, place: Place, at: Timestamp) -> Result<Memory, StoreError> {
+        self.transact(move |tx| memory(tx, &place, at)).await
+    }
+
+    /// Takes note of an inventory: new points with their first text, and which are gone. A point that we made and the
+    /// list does not show yet stays until `settle` has passed.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn see(&self, inventory: Inventory, instance: String, place: Place) -> Result<(), StoreError> {
+        self.transact(move |tx| see(tx, &inventory, &instance, &place)).await
+    }
+
+    /// Takes note of the inventory that a plan was made from. What it gives cause to tell is written with it; what it
+    /// gives no cause for any more is closed.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn remember(
+        &self,
+        inventory: Inventory,
+        instance: String,
+        place: Place,
+        notices: Vec<Notice>,
+    ) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            see(tx, &inventory, &instance, &place)?;
+            for topic in [Topic::SecondLastgood, Topic::Attention] {
+                if !notices.iter().any(|notice| notice.topic == topic) {
+                    let policy = Some(place.policy.as_str());
+                    close_incidents(tx, Some(&inventory.server), policy, topic, inventory.read_at)?;
+                }
+            }
+            notices.iter().try_for_each(|notice| insert_notice(tx, notice, inventory.read_at))
+        })
+        .await
+    }
+
+    /// The newest completed point of a policy on a server, by the last inventory.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn last_good(&self, server: Id, kind: Kind, names: Vec<String>) -> Result<Option<Good>, StoreError> {
+        self.transact(move |tx| {
+            let listed = listed(tx, &server, kind)?;
+            let good = listed.into_iter().filter(|point| {
+                point.status.as_deref() == Some("completed")
+                    && point.policy.as_ref().is_some_and(|policy| names.contains(policy))
+            });
+            let good = good.filter_map(|point| point.created_at.map(|created_at| Good { id: point.id, created_at }));
+            Ok(good.max_by_key(|good| good.created_at))
+        })
+        .await
+    }
+
+    /// The points of a server and kind as last listed, and whether an inventory was ever recorded.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn listed(&self, server: Id, kind: Kind) -> Result<Vec<Listed>, StoreError> {
+        self.transact(move |tx| listed(tx, &server, kind)).await
+    }
+
+    /// The server that the last inventories show a point on.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn server_of_point(&self, kind: Kind, id: Id) -> Result<Option<(Id, bool)>, StoreError> {
+        self.transact(move |tx| {
+            let found = tx
+                .query_row(
+                    "SELECT server, automatic FROM point WHERE kind = ?1 AND id = ?2",
+                    params![kind.word(), json(&id)?],
+                    |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?)),
+                )
+                .optional()?;
+            found.map(|(server, automatic)| Ok((read(&server)?, automatic))).transpose()
+        })
+        .await
+    }
+}
+
+fn see(tx: &Transaction<'_>, inventory: &Inventory, instance: &str, place: &Place) -> Result<(), StoreError> {
+    let memory = memory(tx, place, inventory.read_at)?;
+    let (server, kind) = (json(&place.server)?, place.kind.word());
+    let at = nanos(inventory.read_at);
+    for point in &inventory.points {
+        note(tx, &server, point, &owner(point, instance, &memory), &memory, at)?;
+    }
+    let settled = at.saturating_sub(i64::try_from(place.settle.as_nanos()).unwrap_or(i64::MAX));
+    if inventory.doubts.is_empty() {
+        tx.execute(
+            "DELETE FROM point WHERE server = ?1 AND kind = ?2 AND (seen_at IS NULL OR seen_at != ?3)
+             AND (made_at IS NULL OR made_at < ?4)",
+            params![server, kind, at, settled],
+        )?;
+    }
+    tx.execute(
+        "INSERT INTO inventory (server, kind, first_at, last_at) VALUES (?1, ?2, ?3, ?3)
+         ON CONFLICT (server, kind) DO UPDATE SET last_at = ?3",
+        params![server, kind, at],
+    )?;
+    Ok(())
+}
+
+/// Writes what a list shows of a point.
+fn note(
+    tx: &Transaction<'_>,
+    server: &str,
+    point: &RestorePoint,
+    owner: &Owner,
+    memory: &Memory,
+    at: i64,
+) -> Result<(), StoreError> {
+    let (kind, id, text) = (point.kind.word(), json(&point.id)?, json(&Text::of(point))?);
+    let created_at = nanos(point.created_at);
+    let policy = match owner {
+        Owner::Ours(policy) => Some(policy.as_str()),
+        _ => None,
+    };
+    // The id of a point that is gone may come again for another point.
+    tx.execute(
+        "DELETE FROM point WHERE server = ?1 AND kind = ?2 AND id = ?3 AND created_at IS NOT NULL AND created_at != ?4",
+        params![server, kind, id, created_at],
+    )?;
+    let origin = match (owner, memory.seen_before) {
+        (Owner::Ours(policy), true) => Origin::Made(policy.clone()),
+        (_, false) => Origin::First,
+        (_, true) => Origin::Later,
+    };
+    tx.execute(
+        "INSERT INTO point (server, kind, id, created_at, first_text, origin, policy, status, size_mb, automatic, seen_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         ON CONFLICT (server, kind, id) DO UPDATE SET created_at = ?4, first_text = coalesce(first_text, ?5),
+         policy = ?7, status = ?8, size_mb = ?9, automatic = ?10, seen_at = ?11",
+        params![
+            server,
+            kind,
+            id,
+            created_at,
+            text,
+            json(&origin)?,
+            policy,
+            point.status.to_string(),
+            point.size_mb.map(|size| i64::try_from(size).unwrap_or(i64::MAX)),
+            point.automatic,
+            at
+        ],
+    )?;
+    Ok(())
+}
+
+fn memory(tx: &Transaction<'_>, place: &Place, at: Timestamp) -> Result<Memory, StoreError> {
+    let (server, kind) = (json(&place.server)?, place.kind.word());
+    let mut memory = Memory {
+        seen_before: tx
+            .query_row("SELECT 1 FROM inventory WHERE server = ?1 AND kind = ?2", params![server, kind], |_| Ok(()))
+            .optional()?
+            .is_some(),
+        evicted_since_completed: tx
+            .query_row(
+                "SELECT count FROM evicted WHERE server = ?1 AND policy = ?2",
+                params![server, place.policy.as_str()],
+                |row| row.get(0),
+            )
+            .optional()?
+            .unwrap_or(0),
+        ..Memory::default()
+    };
+    points(tx, place, at, &mut memory)?;
+    tokens(tx, place, at, &mut memory)?;
+    crate::store::holds::into_memory(tx, place, at, &mut memory)?;
+    Ok(memory)
+}
+
+fn points(tx: &Transaction<'_>, place: &Place, at: Timestamp, memory: &mut Memory) -> Result<(), StoreError> {
+    let mut query = tx.prepare_cached(
+        "SELECT id, created_at, first_text, origin, deleting, seen_at, made_at, token FROM point
+         WHERE server = ?1 AND kind = ?2",
+    )?;
+    let mut rows = query.query(params![json(&place.server)?, place.kind.word()])?;
+    while let Some(row) = rows.next()? {
+        let id: Id = read(&row.get::<_, String>(0)?)?;
+        let text: Option<String> = row.get(2)?;
+        let remembered = Remembered {
+            created_at: row.get::<_, Option<i64>>(1)?.map(time),
+            text: text.as_deref().map(read).transpose()?,
+            origin: read(&row.get::<_, String>(3)?)?,
+        };
+        // A delete that was accepted and not carried out for an hour may be sent again.
+        if row.get::<_, Option<i64>>(4)?.is_some_and(|deleted| time(deleted) + DELETE_LASTS > at) {
+            memory.deleting.insert(id.clone());
+        }
+        let made: Option<i64> = row.get(6)?;
+        let lagging = made.is_some_and(|made| time(made) + place.settle > at);
+        let token = row.get::<_, Option<String>>(7)?.and_then(|token| Token::parse(&token));
+        if let Some(token) = token
+            && lagging
+            && row.get::<_, Option<i64>>(5)?.is_none()
+        {
+            memory.unlisted.push(Unlisted { id: Some(id.clone()), token });
+        }
+        memory.points.insert(id, remembered);
+    }
+    Ok(())
+}
+
+/// Tokens of creates: all of them prove a point ours; the open ones take a slot, the undecided ones for `settle`.
+fn tokens(tx: &Transaction<'_>, place: &Place, at: Timestamp, memory: &mut Memory) -> Result<(), StoreError> {
+    let mut query =
+        tx.prepare_cached("SELECT token, policy, state, sent_at FROM token WHERE server = ?1 AND kind = ?2")?;
+    let mut rows = query.query(params![json(&place.server)?, place.kind.word()])?;
+    while let Some(row) = rows.next()? {
+        let text: String = row.get(0)?;
+        let token = Token::parse(&text).ok_or_else(|| StoreError::Value(format!("token {text}")))?;
+        let (state, sent_at) = (row.get::<_, String>(2)?, time(row.get(3)?));
+        if state == "open" || (state == "undecided" && sent_at + place.settle > at) {
+            memory.unlisted.push(Unlisted { id: None, token: token.clone() });
+        }
+        memory.tokens.insert(token, row.get(1)?);
+    }
+    Ok(())
+}
+
+fn listed(tx: &Transaction<'_>, server: &Id, kind: Kind) -> Result<Vec<Listed>, StoreError> {
+    let mut query = tx.prepare_cached(
+        "SELECT id, created_at, status, size_mb, policy FROM point WHERE server = ?1 AND kind = ?2 AND automatic = 0",
+    )?;
+    let mut rows = query.query(params![json(server)?, kind.word()])?;
+    let mut points = Vec::new();
+    while let Some(row) = rows.next()? {
+        points.push(Listed {
+            id: read(&row.get::<_, String>(0)?)?,
+            created_at: row.get::<_, Option<i64>>(1)?.map(time),
+            status: row.get(2)?,
+            size_mb: row.get::<_, Option<i64>>(3)?.and_then(|size| u64::try_from(size).ok()),
+            policy: row.get(4)?,
+        });
+    }
+    Ok(points)
+}

@@ -1,0 +1,127 @@
+//! The account's servers as last listed, and the leases by which one process at a time works on a server.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use crate::policy::inventory::{Id, Server};
+use crate::store::value::{json, nanos, read, time};
+use crate::store::{Store, StoreError};
+
+/// A server as last listed.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The server.
+    pub server: Server,
+    /// When the account's list no longer showed it.
+    pub gone_at: Option<Timestamp>,
+}
+
+impl Store {
+    /// Stores the account's list. Returns the servers that it no longer shows and that were there before.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn save_servers(&self, servers: Vec<Server>, at: Timestamp) -> Result<Vec<Server>, StoreError> {
+        self.transact(move |tx| {
+            for server in &servers {
+                tx.execute(
+                    "INSERT INTO server (id, body, seen_at) VALUES (?1, ?2, ?3)
+                     ON CONFLICT (id) DO UPDATE SET body = ?2, seen_at = ?3, gone_at = NULL",
+                    params![json(&server.reference.id)?, json(server)?, nanos(at)],
+                )?;
+            }
+            let mut query = tx.prepare("SELECT body FROM server WHERE seen_at < ?1 AND gone_at IS NULL")?;
+            let bodies: Vec<String> = query.query_map([nanos(at)], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            tx.execute("UPDATE server SET gone_at = ?1 WHERE seen_at < ?1 AND gone_at IS NULL", [nanos(at)])?;
+            bodies.iter().map(|body| read(body)).collect()
+        })
+        .await
+    }
+
+    /// The servers as last listed, gone ones too.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn servers(&self) -> Result<Vec<Known>, StoreError> {
+        self.transact(|tx| {
+            let mut query = tx.prepare("SELECT body, gone_at FROM server ORDER BY id")?;
+            let mut rows = query.query([])?;
+            let mut servers = Vec::new();
+            while let Some(row) = rows.next()? {
+                let gone_at = row.get::<_, Option<i64>>(1)?.map(time);
+                servers.push(Known { server: read(&row.get::<_, String>(0)?)?, gone_at });
+            }
+            Ok(servers)
+        })
+        .await
+    }
+
+    /// Takes the lease on a server until `until`, or prolongs it. False when somebody else has it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn lease(&self, server: Id, holder: String, at: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+        self.transact(move |tx| {
+            let taken = tx.execute(
+                "INSERT INTO lease (server, holder, until) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (server) DO UPDATE SET holder = ?2, until = ?3 WHERE holder = ?2 OR until <= ?4",
+                params![json(&server)?, holder, nanos(until), nanos(at)],
+            )?;
+            Ok(taken > 0)
+        })
+        .await
+    }
+
+    /// Gives a lease back.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn end_lease(&self, server: Id, holder: String) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            tx.execute("DELETE FROM lease WHERE server = ?1 AND holder = ?2", params![json(&server)?, holder])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Forgets the leases of earlier processes of the owner: it alone runs runs.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn drop_leases_of(&self, prefix: &'static str) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            tx.execute("DELETE FROM lease WHERE substr(holder, 1, length(?1)) = ?1", [prefix])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// A fact by name.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn fact(&self, name: &'static str) -> Result<Option<String>, StoreError> {
+        self.transact(move |tx| {
+            Ok(tx.query_row("SELECT value FROM fact WHERE name = ?1", [name], |row| row.get(0)).optional()?)
+        })
+        .await
+    }
+
+    /// Writes a fact, or takes it away.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn set_fact(&self, name: &'static str, value: Option<String>) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            match value {
+                Some(value) => tx.execute(
+                    "INSERT INTO fact (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2",
+                    params![name, value],
+                )?,
+                None => tx.execute("DELETE FROM fact WHERE name = ?1", [name])?,
+            };
+            Ok(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,161 @@
+//! The stage for runs: the simulator in-process under paused time, the real client, the real store on a real file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use lastgood::clock::{Clock, VirtualClock};
+use lastgood::journal::event::RunKey;
+use lastgood::journal::summary::RunSummary;
+use lastgood::policy::inventory::{Id, Kind, Server};
+use lastgood::policy::keep::{Count, Keep, Rule};
+use lastgood::policy::plan::Plan;
+use lastgood::policy::policy::{Policy, PolicyName, Prune};
+use lastgood::policy::schedule::Schedule;
+use lastgood::policy::selector::Selector;
+use lastgood::provider::{Client, Settings as ClientSettings, Watch};
+use lastgood::run::{Leases, Random, Settings, Task, World, drive, inspect};
+use lastgood::simulator::{self, Options, Simulator};
+use lastgood::store::Store;
+use lastgood::store::runs::{Recorded, Run};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::sync::{Semaphore, watch};
+
+/// Everything that a run needs.
+pub struct Stage {
+    pub simulator: Simulator,
+    pub world: World,
+    pub clock: VirtualClock,
+    pub stop: watch::Sender<bool>,
+    pub dir: tempfile::TempDir,
+}
+
+impl Stage {
+    /// A stage whose provider behaves as the options say. It is the 21st of November 2026, 02:30 UTC.
+    pub fn new(options: Options) -> Self {
+        let clock = VirtualClock::new("2026-11-21T02:30:00Z".parse().unwrap());
+        let theirs = clock.clone();
+        let simulator = Simulator::new(options, Arc::new(move || theirs.now()));
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::own(dir.path()).unwrap();
+        let (world, stop) = world(&simulator, &clock, store);
+        Self { simulator, world, clock, stop, dir }
+    }
+
+    /// The process dies and starts again: a new store, client and world over the same folder and provider.
+    pub fn restart(mut self) -> Self {
+        drop(self.world);
+        let store = Store::own(self.dir.path()).unwrap();
+        (self.world, self.stop) = world(&self.simulator, &self.clock, store);
+        self
+    }
+
+    /// The same with the state folder lost.
+    pub fn lose_the_state(mut self) -> Self {
+        drop(self.world);
+        self.dir = tempfile::tempdir().unwrap();
+        let store = Store::own(self.dir.path()).unwrap();
+        (self.world, self.stop) = world(&self.simulator, &self.clock, store);
+        self
+    }
+
+    pub async fn server(&self) -> Server {
+        self.world.client.servers().await.unwrap().items.remove(0)
+    }
+
+    pub async fn task(&self, policy: Policy) -> Task {
+        let reserve = policy.reserve;
+        Task { server: self.server().await, policy: Arc::new(policy), reserve }
+    }
+
+    pub async fn plan(&self, task: &Task) -> Plan {
+        inspect(&self.world, task).await.unwrap().unwrap().plan(&self.world, task, 0)
+    }
+
+    pub async fn open(&self, task: &Task, due: Option<Timestamp>) -> Run {
+        let key = RunKey {
+            server: task.server.reference.clone(),
+            policy: task.policy.name.clone(),
+            kind: task.policy.kind,
+            due,
+        };
+        match self.world.store.open_run(key, self.clock.now()).await.unwrap() {
+            Recorded::New(run) => *run,
+            Recorded::Before => panic!("the due time has a run already"),
+        }
+    }
+
+    /// One run by hand, a minute after what was before.
+    pub async fn run(&self, task: &Task) -> RunSummary {
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let run = self.open(task, None).await;
+        drive(&self.world, task, run).await.unwrap()
+    }
+
+    /// A point that a person makes.
+    pub fn person_makes(&self, kind: simulator::Kind, server: &str) {
+        let mut act = serde_json::json!({ "act": "make", "server": server });
+        act["kind"] = serde_json::to_value(kind).unwrap();
+        let act = serde_json::from_value(act).unwrap();
+        self.simulator.act(&act).unwrap();
+    }
+
+    /// The ids that the provider has of a kind on the first server.
+    pub fn ids(&self, kind: simulator::Kind) -> Vec<Id> {
+        let account = self.simulator.account();
+        let points = account.points_of(kind, "web-server-01");
+        points.iter().map(|point| Id::Number(point.id)).collect()
+    }
+}
+
+fn world(simulator: &Simulator, clock: &VirtualClock, store: Store) -> (World, watch::Sender<bool>) {
+    let clock = Clock::Virtual(clock.clone());
+    let settings = ClientSettings {
+        url: "http://127.0.0.1:9/api/v1".to_owned(),
+        token: "vps_test".to_owned().into(),
+        timeout: Duration::from_secs(30),
+        requests_per_second: 1000,
+        poll: Duration::from_secs(1),
+        ca_file: None,
+    };
+    let client = Client::in_process(settings, clock.clone(), simulator.router()).unwrap();
+    let (stop, stopped) = watch::channel(false);
+    let settings = Settings {
+        instance: "main".to_owned(),
+        slots: [(Kind::Backup, 10), (Kind::Snapshot, 5)].into(),
+        settle: Duration::from_secs(60),
+        poll: Duration::from_secs(1),
+        timeout: Duration::from_secs(30),
+    };
+    let world = World {
+        watch: Watch::new(client.clone()),
+        client,
+        store,
+        clock,
+        settings,
+        random: Random::new(StdRng::seed_from_u64(7)),
+        leases: Leases::default(),
+        places: Arc::new(Semaphore::new(8)),
+        stop: stopped,
+        progress: None,
+    };
+    (world, stop)
+}
+
+/// A policy `nightly` that keeps the last `last`.
+pub fn policy(kind: Kind, last: u32) -> Policy {
+    Policy {
+        servers: vec![Selector::new("*")],
+        schedule: Schedule::parse(&["30 2 * * *"], TimeZone::UTC).unwrap(),
+        keep: Keep { counts: vec![(Rule::Last, Count::Number(last))], ..Keep::default() },
+        prune: Prune::Own,
+        retries: 2,
+        retry_after: Duration::from_secs(900),
+        catch_up: Duration::from_secs(43_200),
+        max_age: Duration::from_secs(93_600),
+        enabled: true,
+        ..Policy::departed(PolicyName::new("nightly").unwrap(), kind)
+    }
+}
