@@ -1,0 +1,38 @@
+# A static lastgood and what it reads from a system, and nothing else.
+#
+#   docker build -t lastgood .
+#
+# Without a registry, BUILDER names any local image with cargo, a C compiler and ca-certificates (.ci/image does so).
+ARG BUILDER=docker.io/library/rust:1.95-bookworm
+
+FROM ${BUILDER} AS build
+WORKDIR /src
+COPY Cargo.toml Cargo.lock ./
+COPY src src
+# The target is named so that the flags reach the program alone, and not the build scripts and macros.
+RUN set -eu; \
+    host=$(rustc -vV | sed -n 's/^host: //p'); \
+    RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --bin lastgood --target "$host"; \
+    install -D -m 755 "target/$host/release/lastgood" /out/lastgood
+# The provider's and the mail relay's certificates are checked against this bundle. Without /etc/hosts there is no
+# `localhost`, without the line in nsswitch.conf no order of look-ups that can be relied on.
+RUN set -eu; \
+    install -D -m 644 /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ca-certificates.crt; \
+    printf '127.0.0.1 localhost\n::1 localhost\n' > /out/etc/hosts; \
+    printf 'hosts: files dns\n' > /out/etc/nsswitch.conf; \
+    printf 'lastgood:x:10001:10001:lastgood:/var/lib/lastgood:/nonexistent\n' > /out/etc/passwd; \
+    printf 'lastgood:x:10001:\n' > /out/etc/group; \
+    mkdir -p /out/etc/lastgood; \
+    install -d -m 700 -o 10001 -g 10001 /out/var/lib/lastgood; \
+    install -d -m 1777 /out/tmp
+
+FROM scratch
+COPY --from=build /out/ /
+USER 10001:10001
+WORKDIR /var/lib/lastgood
+VOLUME /var/lib/lastgood
+STOPSIGNAL SIGTERM
+# Healthy: every policy has its good restore point. Everything else (warning, critical, unknown) is unhealthy.
+HEALTHCHECK --interval=1m --timeout=10s --start-period=1m --retries=3 CMD ["/lastgood", "status"]
+ENTRYPOINT ["/lastgood"]
+CMD ["daemon"]
