@@ -70,7 +70,7 @@ pub enum Command {
     /// Show the whole thing in a minute, on the built-in simulator
     Demo(demo::Args),
     /// Play the provider's API on loopback
-    Simulator(simulator::SimulatorArgs),
+    Simulator(Box<simulator::SimulatorArgs>),
 }
 
 /// Runs the command line and says how it ended.
@@ -119,6 +119,6 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Process> {
             retention::run(&args, &mut std::io::stdin(), &mut std::io::stdout(), &mut std::io::stderr())?.into()
         }
         Command::Demo(args) => demo::run(args).await?.into(),
-        Command::Simulator(args) => simulator::run(args).await?.into(),
+        Command::Simulator(args) => simulator::run(*args).await?.into(),
     })
 }

@@ -79,7 +79,7 @@ impl Drive<'_> {
                 if let Ok(inventory) = self.world.unless_stopped(look).await?
                     && inventory.find(id).is_some()
                 {
-                    self.say(format!("waiting until point {id} is gone"));
+                    self.wait_for(format!("waiting until point {id} is gone"));
                     continue;
                 }
             }

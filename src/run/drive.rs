@@ -32,7 +32,7 @@ pub(super) struct Drive<'a> {
 /// run is then open in the journal, and the next start drives it on. A server that we stopped is started before.
 pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, RunError> {
     let mut drive = Drive { world, task, run, fresh: None };
-    let done = drive.to_the_end().await;
+    let done = drive.finish().await;
     if matches!(done, Err(RunError::Stopped)) && drive.run.state.owes_start {
         drive.start_before_the_process_ends().await?;
     }
@@ -41,7 +41,7 @@ pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, R
 }
 
 impl Drive<'_> {
-    async fn to_the_end(&mut self) -> Result<(), RunError> {
+    async fn finish(&mut self) -> Result<(), RunError> {
         loop {
             let lease = Lease::wait(self.world, &self.task.server.reference.id).await?;
             let place = self.place().await?;
@@ -173,7 +173,8 @@ impl Drive<'_> {
         let notice = self.end_notice(outcome, error.as_deref()).await?;
         let text = error.clone().map_or_else(|| outcome.to_string(), |error| format!("{outcome}: {error}"));
         self.write_with(Event::Ended { outcome, error }, vec![notice]).await?;
-        self.tell(text, true);
+        tracing::info!(run = self.run.id, server = %self.task.server.reference, policy = %self.task.policy.name, "{}", one_line(&text));
+        self.show(text, true);
         Ok(())
     }
 
@@ -206,14 +207,20 @@ impl Drive<'_> {
         DueTimes { schedule: &policy.schedule, splay }.next_after(self.world.clock.now()).filter(|_| policy.enabled)
     }
 
-    /// Tells whoever watches.
+    /// Tells whoever watches, and the log.
     pub(super) fn say(&self, text: String) {
-        self.tell(text, false);
+        let (server, policy) = (&self.task.server.reference, &self.task.policy.name);
+        tracing::info!(run = self.run.id, %server, %policy, "{}", one_line(&text));
+        self.show(text, false);
     }
 
-    fn tell(&self, text: String, over: bool) {
+    /// Tells whoever watches that nothing has changed, which is no news for the log.
+    pub(super) fn wait_for(&self, text: String) {
+        self.show(text, false);
+    }
+
+    fn show(&self, text: String, over: bool) {
         let (server, policy) = (self.task.server.reference.clone(), self.task.policy.name.to_string());
-        tracing::info!(run = self.run.id, server = %server.name, policy, "{text}");
         if let Some(progress) = &self.world.progress {
             // Nobody may be listening any more; the run goes on all the same.
             let _ = progress.send(Progress { run: self.run.id, server, policy, text, over });
@@ -225,4 +232,9 @@ impl Drive<'_> {
         let terms = self.run.state.terms;
         Duration::from_secs(terms.map_or(7200, |terms| terms.stuck_after_seconds))
     }
+}
+
+/// Text from outside fit for a log line.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

@@ -127,14 +127,14 @@ impl Drive<'_> {
                     if let Some(sight) = sight(point) {
                         return self.seen_made(sight, inventory).await;
                     }
-                    self.say(format!("waiting for {kind} {id}: {}", point.status));
+                    self.wait_for(format!("waiting for {kind} {id}: {}", point.status));
                 }
-                None if seen_once || self.since(asked) > self.world.settings.settle + self.world.settings.poll => {
-                    if self.is_gone(id).await? {
+                None => {
+                    let overdue = self.since(asked) > self.world.settings.settle + self.world.settings.poll;
+                    if (seen_once || overdue) && self.is_gone(id).await? {
                         return self.fail(format!("{kind} {id} was being made and is no longer listed"), false).await;
                     }
                 }
-                None => {}
             }
         }
     }

@@ -36,9 +36,9 @@ async fn plan_and_run_agree_and_the_oldest_goes_after_the_new_one_is_completed()
     let oldest = stage.ids(simulator::Kind::Snapshot)[0].clone();
     let plan = stage.plan(&task).await;
     assert_eq!(plan.evictions().count(), 0, "two slots are free");
-    assert_eq!(plan.prunes().map(|delete| delete.id.clone()).collect::<Vec<_>>(), [oldest.clone()]);
+    assert_eq!(plan.prunes().map(|delete| delete.id.clone()).collect::<Vec<_>>(), std::slice::from_ref(&oldest));
     let run = stage.run(&task).await;
-    assert_eq!(run.deleted, [oldest.clone()]);
+    assert_eq!(run.deleted, std::slice::from_ref(&oldest));
     let record = stage.simulator.account();
     let last_delete = record
         .record()
@@ -60,7 +60,7 @@ async fn with_every_slot_taken_one_point_is_evicted_first_and_no_more() {
     }
     let oldest = stage.ids(simulator::Kind::Snapshot)[0].clone();
     let plan = stage.plan(&task).await;
-    assert_eq!(plan.evictions().map(|delete| delete.id.clone()).collect::<Vec<_>>(), [oldest.clone()]);
+    assert_eq!(plan.evictions().map(|delete| delete.id.clone()).collect::<Vec<_>>(), std::slice::from_ref(&oldest));
     let run = stage.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted), ("succeeded", vec![oldest]));
     assert_eq!(stage.ids(simulator::Kind::Snapshot).len(), 5);
