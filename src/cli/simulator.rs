@@ -107,7 +107,7 @@ pub struct Oddities {
     /// Lists ignore server_id and backup_type
     #[arg(long)]
     pub ignore_filters: bool,
-    /// The wrong scheme and host of next, such as <https://backend.internal>
+    /// The wrong scheme and host of next, such as `https://backend.internal`
     #[arg(long, value_name = "ORIGIN")]
     pub next_origin: Option<String>,
     /// Descriptions are cut to so many characters

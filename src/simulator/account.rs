@@ -55,8 +55,8 @@ pub struct Point {
     pub created_at: Timestamp,
     /// Shown as `expires_at`.
     pub expires_at: Option<Timestamp>,
-    /// True time from which lists show it.
-    pub listed_at: Timestamp,
+    /// Whether lists show it yet.
+    pub listed: bool,
     /// A delete was accepted, and the slot is still taken.
     pub deleting: bool,
     /// What its size will be.
@@ -119,6 +119,7 @@ pub(super) enum Due {
     Failed { kind: Kind, id: i64, serial: u64 },
     Vanished { kind: Kind, id: i64, serial: u64 },
     Gone { kind: Kind, id: i64, serial: u64 },
+    Listed { kind: Kind, id: i64, serial: u64 },
     Status { server: usize, turn: u64, word: String },
 }
 
@@ -266,6 +267,11 @@ impl Account {
             Due::Failed { kind, id, serial } => self.finish(at, (kind, id, serial), "failed", ChangeKind::PointFailed),
             Due::Vanished { kind, id, serial } => self.leave(at, (kind, id, serial), ChangeKind::PointVanished),
             Due::Gone { kind, id, serial } => self.leave(at, (kind, id, serial), ChangeKind::PointGone),
+            Due::Listed { kind, id, serial } => {
+                if let Some(point) = self.same((kind, id, serial)) {
+                    point.listed = true;
+                }
+            }
             Due::Status { server, turn, word } => {
                 if self.servers[server].turn == turn {
                     self.set_status(at, server, &word, Cause::PROVIDER);

@@ -12,7 +12,7 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::faults::{Effect, StatusEffect};
+use super::effects::{Effect, StatusEffect};
 use super::options::RetryAfter;
 use super::points::{Refusal, later, seconds};
 

@@ -13,6 +13,7 @@ mod account;
 mod answers;
 mod control;
 mod dice;
+mod effects;
 mod faults;
 mod options;
 mod paging;
@@ -34,7 +35,8 @@ use tokio::sync::watch;
 pub use account::{Account, BackupType, Kind, Point, Server};
 pub use answers::Lost;
 pub use control::{Act, Edit, Pick};
-pub use faults::{Armed, Call, Effect, Rule, StatusEffect};
+pub use effects::{Effect, StatusEffect};
+pub use faults::{Armed, Call, Rule};
 pub use options::{Options, PointSpec, RetryAfter, ServerReference, ServerSpec, Style};
 pub use points::{Altered, Fate};
 pub use record::{By, Cause, Change, ChangeKind, Entry, Record, Request, What};
@@ -142,6 +144,13 @@ impl Simulator {
         let until = self.now() + duration;
         self.look(|inner| inner.refuse_until = Some(until));
         self.outage.send_replace(duration);
+    }
+
+    /// Whether connections are refused now.
+    #[must_use]
+    pub fn is_refusing(&self) -> bool {
+        let now = self.now();
+        self.look(|inner| inner.refuse_until.is_some_and(|until| now < until))
     }
 
     /// Everything there is to know, as JSON.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::account::{Account, Kind};
 use super::dice::{Dice, scramble};
-use super::faults::Effect;
+use super::effects::Effect;
 use super::points::{Refusal, later, word_of};
 
 /// A list that was asked for.
@@ -42,7 +42,7 @@ impl Account {
         let shelf = &self.shelves[kind as usize].points;
         ids.retain(|id| {
             let point = &shelf[id];
-            point.listed_at <= wish.now && automatic.is_none_or(|automatic| automatic != point.takes_slot())
+            point.listed && automatic.is_none_or(|automatic| automatic != point.takes_slot())
         });
         if let Some(Effect::ForeignItems { items }) = wish.fault {
             let others = shelf.values().filter(|point| server.is_some_and(|place| place != Some(point.server)));

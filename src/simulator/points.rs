@@ -109,7 +109,7 @@ impl Account {
             size_mb: None,
             created_at,
             expires_at: None,
-            listed_at: now + lag,
+            listed: lag.is_zero(),
             deleting: false,
             size_to_be: altered.size_mb.unwrap_or(0),
             serial: 0,
@@ -117,6 +117,9 @@ impl Account {
         let mut point = self.shelve(now, point, cause);
         if altered.size_mb == Some(0) {
             point = self.make_empty(&point);
+        }
+        if !lag.is_zero() {
+            self.plan(now + lag, Due::Listed { kind, id: point.id, serial: point.serial });
         }
         self.plan_fate(now, &point, altered.fate, seconds(altered.after_seconds));
         Ok(point)
@@ -189,7 +192,7 @@ impl Account {
             size_mb: spec.size_mb.filter(|_| status == "completed"),
             created_at,
             expires_at: automatic.then(|| later(created_at, SignedDuration::from_hours(30 * 24))),
-            listed_at: now,
+            listed: true,
             deleting: false,
             size_to_be: spec.size_mb.unwrap_or(0),
             serial: 0,

@@ -11,7 +11,7 @@ use axum::{Extension, Json, Router, middleware};
 use serde_json::Value;
 
 use super::account::Kind;
-use super::faults::Effect;
+use super::effects::Effect;
 use super::paging::Wish;
 use super::points::{Altered, Refusal, Wanted, word_of};
 use super::record::Cause;

@@ -32,12 +32,13 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let open = Arc::new(Open::default());
-    let door = Door {
-        address: listener.local_addr()?,
-        listener: Some(listener),
-        outage: simulator.outage.subscribe(),
-        open: open.clone(),
-    };
+    let mut outage = simulator.outage.subscribe();
+    if simulator.is_refusing() {
+        // It began before anybody listened to it.
+        outage.mark_changed();
+    }
+    let address = listener.local_addr()?;
+    let door = Door { address, listener: Some(listener), outage, open: open.clone() };
     let router = simulator.router().layer(middleware::from_fn_with_state((), cut_lost));
     let shut = async move {
         shutdown.await;

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 use super::account::{Account, Kind};
 use super::answers::{self, Lost};
-use super::faults::{Asked, Call, Effect, StatusEffect, Strike};
+use super::effects::{Effect, StatusEffect};
+use super::faults::{Asked, Call, Strike};
 use super::paging::{named_server, pairs};
 use super::points::Refusal;
 use super::record::{Request as Recorded, What};

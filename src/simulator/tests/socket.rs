@@ -1,7 +1,7 @@
 //! Over a socket: what cannot be seen in-process. A bare client shows what is on the wire.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -42,6 +42,14 @@ impl Served {
     }
 }
 
+/// Connects from another address of loopback: from the same one, a closed port of the ephemeral range would sooner or
+/// later be reached from itself.
+async fn knock(address: std::net::SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind("127.0.0.2:0".parse().unwrap())?;
+    socket.connect(address).await
+}
+
 #[tokio::test]
 async fn an_answer_comes_over_the_socket() {
     let served = served().await;
@@ -72,10 +80,10 @@ async fn a_broken_body_ends_before_its_end() {
 async fn an_outage_closes_the_port_and_ends() {
     let served = served().await;
     served.stage.simulator.refuse_for(Duration::from_millis(200));
-    while TcpStream::connect(served.address).await.is_ok() {
+    while knock(served.address).await.is_ok() {
         tokio::task::yield_now().await;
     }
-    while TcpStream::connect(served.address).await.is_err() {
+    while knock(served.address).await.is_err() {
         tokio::task::yield_now().await;
     }
     served.stage.advance(1);
