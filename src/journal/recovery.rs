@@ -137,6 +137,8 @@ fn make(state: &RunState) -> Option<Next> {
     let is_create = |act: &Act| matches!(act, Act::Create { .. });
     Some(match last(state, is_create) {
         None => Next::Create,
+        // The server that was stopped for it is started first, whatever becomes of the point.
+        Some(step) if step.state == StepState::Undecided && state.owes_start => Next::StartServer,
         Some(step) if step.state == StepState::Undecided => {
             Next::End { outcome: Outcome::Unknown, error: step.error.clone() }
         }

@@ -201,27 +201,12 @@ impl RunState {
     /// # Errors
     /// When it cannot follow what is before it; the state is then as it was.
     pub fn apply(&mut self, event: &Event, at: Timestamp) -> Result<(), IllegalEvent> {
-        if self.ended.is_some() {
-            // A server that we stopped may be seen running after the run's end: that pays the debt.
-            return match event {
-                Event::Intended { act: Act::StartServer, .. }
-                | Event::Answered { .. }
-                | Event::Seen(Sight::ServerRunning)
-                    if self.owes_start =>
-                {
-                    self.apply_open(event, at)
-                }
-                _ => Err(illegal(event, "the run has ended")),
-            };
-        }
-        self.apply_open(event, at)
-    }
-
-    fn apply_open(&mut self, event: &Event, at: Timestamp) -> Result<(), IllegalEvent> {
+        self.unless(event, self.ended.is_some(), "the run has ended")?;
         match event {
             Event::Began { attempt, terms } => self.began(event, *attempt, *terms),
             Event::Planned { plan } => {
-                self.unless(event, self.attempt == 0 || self.plan.is_some(), "an attempt has one plan")?;
+                let wrong = self.attempt == 0 || self.plan.is_some() || self.failure.is_some();
+                self.unless(event, wrong, "an attempt that goes on has one plan")?;
                 self.plan = Some((**plan).clone());
                 Ok(())
             }
@@ -233,20 +218,29 @@ impl RunState {
             Event::Settled { step, found } => self.settled(event, *step, found, at),
             Event::Seen(sight) => self.seen(event, sight),
             Event::Spared { id, .. } => {
+                self.unless(event, self.attempt == 0, "no attempt has begun")?;
                 self.spared.push(id.clone());
                 Ok(())
             }
             Event::Failed(failure) => {
+                self.unless(event, self.attempt == 0, "no attempt has begun")?;
                 self.unless(event, self.failure.is_some(), "the attempt has failed before")?;
+                self.unless(event, self.has_open_step(), "a step is not settled")?;
                 self.failure = Some(failure.clone());
                 Ok(())
             }
             Event::Retrying { at } => {
                 self.unless(event, self.failure.is_none(), "nothing has failed")?;
+                self.unless(event, self.retry_at.is_some(), "it is to be tried again already")?;
+                self.unless(event, self.owes_start, "the server that we stopped was not started again")?;
                 self.retry_at = Some(*at);
                 Ok(())
             }
             Event::Ended { outcome, error } => {
+                self.unless(event, self.owes_start, "the server that we stopped was not started again")?;
+                self.unless(event, self.has_open_step(), "a step is not settled")?;
+                let good = self.made.as_ref().is_some_and(|made| made.progress == Progress::Completed);
+                self.unless(event, *outcome == Outcome::Succeeded && !good, "no point was completed")?;
                 self.ended = Some((*outcome, error.clone(), at));
                 Ok(())
             }
@@ -272,18 +266,29 @@ impl RunState {
 
     fn intended(&mut self, event: &Event, step: u32, act: &Act, at: Timestamp) -> Result<(), IllegalEvent> {
         self.unless(event, step as usize != self.steps.len() + 1, "steps count one by one")?;
-        let open = self.steps.last().is_some_and(|last| matches!(last.state, StepState::Intended | StepState::Unknown));
-        self.unless(event, open, "the step before it is not settled")?;
-        if matches!(act, Act::Create { .. }) {
-            self.unless(event, self.made.is_some(), "this attempt has made its point")?;
+        self.unless(event, self.has_open_step(), "the step before it is not settled")?;
+        match act {
+            Act::StartServer => self.unless(event, !self.owes_start, "we have not stopped the server")?,
+            Act::Delete { .. } => self.unless(event, self.plan.is_none(), "the attempt has no plan")?,
+            Act::StopServer | Act::Create { .. } => {
+                let planned = self.plan.as_ref().is_some_and(|plan| plan.refused.is_none());
+                self.unless(event, !planned, "no plan allows it")?;
+                self.unless(event, self.failure.is_some(), "the attempt has failed")?;
+                self.unless(event, self.made.is_some(), "this attempt has made its point")?;
+            }
         }
         if *act == Act::StopServer {
+            self.unless(event, self.found_stopped, "the server stood still already")?;
             self.owes_start = true;
         }
         let state = StepState::Intended;
         let (error, answer_was_lost, last) = (None, false, false);
         self.steps.push(Step { act: act.clone(), intended_at: at, at, state, error, answer_was_lost, last });
         Ok(())
+    }
+
+    fn has_open_step(&self) -> bool {
+        self.steps.last().is_some_and(|last| matches!(last.state, StepState::Intended | StepState::Unknown))
     }
 
     fn step(&mut self, event: &Event, step: u32) -> Result<usize, IllegalEvent> {
@@ -316,14 +321,12 @@ impl RunState {
         let late = known.state == StepState::NotDone && known.answer_was_lost && self.made.is_none();
         let open = matches!(known.state, StepState::Intended | StepState::Unknown) || late;
         self.unless(event, !open, "the step is settled")?;
+        if let Found::Done { id } = found {
+            self.unless(event, self.lacks_id(index, StepState::Done, id.as_ref()), "a point that was made has an id")?;
+        }
         self.steps[index].answer_was_lost = true;
         match found {
             Found::Done { id } => {
-                self.unless(
-                    event,
-                    self.lacks_id(index, StepState::Done, id.as_ref()),
-                    "a point that was made has an id",
-                )?;
                 self.resolve(index, StepState::Done, id.clone(), at);
             }
             Found::NotDone => self.resolve(index, StepState::NotDone, None, at),
@@ -359,11 +362,17 @@ impl RunState {
             Sight::ServerRunning => self.owes_start = false,
             Sight::Completed { created_at, .. } | Sight::PointFailed { created_at } => {
                 let made = self.made.as_mut().ok_or_else(|| illegal(event, "no point was made"))?;
+                if made.progress != Progress::Running {
+                    return Err(illegal(event, "the point is awaited no more"));
+                }
                 made.created_at = Some(*created_at);
                 let completed = matches!(sight, Sight::Completed { .. });
                 made.progress = if completed { Progress::Completed } else { Progress::Failed };
             }
             Sight::Duplicate { id, created_at, adopted } => {
+                if self.duplicate.is_some() {
+                    return Err(illegal(event, "a second point was seen before"));
+                }
                 let made = self.made.as_mut().ok_or_else(|| illegal(event, "no point was made"))?;
                 made.id = adopted.clone();
                 self.duplicate = Some((id.clone(), *created_at));

@@ -96,7 +96,7 @@ impl Store {
         Ok(())
     }
 
-    /// The runs that have not ended, oldest first, and those that ended while their server still has to be started.
+    /// The runs that have not ended, oldest first. A run does not end while its server still has to be started.
     ///
     /// # Errors
     /// What the database says, or an event that cannot follow.
