@@ -31,6 +31,8 @@ pub struct RunState {
     pub found_stopped: bool,
     /// The point that this attempt made.
     pub made: Option<Made>,
+    /// The brake of the run: the highest of its plans.
+    pub max_deletes: u32,
     /// A second point with the same token.
     pub duplicate: Option<(Id, Timestamp)>,
     /// Points that a guard kept at the last moment.
@@ -119,6 +121,8 @@ pub enum Progress {
     Completed,
     /// It failed and is to be deleted.
     Failed,
+    /// It was listed no more while it was awaited.
+    Vanished,
 }
 
 /// An event that cannot follow the state.
@@ -140,6 +144,7 @@ impl RunState {
             attempt_from: 0,
             found_stopped: false,
             made: None,
+            max_deletes: 0,
             duplicate: None,
             spared: Vec::new(),
             gone: Vec::new(),
@@ -207,6 +212,7 @@ impl RunState {
             Event::Planned { plan } => {
                 let wrong = self.attempt == 0 || self.plan.is_some() || self.failure.is_some();
                 self.unless(event, wrong, "an attempt that goes on has one plan")?;
+                self.max_deletes = self.max_deletes.max(plan.max_deletes);
                 self.plan = Some((**plan).clone());
                 Ok(())
             }
@@ -259,6 +265,7 @@ impl RunState {
         self.attempt_from = kept.steps.len();
         self.steps = kept.steps;
         self.owes_start = kept.owes_start;
+        self.max_deletes = kept.max_deletes;
         self.attempt = attempt;
         self.terms = Some(terms);
         Ok(())
@@ -357,9 +364,16 @@ impl RunState {
 
     fn seen(&mut self, event: &Event, sight: &Sight) -> Result<(), IllegalEvent> {
         match sight {
-            Sight::Gone(id) => self.gone.push(id.clone()),
+            // The new point may have been given the id of an evicted one: while one is awaited, it is meant.
+            Sight::Gone(id) => match &mut self.made {
+                Some(made) if made.id == *id && made.progress == Progress::Running => {
+                    made.progress = Progress::Vanished
+                }
+                Some(_) => return Err(illegal(event, "nothing is evicted any more")),
+                None => self.gone.push(id.clone()),
+            },
             Sight::ServerStopped => self.seen_stopped = true,
-            Sight::ServerRunning => self.owes_start = false,
+            Sight::ServerRunning | Sight::ServerGone => self.owes_start = false,
             Sight::Completed { created_at, .. } | Sight::PointFailed { created_at } => {
                 let made = self.made.as_mut().ok_or_else(|| illegal(event, "no point was made"))?;
                 if made.progress != Progress::Running {
