@@ -203,12 +203,14 @@ pub enum Found {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sight {
-    /// The evicted point is no longer listed.
+    /// The evicted point is no longer listed, or the new one vanished while it was awaited.
     Gone(Id),
     /// The server stands still.
     ServerStopped,
     /// The server that we stopped runs again.
     ServerRunning,
+    /// The server that we stopped is no longer in the account, so that nothing is left to start.
+    ServerGone,
     /// The new point is completed.
     Completed {
         /// When the provider began it.

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use crate::journal::event::{Act, Cause, Outcome};
-use crate::journal::state::{Progress, RunState, Step, StepState};
+use crate::journal::state::{Made, Progress, RunState, Step, StepState};
 use crate::policy::inventory::Id;
 use crate::policy::plan::{Delete, Plan};
 
@@ -126,6 +126,10 @@ fn before_create(state: &RunState, plan: &Plan) -> Option<Next> {
 fn make(state: &RunState) -> Option<Next> {
     if let Some(made) = &state.made {
         return match made.progress {
+            Progress::Vanished => {
+                let error = format!("{} {} was being made and is no longer listed", state.key.kind, made.id);
+                Some(Next::Fail { error, last: false })
+            }
             Progress::Running => Some(Next::Await(made.id.clone())),
             Progress::Failed => {
                 let error = format!("the provider could not make it: {} {} has failed", state.key.kind, made.id);
@@ -137,6 +141,8 @@ fn make(state: &RunState) -> Option<Next> {
     let is_create = |act: &Act| matches!(act, Act::Create { .. });
     Some(match last(state, is_create) {
         None => Next::Create,
+        // The server that was stopped for it is started first, whatever becomes of the point.
+        Some(step) if step.state == StepState::Undecided && state.owes_start => Next::StartServer,
         Some(step) if step.state == StepState::Undecided => {
             Next::End { outcome: Outcome::Unknown, error: step.error.clone() }
         }
@@ -155,7 +161,7 @@ fn after_create(state: &RunState, plan: &Plan) -> Next {
         (&delete.id, delete.created_at, if delete.completed { Cause::Retention } else { Cause::FailedPoint })
     });
     for (id, created_at, cause) in duplicate.into_iter().chain(prunes) {
-        match fate_of(state, id) {
+        match fate_of(state, id, created_at) {
             Fate::Open => return Next::Delete { id: id.clone(), created_at, cause },
             Fate::Failed(next) => return next,
             Fate::Accepted | Fate::Spared => {}
@@ -173,14 +179,15 @@ fn after_failure(state: &RunState) -> Next {
     if let Some(made) = &state.made
         && made.progress == Progress::Failed
         && let Some(created_at) = made.created_at
-        && matches!(fate_of(state, &made.id), Fate::Open)
+        && matches!(fate_of(state, &made.id, created_at), Fate::Open)
     {
         return Next::Delete { id: made.id.clone(), created_at, cause: Cause::OwnFailure };
     }
     let failure = state.failure.as_ref().expect("asked only after a failure");
     let terms = state.terms.filter(|terms| state.attempt <= terms.retries && !failure.last);
     // What the attempt made stays: a new attempt would make a second one for the same due time.
-    let made = state.made.as_ref().is_some_and(|made| made.progress != Progress::Failed);
+    let there = |made: &Made| matches!(made.progress, Progress::Running | Progress::Completed);
+    let made = state.made.as_ref().is_some_and(there);
     match terms {
         Some(terms) if !made => Next::Retry { after_seconds: terms.retry_after_seconds },
         _ => Next::End { outcome: Outcome::Failed, error: Some(failure.error.clone()) },
@@ -196,14 +203,15 @@ enum Fate {
 }
 
 fn fate(state: &RunState, delete: &Delete) -> Fate {
-    fate_of(state, &delete.id)
+    fate_of(state, &delete.id, delete.created_at)
 }
 
-fn fate_of(state: &RunState, point: &Id) -> Fate {
+/// The time is part of it: the new point may have been given the id of the evicted one.
+fn fate_of(state: &RunState, point: &Id, begun: Timestamp) -> Fate {
     if state.spared.contains(point) {
         return Fate::Spared;
     }
-    let is_it = |act: &Act| matches!(act, Act::Delete { id, .. } if id == point);
+    let is_it = |act: &Act| matches!(act, Act::Delete { id, created_at, .. } if id == point && *created_at == begun);
     match last(state, is_it) {
         None => Fate::Open,
         Some(step) if step.state == StepState::Done => Fate::Accepted,

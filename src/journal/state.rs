@@ -31,6 +31,8 @@ pub struct RunState {
     pub found_stopped: bool,
     /// The point that this attempt made.
     pub made: Option<Made>,
+    /// The brake of the run: the highest of its plans.
+    pub max_deletes: u32,
     /// A second point with the same token.
     pub duplicate: Option<(Id, Timestamp)>,
     /// Points that a guard kept at the last moment.
@@ -119,6 +121,8 @@ pub enum Progress {
     Completed,
     /// It failed and is to be deleted.
     Failed,
+    /// It was listed no more while it was awaited.
+    Vanished,
 }
 
 /// An event that cannot follow the state.
@@ -140,6 +144,7 @@ impl RunState {
             attempt_from: 0,
             found_stopped: false,
             made: None,
+            max_deletes: 0,
             duplicate: None,
             spared: Vec::new(),
             gone: Vec::new(),
@@ -201,27 +206,13 @@ impl RunState {
     /// # Errors
     /// When it cannot follow what is before it; the state is then as it was.
     pub fn apply(&mut self, event: &Event, at: Timestamp) -> Result<(), IllegalEvent> {
-        if self.ended.is_some() {
-            // A server that we stopped may be seen running after the run's end: that pays the debt.
-            return match event {
-                Event::Intended { act: Act::StartServer, .. }
-                | Event::Answered { .. }
-                | Event::Seen(Sight::ServerRunning)
-                    if self.owes_start =>
-                {
-                    self.apply_open(event, at)
-                }
-                _ => Err(illegal(event, "the run has ended")),
-            };
-        }
-        self.apply_open(event, at)
-    }
-
-    fn apply_open(&mut self, event: &Event, at: Timestamp) -> Result<(), IllegalEvent> {
+        self.unless(event, self.ended.is_some(), "the run has ended")?;
         match event {
             Event::Began { attempt, terms } => self.began(event, *attempt, *terms),
             Event::Planned { plan } => {
-                self.unless(event, self.attempt == 0 || self.plan.is_some(), "an attempt has one plan")?;
+                let wrong = self.attempt == 0 || self.plan.is_some() || self.failure.is_some();
+                self.unless(event, wrong, "an attempt that goes on has one plan")?;
+                self.max_deletes = self.max_deletes.max(plan.max_deletes);
                 self.plan = Some((**plan).clone());
                 Ok(())
             }
@@ -233,20 +224,29 @@ impl RunState {
             Event::Settled { step, found } => self.settled(event, *step, found, at),
             Event::Seen(sight) => self.seen(event, sight),
             Event::Spared { id, .. } => {
+                self.unless(event, self.attempt == 0, "no attempt has begun")?;
                 self.spared.push(id.clone());
                 Ok(())
             }
             Event::Failed(failure) => {
+                self.unless(event, self.attempt == 0, "no attempt has begun")?;
                 self.unless(event, self.failure.is_some(), "the attempt has failed before")?;
+                self.unless(event, self.has_open_step(), "a step is not settled")?;
                 self.failure = Some(failure.clone());
                 Ok(())
             }
             Event::Retrying { at } => {
                 self.unless(event, self.failure.is_none(), "nothing has failed")?;
+                self.unless(event, self.retry_at.is_some(), "it is to be tried again already")?;
+                self.unless(event, self.owes_start, "the server that we stopped was not started again")?;
                 self.retry_at = Some(*at);
                 Ok(())
             }
             Event::Ended { outcome, error } => {
+                self.unless(event, self.owes_start, "the server that we stopped was not started again")?;
+                self.unless(event, self.has_open_step(), "a step is not settled")?;
+                let good = self.made.as_ref().is_some_and(|made| made.progress == Progress::Completed);
+                self.unless(event, *outcome == Outcome::Succeeded && !good, "no point was completed")?;
                 self.ended = Some((*outcome, error.clone(), at));
                 Ok(())
             }
@@ -265,6 +265,7 @@ impl RunState {
         self.attempt_from = kept.steps.len();
         self.steps = kept.steps;
         self.owes_start = kept.owes_start;
+        self.max_deletes = kept.max_deletes;
         self.attempt = attempt;
         self.terms = Some(terms);
         Ok(())
@@ -272,18 +273,29 @@ impl RunState {
 
     fn intended(&mut self, event: &Event, step: u32, act: &Act, at: Timestamp) -> Result<(), IllegalEvent> {
         self.unless(event, step as usize != self.steps.len() + 1, "steps count one by one")?;
-        let open = self.steps.last().is_some_and(|last| matches!(last.state, StepState::Intended | StepState::Unknown));
-        self.unless(event, open, "the step before it is not settled")?;
-        if matches!(act, Act::Create { .. }) {
-            self.unless(event, self.made.is_some(), "this attempt has made its point")?;
+        self.unless(event, self.has_open_step(), "the step before it is not settled")?;
+        match act {
+            Act::StartServer => self.unless(event, !self.owes_start, "we have not stopped the server")?,
+            Act::Delete { .. } => self.unless(event, self.plan.is_none(), "the attempt has no plan")?,
+            Act::StopServer | Act::Create { .. } => {
+                let planned = self.plan.as_ref().is_some_and(|plan| plan.refused.is_none());
+                self.unless(event, !planned, "no plan allows it")?;
+                self.unless(event, self.failure.is_some(), "the attempt has failed")?;
+                self.unless(event, self.made.is_some(), "this attempt has made its point")?;
+            }
         }
         if *act == Act::StopServer {
+            self.unless(event, self.found_stopped, "the server stood still already")?;
             self.owes_start = true;
         }
         let state = StepState::Intended;
         let (error, answer_was_lost, last) = (None, false, false);
         self.steps.push(Step { act: act.clone(), intended_at: at, at, state, error, answer_was_lost, last });
         Ok(())
+    }
+
+    fn has_open_step(&self) -> bool {
+        self.steps.last().is_some_and(|last| matches!(last.state, StepState::Intended | StepState::Unknown))
     }
 
     fn step(&mut self, event: &Event, step: u32) -> Result<usize, IllegalEvent> {
@@ -316,14 +328,12 @@ impl RunState {
         let late = known.state == StepState::NotDone && known.answer_was_lost && self.made.is_none();
         let open = matches!(known.state, StepState::Intended | StepState::Unknown) || late;
         self.unless(event, !open, "the step is settled")?;
+        if let Found::Done { id } = found {
+            self.unless(event, self.lacks_id(index, StepState::Done, id.as_ref()), "a point that was made has an id")?;
+        }
         self.steps[index].answer_was_lost = true;
         match found {
             Found::Done { id } => {
-                self.unless(
-                    event,
-                    self.lacks_id(index, StepState::Done, id.as_ref()),
-                    "a point that was made has an id",
-                )?;
                 self.resolve(index, StepState::Done, id.clone(), at);
             }
             Found::NotDone => self.resolve(index, StepState::NotDone, None, at),
@@ -354,16 +364,29 @@ impl RunState {
 
     fn seen(&mut self, event: &Event, sight: &Sight) -> Result<(), IllegalEvent> {
         match sight {
-            Sight::Gone(id) => self.gone.push(id.clone()),
+            // The new point may have been given the id of an evicted one: while one is awaited, it is meant.
+            Sight::Gone(id) => match &mut self.made {
+                Some(made) if made.id == *id && made.progress == Progress::Running => {
+                    made.progress = Progress::Vanished
+                }
+                Some(_) => return Err(illegal(event, "nothing is evicted any more")),
+                None => self.gone.push(id.clone()),
+            },
             Sight::ServerStopped => self.seen_stopped = true,
-            Sight::ServerRunning => self.owes_start = false,
+            Sight::ServerRunning | Sight::ServerGone => self.owes_start = false,
             Sight::Completed { created_at, .. } | Sight::PointFailed { created_at } => {
                 let made = self.made.as_mut().ok_or_else(|| illegal(event, "no point was made"))?;
+                if made.progress != Progress::Running {
+                    return Err(illegal(event, "the point is awaited no more"));
+                }
                 made.created_at = Some(*created_at);
                 let completed = matches!(sight, Sight::Completed { .. });
                 made.progress = if completed { Progress::Completed } else { Progress::Failed };
             }
             Sight::Duplicate { id, created_at, adopted } => {
+                if self.duplicate.is_some() {
+                    return Err(illegal(event, "a second point was seen before"));
+                }
                 let made = self.made.as_mut().ok_or_else(|| illegal(event, "no point was made"))?;
                 made.id = adopted.clone();
                 self.duplicate = Some((id.clone(), *created_at));

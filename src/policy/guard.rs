@@ -60,6 +60,8 @@ pub enum Guard {
     Doubt(String),
     /// The list shows another point under this id, or none.
     NotTheSame,
+    /// A slot is free now, so that nothing has to make room.
+    NotNeeded,
 }
 
 impl fmt::Display for Guard {
@@ -89,6 +91,7 @@ impl fmt::Display for Guard {
             Self::MaxDeletes(count) => write!(f, "brake: no more than {count} deletes in one run"),
             Self::Doubt(why) => write!(f, "the list is in doubt: {why}"),
             Self::NotTheSame => f.write_str("the list no longer shows this very point"),
+            Self::NotNeeded => f.write_str("a slot is free now, so nothing has to make room"),
         }
     }
 }
@@ -264,6 +267,13 @@ impl Slots {
         slots
     }
 
+    /// The slots when one of these points is gone.
+    #[must_use]
+    pub const fn without(self, own: bool) -> Self {
+        let (used, less) = (self.used.saturating_sub(1), if own { (1, 0) } else { (0, 1) });
+        Self { used, own: self.own.saturating_sub(less.0), foreign: self.foreign.saturating_sub(less.1), ..self }
+    }
+
     /// How many more of our points fit: free slots, less those that `reserve` leaves to people and they do not use.
     #[must_use]
     pub fn room(self, reserve: u32) -> u32 {
@@ -277,9 +287,7 @@ fn shows(point: &RestorePoint, unlisted: &crate::policy::memory::Unlisted) -> bo
     if unlisted.id.as_ref() == Some(&point.id) {
         return true;
     }
-    let named = point.name.as_deref().and_then(crate::policy::mark::token_of_name);
-    let described = crate::policy::mark::Mark::parse(&point.description).map(|mark| mark.token);
-    named.or(described).as_ref() == Some(&unlisted.token)
+    crate::policy::mark::tokens_of(point.name.as_deref(), &point.description).any(|token| token == unlisted.token)
 }
 
 /// The names or descriptions of the foreign points, for the person who must make room.

@@ -102,6 +102,19 @@ pub fn token_of_name(name: &str) -> Option<Token> {
     if is_name(policy) && stamped { Token::parse(token) } else { None }
 }
 
+/// The token at the beginning of a description of ours, however little the provider has left of the rest.
+#[must_use]
+pub fn token_of_description(description: &str) -> Option<Token> {
+    let rest = description.strip_prefix("lg-")?;
+    let (token, rest) = rest.split_at_checked(8)?;
+    if rest.is_empty() || rest.starts_with(' ') { Token::parse(token) } else { None }
+}
+
+/// The tokens that a point's name and description carry.
+pub fn tokens_of<'a>(name: Option<&'a str>, description: &'a str) -> impl Iterator<Item = Token> + use<'a> {
+    name.and_then(token_of_name).into_iter().chain(token_of_description(description))
+}
+
 /// Whether `found` can be what is left of our text `ours` after the provider cut it short.
 #[must_use]
 pub fn is_beginning(found: &str, ours: &str) -> bool {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::inventory::{Id, RestorePoint};
-use crate::policy::mark::{Mark, Token, token_of_name};
+use crate::policy::mark::{Mark, Token, tokens_of};
 
 /// What the journal remembers of one server and kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,15 @@ pub struct Memory {
     pub server_hold: Option<String>,
     /// Completed points of the policy evicted since its last completed one.
     pub evicted_since_completed: u32,
+}
+
+impl Memory {
+    /// The slots that our points leave to people. A point that was evicted since the last completed one has left its
+    /// slot to the next: that one may take it, though a `reserve` that grew would forbid one more.
+    #[must_use]
+    pub const fn reserve_now(&self, reserve: u32) -> u32 {
+        if self.evicted_since_completed > 0 { 0 } else { reserve }
+    }
 }
 
 /// A point as it was first seen.
@@ -112,9 +121,11 @@ pub fn owner(point: &RestorePoint, instance: &str, memory: &Memory) -> Owner {
     if let Some(Remembered { origin: Origin::Made(policy), .. }) = remembered {
         return if changed { Owner::Changed } else { Owner::Ours(policy.clone()) };
     }
+    let bears = |name: Option<&str>, description: &str| tokens_of(name, description).next().is_some();
     let was_marked = remembered
         .and_then(|known| known.text.as_ref())
-        .is_some_and(|text| Mark::parse(&text.description).is_some_and(|mark| mark.instance == instance));
+        .is_some_and(|text| bears(text.name.as_deref(), &text.description));
+    // Whoever's mark it was: a point that lost it by a person's hand is not a person's to lose.
     if changed && was_marked {
         return Owner::Changed;
     }
@@ -135,9 +146,14 @@ pub fn owner(point: &RestorePoint, instance: &str, memory: &Memory) -> Owner {
             }
         }
         Some(_) => Owner::OtherInstance,
-        None => match point.name.as_deref().and_then(token_of_name) {
-            Some(token) => memory.tokens.get(&token).map_or(Owner::OtherInstance, |policy| Owner::Ours(policy.clone())),
-            None => Owner::Person,
-        },
+        None => {
+            let mut tokens = tokens_of(point.name.as_deref(), &point.description).peekable();
+            let marked = tokens.peek().is_some();
+            match tokens.find_map(|token| memory.tokens.get(&token)) {
+                Some(policy) => Owner::Ours(policy.clone()),
+                None if marked => Owner::OtherInstance,
+                None => Owner::Person,
+            }
+        }
     }
 }

@@ -37,6 +37,8 @@ pub struct Plan {
     pub refused: Option<Refusal>,
     /// What people must be told besides.
     pub notes: Vec<Note>,
+    /// The brake: no more deletes in the whole run than this.
+    pub max_deletes: u32,
 }
 
 impl Plan {
@@ -263,6 +265,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
         points: planner.decisions,
         refused,
         notes,
+        max_deletes,
     }
 }
 
@@ -311,7 +314,7 @@ impl<'a> Planner<'a> {
 
     /// The ordered actions, or why there are none.
     fn actions(&mut self, notes: &mut Vec<Note>) -> Result<Vec<Action>, Refusal> {
-        let room = self.slots.room(self.request.reserve);
+        let room = self.slots.room(self.reserve());
         let mut actions = Vec::new();
         if room == 0 {
             actions.extend(self.evict()?.into_iter().map(Action::Delete));
@@ -328,12 +331,12 @@ impl<'a> Planner<'a> {
 
     /// Frees the one slot that the new point needs: our failed points first, then at most one completed point.
     fn evict(&mut self) -> Result<Vec<Delete>, Refusal> {
-        let mut needed = self.needed();
+        let (mut slots, mut reserve) = (self.slots, self.reserve());
         let mut evicted = Vec::new();
         let mut because = None;
         let mut completed_left = 1_u32.saturating_sub(self.ground().memory.evicted_since_completed);
         for delete in self.droppable() {
-            if needed == 0 {
+            if slots.room(reserve) > 0 {
                 break;
             }
             if self.budget == 0 {
@@ -350,24 +353,24 @@ impl<'a> Planner<'a> {
                     continue;
                 }
                 completed_left -= 1;
+                // The new point takes the slot of this one, so that ours grow no more numerous.
+                reserve = 0;
             }
-            needed -= 1;
             self.budget -= 1;
+            slots = slots.without(self.is_own(&delete.id));
             self.gone.push(delete.id.clone());
             evicted.push(Delete { why: if delete.completed { Reason::Eviction } else { delete.why }, ..delete });
         }
-        if needed == 0 { Ok(evicted) } else { Err(self.no_room(because)) }
+        if slots.room(reserve) > 0 { Ok(evicted) } else { Err(self.no_room(because)) }
     }
 
-    /// How many points must go before one of ours fits.
-    fn needed(&self) -> u32 {
-        (1..=self.slots.used)
-            .find(|count| {
-                Slots { used: self.slots.used - count, own: self.slots.own.saturating_sub(*count), ..self.slots }
-                    .room(self.request.reserve)
-                    > 0
-            })
-            .unwrap_or(u32::MAX)
+    /// The slots that our points leave to people; none once an evicted point has left its slot to the new one.
+    fn reserve(&self) -> u32 {
+        self.ground().memory.reserve_now(self.request.reserve)
+    }
+
+    fn is_own(&self, id: &Id) -> bool {
+        self.decisions.iter().any(|decision| decision.id == *id && decision.own)
     }
 
     fn no_room(&self, because: Option<String>) -> Refusal {
@@ -410,17 +413,18 @@ impl<'a> Planner<'a> {
 
     /// What retention drops and no guard keeps: failed points first, then the oldest.
     fn droppable(&self) -> Vec<Delete> {
-        let dropped = self.decisions.iter().rev().filter(|decision| !decision.keep);
-        let mut deletes: Vec<Delete> = dropped
-            .map(|decision| Delete {
-                id: decision.id.clone(),
-                created_at: decision.created_at,
-                completed: decision.status == PointStatus::Completed,
-                why: decision.why.last().cloned().expect("a dropped point has a reason"),
+        let dropped = self.decisions.iter().filter(|decision| !decision.keep);
+        let mut deletes: Vec<(bool, Candidate, Delete)> = dropped
+            .map(|decision| {
+                let completed = decision.status == PointStatus::Completed;
+                let point = self.request.ground.inventory.find(&decision.id).expect("a decision is of a listed point");
+                let why = decision.why.last().cloned().expect("a dropped point has a reason");
+                let delete = Delete { id: decision.id.clone(), created_at: decision.created_at, completed, why };
+                (completed, candidate(point), delete)
             })
             .collect();
-        deletes.sort_by_key(|delete| delete.completed);
-        deletes
+        deletes.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        deletes.into_iter().map(|(_, _, delete)| delete).collect()
     }
 
     /// The guard that refuses an eviction for what it would leave now.

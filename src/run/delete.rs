@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::journal::event::{Act, Answer, Cause, Event, Sight};
+use crate::journal::state::StepState;
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Inventory, PointStatus};
 use crate::provider::{Deleted, Pace};
@@ -16,6 +17,11 @@ impl Drive<'_> {
     pub(super) async fn delete(&mut self, id: &Id, created_at: Timestamp, cause: Cause) -> Result<(), RunError> {
         let seen = match self.inspection().await? {
             Ok(seen) => seen,
+            // The attempt has failed already: its failed point is cleared away by the next run.
+            Err(error) if self.run.state.failure.is_some() => {
+                let guard = Guard::Doubt(crate::run::words(&error));
+                return self.write(Event::Spared { id: id.clone(), guard }).await;
+            }
             Err(error) => return self.fail_by(&error).await,
         };
         if cause == Cause::Duplicate && is_running(&seen.inventory, id) {
@@ -53,15 +59,35 @@ impl Drive<'_> {
             return Err(Guard::JustMade);
         }
         let point = seen.inventory.find(id).filter(|point| point.created_at == created_at).ok_or(Guard::NotTheSame)?;
+        if self.run.state.deleted().count() >= self.run.state.max_deletes as usize {
+            return Err(Guard::MaxDeletes(self.run.state.max_deletes));
+        }
+        let makes_room = made.is_none() && self.run.state.failure.is_none();
+        if makes_room && self.slots(seen).room(seen.memory.reserve_now(self.task.reserve)) > 0 {
+            return Err(Guard::NotNeeded);
+        }
         match cause {
             // The older twin is completed; the younger one is the newest point for that very reason.
-            Cause::Duplicate => ground.refuses(point).map_or(Ok(()), Err),
-            Cause::OwnFailure | Cause::FailedPoint if point.status != PointStatus::Failed => Err(Guard::NotTheSame),
-            _ => {
-                let gone: Vec<Id> = self.run.state.deleted().cloned().collect();
-                ground.permits(id, created_at, &gone)
+            Cause::Duplicate => {
+                let adopted = made.and_then(|made| seen.inventory.find(&made.id));
+                if adopted.is_none_or(|older| older.status != PointStatus::Completed) {
+                    return Err(Guard::NewestOfPolicy);
+                }
+                ground.refuses(point).map_or(Ok(()), Err)
             }
+            Cause::OwnFailure | Cause::FailedPoint if point.status != PointStatus::Failed => Err(Guard::NotTheSame),
+            _ => ground.permits(id, created_at, &self.going(&seen.inventory)),
         }
+    }
+
+    /// The listed points whose delete this run has had accepted.
+    fn going(&self, inventory: &Inventory) -> Vec<Id> {
+        let deleted = self.run.state.steps.iter().filter(|step| step.state == StepState::Done);
+        let points = deleted.filter_map(|step| match &step.act {
+            Act::Delete { id, created_at, .. } => inventory.find(id).filter(|point| point.created_at == *created_at),
+            _ => None,
+        });
+        points.map(|point| point.id.clone()).collect()
     }
 
     /// A delete that was accepted is waited for while the point is still listed; no second one goes in its place.

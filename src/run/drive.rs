@@ -33,8 +33,10 @@ pub(super) struct Drive<'a> {
 pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, RunError> {
     let mut drive = Drive { world, task, run, fresh: None };
     let done = drive.finish().await;
-    if matches!(done, Err(RunError::Stopped)) && drive.run.state.owes_start {
-        drive.start_before_the_process_ends().await?;
+    match &done {
+        Err(RunError::Stopped) if drive.run.state.owes_start => drive.start_before_the_process_ends().await?,
+        Err(RunError::Store(_)) if drive.run.state.owes_start => drive.start_unrecorded().await,
+        _ => {}
     }
     done?;
     Ok(summary(drive.run.id, &drive.run.state))
@@ -52,7 +54,10 @@ impl Drive<'_> {
                 // Between two attempts the server and the place are free for others.
                 Some(at) => {
                     self.say(format!("tried again at {at}"));
-                    self.world.pause_until(at).await?;
+                    // A clock that is set back must not make this last longer than the pause itself.
+                    let longest = self.run.state.terms.map_or(0, |terms| terms.retry_after_seconds);
+                    let until = self.world.pause_until(at);
+                    tokio::time::timeout(Duration::from_secs(longest), until).await.unwrap_or(Ok(()))?;
                     let lease = Lease::wait(self.world, &self.task.server.reference.id).await?;
                     self.begin().await?;
                     lease.end().await?;

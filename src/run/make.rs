@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use jiff::{Timestamp, Unit};
+use tokio::time::Instant;
 
 use crate::journal::event::{Act, Answer, Event, Found, Sight};
+use crate::journal::state::{Step, StepState};
 use crate::policy::guard::{Slots, names_of_foreign};
 use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
-use crate::policy::mark::{Mark, Token, token_of_name};
+use crate::policy::mark::{Mark, Token, tokens_of};
 use crate::policy::plan::Refusal;
 use crate::provider::{CreateRequest, Pace, ProviderError};
 use crate::run::drive::Drive;
@@ -34,13 +36,12 @@ impl Drive<'_> {
             return self.fail(Refusal::Doubt(doubt).to_string(), false).await;
         }
         if let Some(id) = self.turned_up(&seen.inventory) {
-            let step = self.next_step() - 1;
+            let (step, id) = id;
             return self.write(Event::Settled { step, found: Found::Done { id: Some(id) } }).await;
         }
         let kind = self.task.policy.kind;
-        let limit = self.world.settings.limit(kind);
-        let slots = Slots::count(limit, &self.world.settings.instance, &seen.inventory, &seen.memory);
-        if slots.room(self.task.reserve) == 0 {
+        let slots = self.slots(&seen);
+        if slots.room(seen.memory.reserve_now(self.task.reserve)) == 0 {
             let foreign = names_of_foreign(&seen.ground(self.world, self.task));
             let because = Some("a slot that was free is taken now".to_owned());
             let refusal = Refusal::NoRoom { slots, kind, reserve: self.task.reserve, foreign, because };
@@ -49,13 +50,21 @@ impl Drive<'_> {
         self.ask(&seen).await
     }
 
-    /// The point of a create that was taken for lost, if the list shows it after all.
-    fn turned_up(&self, inventory: &Inventory) -> Option<Id> {
-        let (mark, listed) = self.run.state.asked()?;
-        let last = self.run.state.steps.last()?;
-        let is_it = |point: &&RestorePoint| carries(point, &mark.token) && !listed.contains(&point.id);
-        let create = matches!(last.act, Act::Create { .. }) && last.answer_was_lost;
-        inventory.points.iter().filter(is_it).map(|point| point.id.clone()).next().filter(|_| create)
+    /// The slots as a list shows them.
+    pub(super) fn slots(&self, seen: &Inspection) -> Slots {
+        let limit = self.world.settings.limit(self.task.policy.kind);
+        Slots::count(limit, &self.world.settings.instance, &seen.inventory, &seen.memory)
+    }
+
+    /// The point of a create that was taken for lost, by this attempt or an earlier one, if the list shows it after
+    /// all: with the number of the step. Asking again would make a second one for the same due time.
+    fn turned_up(&self, inventory: &Inventory) -> Option<(u32, Id)> {
+        let lost = |step: &Step| step.state == StepState::NotDone && step.answer_was_lost;
+        self.run.state.steps.iter().zip(1_u32..).filter(|(step, _)| lost(step)).find_map(|(step, number)| {
+            let Act::Create { mark, .. } = &step.act else { return None };
+            let is_it = |point: &&RestorePoint| carries(point, &mark.token) && point.status != PointStatus::Failed;
+            inventory.manual().find(is_it).map(|point| (number, point.id.clone()))
+        })
     }
 
     async fn ask(&mut self, seen: &Inspection) -> Result<(), RunError> {
@@ -106,7 +115,7 @@ impl Drive<'_> {
         let asked = self.asked_at();
         let usual = self.usual().await?;
         let mut pace = Pace::new(self.since(asked), usual);
-        let mut seen_once = false;
+        let mut missing_since = None;
         loop {
             if self.since(asked) >= self.stuck_after() {
                 return self.stuck(id).await;
@@ -123,16 +132,17 @@ impl Drive<'_> {
             }
             match inventory.find(id) {
                 Some(point) => {
-                    seen_once = true;
+                    missing_since = None;
                     if let Some(sight) = sight(point) {
                         return self.seen_made(sight, inventory).await;
                     }
                     self.wait_for(format!("waiting for {kind} {id}: {}", point.status));
                 }
+                // A list may lag, and may be wrong once: only what is missing for `settle` is gone.
                 None => {
-                    let overdue = self.since(asked) > self.world.settings.settle + self.world.settings.poll;
-                    if (seen_once || overdue) && self.is_gone(id).await? {
-                        return self.fail(format!("{kind} {id} was being made and is no longer listed"), false).await;
+                    let since = *missing_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= self.world.settings.settle && self.is_gone(id).await? {
+                        return self.write(Event::Seen(Sight::Gone(id.clone()))).await;
                     }
                 }
             }
@@ -177,9 +187,9 @@ impl Drive<'_> {
         if self.run.state.duplicate.is_some() {
             return None;
         }
-        let (mark, listed) = self.run.state.asked()?;
-        let is_twin = |point: &&RestorePoint| carries(point, &mark.token) && !listed.contains(&point.id);
-        let mut twins: Vec<&RestorePoint> = inventory.points.iter().filter(is_twin).collect();
+        let (mark, _) = self.run.state.asked()?;
+        let is_twin = |point: &&RestorePoint| carries(point, &mark.token);
+        let mut twins: Vec<&RestorePoint> = inventory.manual().filter(is_twin).collect();
         twins.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         let [older, younger, ..] = twins.as_slice() else { return None };
         if older.id != *id && younger.id != *id {
@@ -189,10 +199,17 @@ impl Drive<'_> {
         Some(Event::Seen(Sight::Duplicate { id, created_at, adopted }))
     }
 
-    /// When the create was first asked for.
+    /// When the create was first asked for: by this attempt, or by the one whose point turned up late.
     pub(super) fn asked_at(&self) -> Timestamp {
+        if let Some(made) = &self.run.state.made {
+            return self.run.state.steps[made.step].intended_at.min(self.first_asked());
+        }
+        self.first_asked()
+    }
+
+    fn first_asked(&self) -> Timestamp {
         let create = self.run.state.current_steps().iter().find(|step| matches!(step.act, Act::Create { .. }));
-        create.map_or(self.run.state.opened_at, |step| step.intended_at)
+        create.map_or_else(|| self.world.clock.now(), |step| step.intended_at)
     }
 
     /// The time passed since; nothing when the clock was set back.
@@ -220,7 +237,5 @@ fn sight(point: &RestorePoint) -> Option<Sight> {
 
 /// Whether a point's text carries this token.
 pub(super) fn carries(point: &RestorePoint, token: &Token) -> bool {
-    let named = point.name.as_deref().and_then(token_of_name);
-    let described = Mark::parse(&point.description).map(|mark| mark.token);
-    named.as_ref() == Some(token) || described.as_ref() == Some(token)
+    tokens_of(point.name.as_deref(), &point.description).any(|carried| carried == *token)
 }

@@ -73,6 +73,10 @@ impl Drive<'_> {
                 return self.write(Event::Seen(Sight::ServerRunning)).await;
             }
             Ok(_) => {}
+            Err(error) if error.status() == Some(404) && self.server_is_gone().await => {
+                self.say("the server is no longer in the account: there is nothing to start".to_owned());
+                return self.write(Event::Seen(Sight::ServerGone)).await;
+            }
             Err(error) => {
                 self.tell_not_started(&words(&error)).await?;
                 return self.world.pause(self.pause_between_starts()).await;
@@ -95,6 +99,13 @@ impl Drive<'_> {
                 self.power(Act::StartServer, Power::Start).await
             }
         }
+    }
+
+    /// Whether the account's whole list lacks the server, too.
+    async fn server_is_gone(&self) -> bool {
+        let id = &self.task.server.reference.id;
+        let listed = self.world.client.servers().await;
+        listed.is_ok_and(|list| list.doubts.is_empty() && !list.items.iter().any(|it| it.reference.id == *id))
     }
 
     /// Longer and longer, since a try that fails is followed by another for as long as it takes.
@@ -131,17 +142,21 @@ impl Drive<'_> {
         let started = async {
             self.settle_quietly().await?;
             self.say("starting the server before the process ends".to_owned());
-            let server = self.world.client.server(&self.task.server.reference.id).await;
-            if !server.is_ok_and(|server| server.status == ServerStatus::Active) {
-                self.power(Act::StartServer, Power::Start).await?;
-            }
-            Ok::<(), RunError>(())
+            // Sent unseen: a server that still shows as active may be on its way down, and time is short.
+            self.power(Act::StartServer, Power::Start).await
         };
         match tokio::time::timeout(BEFORE_THE_END, started).await {
             Ok(done) => done,
             // The journal knows that the start is owed: the next start of the process pays it.
             Err(_) => Ok(()),
         }
+    }
+
+    /// The journal cannot be written, so nothing more is made or deleted; but the server must not stand still for it.
+    /// The journal, as far as it goes, says that a start is owed: the next start of the process makes sure of it.
+    pub(super) async fn start_unrecorded(&self) {
+        let start = self.world.client.power(&self.task.server.reference.id, Power::Start);
+        let _ = tokio::time::timeout(BEFORE_THE_END, start).await;
     }
 
     /// An open step would stand in the way of the start: its answer counts as lost.

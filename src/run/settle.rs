@@ -1,11 +1,11 @@
 //! Finds out what became of a call whose answer was lost, from the provider's list, for as long as it may lag.
 
-use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use crate::journal::event::{Act, Event, Found};
 use crate::journal::state::StepState;
 use crate::policy::inventory::{Inventory, RestorePoint, ServerStatus};
-use crate::policy::mark::{Mark, is_beginning, token_of_name};
+use crate::policy::mark::{Mark, is_beginning, tokens_of};
 use crate::run::drive::Drive;
 use crate::run::make::carries;
 use crate::run::{RunError, words};
@@ -19,10 +19,13 @@ impl Drive<'_> {
         let unanswered =
             if step.state == StepState::Intended { self.world.settings.timeout } else { std::time::Duration::ZERO };
         let until = step.at + self.world.settings.settle + unanswered;
+        // A clock that is set back must not make this last longer than the time itself.
+        let began = Instant::now();
         loop {
-            let settled = self.world.clock.now() >= until;
+            let waited = began.elapsed() >= self.world.settings.settle + unanswered;
+            let settled = self.world.clock.now() >= until || waited;
             let found = match &step.act {
-                Act::Create { .. } => self.settle_create(&step.intended_at, settled).await?,
+                Act::Create { .. } => self.settle_create(settled).await?,
                 Act::Delete { id, created_at, .. } => {
                     let still =
                         |inventory: &Inventory| inventory.find(id).is_some_and(|point| point.created_at == *created_at);
@@ -38,7 +41,7 @@ impl Drive<'_> {
                 self.fresh = None;
                 return self.write(Event::Settled { step: number, found }).await;
             }
-            if self.since(until) > self.stuck_after() {
+            if self.since(until).max(began.elapsed()) > self.stuck_after() {
                 let why = "the provider could not be asked what became of it".to_owned();
                 return self.write(Event::Settled { step: number, found: Found::Undecided { why } }).await;
             }
@@ -59,11 +62,14 @@ impl Drive<'_> {
         }
     }
 
-    async fn settle_create(&mut self, sent: &Timestamp, settled: bool) -> Result<Option<Found>, RunError> {
+    async fn settle_create(&mut self, settled: bool) -> Result<Option<Found>, RunError> {
         let Some(inventory) = self.read().await? else { return Ok(None) };
         let Some((mark, listed)) = self.run.state.asked() else { return Ok(None) };
-        let new: Vec<&RestorePoint> = inventory.manual().filter(|point| !listed.contains(&point.id)).collect();
-        let mut ours: Vec<&&RestorePoint> = new.iter().filter(|point| is_ours(point, mark)).collect();
+        let is_new = |point: &RestorePoint| !listed.contains(&point.id);
+        // The token proves it though its id was another point's before; a mere beginning of our text does not.
+        let is_it =
+            |point: &RestorePoint| carries(point, &mark.token) || (is_new(point) && is_beginning_of(point, mark));
+        let mut ours: Vec<&RestorePoint> = inventory.manual().filter(|point| is_it(point)).collect();
         // If two turn up, the older one is adopted; the wait for it finds the other.
         ours.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         if let Some(point) = ours.first() {
@@ -72,8 +78,7 @@ impl Drive<'_> {
         if !settled {
             return Ok(None);
         }
-        let since = *sent - SignedDuration::from_mins(5);
-        let nameless = new.iter().find(|point| point.created_at >= since && is_nameless(point));
+        let nameless = inventory.manual().find(|point| is_new(point) && is_nameless(point));
         Ok(Some(match nameless {
             Some(point) => Found::Undecided {
                 why: format!(
@@ -99,20 +104,15 @@ impl Drive<'_> {
     }
 }
 
-/// Whether a new point carries our token, or a beginning of our text that is long enough.
-fn is_ours(point: &RestorePoint, mark: &Mark) -> bool {
-    if carries(point, &mark.token) {
-        return true;
-    }
-    // A whole mark with another token is somebody else's, however alike its beginning.
-    let other = Mark::parse(&point.description).is_some()
-        || point.name.as_deref().and_then(token_of_name).is_some_and(|token| token != mark.token);
-    !other
+/// Whether a new point carries a beginning of our text that is long enough.
+fn is_beginning_of(point: &RestorePoint, mark: &Mark) -> bool {
+    // Another token is somebody else's, however alike the beginning.
+    tokens_of(point.name.as_deref(), &point.description).next().is_none()
         && (is_beginning(&point.description, &mark.description())
             || point.name.as_deref().is_some_and(|name| is_beginning(name, &mark.name())))
 }
 
-/// Whether nothing on a point tells whose it is: a person's point would have a description, or a name of theirs.
+/// Whether nothing on a point tells whose it is. A name alone does not: the provider may have changed ours.
 fn is_nameless(point: &RestorePoint) -> bool {
     point.description.trim().is_empty()
         || (is_shortened(&point.description) && point.name.as_deref().is_none_or(is_shortened))

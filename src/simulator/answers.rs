@@ -38,7 +38,7 @@ pub(super) fn lost(lost: Lost) -> Response {
     let mut response = Response::new(Body::from_stream(stream::once(async { Err::<Bytes, _>(broken()) })));
     *response.status_mut() = StatusCode::BAD_GATEWAY;
     response.extensions_mut().insert(lost);
-    // The same in words that a transport knows which knows nothing of the simulator.
+    // The in-process transport knows nothing of the simulator: to it a failed connection is the system's own word.
     response.extensions_mut().insert(match lost {
         Lost::Refused => io::ErrorKind::ConnectionRefused,
         Lost::Closed => io::ErrorKind::ConnectionReset,

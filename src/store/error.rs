@@ -29,6 +29,14 @@ pub enum StoreError {
     /// The database refuses, for want of room or because it is damaged.
     #[error("the state database failed: {0}; nothing was deleted at the provider on its account")]
     Database(#[from] rusqlite::Error),
+    /// The database cannot be opened.
+    #[error("the state database {} cannot be used: {source}; restore it from a copy, or move it away (points keep their marks, holds are lost)", .file.display())]
+    Unusable {
+        /// The database.
+        file: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
     /// A stored value cannot be read.
     #[error("the state holds a value that cannot be read: {0}; restore the state folder from a copy, or move it away")]
     Value(String),

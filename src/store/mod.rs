@@ -80,12 +80,21 @@ impl Store {
 
     fn open(dir: &Path, lock: Option<File>) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(dir.join(DATABASE), flags)?;
-        connection.busy_timeout(std::time::Duration::from_secs(10))?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        migrate(&mut connection, dir)?;
+        let opened = || {
+            let connection = Connection::open_with_flags(dir.join(DATABASE), flags)?;
+            connection.busy_timeout(std::time::Duration::from_secs(10))?;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            connection.pragma_update(None, "foreign_keys", true)?;
+            connection.pragma_query_value(None, "schema_version", |_| Ok(()))?;
+            Ok(connection)
+        };
+        let unusable = |source| StoreError::Unusable { file: dir.join(DATABASE), source };
+        let mut connection: Connection = opened().map_err(unusable)?;
+        migrate(&mut connection, dir).map_err(|error| match error {
+            StoreError::Database(source) => unusable(source),
+            error => error,
+        })?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)), dir: dir.into(), _lock: lock.map(Arc::new) })
     }
 

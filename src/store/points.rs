@@ -77,7 +77,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.transact(move |tx| {
             see(tx, &inventory, &instance, &place)?;
-            for topic in [Topic::SecondLastgood, Topic::Attention] {
+            for topic in [Topic::SecondLastgood, Topic::Attention, Topic::NewJournal] {
                 if !notices.iter().any(|notice| notice.topic == topic) {
                     let policy = Some(place.policy.as_str());
                     close_incidents(tx, Some(&inventory.server), policy, topic, inventory.read_at)?;
@@ -140,18 +140,19 @@ fn see(tx: &Transaction<'_>, inventory: &Inventory, instance: &str, place: &Plac
         note(tx, &server, point, &owner(point, instance, &memory), &memory, at)?;
     }
     let settled = at.saturating_sub(i64::try_from(place.settle.as_nanos()).unwrap_or(i64::MAX));
-    if inventory.doubts.is_empty() {
+    // What a doubtful list lacks may be there all the same, and it does not count as the first one either.
+    if inventory.doubt().is_none() {
         tx.execute(
             "DELETE FROM point WHERE server = ?1 AND kind = ?2 AND (seen_at IS NULL OR seen_at != ?3)
              AND (made_at IS NULL OR made_at < ?4)",
             params![server, kind, at, settled],
         )?;
+        tx.execute(
+            "INSERT INTO inventory (server, kind, first_at, last_at) VALUES (?1, ?2, ?3, ?3)
+             ON CONFLICT (server, kind) DO UPDATE SET last_at = ?3",
+            params![server, kind, at],
+        )?;
     }
-    tx.execute(
-        "INSERT INTO inventory (server, kind, first_at, last_at) VALUES (?1, ?2, ?3, ?3)
-         ON CONFLICT (server, kind) DO UPDATE SET last_at = ?3",
-        params![server, kind, at],
-    )?;
     Ok(())
 }
 

@@ -96,7 +96,7 @@ impl Store {
         Ok(())
     }
 
-    /// The runs that have not ended, oldest first, and those that ended while their server still has to be started.
+    /// The runs that have not ended, oldest first. A run does not end while its server still has to be started.
     ///
     /// # Errors
     /// What the database says, or an event that cannot follow.
@@ -252,18 +252,12 @@ fn resolve(p: &Projection<'_>, step: u32, outcome: Option<&str>, gone: bool) -> 
             }
         }
         Act::Delete { id, cause, .. } if outcome == Some("made") || gone => {
-            let id = json(id)?;
-            if gone {
-                p.tx.execute(
-                    "DELETE FROM point WHERE server = ?1 AND kind = ?2 AND id = ?3",
-                    params![server, kind, id],
-                )?;
-            } else {
-                p.tx.execute(
-                    "UPDATE point SET deleting = ?4 WHERE server = ?1 AND kind = ?2 AND id = ?3",
-                    params![server, kind, id, nanos(p.at)],
-                )?;
-            }
+            // Its row stays until a list lacks it: a point that is forgotten while it is listed would look like a
+            // second lastgood's.
+            p.tx.execute(
+                "UPDATE point SET deleting = ?4 WHERE server = ?1 AND kind = ?2 AND id = ?3",
+                params![server, kind, json(id)?, nanos(p.at)],
+            )?;
             if *cause == Cause::Eviction {
                 p.tx.execute(
                     "INSERT INTO evicted (server, policy, count) VALUES (?1, ?2, 1)
@@ -277,12 +271,14 @@ fn resolve(p: &Projection<'_>, step: u32, outcome: Option<&str>, gone: bool) -> 
     Ok(())
 }
 
-/// A point of ours exists. Its text is remembered when a list first shows it.
+/// A point of ours exists. Its text is remembered when a list next shows it; what the journal knew of an earlier point
+/// with the same id does not hold for it.
 fn made(p: &Projection<'_>, id: &Id, token: &str) -> Result<(), StoreError> {
     let policy = p.key.policy.as_str();
     p.tx.execute(
         "INSERT INTO point (server, kind, id, origin, policy, made_at, token) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT (server, kind, id) DO UPDATE SET origin = ?4, policy = ?5, made_at = ?6, token = ?7",
+         ON CONFLICT (server, kind, id) DO UPDATE SET origin = ?4, policy = ?5, made_at = ?6, token = ?7,
+         created_at = NULL, first_text = NULL, status = NULL, size_mb = NULL, deleting = NULL, seen_at = NULL",
         params![
             json(&p.key.server.id)?,
             p.key.kind.word(),
@@ -316,7 +312,7 @@ fn seen(p: &Projection<'_>, sight: &Sight) -> Result<(), StoreError> {
             made(p, adopted, &token)?;
             made(p, id, &token)?;
         }
-        Sight::ServerRunning => {
+        Sight::ServerRunning | Sight::ServerGone => {
             let server = &p.key.server;
             close_incidents(p.tx, Some(server), None, Topic::ServerStopped, p.at)?;
         }
