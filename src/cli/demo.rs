@@ -1,17 +1,200 @@
-//! `lastgood demo`: the main job in a minute, on the simulator.
+//! `lastgood demo`: the main job in about a minute, on the built-in simulator, in a folder of its own.
+//!
+//! What is shown is real: the policy file is read and validated, the service follows it over HTTP, and the mails are
+//! composed and written as for anybody. Nothing outside the folder and loopback is touched, and nothing is left running.
+
+mod mails;
+mod scenes;
+mod stage;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
+use jiff::Timestamp;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
 
+use crate::cli::demo::stage::Stage;
+use crate::cli::list::show_points;
+use crate::cli::output::{line, shown};
+use crate::cli::plan::show_plans;
+use crate::cli::setup::{Choice, Setup};
+use crate::clock::Clock;
+use crate::config::Environment;
+use crate::daemon::{Files, Service, ServiceError, mail};
 use crate::exit_code::ExitCode;
+use crate::policy::inventory::Kind;
+use crate::run::Progress;
 
 /// Show the whole thing in a minute, on the built-in simulator.
 #[derive(Debug, Parser)]
+#[command(
+    after_help = "Needs no policy file and no token, and touches no real server. Ctrl-C ends it.\n\nExample:\n  lastgood demo"
+)]
 pub struct Args {}
 
-/// Placeholder.
+/// Whether a person has asked for the end.
+#[derive(Clone, Debug)]
+struct Curtain(watch::Receiver<bool>);
+
+impl Curtain {
+    /// Falls at SIGINT and SIGTERM.
+    fn hang() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (fall, fallen) = watch::channel(false);
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            fall.send_replace(true);
+        });
+        Ok(Self(fallen))
+    }
+
+    fn has_fallen(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Ends when the curtain falls, or never.
+    async fn fallen(&self) {
+        if self.0.clone().wait_for(|fallen| *fallen).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Time to read; ends early when the curtain falls.
+    async fn pause(&self, time: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = self.fallen() => {}
+        }
+    }
+}
+
+/// Plays the demo. The folder stays, since it holds the mails.
 ///
 /// # Errors
-/// Never.
+/// When the folder cannot be made or loopback cannot be listened on.
 pub async fn run(_args: Args) -> anyhow::Result<ExitCode> {
+    let curtain = Curtain::hang()?;
+    let clock = Clock::System;
+    let stage = Stage::build(&clock).await?;
+    let played = play(&stage, &curtain, clock).await;
+    stage.close().await?;
+    played?;
+    if curtain.has_fallen() {
+        line(&format!("\nstopped; nothing is left running. The folder stays: {}", stage.folder.display()));
+    }
     Ok(ExitCode::Done)
+}
+
+async fn play(stage: &Stage, curtain: &Curtain, clock: Clock) -> anyhow::Result<()> {
+    let setup = Setup { file: Some(stage.policy.clone()), environment: Environment::default(), clock };
+    introduce(stage);
+    curtain.pause(Duration::from_secs(3)).await;
+    before(&setup).await?;
+    curtain.pause(Duration::from_secs(3)).await;
+    if !curtain.has_fallen() {
+        follow(stage, &setup, curtain).await?;
+    }
+    if !curtain.has_fallen() {
+        after(stage, &setup).await?;
+    }
+    Ok(())
+}
+
+fn heading(text: &str) {
+    line(&format!("\n=== {text}\n"));
+}
+
+fn introduce(stage: &Stage) {
+    heading("The stage");
+    line(&format!(
+        "A provider with three servers is played on {}: the same API, the same limits\n(10 backups, 5 snapshots a \
+         server), but a new point is ready in 1.5 seconds.\nEverything is in {}. This is the policy file there:\n",
+        stage.url,
+        stage.folder.display()
+    ));
+    stage.text.lines().for_each(|text| line(&format!("    {text}")));
+}
+
+async fn before(setup: &Setup) -> anyhow::Result<()> {
+    let opened = setup.open_beside().await?;
+    heading("The restore points before");
+    for kind in Kind::ALL {
+        show_points(&opened, kind).await?;
+    }
+    line(
+        "\n\"own\" are points that an earlier lastgood made: it knows them by the mark in their text. \"foreign\" are\n\
+         people's: they take slots, and no policy deletes them. All five snapshot slots of web-server-03 are foreign.",
+    );
+    heading("The plan: what a run would do now, with the reason for every point (lastgood plan)");
+    let choice = Choice { policy: Some("frequent".to_owned()), server: None };
+    show_plans(setup, &opened, &choice, false).await?;
+    Ok(())
+}
+
+/// The service follows the schedules while the scenes are played.
+async fn follow(stage: &Stage, setup: &Setup, curtain: &Curtain) -> anyhow::Result<()> {
+    heading("The service follows the schedules, in fast motion (lastgood daemon)");
+    let mut opened = setup.open_daemon()?;
+    let (sender, receiver) = unbounded_channel();
+    opened.world.progress = Some(sender);
+    let (store, config) = (opened.world.store.clone(), Arc::clone(&opened.config));
+    let again = setup.clone();
+    let files: Files = Arc::new(move || again.read_again().map_err(|error| format!("{error:#}")));
+    let service = Service::new(opened.world, opened.stop, opened.config, files);
+    let told = tokio::spawn(tell(receiver, setup.clock.now(), setup.clock.clone()));
+    let end = async {
+        tokio::select! {
+            () = scenes::play(stage, curtain) => {}
+            () = curtain.fallen() => {}
+        }
+    };
+    let ended: Result<(), ServiceError> = service.run_until(end).await;
+    told.await?;
+    ended?;
+    // What the end of the service cut short in its mail is sent now.
+    mail::deliver_now(&store, &setup.clock, &config).await?;
+    Ok(())
+}
+
+/// A plain line for each news of a run, with the seconds since the start.
+async fn tell(mut news: UnboundedReceiver<Progress>, start: Timestamp, clock: Clock) {
+    let mut last = std::collections::HashMap::new();
+    while let Some(step) = news.recv().await {
+        // The same news again (a look at the list that shows no change) is no news, nor that a list is read.
+        let known = last.insert(step.run, step.text.clone()).as_ref() == Some(&step.text);
+        if known || step.text == "reading what is there" {
+            continue;
+        }
+        let seconds = start.duration_until(clock.now()).as_secs();
+        line(&format!("{seconds:>4} s  {}  {:<8}  {}", shown(&step.server.name), step.policy, shown(&step.text)));
+    }
+}
+
+async fn after(stage: &Stage, setup: &Setup) -> anyhow::Result<()> {
+    let opened = setup.open_beside().await?;
+    heading("The restore points after");
+    for kind in Kind::ALL {
+        show_points(&opened, kind).await?;
+    }
+    line(&stage.tally());
+    heading("The mails");
+    for mail in mails::read(&stage.mails)? {
+        line(&format!("  {}\n      {}", shown(&mail.subject), mail.file.display()));
+    }
+    heading("What to try next");
+    let policy = stage.policy.display();
+    line(&format!(
+        "  lastgood history --config {policy}   every run with its steps\n  lastgood status --config {policy}    \
+         what monitoring would see\n  lastgood simulator --help   a provider to play with, faults included\n  \
+         lastgood check --online     your own policy file against your own account\n\nThe simulator is stopped and \
+         nothing is left running. When you have read the mails: rm -r {}",
+        stage.folder.display()
+    ));
+    Ok(())
 }

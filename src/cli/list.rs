@@ -67,12 +67,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
         TypeWord::Manual => BackupType::Manual,
         TypeWord::Automatic => BackupType::Automatic,
     });
-    let records = opened.world.client.records(kind, server, wanted).await?.items;
-    let mut rows = Vec::new();
-    for (point, fields) in records {
-        rows.push(row(&opened, point, fields).await?);
-    }
-    rows.sort_by(|a, b| (&a.point.server, b.point.created_at).cmp(&(&b.point.server, a.point.created_at)));
+    let rows = rows(&opened, kind, server, wanted).await?;
     if args.json {
         let values: Vec<Value> = rows.into_iter().map(shape).collect();
         output::json(&json!({ kind.plural(): values }))?;
@@ -80,6 +75,30 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
         show(&rows);
     }
     Ok(ExitCode::Done)
+}
+
+/// Prints all points of a kind, for people.
+///
+/// # Errors
+/// When the state or the provider's list cannot be read.
+pub async fn show_points(opened: &Opened, kind: Kind) -> anyhow::Result<()> {
+    show(&rows(opened, kind, None, None).await?);
+    Ok(())
+}
+
+/// The points with whose they are: server by server, the newest first.
+async fn rows(
+    opened: &Opened,
+    kind: Kind,
+    server: Option<&Server>,
+    wanted: Option<BackupType>,
+) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for (point, fields) in opened.world.client.records(kind, server, wanted).await?.items {
+        rows.push(row(opened, point, fields).await?);
+    }
+    rows.sort_by(|a, b| (&a.point.server, b.point.created_at).cmp(&(&b.point.server, a.point.created_at)));
+    Ok(rows)
 }
 
 async fn row(opened: &Opened, point: RestorePoint, fields: Map<String, Value>) -> anyhow::Result<Row> {

@@ -161,7 +161,16 @@ impl Service {
     ///
     /// # Errors
     /// When it cannot start, or the state fails.
-    pub async fn run(mut self) -> Result<(), ServiceError> {
+    pub async fn run(self) -> Result<(), ServiceError> {
+        self.run_until(std::future::pending()).await
+    }
+
+    /// Runs until `end` is done, or SIGTERM or SIGINT comes.
+    ///
+    /// # Errors
+    /// When it cannot start, or the state fails.
+    pub async fn run_until(mut self, end: impl Future<Output = ()>) -> Result<(), ServiceError> {
+        tokio::pin!(end);
         let start = |error: std::io::Error| ServiceError::Start(error.to_string());
         let mut terminate = signal(SignalKind::terminate()).map_err(start)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(start)?;
@@ -180,6 +189,7 @@ impl Service {
                 _ = hang_up.recv() => {
                     if let Err(error) = self.reload().await { break Err(error) }
                 }
+                () = &mut end => break Ok(()),
                 _ = terminate.recv() => break Ok(()),
                 _ = interrupt.recv() => break Ok(()),
             }

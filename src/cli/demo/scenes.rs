@@ -1,0 +1,56 @@
+//! What happens while the demo's service runs: an answer that is lost, a provider that is out of order for a moment,
+//! and a person who makes room on the server that failed.
+
+use std::time::Duration;
+
+use crate::cli::demo::Curtain;
+use crate::cli::demo::stage::Stage;
+use crate::cli::output::line;
+use crate::simulator::{Act, Call, Effect, Kind, Pick, Rule};
+
+/// Plays the scenes, one after the other: about 40 seconds.
+pub(super) async fn play(stage: &Stage, curtain: &Curtain) {
+    say("Due times come every 6 seconds (snapshots) and every 18 (backups). Each run looks at all points of the\n\
+         server, makes room only if it must, makes the new point, waits until it is completed, and only then prunes.\n\
+         web-server-03 has no room, and the snapshots there are people's: its runs fail, and one mail says so.");
+    curtain.pause(Duration::from_secs(10)).await;
+
+    let effect = Effect::Reset { carried_out: true };
+    stage.simulator.add_fault(Rule::new(effect).call(Call::Create).server("web-server-01").times(1));
+    say("A fault: the provider makes the next point of web-server-01, but the connection breaks before the answer.\n\
+         Asking again could make two. So lastgood looks for its mark in the list, and adopts the point that is there.");
+    struck(stage, curtain).await;
+    curtain.pause(Duration::from_secs(6)).await;
+
+    stage.simulator.clear_faults();
+    stage.simulator.add_fault(Rule::new(Effect::status(503)).call(Call::List).times(4));
+    say("Another: the provider answers the next four looks at a list with 503. Reads are simply tried again.");
+    struck(stage, curtain).await;
+    curtain.pause(Duration::from_secs(6)).await;
+
+    stage.simulator.clear_faults();
+    let pick = Pick { kind: Kind::Snapshot, id: None, server: Some("web-server-03".into()), oldest: true };
+    let did = match stage.simulator.act(&Act::DeletePoint(pick)) {
+        Ok(_) => "A person has read the mail and deletes the oldest snapshot of web-server-03 by hand.",
+        Err(_) => "A person has read the mail, but there is nothing to delete on web-server-03.",
+    };
+    say(&format!("{did}\nThe next run there has room again, and a mail says that the trouble is over."));
+    curtain.pause(Duration::from_secs(12)).await;
+    say("That is enough. The service is told to end: it begins nothing new and closes its journal.");
+}
+
+fn say(text: &str) {
+    line("");
+    text.lines().for_each(|text| line(&format!("  * {}", text.trim())));
+    line("");
+}
+
+/// Waits until the fault has struck; not for ever.
+async fn struck(stage: &Stage, curtain: &Curtain) {
+    for _ in 0..80 {
+        if curtain.has_fallen() || stage.simulator.faults().iter().all(|armed| armed.struck > 0) {
+            return;
+        }
+        curtain.pause(Duration::from_millis(100)).await;
+    }
+}
