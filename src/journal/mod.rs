@@ -5,4 +5,5 @@ pub mod event;
 pub mod notice;
 pub mod recovery;
 pub mod state;
+mod step;
 pub mod summary;

@@ -10,6 +10,8 @@ use crate::policy::inventory::Id;
 use crate::policy::mark::Mark;
 use crate::policy::plan::Plan;
 
+pub use crate::journal::step::{Made, Progress, Step, StepState};
+
 /// A run as its events tell it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunState {
@@ -49,80 +51,6 @@ pub struct RunState {
     pub retry_at: Option<Timestamp>,
     /// How it ended.
     pub ended: Option<(Outcome, Option<String>, Timestamp)>,
-}
-
-/// A call and what is known of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// What was asked for.
-    pub act: Act,
-    /// When the intent was written.
-    pub intended_at: Timestamp,
-    /// When the last word on it was written.
-    pub at: Timestamp,
-    /// How far it is known.
-    pub state: StepState,
-    /// What was said when it did not go well.
-    pub error: Option<String>,
-    /// Whether the answer was lost, whatever was found out later.
-    pub answer_was_lost: bool,
-    /// Whether the refusal is one that a repetition would meet again.
-    pub last: bool,
-}
-
-/// How far a step is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StepState {
-    /// The intent is written, an answer is not.
-    Intended,
-    /// The answer was lost.
-    Unknown,
-    /// Carried out.
-    Done,
-    /// Certainly not carried out.
-    NotDone,
-    /// Nobody can tell.
-    Undecided,
-}
-
-impl StepState {
-    /// The word for `history`.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Intended => "intended",
-            Self::Unknown => "unknown",
-            Self::Done => "done",
-            Self::NotDone => "not_done",
-            Self::Undecided => "undecided",
-        }
-    }
-}
-
-/// The point that a run made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Made {
-    /// The provider's key.
-    pub id: Id,
-    /// The index of the create among the steps.
-    pub step: usize,
-    /// When the provider began it, once a list showed it.
-    pub created_at: Option<Timestamp>,
-    /// How far it has come.
-    pub progress: Progress,
-}
-
-/// How far the new point has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// It is awaited.
-    Running,
-    /// It is there.
-    Completed,
-    /// It failed and is to be deleted.
-    Failed,
-    /// It was listed no more while it was awaited.
-    Vanished,
 }
 
 /// An event that cannot follow the state.

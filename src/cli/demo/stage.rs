@@ -18,6 +18,9 @@ use crate::simulator::{By, ChangeKind, Kind, Options, PointSpec, ServerSpec, Sim
 /// The only token that the played provider takes.
 const TOKEN: &str = "vps_of-the-demo-alone";
 
+/// What ends the simulator, and its task.
+type Serving = (oneshot::Sender<()>, JoinHandle<std::io::Result<()>>);
+
 /// Everything that the demo has set up.
 pub(super) struct Stage {
     /// The folder of everything.
@@ -32,7 +35,7 @@ pub(super) struct Stage {
     pub url: String,
     /// The played provider.
     pub simulator: Simulator,
-    serving: Mutex<Option<(oneshot::Sender<()>, JoinHandle<std::io::Result<()>>)>>,
+    serving: Mutex<Option<Serving>>,
 }
 
 impl Stage {

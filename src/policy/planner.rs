@@ -1,0 +1,320 @@
+//! Decides what a run does, from the policy, the lists and what the journal remembers.
+//!
+//! Retention says what would go, the new point counted; the guards say what stays all the same; what is left becomes
+//! the plan's deletes, evictions first.
+
+use jiff::Timestamp;
+
+use crate::policy::guard::{Ground, Guard, Slots, names_of_foreign};
+use crate::policy::inventory::{Id, PointStatus, RestorePoint};
+use crate::policy::mark::Mark;
+use crate::policy::memory::Owner;
+use crate::policy::plan::{Action, Decision, Delete, Note, Plan, Reason, Refusal};
+use crate::policy::policy::Prune;
+use crate::policy::retention::{self, Candidate, Verdict};
+
+/// What a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// The policy, the lists and what the journal remembers.
+    pub ground: Ground<'a>,
+    /// The slots that the provider gives a server for this kind.
+    pub limit: u32,
+    /// The largest `reserve` of all policies of this server and kind.
+    pub reserve: u32,
+    /// Deletes that earlier attempts of the same run have sent.
+    pub spent: u32,
+}
+
+/// Decides what a run does.
+#[must_use]
+pub fn plan(request: &Request<'_>) -> Plan {
+    let ground = &request.ground;
+    let slots = Slots::count(request.limit, ground.instance, ground.inventory, ground.memory);
+    let mut planner =
+        Planner { request: *request, slots, max_deletes: 0, budget: 0, gone: Vec::new(), decisions: Vec::new() };
+    let refused = ground.inventory.doubt().map(Refusal::Doubt);
+    let displaced = planner.decide();
+    let max_deletes = ground.policy.max_deletes.unwrap_or(displaced + 1);
+    planner.max_deletes = max_deletes;
+    planner.budget = max_deletes.saturating_sub(request.spent);
+    let mut notes = planner.notes();
+    let (actions, refused) = match refused {
+        Some(doubt) => (Vec::new(), Some(doubt)),
+        None => match planner.actions(&mut notes) {
+            Ok(actions) => (actions, None),
+            Err(refusal) => (Vec::new(), Some(refusal)),
+        },
+    };
+    if refused.is_some() {
+        planner.nothing_goes();
+    }
+    Plan {
+        at: ground.at,
+        server: ground.inventory.server.clone(),
+        policy: ground.policy.name.clone(),
+        kind: ground.policy.kind,
+        slots,
+        actions,
+        points: planner.decisions,
+        refused,
+        notes,
+        max_deletes,
+    }
+}
+
+struct Planner<'a> {
+    request: Request<'a>,
+    slots: Slots,
+    max_deletes: u32,
+    budget: u32,
+    gone: Vec<Id>,
+    decisions: Vec<Decision>,
+}
+
+impl<'a> Planner<'a> {
+    fn ground(&self) -> Ground<'a> {
+        self.request.ground
+    }
+
+    /// Fills in a decision for every point, guards that do not depend on the others included. Returns how many points
+    /// the new one displaces.
+    fn decide(&mut self) -> u32 {
+        let ground = self.ground();
+        let counted: Vec<&RestorePoint> =
+            ground.inventory.points.iter().filter(|point| counts(&ground, point)).collect();
+        let (verdicts, displaced) = verdicts(&ground, &counted);
+        for point in &ground.inventory.points {
+            let mut why = Vec::new();
+            let mut keep = true;
+            if let Some(place) = counted.iter().position(|other| other.id == point.id) {
+                let Verdict { keep: wanted, why: reasons } = &verdicts[place];
+                keep = *wanted;
+                why.extend(reasons.iter().cloned().map(Reason::Retention));
+            } else if point.status == PointStatus::Failed {
+                keep = false;
+                why.push(Reason::Failed);
+            }
+            if let Some(guard) = ground.refuses(point).filter(|guard| !keep || explains(guard)) {
+                keep = true;
+                why.push(Reason::Guard(guard));
+            }
+            let own = ground.owner(point).is_own();
+            let (id, status, created_at) = (point.id.clone(), point.status.clone(), point.created_at);
+            self.decisions.push(Decision { id, status, created_at, own, keep, why });
+        }
+        displaced
+    }
+
+    /// The ordered actions, or why there are none.
+    fn actions(&mut self, notes: &mut Vec<Note>) -> Result<Vec<Action>, Refusal> {
+        let room = self.slots.room(self.reserve());
+        let mut actions = Vec::new();
+        if room == 0 {
+            actions.extend(self.evict()?.into_iter().map(Action::Delete));
+        }
+        let taken = self.slots.used - u32::try_from(actions.len()).expect("a handful") + 1;
+        actions.push(Action::Create(Reason::New { free: self.slots.limit.saturating_sub(taken) }));
+        let (prunes, left) = self.prune();
+        actions.extend(prunes.into_iter().map(Action::Delete));
+        if left > 0 {
+            notes.push(Note::Braked { left, max_deletes: self.max_deletes });
+        }
+        Ok(actions)
+    }
+
+    /// Frees the one slot that the new point needs: our failed points first, then at most one completed point.
+    fn evict(&mut self) -> Result<Vec<Delete>, Refusal> {
+        let (mut slots, mut reserve) = (self.slots, self.reserve());
+        let mut evicted = Vec::new();
+        let mut because = None;
+        let mut completed_left = 1_u32.saturating_sub(self.ground().memory.evicted_since_completed);
+        for delete in self.droppable() {
+            if slots.room(reserve) > 0 {
+                break;
+            }
+            if self.budget == 0 {
+                because = Some(format!("max_deletes = {} allows no further delete", self.max_deletes));
+                break;
+            }
+            if delete.completed {
+                if completed_left == 0 {
+                    because = Some("a point was evicted already since the last completed one".to_owned());
+                    break;
+                }
+                if let Some(guard) = self.too_little(&delete.id) {
+                    because = Some(format!("point {} stays: {guard}", delete.id));
+                    continue;
+                }
+                completed_left -= 1;
+                // The new point takes the slot of this one, so that ours grow no more numerous.
+                reserve = 0;
+            }
+            self.budget -= 1;
+            slots = slots.without(self.is_own(&delete.id));
+            self.gone.push(delete.id.clone());
+            evicted.push(Delete { why: if delete.completed { Reason::Eviction } else { delete.why }, ..delete });
+        }
+        if slots.room(reserve) > 0 { Ok(evicted) } else { Err(self.no_room(because)) }
+    }
+
+    /// The slots that our points leave to people; none once an evicted point has left its slot to the new one.
+    fn reserve(&self) -> u32 {
+        self.ground().memory.reserve_now(self.request.reserve)
+    }
+
+    fn is_own(&self, id: &Id) -> bool {
+        self.decisions.iter().any(|decision| decision.id == *id && decision.own)
+    }
+
+    fn no_room(&self, because: Option<String>) -> Refusal {
+        let ground = self.ground();
+        let because = because.or_else(|| ground.server_wide().map(|guard| guard.to_string()));
+        Refusal::NoRoom {
+            slots: self.slots,
+            kind: ground.policy.kind,
+            reserve: self.request.reserve,
+            foreign: names_of_foreign(&ground),
+            because,
+        }
+    }
+
+    /// What goes once the new point is completed, and how many the brake keeps.
+    fn prune(&mut self) -> (Vec<Delete>, u32) {
+        let mut deletes = Vec::new();
+        let mut left = 0;
+        for delete in self.droppable() {
+            if self.gone.contains(&delete.id) {
+                continue;
+            }
+            if self.budget == 0 {
+                left += 1;
+                self.keep(&delete.id, Guard::MaxDeletes(self.max_deletes));
+                continue;
+            }
+            if delete.completed
+                && let Some(guard) = self.too_little_after(&delete.id)
+            {
+                self.keep(&delete.id, guard);
+                continue;
+            }
+            self.budget -= 1;
+            self.gone.push(delete.id.clone());
+            deletes.push(delete);
+        }
+        (deletes, left)
+    }
+
+    /// What retention drops and no guard keeps: failed points first, then the oldest.
+    fn droppable(&self) -> Vec<Delete> {
+        let dropped = self.decisions.iter().filter(|decision| !decision.keep);
+        let mut deletes: Vec<(bool, Candidate, Delete)> = dropped
+            .map(|decision| {
+                let completed = decision.status == PointStatus::Completed;
+                let point = self.request.ground.inventory.find(&decision.id).expect("a decision is of a listed point");
+                let why = decision.why.last().cloned().expect("a dropped point has a reason");
+                let delete = Delete { id: decision.id.clone(), created_at: decision.created_at, completed, why };
+                (completed, candidate(point), delete)
+            })
+            .collect();
+        deletes.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        deletes.into_iter().map(|(_, _, delete)| delete).collect()
+    }
+
+    /// The guard that refuses an eviction for what it would leave now.
+    fn too_little(&self, id: &Id) -> Option<Guard> {
+        let ground = self.ground();
+        let point = ground.inventory.find(id)?;
+        ground.leaves_too_little(point, &self.gone)
+    }
+
+    /// The guard that refuses a delete for what it would leave once the new point is completed: only `min_keep` can,
+    /// since the new point is then the newest.
+    fn too_little_after(&self, id: &Id) -> Option<Guard> {
+        let ground = self.ground();
+        let own = |point: &&RestorePoint| counts(&ground, point) && point.id != *id && !self.gone.contains(&point.id);
+        let remaining = ground.inventory.manual().filter(own).count() + 1;
+        let min_keep = ground.policy.min_keep;
+        (remaining < min_keep as usize).then_some(Guard::MinKeep(min_keep))
+    }
+
+    fn keep(&mut self, id: &Id, guard: Guard) {
+        if let Some(decision) = self.decisions.iter_mut().find(|decision| decision.id == *id) {
+            decision.keep = true;
+            decision.why.push(Reason::Guard(guard));
+        }
+    }
+
+    fn nothing_goes(&mut self) {
+        for decision in self.decisions.iter_mut().filter(|decision| !decision.keep) {
+            decision.keep = true;
+        }
+    }
+
+    fn notes(&self) -> Vec<Note> {
+        let ground = self.ground();
+        let mut notes = Vec::new();
+        for point in ground.inventory.manual() {
+            let owner = ground.owner(point);
+            if ground.is_future(point) {
+                notes.push(Note::Future(point.id.clone()));
+            }
+            if matches!(owner, Owner::Stray(_)) {
+                notes.push(Note::Stray(point.id.clone()));
+            }
+            let running = matches!(point.status, PointStatus::InProgress | PointStatus::Other(_));
+            let late = point.created_at.duration_until(ground.at) > as_signed(ground.policy.stuck_after);
+            if owner.is_own() && running && late {
+                notes.push(Note::Stuck(point.id.clone()));
+            }
+        }
+        if !ground.memory.seen_before && self.slots.own > 0 {
+            notes.push(Note::NewJournal(self.slots.own));
+        }
+        notes
+    }
+}
+
+/// Whether a guard is worth saying of a point that retention keeps anyway, or did not count.
+const fn explains(guard: &Guard) -> bool {
+    !matches!(guard, Guard::PruneNone | Guard::SecondLastgood(_) | Guard::ServerHeld(_) | Guard::Doubt(_))
+}
+
+/// Whether a point takes part in the policy's retention: completed, its own, not protected, not in the future, not
+/// about to go.
+fn counts(ground: &Ground<'_>, point: &RestorePoint) -> bool {
+    point.status == PointStatus::Completed
+        && ground.not_ours_to_delete(point).is_none()
+        && !ground.memory.deleting.contains(&point.id)
+}
+
+/// What retention says of the counted points, the new one among them; and how many the new one displaces.
+fn verdicts(ground: &Ground<'_>, counted: &[&RestorePoint]) -> (Vec<Verdict>, u32) {
+    let policy = ground.policy;
+    let mut candidates: Vec<Candidate> = counted.iter().map(|point| candidate(point)).collect();
+    let before = decide(policy, &candidates);
+    let newest = candidates.iter().map(|candidate| candidate.at).max().unwrap_or(ground.at);
+    candidates.push(Candidate { at: ground.at.max(newest), due: Some(Timestamp::MAX), id: None });
+    let mut after = decide(policy, &candidates);
+    after.pop();
+    let displaced = before.iter().zip(&after).filter(|(before, after)| before.keep && !after.keep).count();
+    (after, u32::try_from(displaced).expect("a handful"))
+}
+
+fn decide(policy: &crate::policy::policy::Policy, candidates: &[Candidate]) -> Vec<Verdict> {
+    let decided = retention::decide(candidates, &policy.keep, policy.keep_mode, &policy.timezone);
+    // A policy without rules has prune = "none": then everything stays.
+    decided.unwrap_or_else(|_no_rules| {
+        debug_assert!(policy.prune == Prune::None, "validation lets no other policy be without rules");
+        vec![Verdict { keep: true, why: Vec::new() }; candidates.len()]
+    })
+}
+
+fn candidate(point: &RestorePoint) -> Candidate {
+    let due = Mark::parse(&point.description).map(|mark| mark.due);
+    Candidate { at: point.created_at, due, id: Some(point.id.clone()) }
+}
+
+fn as_signed(duration: std::time::Duration) -> jiff::SignedDuration {
+    jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX)
+}
