@@ -106,8 +106,8 @@ fn report(name: &str, reader: Reader<'_>, zone: &TimeZone) -> Option<Report> {
     }
     let all = || [Class::Failure, Class::Stale, Class::Recovery].into();
     let on = on.unwrap_or_else(|| if reader.has("digest") { BTreeSet::new() } else { all() });
-    let group_wait = reader.parsed("group_wait", values::duration).unwrap_or(Duration::from_secs(120));
-    let repeat = reader.parsed("repeat", values::duration).unwrap_or(Duration::from_secs(6 * 3600));
+    let group_wait = reader.duration("group_wait", values::duration).unwrap_or(Duration::from_secs(120));
+    let repeat = reader.duration("repeat", values::duration).unwrap_or(Duration::from_secs(6 * 3600));
     reader.finish();
     Some(Report { name: name.to_owned(), to, on, group_wait, repeat, digest, timezone })
 }
@@ -141,7 +141,8 @@ pub fn judge(smtp: Option<&Smtp>, reports: &[Report], findings: &Findings) {
     if smtp.is_none() && !reports.is_empty() {
         let error = Diagnostic::error("the file has reports and no [smtp] to send them by");
         findings.push(error.help("add [smtp] with host and from"));
-    } else if !told || smtp.is_none() {
+    } else if (!told || smtp.is_none()) && !findings.refuse() {
+        // A report that is refused for a mistake may well be the one that would tell.
         let warning = Diagnostic::warning("failures reach nobody");
         findings.push(warning.help("add [smtp], and a [report.NAME] with to = [\"oncall@example.com\"]"));
     }

@@ -59,17 +59,17 @@ impl Keys {
             timezone: reader.parsed("timezone", values::zone),
             keep: values::keep(&reader),
             keep_mode: reader.choice("keep_mode", &modes),
-            splay: reader.parsed("splay", values::duration),
+            splay: reader.duration("splay", values::duration),
             min_keep: reader.number("min_keep", 0, 10_000),
             max_deletes: reader.number("max_deletes", 0, 10_000),
             reserve: reader.number("reserve", 0, 10_000),
             protect: reader.texts("protect").map(|all| all.iter().map(|(text, _)| Pattern::new(text)).collect()),
             prune: reader.choice("prune", &prunes),
-            stuck_after: reader.parsed("stuck_after", values::positive),
+            stuck_after: reader.duration("stuck_after", values::positive),
             retries: reader.number("retries", 0, 100),
-            retry_after: reader.parsed("retry_after", values::duration),
-            catch_up: reader.parsed("catch_up", values::duration),
-            max_age: reader.parsed("max_age", values::positive),
+            retry_after: reader.duration("retry_after", values::duration),
+            catch_up: reader.duration("catch_up", values::duration),
+            max_age: reader.duration("max_age", values::positive),
             stop_server: reader.flag("stop_server"),
             report: reader.texts("report").map(|all| all.iter().map(|(text, _)| (*text).to_owned()).collect()),
             enabled: reader.flag("enabled"),
@@ -200,6 +200,9 @@ pub fn read(root: &Reader<'_>, defaults: &Keys, at: Timestamp) -> Policies {
             }
         }
     }
+    // The parser sorts tables by name; people look for them in the order of the file.
+    policies.base.sort_by_key(|(_, place)| place.span.start);
+    policies.overrides.sort_by_key(|(_, place)| place.span.start);
     policies
 }
 
@@ -343,14 +346,11 @@ fn shortest_gap(schedule: &Schedule, at: Timestamp) -> Option<Duration> {
 
 /// Names that a reader may take for one another, former names that are in use, reports that do not exist.
 pub fn compare(policies: &Policies, reports: &[String], findings: &Findings) {
-    let all: Vec<(&Arc<Policy>, &Place)> = policies
-        .base
-        .iter()
-        .map(|(policy, place)| (policy, place))
-        .chain(policies.overrides.iter().map(|(one, place)| (&one.policy, place)))
-        .collect();
-    for (index, (policy, place)) in policies.base.iter().enumerate() {
-        for (other, _) in &policies.base[..index] {
+    let of_servers = policies.overrides.iter().filter(|(one, _)| one.own).map(|(one, place)| (&one.policy, place));
+    let mut all: Vec<(&Arc<Policy>, &Place)> = policies.base.iter().map(|(policy, place)| (policy, place)).collect();
+    all.extend(of_servers);
+    for (index, (policy, place)) in all.iter().enumerate() {
+        for (other, _) in &all[..index] {
             if strsim::damerau_levenshtein(policy.name.as_str(), other.name.as_str()) == 1 {
                 let message = format!("policies `{}` and `{}` differ by one letter", other.name, policy.name);
                 let help =
@@ -359,35 +359,53 @@ pub fn compare(policies: &Policies, reports: &[String], findings: &Findings) {
             }
         }
     }
-    for (policy, place) in &all {
-        let here = |diagnostic: Diagnostic| findings.push(diagnostic.at(&place.name, place.span.clone()));
-        for former in &policy.formerly {
-            if all.iter().any(|(other, _)| other.name == *former) {
-                let message = format!(
-                    "policy `{}` was formerly `{former}`, but a policy of that name is in the file",
-                    policy.name
-                );
-                here(
-                    Diagnostic::error(message).help("two policies cannot prune the same points: take one of them out"),
-                );
-            }
+    let tables = policies.overrides.iter().filter(|(one, _)| !one.own).map(|(one, place)| (&one.policy, place));
+    all.extend(tables);
+    for (index, (policy, place)) in all.iter().enumerate() {
+        // What a server's table inherits is told once, at the policy itself.
+        let same_name: Vec<&Arc<Policy>> =
+            all[..index].iter().map(|(other, _)| *other).filter(|other| other.name == policy.name).collect();
+        for former in policy.formerly.iter().filter(|former| !same_name.iter().any(|o| o.formerly.contains(former))) {
+            former_in_use(former, policy, place, &all, findings);
         }
-        for report in &policy.report {
+        for report in policy.report.iter().filter(|report| !same_name.iter().any(|o| o.report.contains(report))) {
             if !reports.contains(report) {
-                let message = format!(
-                    "policy `{}` tells report `{}`, which is not in the file",
-                    policy.name,
-                    report.escape_debug()
-                );
-                let near = nearest(report, reports.iter().map(String::as_str));
-                let help = near.map_or_else(
-                    || format!("add [report.{report}], or take it out"),
-                    |near| format!("did you mean \"{near}\"?"),
-                );
-                here(Diagnostic::error(message).help(help));
+                unknown_report(report, policy, place, reports, findings);
             }
         }
     }
+}
+
+/// A former name belongs to one policy, and to none that is in the file.
+fn former_in_use(
+    former: &PolicyName,
+    policy: &Policy,
+    place: &Place,
+    all: &[(&Arc<Policy>, &Place)],
+    findings: &Findings,
+) {
+    let name = &policy.name;
+    let here = |message: String, help: &str| {
+        findings.push(Diagnostic::error(message).at(&place.name, place.span.clone()).help(help));
+    };
+    let both = "two policies cannot prune the same points: take one of them out";
+    if former == name {
+        here(format!("policy `{name}` names itself in `formerly`"), "take it out: its points are its own anyway");
+    } else if all.iter().any(|(other, _)| other.name == *former) {
+        here(format!("policy `{name}` was formerly `{former}`, but a policy of that name is in the file"), both);
+    } else if let Some((other, _)) = all.iter().find(|(other, _)| other.name < *name && other.formerly.contains(former))
+    {
+        here(format!("policies `{}` and `{name}` were both formerly `{former}`", other.name), both);
+    }
+}
+
+fn unknown_report(report: &str, policy: &Policy, place: &Place, reports: &[String], findings: &Findings) {
+    let report = crate::config::mask::shown(report);
+    let message = format!("policy `{}` tells report `{report}`, which is not in the file", policy.name);
+    let near = nearest(&report, reports.iter().map(String::as_str));
+    let help = near
+        .map_or_else(|| format!("add [report.{report}], or take it out"), |near| format!("did you mean \"{near}\"?"));
+    findings.push(Diagnostic::error(message).at(&place.name, place.span.clone()).help(help));
 }
 
 /// A text that is not empty.

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -21,6 +22,11 @@ impl Findings {
     /// One more.
     pub fn push(&self, diagnostic: Diagnostic) {
         self.0.borrow_mut().push(diagnostic);
+    }
+
+    /// Whether the file is refused already.
+    pub fn refuse(&self) -> bool {
+        self.0.borrow().iter().any(Diagnostic::is_error)
     }
 
     /// All of them, in the order of the file; those without a place last.
@@ -129,6 +135,18 @@ impl<'a> Reader<'a> {
                 None
             }
         }
+    }
+
+    /// A text that is a duration; a bare number is told what it lacks.
+    pub fn duration(&self, key: &'static str, parse: impl Fn(&str) -> Result<Duration, Wrong>) -> Option<Duration> {
+        let value = self.value(key)?;
+        if let DeValue::Integer(integer) = value.get_ref() {
+            let number = integer.as_str();
+            let help = format!("it needs a unit and quotes, as in \"{number}s\", \"{number}m\" or \"{number}h\"");
+            self.wrong(key, value, format!("`{}` must be a duration, and is a bare number", self.path(key)), help);
+            return None;
+        }
+        self.parsed(key, parse)
     }
 
     /// A whole number within bounds.

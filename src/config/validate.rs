@@ -136,11 +136,11 @@ fn provider(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Opti
         url: url.unwrap_or_else(|| "https://admin.vps.org/api/v1".to_owned()),
         instance: reader.parsed("instance", values::name).unwrap_or_else(|| "main".to_owned()),
         token: token(reader.parsed("token_file", filled).map(|file| folder.join(file)), environment),
-        timeout: reader.parsed("timeout", values::positive).unwrap_or(Duration::from_secs(30)),
+        timeout: reader.duration("timeout", values::positive).unwrap_or(Duration::from_secs(30)),
         requests_per_second: reader.number("requests_per_second", 1, 1000).unwrap_or(5),
         parallel_runs: reader.number("parallel_runs", 1, 10_000).unwrap_or(8),
-        poll: reader.parsed("poll", values::positive).unwrap_or(Duration::from_secs(15)),
-        settle: reader.parsed("settle", values::duration).unwrap_or(Duration::from_secs(60)),
+        poll: reader.duration("poll", values::positive).unwrap_or(Duration::from_secs(15)),
+        settle: reader.duration("settle", values::duration).unwrap_or(Duration::from_secs(60)),
         slots,
         ca_file: reader.parsed("ca_file", filled).map(|file| folder.join(file)),
     };
@@ -194,7 +194,7 @@ fn state(root: &Reader<'_>, folder: &Path, environment: &Environment) -> (PathBu
     let (mut dir, mut keep) = (None, None);
     if let Some(reader) = root.table("state") {
         dir = reader.parsed("dir", filled).map(|dir| folder.join(dir));
-        keep = reader.parsed("keep", values::positive);
+        keep = reader.duration("keep", values::positive);
         reader.finish();
     }
     let standard = || {

@@ -94,7 +94,8 @@ pub fn schedule(reader: &Reader<'_>, key: &'static str, zone: &TimeZone) -> Opti
     for (text, value) in &texts {
         if let Err(error) = Schedule::parse(&[text], zone.clone()) {
             good = false;
-            let help = error.suggestion.unwrap_or_else(|| "as in \"30 2 * * *\" for 02:30 every day".to_owned());
+            let help = error.suggestion.map(|instead| format!("write \"{instead}\", if that is what you mean"));
+            let help = help.unwrap_or_else(|| "as in \"30 2 * * *\" for 02:30 every day".to_owned());
             let reason = error.reason.trim_end_matches('.');
             reader.wrong(key, value, format!("`{}` \"{}\": {reason}", reader.path(key), shown(text)), help);
         }
@@ -112,7 +113,7 @@ pub fn keep(reader: &Reader<'_>) -> Option<Keep> {
             keep.counts.push((rule, Count::Number(count)));
         }
     }
-    if let Some(within) = table.parsed("within", positive) {
+    if let Some(within) = table.duration("within", positive) {
         keep.within = Some(period(within));
     }
     let empty = keep.counts.iter().all(|(_, count)| *count == Count::Number(0)) && keep.within.is_none();
