@@ -76,10 +76,11 @@ impl Drive<'_> {
     /// Everything up to the run's end, or up to the moment of the next attempt.
     async fn attempt(&mut self) -> Result<Option<Timestamp>, RunError> {
         loop {
-            if self.world.stopping() {
+            let next = next(&self.run.state);
+            if self.world.stopping() && next != Next::Over {
                 return Err(RunError::Stopped);
             }
-            match next(&self.run.state) {
+            match next {
                 Next::Over => return Ok(None),
                 Next::Wait(at) => return Ok(Some(at)),
                 Next::Begin => self.begin().await?,

@@ -3,21 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jiff::tz::TimeZone;
 use lastgood::clock::{Clock, VirtualClock};
 use lastgood::journal::event::RunKey;
 use lastgood::journal::summary::RunSummary;
 use lastgood::policy::inventory::{Id, Kind, Server};
 use lastgood::policy::keep::{Count, Keep, Rule};
+use lastgood::policy::mark::{Mark, Token};
 use lastgood::policy::plan::Plan;
 use lastgood::policy::policy::{Policy, PolicyName, Prune};
 use lastgood::policy::schedule::Schedule;
 use lastgood::policy::selector::Selector;
 use lastgood::provider::{Client, Settings as ClientSettings, Watch};
 use lastgood::run::{Leases, Random, Settings, Task, World, drive, inspect};
-use lastgood::simulator::{self, Options, Simulator};
-use lastgood::store::Store;
+use lastgood::simulator::{self, Options, PointSpec, Simulator};
+use lastgood::store::{Store, StoreError};
 use lastgood::store::runs::{Recorded, Run};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -45,11 +46,22 @@ impl Stage {
     }
 
     /// The process dies and starts again: a new store, client and world over the same folder and provider.
-    pub fn restart(mut self) -> Self {
-        drop(self.world);
-        let store = Store::own(self.dir.path()).unwrap();
-        (self.world, self.stop) = world(&self.simulator, &self.clock, store);
-        self
+    pub async fn restart(self) -> Self {
+        let Self { simulator, world: before, clock, dir, .. } = self;
+        let settings = before.settings.clone();
+        drop(before);
+        // What was left behind lets go of the lock when the runtime next looks at it, as a dead process does at once.
+        let store = loop {
+            match Store::own(dir.path()) {
+                Ok(store) => break store,
+                Err(StoreError::Locked(_)) => tokio::task::yield_now().await,
+                Err(error) => panic!("{error}"),
+            }
+        };
+        store.drop_leases_of("owner").await.unwrap();
+        let (mut world, stop) = world(&simulator, &clock, store);
+        world.settings = settings;
+        Self { simulator, world, clock, stop, dir }
     }
 
     /// The same with the state folder lost.
@@ -94,14 +106,6 @@ impl Stage {
         drive(&self.world, task, run).await.unwrap()
     }
 
-    /// A point that a person makes.
-    pub fn person_makes(&self, kind: simulator::Kind, server: &str) {
-        let mut act = serde_json::json!({ "act": "make", "server": server });
-        act["kind"] = serde_json::to_value(kind).unwrap();
-        let act = serde_json::from_value(act).unwrap();
-        self.simulator.act(&act).unwrap();
-    }
-
     /// The ids that the provider has of a kind on the first server.
     pub fn ids(&self, kind: simulator::Kind) -> Vec<Id> {
         let account = self.simulator.account();
@@ -142,6 +146,21 @@ fn world(simulator: &Simulator, clock: &VirtualClock, store: Store) -> (World, w
         progress: None,
     };
     (world, stop)
+}
+
+/// A completed point of the policy `nightly`, made so many days ago by an earlier life of the journal.
+pub fn ours(kind: simulator::Kind, days: u32) -> PointSpec {
+    let mark = Mark {
+        token: Token::from_random(u64::from(days) * 1_000_003),
+        instance: "main".to_owned(),
+        policy: "nightly".to_owned(),
+        due: "2026-11-21T02:30:00Z".parse::<Timestamp>().unwrap() - SignedDuration::from_hours(24 * i64::from(days)),
+    };
+    PointSpec {
+        name: (kind == simulator::Kind::Snapshot).then(|| mark.name()),
+        description: mark.description(),
+        ..PointSpec::aged(kind, "web-server-01", i64::from(days) * 86_400)
+    }
 }
 
 /// A policy `nightly` that keeps the last `last`.

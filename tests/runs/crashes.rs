@@ -1,0 +1,220 @@
+//! Rule 8: a stop at any moment, then a start. Each kind of run is cut off at each of its awaits (which are its journal
+//! writes, its requests before and after the provider acts on them, and its pauses), counted by the run itself, so that
+//! a new step cannot be forgotten; then it is driven on and must end as if nothing had happened.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use lastgood::journal::notice::Class;
+use lastgood::policy::inventory::Kind;
+use lastgood::policy::policy::Policy;
+use lastgood::run::{RunError, drive};
+use lastgood::simulator::{self, Altered, Call, Effect, Fate, Options, Rule};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::stage::{Stage, ours, policy};
+
+const DUE: &str = "2026-11-21T02:30:00Z";
+
+/// A kind of run: how it is set up, and how many points are left of it.
+struct Scene {
+    name: &'static str,
+    kind: Kind,
+    keep: u32,
+    before: u32,
+    after: usize,
+    stop_server: bool,
+    fault: Option<Rule>,
+}
+
+fn scenes() -> Vec<Scene> {
+    let plain =
+        Scene { name: "plain", kind: Kind::Backup, keep: 3, before: 3, after: 3, stop_server: false, fault: None };
+    let fails = Altered { fate: Fate::Fails, ..Altered::default() };
+    let fails = Rule::new(Effect::CreateAs(fails)).times(1);
+    let lost = |carried_out| Rule::new(Effect::Reset { carried_out }).times(1);
+    let full = || Scene { kind: Kind::Snapshot, keep: 5, before: 5, after: 5, name: "evict", ..plain.copy() };
+    vec![
+        full(),
+        Scene { name: "stop_server", stop_server: true, kind: Kind::Snapshot, ..plain.copy() },
+        Scene { name: "evict and stop_server", stop_server: true, ..full() },
+        Scene { name: "retry", fault: Some(fails.clone()), ..plain.copy() },
+        Scene { name: "evict and retry", fault: Some(fails), ..full() },
+        Scene { name: "create lost", fault: Some(lost(true).call(Call::Create)), ..full() },
+        Scene { name: "create never sent", fault: Some(lost(false).call(Call::Create)), ..full() },
+        Scene { name: "delete lost", fault: Some(lost(true).call(Call::Delete)), ..full() },
+        Scene { name: "power lost", stop_server: true, fault: Some(lost(true).call(Call::Power)), ..plain.copy() },
+        plain,
+    ]
+}
+
+impl Scene {
+    fn copy(&self) -> Self {
+        Self { fault: self.fault.clone(), ..*self }
+    }
+
+    fn policy(&self) -> Policy {
+        Policy { stop_server: self.stop_server, ..policy(self.kind, self.keep) }
+    }
+
+    fn theirs(&self) -> simulator::Kind {
+        match self.kind {
+            Kind::Backup => simulator::Kind::Backup,
+            Kind::Snapshot => simulator::Kind::Snapshot,
+        }
+    }
+
+    async fn stage(&self) -> Stage {
+        let foreign = (1..=self.before).map(|day| ours(self.theirs(), day)).collect();
+        let latency = Duration::from_millis(200);
+        let mut stage = Stage::new(Options { foreign, latency, ..Options::default() });
+        // Short, since every look in this span is an await to be cut off at.
+        stage.world.settings.settle = Duration::from_secs(4);
+        stage.world.settings.timeout = Duration::from_secs(4);
+        stage.simulator.add_fault(Rule::new(Effect::AnsweredLate { seconds: 0.2 }).call(Call::Server));
+        for rule in &self.fault {
+            stage.simulator.add_fault(rule.clone());
+        }
+        stage.simulator.add_fault(Rule::new(Effect::AnsweredLate { seconds: 0.2 }));
+        stage
+    }
+
+    /// The end, which is the same however often the run was cut off.
+    async fn check(&self, stage: &Stage, how: &str) {
+        let how = format!("{}, {how}", self.name);
+        let account = stage.simulator.account();
+        let points = account.points_of(self.theirs(), "web-server-01");
+        let shown = format!("{how}: {:#?}", stage.world.store.history(None, 9).await.unwrap());
+        assert_eq!(points.len(), self.after, "points, {shown}\n{points:#?}");
+        assert!(points.iter().all(|point| point.status == "completed"), "{shown}");
+        let of_due = points.iter().filter(|point| point.description.contains(&format!(" nightly {DUE} "))).count();
+        assert_eq!(of_due, 1, "one restore point a due time, {shown}");
+        assert_eq!(account.server("web-server-01").unwrap().status, "active", "{shown}");
+        let limit_met = account.record().requests().any(|request| request.account_status == Some(400));
+        assert!(!limit_met, "room first, {shown}");
+        let runs = stage.world.store.history(None, 9).await.unwrap();
+        assert_eq!(runs.len(), 1, "{shown}");
+        assert_eq!(runs[0].summary.outcome, "succeeded", "{shown}");
+        assert!(runs[0].summary.deleted.len() <= 2, "{shown}");
+        let told = stage.world.store.waiting().await.unwrap();
+        let of_run = told.iter().filter(|waiting| waiting.notice.class == Class::Success).count();
+        assert_eq!(of_run, 1, "told once, {shown}");
+    }
+}
+
+/// Drops the work at its await number `polls`; `None` when it was cut off.
+async fn cut_off<T>(work: impl Future<Output = T>, polls: u32) -> Option<T> {
+    let mut work = pin!(work);
+    let mut left = polls;
+    poll_fn(|context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match work.as_mut().poll(context) {
+            Poll::Ready(value) => Poll::Ready(Some(value)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// What a start does with what is open.
+async fn go_on(stage: &Stage, policy: &Policy) {
+    let task = stage.task(policy.clone()).await;
+    for run in stage.world.store.unfinished().await.unwrap() {
+        drive(&stage.world, &task, run).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_cut_off_at_any_await_ends_as_if_it_were_not() {
+    cut_off_everywhere(|scene| !scene.stop_server).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_stops_its_server_and_is_cut_off_at_any_await_ends_as_if_it_were_not() {
+    cut_off_everywhere(|scene| scene.stop_server).await;
+}
+
+async fn cut_off_everywhere(which: impl Fn(&Scene) -> bool) {
+    for scene in scenes().into_iter().filter(which) {
+        for polls in 1.. {
+            let stage = scene.stage().await;
+            let task = stage.task(scene.policy()).await;
+            let run = stage.open(&task, Some(DUE.parse().unwrap())).await;
+            let over = cut_off(drive(&stage.world, &task, run), polls).await;
+            let stage = stage.restart().await;
+            go_on(&stage, &scene.policy()).await;
+            scene.check(&stage, &format!("cut off at await {polls}")).await;
+            if over.is_some() {
+                assert!(polls > 30, "{} has few awaits: {polls}", scene.name);
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_cut_off_again_and_again_ends_as_if_it_were_not() {
+    for seed in 0..12 {
+        let mut random = StdRng::seed_from_u64(seed);
+        for scene in scenes() {
+            let mut stage = scene.stage().await;
+            let task = stage.task(scene.policy()).await;
+            stage.open(&task, Some(DUE.parse().unwrap())).await;
+            for _ in 0..random.random_range(1..6) {
+                for run in stage.world.store.unfinished().await.unwrap() {
+                    cut_off(drive(&stage.world, &task, run), random.random_range(1..40)).await;
+                }
+                stage = stage.restart().await;
+            }
+            go_on(&stage, &scene.policy()).await;
+            scene.check(&stage, &format!("seed {seed}")).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_at_any_await_leaves_the_server_started_and_the_run_to_the_next_start() {
+    for scene in scenes().into_iter().filter(|scene| scene.stop_server) {
+        for polls in 1.. {
+            let stage = scene.stage().await;
+            let task = stage.task(scene.policy()).await;
+            let run = stage.open(&task, Some(DUE.parse().unwrap())).await;
+            let mut left = polls;
+            let over = {
+                let mut work = pin!(drive(&stage.world, &task, run));
+                let mut asked = None;
+                let over = poll_fn(|context| {
+                    left = u32::saturating_sub(left, 1);
+                    if left == 0 && asked.is_none() {
+                        asked = Some(tokio::time::Instant::now());
+                        stage.stop.send_replace(true);
+                    }
+                    work.as_mut().poll(context)
+                })
+                .await;
+                let took = asked.map_or(Duration::ZERO, |at| at.elapsed());
+                assert!(took < Duration::from_secs(10), "{}: {polls}: {took:?}", scene.name);
+                over
+            };
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let status = stage.simulator.account().server("web-server-01").unwrap().status.clone();
+            assert_eq!(status, "active", "{}: stopped at await {polls}", scene.name);
+            if over.is_ok() {
+                assert!(polls > 30);
+                break;
+            }
+            assert!(matches!(over, Err(RunError::Stopped)), "{over:?}");
+            assert_eq!(stage.world.store.unfinished().await.unwrap().len(), 1);
+            let stage = stage.restart().await;
+            go_on(&stage, &scene.policy()).await;
+            scene.check(&stage, &format!("stopped at await {polls}")).await;
+        }
+    }
+}
