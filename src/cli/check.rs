@@ -27,7 +27,7 @@ pub struct Args {
     online: bool,
     /// One JSON document on standard output
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// What the account says.
@@ -50,7 +50,8 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
         Ok(loaded) => loaded,
         Err(error) if args.json => {
             output::json(&invalid(&error))?;
-            return Err(bad(error).into());
+            output::note(&format!("lastgood: {error}"));
+            return Ok(ExitCode::PolicyFile);
         }
         Err(error) => return Err(bad(error).into()),
     };
@@ -148,8 +149,9 @@ fn show_online(config: &Config, online: &Online, now: Timestamp) {
     for server in fleet::unprotected(config, &online.servers) {
         output::line(&format!("unprotected: {}", output::shown(&server.reference.name)));
     }
-    for text in config.unmatched(&online.servers) {
-        output::line(&format!("warning: {}", output::shown(&text.to_string())));
+    let unmatched = config.unmatched(&online.servers);
+    for text in unmatched.iter().map(ToString::to_string).filter(|text| !online.problems.contains(text)) {
+        output::line(&format!("warning: {}", output::shown(&text)));
     }
     for problem in &online.problems {
         output::line(&format!("error: {}", output::shown(problem)));

@@ -19,7 +19,7 @@ use crate::cli::demo::stage::Stage;
 use crate::cli::list::show_points;
 use crate::cli::output::{line, shown};
 use crate::cli::plan::show_plans;
-use crate::cli::setup::{Choice, Setup};
+use crate::cli::setup::{Choice, Opened, Setup};
 use crate::clock::Clock;
 use crate::config::Environment;
 use crate::daemon::{Files, Service, ServiceError, mail};
@@ -124,16 +124,27 @@ fn introduce(stage: &Stage) {
 async fn before(setup: &Setup) -> anyhow::Result<()> {
     let opened = setup.open_beside().await?;
     heading("The restore points before");
-    for kind in Kind::ALL {
-        show_points(&opened, kind).await?;
-    }
+    show_all(&opened).await?;
     line(
-        "\n\"own\" are points that an earlier lastgood made: it knows them by the mark in their text. \"foreign\" are\n\
+        "\"own\" are points that an earlier lastgood made: it knows them by the mark in their text. \"foreign\" are\n\
          people's: they take slots, and no policy deletes them. All five snapshot slots of web-server-03 are foreign.",
     );
     heading("The plan: what a run would do now, with the reason for every point (lastgood plan)");
     let choice = Choice { policy: Some("frequent".to_owned()), server: None };
     show_plans(setup, &opened, &choice, false).await?;
+    line(
+        "The notes say that this journal is new and that the points are older than it: what somebody had put on hold\n\
+         is not known any more. A mail will say so too, once.",
+    );
+    Ok(())
+}
+
+async fn show_all(opened: &Opened) -> anyhow::Result<()> {
+    for kind in Kind::ALL {
+        line(&format!("{}:", kind.plural()));
+        show_points(opened, kind).await?;
+        line("");
+    }
     Ok(())
 }
 
@@ -171,20 +182,28 @@ async fn tell(mut news: UnboundedReceiver<Progress>, start: Timestamp, clock: Cl
         if known || step.text == "reading what is there" {
             continue;
         }
+        let text = short(&step.text);
         let seconds = start.duration_until(clock.now()).as_secs();
-        line(&format!("{seconds:>4} s  {}  {:<8}  {}", shown(&step.server.name), step.policy, shown(&step.text)));
+        line(&format!("{seconds:>4} s  {}  {:<8}  {}", shown(&step.server.name), step.policy, shown(&text)));
+    }
+}
+
+/// The beginning of a text: the mail has the whole of it.
+fn short(text: &str) -> String {
+    match text.char_indices().nth(90) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
 async fn after(stage: &Stage, setup: &Setup) -> anyhow::Result<()> {
     let opened = setup.open_beside().await?;
     heading("The restore points after");
-    for kind in Kind::ALL {
-        show_points(&opened, kind).await?;
-    }
+    show_all(&opened).await?;
     line(&stage.tally());
     heading("The mails");
-    for mail in mails::read(&stage.mails)? {
+    let subjects = opened.world.store.subjects().await?;
+    for mail in mails::read(&stage.mails, &subjects)? {
         line(&format!("  {}\n      {}", shown(&mail.subject), mail.file.display()));
     }
     heading("What to try next");

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode as Process;
 
-use crate::cli::output::note;
+use serde_json::{Map, Value};
+
+use crate::cli::output::{json, note};
 use crate::daemon::ServiceError;
 use crate::exit_code::ExitCode;
 use crate::provider::{ErrorKind, ProviderError};
@@ -33,11 +35,64 @@ impl Failure {
     }
 }
 
-/// Prints the failure and gives its exit code.
+/// Prints the failure and gives its exit code. With `list`, the name of the list that the command's JSON document
+/// would have held, standard output gets a document too.
 #[must_use]
-pub fn report(error: &anyhow::Error) -> Process {
-    note(&format!("lastgood: {error:#}"));
+pub fn report(error: &anyhow::Error, list: Option<&str>) -> Process {
+    let text = text_of(error);
+    if let Some(list) = list
+        && let Err(error) = json(&document(list, &text))
+    {
+        note(&format!("lastgood: {error}"));
+    }
+    note(&format!("lastgood: {text}"));
     code_of(error).into()
+}
+
+fn document(list: &str, text: &str) -> Map<String, Value> {
+    Map::from_iter([(list.to_owned(), Value::Array(Vec::new())), ("error".to_owned(), Value::from(text))])
+}
+
+/// What happened and what to do. A cause that the text holds already is not told again.
+#[must_use]
+pub fn text_of(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    match error.chain().find_map(asked) {
+        Some(error) => advice(error).map_or_else(|| text.clone(), |advice| format!("{text}; {advice}")),
+        None => text,
+    }
+}
+
+/// The provider's error, where a cause is one.
+fn asked<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a ProviderError> {
+    if let Some(ServiceError::Provider(error)) = cause.downcast_ref() {
+        return Some(error);
+    }
+    cause.downcast_ref()
+}
+
+/// What to do about it, and with which key.
+fn advice(error: &ProviderError) -> Option<String> {
+    let what = match (error.status(), &error.kind) {
+        (Some(401), _) => "put a token that is good into the file of provider.token_file, or into VPS_API_TOKEN",
+        (Some(403), _) => "give the token of provider.token_file the permission servers:* in the provider's panel",
+        (Some(500..=599), _) => "try again later",
+        (_, ErrorKind::NeverSent(_)) => "look at provider.url and at the network",
+        (_, ErrorKind::Timeout(_) | ErrorKind::Interrupted(_)) => {
+            "try again later; provider.timeout says how long it may take"
+        }
+        (_, ErrorKind::NotUnderstood { .. }) => "look whether provider.url is the provider's API",
+        _ => return None,
+    };
+    let nothing = if error.outcome_unknown() { "" } else { "; nothing was made or deleted" };
+    Some(format!("{what}{nothing}"))
 }
 
 /// The exit code of a failure.
@@ -75,5 +130,27 @@ const fn provider(error: &ProviderError) -> ExitCode {
     match error.kind {
         ErrorKind::Settings(_) => ExitCode::PolicyFile,
         _ => ExitCode::Provider,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_that_was_told_is_not_told_again() {
+        let source = std::io::Error::from_raw_os_error(17);
+        let told = text_of(&StoreError::Folder { dir: PathBuf::from("state"), source }.into());
+        assert_eq!(told.matches("File exists").count(), 1, "{told}");
+        let told = text_of(&anyhow::anyhow!("the cause").context("what happened"));
+        assert_eq!(told, "what happened: the cause");
+    }
+
+    #[test]
+    fn a_command_that_fails_has_a_document_all_the_same() {
+        let document = Value::Object(document("runs", "no room"));
+        assert_eq!(document, serde_json::json!({ "runs": [], "error": "no room" }));
     }
 }

@@ -20,7 +20,7 @@ pub struct Args {
     limit: u32,
     /// One JSON document on standard output
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// Prints the runs, newest first.

@@ -131,9 +131,10 @@ async fn server(setup: &Setup, store: &Store, name: &str) -> anyhow::Result<Held
     }
     let servers = setup.client()?.servers().await?.items;
     let found = servers.into_iter().find(|server| server.keys.iter().any(|key| key == name));
-    found
-        .map(|server| Held::Server(server.reference))
-        .ok_or_else(|| Failure::usage(format!("there is no server {name}: `lastgood list servers` shows them")).into())
+    found.map(|server| Held::Server(server.reference)).ok_or_else(|| {
+        let shown = output::shown(name);
+        Failure::usage(format!("there is no server {shown}: `lastgood list servers` shows them")).into()
+    })
 }
 
 /// An id as the provider gives it: digits are a number.

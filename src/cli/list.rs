@@ -18,7 +18,7 @@ use crate::store::points::Place;
 #[command(after_help = "Example:\n  lastgood list backups --server web-server-01 --type manual")]
 pub struct Args {
     /// What to list
-    what: What,
+    pub what: What,
     /// Only those of this server (id, uuid, name or hostname)
     #[arg(long, value_name = "S")]
     server: Option<String>,
@@ -27,14 +27,30 @@ pub struct Args {
     backup_type: Option<TypeWord>,
     /// One JSON document on standard output
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
+/// What there is to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum What {
+pub enum What {
+    /// The account's servers.
     Servers,
+    /// Backups, automatic ones too.
     Backups,
+    /// Snapshots.
     Snapshots,
+}
+
+impl What {
+    /// The word for several of them.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Servers => "servers",
+            Self::Backups => "backups",
+            Self::Snapshots => "snapshots",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -147,6 +163,9 @@ async fn servers(opened: &Opened, args: &Args) -> anyhow::Result<ExitCode> {
     let records = opened.world.client.server_records().await?.items;
     let holds = opened.world.store.holds(opened.world.clock.now()).await?;
     let held = |server: &Server| holds.iter().any(|hold| hold.what == Held::Server(server.reference.clone()));
+    if let Some(text) = &args.server {
+        opened.server(text)?;
+    }
     let fits = |server: &Server| args.server.as_ref().is_none_or(|text| server.keys.contains(text));
     let records: Vec<_> = records.into_iter().filter(|(server, _)| fits(server)).collect();
     if args.json {

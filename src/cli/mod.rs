@@ -73,6 +73,20 @@ pub enum Command {
     Simulator(Box<simulator::SimulatorArgs>),
 }
 
+impl Command {
+    /// With `--json`: the name of the list in its document, which is empty when the command fails.
+    fn json_list(&self) -> Option<&'static str> {
+        match self {
+            Self::Check(args) => args.json.then_some("findings"),
+            Self::Plan(args) => args.json.then_some("plans"),
+            Self::Run(args) => args.json.then_some(if args.dry_run { "plans" } else { "runs" }),
+            Self::List(args) => args.json.then(|| args.what.plural()),
+            Self::History(args) => args.json.then_some("runs"),
+            _ => None,
+        }
+    }
+}
+
 /// Runs the command line and says how it ended.
 #[must_use]
 pub fn main() -> Process {
@@ -80,6 +94,12 @@ pub fn main() -> Process {
         Ok(cli) => cli,
         Err(error) => {
             let wrong = error.use_stderr();
+            if wrong && std::env::args().any(|argument| argument == "--json") {
+                let text = error.render().to_string();
+                let document = serde_json::json!({ "error": text.trim().trim_start_matches("error: ") });
+                // Standard output is one document even now; that it cannot be written is told nowhere else.
+                let _ = output::json(&document);
+            }
             // A closed pipe is not an error of ours.
             let _ = error.print();
             return if wrong { crate::exit_code::ExitCode::Usage.into() } else { Process::SUCCESS };
@@ -92,10 +112,11 @@ pub fn main() -> Process {
             return crate::exit_code::ExitCode::Bug.into();
         }
     };
+    let list = cli.command.json_list();
     let ended = runtime.block_on(dispatch(cli));
     // A blocking read of the terminal must not hold up the end.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    ended.unwrap_or_else(|error| failure::report(&error))
+    ended.unwrap_or_else(|error| failure::report(&error, list))
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<Process> {

@@ -17,7 +17,7 @@ pub struct Args {
     choice: Choice,
     /// One JSON document on standard output
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// Prints the plans.

@@ -26,10 +26,10 @@ pub struct Args {
     choice: Choice,
     /// Only show what would be done
     #[arg(long)]
-    dry_run: bool,
+    pub dry_run: bool,
     /// One JSON document on standard output
     #[arg(long)]
-    json: bool,
+    pub json: bool,
 }
 
 /// Drives the chosen runs to their end and delivers their mails.

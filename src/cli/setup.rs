@@ -206,7 +206,12 @@ impl Opened {
             tasks.retain(|task| task.policy.name.as_str() == name);
         }
         if tasks.is_empty() {
-            let text = "no policy is for any of these servers: `lastgood check --online` shows what matches what";
+            let unmatched: Vec<String> = self.config.unmatched(&self.servers).iter().map(ToString::to_string).collect();
+            let unmatched = if unmatched.is_empty() { String::new() } else { format!(" ({})", unmatched.join("; ")) };
+            let text = format!(
+                "no policy is for any of these servers{}: `lastgood check --online` shows what matches what",
+                crate::cli::output::shown(&unmatched)
+            );
             return Err(Failure::usage(text).into());
         }
         Ok(tasks)

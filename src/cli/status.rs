@@ -2,7 +2,7 @@
 
 use clap::Parser;
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::{self, Failure};
 use crate::cli::output;
 use crate::cli::setup::Setup;
 use crate::daemon::survey::survey;
@@ -42,9 +42,10 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<Nagios> {
         }
         Err(error) => {
             if args.json {
-                output::json(&serde_json::json!({ "level": "unknown", "error": format!("{error:#}") }))?;
+                let text = failure::text_of(&error);
+                output::json(&serde_json::json!({ "level": "unknown", "policies": [], "error": text }))?;
             }
-            output::note(&format!("lastgood: {error:#}"));
+            output::note(&format!("lastgood: {}", failure::text_of(&error)));
             Ok(Nagios::Unknown)
         }
     }
@@ -90,7 +91,7 @@ fn show(status: &Status) {
     for incident in &status.incidents {
         let server = incident.server.as_ref().map(|server| format!(" {}", server.name)).unwrap_or_default();
         let policy = incident.policy.as_ref().map(|policy| format!(" {policy}")).unwrap_or_default();
-        let text = format!("incident since {}:{server}{policy}: {}", incident.since, incident.text);
+        let text = format!("incident since {}{server}{policy}: {}", incident.since, incident.text);
         output::line(&output::shown(&text));
     }
     if !status.unprotected.is_empty() {

@@ -11,7 +11,7 @@ pub enum LoadError {
     #[error("there is no policy file: looked for {}; write one, or name it with --config FILE or LASTGOOD_CONFIG", list(.0))]
     NotFound(Vec<PathBuf>),
     /// It cannot be read.
-    #[error("the policy file {} cannot be read: {source}", .path.display())]
+    #[error("the policy file {} cannot be read: {source}; make it a file that this user may read, or name another with --config FILE", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -41,7 +41,7 @@ pub enum SecretError {
     #[error("{0}")]
     Missing(String),
     /// Its file cannot be read.
-    #[error("{from} names {}, which cannot be read: {source}", .path.display())]
+    #[error("{from} names {}, which cannot be read: {source}; write the secret alone into it, readable for this user", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,

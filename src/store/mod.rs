@@ -14,6 +14,7 @@ pub mod servers;
 mod value;
 
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -57,8 +58,10 @@ impl Store {
     /// # Errors
     /// `Absent` when there is none yet, else why it cannot be used.
     pub fn beside(dir: &Path) -> Result<Self, StoreError> {
-        if !dir.join(DATABASE).exists() {
-            return Err(StoreError::Absent(dir.to_owned()));
+        match dir.join(DATABASE).metadata() {
+            Ok(_) => {}
+            Err(source) if source.kind() == ErrorKind::NotFound => return Err(StoreError::Absent(dir.to_owned())),
+            Err(source) => return Err(StoreError::Folder { dir: dir.to_owned(), source }),
         }
         Self::open(dir, None)
     }

@@ -1,5 +1,7 @@
 //! The outbox: mails as they will be sent, byte for byte, until somebody has taken them or three days have passed.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -96,6 +98,19 @@ impl Store {
                 messages.push(Message { id: row.get(0)?, message, attempts: row.get(6)?, first_at: time(row.get(7)?) });
             }
             Ok(messages)
+        })
+        .await
+    }
+
+    /// The subjects of all mails that were ever composed, by number.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn subjects(&self) -> Result<BTreeMap<i64, String>, StoreError> {
+        self.transact(|tx| {
+            let mut query = tx.prepare("SELECT id, subject FROM outbox")?;
+            let subjects = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(subjects.collect::<Result<_, _>>()?)
         })
         .await
     }

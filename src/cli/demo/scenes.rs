@@ -23,26 +23,44 @@ pub(super) async fn play(stage: &Stage, curtain: &Curtain) {
     curtain.pause(Duration::from_secs(6)).await;
 
     stage.simulator.clear_faults();
-    stage.simulator.add_fault(Rule::new(Effect::status(503)).call(Call::List).times(4));
-    say("Another: the provider answers the next four looks at a list with 503. Reads are simply tried again.");
+    stage.simulator.add_fault(Rule::new(Effect::status(503)).call(Call::List).times(2));
+    say("Another: the provider answers the next two looks at a list with 503. Reads are simply tried again.");
     struck(stage, curtain).await;
     curtain.pause(Duration::from_secs(6)).await;
 
     stage.simulator.clear_faults();
     let pick = Pick { kind: Kind::Snapshot, id: None, server: Some("web-server-03".into()), oldest: true };
-    let did = match stage.simulator.act(&Act::DeletePoint(pick)) {
-        Ok(_) => "A person has read the mail and deletes the oldest snapshot of web-server-03 by hand.",
-        Err(_) => "A person has read the mail, but there is nothing to delete on web-server-03.",
-    };
-    say(&format!("{did}\nThe next run there has room again, and a mail says that the trouble is over."));
+    let deleted = (0..3).filter(|_| stage.simulator.act(&Act::DeletePoint(pick.clone())).is_ok()).count();
+    say(&format!(
+        "A person has read the mail and deletes the {deleted} oldest snapshots of web-server-03 by hand.\n\
+         The next run there has room again, and a mail says that the trouble is over."
+    ));
     curtain.pause(Duration::from_secs(12)).await;
+    at_rest(stage, curtain).await;
     say("That is enough. The service is told to end: it begins nothing new and closes its journal.");
 }
 
 fn say(text: &str) {
     line("");
-    text.lines().for_each(|text| line(&format!("  * {}", text.trim())));
+    for (number, text) in text.lines().enumerate() {
+        let bullet = if number == 0 { "*" } else { " " };
+        line(&format!("  {bullet} {}", text.trim()));
+    }
     line("");
+}
+
+/// Waits until no point is in progress and no due time is near; not for ever.
+async fn at_rest(stage: &Stage, curtain: &Curtain) {
+    for _ in 0..150 {
+        let pending = stage.simulator.with_account(|account| {
+            let kinds = [Kind::Backup, Kind::Snapshot];
+            kinds.into_iter().flat_map(|kind| account.points(kind)).any(|point| point.status == "in_progress")
+        });
+        if curtain.has_fallen() || (!pending && matches!(stage.clock.now().as_second() % 6, 4)) {
+            return;
+        }
+        curtain.pause(Duration::from_millis(100)).await;
+    }
 }
 
 /// Waits until the fault has struck; not for ever.

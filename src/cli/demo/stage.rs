@@ -35,6 +35,8 @@ pub(super) struct Stage {
     pub url: String,
     /// The played provider.
     pub simulator: Simulator,
+    /// The time.
+    pub clock: Clock,
     serving: Mutex<Option<Serving>>,
 }
 
@@ -61,7 +63,7 @@ impl Stage {
         write_private(&folder.join("token"), TOKEN)?;
         write_private(&policy, &text)?;
         let serving = Mutex::new(Some((end, serving)));
-        Ok(Self { folder, policy, text, mails, url, simulator, serving })
+        Ok(Self { folder, policy, text, mails, url, simulator, clock: clock.clone(), serving })
     }
 
     /// Stops the provider and waits until it is gone.

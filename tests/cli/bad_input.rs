@@ -1,0 +1,203 @@
+//! Bad input: one clear sentence with the file, the key or the server, the cause and what to do; the documented exit
+//! code; nothing made or deleted.
+
+use lastgood::store::Store;
+
+use crate::lab::{BAD_TOKEN, Lab, bare, finish};
+
+/// Every command that reads the policy file.
+const READERS: [&[&str]; 9] = [
+    &["plan"],
+    &["run"],
+    &["daemon"],
+    &["list", "servers"],
+    &["history"],
+    &["hold", "snapshot", "1"],
+    &["release", "snapshot", "1"],
+    &["delete", "snapshot", "1", "--yes"],
+    &["restore", "snapshot", "1", "--yes"],
+];
+
+fn with<'a>(command: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    [command, more].concat()
+}
+
+#[test]
+fn a_missing_policy_file_ends_with_3() {
+    let lab = Lab::new(&[]);
+    for command in READERS.into_iter().chain([["check"].as_slice()]) {
+        lab.refuses(&with(command, &["--config", "nowhere.toml"]), 3, &["nowhere.toml", "--config"]);
+    }
+}
+
+#[test]
+fn without_any_policy_file_every_place_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let done = finish(&mut bare(folder.path(), &["plan"])).ends_with(3);
+    assert!(done.sentence().contains("/etc/lastgood/policy.toml, then policy.toml"), "{done:?}");
+}
+
+#[test]
+fn an_unreadable_policy_file_ends_with_3() {
+    let lab = Lab::new(&[]);
+    // A folder cannot be read as a file, not even by root.
+    std::fs::create_dir(lab.path("folder.toml")).unwrap();
+    for command in READERS.into_iter().chain([["check"].as_slice()]) {
+        lab.refuses(&with(command, &["--config", "folder.toml"]), 3, &["folder.toml", "cannot be read", "--config"]);
+    }
+}
+
+#[test]
+fn an_invalid_policy_file_tells_every_mistake_and_ends_with_3() {
+    let lab = Lab::new(&[]);
+    lab.write_private("bad.toml", "[policy.x]\nkind = \"tape\"\nshedule = \"0 * * * *\"\n");
+    for command in [&["check"], &["plan"], &["run"], &["daemon"]] {
+        let done = lab.run(&with(command, &["--config", "bad.toml"])).ends_with(3);
+        for word in ["bad.toml", "tape", "shedule", "schedule"] {
+            assert!(done.stderr.contains(word), "`{word}`: {done:#?}");
+        }
+    }
+    assert_eq!(lab.provider.tally().2, 0);
+}
+
+#[test]
+fn a_missing_token_ends_with_3() {
+    let lab = Lab::new(&[]);
+    lab.policy("token_file = \"elsewhere\"");
+    for command in [&["plan"], &["run"], &["daemon"]] {
+        lab.refuses(command, 3, &["provider.token_file", "elsewhere", "cannot be read"]);
+    }
+    lab.policy("token_file = ");
+    let text = std::fs::read_to_string(lab.path("policy.toml")).unwrap().replace("token_file = ", "");
+    lab.write_private("policy.toml", &text);
+    lab.refuses(&["plan"], 3, &["there is no API token", "provider.token_file", "VPS_API_TOKEN"]);
+}
+
+#[test]
+fn an_empty_token_file_ends_with_3() {
+    let lab = Lab::new(&[]);
+    lab.write_private("token", "\n");
+    lab.refuses(&["plan"], 3, &["provider.token_file", "token", "does not hold one word"]);
+}
+
+#[test]
+fn a_refused_token_ends_with_4() {
+    let lab = Lab::new(&[]);
+    lab.write_private("token", BAD_TOKEN);
+    for command in [
+        ["plan"].as_slice(),
+        &["run"],
+        &["run", "--dry-run"],
+        &["list", "backups"],
+        &["delete", "snapshot", "1", "--yes"],
+        &["restore", "snapshot", "1", "--yes"],
+        &["hold", "snapshot", "1"],
+        &["check", "--online"],
+    ] {
+        lab.refuses(command, 4, &["refused the token", "401", "provider.token_file", "nothing was made or deleted"]);
+    }
+}
+
+#[test]
+fn a_provider_that_is_down_ends_with_4() {
+    let lab = Lab::new(&[]);
+    // Port 9 (discard) on loopback: nobody listens there.
+    lab.policy("url = \"http://127.0.0.1:9/api/v1\"");
+    for command in [["plan"].as_slice(), &["run"], &["list", "servers"], &["check", "--online"]] {
+        lab.refuses(command, 4, &["no connection to the provider", "provider.url", "nothing was made or deleted"]);
+    }
+}
+
+#[test]
+fn a_token_without_permission_is_told_by_check() {
+    let lab = Lab::new(&["--permission", "servers:read"]);
+    let done = lab.run(&["check", "--online"]).ends_with(3);
+    assert!(done.stdout.contains("the token may not write"), "{done:#?}");
+}
+
+#[test]
+fn a_server_or_policy_that_does_not_exist_ends_with_2() {
+    let lab = Lab::new(&[]);
+    for command in [["plan"].as_slice(), &["run"], &["run", "--dry-run"], &["list", "servers"], &["list", "snapshots"]]
+    {
+        lab.refuses(&with(command, &["--server", "db-9"]), 2, &["db-9", "lastgood list servers"]);
+    }
+    for command in [&["plan"], &["run"]] {
+        lab.refuses(&with(command, &["--policy", "weekly"]), 2, &["weekly", "hourly"]);
+    }
+    lab.refuses(&["hold", "server", "db-9"], 2, &["db-9"]);
+    lab.refuses(&["history", "--server", "db-9"], 2, &["db-9"]);
+    lab.refuses(&["delete", "snapshot", "99", "--yes"], 2, &["snapshot 99", "lastgood list snapshots"]);
+    lab.refuses(&["restore", "backup", "99", "--yes"], 2, &["backup 99", "lastgood list backups"]);
+    lab.refuses(&["hold", "backup", "99"], 2, &["backup 99"]);
+}
+
+#[test]
+fn a_named_server_that_does_not_exist_is_named() {
+    let lab = Lab::new(&[]);
+    lab.policy("servers = [\"db-9\"]");
+    lab.refuses(&["run"], 2, &["db-9", "hourly"]);
+    let done = lab.run(&["check", "--online"]).ends_with(3);
+    assert_eq!(done.stdout.matches("db-9`").count(), 1, "{done:#?}");
+}
+
+#[test]
+fn a_state_folder_that_cannot_be_used_ends_with_7() {
+    let lab = Lab::new(&[]);
+    // A file in its place: modes do not stop root.
+    lab.write_private("occupied", "");
+    lab.policy("dir = \"occupied\"");
+    for command in
+        [["plan"].as_slice(), &["run"], &["daemon"], &["list", "servers"], &["history"], &["hold", "snapshot", "1"]]
+    {
+        lab.refuses(command, 7, &["occupied", "[state] dir"]);
+    }
+    lab.refuses(&["status"], 3, &["occupied", "[state] dir"]);
+}
+
+#[test]
+fn history_and_release_without_a_state_say_so() {
+    let lab = Lab::new(&[]);
+    lab.refuses(&["history"], 7, &["there is no state in"]);
+    lab.refuses(&["release", "snapshot", "1"], 7, &["there is no state in"]);
+}
+
+#[test]
+fn a_second_owner_ends_with_6() {
+    let lab = Lab::new(&[]);
+    let owner = Store::own(&lab.path("state")).unwrap();
+    for command in [&["run"], &["daemon"]] {
+        lab.refuses(command, 6, &["another lastgood", "state"]);
+    }
+    // Beside it one may look.
+    lab.run(&["plan"]).ends_with(0);
+    lab.run(&["status"]).ends_with(0);
+    drop(owner);
+    lab.run(&["run", "--server", "web-server-01"]).ends_with(0);
+}
+
+#[test]
+fn a_command_line_that_makes_no_sense_ends_with_2() {
+    let lab = Lab::new(&[]);
+    for command in [
+        ["plan", "--polcy", "x"].as_slice(),
+        &["list", "volumes"],
+        &["delete", "backup"],
+        &["schedule", "0 0 30 2 *"],
+        &["retention", "--keep", "dayly=3", "-"],
+        &["hold", "snapshot", "1", "--until", "tomorrow"],
+        &["hold", "snapshot", "1", "--until", "2020-01-01T00:00:00Z"],
+        &["volumes"],
+    ] {
+        let done = lab.run(command).ends_with(2);
+        assert!(done.stdout.is_empty() && !done.stderr.is_empty(), "{done:#?}");
+    }
+}
+
+#[test]
+fn a_simulator_whose_port_is_taken_says_so() {
+    let lab = Lab::new(&[]);
+    let port = lab.provider.origin.rsplit(':').next().unwrap().to_owned();
+    let done = lab.run(&["simulator", "--port", &port]);
+    assert!(done.code != 0 && done.sentence().contains(&port), "{done:#?}");
+}

@@ -1,0 +1,123 @@
+//! What a person does: plan and run, delete, restore, hold and release.
+
+use serde_json::{Value, json};
+
+use crate::lab::Lab;
+
+fn deletes(plan: &Value) -> Vec<Value> {
+    let actions = plan["plans"][0]["actions"].as_array().unwrap();
+    actions.iter().filter(|action| action["do"] == "delete").map(|action| action["id"].clone()).collect()
+}
+
+#[test]
+fn run_deletes_what_plan_says() {
+    let lab = Lab::new(&["--servers", "1"]);
+    let mut made = Vec::new();
+    for round in 0..4 {
+        let planned = deletes(&lab.run(&["plan", "--json"]).ends_with(0).json());
+        let dry = deletes(&lab.run(&["run", "--dry-run", "--json"]).ends_with(0).json());
+        let run = lab.run(&["run", "--json"]).ends_with(0).json()["runs"][0].clone();
+        assert_eq!((&json!(planned), &json!(dry)), (&run["deleted"], &run["deleted"]), "round {round}");
+        made.push(run["created"].clone());
+    }
+    // Two are kept: the third and the fourth run each displaced the oldest.
+    let history = lab.run(&["history", "--json", "--limit", "2"]).ends_with(0).json();
+    assert_eq!(history["runs"][0]["deleted"], json!([made[1]]));
+    assert_eq!(history["runs"][1]["deleted"], json!([made[0]]));
+}
+
+#[test]
+fn a_full_server_evicts_what_plan_says_before_it_makes() {
+    let lab = Lab::new(&["--servers", "1"]);
+    for number in 1..=3 {
+        lab.provider.person_makes_snapshot("web-server-01", &format!("by-hand-{number}"), number * 3600);
+    }
+    lab.run(&["run"]).ends_with(0);
+    lab.run(&["run"]).ends_with(0);
+    let plan = lab.run(&["plan", "--json"]).ends_with(0).json();
+    assert_eq!(plan["plans"][0]["actions"][0]["do"], "delete", "{plan:#}");
+    assert_eq!(plan["plans"][0]["actions"][1]["do"], "create", "{plan:#}");
+    let run = lab.run(&["run", "--json"]).ends_with(0).json();
+    assert_eq!(run["runs"][0]["deleted"], json!(deletes(&plan)));
+    assert_eq!(lab.provider.tally().1, 5);
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let lab = Lab::new(&[]);
+    lab.run(&["run", "--dry-run"]).ends_with(0);
+    lab.run(&["plan"]).ends_with(0);
+    assert_eq!(lab.provider.tally(), (0, 0, 0));
+}
+
+#[test]
+fn delete_asks_first() {
+    let lab = Lab::new(&[]);
+    let id = lab.provider.person_makes_snapshot("web-server-01", "by-hand", 60).to_string();
+    for answer in ["", "n\n", "by-hand\n"] {
+        let done = lab.answer(&["delete", "snapshot", &id], answer).ends_with(2);
+        assert!(done.stderr.contains("nothing was deleted") && done.stderr.contains("by-hand"), "{done:#?}");
+    }
+    assert_eq!(lab.provider.tally().1, 1);
+    lab.answer(&["delete", "snapshot", &id], "y\n").ends_with(0);
+    assert_eq!(lab.provider.tally().1, 0);
+}
+
+#[test]
+fn a_hold_keeps_a_point_from_delete_and_from_runs() {
+    let lab = Lab::new(&["--servers", "1"]);
+    let first = lab.run(&["run", "--json"]).ends_with(0).json()["runs"][0]["created"].to_string();
+    let held = lab.run(&["hold", "snapshot", &first, "--reason", "audit"]).ends_with(0);
+    assert!(held.stdout.contains(&first) && held.stdout.contains("audit"), "{held:#?}");
+    lab.refuses(&["delete", "snapshot", &first, "--yes"], 2, &["on hold", "audit", "release"]);
+    let listed = lab.run(&["list", "snapshots", "--json"]).ends_with(0).json();
+    assert_eq!(listed["snapshots"][0]["held"], true);
+    for _ in 0..3 {
+        lab.run(&["run"]).ends_with(0);
+    }
+    let ids = |lab: &Lab| lab.run(&["list", "snapshots", "--json"]).json()["snapshots"].to_string();
+    assert!(ids(&lab).contains(&format!("\"id\":{first},")), "the held point is gone");
+    lab.run(&["release", "snapshot", &first]).ends_with(0);
+    lab.refuses(&["release", "snapshot", &first], 2, &["not on hold"]);
+    let run = lab.run(&["run", "--json"]).ends_with(0).json();
+    assert!(run["runs"][0]["deleted"].to_string().contains(&first), "released, it is pruned: {run:#}");
+}
+
+#[test]
+fn a_hold_on_a_server_stops_all_deletes_there() {
+    let lab = Lab::new(&["--servers", "1"]);
+    lab.run(&["hold", "server", "web-server-01", "--reason", "migration"]).ends_with(0);
+    for _ in 0..3 {
+        lab.run(&["run"]).ends_with(0);
+    }
+    assert_eq!(lab.provider.tally().1, 3);
+    assert_eq!(lab.run(&["list", "servers", "--json"]).json()["servers"][0]["held"], true);
+    lab.run(&["release", "server", "web-server-01"]).ends_with(0);
+    lab.run(&["run"]).ends_with(0);
+    assert!(lab.provider.tally().1 < 4);
+}
+
+#[test]
+fn restore_wants_the_servers_name_and_says_what_is_lost() {
+    let lab = Lab::new(&["--restore", "200ms"]);
+    let id = lab.provider.person_makes_snapshot("web-server-02", "by-hand", 7200).to_string();
+    let done = lab.answer(&["restore", "snapshot", &id], "web-server-01\n").ends_with(2);
+    assert!(done.stderr.contains("nothing was restored"), "{done:#?}");
+    assert_eq!(lab.provider.tally().2, 0);
+    let done = lab.answer(&["restore", "snapshot", &id], "web-server-02\n").ends_with(0);
+    for words in ["overwritten", "2 h 0 min old", "since then is lost"] {
+        assert!(done.stderr.contains(words), "`{words}`: {done:#?}");
+    }
+    assert!(done.stdout.contains("web-server-02 is back"), "{done:#?}");
+    lab.run(&["restore", "snapshot", &id, "--yes"]).ends_with(0);
+}
+
+#[test]
+fn text_from_outside_moves_no_cursor() {
+    let lab = Lab::new(&["--servers", "1"]);
+    let id = lab.provider.person_makes_snapshot("web-server-01", "a\u{1b}[2Jb\r\u{202e}c", 60).to_string();
+    for command in [["list", "snapshots"].as_slice(), &["plan"], &["delete", "snapshot", &id]] {
+        let done = lab.run(command);
+        assert!(!format!("{}{}", done.stdout, done.stderr).contains(['\u{1b}', '\r', '\u{202e}']), "{done:#?}");
+    }
+}
