@@ -10,6 +10,7 @@ pub mod environment;
 pub mod error;
 mod mail;
 mod mask;
+mod names;
 mod policies;
 mod proof;
 mod reader;
