@@ -8,10 +8,9 @@ use jiff::tz::TimeZone;
 
 use crate::config::diagnostic::Diagnostic;
 use crate::config::environment::Environment;
-use crate::config::policies::{filled, secret_file};
 use crate::config::reader::{Findings, Reader, Wrong, choice_of};
 use crate::config::settings::{Class, Report, SecretSource, Smtp, SmtpTransport, Tls};
-use crate::config::values;
+use crate::config::values::{self, filled, secret_file};
 
 const CLASSES: [(&str, Class); 4] =
     [("failure", Class::Failure), ("stale", Class::Stale), ("recovery", Class::Recovery), ("success", Class::Success)];

@@ -27,3 +27,6 @@ pub use settings::{
     Class, Config, Override, ProviderSettings, Report, SecretSource, Slots, Smtp, SmtpTransport, StatusSettings, Tls,
 };
 pub use validate::{Loaded, load, parse};
+
+#[cfg(test)]
+mod tests;

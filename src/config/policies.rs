@@ -11,7 +11,7 @@ use toml::de::DeValue;
 
 use crate::config::diagnostic::Diagnostic;
 use crate::config::mask::shown;
-use crate::config::reader::{Findings, Reader, Value, Wrong};
+use crate::config::reader::{Findings, Reader, Value};
 use crate::config::settings::Override;
 use crate::config::values;
 use crate::policy::inventory::Kind;
@@ -386,25 +386,4 @@ fn judge(policy: &Policy, place: &Place, findings: &Findings, at: Timestamp) {
 fn shortest_gap(schedule: &Schedule, at: Timestamp) -> Option<Duration> {
     let times: Vec<Timestamp> = schedule.iter_after(at).take(100).collect();
     times.windows(2).map(|pair| pair[0].duration_until(pair[1]).unsigned_abs()).min()
-}
-
-/// A text that is not empty.
-pub fn filled(text: &str) -> Result<String, Wrong> {
-    if text.trim().is_empty() {
-        Err(Wrong::new("is empty", "give it a value, or take it out"))
-    } else {
-        Ok(text.to_owned())
-    }
-}
-
-/// The name of a file that holds a secret, which is not the secret itself.
-pub fn secret_file(text: &str) -> Result<String, Wrong> {
-    if text.contains("vps_") {
-        return Err(Wrong::new(
-            "is a token, not the name of a file",
-            "write the token into a file that only you can read, name that file here, and make a new token: this one \
-             has been seen",
-        ));
-    }
-    filled(text)
 }

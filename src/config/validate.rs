@@ -10,9 +10,10 @@ use toml::de::DeTable;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::environment::Environment;
 use crate::config::error::LoadError;
-use crate::config::policies::{self, Keys, filled, secret_file};
+use crate::config::policies::{self, Keys};
 use crate::config::reader::{Findings, Reader, Wrong};
 use crate::config::settings::{Config, ProviderSettings, SecretSource, Slots, StatusSettings};
+use crate::config::values::{filled, secret_file};
 use crate::config::{mail, proof, values};
 
 /// The place of the state when nothing else is said.

@@ -149,3 +149,24 @@ fn period(within: Duration) -> Period {
     }
     Period { seconds: seconds.max(1), ..Period::default() }
 }
+
+/// A text that is not empty.
+pub fn filled(text: &str) -> Result<String, Wrong> {
+    if text.trim().is_empty() {
+        Err(Wrong::new("is empty", "give it a value, or take it out"))
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// The name of a file that holds a secret, which is not the secret itself.
+pub fn secret_file(text: &str) -> Result<String, Wrong> {
+    if text.contains("vps_") {
+        return Err(Wrong::new(
+            "is a token, not the name of a file",
+            "write the token into a file that only you can read, name that file here, and make a new token: this one \
+             has been seen",
+        ));
+    }
+    filled(text)
+}
