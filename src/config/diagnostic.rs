@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn a_span_beyond_the_end_is_drawn_at_the_end() {
         let diagnostic = Diagnostic::error("cut short").at("", 5000..6000);
-        assert!(render(&[diagnostic.clone()], SOURCE, "policy.toml", false).contains("policy.toml:"));
+        assert!(render(std::slice::from_ref(&diagnostic), SOURCE, "policy.toml", false).contains("policy.toml:"));
         assert_eq!(diagnostic.line_column(SOURCE), Some((4, 1)));
     }
 
