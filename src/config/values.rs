@@ -144,7 +144,7 @@ pub fn keep(reader: &Reader<'_>) -> Option<Keep> {
 fn period(within: Duration) -> Period {
     let seconds = within.as_secs();
     let days = u32::try_from(seconds / 86_400).expect("at most ten years");
-    if within.subsec_nanos() == 0 && seconds % 86_400 == 0 {
+    if within.subsec_nanos() == 0 && seconds.is_multiple_of(86_400) {
         return Period { days, ..Period::default() };
     }
     Period { seconds: seconds.max(1), ..Period::default() }
