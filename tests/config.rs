@@ -1,6 +1,8 @@
 //! The shipped policy files are valid and complete; every mistake in `config/invalid` and every doubt in
 //! `config/warning` is told in the words of the `.txt` beside it. `UPDATE=1` writes those texts anew: read them then.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -101,7 +103,7 @@ fn every_mistake_is_told_in_its_own_words() {
         }
         let errors = diagnostics.iter().filter(|one| one.is_error());
         for one in errors {
-            assert!(one.help.is_some() || one.message.contains("TOML"), "{}: no help: {}", path.display(), one.message);
+            assert!(one.help.is_some(), "{}: no help: {}", path.display(), one.message);
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -8,10 +8,9 @@ use jiff::tz::TimeZone;
 
 use crate::config::diagnostic::Diagnostic;
 use crate::config::environment::Environment;
-use crate::config::policies::filled;
 use crate::config::reader::{Findings, Reader, Wrong, choice_of};
 use crate::config::settings::{Class, Report, SecretSource, Smtp, SmtpTransport, Tls};
-use crate::config::values;
+use crate::config::values::{self, filled, secret_file};
 
 const CLASSES: [(&str, Class); 4] =
     [("failure", Class::Failure), ("stale", Class::Stale), ("recovery", Class::Recovery), ("success", Class::Success)];
@@ -32,7 +31,7 @@ pub fn smtp(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Opti
     };
     let port = reader.number("port", 1, 65_535).and_then(|port| u16::try_from(port).ok()).unwrap_or(standard);
     let username = reader.parsed("username", filled);
-    let file_of_password = reader.parsed("password_file", filled).map(|file| folder.join(file));
+    let file_of_password = reader.parsed("password_file", secret_file).map(|file| folder.join(file));
     let from = reader.parsed("from", address);
     let ca_file = reader.parsed("ca_file", filled).map(|file| folder.join(file));
     let findings = reader.findings();
@@ -50,7 +49,9 @@ pub fn smtp(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Opti
     }
     if let Some(host) = host.as_deref().filter(|host| !file && tls == Tls::None && !is_loopback(host)) {
         let message = format!("tls = \"none\" would send mail in the clear to {}", host.escape_debug());
-        here(message, "use \"starttls\" or \"tls\"; \"none\" is for loopback alone");
+        let span = reader.value("tls").map_or_else(|| reader.span.clone(), |value| value.span());
+        let error = Diagnostic::error(message).at(reader.path("tls"), span);
+        findings.push(error.help("use \"starttls\" or \"tls\"; \"none\" is for loopback alone"));
     }
     let password = password(file_of_password, username.is_some(), environment);
     let transport = match dir {

@@ -80,6 +80,8 @@ fn secret_lines(source: &str) -> Vec<Range<usize>> {
             let key = line[..equals].trim().rsplit(['.', '{', ',', ' ']).next().unwrap_or_default();
             let key = key.trim_matches(['"', '\'']);
             if is_secret_key(key) {
+                let space = line[equals + 1..].len() - line[equals + 1..].trim_start().len();
+                let equals = equals + space;
                 spans.push(start + equals + 1..start + line.trim_end().len().max(equals + 1));
             }
         }

@@ -10,6 +10,7 @@ pub mod environment;
 pub mod error;
 mod mail;
 mod mask;
+mod names;
 mod policies;
 mod proof;
 mod reader;
@@ -26,3 +27,6 @@ pub use settings::{
     Class, Config, Override, ProviderSettings, Report, SecretSource, Slots, Smtp, SmtpTransport, StatusSettings, Tls,
 };
 pub use validate::{Loaded, load, parse};
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,17 @@
 //! `[defaults]`, `[policy.NAME]` and `[server.NAME.POLICY]`: each policy with everything that it inherits.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use toml::de::DeValue;
 
 use crate::config::diagnostic::Diagnostic;
-use crate::config::reader::{Findings, Reader, Value, Wrong, nearest};
+use crate::config::mask::shown;
+use crate::config::reader::{Findings, Reader, Value};
 use crate::config::settings::Override;
 use crate::config::values;
 use crate::policy::inventory::Kind;
@@ -159,7 +163,21 @@ pub struct Place {
     /// `policy.nightly` or `server."web-1".nightly`.
     pub name: String,
     /// The table's place.
-    pub span: std::ops::Range<usize>,
+    pub span: Range<usize>,
+    /// The places of the values in it.
+    values: BTreeMap<String, Range<usize>>,
+}
+
+impl Place {
+    fn of(reader: &Reader<'_>, span: Range<usize>) -> Self {
+        let values = reader.entries().map(|(key, _, value)| (key.to_owned(), value.span())).collect();
+        Self { name: reader.name.clone(), span, values }
+    }
+
+    /// Where a key's value stands, or the table when the value is inherited.
+    pub fn of_key(&self, key: &str) -> Range<usize> {
+        self.values.get(key).unwrap_or(&self.span).clone()
+    }
 }
 
 /// A policy with its place.
@@ -180,8 +198,11 @@ pub fn read(root: &Reader<'_>, defaults: &Keys, at: Timestamp) -> Policies {
     let mut keys: Vec<(String, Keys)> = Vec::new();
     if let Some(tables) = root.table("policy") {
         for (name, span, value) in tables.entries() {
+            if is_key_of_a_policy(&tables, name, value) {
+                continue;
+            }
             let Some(reader) = tables.below(name, value) else { continue };
-            let place = Place { name: reader.name.clone(), span };
+            let place = Place::of(&reader, span);
             let findings = reader.findings();
             let own = Keys::read(reader).over(defaults);
             if let Some(name) = policy_name(name, &place, findings) {
@@ -194,6 +215,9 @@ pub fn read(root: &Reader<'_>, defaults: &Keys, at: Timestamp) -> Policies {
         for (server, _, value) in servers.entries() {
             let Some(tables) = servers.below(server, value) else { continue };
             for (name, span, value) in tables.entries() {
+                if is_key_of_a_policy(&tables, name, value) {
+                    continue;
+                }
                 let base = keys.iter().find(|(other, _)| other == name).map(|(_, keys)| keys);
                 let ground = Ground { defaults, base, at };
                 policies.overrides.extend(of_server(&tables, server, (name, span, value), &ground));
@@ -206,6 +230,22 @@ pub fn read(root: &Reader<'_>, defaults: &Keys, at: Timestamp) -> Policies {
     policies
 }
 
+/// Tells a key that stands where a policy's name should: `[policy]` in place of `[policy.nightly]`.
+fn is_key_of_a_policy(tables: &Reader<'_>, name: &str, value: &Value<'_>) -> bool {
+    let slip = match value.get_ref() {
+        // A policy may be called `keep`; without kind and schedule it is the retention of one.
+        DeValue::Table(table) => name == "keep" && !["kind", "schedule"].iter().any(|key| table.contains_key(*key)),
+        _ => true,
+    };
+    if slip {
+        let message = format!("`{}` stands where a policy should", tables.path(&shown(name)));
+        let help =
+            format!("[{0}] holds tables, one a policy: write [{0}.nightly] above the policy's keys", tables.name);
+        tables.wrong(name, value, message, help);
+    }
+    slip
+}
+
 struct Ground<'k> {
     defaults: &'k Keys,
     base: Option<&'k Keys>,
@@ -215,11 +255,11 @@ struct Ground<'k> {
 fn of_server<'a>(
     tables: &Reader<'a>,
     server: &str,
-    (name, span, value): (&str, std::ops::Range<usize>, &'a Value<'a>),
+    (name, span, value): (&str, Range<usize>, &'a Value<'a>),
     ground: &Ground<'_>,
 ) -> Option<(Override, Place)> {
     let reader = tables.below(name, value)?;
-    let place = Place { name: reader.name.clone(), span };
+    let place = Place::of(&reader, span);
     let findings = reader.findings();
     for key in ["servers", "exclude"] {
         if let Some((_, _, value)) = reader.entries().find(|(other, ..)| *other == key) {
@@ -305,13 +345,15 @@ fn build(name: &PolicyName, keys: &Keys, place: &Place, findings: &Findings, at:
 fn judge(policy: &Policy, place: &Place, findings: &Findings, at: Timestamp) {
     let name = &policy.name;
     let gap = policy.schedule.longest_gap(at);
-    let here =
-        |diagnostic: Diagnostic, help: String| findings.push(diagnostic.at(&place.name, place.span.clone()).help(help));
+    let here = |diagnostic: Diagnostic, key: &str, help: String| {
+        findings.push(diagnostic.at(format!("{}.{key}", place.name), place.of_key(key)).help(help));
+    };
     if policy.max_age < gap {
         here(
             Diagnostic::warning(format!(
                 "policy `{name}` is stale between two due times: `max_age` is shorter than the longest gap"
             )),
+            "max_age",
             format!(
                 "the longest gap of the coming year is {} h: give a longer max_age, or leave it out",
                 gap.as_secs().div_ceil(3600)
@@ -322,6 +364,7 @@ fn judge(policy: &Policy, place: &Place, findings: &Findings, at: Timestamp) {
     if !policy.splay.is_zero() && shortest.is_some_and(|gap| policy.splay >= gap) {
         here(
             Diagnostic::error(format!("policy `{name}`: `splay` reaches into the next due time")),
+            "splay",
             "give a splay that is shorter than the time between two due times".to_owned(),
         );
     }
@@ -333,6 +376,7 @@ fn judge(policy: &Policy, place: &Place, findings: &Findings, at: Timestamp) {
                 "policy `{name}`: `min_keep` is {} and `keep` adds up to {counts}",
                 policy.min_keep
             )),
+            "min_keep",
             "keep more, or lower min_keep".to_owned(),
         );
     }
@@ -342,77 +386,4 @@ fn judge(policy: &Policy, place: &Place, findings: &Findings, at: Timestamp) {
 fn shortest_gap(schedule: &Schedule, at: Timestamp) -> Option<Duration> {
     let times: Vec<Timestamp> = schedule.iter_after(at).take(100).collect();
     times.windows(2).map(|pair| pair[0].duration_until(pair[1]).unsigned_abs()).min()
-}
-
-/// Names that a reader may take for one another, former names that are in use, reports that do not exist.
-pub fn compare(policies: &Policies, reports: &[String], findings: &Findings) {
-    let of_servers = policies.overrides.iter().filter(|(one, _)| one.own).map(|(one, place)| (&one.policy, place));
-    let mut all: Vec<(&Arc<Policy>, &Place)> = policies.base.iter().map(|(policy, place)| (policy, place)).collect();
-    all.extend(of_servers);
-    for (index, (policy, place)) in all.iter().enumerate() {
-        for (other, _) in &all[..index] {
-            if strsim::damerau_levenshtein(policy.name.as_str(), other.name.as_str()) == 1 {
-                let message = format!("policies `{}` and `{}` differ by one letter", other.name, policy.name);
-                let help =
-                    "if one is a slip of the pen, its points are pruned by the wrong rule; else choose plainer names";
-                findings.push(Diagnostic::warning(message).at(&place.name, place.span.clone()).help(help));
-            }
-        }
-    }
-    let tables = policies.overrides.iter().filter(|(one, _)| !one.own).map(|(one, place)| (&one.policy, place));
-    all.extend(tables);
-    for (index, (policy, place)) in all.iter().enumerate() {
-        // What a server's table inherits is told once, at the policy itself.
-        let same_name: Vec<&Arc<Policy>> =
-            all[..index].iter().map(|(other, _)| *other).filter(|other| other.name == policy.name).collect();
-        for former in policy.formerly.iter().filter(|former| !same_name.iter().any(|o| o.formerly.contains(former))) {
-            former_in_use(former, policy, place, &all, findings);
-        }
-        for report in policy.report.iter().filter(|report| !same_name.iter().any(|o| o.report.contains(report))) {
-            if !reports.contains(report) {
-                unknown_report(report, policy, place, reports, findings);
-            }
-        }
-    }
-}
-
-/// A former name belongs to one policy, and to none that is in the file.
-fn former_in_use(
-    former: &PolicyName,
-    policy: &Policy,
-    place: &Place,
-    all: &[(&Arc<Policy>, &Place)],
-    findings: &Findings,
-) {
-    let name = &policy.name;
-    let here = |message: String, help: &str| {
-        findings.push(Diagnostic::error(message).at(&place.name, place.span.clone()).help(help));
-    };
-    let both = "two policies cannot prune the same points: take one of them out";
-    if former == name {
-        here(format!("policy `{name}` names itself in `formerly`"), "take it out: its points are its own anyway");
-    } else if all.iter().any(|(other, _)| other.name == *former) {
-        here(format!("policy `{name}` was formerly `{former}`, but a policy of that name is in the file"), both);
-    } else if let Some((other, _)) = all.iter().find(|(other, _)| other.name < *name && other.formerly.contains(former))
-    {
-        here(format!("policies `{}` and `{name}` were both formerly `{former}`", other.name), both);
-    }
-}
-
-fn unknown_report(report: &str, policy: &Policy, place: &Place, reports: &[String], findings: &Findings) {
-    let report = crate::config::mask::shown(report);
-    let message = format!("policy `{}` tells report `{report}`, which is not in the file", policy.name);
-    let near = nearest(&report, reports.iter().map(String::as_str));
-    let help = near
-        .map_or_else(|| format!("add [report.{report}], or take it out"), |near| format!("did you mean \"{near}\"?"));
-    findings.push(Diagnostic::error(message).at(&place.name, place.span.clone()).help(help));
-}
-
-/// A text that is not empty.
-pub fn filled(text: &str) -> Result<String, Wrong> {
-    if text.trim().is_empty() {
-        Err(Wrong::new("is empty", "give it a value, or take it out"))
-    } else {
-        Ok(text.to_owned())
-    }
 }

@@ -158,7 +158,7 @@ impl<'a> Reader<'a> {
     /// The whole number that a value is.
     pub fn number_of(&self, key: &str, value: &Value<'_>, least: u32, most: u32) -> Option<u32> {
         let DeValue::Integer(integer) = value.get_ref() else {
-            self.wrong_type(key, value, "a whole number", "write it without quotes");
+            self.wrong_type(key, value, "a whole number", "write digits alone, as in 2");
             return None;
         };
         let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok();

@@ -22,8 +22,6 @@ pub struct Config {
     pub provider: ProviderSettings,
     /// `[state] dir`, or what stands in for it.
     pub state_dir: PathBuf,
-    /// How long old runs are kept.
-    pub state_keep: Option<Duration>,
     /// Every `[policy.NAME]`, in the order of the file.
     pub policies: Vec<Arc<Policy>>,
     /// Every `[server.NAME.POLICY]`.

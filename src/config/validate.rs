@@ -10,9 +10,10 @@ use toml::de::DeTable;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::environment::Environment;
 use crate::config::error::LoadError;
-use crate::config::policies::{self, Keys, filled};
+use crate::config::policies::{self, Keys};
 use crate::config::reader::{Findings, Reader, Wrong};
 use crate::config::settings::{Config, ProviderSettings, SecretSource, Slots, StatusSettings};
+use crate::config::values::{filled, secret_file};
 use crate::config::{mail, proof, values};
 
 /// The place of the state when nothing else is said.
@@ -63,6 +64,11 @@ pub fn parse(
     for error in &errors {
         let diagnostic =
             Diagnostic::error(format!("this is no TOML: {}", error.message().lines().next().unwrap_or("")));
+        let diagnostic = match error.message() {
+            text if text.contains("duplicate key") => diagnostic.help("it stands there twice: take one of them out"),
+            text if text.contains("must be quoted") => diagnostic.help("put the value in quotes"),
+            _ => diagnostic.help("a line is [table], key = value, or a # comment; texts stand in quotes, closed again"),
+        };
         findings.push(match error.span() {
             Some(span) => diagnostic.at("", span),
             None => diagnostic,
@@ -78,7 +84,7 @@ pub fn parse(
 fn read(root: Reader<'_>, folder: &Path, environment: &Environment, at: Timestamp) -> Option<Config> {
     let findings = root.findings();
     let provider = provider(&root, folder, environment);
-    let (state_dir, state_keep) = state(&root, folder, environment);
+    let state_dir = state(&root, folder, environment);
     let defaults = root.table("defaults").map(Keys::read).unwrap_or_default();
     let policies = policies::read(&root, &defaults, at);
     let smtp = mail::smtp(&root, folder, environment);
@@ -90,17 +96,19 @@ fn read(root: Reader<'_>, folder: &Path, environment: &Environment, at: Timestam
         findings.push(Diagnostic::error("the file has no policy").help(example));
     }
     root.finish();
-    policies::compare(&policies, &names, findings);
+    crate::config::names::compare(&policies, &names, findings);
     if let Some(provider) = &provider {
         proof::offline(&policies, provider.slots, at, findings);
     }
     if smtp.is_some() || !smtp_given {
         mail::judge(smtp.as_ref(), &reports, findings);
+        if !findings.refuse() {
+            crate::config::names::heard(&policies, &reports, findings);
+        }
     }
     Some(Config {
         provider: provider?,
         state_dir,
-        state_keep,
         policies: policies.base.into_iter().map(|(policy, _)| policy).collect(),
         overrides: policies.overrides.into_iter().map(|(one, _)| one).collect(),
         smtp,
@@ -135,7 +143,7 @@ fn provider(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Opti
     let provider = ProviderSettings {
         url: url.unwrap_or_else(|| "https://admin.vps.org/api/v1".to_owned()),
         instance: reader.parsed("instance", values::name).unwrap_or_else(|| "main".to_owned()),
-        token: token(reader.parsed("token_file", filled).map(|file| folder.join(file)), environment),
+        token: token(reader.parsed("token_file", secret_file).map(|file| folder.join(file)), environment),
         timeout: reader.duration("timeout", values::positive).unwrap_or(Duration::from_secs(30)),
         requests_per_second: reader.number("requests_per_second", 1, 1000).unwrap_or(5),
         parallel_runs: reader.number("parallel_runs", 1, 10_000).unwrap_or(8),
@@ -190,11 +198,10 @@ fn url(text: &str) -> Result<String, Wrong> {
 
 /// `$STATE_DIRECTORY` (set by systemd) first, then the file's `dir`, then `/var/lib/lastgood` where it can be had, the
 /// XDG state folder last.
-fn state(root: &Reader<'_>, folder: &Path, environment: &Environment) -> (PathBuf, Option<Duration>) {
-    let (mut dir, mut keep) = (None, None);
+fn state(root: &Reader<'_>, folder: &Path, environment: &Environment) -> PathBuf {
+    let mut dir = None;
     if let Some(reader) = root.table("state") {
         dir = reader.parsed("dir", filled).map(|dir| folder.join(dir));
-        keep = reader.duration("keep", values::positive);
         reader.finish();
     }
     let standard = || {
@@ -203,7 +210,7 @@ fn state(root: &Reader<'_>, folder: &Path, environment: &Environment) -> (PathBu
         let home = environment.state_home.as_ref().map(|home| home.join("lastgood"));
         if usable { standard } else { home.unwrap_or(standard) }
     };
-    (environment.state_directory.clone().or(dir).unwrap_or_else(standard), keep)
+    environment.state_directory.clone().or(dir).unwrap_or_else(standard)
 }
 
 /// Whether this user may write into a folder, as far as its mode tells.

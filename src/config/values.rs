@@ -52,9 +52,14 @@ pub fn name(text: &str) -> Result<String, Wrong> {
 pub fn zone(text: &str) -> Result<TimeZone, Wrong> {
     TimeZone::get(text).map_err(|_| {
         let known: Vec<String> = jiff::tz::db().available().map(|known| known.to_string()).collect();
-        let city =
-            known.iter().find(|known| known.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(text)));
-        let near = city.map(String::as_str).or_else(|| nearest(text, known.iter().map(String::as_str)));
+        let city = |known: &str| known.rsplit('/').next().unwrap_or(known).to_owned();
+        let spelt = nearest(text, known.iter().map(String::as_str)).map(str::to_owned);
+        let cities: Vec<String> = known.iter().map(|known| city(known)).collect();
+        let near = spelt.or_else(|| {
+            let meant = nearest(&text.replace(' ', "_"), cities.iter().map(String::as_str))?;
+            // Of the names of one city, the last: Europe/Istanbul, not the old Asia/Istanbul.
+            known.iter().filter(|known| city(known) == meant).max().cloned()
+        });
         let help = near.map_or_else(
             || "write an IANA name, as in \"Europe/Istanbul\" or \"UTC\"".to_owned(),
             |near| format!("did you mean \"{near}\"?"),
@@ -83,7 +88,10 @@ pub fn selectors(reader: &Reader<'_>, key: &'static str) -> Option<Vec<Selector>
 /// A schedule: one expression, or a list of them.
 pub fn schedule(reader: &Reader<'_>, key: &'static str, zone: &TimeZone) -> Option<Schedule> {
     let texts = reader.texts(key)?;
-    let (_, whole) = reader.list(key)?;
+    let (list, whole) = reader.list(key)?;
+    if texts.len() != list.len() {
+        return None; // What is no text has been told.
+    }
     if texts.is_empty() {
         let message = format!("`{}` has no expression", reader.path(key));
         reader.wrong(key, whole, message, "write five fields, as in \"30 2 * * *\" for 02:30 every day");
@@ -140,4 +148,25 @@ fn period(within: Duration) -> Period {
         return Period { days, ..Period::default() };
     }
     Period { seconds: seconds.max(1), ..Period::default() }
+}
+
+/// A text that is not empty.
+pub fn filled(text: &str) -> Result<String, Wrong> {
+    if text.trim().is_empty() {
+        Err(Wrong::new("is empty", "give it a value, or take it out"))
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// The name of a file that holds a secret, which is not the secret itself.
+pub fn secret_file(text: &str) -> Result<String, Wrong> {
+    if text.contains("vps_") {
+        return Err(Wrong::new(
+            "is a token, not the name of a file",
+            "write the token into a file that only you can read, name that file here, and make a new token: this one \
+             has been seen",
+        ));
+    }
+    filled(text)
 }
