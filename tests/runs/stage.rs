@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use lastgood::clock::{Clock, VirtualClock};
 use lastgood::journal::event::RunKey;
 use lastgood::journal::summary::RunSummary;
@@ -18,8 +18,8 @@ use lastgood::policy::selector::Selector;
 use lastgood::provider::{Client, Settings as ClientSettings, Watch};
 use lastgood::run::{Leases, Random, Settings, Task, World, drive, inspect};
 use lastgood::simulator::{self, Options, PointSpec, Simulator};
-use lastgood::store::{Store, StoreError};
 use lastgood::store::runs::{Recorded, Run};
+use lastgood::store::{Store, StoreError};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{Semaphore, watch};
