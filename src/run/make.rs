@@ -63,7 +63,8 @@ impl Drive<'_> {
         self.run.state.steps.iter().zip(1_u32..).filter(|(step, _)| lost(step)).find_map(|(step, number)| {
             let Act::Create { mark, .. } = &step.act else { return None };
             let is_it = |point: &&RestorePoint| carries(point, &mark.token) && point.status != PointStatus::Failed;
-            inventory.manual().find(is_it).map(|point| (number, point.id.clone()))
+            let older = inventory.manual().filter(is_it).min_by_key(|point| (point.created_at, point.id.clone()));
+            older.map(|point| (number, point.id.clone()))
         })
     }
 
@@ -187,7 +188,8 @@ impl Drive<'_> {
         if self.run.state.duplicate.is_some() {
             return None;
         }
-        let (mark, _) = self.run.state.asked()?;
+        let made = self.run.state.made.as_ref()?;
+        let Act::Create { mark, .. } = &self.run.state.steps[made.step].act else { return None };
         let is_twin = |point: &&RestorePoint| carries(point, &mark.token);
         let mut twins: Vec<&RestorePoint> = inventory.manual().filter(is_twin).collect();
         twins.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));

@@ -123,6 +123,18 @@ async fn cut_off<T>(work: impl Future<Output = T>, polls: u32) -> Option<T> {
     .await
 }
 
+/// Drops the work at its first await after something has happened; `None` when it was cut off. Only then, so that the
+/// answer to the request that made it happen is not written down.
+pub async fn cut_off_when<T>(work: impl Future<Output = T>, happened: impl Fn() -> bool) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending if happened() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
+}
+
 /// What a start does with what is open.
 async fn go_on(stage: &Stage, policy: &Policy) {
     let task = stage.task(policy.clone()).await;
