@@ -7,11 +7,12 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::inventory::{Inventory, Proof};
+use crate::policy::guard::Ground;
+use crate::policy::inventory::{Inventory, Proof, RestorePoint};
 use crate::policy::keep::{Count, Keep, Rule};
-use crate::policy::mark::Token;
+use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin, Remembered, Text, Unlisted};
-use crate::policy::policy::Policy;
+use crate::policy::policy::{Policy, Prune};
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::Pattern;
 
