@@ -1,7 +1,6 @@
 //! `lastgood simulator`: the provider's API on loopback until it is interrupted. Prints its URL and token as soon as
 //! it listens.
 
-use std::io::Write;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::cli::output;
 use crate::clock::Clock;
 use crate::exit_code::ExitCode;
 use crate::simulator::{Options, RetryAfter, Rule, ServerSpec, Simulator, Style, serve};
@@ -147,10 +147,8 @@ pub async fn run(args: SimulatorArgs) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("port {} on 127.0.0.1 cannot be listened on; --port 0 takes a free one", args.port))?;
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?;
     let port = listener.local_addr().context("the port cannot be told")?.port();
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "listening on http://127.0.0.1:{port}/api/v1\ntoken {token}")?;
-    out.flush()?;
-    drop(out);
+    // Whoever has read the URL may close the pipe: the simulator goes on.
+    output::line(&format!("listening on http://127.0.0.1:{port}/api/v1\ntoken {token}"));
     let interrupted = async move {
         tokio::select! {
             _ = terminate.recv() => {}

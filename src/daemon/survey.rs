@@ -21,6 +21,10 @@ use crate::store::{Store, StoreError};
 /// Mail that waits longer than this is a warning.
 const MAIL_WAITS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
+/// What is told in place of every selector that matches nothing.
+const NO_SERVERS: &str =
+    "no server is known: the account has none, or neither the daemon nor a run has listed them yet";
+
 /// A policy on a server, with the points that the last inventory showed.
 #[derive(Clone, Debug)]
 pub struct Surveyed {
@@ -80,7 +84,12 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
         policies.push(surveyed(&ground, &task, running.iter().any(|run| is_it(&run))).await?);
     }
     let former = former(config, store, &servers).await?;
-    let mut warnings: Vec<String> = config.unmatched(&servers).iter().map(ToString::to_string).collect();
+    // Before the first list, "no server is called so" would be said of every selector.
+    let mut warnings: Vec<String> = if servers.is_empty() {
+        vec![NO_SERVERS.to_owned()]
+    } else {
+        config.unmatched(&servers).iter().map(ToString::to_string).collect()
+    };
     warnings.extend(former.iter().map(|former| {
         format!(
             "{} {} of {} belong to policy {}, which is not in the file: they stay and take slots",

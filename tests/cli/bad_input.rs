@@ -171,7 +171,8 @@ fn a_second_owner_ends_with_6() {
     }
     // Beside it one may look.
     lab.run(&["plan"]).ends_with(0);
-    lab.run(&["status"]).ends_with(0);
+    let status = lab.run(&["status"]).ends_with(1);
+    assert!(status.stdout.contains("no server is known"), "{status:#?}");
     drop(owner);
     lab.run(&["run", "--server", "web-server-01"]).ends_with(0);
 }

@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -14,11 +15,16 @@ pub const TOKEN: &str = "vps_a-secret-that-nobody-may-see-7391";
 /// A token that is refused. No output may hold it either.
 pub const BAD_TOKEN: &str = "vps_another-secret-of-these-tests-2846";
 
+/// No command of these tests takes longer.
+const DEADLINE: Duration = Duration::from_secs(120);
+
 /// `lastgood simulator` as a child.
 pub struct Provider {
     child: Child,
     /// `http://127.0.0.1:PORT`.
     pub origin: String,
+    /// Kept open, so that what it says later has somewhere to go.
+    _out: BufReader<ChildStdout>,
 }
 
 impl Provider {
@@ -27,12 +33,12 @@ impl Provider {
         let mut command = Command::new(LASTGOOD);
         command.args(["simulator", "--port", "0", "--token", TOKEN, "--completion", "50ms"]).args(flags);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the simulator starts");
+        let mut out = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut first = String::new();
-        let out = child.stdout.take().expect("it is piped");
-        BufReader::new(out).read_line(&mut first).expect("the simulator says where it listens");
+        out.read_line(&mut first).expect("the simulator says where it listens");
         let url = first.trim().strip_prefix("listening on ").expect("the simulator's first line names its URL");
         let origin = url.strip_suffix("/api/v1").expect("the API's path").to_owned();
-        Self { child, origin }
+        Self { child, origin, _out: out }
     }
 
     /// Asks the control endpoint.
@@ -187,7 +193,16 @@ pub fn bare(folder: &Path, arguments: &[&str]) -> Command {
 /// Runs a command to its end. No output may hold a token.
 #[track_caller]
 pub fn finish(command: &mut Command) -> Done {
-    let output = command.output().expect("the program starts");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let id = child.id().to_string();
+    let (over, waited) = std::sync::mpsc::channel();
+    let waiter = std::thread::spawn(move || over.send(child.wait_with_output()));
+    let Ok(output) = waited.recv_timeout(DEADLINE) else {
+        let killed = Command::new("kill").args(["-KILL", &id]).status();
+        panic!("{command:?} is not over after {DEADLINE:?} (killed: {killed:?})");
+    };
+    waiter.join().expect("it only waits").expect("the other end is here");
+    let output = output.expect("its output can be read");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
     let code = output.status.code().expect("the program ends by itself");
     let done = Done { code, stdout: text(output.stdout), stderr: text(output.stderr) };

@@ -87,10 +87,10 @@ fn a_command_that_fails_prints_a_document_all_the_same() {
     let lab = Lab::new(&[]);
     lab.write_private("bad.toml", "[policy.x]\n");
     for (command, code, list) in [
-        (["plan", "--json", "--config", "nowhere.toml"].as_slice(), 3, "plans"),
+        (["history", "--json"].as_slice(), 7, "runs"),
+        (&["plan", "--json", "--config", "nowhere.toml"], 3, "plans"),
         (&["run", "--json", "--config", "bad.toml"], 3, "runs"),
         (&["run", "--dry-run", "--json", "--server", "db-9"], 2, "plans"),
-        (&["history", "--json"], 7, "runs"),
         (&["list", "backups", "--json", "--config", "nowhere.toml"], 3, "backups"),
         (&["list", "servers", "--json", "--server", "db-9"], 2, "servers"),
         (&["schedule", "soon", "--json"], 2, "times"),
