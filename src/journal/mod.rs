@@ -6,3 +6,6 @@ pub mod notice;
 pub mod recovery;
 pub mod state;
 pub mod summary;
+
+#[cfg(test)]
+mod tests;
