@@ -7,3 +7,6 @@ pub mod recovery;
 pub mod state;
 mod step;
 pub mod summary;
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,10 @@ impl Drive<'_> {
         let id = self.task.server.reference.id.clone();
         match self.world.client.server(&id).await {
             Ok(server) if server.status == ServerStatus::Active => {}
+            // By a stop of ours that nobody could tell the outcome of.
+            Ok(server) if server.status == ServerStatus::Stopped && self.run.state.owes_start => {
+                return self.write(Event::Seen(Sight::ServerStopped)).await;
+            }
             Ok(server) if server.status == ServerStatus::Stopped => {
                 self.say("the server stands still already: it is left so".to_owned());
                 return self.write(Event::FoundStopped).await;
