@@ -105,7 +105,7 @@ fn step(state: &RunState, stop_server: bool, choice: u8) -> Vec<Event> {
             4 => vec![Event::Seen(Sight::Gone(id))],
             _ => failed(true),
         },
-        Next::StartServer if choice % 3 == 0 => vec![Event::Seen(Sight::ServerRunning)],
+        Next::StartServer if choice.is_multiple_of(3) => vec![Event::Seen(Sight::ServerRunning)],
         Next::StartServer => call(Act::StartServer),
         Next::Fail { error, last } => vec![Event::Failed(Failure { error, last })],
         Next::Retry { .. } => vec![Event::Retrying { at: at(900) }],

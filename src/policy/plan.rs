@@ -4,9 +4,6 @@
 //! before the create is an eviction: it happens only when no slot is free, and only to what retention, the new point
 //! counted, would drop anyway.
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 
 use jiff::Timestamp;

@@ -318,3 +318,6 @@ fn candidate(point: &RestorePoint) -> Candidate {
 fn as_signed(duration: std::time::Duration) -> jiff::SignedDuration {
     jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX)
 }
+
+#[cfg(test)]
+mod tests;

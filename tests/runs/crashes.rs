@@ -75,7 +75,7 @@ impl Scene {
         stage.world.settings.settle = Duration::from_secs(4);
         stage.world.settings.timeout = Duration::from_secs(4);
         stage.simulator.add_fault(Rule::new(Effect::AnsweredLate { seconds: 0.2 }).call(Call::Server));
-        for rule in &self.fault {
+        if let Some(rule) = &self.fault {
             stage.simulator.add_fault(rule.clone());
         }
         stage.simulator.add_fault(Rule::new(Effect::AnsweredLate { seconds: 0.2 }));

@@ -7,12 +7,11 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::guard::Ground;
-use crate::policy::inventory::{Inventory, Proof, RestorePoint};
+use crate::policy::inventory::{Inventory, Kind, Proof, ServerRef};
 use crate::policy::keep::{Count, Keep, Rule};
-use crate::policy::mark::{Mark, Token};
+use crate::policy::mark::Token;
 use crate::policy::memory::{Memory, Origin, Remembered, Text, Unlisted};
-use crate::policy::policy::{Policy, Prune};
+use crate::policy::policy::{Policy, PolicyName};
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::Pattern;
 
@@ -209,7 +208,7 @@ fn what_must_never_be_deleted_stays_with_its_guard() {
             |case| put(case, RestorePoint { name: None, description: ours(3).description[..20].to_owned(), ..ours(3) }),
             Guard::OtherInstance,
         ),
-        ("deleting", |case| drop(case.memory.deleting.insert(Id::Number(3))), Guard::Deleting),
+        ("deleting", |case| case.memory.deleting.extend([Id::Number(3)]), Guard::Deleting),
         ("nothing is pruned", |case| case.policy.prune = Prune::None, Guard::PruneNone),
     ];
     for (name, change, expected) in table {
@@ -387,7 +386,7 @@ fn the_newest_completed_point_of_the_server_and_of_the_policy_is_refused() {
         |case| case.inventory.points[0].status = PointStatus::Failed,
         |case| case.inventory.points[0].automatic = true,
         |case| put(case, RestorePoint { created_at: now() + SignedDuration::from_hours(1), ..ours(1) }),
-        |case| drop(case.memory.deleting.insert(Id::Number(1))),
+        |case| case.memory.deleting.extend([Id::Number(1)]),
     ];
     for change in changes {
         let mut case = case_of(vec![ours(1), ours(2)]);
@@ -568,7 +567,7 @@ fn any_case() -> impl Strategy<Value = Case> {
     let odd = (any::<bool>(), 0_u32..2, 0_i64..30, 0_i64..30, 0_u32..8);
     (points, numbers, odd).prop_map(|(mut points, (last, used, reserve, min_keep, max_deletes), odd)| {
         points.truncate(used);
-        points.sort_by(|a, b| b.created_at.cmp(&a.created_at));
+        points.sort_by_key(|point| std::cmp::Reverse(point.created_at));
         let mut case = case(last, points);
         let (all, evicted_before, held, deleting, rule) = odd;
         case.policy.prune = if all { Prune::All } else { Prune::Own };
