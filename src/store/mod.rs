@@ -11,6 +11,8 @@ pub mod outbox;
 pub mod points;
 pub mod runs;
 pub mod servers;
+#[cfg(test)]
+mod tests;
 mod value;
 
 use std::fs::{File, TryLockError};
