@@ -94,6 +94,7 @@ async fn drive_all(opened: &Opened, runs: Vec<(Task, Run)>) -> anyhow::Result<Ve
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut summaries = Vec::new();
     let mut stopped = false;
+    let mut failed = None;
     loop {
         tokio::select! {
             ended = driven.join_next() => match ended {
@@ -101,12 +102,16 @@ async fn drive_all(opened: &Opened, runs: Vec<(Task, Run)>) -> anyhow::Result<Ve
                 Some(ended) => match ended? {
                     Ok(summary) => summaries.push(summary),
                     Err(RunError::Stopped) => stopped = true,
-                    Err(error) => return Err(error.into()),
+                    // The others are not cut off: one of them may have stopped its server.
+                    Err(error) => failed = Some(error),
                 },
             },
             _ = terminate.recv() => { opened.stop.send_replace(true); }
             _ = interrupt.recv() => { opened.stop.send_replace(true); }
         }
+    }
+    if let Some(error) = failed {
+        return Err(error.into());
     }
     if stopped {
         output::note("lastgood: stopped: what is under way is taken up by the next run or by the daemon");

@@ -7,6 +7,7 @@ mod evaluate;
 pub mod fleet;
 pub mod mail;
 mod notify;
+pub mod review;
 mod service;
 pub mod survey;
 mod ticker;

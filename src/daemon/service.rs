@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon::evaluate::is_same;
-use crate::daemon::{Evaluator, Ticker, fleet, mail, notify};
+use crate::daemon::{Evaluator, Ticker, fleet, mail, notify, review};
 use crate::journal::notice::{Class, Notice, Topic};
 use crate::policy::inventory::{Kind, Server};
 use crate::policy::policy::Policy;
@@ -239,7 +239,9 @@ impl Service {
         let now = self.world.clock.now();
         self.listed_at = Some(now);
         self.world.store.close(None, Topic::Attention, now).await?;
-        self.evaluator.follow(fleet::tasks(&self.config, &self.servers), now).await?;
+        let tasks = fleet::tasks(&self.config, &self.servers);
+        review::review(&self.world, &tasks, now).await?;
+        self.evaluator.follow(tasks, now).await?;
         self.tell_overfilled().await
     }
 

@@ -12,7 +12,7 @@ use crate::journal::summary::{RunSummary, summary};
 use crate::policy::schedule::DueTimes;
 use crate::policy::schedule::splay;
 use crate::provider::ProviderError;
-use crate::run::take::{Inspection, place, remember, with_memory};
+use crate::run::take::{Inspection, place, remember, set_brakes, with_memory};
 use crate::run::{Lease, Progress, RunError, Task, World, inspect, words};
 use crate::store::runs::Run;
 
@@ -143,6 +143,7 @@ impl Drive<'_> {
 
     /// Writes what a list shows; returns it with what the journal remembers then.
     pub(super) async fn remembered(&self, seen: Inspection) -> Result<Inspection, RunError> {
+        set_brakes(self.world, self.task, &seen).await?;
         let (instance, place) = (self.world.settings.instance.clone(), place(self.world, self.task));
         self.world.store.see(seen.inventory.clone(), instance, place).await?;
         with_memory(self.world, self.task, seen.inventory).await

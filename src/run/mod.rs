@@ -29,7 +29,7 @@ use crate::store::{Store, StoreError};
 
 pub use drive::drive;
 pub use lease::{Lease, Leases};
-pub use take::{Inspection, inspect};
+pub use take::{Inspection, inspect, place, signs, take_stock};
 
 /// What is the same for every run: the provider, the store, the clock and the file's settings.
 #[derive(Clone, Debug)]

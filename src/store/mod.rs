@@ -3,6 +3,7 @@
 //! Everything is written before it is acted upon (WAL, `synchronous = FULL`). No transaction is held across a network
 //! call: each method is one transaction on a blocking thread.
 
+pub mod brakes;
 pub mod due;
 mod error;
 pub mod holds;
@@ -27,7 +28,7 @@ pub use error::StoreError;
 /// The name of the database in the state folder.
 pub const DATABASE: &str = "lastgood.db";
 const LOCK: &str = "lock";
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// The state. Cheap to clone; clones share the connection and the lock.
 #[derive(Clone, Debug)]

@@ -11,6 +11,7 @@ use crate::journal::summary::{RunHistory, history};
 use crate::policy::inventory::{Id, ServerRef};
 use crate::policy::memory::Origin;
 use crate::policy::policy::PolicyName;
+use crate::store::brakes::mean_to_delete;
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
@@ -216,6 +217,9 @@ fn project(p: &Projection<'_>, event: &Event) -> Result<(), StoreError> {
                 params![mark.token.as_str(), server, kind, mark.policy, p.run, nanos(p.at)],
             )?;
         }
+        Event::Intended { act: Act::Delete { id, .. }, .. } => {
+            mean_to_delete(p.tx, &p.key.server.id, p.key.kind, (id, Some(p.at)))?;
+        }
         Event::Answered { step, answer } => {
             let outcome = match answer {
                 Answer::Accepted { .. } => Some("made"),
@@ -266,6 +270,9 @@ fn resolve(p: &Projection<'_>, step: u32, outcome: Option<&str>, gone: bool) -> 
                 )?;
             }
         }
+        Act::Delete { id, .. } if outcome == Some("not_made") => {
+            mean_to_delete(p.tx, &p.key.server.id, p.key.kind, (id, None))?;
+        }
         _ => {}
     }
     Ok(())
@@ -278,7 +285,7 @@ fn made(p: &Projection<'_>, id: &Id, token: &str) -> Result<(), StoreError> {
     p.tx.execute(
         "INSERT INTO point (server, kind, id, origin, policy, made_at, token) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (server, kind, id) DO UPDATE SET origin = ?4, policy = ?5, made_at = ?6, token = ?7,
-         created_at = NULL, first_text = NULL, status = NULL, size_mb = NULL, deleting = NULL, seen_at = NULL",
+         created_at = NULL, first_text = NULL, status = NULL, size_mb = NULL, deleting = NULL, seen_at = NULL, asked_gone = NULL",
         params![
             json(&p.key.server.id)?,
             p.key.kind.word(),

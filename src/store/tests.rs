@@ -117,6 +117,7 @@ impl Folder {
             refused: None,
             notes: Vec::new(),
             max_deletes: 2,
+            brakes: Vec::new(),
         };
         self.write(&mut run, Event::Began { attempt: 1, terms }, 0).await;
         self.write(&mut run, Event::Planned { plan: Box::new(plan) }, 0).await;
