@@ -298,7 +298,7 @@ impl Service {
             self.busy.swap_remove(place);
         }
         self.mail.notify_one();
-        notify::status(&format!("{} runs under way", self.busy.len()));
+        notify::status(&format!("runs under way: {}", self.busy.len()));
         match done {
             Ok(()) | Err(RunError::Stopped) => Ok(self.evaluator.ended(&task).await?),
             Err(RunError::Store(error)) => Err(error.into()),

@@ -217,7 +217,7 @@ impl fmt::Display for Note {
             }
             Self::Stuck(id) => write!(f, "point {id} is stuck: still in progress after stuck_after"),
             Self::NewJournal(count) => {
-                write!(f, "the journal is new and found {count} points with our mark: holds are gone, set them again")
+                write!(f, "the journal is new and found points with our mark ({count}): holds are gone, set them again")
             }
         }
     }
