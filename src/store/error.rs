@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+const DAMAGED: &str =
+    "restore it from a copy, or move it and its -wal and -shm away (points keep their marks, holds are lost)";
+
 /// An error of the state folder.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -33,17 +36,25 @@ pub enum StoreError {
     #[error("the state database failed: {0}")]
     Database(#[from] rusqlite::Error),
     /// The database cannot be opened, read or written.
-    #[error("the state database {} cannot be used: {}; {}", .file.display(), said(.source), advice(.source))]
+    #[error("the state database {} cannot be used: {}; {}", .file.display(), said(.cause), advice(.cause))]
     Unusable {
         /// The database.
         file: PathBuf,
         /// What SQLite said.
-        source: rusqlite::Error,
+        cause: rusqlite::Error,
     },
-    /// A stored value cannot be read.
-    #[error("the state holds a value that cannot be read: {0}; restore the state folder from a copy, or move it away")]
+    /// The database holds what cannot be read.
+    #[error("the state database {} holds what cannot be read: {text}; {DAMAGED}", .file.display())]
+    Damaged {
+        /// The database.
+        file: PathBuf,
+        /// What it is.
+        text: String,
+    },
+    /// A stored value cannot be read. `Store::transact` makes `Damaged` of it, which names the file.
+    #[error("the state holds a value that cannot be read: {0}")]
     Value(String),
-    /// The journal holds an impossible sequence.
+    /// An event that cannot follow what the journal holds.
     #[error(transparent)]
     Illegal(#[from] crate::journal::state::IllegalEvent),
     /// There is no state yet.
@@ -54,8 +65,11 @@ pub enum StoreError {
 impl StoreError {
     /// The same error with the file that it is about.
     pub(super) fn of_file(self, file: &Path) -> Self {
+        let file = file.to_owned();
         match self {
-            Self::Database(source) => Self::Unusable { file: file.to_owned(), source },
+            Self::Database(cause) => Self::Unusable { file, cause },
+            Self::Value(text) => Self::Damaged { file, text },
+            Self::Illegal(event) => Self::Damaged { file, text: event.to_string() },
             other => other,
         }
     }
@@ -96,9 +110,7 @@ fn advice(error: &rusqlite::Error) -> &'static str {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
             "another program keeps it locked: end that one, then start lastgood again"
         }
-        _ => {
-            "restore it from a copy, or move it and its -wal and -shm away (points keep their marks, holds are lost)"
-        }
+        _ => DAMAGED,
     }
 }
 

@@ -112,6 +112,7 @@ impl Store {
     fn open(dir: &Path, lock: Option<File>, create: OpenFlags) -> Result<Self, StoreError> {
         let (file, owned) = (dir.join(DATABASE), lock.is_some());
         let opened = || {
+            refuse_stump(&file)?;
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
             let mut connection = Connection::open_with_flags(&file, flags)?;
             connection.busy_timeout(std::time::Duration::from_secs(10))?;
@@ -154,6 +155,18 @@ impl Store {
 fn make_private(dir: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// SQLite takes a file that is too short for a header for a new one, and would begin anew. An empty file it makes itself
+/// at the very beginning.
+fn refuse_stump(file: &Path) -> Result<(), StoreError> {
+    const HEADER_BYTES: u64 = 512;
+    let length = file.metadata().map_or(0, |data| data.len());
+    if length == 0 || length >= HEADER_BYTES {
+        return Ok(());
+    }
+    let words = format!("it is cut short: {length} bytes are left");
+    Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOTADB), Some(words)).into())
 }
 
 /// Finds damage before anything is decided by what can still be read.

@@ -41,7 +41,7 @@ fn database() -> Vec<u8> {
 async fn a_file_cut_short_is_an_error_that_names_it() {
     let whole = database();
     let pages = whole.len() / 4096;
-    for length in (1..pages).map(|page| page * 4096).chain([1, 99, 100, 511, 4095, 4097, whole.len() - 1]) {
+    for length in (1..pages).map(|page| page * 4096).chain([1, 99, 100, 511, 4095, 4097]) {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join(DATABASE), &whole[..length]).unwrap();
         let error = use_all(dir.path()).await.expect_err(&format!("{length} of {} bytes", whole.len()));
@@ -66,9 +66,8 @@ async fn random_bytes_anywhere_are_an_error_or_change_nothing_that_is_read() {
         if let Err(error) = use_all(dir.path()).await {
             refused += 1;
             let text = error.to_string();
-            let says = ["restore it from a copy", "restore the state folder from a copy", "upgrade lastgood"];
-            let told = says.iter().any(|words| text.contains(words)) || matches!(error, StoreError::Illegal(_));
-            assert!(told, "round {round}, {length} bytes at {from}: {text}");
+            let says = ["restore it from a copy", "upgrade lastgood"];
+            assert!(says.iter().any(|words| text.contains(words)), "round {round}, {length} bytes at {from}: {text}");
         }
     }
     assert!(refused > 50, "{refused} of 150");
@@ -104,15 +103,16 @@ async fn garbage_in_the_write_ahead_log_loses_at_most_what_was_in_it() {
 async fn a_state_that_says_less_than_a_state_says_is_an_error() {
     for (change, words) in [
         ("DROP TABLE notice", "restore it from a copy"),
-        ("UPDATE event SET body = '{\"unheard_of\":1}' WHERE run = 12", "restore the state folder from a copy"),
-        ("UPDATE event SET body = 'x' WHERE run = 12", "restore the state folder from a copy"),
-        ("UPDATE run SET kind = 'tape'", "restore the state folder from a copy"),
-        ("DELETE FROM event WHERE run = 12 AND seq = 0", "cannot follow"),
+        ("UPDATE event SET body = '{\"unheard_of\":1}' WHERE run = 12", "cannot be read"),
+        ("UPDATE event SET body = 'x' WHERE run = 12", "cannot be read"),
+        ("UPDATE run SET kind = 'tape'", "cannot be read"),
+        ("DELETE FROM event WHERE run = 12 AND seq = 0", "cannot follow what is before it"),
     ] {
         let dir = written(include_str!("made_by_0001.sql"));
         rusqlite::Connection::open(dir.path().join(DATABASE)).unwrap().execute_batch(change).unwrap();
         let error = use_all(dir.path()).await.expect_err(change).to_string();
-        assert!(error.contains(words), "{change}: {error}");
+        let all = [words, DATABASE, "restore it from a copy"];
+        assert!(all.iter().all(|words| error.contains(words)), "{change}: {error}");
     }
 }
 
