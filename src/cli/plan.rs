@@ -25,7 +25,7 @@ pub struct Args {
 /// # Errors
 /// When the policy file, the state or the provider's list cannot be read.
 pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
-    let opened = setup.open_beside().await?;
+    let opened = setup.open_to_look().await?;
     show_plans(setup, &opened, &args.choice, args.json).await
 }
 

@@ -104,6 +104,8 @@ pub async fn refresh_servers(world: &World, config: &Config) -> Result<Result<Ve
             let gone = world.store.save_servers(servers.clone(), now).await?;
             let notices = gone.iter().filter(|server| !fleet::tasks_of(config, server).is_empty()).map(is_gone);
             world.store.tell(notices.collect(), now).await?;
+            // By the earlier of both clocks: one that was set forward must not make us forget.
+            world.store.prune_daily(config.state_keep, listing.provider_time.map_or(now, |time| time.min(now))).await?;
             for server in &servers {
                 world.store.close(Some(server.reference.clone()), Topic::ServerGone, now).await?;
             }

@@ -34,7 +34,13 @@ pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, R
     let mut drive = Drive { world, task, run, fresh: None };
     let done = drive.finish().await;
     match &done {
-        Err(RunError::Stopped) if drive.run.state.owes_start => drive.start_before_the_process_ends().await?,
+        Err(RunError::Stopped) if drive.run.state.owes_start => match drive.start_before_the_process_ends().await {
+            Err(RunError::Store(error)) => {
+                drive.start_unrecorded().await;
+                return Err(error.into());
+            }
+            other => other?,
+        },
         Err(RunError::Store(_)) if drive.run.state.owes_start => drive.start_unrecorded().await,
         _ => {}
     }

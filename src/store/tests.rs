@@ -21,6 +21,10 @@ use crate::store::points::Place;
 use crate::store::runs::{Recorded, Run};
 use crate::store::{DATABASE, Store, StoreError};
 
+mod damage;
+mod migrating;
+mod pruning;
+
 struct Folder {
     dir: tempfile::TempDir,
     store: Store,
