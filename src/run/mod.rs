@@ -22,6 +22,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Semaphore, watch};
 
 use crate::clock::Clock;
+use crate::journal::notice::{Class, Notice, Topic};
 use crate::policy::inventory::{Kind, Server, ServerRef};
 use crate::policy::policy::Policy;
 use crate::provider::{Client, ProviderError, Watch};
@@ -109,6 +110,20 @@ pub struct Task {
     pub policy: Arc<Policy>,
     /// The largest `reserve` of all policies of this server and kind.
     pub reserve: u32,
+}
+
+impl Task {
+    /// That something went wrong with this policy on this server.
+    #[must_use]
+    pub fn failure(&self, topic: Topic, text: String) -> Notice {
+        Notice {
+            server: Some(self.server.reference.clone()),
+            policy: Some(self.policy.name.to_string()),
+            kind: Some(self.policy.kind),
+            reports: self.policy.report.clone(),
+            ..Notice::new(Class::Failure, topic, text)
+        }
+    }
 }
 
 /// Something that a person who watches wants to know.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::journal::event::{Act, Answer, Event, Sight};
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::notice::Topic;
 use crate::journal::state::StepState;
 use crate::policy::inventory::ServerStatus;
 use crate::provider::Power;
@@ -126,22 +126,9 @@ impl Drive<'_> {
     }
 
     async fn tell_not_started(&self, why: &str) -> Result<(), RunError> {
-        let notice = Notice {
-            class: Class::Failure,
-            topic: Topic::ServerStopped,
-            server: Some(self.task.server.reference.clone()),
-            policy: Some(self.task.policy.name.to_string()),
-            kind: Some(self.task.policy.kind),
-            text: format!(
-                "the server was stopped for its {} and could not be started again yet: {why}",
-                self.task.policy.kind
-            ),
-            last_good: None,
-            next: None,
-            since: None,
-            lost: Vec::new(),
-            reports: self.task.policy.report.clone(),
-        };
+        let kind = self.task.policy.kind;
+        let text = format!("the server was stopped for its {kind} and could not be started again yet: {why}");
+        let notice = self.task.failure(Topic::ServerStopped, text);
         self.say(notice.text.clone());
         self.world.store.tell(vec![notice], self.world.clock.now()).await?;
         Ok(())
