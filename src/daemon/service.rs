@@ -17,7 +17,7 @@ use crate::journal::notice::{Class, Notice, Topic};
 use crate::policy::inventory::{Kind, Server};
 use crate::policy::policy::Policy;
 use crate::provider::{Client, ProviderError, Watch};
-use crate::run::{Leases, Random, RunError, Settings, Task, World, drive};
+use crate::run::{Leases, Random, RunError, Settings, Task, World, drive, start_owed};
 use crate::store::runs::Run;
 use crate::store::{Store, StoreError};
 
@@ -179,7 +179,10 @@ impl Service {
         let mut hang_up = signal(SignalKind::hangup()).map_err(start)?;
         let mut ticker = Ticker::start().await.map_err(|error| ServiceError::Start(error.to_string()))?;
         let wake = ticker.wake();
-        self.begin().await?;
+        if let Err(error) = self.begin().await {
+            start_owed(&self.world).await;
+            return Err(error);
+        }
         notify::tell(&[NotifyState::Ready]);
         let ended = loop {
             tokio::select! {

@@ -29,6 +29,7 @@ use crate::store::{Store, StoreError};
 
 pub use drive::drive;
 pub use lease::{Lease, Leases};
+pub use power::start_owed;
 pub use take::{Inspection, inspect};
 
 /// What is the same for every run: the provider, the store, the clock and the file's settings.
