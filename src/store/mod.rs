@@ -146,8 +146,7 @@ impl Store {
             transaction.commit()?;
             Ok(value)
         };
-        let task =
-            tokio::task::spawn_blocking(move || transaction().map_err(|error: StoreError| error.of_file(&file)));
+        let task = tokio::task::spawn_blocking(move || transaction().map_err(|error: StoreError| error.of_file(&file)));
         task.await.map_err(|error| StoreError::Value(format!("a transaction was cut off: {error}")))?
     }
 }

@@ -454,9 +454,12 @@ fn a_disk_that_is_full_ends_with_7_and_what_to_do_and_goes_on_when_there_is_room
         lab.run(&["run"]).ends_with(0);
         let history = every_point_is_in_the_history(&lab, "web-server-01", &[]);
         assert!(history["runs"].as_array().unwrap().iter().all(|run| run["outcome"] == "succeeded"), "{history:#}");
-        assert_eq!(points_of(&lab, "web-server-01").len(), 2.min(history["runs"].as_array().unwrap().len()));
+        // The run that was cut off and the new one may each have counted without the other's point.
+        assert!(points_of(&lab, "web-server-01").len() <= 3, "{history:#}");
     }
     assert!(full >= 3, "{full} of 20 met the full disk");
+    lab.run(&["run"]).ends_with(0);
+    assert_eq!(points_of(&lab, "web-server-01").len(), 2);
 }
 
 #[test]

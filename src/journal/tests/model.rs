@@ -85,7 +85,11 @@ impl World {
                 }
             }
             Act::Delete { id, .. } => {
-                if self.points.contains_key(&number(id)) { Found::NotDone } else { Found::Done { id: None } }
+                if self.points.contains_key(&number(id)) {
+                    Found::NotDone
+                } else {
+                    Found::Done { id: None }
+                }
             }
             Act::Create { mark, .. } => {
                 let ours = self.points.iter().find(|(_, point)| point.token.as_ref() == Some(&mark.token));
@@ -202,8 +206,9 @@ impl Driven {
             Next::Create if self.world.points.len() >= LIMIT => self.write(failed("no room", true), stops),
             Next::Create => {
                 let asked = self.state.mark().cloned();
-                let mark = asked.unwrap_or_else(|| {
-                    Mark { token: Token::from_random(u64::from(self.state.attempt) * 1_000_003), ..mark() }
+                let mark = asked.unwrap_or_else(|| Mark {
+                    token: Token::from_random(u64::from(self.state.attempt) * 1_000_003),
+                    ..mark()
                 });
                 self.call(Act::Create { mark, listed: Vec::new() }, fault, stops);
             }
@@ -254,7 +259,8 @@ impl Driven {
         let mut unrecorded = self.clone();
         unrecorded.world.running = true;
         let mut ways = vec![unrecorded];
-        let settled = !self.state.steps.last().is_some_and(|step| matches!(step.state, StepState::Intended | StepState::Unknown));
+        let settled =
+            !self.state.steps.last().is_some_and(|step| matches!(step.state, StepState::Intended | StepState::Unknown));
         if settled && self.state.ended.is_none() {
             let mut recorded = self.clone();
             recorded.call(Act::StartServer, 0, &mut Vec::new());
@@ -399,12 +405,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Sight::PointFailed { created_at: at(1) }),
         (id(), id()).prop_map(|(id, adopted)| Sight::Duplicate { id, created_at: at(1), adopted }),
     ];
-    let outcome = prop_oneof![
-        Just(Outcome::Succeeded),
-        Just(Outcome::Failed),
-        Just(Outcome::Skipped),
-        Just(Outcome::Unknown)
-    ];
+    let outcome =
+        prop_oneof![Just(Outcome::Succeeded), Just(Outcome::Failed), Just(Outcome::Skipped), Just(Outcome::Unknown)];
     prop_oneof![
         (0_u32..4, any::<bool>()).prop_map(|(attempt, stop)| Event::Began { attempt, terms: terms(stop) }),
         Just(Event::Planned { plan: Box::new(plan()) }),
