@@ -108,11 +108,11 @@ fn a_damaged_database_ends_with_7_and_nothing_is_deleted() {
     let noise: Vec<u8> = (0..whole.len()).map(|place| u8::try_from(place * 7 % 251).unwrap()).collect();
     let short = whole[..whole.len() / 2].to_vec();
     let mut holed = whole.clone();
+    // Its first page alone is whole.
     holed[4096..].iter_mut().for_each(|byte| *byte = 0x5a);
-    for (name, bytes) in [("noise", noise), ("cut short", short), ("only its first page is whole", holed)] {
+    for bytes in [noise, short, holed] {
         std::fs::write(&file, bytes).unwrap();
         for command in users(&id) {
-            println!("{name}: {command:?}");
             lab.refuses(&command, 7, &["state/lastgood.db", "restore it from a copy", "move it"]);
         }
         lab.refuses(&["status"], 3, &["state/lastgood.db", "restore it from a copy"]);
@@ -383,7 +383,8 @@ fn a_disk_that_fills_up_under_the_daemon_ends_it_with_7_and_the_next_start_goes_
     assert_eq!(due.len(), all, "a due time came twice: {history:#}");
 }
 
-/// A file system of its own on a folder of the lab, until it is dropped. Only root can have one.
+/// A file system of its own on a folder of the lab, until it is dropped. Only root can have one: what needs one is left
+/// out for everybody else.
 struct Small<'a>(&'a Lab);
 
 impl<'a> Small<'a> {
@@ -430,10 +431,7 @@ impl Drop for Small<'_> {
 #[test]
 fn a_disk_that_is_full_ends_with_7_and_what_to_do_and_goes_on_when_there_is_room() {
     let lab = Lab::new(&["--servers", "1"]);
-    let Some(disk) = Small::new(&lab, "1m") else {
-        println!("left out: only root can mount a small disk");
-        return;
-    };
+    let Some(disk) = Small::new(&lab, "1m") else { return };
     disk.fill(0);
     for command in [["run"].as_slice(), &["daemon"]] {
         lab.refuses(command, 7, &["state", "make room on its disk"]);
@@ -465,10 +463,7 @@ fn a_disk_that_is_full_ends_with_7_and_what_to_do_and_goes_on_when_there_is_room
 #[test]
 fn a_server_that_stands_still_is_started_though_the_disk_is_full_at_the_next_start() {
     let lab = Lab::new(&["--servers", "1", "--power", "20ms"]);
-    let Some(disk) = Small::new(&lab, "1m") else {
-        println!("left out: only root can mount a small disk");
-        return;
-    };
+    let Some(disk) = Small::new(&lab, "1m") else { return };
     let text = std::fs::read_to_string(lab.path("policy.toml")).unwrap();
     let text = text.replace("settle = \"500ms\"", "settle = \"500ms\"\ntimeout = \"1s\"");
     lab.write_private("policy.toml", &text.replace("retries = 0", "retries = 0\nstop_server = true"));
@@ -496,10 +491,7 @@ fn a_server_that_stands_still_is_started_though_the_disk_is_full_at_the_next_sta
 #[test]
 fn a_read_only_disk_ends_with_7() {
     let lab = Lab::new(&["--servers", "1"]);
-    let Some(disk) = Small::new(&lab, "4m") else {
-        println!("left out: only root can mount a small disk");
-        return;
-    };
+    let Some(disk) = Small::new(&lab, "4m") else { return };
     disk.remount("remount,ro");
     for command in [["run"].as_slice(), &["daemon"], &["hold", "server", "web-server-01"]] {
         lab.refuses(command, 7, &["state", "writable for this user"]);
