@@ -49,6 +49,7 @@ fn plan() -> Plan {
         refused: None,
         notes: Vec::new(),
         max_deletes: 3,
+        brakes: Vec::new(),
     }
 }
 

@@ -3,12 +3,14 @@
 //! Everything is written before it is acted upon (WAL, `synchronous = FULL`). No transaction is held across a network
 //! call: each method is one transaction on a blocking thread.
 
+pub mod brakes;
 pub mod due;
 mod error;
 pub mod holds;
 pub mod notices;
 pub mod outbox;
 pub mod points;
+mod projection;
 pub mod prune;
 pub mod runs;
 pub mod servers;
