@@ -22,6 +22,10 @@ pub(super) struct Drive<'a> {
     pub run: Run,
     /// The list as it was last read, when nothing has happened since that could have changed it.
     pub fresh: Option<Inspection>,
+    /// Whether an earlier process has begun the run. On its way out it may have started the server, unrecorded.
+    pub resumed: bool,
+    /// When this process took the run up.
+    pub began_at: Timestamp,
 }
 
 /// Drives a run, or what a crash has left of one, to its end.
@@ -30,7 +34,8 @@ pub(super) struct Drive<'a> {
 /// `Store` when the journal cannot be written (nothing more is sent then) and `Stopped` when the process is to end. The
 /// run is then open in the journal, and the next start drives it on. A server that we stopped is started before.
 pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, RunError> {
-    let mut drive = Drive { world, task, run, fresh: None };
+    let resumed = run.state.attempt > 0;
+    let mut drive = Drive { world, task, run, fresh: None, resumed, began_at: world.clock.now() };
     let done = drive.finish().await;
     match &done {
         Err(RunError::Stopped) if drive.run.state.owes_start => match drive.start_before_the_process_ends().await {
@@ -73,6 +78,9 @@ impl Drive<'_> {
 
     /// Everything up to the run's end, or up to the moment of the next attempt.
     async fn attempt(&mut self) -> Result<Option<Timestamp>, RunError> {
+        if std::mem::take(&mut self.resumed) {
+            self.look_whether_it_still_stands().await?;
+        }
         loop {
             let next = next(&self.run.state);
             if self.world.stopping() && next != Next::Over {

@@ -30,6 +30,7 @@ use crate::store::{Store, StoreError};
 
 pub use drive::drive;
 pub use lease::{Lease, Leases};
+pub use power::start_owed;
 pub use take::{Inspection, inspect, place, signs, take_stock};
 
 /// How long an answer is still waited for when the process is to end.
