@@ -78,10 +78,7 @@ impl Lease {
     ///
     /// # Errors
     /// What the state says, or that the process is to end.
-    pub(super) async fn wait_with_place(
-        world: &World,
-        server: &Id,
-    ) -> Result<(Self, OwnedSemaphorePermit), RunError> {
+    pub(super) async fn wait_with_place(world: &World, server: &Id) -> Result<(Self, OwnedSemaphorePermit), RunError> {
         let lock = world.unless_stopped(world.leases.lock(server)).await?;
         loop {
             let place = world.unless_stopped(Arc::clone(&world.places).acquire_owned()).await?;

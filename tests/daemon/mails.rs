@@ -6,13 +6,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::lab::Lab;
-use crate::process::{
-    Daemon, eventually, fault, history, mail_with, mails, no_faults, policy, subject, write_policy,
-};
+use crate::process::{Daemon, eventually, fault, history, mail_with, mails, no_faults, policy, subject, write_policy};
 
 fn full(lab: &Lab) {
     let body = json!({ "detail": "Snapshot limit reached." });
-    fault(lab, json!({ "call": "create", "effect": { "do": "status", "code": 503, "body": body } }));
+    fault(lab, json!({ "call": "create", "effect": { "do": "status", "code": 400, "body": body } }));
 }
 
 /// When a mail was composed.
@@ -115,7 +113,12 @@ fn a_digest_comes_at_its_due_times_once_each_though_the_daemon_is_killed() {
     let ids: BTreeSet<&str> = digests.iter().map(|mail| message_id(mail)).collect();
     assert_eq!(ids.len(), digests.len());
     let dues: BTreeSet<i64> = digests.iter().map(|mail| date(mail).as_second() / 4).collect();
-    assert_eq!(dues.len(), digests.len(), "one for each due time: {:?}", digests.iter().map(|it| date(it)).collect::<Vec<_>>());
+    assert_eq!(
+        dues.len(),
+        digests.len(),
+        "one for each due time: {:?}",
+        digests.iter().map(|it| date(it)).collect::<Vec<_>>()
+    );
     let last = digests.last().unwrap();
     assert!(last.contains("To: ops@example.com") && last.contains("busy") && last.contains("web-server-01"), "{last}");
 }

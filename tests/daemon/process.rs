@@ -2,7 +2,7 @@
 //! is waited for longer than a deadline.
 
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -63,6 +63,11 @@ impl Daemon {
 
     /// Starts it with these variables. `watchdog_pid`: "own" is the daemon's own.
     pub fn start_with(lab: &Lab, variables: &[(&str, &str)], watchdog_pid: Option<&str>) -> Self {
+        Self::start_as(lab, Path::new(LASTGOOD), variables, watchdog_pid)
+    }
+
+    /// The same with another build of the program.
+    pub fn start_as(lab: &Lab, program: &Path, variables: &[(&str, &str)], watchdog_pid: Option<&str>) -> Self {
         let socket = lab.path("notify");
         let _ = std::fs::remove_file(&socket);
         let ear = UnixDatagram::bind(&socket).expect("the folder is ours");
@@ -83,11 +88,11 @@ impl Daemon {
             // Only the shell knows the process id that the program will have.
             Some("own") => {
                 let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("WATCHDOG_PID=$$ exec {LASTGOOD} daemon")]);
+                shell.args(["-c", &format!("WATCHDOG_PID=$$ exec {} daemon", program.display())]);
                 shell
             }
             _ => {
-                let mut plain = Command::new(LASTGOOD);
+                let mut plain = Command::new(program);
                 plain.arg("daemon");
                 plain
             }

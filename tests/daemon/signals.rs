@@ -160,7 +160,11 @@ fn a_run_that_waits_for_its_point_is_left_and_taken_up_by_the_next_start() {
     assert_eq!(run["outcome"], "running", "{run}");
     // No more due times: what happens now is the run that was cut off.
     write_policy(&lab, &(policy("hourly", "snapshot", SELDOM, "") + TELL));
-    lab.provider.control("POST", "points/edit", &json!({ "kind": "snapshot", "id": made["change"]["id"], "status": "completed" }));
+    lab.provider.control(
+        "POST",
+        "points/edit",
+        &json!({ "kind": "snapshot", "id": made["change"]["id"], "status": "completed" }),
+    );
     let daemon = Daemon::start(&lab);
     let run = eventually("it is taken up", || history(&lab).pop().filter(|run| run["outcome"] == "succeeded"));
     assert_eq!(run["created"], made["change"]["id"]);

@@ -150,5 +150,8 @@ async fn a_server_that_comes_to_the_account_is_taken_up_and_one_that_goes_is_tol
     assert_eq!(account.points_of(Kind::Backup, "web-server-03").len(), 1, "03:30 alone");
     assert_eq!(account.points_of(Kind::Backup, "web-server-02").len(), 2);
     let mails = theatre.mails();
-    assert!(mails.iter().any(|mail| mail.contains("web-server-01 (") && mail.contains("is no longer listed")), "{mails:?}");
+    assert!(
+        mails.iter().any(|mail| mail.contains("web-server-01 (") && mail.contains("is no longer listed")),
+        "{mails:?}"
+    );
 }
