@@ -92,7 +92,7 @@ fn many_servers_that_fail_for_one_cause_within_group_wait_are_one_mail() {
 }
 
 #[test]
-fn a_digest_comes_at_its_due_times_once_each_though_the_daemon_is_killed() {
+fn a_digest_comes_at_its_due_times_once_each_though_the_daemon_dies() {
     let lab = Lab::new(&["--servers", "1"]);
     let reports = "[report.daily]\nto = [\"ops@example.com\"]\ndigest = \"*/4 * * * * *\"\n[report.oncall]\nto = \
                    [\"oncall@example.com\"]\n";
@@ -104,7 +104,7 @@ fn a_digest_comes_at_its_due_times_once_each_though_the_daemon_is_killed() {
     for _ in 0..3 {
         let daemon = Daemon::start(&lab);
         seen = eventually("another digest", || Some(digests().len()).filter(|count| *count > seen));
-        daemon.is_killed();
+        daemon.dies();
     }
     let daemon = Daemon::start(&lab);
     eventually("two more digests", || (digests().len() >= seen + 2).then_some(()));

@@ -5,9 +5,10 @@ use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::lab::{LASTGOOD, Lab, TOKEN};
 use crate::stage::read_mails;
@@ -160,7 +161,7 @@ impl Daemon {
     }
 
     /// `kill -9`.
-    pub fn is_killed(mut self) {
+    pub fn dies(mut self) {
         self.signal("KILL");
         let _ = self.child.wait();
     }

@@ -4,13 +4,13 @@
 //! them): `cargo build --release && LASTGOOD_MEASURED=target/release/lastgood cargo test --test daemon -- --ignored
 //! ten_thousand --nocapture`.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lastgood::clock::Clock;
+use tokio::time::Instant;
 
 use crate::lab::{LASTGOOD, Lab};
 use crate::process::{Daemon, eventually, policy, requests, write_policy};
@@ -23,8 +23,9 @@ fn measured() -> PathBuf {
         .map_or_else(|| PathBuf::from(LASTGOOD), |path| std::fs::canonicalize(path).unwrap())
 }
 
+#[expect(clippy::print_stderr, reason = "it is asked for with --nocapture, and nothing else shows the numbers")]
 fn say(what: &str, number: impl std::fmt::Display) {
-    writeln!(std::io::stderr(), "{what}: {number}").unwrap();
+    eprintln!("{what}: {number}");
 }
 
 /// CPU seconds of a process so far.

@@ -3,9 +3,10 @@
 
 use std::io::Write;
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::lab::{BAD_TOKEN, Lab, TOKEN};
 use crate::process::{
