@@ -100,7 +100,10 @@ async fn list(world: &World, config: &Arc<Config>) -> Listed {
     };
     let file = Arc::clone(config);
     let tell = move |server: &Server| (!fleet::tasks_of(&file, server).is_empty()).then(|| is_gone(server));
-    world.store.save_servers(listing.items.clone(), world.clock.now(), tell).await?;
+    let now = world.clock.now();
+    world.store.save_servers(listing.items.clone(), now, tell).await?;
+    // By the earlier of both clocks: one that was set forward must not make us forget.
+    world.store.prune_daily(config.state_keep, listing.provider_time.map_or(now, |time| time.min(now))).await?;
     Ok(Ok(listing.items))
 }
 

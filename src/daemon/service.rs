@@ -18,7 +18,7 @@ use crate::daemon::evaluate::{PolicyOnServer, place_of};
 use crate::daemon::listing::{Listed, Listing, plain, recovery, stored};
 use crate::daemon::notify::Watchdog;
 use crate::daemon::reload::Reading;
-use crate::daemon::{Evaluator, Ticker, fleet, mail, notify};
+use crate::daemon::{Evaluator, Ticker, fleet, mail, notify, review};
 use crate::journal::notice::{Notice, Topic};
 use crate::policy::inventory::{Id, Kind, Server};
 use crate::policy::policy::Policy;
@@ -215,7 +215,9 @@ impl Service {
     /// Follows the policies in force on the servers that are known. Without any server there is nothing to follow yet.
     pub(super) async fn follow(&mut self) -> Result<(), ServiceError> {
         let now = self.world.clock.now();
-        self.evaluator.follow(fleet::tasks(&self.config, &self.servers), now).await?;
+        let tasks = fleet::tasks(&self.config, &self.servers);
+        review::review(&self.world, &tasks, now).await?;
+        self.evaluator.follow(tasks, now).await?;
         if self.servers.is_empty() {
             return Ok(());
         }
@@ -302,7 +304,7 @@ impl Service {
             }
         }
         self.mail.notify_one();
-        notify::status(&format!("{} runs under way", self.under_way.len()));
+        notify::status(&format!("runs under way: {}", self.under_way.len()));
         match done {
             Ok(Ok(()) | Err(RunError::Stopped)) => Ok(self.evaluator.ended(&task).await?),
             Ok(Err(RunError::Store(error))) => Err(error.into()),

@@ -11,7 +11,7 @@ use crate::journal::summary::{RunSummary, summary};
 use crate::policy::schedule::DueTimes;
 use crate::policy::schedule::splay;
 use crate::provider::ProviderError;
-use crate::run::take::{Inspection, place, remember, with_memory};
+use crate::run::take::{Inspection, place, remember, set_brakes, with_memory};
 use crate::run::{Lease, Progress, RunError, Task, World, inspect, words};
 use crate::store::runs::Run;
 
@@ -33,7 +33,13 @@ pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, R
     let mut drive = Drive { world, task, run, fresh: None };
     let done = drive.finish().await;
     match &done {
-        Err(RunError::Stopped) if drive.run.state.owes_start => drive.start_before_the_process_ends().await?,
+        Err(RunError::Stopped) if drive.run.state.owes_start => match drive.start_before_the_process_ends().await {
+            Err(RunError::Store(error)) => {
+                drive.start_unrecorded().await;
+                return Err(error.into());
+            }
+            other => other?,
+        },
         Err(RunError::Store(_)) if drive.run.state.owes_start => drive.start_unrecorded().await,
         _ => {}
     }
@@ -135,6 +141,7 @@ impl Drive<'_> {
 
     /// Writes what a list shows; returns it with what the journal remembers then.
     pub(super) async fn remembered(&self, seen: Inspection) -> Result<Inspection, RunError> {
+        set_brakes(self.world, self.task, &seen).await?;
         let (instance, place) = (self.world.settings.instance.clone(), place(self.world, self.task));
         self.world.store.see(seen.inventory.clone(), instance, place).await?;
         with_memory(self.world, self.task, seen.inventory).await

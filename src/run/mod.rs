@@ -29,7 +29,7 @@ use crate::store::{Store, StoreError};
 
 pub use drive::drive;
 pub use lease::{Lease, Leases};
-pub use take::{Inspection, inspect};
+pub use take::{Inspection, inspect, place, signs, take_stock};
 
 /// How long an answer is still waited for when the process is to end.
 const LAST_WORD: Duration = Duration::from_secs(1);

@@ -140,6 +140,14 @@ impl Store {
         .await
     }
 
+    /// Where a policy on a server stands, without starting to follow it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn peek_handled(&self, server: Id, policy: PolicyName) -> Result<Option<Handled>, StoreError> {
+        Ok(self.handled_everywhere().await?.remove(&(server, policy.to_string())))
+    }
+
     /// Where everything stands that is or was followed.
     ///
     /// # Errors

@@ -245,6 +245,7 @@ fn memory(tx: &Transaction<'_>, place: &Place, at: Timestamp) -> Result<Memory, 
     points(tx, place, at, &mut memory)?;
     tokens(tx, place, at, &mut memory)?;
     crate::store::holds::into_memory(tx, place, at, &mut memory)?;
+    crate::store::brakes::into_memory(tx, place, &mut memory)?;
     Ok(memory)
 }
 

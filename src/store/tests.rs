@@ -21,6 +21,10 @@ use crate::store::points::Place;
 use crate::store::runs::{Recorded, Run};
 use crate::store::{DATABASE, Store, StoreError};
 
+mod damage;
+mod migrating;
+mod pruning;
+
 struct Folder {
     dir: tempfile::TempDir,
     store: Store,
@@ -117,6 +121,7 @@ impl Folder {
             refused: None,
             notes: Vec::new(),
             max_deletes: 2,
+            brakes: Vec::new(),
         };
         self.write(&mut run, Event::Began { attempt: 1, terms }, 0).await;
         self.write(&mut run, Event::Planned { plan: Box::new(plan) }, 0).await;
