@@ -86,8 +86,7 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
         running: &running.iter().map(|run| (&run.state.key.server.id, run.state.key.policy.as_str())).collect(),
         now,
     };
-    let policies: Vec<Surveyed> =
-        fleet::tasks(config, &servers).iter().map(|task| surveyed(&ground, task)).collect();
+    let policies: Vec<Surveyed> = fleet::tasks(config, &servers).iter().map(|task| surveyed(&ground, task)).collect();
     let former = former(config, &listed, &servers);
     // Before the first list, "no server is called so" would be said of every selector.
     let mut warnings: Vec<String> = if servers.is_empty() {
