@@ -227,13 +227,14 @@ pub fn changes(lab: &Lab, word: &str) -> Vec<Value> {
     entries.filter(|entry| entry["change"]["change"] == word).cloned().collect()
 }
 
-/// The requests in the provider's record with this method and beginning of the path.
+/// The requests in the provider's record with this method (empty: any) and beginning of the path.
 pub fn requests(lab: &Lab, method: &str, path: &str) -> Vec<Value> {
     let record = lab.provider.control("GET", "record", &Value::Null);
     let entries = record["entries"].as_array().expect("the record").iter();
     let is_it = |entry: &&Value| {
         let request = &entry["request"];
-        request["method"] == method && request["path"].as_str().is_some_and(|it| it.starts_with(path))
+        (method.is_empty() || request["method"] == method)
+            && request["path"].as_str().is_some_and(|it| it.starts_with(path))
     };
     entries.filter(is_it).cloned().collect()
 }
