@@ -165,7 +165,7 @@ impl Evaluator {
         let (server, kind) = (task.server.reference.id.clone(), task.policy.kind);
         let good = self.store.last_good(server, kind, names(&self.followed[index].task)).await?;
         let one = &mut self.followed[index];
-        if good.as_ref().is_some_and(|good| good.created_at > one.first_at) {
+        if good.as_ref().is_some_and(|good| good.created_at > one.good_since()) {
             one.stale_told = false;
         }
         one.last_good = good;
