@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::journal::event::{Act, Answer, Event, Sight};
 use crate::journal::notice::{Class, Notice, Topic};
-use crate::journal::state::StepState;
+use crate::journal::state::{Step, StepState};
 use crate::policy::inventory::ServerStatus;
 use crate::provider::Power;
 use crate::run::drive::Drive;
@@ -86,7 +86,7 @@ impl Drive<'_> {
                 return self.world.pause(self.pause_between_starts()).await;
             }
         }
-        let last = self.run.state.steps.iter().rev().find(|step| step.act == Act::StartServer);
+        let last = self.starts().last();
         match last.map(|step| (step.state, step.at, step.error.clone())) {
             Some((StepState::Done, at, _)) if self.since(at) < START_TAKES => {
                 self.world.pause(self.world.settings.poll).await
@@ -112,9 +112,16 @@ impl Drive<'_> {
         listed.is_ok_and(|list| list.doubts.is_empty() && !list.items.iter().any(|it| it.reference.id == *id))
     }
 
+    /// The starts that were asked for since the server was last stopped: an earlier attempt has its own.
+    fn starts(&self) -> impl Iterator<Item = &Step> {
+        let steps = &self.run.state.steps;
+        let stopped = steps.iter().rposition(|step| step.act == Act::StopServer).unwrap_or_default();
+        steps[stopped..].iter().filter(|step| step.act == Act::StartServer)
+    }
+
     /// Longer and longer, since a try that fails is followed by another for as long as it takes.
     fn pause_between_starts(&self) -> Duration {
-        let tries = self.run.state.steps.iter().filter(|step| step.act == Act::StartServer).count();
+        let tries = self.starts().count();
         let tries = u32::try_from(tries.min(10)).expect("ten at the most");
         (self.world.settings.poll * 2_u32.pow(tries)).min(LONGEST_PAUSE)
     }

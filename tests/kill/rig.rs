@@ -23,7 +23,7 @@ const LASTGOOD: &str = env!("CARGO_BIN_EXE_lastgood");
 /// The due time of the runs that are recorded before the program starts.
 pub const DUE: &str = "2026-11-21T02:30:00Z";
 /// Nothing here takes longer.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(45);
 
 /// Serves the providers and gates of all tests.
 pub static RUNTIME: LazyLock<Runtime> =
@@ -108,19 +108,28 @@ impl Rig {
     pub fn settle(&self, stop: Option<Stop>) {
         let daemon = self.start(&["daemon"], stop);
         // Its first request comes after it has learned to end in an orderly way.
-        self.until(|| daemon.has_ended() || (!self.gate.seen().is_empty() && self.is_settled()));
+        let over = self.is_so(|| daemon.has_ended() || (!self.gate.seen().is_empty() && self.is_settled()));
         let (status, said) = daemon.terminate();
+        assert!(over, "{DEADLINE:?} are over: {said}\n{:#?}\n{:#?}", self.history(), self.gate.seen());
         assert!(status.success() || stop.is_some(), "{status}: {said}");
     }
 
     /// Waits for something to become true.
     #[track_caller]
     pub fn until(&self, is_so: impl Fn() -> bool) {
+        assert!(self.is_so(is_so), "{DEADLINE:?} are over: {:#?}", self.history());
+    }
+
+    /// Whether it becomes true in time.
+    fn is_so(&self, is_so: impl Fn() -> bool) -> bool {
         let over = tokio::time::Instant::now() + DEADLINE;
         while !is_so() {
-            assert!(tokio::time::Instant::now() < over, "{DEADLINE:?} are over: {:#?}", self.history());
+            if tokio::time::Instant::now() >= over {
+                return false;
+            }
             RUNTIME.block_on(async { tokio::time::sleep(Duration::from_millis(20)).await });
         }
+        true
     }
 
     /// Whether every run is over and every mail is sent.

@@ -41,6 +41,7 @@ fn scenes() -> Vec<Scene> {
         full(),
         Scene { name: "stop_server", stop_server: true, kind: Kind::Snapshot, ..plain.copy() },
         Scene { name: "evict and stop_server", stop_server: true, ..full() },
+        Scene { name: "stop_server and retry", stop_server: true, fault: Some(fails.clone()), ..plain.copy() },
         Scene { name: "retry", fault: Some(fails.clone()), ..plain.copy() },
         Scene { name: "evict and retry", fault: Some(fails), ..full() },
         Scene { name: "create lost", fault: Some(lost(true).call(Call::Create)), ..full() },
@@ -229,4 +230,18 @@ async fn a_stop_at_any_await_leaves_the_server_started_and_the_run_to_the_next_s
             scene.check(&stage, &format!("stopped at await {polls}")).await;
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_a_second_attempt_stops_again_is_started_again_at_once() {
+    let stage = Stage::new(Options::default());
+    let fails = Altered { fate: Fate::Fails, ..Altered::default() };
+    stage.simulator.add_fault(Rule::new(Effect::CreateAs(fails)).times(1));
+    let policy = Policy { stop_server: true, retry_after: Duration::from_secs(1), ..policy(Kind::Backup, 3) };
+    let task = stage.task(policy).await;
+    let began = tokio::time::Instant::now();
+    let run = stage.open(&task, Some(DUE.parse().unwrap())).await;
+    let run = drive(&stage.world, &task, run).await.unwrap();
+    assert_eq!((run.outcome.as_str(), run.attempts), ("succeeded", 2), "{run:?}");
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }
