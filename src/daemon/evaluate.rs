@@ -255,7 +255,8 @@ impl Found {
                 (due, Some(error), Some(missed(&text)))
             }
             Due::Now { due, lost, .. } => {
-                let text = lost.map(|lost| format!("{}; the latest, {due}, is made up for now", in_one_sentence(&lost)));
+                let text =
+                    lost.map(|lost| format!("{}; the latest, {due}, is made up for now", in_one_sentence(&lost)));
                 (due, None, text.map(|text| missed(&text)))
             }
             // What is too old to be made up for.

@@ -22,7 +22,7 @@ use crate::journal::notice::{Notice, Topic};
 use crate::policy::inventory::{Id, Kind, Server};
 use crate::policy::policy::Policy;
 use crate::provider::{Client, ProviderError, Watch};
-use crate::run::{Leases, Random, RunError, Settings, Task, World, drive};
+use crate::run::{Leases, Random, RunError, Settings, Task, World, drive, look_after};
 use crate::store::runs::Run;
 use crate::store::{Store, StoreError};
 
@@ -151,11 +151,7 @@ impl Service {
     ///
     /// # Errors
     /// When it cannot start, or the state fails.
-    pub async fn run_woken_by(
-        mut self,
-        wake: Arc<Notify>,
-        end: impl Future<Output = ()>,
-    ) -> Result<(), ServiceError> {
+    pub async fn run_woken_by(mut self, wake: Arc<Notify>, end: impl Future<Output = ()>) -> Result<(), ServiceError> {
         let start = |error: std::io::Error| ServiceError::Start(error.to_string());
         let mut terminate = signal(SignalKind::terminate()).map_err(start)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(start)?;
@@ -272,6 +268,7 @@ impl Service {
             self.spawn(task, run);
         }
         self.evaluator.tell_stale(now).await?;
+        look_after(&self.world).await?;
         self.mail.notify_one();
         Ok(())
     }
@@ -284,10 +281,7 @@ impl Service {
         self.under_way.insert(handle.id(), task);
     }
 
-    async fn ended(
-        &mut self,
-        ended: Result<(TaskId, Result<(), RunError>), JoinError>,
-    ) -> Result<(), ServiceError> {
+    async fn ended(&mut self, ended: Result<(TaskId, Result<(), RunError>), JoinError>) -> Result<(), ServiceError> {
         let (id, done) = match ended {
             Ok((id, done)) => (id, Ok(done)),
             Err(error) => (error.id(), Err(error)),

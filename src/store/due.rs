@@ -156,7 +156,6 @@ impl Store {
         })
         .await
     }
-
 }
 
 fn set_handled(tx: &Transaction<'_>, server: &Id, policy: &PolicyName, to: Timestamp) -> Result<(), StoreError> {

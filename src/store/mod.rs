@@ -9,6 +9,7 @@ pub mod holds;
 pub mod notices;
 pub mod outbox;
 pub mod points;
+pub mod presence;
 pub mod runs;
 pub mod servers;
 #[cfg(test)]

@@ -275,12 +275,7 @@ fn tokens(tx: &Transaction<'_>, place: &Place, at: Timestamp, memory: &mut Memor
     Ok(())
 }
 
-fn newest_good(
-    tx: &Transaction<'_>,
-    server: &Id,
-    kind: Kind,
-    names: &[String],
-) -> Result<Option<Good>, StoreError> {
+fn newest_good(tx: &Transaction<'_>, server: &Id, kind: Kind, names: &[String]) -> Result<Option<Good>, StoreError> {
     let good = listed(tx, server, kind)?.into_iter().filter(|point| {
         point.status.as_deref() == Some("completed")
             && point.policy.as_ref().is_some_and(|policy| names.contains(policy))

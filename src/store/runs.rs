@@ -41,7 +41,8 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn open_run(&self, key: RunKey, at: Timestamp) -> Result<Recorded, StoreError> {
-        self.transact(move |tx| Ok(open(tx, key, at)?.map_or(Recorded::Before, |run| Recorded::New(Box::new(run))))).await
+        self.transact(move |tx| Ok(open(tx, key, at)?.map_or(Recorded::Before, |run| Recorded::New(Box::new(run)))))
+            .await
     }
 
     /// Writes an event: first to the journal, then to `run`. At a run's end, the notices are in the same transaction.
@@ -172,9 +173,8 @@ pub(super) fn open(tx: &Transaction<'_>, key: RunKey, at: Timestamp) -> Result<O
         add.execute(params![server, key.server.name, policy, key.kind.word(), key.due.map(nanos), nanos(at)])?;
     let id = tx.last_insert_rowid();
     if let Some(due) = key.due {
-        let mut handle = tx.prepare_cached(
-            "UPDATE due_time SET handled = max(handled, ?3) WHERE server = ?1 AND policy = ?2",
-        )?;
+        let mut handle =
+            tx.prepare_cached("UPDATE due_time SET handled = max(handled, ?3) WHERE server = ?1 AND policy = ?2")?;
         handle.execute(params![server, policy, nanos(due)])?;
     }
     Ok((added > 0).then(|| Run { id, state: RunState::opened(key, at), events: 0 }))

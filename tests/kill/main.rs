@@ -8,6 +8,7 @@
 
 mod gate;
 mod random;
+mod restore;
 mod rig;
 mod scenes;
 mod stops;

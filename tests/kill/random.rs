@@ -115,9 +115,8 @@ fn again_and_again(seed: u64, times: u64, how: impl Fn(&mut StdRng) -> End) {
                 rig.until(|| !rig.gate.seen().is_empty());
                 let (status, said) = daemon.terminate();
                 assert!(status.success(), "seed {seed}: {status}: {said}");
-                let stands = |server: &&lastgood::simulator::Server| {
-                    !["active", "starting"].contains(&server.status.as_str())
-                };
+                let stands =
+                    |server: &&lastgood::simulator::Server| !["active", "starting"].contains(&server.status.as_str());
                 let account = rig.simulator.account();
                 let standing: Vec<_> = account.servers().iter().filter(stands).collect();
                 assert!(standing.is_empty(), "seed {seed}: {standing:#?}: {said}");
@@ -157,7 +156,10 @@ fn check(rig: &Rig, how: &str) {
     let history = rig.history();
     for change in account.record().changes() {
         let Some(kind) = change.kind else { continue };
-        assert!(change.used.is_none_or(|used| used <= account.options().slots(kind)), "{how}: over the limit: {change:#?}");
+        assert!(
+            change.used.is_none_or(|used| used <= account.options().slots(kind)),
+            "{how}: over the limit: {change:#?}"
+        );
         let by_us = change.by == By::Client && change.change == ChangeKind::PointDeleted;
         let ours = change.point.as_ref().is_some_and(|point| point.description.starts_with("lg-"));
         assert!(!by_us || ours, "{how}: a foreign point was deleted: {change:#?}");
@@ -204,7 +206,12 @@ fn one_point_a_due_time(rig: &Rig, how: &str) {
     assert!(due.len() > 5, "{how}: hardly anything happened: {history:#?}");
     for (key, ids) in &completed {
         assert!(due.contains_key(key), "{how}: a point without a run: {key:?} {ids:?}");
-        let left = |kind| account.points(kind).filter(|point| ids.contains(&point.id.to_string()) && point.description.contains(&key.due)).count();
+        let left = |kind| {
+            account
+                .points(kind)
+                .filter(|point| ids.contains(&point.id.to_string()) && point.description.contains(&key.due))
+                .count()
+        };
         let kind = if key.policy == "evict" { Kind::Snapshot } else { Kind::Backup };
         let alive = left(kind);
         assert!(alive <= 1, "{how}: {alive} points of one due time: {key:?} {ids:?}");

@@ -12,8 +12,8 @@ use lastgood::journal::summary::RunHistory;
 use lastgood::policy::inventory::{Id, Kind, ServerRef};
 use lastgood::policy::policy::PolicyName;
 use lastgood::simulator::{Options, Simulator, serve};
-use lastgood::store::runs::Recorded;
 use lastgood::store::Store;
+use lastgood::store::runs::Recorded;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -153,17 +153,19 @@ impl Rig {
         RUNTIME.block_on(store.history(None, 100_000)).unwrap()
     }
 
-    /// The Message-IDs of the mails, one for each file.
-    pub fn mails(&self) -> Vec<String> {
+    /// The mails, one for each file.
+    pub fn mail_texts(&self) -> Vec<String> {
         let files = std::fs::read_dir(self.path("mail")).into_iter().flatten().map(|file| file.unwrap().path());
         let whole = files.filter(|path| path.extension().is_some_and(|extension| extension == "eml"));
-        whole.map(|path| message_id(&std::fs::read_to_string(path).unwrap())).collect()
+        whole.map(|path| std::fs::read_to_string(path).unwrap()).collect()
     }
-}
 
-fn message_id(mail: &str) -> String {
-    let line = mail.lines().find(|line| line.to_lowercase().starts_with("message-id:"));
-    line.expect("a mail has a Message-ID").to_owned()
+    /// Their Message-IDs.
+    pub fn mails(&self) -> Vec<String> {
+        let mails = self.mail_texts();
+        let lines = mails.iter().map(|mail| mail.lines().find(|line| line.to_lowercase().starts_with("message-id:")));
+        lines.map(|line| line.expect("a mail has a Message-ID").to_owned()).collect()
+    }
 }
 
 impl Running {

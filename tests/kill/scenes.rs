@@ -119,9 +119,11 @@ impl Scene {
         let new = points.iter().find(|point| point.description.contains(DUE)).map(|point| point.id.to_string());
         assert_eq!(created, new, "the run knows its point, {shown}");
         let gone = |change: &&simulator::Change| change.change == ChangeKind::PointDeleted;
-        let old_gone = account.record().changes().filter(gone).filter(|change| {
-            change.point.as_ref().is_some_and(|point| !point.description.contains(DUE))
-        });
+        let old_gone = account
+            .record()
+            .changes()
+            .filter(gone)
+            .filter(|change| change.point.as_ref().is_some_and(|point| !point.description.contains(DUE)));
         assert_eq!(old_gone.count(), 1, "one old point goes, {shown}");
         assert_eq!(rig.mails().len(), 1, "one mail: {:?}, {shown}", rig.mails());
     }

@@ -33,6 +33,20 @@ fn requests(scene: &Scene) -> Vec<String> {
     seen
 }
 
+/// When to kill at each of these requests. To a read it makes no difference whether the provider has answered it.
+pub fn moments(requests: &[String]) -> Vec<Stop> {
+    let mut stops = Vec::new();
+    for (request, line) in (1..).zip(requests) {
+        let moments: &[Moment] = if line.starts_with("GET") {
+            &[Moment::Before]
+        } else {
+            &[Moment::Before, Moment::CarriedOut, Moment::OnItsWay, Moment::Answered]
+        };
+        stops.extend(moments.iter().map(|moment| Stop { request, moment: *moment }));
+    }
+    stops
+}
+
 fn killed_at(scene: &Scene, stop: Stop) {
     let rig = scene.rig();
     rig.record_due(scene.kind);
@@ -48,15 +62,7 @@ fn a_daemon_killed_at_any_request_of_a_run_ends_it_as_if_it_were_not() {
     for scene in &scenes {
         let requests = requests(scene);
         assert!(requests.len() > 5, "{}: {requests:?}", scene.name);
-        for (request, line) in (1..).zip(requests) {
-            // To a read it makes no difference whether the provider has answered it.
-            let moments: &[Moment] = if line.starts_with("GET") {
-                &[Moment::Before]
-            } else {
-                &[Moment::Before, Moment::CarriedOut, Moment::OnItsWay, Moment::Answered]
-            };
-            stops.extend(moments.iter().map(|moment| (scene, Stop { request, moment: *moment })));
-        }
+        stops.extend(moments(&requests).into_iter().map(|stop| (scene, stop)));
     }
     each(&stops, |(scene, stop)| killed_at(scene, *stop));
 }
