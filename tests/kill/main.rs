@@ -6,9 +6,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod durable;
 mod gate;
 mod random;
 mod restore;
 mod rig;
 mod scenes;
 mod stops;
+mod writes;

@@ -19,7 +19,8 @@ use tokio::runtime::Runtime;
 
 use crate::gate::{Gate, Stop, Victim};
 
-const LASTGOOD: &str = env!("CARGO_BIN_EXE_lastgood");
+/// The program under test.
+pub const LASTGOOD: &str = env!("CARGO_BIN_EXE_lastgood");
 /// The due time of the runs that are recorded before the program starts.
 pub const DUE: &str = "2026-11-21T02:30:00Z";
 /// Nothing here takes longer.
@@ -174,6 +175,16 @@ impl Running {
         self.victim.lock().unwrap().try_wait().unwrap().is_some()
     }
 
+    /// Its process number.
+    pub fn id(&self) -> String {
+        self.victim.lock().unwrap().id().to_string()
+    }
+
+    /// Its standard error, for whoever wants to follow it.
+    pub fn take_stderr(&mut self) -> BufReader<ChildStderr> {
+        self.stderr.take().unwrap()
+    }
+
     /// Kills it as `kill -9` does.
     pub fn kill(self) -> (ExitStatus, String) {
         self.victim.lock().unwrap().kill().unwrap();
@@ -183,7 +194,7 @@ impl Running {
     /// Asks it to end. It has ten seconds.
     pub fn terminate(self) -> (ExitStatus, String) {
         if !self.has_ended() {
-            let id = self.victim.lock().unwrap().id().to_string();
+            let id = self.id();
             // It may end by itself just now.
             let _ = Command::new("kill").args(["-TERM", &id]).stderr(Stdio::null()).status();
         }
