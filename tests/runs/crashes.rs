@@ -27,12 +27,15 @@ struct Scene {
     before: u32,
     after: usize,
     stop_server: bool,
+    /// How long a deleted point keeps its slot.
+    delete: Duration,
+    /// How long lists lack a new point.
+    list_lag: Duration,
     fault: Option<Rule>,
 }
 
 fn scenes() -> Vec<Scene> {
-    let plain =
-        Scene { name: "plain", kind: Kind::Backup, keep: 3, before: 3, after: 3, stop_server: false, fault: None };
+    let plain = plain();
     let fails = Altered { fate: Fate::Fails, ..Altered::default() };
     let fails = Rule::new(Effect::CreateAs(fails)).times(1);
     let lost = |carried_out| Rule::new(Effect::Reset { carried_out }).times(1);
@@ -41,7 +44,6 @@ fn scenes() -> Vec<Scene> {
         full(),
         Scene { name: "stop_server", stop_server: true, kind: Kind::Snapshot, ..plain.copy() },
         Scene { name: "evict and stop_server", stop_server: true, ..full() },
-        Scene { name: "stop_server and retry", stop_server: true, fault: Some(fails.clone()), ..plain.copy() },
         Scene { name: "retry", fault: Some(fails.clone()), ..plain.copy() },
         Scene { name: "evict and retry", fault: Some(fails), ..full() },
         Scene { name: "create lost", fault: Some(lost(true).call(Call::Create)), ..full() },
@@ -50,6 +52,41 @@ fn scenes() -> Vec<Scene> {
         Scene { name: "power lost", stop_server: true, fault: Some(lost(true).call(Call::Power)), ..plain.copy() },
         plain,
     ]
+}
+
+/// Cut off after their writes and requests alone: they have many awaits and nothing new at them.
+fn more_scenes() -> Vec<Scene> {
+    let lost = Rule::new(Effect::Reset { carried_out: true }).times(1).call(Call::Create);
+    let full = || Scene { kind: Kind::Snapshot, keep: 5, before: 5, after: 5, ..plain() };
+    let fails = Altered { fate: Fate::Fails, ..Altered::default() };
+    vec![
+        Scene { name: "slow delete", delete: Duration::from_secs(9), ..full() },
+        Scene { name: "slow delete and stop_server", delete: Duration::from_secs(9), stop_server: true, ..full() },
+        // Given up by the first attempt, found by the second.
+        Scene { name: "listed late", list_lag: Duration::from_secs(12), ..plain() },
+        // The first point shows only when the second has been asked for.
+        Scene { name: "twins", list_lag: Duration::from_secs(12), fault: Some(lost), ..plain() },
+        Scene {
+            name: "stop_server and retry",
+            stop_server: true,
+            fault: Some(Rule::new(Effect::CreateAs(fails)).times(1)),
+            ..plain()
+        },
+    ]
+}
+
+fn plain() -> Scene {
+    Scene {
+        name: "plain",
+        kind: Kind::Backup,
+        keep: 3,
+        before: 3,
+        after: 3,
+        stop_server: false,
+        delete: Duration::ZERO,
+        list_lag: Duration::ZERO,
+        fault: None,
+    }
 }
 
 impl Scene {
@@ -71,7 +108,8 @@ impl Scene {
     async fn stage(&self) -> Stage {
         let foreign = (1..=self.before).map(|day| ours(self.theirs(), day)).collect();
         let latency = Duration::from_millis(200);
-        let mut stage = Stage::new(Options { foreign, latency, ..Options::default() });
+        let (delete, list_lag) = (self.delete, self.list_lag);
+        let mut stage = Stage::new(Options { foreign, latency, delete, list_lag, ..Options::default() });
         // Short, since every look in this span is an await to be cut off at.
         stage.world.settings.settle = Duration::from_secs(4);
         stage.world.settings.timeout = Duration::from_secs(4);
@@ -103,6 +141,9 @@ impl Scene {
         let told = stage.world.store.waiting().await.unwrap();
         let of_run = told.iter().filter(|waiting| waiting.notice.class == Class::Success).count();
         assert_eq!(of_run, 1, "told once, {shown}");
+        assert_eq!(stage.world.store.leases().await.unwrap(), [], "{shown}");
+        let limit = account.options().slots(self.theirs());
+        assert!(account.record().changes().all(|change| change.used.is_none_or(|used| used <= limit)), "{shown}");
     }
 }
 
@@ -167,6 +208,60 @@ async fn cut_off_everywhere(which: impl Fn(&Scene) -> bool) {
             if over.is_some() {
                 assert!(polls > 30, "{} has few awaits: {polls}", scene.name);
                 break;
+            }
+        }
+    }
+}
+
+/// What a run is counted by.
+#[derive(Clone, Copy, Debug)]
+enum Count {
+    /// Transactions of the state, as another connection sees them.
+    Writes,
+    /// Requests that the provider has seen.
+    Requests,
+}
+
+/// Drops the work at its first await after the `last`-th of them. How many there were, and whether it was cut off.
+async fn cut_off_after<T>(work: impl Future<Output = T>, stage: &Stage, what: Count, last: usize) -> (usize, bool) {
+    let state = rusqlite::Connection::open(stage.dir.path().join("lastgood.db")).unwrap();
+    let version = || state.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0)).unwrap();
+    let (mut work, mut before, mut seen) = (pin!(work), version(), 0);
+    poll_fn(move |context| {
+        let polled = work.as_mut().poll(context);
+        match what {
+            Count::Writes => {
+                let now = version();
+                seen += usize::from(now != before);
+                before = now;
+            }
+            Count::Requests => seen = stage.simulator.with_account(|account| account.record().requests().count()),
+        }
+        match polled {
+            Poll::Ready(_) => Poll::Ready((seen, false)),
+            Poll::Pending if seen >= last => Poll::Ready((seen, true)),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_cut_off_after_any_write_or_request_ends_as_if_it_were_not() {
+    for scene in scenes().into_iter().chain(more_scenes()) {
+        for what in [Count::Writes, Count::Requests] {
+            for last in 1.. {
+                let stage = scene.stage().await;
+                let task = stage.task(scene.policy()).await;
+                let run = stage.open(&task, Some(DUE.parse().unwrap())).await;
+                let (seen, cut_off) = cut_off_after(drive(&stage.world, &task, run), &stage, what, last).await;
+                let stage = stage.restart().await;
+                go_on(&stage, &scene.policy()).await;
+                scene.check(&stage, &format!("cut off after {last} of {what:?}")).await;
+                if !cut_off {
+                    assert!(seen > 5, "{}: {what:?}: {seen}", scene.name);
+                    break;
+                }
             }
         }
     }
