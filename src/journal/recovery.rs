@@ -105,9 +105,11 @@ fn before_create(state: &RunState, plan: &Plan) -> Option<Next> {
     }
     let stops = state.terms.is_some_and(|terms| terms.stop_server);
     if stops && !state.found_stopped && !state.seen_stopped {
-        return Some(match last(state, |act| *act == Act::StopServer) {
+        // A start since then is from the way out of an earlier process: the server is stopped once more.
+        let stops = || power(state).take_while(|step| step.act == Act::StopServer);
+        return Some(match stops().next() {
             Some(Step { state: StepState::Done, .. }) => Next::AwaitStopped,
-            Some(step) if sends(state, |act| *act == Act::StopServer) >= SENDS => failed(step, "could not be stopped"),
+            Some(step) if stops().count() >= SENDS => failed(step, "could not be stopped"),
             Some(step) if refused(step) => failed(step, "could not be stopped"),
             _ => Next::StopServer,
         });
@@ -223,6 +225,11 @@ fn fate_of(state: &RunState, point: &Id, begun: Timestamp) -> Fate {
 
 fn last(state: &RunState, is_it: impl Fn(&Act) -> bool) -> Option<&Step> {
     state.current_steps().iter().rev().find(|step| is_it(&step.act))
+}
+
+/// The stops and starts of this attempt, the last one first.
+fn power(state: &RunState) -> impl Iterator<Item = &Step> {
+    state.current_steps().iter().rev().filter(|step| matches!(step.act, Act::StopServer | Act::StartServer))
 }
 
 fn sends(state: &RunState, is_it: impl Fn(&Act) -> bool) -> usize {

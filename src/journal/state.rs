@@ -216,6 +216,10 @@ impl RunState {
             self.unless(event, self.found_stopped, "the server stood still already")?;
             self.owes_start = true;
         }
+        if *act == Act::StartServer {
+            // Before the point was asked for, this is the way out of the process: the next start stops it once more.
+            self.seen_stopped = false;
+        }
         let state = StepState::Intended;
         let (error, answer_was_lost, last) = (None, false, false);
         self.steps.push(Step { act: act.clone(), intended_at: at, at, state, error, answer_was_lost, last });

@@ -17,10 +17,13 @@ fn what_is_written_is_on_the_disk_before_it_is_acted_upon() {
     rig.record_due(scene.kind);
     for store in [rig.store(), lastgood::store::Store::own(&rig.path("state")).unwrap()] {
         let pragma = |name: &'static str| {
-            RUNTIME.block_on(store.transact(move |tx| Ok(tx.pragma_query_value(None, name, |row| row.get::<_, String>(0)))))
+            RUNTIME.block_on(
+                store.transact(move |tx| Ok(tx.pragma_query_value(None, name, |row| row.get::<_, String>(0)))),
+            )
         };
         let number = |name: &'static str| {
-            RUNTIME.block_on(store.transact(move |tx| Ok(tx.pragma_query_value(None, name, |row| row.get::<_, i64>(0))?)))
+            RUNTIME
+                .block_on(store.transact(move |tx| Ok(tx.pragma_query_value(None, name, |row| row.get::<_, i64>(0))?)))
         };
         assert_eq!(pragma("journal_mode").unwrap().unwrap(), "wal");
         // FULL: in WAL mode, each commit is synced to the disk before it returns.
@@ -75,7 +78,10 @@ fn a_restore_does_wait_for_a_daemon_that_lives() {
 #[test]
 fn a_daemon_whose_provider_is_silent_ends_at_once() {
     let options = Options { servers: ServerSpec::numbered(1, Style::Integer), ..Options::default() };
-    let rig = crate::rig::Rig::new(options, "[policy.nightly]\nkind = \"backup\"\nservers = [\"*\"]\nschedule = \"0 * * * *\"\nkeep = { last = 2 }\n");
+    let rig = crate::rig::Rig::new(
+        options,
+        "[policy.nightly]\nkind = \"backup\"\nservers = [\"*\"]\nschedule = \"0 * * * *\"\nkeep = { last = 2 }\n",
+    );
     rig.simulator.add_fault(Rule::new(Effect::Silence { seconds: None, carried_out: false }));
     rig.record_due(Kind::Backup);
     let daemon = rig.start(&["daemon"], None);

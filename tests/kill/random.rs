@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lastgood::clock::Clock;
 use lastgood::simulator::{
-    Altered, By, Call, Change, ChangeKind, Effect, Fate, Kind, Options, PointSpec, Rule, ServerSpec, Style,
+    Altered, By, Call, Change, ChangeKind, Effect, Entry, Fate, Kind, Options, PointSpec, Rule, ServerSpec, Style, What,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -16,6 +16,8 @@ use rand::{RngExt, SeedableRng};
 use crate::rig::{RUNTIME, Rig};
 
 const SERVERS: usize = 4;
+/// The longest life of a daemon, in milliseconds.
+const LIVES: u64 = 2_500;
 
 /// How the daemon is ended each time.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,7 +64,8 @@ stop_server = true
 fn faults() -> Vec<Rule> {
     let reset = |carried_out, call| Rule::new(Effect::Reset { carried_out }).call(call).probability(0.05);
     let fails = Altered { fate: Fate::Fails, ..Altered::default() };
-    let late = Altered { list_lag_seconds: Some(0.15), ..Altered::default() };
+    // Within `settle`.
+    let late = Effect::CreateAs(Altered { list_lag_seconds: Some(0.15), ..Altered::default() });
     vec![
         reset(true, Call::Create),
         reset(false, Call::Create),
@@ -74,7 +77,7 @@ fn faults() -> Vec<Rule> {
         Rule::new(Effect::status(500)).call(Call::List).probability(0.02),
         Rule::new(Effect::AnsweredLate { seconds: 1.0 }).call(Call::Create).probability(0.03),
         Rule::new(Effect::CreateAs(fails)).probability(0.05),
-        Rule::new(Effect::CreateAs(late)).probability(0.2),
+        Rule::new(late).probability(0.2),
     ]
 }
 
@@ -104,7 +107,7 @@ fn again_and_again(seed: u64, times: u64, how: impl Fn(&mut StdRng) -> End) {
     let mut random = StdRng::seed_from_u64(seed);
     for _ in 0..times {
         let daemon = rig.start(&["daemon"], None);
-        let lives = Duration::from_millis(random.random_range(50..2_500));
+        let lives = Duration::from_millis(random.random_range(10..number("LASTGOOD_LIVES", LIVES)));
         RUNTIME.block_on(async { tokio::time::sleep(lives).await });
         match how(&mut random) {
             End::Kill => {
@@ -164,8 +167,12 @@ fn check(rig: &Rig, how: &str) {
         let ours = change.point.as_ref().is_some_and(|point| point.description.starts_with("lg-"));
         assert!(!by_us || ours, "{how}: a foreign point was deleted: {change:#?}");
     }
-    let refused: Vec<_> = account.record().requests().filter(|request| request.account_status == Some(400)).collect();
-    assert!(refused.is_empty(), "{how}: {refused:#?}");
+    let refused = |entry: &Entry| matches!(&entry.what, What::Request(request) if request.account_status == Some(400));
+    if let Some(at) = account.record().entries().iter().position(refused) {
+        let before = &account.record().entries()[at.saturating_sub(60)..=at];
+        let told: Vec<String> = before.iter().map(|entry| format!("{entry:?}")).collect();
+        panic!("{how}: room first: {}\n{:#?}", told.join("\n"), history);
+    }
     assert!(account.servers().iter().all(|server| server.status == "active"), "{how}: {:#?}", account.servers());
     let people = account.points(Kind::Snapshot).filter(|point| point.name == "before-upgrade").count();
     assert_eq!(people, SERVERS, "{how}");

@@ -15,7 +15,15 @@ const WRITES: &str = "fdatasync,fsync";
 /// The program, stopped at each of its writes. It is the child itself; `strace` stands beside it.
 fn start(rig: &Rig, arguments: &[&str]) -> Running {
     let mut command = Command::new("strace");
-    command.args(["-D", "-f", "-qq", "-e", &format!("trace={WRITES}"), "-e", &format!("inject={WRITES}:signal=SIGSTOP")]);
+    command.args([
+        "-D",
+        "-f",
+        "-qq",
+        "-e",
+        &format!("trace={WRITES}"),
+        "-e",
+        &format!("inject={WRITES}:signal=SIGSTOP"),
+    ]);
     rig.start_by(command.arg(crate::rig::LASTGOOD).args(arguments), None)
 }
 

@@ -340,3 +340,52 @@ async fn a_server_that_a_second_attempt_stops_again_is_started_again_at_once() {
     assert_eq!((run.outcome.as_str(), run.attempts), ("succeeded", 2), "{run:?}");
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_was_started_for_the_end_of_the_process_is_stopped_once_more_for_its_point() {
+    for polls in 1.. {
+        let scene = Scene { name: "stopped again", stop_server: true, ..plain() };
+        let stage = scene.stage().await;
+        let task = stage.task(Policy { retries: 0, ..scene.policy() }).await;
+        let run = stage.open(&task, Some(DUE.parse().unwrap())).await;
+        let mut left = polls;
+        let mut work = Box::pin(drive(&stage.world, &task, run));
+        let over = poll_fn(|context| {
+            left = u32::saturating_sub(left, 1);
+            stage.stop.send_if_modified(|stop| left == 0 && !std::mem::replace(stop, true));
+            work.as_mut().poll(context)
+        })
+        .await;
+        drop(work);
+        if over.is_ok() {
+            break;
+        }
+        let stage = stage.restart().await;
+        let began = tokio::time::Instant::now();
+        for run in stage.world.store.unfinished().await.unwrap() {
+            drive(&stage.world, &task, run).await.unwrap();
+        }
+        let took = began.elapsed();
+        // With no attempt left, the first one has to do.
+        scene.check(&stage, &format!("ended at await {polls}")).await;
+        assert!(took < Duration::from_secs(100), "ended at await {polls}: {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_is_lost_at_the_end_of_the_process_is_asked_for_again() {
+    let stage = Stage::new(Options::default());
+    let lost = Rule::new(Effect::Reset { carried_out: false }).call(Call::Power);
+    stage.simulator.add_fault(lost.skip(1).times(2));
+    let task = stage.task(Policy { stop_server: true, ..policy(Kind::Backup, 3) }).await;
+    let run = stage.open(&task, Some(DUE.parse().unwrap())).await;
+    let stopped = || stage.simulator.account().server("web-server-01").unwrap().status == "stopped";
+    let mut work = Box::pin(drive(&stage.world, &task, run));
+    let over = poll_fn(|context| {
+        stage.stop.send_if_modified(|stop| stopped() && !std::mem::replace(stop, true));
+        work.as_mut().poll(context)
+    })
+    .await;
+    assert!(matches!(over, Err(RunError::Stopped)), "{over:?}");
+    assert_eq!(stage.simulator.account().server("web-server-01").unwrap().status, "starting");
+}
