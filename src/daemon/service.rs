@@ -23,7 +23,7 @@ use crate::journal::notice::{Notice, Topic};
 use crate::policy::inventory::{Id, Kind, Server};
 use crate::policy::policy::Policy;
 use crate::provider::{Client, ProviderError, Watch};
-use crate::run::{Leases, Random, RunError, Settings, Task, World, drive, start_owed};
+use crate::run::{Leases, Random, RunError, Settings, Task, World, drive, look_after, start_owed};
 use crate::store::runs::Run;
 use crate::store::{Store, StoreError};
 
@@ -281,6 +281,7 @@ impl Service {
             tracing::error!("the mail was cut off by a bug and is begun again");
             self.send_mail();
         }
+        look_after(&self.world).await?;
         self.mail.notify_one();
         Ok(())
     }

@@ -128,7 +128,11 @@ impl Drive<'_> {
             Err(error) => return self.fail_by(&error).await,
         };
         let spent = u32::try_from(self.run.state.deleted().count()).expect("a handful");
-        let plan = seen.plan(self.world, self.task, spent);
+        let plan = match self.turned_up(&seen.inventory) {
+            // It is the new point, which every plan counts in already: counted twice, it would displace one too many.
+            Some((_, id)) => seen.without(&id).plan(self.world, self.task, spent),
+            None => seen.plan(self.world, self.task, spent),
+        };
         remember(self.world, self.task, &seen, &plan.notes).await?;
         self.write(Event::Planned { plan: Box::new(plan) }).await?;
         self.fresh = Some(seen);

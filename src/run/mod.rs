@@ -5,6 +5,7 @@
 
 mod delete;
 mod drive;
+mod errand;
 mod lease;
 mod make;
 mod power;
@@ -29,6 +30,7 @@ use crate::provider::{Client, ProviderError, Watch};
 use crate::store::{Store, StoreError};
 
 pub use drive::drive;
+pub use errand::look_after;
 pub use lease::{Lease, Leases};
 pub use power::start_owed;
 pub use take::{Inspection, inspect, place, signs, take_stock};
