@@ -42,7 +42,11 @@ impl Truth {
         if self.is_protected(known, policy) {
             return Some(Rule::Protected);
         }
-        None
+        let is_stray = |it: &&Known| {
+            let ours = it.mark.as_ref().is_some_and(|mark| mark.instance == self.facts.instance);
+            ours && !self.is_ours(it) && !self.state.unknown(&self.facts, place, it.born)
+        };
+        self.state.on(place.0, place.1).any(|it| is_stray(&it)).then_some(Rule::SecondLastgood)
     }
 
     /// The policy that the point is of, if there is one on its server that may delete.

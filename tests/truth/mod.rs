@@ -37,6 +37,8 @@ pub enum Rule {
     Future,
     /// A point was to be deleted that no policy of the server answers for, or that its own run did not ask for.
     OtherPolicy,
+    /// A point was to be deleted beside one with our mark that came from elsewhere.
+    SecondLastgood,
     /// The newest completed point of the server and kind was to be deleted.
     NewestOfServer,
     /// The newest completed point of the policy was to be deleted.

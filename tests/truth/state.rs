@@ -107,11 +107,7 @@ impl State {
 
     /// Whether the client may not know yet what happened at this entry.
     pub(super) fn unknown(&self, facts: &Facts, place: (Kind, &str), (seq, at): (u64, Timestamp)) -> bool {
-        if facts.reads {
-            self.last_read(place) < seq
-        } else {
-            self.moment.1.duration_since(at) < facts.grace
-        }
+        if facts.reads { self.last_read(place) < seq } else { self.moment.1.duration_since(at) < facts.grace }
     }
 
     fn last_read(&self, (kind, server): (Kind, &str)) -> u64 {
@@ -188,7 +184,12 @@ impl State {
         let stopped = self.servers.iter().filter(|(_, power)| power.owes_start);
         let mut wrong: Vec<_> = stopped.map(|(name, _)| (Rule::LeftStopped, format!("{name} does not run"))).collect();
         let mut dues: BTreeMap<_, Vec<&str>> = BTreeMap::new();
-        for it in self.points.values().flat_map(BTreeMap::values).filter(|it| it.by_client && !it.deleting && it.point.status != "failed") {
+        for it in self
+            .points
+            .values()
+            .flat_map(BTreeMap::values)
+            .filter(|it| it.by_client && !it.deleting && it.point.status != "failed")
+        {
             if let Some(mark) = &it.mark {
                 dues.entry((it.point.kind, &it.server, &mark.policy, &mark.due)).or_default().push(&it.id);
             }
@@ -345,9 +346,8 @@ impl Truth {
     /// What left so long ago that the client must know it is no ghost any more.
     fn forget_ghosts(&mut self) {
         let ghosts = std::mem::take(&mut self.state.ghosts);
-        let still = |it: &Known| {
-            it.left.is_some_and(|left| self.state.unknown(&self.facts, (it.point.kind, &it.server), left))
-        };
+        let still =
+            |it: &Known| it.left.is_some_and(|left| self.state.unknown(&self.facts, (it.point.kind, &it.server), left));
         self.state.ghosts = ghosts.into_iter().filter(still).collect();
     }
 
