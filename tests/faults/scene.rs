@@ -9,7 +9,9 @@ use lastgood::policy::inventory;
 use lastgood::policy::policy::Policy;
 use lastgood::provider::ProviderError;
 use lastgood::run::{RunError, Task, drive};
-use lastgood::simulator::{Entry, Kind, Options, Request, What};
+use lastgood::simulator::{Act, Entry, Kind, Options, Request, What};
+use lastgood::store::runs::Run;
+use tokio::time::error::Elapsed;
 
 use crate::stage::{Stage, ours, policy};
 use crate::truth::{Facts, PolicyFacts, Told, Truth, Violation};
@@ -17,8 +19,10 @@ use crate::truth::{Facts, PolicyFacts, Told, Truth, Violation};
 /// The server that it is about.
 pub const SERVER: &str = "web-server-01";
 
-/// A run is given up after so long: it would never end.
-const LONGEST: Duration = Duration::from_secs(5 * 86_400);
+/// A run that goes on for so long gets help: the faults end, the server is put right.
+const HELP: Duration = Duration::from_secs(6 * 3600);
+/// A run that still goes on after so much more never ends.
+const LONGEST: Duration = Duration::from_secs(12 * 3600);
 
 /// A stage with its checker.
 pub struct Scene {
@@ -33,8 +37,8 @@ pub enum Ended {
     NoServers(ProviderError),
     /// The server is not in the list.
     NoServer,
-    /// It ended by itself.
-    Run(RunSummary),
+    /// It ended: by itself, or (`true`) once what was wrong was put right.
+    Run(RunSummary, bool),
     /// It would go on for ever.
     Never,
 }
@@ -83,7 +87,7 @@ impl Scene {
         let task = Task { server, reserve: policy.reserve, policy: policy.into() };
         self.truth.run_began(SERVER, &name);
         let run = self.stage.open(&task, Some(due)).await;
-        let ended = tokio::time::timeout(LONGEST, drive(&self.stage.world, &task, run)).await;
+        let (ended, helped) = self.drive(&task, run).await;
         self.feed();
         let summary = match ended {
             Ok(Ok(summary)) => summary,
@@ -99,7 +103,21 @@ impl Scene {
             created: summary.created.as_ref().map(ToString::to_string),
             deleted: summary.deleted.iter().map(ToString::to_string).collect(),
         });
-        Ended::Run(summary)
+        Ended::Run(summary, helped)
+    }
+
+    /// Drives a run to its end, with help when it goes on for hours.
+    async fn drive(&self, task: &Task, run: Run) -> (Result<Result<RunSummary, RunError>, Elapsed>, bool) {
+        let mut driven = std::pin::pin!(drive(&self.stage.world, task, run));
+        let ended = tokio::time::timeout(HELP, &mut driven).await;
+        if ended.is_ok() {
+            return (ended, false);
+        }
+        self.stage.simulator.clear_faults();
+        let active = Act::SetStatus { server: SERVER.into(), status: "active".to_owned() };
+        // It may have left the account.
+        let _ = self.stage.simulator.act(&active);
+        (tokio::time::timeout(LONGEST, &mut driven).await, true)
     }
 
     /// Hands the checker what has happened since.
