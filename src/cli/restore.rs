@@ -50,7 +50,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     let holder = format!("restore {}", std::process::id());
     let server = &point.server.id;
     let Some(lease) = Lease::try_beside(&opened.world.store, &opened.world.clock, server, &holder).await? else {
-        return Err(busy(&point).into());
+        return Err(busy(&point.server).into());
     };
     let watched = restore(&opened, &point).await;
     lease.end().await?;

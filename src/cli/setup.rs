@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -18,7 +18,7 @@ use crate::exit_code::ExitCode;
 use crate::policy::inventory::Server;
 use crate::provider::{Client, Settings};
 use crate::run::{Task, World};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// What the process was started with.
 #[derive(Clone, Debug)]
@@ -142,8 +142,20 @@ impl Setup {
     /// # Errors
     /// When the file, the token, the state or the account cannot be read.
     pub async fn open_beside(&self) -> anyhow::Result<Opened> {
+        self.open_with(Store::beside_or_new).await
+    }
+
+    /// Opens everything for a command that only looks: where there is no state, none is made.
+    ///
+    /// # Errors
+    /// As `open_beside`.
+    pub async fn open_to_look(&self) -> anyhow::Result<Opened> {
+        self.open_with(Store::beside_or_empty).await
+    }
+
+    async fn open_with(&self, store: impl Fn(&Path) -> Result<Store, StoreError>) -> anyhow::Result<Opened> {
         let (config, client) = self.read_again()?;
-        let store = Store::beside_or_new(&config.state_dir)?;
+        let store = store(&config.state_dir)?;
         let (world, stop) = open_world(&config, client, store, self.clock.clone());
         let servers = world.client.servers().await?.items;
         Ok(Opened { config, world, stop, servers })

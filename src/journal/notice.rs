@@ -52,7 +52,9 @@ pub enum Topic {
     NewJournal,
     /// A second lastgood is at work.
     SecondLastgood,
-    /// A brake, a stuck point, a point from the future and the like.
+    /// Something looks wrong: deletes wait for a person.
+    Brake,
+    /// More to delete than one run may, a stuck point, a point from the future and the like.
     Attention,
     /// The clock was set back: a last handled due time was put right.
     Clock,
@@ -72,6 +74,7 @@ impl fmt::Display for Topic {
             Self::ServerStopped => "server_stopped",
             Self::NewJournal => "new_journal",
             Self::SecondLastgood => "second_lastgood",
+            Self::Brake => "brake",
             Self::Attention => "attention",
             Self::Clock => "clock",
             Self::Reload => "reload",

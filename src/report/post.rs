@@ -294,6 +294,7 @@ fn other(notice: &Notice) -> Fact {
         Topic::ServerGone => "a server is gone",
         Topic::NewJournal => "the journal is new, holds are gone",
         Topic::SecondLastgood => "is a second lastgood at work? Deletes are stopped",
+        Topic::Brake => "something looks wrong: deletes wait for you",
         Topic::Attention => "please look",
         Topic::Clock => "the clock was wrong",
         Topic::Reload => "the policy file was not taken over",
@@ -314,6 +315,7 @@ fn good(notice: &Notice) -> Option<Good> {
 
 fn command(notice: &Notice) -> String {
     match &notice.server {
+        Some(server) if notice.topic == Topic::Brake => format!("lastgood plan --server {}", quoted(&server.name)),
         Some(server) => format!("lastgood history --server {}", quoted(&server.name)),
         None => "lastgood status".to_owned(),
     }

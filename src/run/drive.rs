@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::journal::event::{Event, Failure, Outcome, Terms};
 use crate::journal::notice::{Class, Notice, Topic};
@@ -12,7 +11,7 @@ use crate::journal::summary::{RunSummary, summary};
 use crate::policy::schedule::DueTimes;
 use crate::policy::schedule::splay;
 use crate::provider::ProviderError;
-use crate::run::take::{Inspection, place, remember, with_memory};
+use crate::run::take::{Inspection, place, remember, set_brakes, with_memory};
 use crate::run::{Lease, Progress, RunError, Task, World, inspect, words};
 use crate::store::runs::Run;
 
@@ -34,7 +33,13 @@ pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, R
     let mut drive = Drive { world, task, run, fresh: None };
     let done = drive.finish().await;
     match &done {
-        Err(RunError::Stopped) if drive.run.state.owes_start => drive.start_before_the_process_ends().await?,
+        Err(RunError::Stopped) if drive.run.state.owes_start => match drive.start_before_the_process_ends().await {
+            Err(RunError::Store(error)) => {
+                drive.start_unrecorded().await;
+                return Err(error.into());
+            }
+            other => other?,
+        },
         Err(RunError::Store(_)) if drive.run.state.owes_start => drive.start_unrecorded().await,
         _ => {}
     }
@@ -45,8 +50,7 @@ pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, R
 impl Drive<'_> {
     async fn finish(&mut self) -> Result<(), RunError> {
         loop {
-            let lease = Lease::wait(self.world, &self.task.server.reference.id).await?;
-            let place = self.place().await?;
+            let (lease, place) = Lease::wait_with_place(self.world, &self.task.server.reference.id).await?;
             let wait = self.attempt().await;
             drop(place);
             lease.end().await?;
@@ -65,12 +69,6 @@ impl Drive<'_> {
                 None => return Ok(()),
             }
         }
-    }
-
-    async fn place(&self) -> Result<OwnedSemaphorePermit, RunError> {
-        let places = std::sync::Arc::clone(&self.world.places);
-        let permit = self.world.unless_stopped(places.acquire_owned()).await?;
-        Ok(permit.expect("the places are never closed"))
     }
 
     /// Everything up to the run's end, or up to the moment of the next attempt.
@@ -143,6 +141,7 @@ impl Drive<'_> {
 
     /// Writes what a list shows; returns it with what the journal remembers then.
     pub(super) async fn remembered(&self, seen: Inspection) -> Result<Inspection, RunError> {
+        set_brakes(self.world, self.task, &seen).await?;
         let (instance, place) = (self.world.settings.instance.clone(), place(self.world, self.task));
         self.world.store.see(seen.inventory.clone(), instance, place).await?;
         with_memory(self.world, self.task, seen.inventory).await

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::journal::event::{Act, Answer, Event, Found, Sight};
 use crate::journal::state::{Step, StepState};
 use crate::policy::guard::{Slots, names_of_foreign};
 use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
-use crate::policy::mark::{Mark, Token, tokens_of};
+use crate::policy::mark::{Mark, Token, moment_by_hand, tokens_of};
 use crate::policy::plan::Refusal;
 use crate::provider::{CreateRequest, Pace, ProviderError};
 use crate::run::drive::Drive;
 use crate::run::take::Inspection;
-use crate::run::{RunError, words};
+use crate::run::{CUT_OFF, RunError, words};
 
 /// How a call that changes something ended, for the journal.
 pub(super) fn answer_of(error: &ProviderError) -> Answer {
@@ -81,12 +81,13 @@ impl Drive<'_> {
         let listed = seen.inventory.points.iter().map(|point| point.id.clone()).collect();
         self.write(Event::Intended { step, act: Act::Create { mark, listed } }).await?;
         self.say(format!("asking for a new {kind}"));
-        let answer = match self.world.client.create(&request).await {
-            Ok(created) => match created.id {
+        let answer = match self.world.answer(self.world.client.create(&request)).await {
+            Some(Ok(created)) => match created.id {
                 Some(id) => Answer::Accepted { id: Some(id) },
                 None => Answer::Unknown { error: "the provider accepted it and named no id".to_owned() },
             },
-            Err(error) => answer_of(&error),
+            Some(Err(error)) => answer_of(&error),
+            None => Answer::Unknown { error: CUT_OFF.to_owned() },
         };
         self.write(Event::Answered { step, answer }).await
     }
@@ -101,12 +102,11 @@ impl Drive<'_> {
         let token = std::iter::repeat_with(|| Token::from_random(self.world.random.bits())).find(|token| {
             !seen.memory.tokens.contains_key(token) && !seen.inventory.points.iter().any(|point| carries(point, token))
         });
-        let by_hand = self.run.state.opened_at.round(Unit::Millisecond).unwrap_or(self.run.state.opened_at);
         Mark {
             token: token.expect("the source of tokens never ends"),
             instance: self.world.settings.instance.clone(),
             policy: key.policy.to_string(),
-            due: key.due.unwrap_or(by_hand),
+            due: key.due.unwrap_or_else(|| moment_by_hand(self.run.state.opened_at)),
         }
     }
 

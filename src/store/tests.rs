@@ -21,6 +21,10 @@ use crate::store::points::Place;
 use crate::store::runs::{Recorded, Run};
 use crate::store::{DATABASE, Store, StoreError};
 
+mod damage;
+mod migrating;
+mod pruning;
+
 struct Folder {
     dir: tempfile::TempDir,
     store: Store,
@@ -117,6 +121,7 @@ impl Folder {
             refused: None,
             notes: Vec::new(),
             max_deletes: 2,
+            brakes: Vec::new(),
         };
         self.write(&mut run, Event::Began { attempt: 1, terms }, 0).await;
         self.write(&mut run, Event::Planned { plan: Box::new(plan) }, 0).await;
@@ -400,7 +405,7 @@ async fn holds_are_in_force_until_their_moment_and_for_their_place() {
 async fn a_failing_policy_that_becomes_stale_is_one_incident_and_a_success_ends_it_with_a_recovery() {
     let folder = folder();
     folder.store.tell(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
-    folder.store.tell_stale(notice(Class::Stale, Topic::Stale), at(2)).await.unwrap();
+    folder.store.tell_stale(vec![notice(Class::Stale, Topic::Stale)], at(2)).await.unwrap();
     assert_eq!(folder.incidents().await, ["run"]);
     let mut run = folder.planned().await;
     let step = folder.create(&mut run, 9, 3).await;
