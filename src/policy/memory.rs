@@ -24,6 +24,8 @@ pub struct Memory {
     pub unlisted: Vec<Unlisted>,
     /// Points whose delete the provider has accepted: still listed ones take a slot and are deleted no second time.
     pub deleting: BTreeSet<Id>,
+    /// Points whose delete was accepted so long ago that it may be sent again, if they are still listed.
+    pub not_gone: BTreeSet<Id>,
     /// Points that a person holds, with the reason.
     pub holds: BTreeMap<Id, String>,
     /// The reason why nothing at all may be deleted on this server, where a person said so.

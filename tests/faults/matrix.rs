@@ -2,8 +2,9 @@
 //! message and calls are in one table; the rules are checked against the record of what happened, and the next night's
 //! run must put everything right.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 use lastgood::exit_code::ExitCode;
@@ -183,31 +184,38 @@ async fn play(row: &Row) -> (String, Vec<String>) {
     (table, wrong)
 }
 
+/// Plays all of them on a few threads, each with a virtual time of its own; the results are in their order.
+pub fn together<'a, I: Sync, T: Send>(
+    items: &'a [I],
+    play: impl Fn(&'a I) -> Pin<Box<dyn Future<Output = T> + 'a>> + Sync,
+) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut played = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { return played };
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            let runtime = runtime.enable_all().start_paused(true).build().unwrap();
+            played.push((index, runtime.block_on(play(item))));
+        }
+    };
+    let mut played: Vec<(usize, T)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..4).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    played.sort_by_key(|(index, _)| *index);
+    played.into_iter().map(|(_, result)| result).collect()
+}
+
 #[test]
 fn every_fault_in_every_phase_ends_as_the_table_says_and_breaks_no_rule() {
     let rows = rows::all();
     let only = std::env::var("ROW").ok();
     let rows: Vec<Row> = rows.into_iter().filter(|row| only.as_ref().is_none_or(|only| only == row.name)).collect();
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let played: BTreeMap<usize, (String, Vec<String>)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..4)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut played = Vec::new();
-                    loop {
-                        let index = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                        let Some(row) = rows.get(index) else { return played };
-                        let runtime =
-                            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-                        played.push((index, runtime.unwrap().block_on(play(row))));
-                    }
-                })
-            })
-            .collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
-    });
-    let wrong: Vec<&str> = played.values().flat_map(|(_, wrong)| wrong.iter().map(String::as_str)).collect();
-    let table: Vec<&str> = played.values().map(|(table, _)| table.as_str()).collect();
+    let played = together(&rows, |row| Box::pin(play(row)));
+    let wrong: Vec<&str> = played.iter().flat_map(|(_, wrong)| wrong.iter().map(String::as_str)).collect();
+    let table: Vec<&str> = played.iter().map(|(table, _)| table.as_str()).collect();
     if only.is_some() {
         panic!("one row alone:\n{}\n{}", table.join("\n"), wrong.join("\n"));
     }
