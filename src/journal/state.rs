@@ -253,7 +253,9 @@ impl RunState {
         let index = self.step(event, step)?;
         let known = &self.steps[index];
         // A point that turns up after all is the better knowledge.
-        let late = known.state == StepState::NotDone && known.answer_was_lost && self.made.is_none();
+        let was_lost = known.state == StepState::NotDone && known.answer_was_lost;
+        let was_gone = known.state == StepState::Done && matches!(known.act, Act::Create { .. });
+        let late = (was_lost || was_gone) && self.made.is_none();
         let open = matches!(known.state, StepState::Intended | StepState::Unknown) || late;
         self.unless(event, !open, "the step is settled")?;
         if let Found::Done { id } = found {

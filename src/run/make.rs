@@ -56,10 +56,15 @@ impl Drive<'_> {
         Slots::count(limit, &self.world.settings.instance, &seen.inventory, &seen.memory)
     }
 
-    /// The point of a create that was taken for lost, by this attempt or an earlier one, if the list shows it after
-    /// all: with the number of the step. Asking again would make a second one for the same due time.
+    /// The point of a create that was taken for lost, by this attempt or an earlier one, or for gone by an earlier one,
+    /// if the list shows it after all: with the number of the step. Asking again would make a second one for the same
+    /// due time.
     fn turned_up(&self, inventory: &Inventory) -> Option<(u32, Id)> {
-        let lost = |step: &Step| step.state == StepState::NotDone && step.answer_was_lost;
+        let lost = |step: &Step| match step.state {
+            StepState::NotDone => step.answer_was_lost,
+            // Asked only while this attempt has made none: it was an earlier one's, and not listed for a while.
+            state => state == StepState::Done,
+        };
         self.run.state.steps.iter().zip(1_u32..).filter(|(step, _)| lost(step)).find_map(|(step, number)| {
             let Act::Create { mark, .. } = &step.act else { return None };
             let is_it = |point: &&RestorePoint| carries(point, &mark.token) && point.status != PointStatus::Failed;

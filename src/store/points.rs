@@ -248,7 +248,7 @@ fn memory(tx: &Transaction<'_>, place: &Place, at: Timestamp) -> Result<Memory, 
 
 fn points(tx: &Transaction<'_>, place: &Place, at: Timestamp, memory: &mut Memory) -> Result<(), StoreError> {
     let mut query = tx.prepare_cached(
-        "SELECT id, created_at, first_text, origin, deleting, seen_at, made_at, token FROM point
+        "SELECT id, created_at, first_text, origin, deleting, seen_at, made_at, token, status, policy FROM point
          WHERE server = ?1 AND kind = ?2",
     )?;
     let mut rows = query.query(params![json(&place.server)?, place.kind.word()])?;
@@ -267,6 +267,11 @@ fn points(tx: &Transaction<'_>, place: &Place, at: Timestamp, memory: &mut Memor
             of.insert(id.clone());
         }
         let made: Option<i64> = row.get(6)?;
+        let completed =
+            row.get::<_, Option<String>>(8)?.is_some_and(|status| status == PointStatus::Completed.to_string());
+        if made.is_some() && !completed && row.get::<_, Option<String>>(9)?.as_deref() == Some(place.policy.as_str()) {
+            memory.unfinished.insert(id.clone());
+        }
         let lagging = made.is_some_and(|made| time(made) + place.settle > at);
         let token = row.get::<_, Option<String>>(7)?.and_then(|token| Token::parse(&token));
         if let Some(token) = token

@@ -102,8 +102,8 @@ impl Case {
     async fn told(&self) -> String {
         let (mut scene, run) = self.play().await;
         let name = format!("{} / {} s / {} / {}", self.way.0, self.lag, self.text.0, self.person.0);
-        // A list that lags longer than `settle` and shows a point without any text of ours is beyond what can be known.
-        let beyond = self.lag > 60 && (self.text.1 == Some(0) || self.text.1 == Some(7));
+        // A list that lags longer than `settle` and shows a point without our token is beyond what can be known.
+        let beyond = self.lag > 60 && self.text.2 && self.text.1.is_some_and(|left| left < 11);
         let broken = scene.broken();
         assert!(broken.is_empty() || beyond, "{name}: {broken:?}\n{run:?}");
         let account = scene.stage.simulator.account();
@@ -132,7 +132,14 @@ fn a_lost_create_is_adopted_by_whatever_is_left_of_it_or_ends_as_unknown() {
         .flat_map(|way| [0_u64, 20, 90].into_iter().map(move |lag| (way.clone(), lag)))
         .flat_map(|(way, lag)| TEXTS.into_iter().map(move |text| (way.clone(), lag, text)))
         .flat_map(|(way, lag, text)| {
-            people().into_iter().map(move |person| Case { way: way.clone(), lag, text, person })
+            // Ways that differ in the answer alone need not meet everybody.
+            let everybody = !matches!(way.1, Effect::BrokenBody {} | Effect::TruncatedJson {} | Effect::Status(_));
+            people().into_iter().take(if everybody { 4 } else { 1 }).map(move |person| Case {
+                way: way.clone(),
+                lag,
+                text,
+                person,
+            })
         })
         .collect();
     let told = crate::matrix::together(&cases, |case| Box::pin(case.told()));
