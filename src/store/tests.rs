@@ -346,12 +346,29 @@ async fn a_point_that_is_being_deleted_is_remembered_while_it_is_listed() {
         assert!(memory.deleting.contains(&Id::Number(1)));
         assert_eq!(memory.evicted_since_completed, 1);
         assert_eq!(folder.owner(&ours(1), 4).await, Owner::Ours("nightly".to_owned()), "no second lastgood's");
-        assert!(folder.memory(3700).await.deleting.is_empty(), "after an hour it may be sent again");
+        let memory = folder.memory(3700).await;
+        assert!(memory.deleting.is_empty() && memory.not_gone == [Id::Number(1)].into(), "it may be sent again");
         let step = folder.create(&mut run, 9, 5).await;
         folder.write(&mut run, accepted(step, Some(9)), 6).await;
         folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 7).await;
         assert_eq!(folder.memory(8).await.evicted_since_completed, 0);
     }
+}
+
+#[tokio::test]
+async fn a_point_that_is_completed_after_its_run_gave_it_up_ends_the_time_of_its_eviction() {
+    let folder = folder();
+    folder.see(list(vec![ours(1), ours(2)], 0)).await;
+    let mut run = folder.planned().await;
+    let act = Act::Delete { id: Id::Number(1), created_at: at(1), cause: Cause::Eviction };
+    let step = folder.intend(&mut run, act, 1).await;
+    folder.write(&mut run, Event::Answered { step, answer: Answer::Accepted { id: None } }, 2).await;
+    let step = folder.create(&mut run, 9, 3).await;
+    folder.write(&mut run, accepted(step, Some(9)), 4).await;
+    folder.see(list(vec![ours(2), RestorePoint { status: PointStatus::InProgress, ..ours(9) }], 5)).await;
+    assert_eq!(folder.memory(6).await.evicted_since_completed, 1, "it is not completed yet");
+    folder.see(list(vec![ours(2), ours(9)], 7)).await;
+    assert_eq!(folder.memory(8).await.evicted_since_completed, 0);
 }
 
 #[tokio::test]

@@ -428,6 +428,14 @@ fn a_point_is_evicted_only_when_no_slot_is_free_and_only_one() {
     full.memory.evicted_since_completed = 1;
     assert!(full.refused().contains("evicted already"), "{}", full.refused());
     assert!(full.plan().points.iter().all(|point| point.keep));
+    full.memory.not_gone.insert(Id::Number(4));
+    assert!(full.refused().contains("evicted already"), "the oldest goes first: {}", full.refused());
+    full.memory.not_gone = [Id::Number(5)].into();
+    assert_eq!(
+        evicted(&full.plan()),
+        [5],
+        "the provider accepted its delete and did not carry it out: it is sent again"
+    );
 }
 
 #[test]
