@@ -12,5 +12,5 @@ pub mod survey;
 mod ticker;
 
 pub use evaluate::{Evaluator, Followed};
-pub use service::{Files, Service, ServiceError, open_world, refresh_servers, task_of};
+pub use service::{Files, Rouse, Service, ServiceError, open_world, refresh_servers, task_of};
 pub use ticker::Ticker;

@@ -40,6 +40,17 @@ pub enum ServiceError {
     Start(String),
 }
 
+/// What the service is woken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rouse {
+    /// Some time has passed: is something due?
+    Tick,
+    /// The policy file is to be read again.
+    Reload,
+    /// The process is to end.
+    End,
+}
+
 /// Reads the policy file again, for a reload.
 pub type Files = Arc<dyn Fn() -> Result<(Arc<Config>, Client), String> + Send + Sync>;
 
@@ -169,7 +180,7 @@ impl Service {
     ///
     /// # Errors
     /// When it cannot start, or the state fails.
-    pub async fn run_until(mut self, end: impl Future<Output = ()>) -> Result<(), ServiceError> {
+    pub async fn run_until(self, end: impl Future<Output = ()>) -> Result<(), ServiceError> {
         tokio::pin!(end);
         let start = |error: std::io::Error| ServiceError::Start(error.to_string());
         let mut terminate = signal(SignalKind::terminate()).map_err(start)?;
@@ -177,21 +188,42 @@ impl Service {
         let mut hang_up = signal(SignalKind::hangup()).map_err(start)?;
         let mut ticker = Ticker::start().await.map_err(|error| ServiceError::Start(error.to_string()))?;
         let wake = ticker.wake();
+        let ended = self
+            .run_on(async || {
+                tokio::select! {
+                    () = wake.notified() => Rouse::Tick,
+                    _ = hang_up.recv() => Rouse::Reload,
+                    () = &mut end => Rouse::End,
+                    _ = terminate.recv() => Rouse::End,
+                    _ = interrupt.recv() => Rouse::End,
+                }
+            })
+            .await;
+        ticker.stop().await;
+        ended
+    }
+
+    /// Runs as `rouse` says, without an alarm clock and signals of its own: a simulation has its own time. A `rouse`
+    /// that is dropped while it waits must lose nothing.
+    ///
+    /// # Errors
+    /// When it cannot start, or the state fails.
+    pub async fn run_on(mut self, mut rouse: impl AsyncFnMut() -> Rouse) -> Result<(), ServiceError> {
         self.begin().await?;
         notify::tell(&[NotifyState::Ready]);
         let ended = loop {
             tokio::select! {
-                () = wake.notified() => {}
+                // In this order, so that a simulation can be replayed; runs end seldom enough to starve nobody.
+                biased;
                 Some(ended) = self.runs.join_next() => {
                     if let Err(error) = self.ended(ended).await { break Err(error) }
                     continue;
                 }
-                _ = hang_up.recv() => {
-                    if let Err(error) = self.reload().await { break Err(error) }
-                }
-                () = &mut end => break Ok(()),
-                _ = terminate.recv() => break Ok(()),
-                _ = interrupt.recv() => break Ok(()),
+                rouse = rouse() => match rouse {
+                    Rouse::Tick => {}
+                    Rouse::Reload => if let Err(error) = self.reload().await { break Err(error) },
+                    Rouse::End => break Ok(()),
+                },
             }
             if let Err(error) = self.tick().await {
                 break Err(error);
@@ -199,7 +231,6 @@ impl Service {
             notify::tell(&[NotifyState::Watchdog]);
         };
         notify::tell(&[NotifyState::Stopping]);
-        ticker.stop().await;
         self.leave().await;
         ended
     }
