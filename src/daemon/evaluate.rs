@@ -1,20 +1,27 @@
 //! The evaluator: which policies are due now, on which servers. It is woken every second and looks at one number then;
 //! at least once a minute it looks at everything again, since the clock may have been set.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::journal::event::{Event, Outcome, RunKey};
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::event::RunKey;
+use crate::journal::notice::{Class, Good, Notice, Topic};
+use crate::policy::inventory::Id;
+use crate::policy::policy::PolicyName;
 use crate::policy::schedule::{Due, DueTimes, Lost, due, splay};
 use crate::run::Task;
-use crate::store::due::Followed as Place;
-use crate::store::runs::{Recorded, Run};
+use crate::store::due::{Followed as Place, Opening, PutRight};
+use crate::store::runs::Run;
 use crate::store::{Store, StoreError};
 
 /// Everything is looked at again after this long.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
+/// A policy on a server, as a key.
+pub(super) type PolicyOnServer = (Id, PolicyName);
 
 /// A policy on a server whose due times are followed.
 #[derive(Clone, Debug)]
@@ -27,7 +34,7 @@ pub struct Followed {
     next: Option<Timestamp>,
     first_at: Timestamp,
     stale_told: bool,
-    last_good: Option<Timestamp>,
+    last_good: Option<Good>,
 }
 
 /// Decides what is due.
@@ -36,16 +43,26 @@ pub struct Evaluator {
     store: Store,
     started: Timestamp,
     followed: Vec<Followed>,
+    /// Where a policy on a server is in `followed`.
+    places: HashMap<PolicyOnServer, usize>,
     /// The earliest moment at which something can be due.
     next: Option<Timestamp>,
     looked_at: Option<Timestamp>,
 }
 
+/// What one look found, before it is written.
+#[derive(Default)]
+struct Found {
+    /// With the place in `followed`, and the new last handled due time.
+    openings: Vec<(usize, Timestamp, Opening)>,
+    put_right: Vec<(usize, PutRight)>,
+}
+
 impl Evaluator {
     /// An evaluator that follows nothing yet; `started` is the start of the process.
     #[must_use]
-    pub const fn new(store: Store, started: Timestamp) -> Self {
-        Self { store, started, followed: Vec::new(), next: None, looked_at: None }
+    pub fn new(store: Store, started: Timestamp) -> Self {
+        Self { store, started, followed: Vec::new(), places: HashMap::new(), next: None, looked_at: None }
     }
 
     /// Follows these from now on. One seen for the first time, or with a changed schedule, starts from `now`.
@@ -63,15 +80,19 @@ impl Evaluator {
             schedule: in_words(task, spread(task)),
         });
         let handled = self.store.handled(places.collect(), now).await?;
-        let mut followed = Vec::with_capacity(tasks.len());
-        for (task, handled) in tasks.into_iter().zip(handled) {
-            let splay = spread(&task);
-            let last_good = last_good(&self.store, &task).await?;
-            let (first_at, stale_told) = (handled.first_at, handled.stale_told);
-            let handled = handled.handled;
-            followed.push(Followed { task, splay, handled, next: None, first_at, stale_told, last_good });
-        }
-        self.followed = followed;
+        let wanted = tasks.iter().map(|task| (task.server.reference.id.clone(), task.policy.kind, names(task)));
+        let goods = self.store.last_goods(wanted.collect()).await?;
+        let followed = tasks.into_iter().zip(handled).zip(goods).map(|((task, handled), last_good)| Followed {
+            splay: spread(&task),
+            task,
+            handled: handled.handled,
+            next: None,
+            first_at: handled.first_at,
+            stale_told: handled.stale_told,
+            last_good,
+        });
+        self.followed = followed.collect();
+        self.places = self.followed.iter().enumerate().map(|(index, one)| (place_of(&one.task), index)).collect();
         self.looked_at = None;
         Ok(())
     }
@@ -95,98 +116,44 @@ impl Evaluator {
         self.next.is_some_and(|next| next <= now) || now < looked_at || looked_at.duration_until(now) >= LOOK_AGAIN
     }
 
-    /// The runs that are due now, recorded, each with its task. `busy` says whether a run of the same policy on the
-    /// same server is still under way: then the due time is passed over, and that is told.
+    /// The runs that are due now, recorded in one transaction, each with its task. `busy` says whether a run of the same
+    /// policy on the same server is still under way: then the due time is passed over, and that is told.
     ///
     /// # Errors
-    /// What the state says. What was recorded before it is then open in the journal.
+    /// What the state says. Nothing of it is recorded then.
     pub async fn take(&mut self, now: Timestamp, busy: impl Fn(&Task) -> bool) -> Result<Vec<(Task, Run)>, StoreError> {
-        let mut runs = Vec::new();
-        for index in 0..self.followed.len() {
-            let one = &self.followed[index];
-            if one.next.is_some_and(|next| next > now)
-                && self.looked_at.is_some_and(|at| at <= now)
-                && one.handled <= now
-            {
+        let mut found = Found::default();
+        // Thousands of servers share a policy, and most of them the very due times.
+        let mut decided: HashMap<(*const (), Duration, Timestamp), (Due, Option<Timestamp>)> = HashMap::new();
+        for (index, one) in self.followed.iter_mut().enumerate() {
+            if one.rests(now, self.looked_at) {
                 continue;
             }
-            let times = DueTimes { schedule: &one.task.policy.schedule, splay: one.splay };
-            let decision = due(&times, one.handled, self.started, now, one.task.policy.catch_up);
-            let next = match decision {
-                Due::NotYet { next } => next,
-                Due::Now { due, lost, .. } => {
-                    let next = times.next_after(now);
-                    runs.extend(self.record(index, due, lost, now, &busy).await?);
-                    next
-                }
-                Due::Lost { lost, next } => {
-                    self.pass_over(index, lost, now).await?;
-                    next
-                }
-                Due::HandledInFuture { handled, put_right, next } => {
-                    self.put_right(index, handled, put_right, now).await?;
-                    next
-                }
-            };
-            self.followed[index].next = next;
+            let key = (Arc::as_ptr(&one.task.policy).cast::<()>(), one.splay, one.handled);
+            let (decision, next) = *decided.entry(key).or_insert_with(|| one.decide(self.started, now));
+            one.next = next;
+            found.add(index, one, decision, &busy);
         }
         self.next = self.followed.iter().filter_map(|one| one.next).min();
         self.looked_at = Some(now);
-        Ok(runs)
+        self.write(found, now).await
     }
 
-    async fn record(
-        &mut self,
-        index: usize,
-        due: Timestamp,
-        lost: Option<Lost>,
-        now: Timestamp,
-        busy: impl Fn(&Task) -> bool,
-    ) -> Result<Option<(Task, Run)>, StoreError> {
-        let task = self.followed[index].task.clone();
-        self.followed[index].handled = due;
-        let Recorded::New(mut run) = self.store.open_run(key(&task, due), now).await? else { return Ok(None) };
-        if busy(&task) {
-            let error = "the run before it was still under way".to_owned();
-            let text = format!("the due time {due} was passed over: {error}");
-            let ended = Event::Ended { outcome: Outcome::Skipped, error: Some(error) };
-            self.store.append(&mut run, ended, now, vec![notice(&task, Topic::Missed, text)]).await?;
-            return Ok(None);
+    async fn write(&mut self, found: Found, now: Timestamp) -> Result<Vec<(Task, Run)>, StoreError> {
+        if found.openings.is_empty() && found.put_right.is_empty() {
+            return Ok(Vec::new());
         }
-        if let Some(lost) = lost {
-            let text = format!("{}; the latest, {due}, is made up for now", in_one_sentence(&lost));
-            self.store.tell(vec![notice(&task, Topic::Missed, text)], now).await?;
+        let mut handled: Vec<(usize, Timestamp)> = found.put_right.iter().map(|(index, it)| (*index, it.to)).collect();
+        handled.extend(found.openings.iter().map(|(index, due, _)| (*index, *due)));
+        let opened: Vec<usize> = found.openings.iter().map(|(index, ..)| *index).collect();
+        let openings = found.openings.into_iter().map(|(_, _, opening)| opening).collect();
+        let put_right = found.put_right.into_iter().map(|(_, it)| it).collect();
+        let runs = self.store.take_up(openings, put_right, now).await?;
+        for (index, handled) in handled {
+            self.followed[index].handled = handled;
         }
-        Ok(Some((task, *run)))
-    }
-
-    /// Due times that are too old to be made up for.
-    async fn pass_over(&mut self, index: usize, lost: Lost, now: Timestamp) -> Result<(), StoreError> {
-        let task = self.followed[index].task.clone();
-        self.followed[index].handled = lost.last;
-        let text = format!("{}; none is made up for: the latest was longer ago than catch_up", in_one_sentence(&lost));
-        if let Recorded::New(mut run) = self.store.open_run(key(&task, lost.last), now).await? {
-            let ended = Event::Ended { outcome: Outcome::Skipped, error: Some(text.clone()) };
-            self.store.append(&mut run, ended, now, vec![notice(&task, Topic::Missed, text)]).await?;
-        }
-        Ok(())
-    }
-
-    async fn put_right(
-        &mut self,
-        index: usize,
-        handled: Timestamp,
-        put_right: Timestamp,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let task = self.followed[index].task.clone();
-        self.followed[index].handled = put_right;
-        let (server, policy) = (task.server.reference.id.clone(), task.policy.name.clone());
-        self.store.set_handled(server, policy, put_right).await?;
-        let text = format!(
-            "the last handled due time was {handled}, in the future: a clock was wrong. It is put right to {put_right}"
-        );
-        self.store.tell(vec![notice(&task, Topic::Clock, text)], now).await
+        let runs = opened.into_iter().zip(runs);
+        Ok(runs.filter_map(|(index, run)| run.map(|run| (self.followed[index].task.clone(), run))).collect())
     }
 
     /// A run of this policy on this server has ended: its last good point may be another.
@@ -194,13 +161,14 @@ impl Evaluator {
     /// # Errors
     /// What the state says.
     pub async fn ended(&mut self, task: &Task) -> Result<(), StoreError> {
-        let same = |one: &&mut Followed| is_same(&one.task, task);
-        if let Some(one) = self.followed.iter_mut().find(same) {
-            one.last_good = last_good(&self.store, task).await?;
-            if one.last_good.is_some_and(|good| good > one.first_at) {
-                one.stale_told = false;
-            }
+        let Some(index) = self.places.get(&place_of(task)).copied() else { return Ok(()) };
+        let (server, kind) = (task.server.reference.id.clone(), task.policy.kind);
+        let good = self.store.last_good(server, kind, names(&self.followed[index].task)).await?;
+        let one = &mut self.followed[index];
+        if good.as_ref().is_some_and(|good| good.created_at > one.first_at) {
+            one.stale_told = false;
         }
+        one.last_good = good;
         Ok(())
     }
 
@@ -209,50 +177,107 @@ impl Evaluator {
     /// # Errors
     /// What the state says.
     pub async fn tell_stale(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        for index in 0..self.followed.len() {
-            let one = &self.followed[index];
-            let since = one.last_good.unwrap_or(one.first_at);
-            let age = Duration::try_from(since.duration_until(now)).unwrap_or_default();
-            if one.stale_told || age <= one.task.policy.max_age {
-                continue;
-            }
-            let good = self.last_good_of(&one.task).await?;
-            let text = match &good {
-                Some(good) => format!("the last good {} is {} of {}", one.task.policy.kind, good.id, good.created_at),
-                None => format!("no {} was ever completed", one.task.policy.kind),
-            };
-            let stale = Notice {
-                class: Class::Stale,
-                last_good: good,
-                next: one.next,
-                since: Some(since),
-                ..notice(&one.task, Topic::Stale, text)
-            };
-            self.store.tell_stale(stale, now).await?;
+        let stale: Vec<usize> = (0..self.followed.len()).filter(|index| self.followed[*index].is_stale(now)).collect();
+        if stale.is_empty() {
+            return Ok(());
+        }
+        let notices = stale.iter().map(|index| self.followed[*index].stale_notice()).collect();
+        self.store.tell_stale(notices, now).await?;
+        for index in stale {
             self.followed[index].stale_told = true;
         }
         Ok(())
     }
+}
 
-    async fn last_good_of(&self, task: &Task) -> Result<Option<crate::journal::notice::Good>, StoreError> {
-        self.store.last_good(task.server.reference.id.clone(), task.policy.kind, names(task)).await
+impl Followed {
+    /// Whether nothing can be due: its next due time is to come, and the clock was not set back.
+    fn rests(&self, now: Timestamp, looked_at: Option<Timestamp>) -> bool {
+        self.next.is_some_and(|next| next > now) && looked_at.is_some_and(|at| at <= now) && self.handled <= now
+    }
+
+    /// What is due, and the due time after it.
+    fn decide(&self, started: Timestamp, now: Timestamp) -> (Due, Option<Timestamp>) {
+        let times = DueTimes { schedule: &self.task.policy.schedule, splay: self.splay };
+        let decision = due(&times, self.handled, started, now, self.task.policy.catch_up);
+        let next = match decision {
+            Due::NotYet { next } | Due::Lost { next, .. } | Due::HandledInFuture { next, .. } => next,
+            Due::Now { .. } => times.next_after(now),
+        };
+        (decision, next)
+    }
+
+    fn is_stale(&self, now: Timestamp) -> bool {
+        let age = Duration::try_from(self.good_since().duration_until(now)).unwrap_or_default();
+        !self.stale_told && age > self.task.policy.max_age
+    }
+
+    /// Since when there is no newer good point.
+    fn good_since(&self) -> Timestamp {
+        self.last_good.as_ref().map_or(self.first_at, |good| good.created_at)
+    }
+
+    fn stale_notice(&self) -> Notice {
+        let text = match &self.last_good {
+            Some(good) => format!("the last good {} is {} of {}", self.task.policy.kind, good.id, good.created_at),
+            None => format!("no {} was ever completed", self.task.policy.kind),
+        };
+        Notice {
+            class: Class::Stale,
+            last_good: self.last_good.clone(),
+            next: self.next,
+            since: Some(self.good_since()),
+            ..notice(&self.task, Topic::Stale, text)
+        }
     }
 }
 
-/// Whether both are the same policy on the same server.
-#[must_use]
-pub(super) fn is_same(one: &Task, other: &Task) -> bool {
-    one.server.reference.id == other.server.reference.id && one.policy.name == other.policy.name
+impl Found {
+    fn add(&mut self, index: usize, one: &Followed, decision: Due, busy: &impl Fn(&Task) -> bool) {
+        let task = &one.task;
+        let missed = |text: &str| notice(task, Topic::Missed, text.to_owned());
+        let (due, passed_over, told) = match decision {
+            Due::NotYet { .. } => return,
+            Due::HandledInFuture { handled, put_right, .. } => {
+                let text = format!(
+                    "the last handled due time was {handled}, in the future: a clock was wrong. It is put right to \
+                     {put_right}"
+                );
+                let (server, policy) = place_of(task);
+                let notice = notice(task, Topic::Clock, text);
+                self.put_right.push((index, PutRight { server, policy, to: put_right, notice }));
+                return;
+            }
+            Due::Now { due, lost, .. } if busy(task) => {
+                let error = "the run before it was still under way".to_owned();
+                let lost = lost.map(|lost| format!("; before it, {}", in_one_sentence(&lost))).unwrap_or_default();
+                let text = format!("the due time {due} was passed over: {error}{lost}");
+                (due, Some(error), Some(missed(&text)))
+            }
+            Due::Now { due, lost, .. } => {
+                let text = lost.map(|lost| format!("{}; the latest, {due}, is made up for now", in_one_sentence(&lost)));
+                (due, None, text.map(|text| missed(&text)))
+            }
+            // What is too old to be made up for.
+            Due::Lost { lost, .. } => {
+                let sentence = in_one_sentence(&lost);
+                let text = format!("{sentence}; none is made up for: the latest was longer ago than catch_up");
+                (lost.last, Some(text.clone()), Some(missed(&text)))
+            }
+        };
+        let opening = Opening { key: key(task, due), passed_over, notices: told.into_iter().collect() };
+        self.openings.push((index, due, opening));
+    }
+}
+
+/// The policy on the server that a task is about.
+pub(super) fn place_of(task: &Task) -> PolicyOnServer {
+    (task.server.reference.id.clone(), task.policy.name.clone())
 }
 
 fn names(task: &Task) -> Vec<String> {
     let former = task.policy.formerly.iter().map(ToString::to_string);
     std::iter::once(task.policy.name.to_string()).chain(former).collect()
-}
-
-async fn last_good(store: &Store, task: &Task) -> Result<Option<Timestamp>, StoreError> {
-    let good = store.last_good(task.server.reference.id.clone(), task.policy.kind, names(task)).await?;
-    Ok(good.map(|good| good.created_at))
 }
 
 fn key(task: &Task, due: Timestamp) -> RunKey {

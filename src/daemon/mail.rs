@@ -27,6 +27,13 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// After something failed.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// News that come together make one round.
+const BREATH: Duration = Duration::from_millis(500);
+/// So many runs are read for a digest in one transaction.
+const READ_AT_ONCE: usize = 200;
+/// A digest handled further in the future than this is the trace of a wrong clock.
+const FUTURE: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
+
 /// The mail of the running service.
 #[derive(Debug)]
 pub struct Mail(JoinHandle<()>);
@@ -54,7 +61,7 @@ pub fn start(store: Store, clock: Clock, config: Arc<Config>, wake: Arc<Notify>)
             let wait = next.map_or(LOOK_AGAIN, |next| Duration::try_from(now.duration_until(next)).unwrap_or_default());
             let wait = wait.clamp(Duration::from_millis(100), LOOK_AGAIN);
             tokio::select! {
-                () = wake.notified() => {}
+                () = wake.notified() => tokio::time::sleep(BREATH).await,
                 () = tokio::time::sleep(wait) => {}
             }
         }
@@ -129,7 +136,12 @@ async fn digests(store: &Store, config: &Config, post: &Post, now: Timestamp) ->
     let mut next = None;
     for report in &config.reports {
         let Some(schedule) = &report.digest else { continue };
-        let (handled, before) = store.digest_handled(report.name.clone(), now).await?;
+        let (mut handled, before) = store.digest_handled(report.name.clone(), now).await?;
+        if now.duration_until(handled) > FUTURE {
+            tracing::warn!(report = report.name, "the last digest was of {handled}, in the future: a clock was wrong");
+            store.put_digest_right(report.name.clone(), now).await?;
+            handled = now;
+        }
         if let Some(due) = schedule.latest_at_or_before(now).filter(|due| *due > handled) {
             let Some(subscription) = post.reports.iter().find(|other| other.name == report.name) else { continue };
             let facts = digest(config, store, handled, before.as_deref(), now).await?;
@@ -230,18 +242,17 @@ fn digest_hold(hold: &crate::store::holds::Hold, now: Timestamp) -> Option<Diges
 
 async fn counts(store: &Store, since: Timestamp) -> Result<RunCounts, StoreError> {
     let mut counts = RunCounts::default();
-    for run in store.history(None, 100_000).await? {
-        if run.ended.is_none_or(|ended| ended < since) {
-            continue;
+    for some in store.ended_since(since).await?.chunks(READ_AT_ONCE) {
+        for run in store.histories(some.to_vec()).await? {
+            match run.summary.outcome.as_str() {
+                "succeeded" => counts.succeeded += 1,
+                "failed" => counts.failed += 1,
+                "unknown" => counts.unknown += 1,
+                _ => counts.skipped += 1,
+            }
+            counts.made += usize::from(run.summary.created.is_some());
+            counts.deleted += run.summary.deleted.len();
         }
-        match run.summary.outcome.as_str() {
-            "succeeded" => counts.succeeded += 1,
-            "failed" => counts.failed += 1,
-            "unknown" => counts.unknown += 1,
-            _ => counts.skipped += 1,
-        }
-        counts.made += usize::from(run.summary.created.is_some());
-        counts.deleted += run.summary.deleted.len();
     }
     Ok(counts)
 }

@@ -5,12 +5,15 @@
 
 mod evaluate;
 pub mod fleet;
+mod listing;
 pub mod mail;
 mod notify;
+mod reload;
 mod service;
 pub mod survey;
 mod ticker;
 
 pub use evaluate::{Evaluator, Followed};
-pub use service::{Files, Rouse, Service, ServiceError, open_world, refresh_servers, task_of};
+pub use listing::refresh_servers;
+pub use service::{Files, Rouse, Service, ServiceError, open_world, task_of};
 pub use ticker::Ticker;

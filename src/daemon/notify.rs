@@ -1,6 +1,9 @@
 //! Tells systemd how the service is. A socket that is missing or refuses never fails the service.
 
+use std::time::Duration;
+
 use sd_notify::NotifyState;
+use tokio::time::Instant;
 
 /// Sends states to systemd, if it listens.
 pub fn tell(states: &[NotifyState<'_>]) {
@@ -21,4 +24,29 @@ pub fn reloading() {
 pub fn status(text: &str) {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     tell(&[NotifyState::Status(&line)]);
+}
+
+/// systemd's watchdog, where `WATCHDOG_USEC` (and `WATCHDOG_PID`, when it is set) asks this process for signs of life.
+#[derive(Debug)]
+pub struct Watchdog {
+    /// The pause between two signs: a quarter of what systemd allows.
+    every: Option<Duration>,
+    last: Option<Instant>,
+}
+
+impl Watchdog {
+    /// What systemd asks of this process.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self { every: sd_notify::watchdog_enabled().map(|allowed| allowed / 4), last: None }
+    }
+
+    /// The evaluator has looked at what is due: a sign, unless the last one was just given.
+    pub fn alive(&mut self) {
+        let Some(every) = self.every else { return };
+        if self.last.is_none_or(|last| last.elapsed() >= every) {
+            self.last = Some(Instant::now());
+            tell(&[NotifyState::Watchdog]);
+        }
+    }
 }

@@ -1,30 +1,35 @@
 //! The daemon's life: start, due times, reload, the hourly list of servers, and the way out.
+//!
+//! Nothing here waits for the provider or for a mail server: both are asked in the background. A stop is obeyed at
+//! whatever point the service is, since each await of it may be given up: what is recorded is taken up by the next start.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::task::{Id as TaskId, JoinError, JoinSet};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::daemon::evaluate::is_same;
+use crate::daemon::evaluate::{PolicyOnServer, place_of};
+use crate::daemon::listing::{Listed, Listing, plain, recovery, stored};
+use crate::daemon::notify::Watchdog;
 use crate::daemon::{Evaluator, Ticker, fleet, mail, notify};
-use crate::journal::notice::{Class, Notice, Topic};
-use crate::policy::inventory::{Kind, Server};
+use crate::journal::notice::{Notice, Topic};
+use crate::policy::inventory::{Id, Kind, Server};
 use crate::policy::policy::Policy;
 use crate::provider::{Client, ProviderError, Watch};
 use crate::run::{Leases, Random, RunError, Settings, Task, World, drive};
 use crate::store::runs::Run;
 use crate::store::{Store, StoreError};
 
-/// The account's servers are listed again after this long.
-const LIST_AGAIN: SignedDuration = SignedDuration::from_hours(1);
-/// How long the way out may take.
-const WAY_OUT: Duration = Duration::from_secs(9);
+/// How long the way out may take for the runs: they are given 8 seconds to start the servers that they stopped.
+const WAY_OUT: Duration = Duration::from_millis(8_500);
+/// Without any alarm everything is looked at after this long: well before a due time would count as missed.
+const WITHOUT_ALARM: Duration = Duration::from_secs(20);
 
 /// Why the service cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -47,8 +52,6 @@ pub enum Rouse {
     Tick,
     /// The policy file is to be read again.
     Reload,
-    /// The process is to end.
-    End,
 }
 
 /// Reads the policy file again, for a reload.
@@ -56,22 +59,26 @@ pub type Files = Arc<dyn Fn() -> Result<(Arc<Config>, Client), String> + Send + 
 
 /// The running service.
 pub struct Service {
-    world: World,
-    config: Arc<Config>,
-    files: Files,
-    evaluator: Evaluator,
-    servers: Vec<Server>,
-    listed_at: Option<Timestamp>,
-    runs: JoinSet<(Task, Result<(), RunError>)>,
-    busy: Vec<Task>,
-    mail: Arc<Notify>,
+    pub(super) world: World,
+    pub(super) config: Arc<Config>,
+    pub(super) files: Files,
+    pub(super) evaluator: Evaluator,
+    pub(super) servers: Vec<Server>,
+    pub(super) listing: Listing,
+    runs: JoinSet<Result<(), RunError>>,
+    /// The runs under way, by their tasks.
+    under_way: HashMap<TaskId, Task>,
+    /// How many runs of each policy on each server are under way.
+    busy: HashMap<PolicyOnServer, usize>,
+    pub(super) mail: Arc<Notify>,
     mail_task: Option<mail::Mail>,
+    watchdog: Watchdog,
     stop: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Service").field("busy", &self.busy.len()).finish_non_exhaustive()
+        f.debug_struct("Service").field("under_way", &self.under_way.len()).finish_non_exhaustive()
     }
 }
 
@@ -80,19 +87,12 @@ impl std::fmt::Debug for Service {
 pub fn open_world(config: &Config, client: Client, store: Store, clock: Clock) -> (World, watch::Sender<bool>) {
     let (stop, stopped) = watch::channel(false);
     let provider = &config.provider;
-    let settings = Settings {
-        instance: provider.instance.clone(),
-        slots: [(Kind::Backup, provider.slots.backup), (Kind::Snapshot, provider.slots.snapshot)].into(),
-        settle: provider.settle,
-        poll: provider.poll,
-        timeout: provider.timeout,
-    };
     let world = World {
         watch: Watch::new(client.clone()),
         client,
         store,
         clock,
-        settings,
+        settings: settings(config),
         random: Random::new(rand::make_rng()),
         leases: Leases::default(),
         places: Arc::new(Semaphore::new(provider.parallel_runs as usize)),
@@ -102,59 +102,15 @@ pub fn open_world(config: &Config, client: Client, store: Store, clock: Clock) -
     (world, stop)
 }
 
-/// Lists the account's servers and stores them; tells of those that are gone. When they cannot be listed, the stored
-/// list serves, if there is one.
-///
-/// # Errors
-/// `Err` of the provider when there is no stored list either; what the state says.
-pub async fn refresh_servers(world: &World, config: &Config) -> Result<Result<Vec<Server>, ProviderError>, StoreError> {
-    let now = world.clock.now();
-    match world.client.servers().await {
-        Ok(listing) => {
-            let servers = listing.items;
-            let gone = world.store.save_servers(servers.clone(), now).await?;
-            let notices = gone.iter().filter(|server| !fleet::tasks_of(config, server).is_empty()).map(is_gone);
-            world.store.tell(notices.collect(), now).await?;
-            for server in &servers {
-                world.store.close(Some(server.reference.clone()), Topic::ServerGone, now).await?;
-            }
-            Ok(Ok(servers))
-        }
-        Err(error) => {
-            let known = world.store.servers().await?;
-            let stored: Vec<Server> =
-                known.into_iter().filter(|known| known.gone_at.is_none()).map(|known| known.server).collect();
-            if stored.is_empty() {
-                return Ok(Err(error));
-            }
-            tracing::warn!("the servers could not be listed, so the stored list serves: {error}");
-            Ok(Ok(stored))
-        }
-    }
-}
-
-fn is_gone(server: &Server) -> Notice {
-    let text = format!(
-        "server {} ({}) is no longer listed by the provider: nothing of it is pruned; take it out of the policy file if \
-         it is meant to be gone",
-        server.reference.name, server.reference.id
-    );
-    Notice { server: Some(server.reference.clone()), ..plain(Topic::ServerGone, text) }
-}
-
-fn plain(topic: Topic, text: String) -> Notice {
-    Notice {
-        class: Class::Failure,
-        topic,
-        server: None,
-        policy: None,
-        kind: None,
-        text,
-        last_good: None,
-        next: None,
-        since: None,
-        lost: Vec::new(),
-        reports: Vec::new(),
+/// What runs need of the file.
+pub(super) fn settings(config: &Config) -> Settings {
+    let provider = &config.provider;
+    Settings {
+        instance: provider.instance.clone(),
+        slots: [(Kind::Backup, provider.slots.backup), (Kind::Snapshot, provider.slots.snapshot)].into(),
+        settle: provider.settle,
+        poll: provider.poll,
+        timeout: provider.timeout,
     }
 }
 
@@ -163,9 +119,21 @@ impl Service {
     #[must_use]
     pub fn new(world: World, stop: watch::Sender<bool>, config: Arc<Config>, files: Files) -> Self {
         let evaluator = Evaluator::new(world.store.clone(), world.clock.now());
-        let (runs, mail) = (JoinSet::new(), Arc::new(Notify::new()));
-        let (servers, busy) = (Vec::new(), Vec::new());
-        Self { world, config, files, evaluator, servers, listed_at: None, runs, busy, mail, mail_task: None, stop }
+        Self {
+            world,
+            config,
+            files,
+            evaluator,
+            servers: Vec::new(),
+            listing: Listing::default(),
+            runs: JoinSet::new(),
+            under_way: HashMap::new(),
+            busy: HashMap::new(),
+            mail: Arc::new(Notify::new()),
+            mail_task: None,
+            watchdog: Watchdog::of_process(),
+            stop,
+        }
     }
 
     /// Runs until SIGTERM or SIGINT.
@@ -181,126 +149,156 @@ impl Service {
     /// # Errors
     /// When it cannot start, or the state fails.
     pub async fn run_until(self, end: impl Future<Output = ()>) -> Result<(), ServiceError> {
-        tokio::pin!(end);
+        let mut ticker = Ticker::start().await.map_err(|error| ServiceError::Start(error.to_string()))?;
+        let ended = self.run_woken_by(ticker.wake(), end).await;
+        // It is not needed any more, so it may not hold up the end either.
+        let _ = tokio::time::timeout(Duration::from_millis(200), ticker.stop()).await;
+        ended
+    }
+
+    /// The same with another alarm clock than the scheduler's: `wake` is notified at each tick.
+    ///
+    /// # Errors
+    /// When it cannot start, or the state fails.
+    pub async fn run_woken_by(self, wake: Arc<Notify>, end: impl Future<Output = ()>) -> Result<(), ServiceError> {
         let start = |error: std::io::Error| ServiceError::Start(error.to_string());
         let mut terminate = signal(SignalKind::terminate()).map_err(start)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(start)?;
         let mut hang_up = signal(SignalKind::hangup()).map_err(start)?;
-        let mut ticker = Ticker::start().await.map_err(|error| ServiceError::Start(error.to_string()))?;
-        let wake = ticker.wake();
-        let ended = self
-            .run_on(async || {
-                tokio::select! {
-                    () = wake.notified() => Rouse::Tick,
-                    _ = hang_up.recv() => Rouse::Reload,
-                    () = &mut end => Rouse::End,
-                    _ = terminate.recv() => Rouse::End,
-                    _ = interrupt.recv() => Rouse::End,
-                }
-            })
-            .await;
-        ticker.stop().await;
-        ended
+        let rouse = async || {
+            tokio::select! {
+                () = wake.notified() => Rouse::Tick,
+                _ = hang_up.recv() => Rouse::Reload,
+            }
+        };
+        let end = async {
+            tokio::select! {
+                () = end => {}
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        self.run_on(rouse, end).await
     }
 
-    /// Runs as `rouse` says, without an alarm clock and signals of its own: a simulation has its own time. A `rouse`
-    /// that is dropped while it waits must lose nothing.
+    /// The same without signals: `rouse` says when to look and when to read the file again. Nothing of it may be lost
+    /// when it is dropped while it waits.
     ///
     /// # Errors
     /// When it cannot start, or the state fails.
-    pub async fn run_on(mut self, mut rouse: impl AsyncFnMut() -> Rouse) -> Result<(), ServiceError> {
-        self.begin().await?;
-        notify::tell(&[NotifyState::Ready]);
-        let ended = loop {
-            tokio::select! {
-                // In this order, so that a simulation can be replayed; runs end seldom enough to starve nobody.
-                biased;
-                Some(ended) = self.runs.join_next() => {
-                    if let Err(error) = self.ended(ended).await { break Err(error) }
-                    continue;
-                }
-                rouse = rouse() => match rouse {
-                    Rouse::Tick => {}
-                    Rouse::Reload => if let Err(error) = self.reload().await { break Err(error) },
-                    Rouse::End => break Ok(()),
-                },
-            }
-            if let Err(error) = self.tick().await {
-                break Err(error);
-            }
-            notify::tell(&[NotifyState::Watchdog]);
+    pub async fn run_on(
+        mut self,
+        rouse: impl AsyncFnMut() -> Rouse,
+        end: impl Future<Output = ()>,
+    ) -> Result<(), ServiceError> {
+        let ended = tokio::select! {
+            biased;
+            () = end => Ok(()),
+            ended = self.serve(rouse) => ended,
         };
         notify::tell(&[NotifyState::Stopping]);
         self.leave().await;
         ended
     }
 
-    /// Before the first due time: what a crash has left is taken up, mail that waits is tried.
+    /// Never returns but with an error. May be dropped at any await.
+    async fn serve(&mut self, mut rouse: impl AsyncFnMut() -> Rouse) -> Result<(), ServiceError> {
+        self.begin().await?;
+        notify::tell(&[NotifyState::Ready]);
+        loop {
+            tokio::select! {
+                // In a fixed order, so that a simulation can be replayed. No run ends often enough to starve the others.
+                biased;
+                rouse = rouse() => if rouse == Rouse::Reload { self.reload().await? },
+                Some(ended) = self.runs.join_next_with_id() => {
+                    self.ended(ended).await?;
+                    continue;
+                }
+                listed = self.listing.done() => self.listed(listed).await?,
+                () = tokio::time::sleep(WITHOUT_ALARM) => {}
+            }
+            self.tick().await?;
+            // Only here: systemd hears of us as long as what is due is looked at.
+            self.watchdog.alive();
+        }
+    }
+
+    /// Before the first due time: what a crash has left is taken up, mail that waits is tried. The provider is not waited
+    /// for: the stored list of servers serves until the first new one.
     async fn begin(&mut self) -> Result<(), ServiceError> {
-        self.world.store.drop_leases_of("owner").await?;
-        self.world.store.try_mails_now(self.world.clock.now()).await?;
-        self.list_servers().await?;
-        for run in self.world.store.unfinished().await? {
-            let task = self.task_of(&run);
+        let store = self.world.store.clone();
+        store.drop_leases_of("owner").await?;
+        store.try_mails_now(self.world.clock.now()).await?;
+        self.servers = stored(&store).await?;
+        let by_id: HashMap<Id, Server> =
+            self.servers.iter().map(|server| (server.reference.id.clone(), server.clone())).collect();
+        for run in store.unfinished().await? {
+            let server = by_id.get(&run.state.key.server.id);
+            let task = task_of(&self.config, server.map(std::slice::from_ref).unwrap_or_default(), &run);
             tracing::info!(run = run.id, server = %run.state.key.server, "taking up a run that was cut off");
             self.spawn(task, run);
         }
-        self.tick().await?;
         self.send_mail();
-        Ok(())
+        self.follow().await?;
+        self.tick().await
     }
 
-    /// The task of a run that was cut off. A policy that is no longer in the file deletes nothing any more.
-    fn task_of(&self, run: &Run) -> Task {
-        task_of(&self.config, &self.servers, run)
+    /// Follows the policies in force on the servers that are known. Without any server there is nothing to follow yet.
+    pub(super) async fn follow(&mut self) -> Result<(), ServiceError> {
+        let now = self.world.clock.now();
+        self.evaluator.follow(fleet::tasks(&self.config, &self.servers), now).await?;
+        if self.servers.is_empty() {
+            return Ok(());
+        }
+        self.tell_overfilled().await
     }
 
-    async fn list_servers(&mut self) -> Result<(), ServiceError> {
-        match refresh_servers(&self.world, &self.config).await? {
-            Ok(servers) => self.servers = servers,
+    async fn listed(&mut self, listed: Listed) -> Result<(), ServiceError> {
+        let now = self.world.clock.now();
+        let listed = listed?;
+        let stored = !self.servers.is_empty();
+        let tell = self.listing.told(listed.as_ref().err(), stored, now);
+        match listed {
+            Ok(servers) => {
+                self.servers = servers;
+                let recovery = recovery(Topic::Attention, "the account's servers can be listed again");
+                self.world.store.recover(recovery, now).await?;
+                self.follow().await?;
+            }
             Err(error) => {
-                tracing::error!("the servers cannot be listed, and no list is stored: {error}");
-                let text = format!("the account's servers cannot be listed: {error}");
-                self.world.store.tell(vec![plain(Topic::Attention, text)], self.world.clock.now()).await?;
-                // Asked for again in a minute, not in an hour.
-                self.listed_at = Some(self.world.clock.now() - LIST_AGAIN + SignedDuration::from_mins(1));
-                return Ok(());
+                let serves = if stored { "the stored list serves" } else { "no list is stored" };
+                tracing::error!("the servers cannot be listed, and {serves}: {error}");
+                if tell {
+                    let text = format!("the account's servers cannot be listed, {serves}: {error}");
+                    self.world.store.tell(vec![plain(Topic::Attention, text)], now).await?;
+                }
             }
         }
-        let now = self.world.clock.now();
-        self.listed_at = Some(now);
-        self.world.store.close(None, Topic::Attention, now).await?;
-        self.evaluator.follow(fleet::tasks(&self.config, &self.servers), now).await?;
-        self.tell_overfilled().await
+        self.mail.notify_one();
+        Ok(())
     }
 
     /// Servers that came to match more policies than their slots hold.
     async fn tell_overfilled(&mut self) -> Result<(), ServiceError> {
         let now = self.world.clock.now();
-        let notices: Vec<Notice> = self
-            .config
-            .overfilled(&self.servers, now)
-            .into_iter()
-            .map(|text| plain(Topic::Overfilled, text.to_string()))
-            .collect();
+        let overfilled = self.config.overfilled(&self.servers, now).into_iter();
+        let notices: Vec<Notice> = overfilled.map(|text| plain(Topic::Overfilled, text.to_string())).collect();
         if notices.is_empty() {
             self.world.store.close(None, Topic::Overfilled, now).await?;
+        } else {
+            self.world.store.tell(notices, now).await?;
         }
-        self.world.store.tell(notices, now).await?;
         Ok(())
     }
 
     async fn tick(&mut self) -> Result<(), ServiceError> {
+        self.listing.start_if_due(&self.world, &self.config);
         let now = self.world.clock.now();
-        let list = self.listed_at.is_none_or(|at| at.duration_until(now) >= LIST_AGAIN || now < at);
-        if list {
-            self.list_servers().await?;
-        }
         if !self.evaluator.is_time(now) {
             return Ok(());
         }
         let busy = &self.busy;
-        let due = self.evaluator.take(now, |task| busy.iter().any(|other| is_same(task, other))).await?;
+        let due = self.evaluator.take(now, |task| busy.contains_key(&place_of(task))).await?;
         for (task, run) in due {
             self.spawn(task, run);
         }
@@ -310,65 +308,48 @@ impl Service {
     }
 
     fn spawn(&mut self, task: Task, run: Run) {
-        self.busy.push(task.clone());
-        let world = self.world.clone();
-        self.runs.spawn(async move {
-            let done = drive(&world, &task, run).await.map(drop);
-            (task, done)
-        });
+        *self.busy.entry(place_of(&task)).or_default() += 1;
+        let (world, of) = (self.world.clone(), task.clone());
+        // Boxed in steps: thousands of runs that wait for their place should weigh little.
+        let handle = self.runs.spawn(async move { Box::pin(drive(&world, &of, run)).await.map(drop) });
+        self.under_way.insert(handle.id(), task);
     }
 
     async fn ended(
         &mut self,
-        ended: Result<(Task, Result<(), RunError>), tokio::task::JoinError>,
+        ended: Result<(TaskId, Result<(), RunError>), JoinError>,
     ) -> Result<(), ServiceError> {
-        let (task, done) = ended.map_err(|error| ServiceError::Start(format!("a run was cut off: {error}")))?;
-        if let Some(place) = self.busy.iter().position(|other| is_same(other, &task)) {
-            self.busy.swap_remove(place);
+        let (id, done) = match ended {
+            Ok((id, done)) => (id, Ok(done)),
+            Err(error) => (error.id(), Err(error)),
+        };
+        let Some(task) = self.under_way.remove(&id) else { return Ok(()) };
+        let place = place_of(&task);
+        if let Some(count) = self.busy.get_mut(&place) {
+            *count -= 1;
+            if *count == 0 {
+                self.busy.remove(&place);
+            }
         }
         self.mail.notify_one();
-        notify::status(&format!("{} runs under way", self.busy.len()));
+        notify::status(&format!("{} runs under way", self.under_way.len()));
         match done {
-            Ok(()) | Err(RunError::Stopped) => Ok(self.evaluator.ended(&task).await?),
-            Err(RunError::Store(error)) => Err(error.into()),
-        }
-    }
-
-    /// Reads the file again. A bad one never takes over.
-    async fn reload(&mut self) -> Result<(), ServiceError> {
-        notify::reloading();
-        let now = self.world.clock.now();
-        match (self.files)() {
-            Ok((config, client)) => {
-                let (fresh, _stop) = open_world(&config, client, self.world.store.clone(), self.world.clock.clone());
-                self.world.client = fresh.client;
-                self.world.watch = fresh.watch;
-                self.world.settings = fresh.settings;
-                if config.provider.parallel_runs != self.config.provider.parallel_runs {
-                    self.world.places = fresh.places;
-                }
-                self.config = config;
-                self.world.store.set_fact("refused_reload", None).await?;
-                self.world.store.close(None, Topic::Reload, now).await?;
-                self.list_servers().await?;
-                self.send_mail();
-                tracing::info!("the policy file was read again and holds from now on");
-            }
-            Err(errors) => {
-                tracing::error!("the policy file was not taken over, the old one holds on:\n{errors}");
-                self.world.store.set_fact("refused_reload", Some(errors.clone())).await?;
-                let text =
-                    format!("the policy file was read again and is not taken over; the old one holds on: {errors}");
-                self.world.store.tell(vec![plain(Topic::Reload, text)], now).await?;
-                self.mail.notify_one();
+            Ok(Ok(()) | Err(RunError::Stopped)) => Ok(self.evaluator.ended(&task).await?),
+            Ok(Err(RunError::Store(error))) => Err(error.into()),
+            // A fault of ours in one run must not end all the others.
+            Err(error) => {
+                let (policy, server) = (&task.policy.name, &task.server.reference);
+                tracing::error!(%policy, %server, "a run was cut off by a bug: {error}");
+                let text = format!("a run was cut off by a fault of lastgood; the next start takes it up: {error}");
+                let server = Some(server.clone());
+                let notice = Notice { server, policy: Some(policy.to_string()), ..plain(Topic::Attention, text) };
+                Ok(self.world.store.tell(vec![notice], self.world.clock.now()).await?)
             }
         }
-        notify::tell(&[NotifyState::Ready]);
-        Ok(())
     }
 
     /// (Re)starts the mail of the file in force.
-    fn send_mail(&mut self) {
+    pub(super) fn send_mail(&mut self) {
         let (store, clock) = (self.world.store.clone(), self.world.clock.clone());
         // The old one ends before the new one begins, so that no mail is sent by both.
         self.mail_task = None;

@@ -123,6 +123,12 @@ impl Client {
         Ok(Self { inner: Arc::new(inner) })
     }
 
+    /// From now on this client and the other send through one token bucket, at the rate of this one: the runs that are
+    /// under way at a reload keep their client.
+    pub fn share_bucket_of(&self, other: &Self) {
+        self.inner.bucket.join(&other.inner.bucket);
+    }
+
     /// How many requests have left us, tries that found no connection included.
     #[must_use]
     pub fn requests_sent(&self) -> u64 {

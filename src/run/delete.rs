@@ -7,10 +7,10 @@ use crate::journal::state::StepState;
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Inventory, PointStatus};
 use crate::provider::{Deleted, Pace};
-use crate::run::RunError;
 use crate::run::drive::Drive;
 use crate::run::make::answer_of;
 use crate::run::take::Inspection;
+use crate::run::{CUT_OFF, RunError};
 
 impl Drive<'_> {
     /// One delete: the guards have the last word, of a list that is as new as can be.
@@ -38,10 +38,11 @@ impl Drive<'_> {
         let step = self.next_step();
         self.write(Event::Intended { step, act: Act::Delete { id: id.clone(), created_at, cause } }).await?;
         self.say(format!("deleting {} {id}", self.task.policy.kind));
-        let answer = match self.world.client.delete(self.task.policy.kind, id).await {
-            Ok(Deleted::Accepted) => Answer::Accepted { id: None },
-            Ok(Deleted::AlreadyGone) => Answer::AlreadyGone,
-            Err(error) => answer_of(&error),
+        let answer = match self.world.answer(self.world.client.delete(self.task.policy.kind, id)).await {
+            Some(Ok(Deleted::Accepted)) => Answer::Accepted { id: None },
+            Some(Ok(Deleted::AlreadyGone)) => Answer::AlreadyGone,
+            Some(Err(error)) => answer_of(&error),
+            None => Answer::Unknown { error: CUT_OFF.to_owned() },
         };
         self.write(Event::Answered { step, answer }).await?;
         if matches!(cause, Cause::Retention | Cause::Duplicate) {

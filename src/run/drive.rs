@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::journal::event::{Event, Failure, Outcome, Terms};
 use crate::journal::notice::{Class, Notice, Topic};
@@ -45,8 +44,7 @@ pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, R
 impl Drive<'_> {
     async fn finish(&mut self) -> Result<(), RunError> {
         loop {
-            let lease = Lease::wait(self.world, &self.task.server.reference.id).await?;
-            let place = self.place().await?;
+            let (lease, place) = Lease::wait_with_place(self.world, &self.task.server.reference.id).await?;
             let wait = self.attempt().await;
             drop(place);
             lease.end().await?;
@@ -65,12 +63,6 @@ impl Drive<'_> {
                 None => return Ok(()),
             }
         }
-    }
-
-    async fn place(&self) -> Result<OwnedSemaphorePermit, RunError> {
-        let places = std::sync::Arc::clone(&self.world.places);
-        let permit = self.world.unless_stopped(places.acquire_owned()).await?;
-        Ok(permit.expect("the places are never closed"))
     }
 
     /// Everything up to the run's end, or up to the moment of the next attempt.

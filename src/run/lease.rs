@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 
 use crate::clock::Clock;
 use crate::policy::inventory::Id;
@@ -23,15 +23,26 @@ pub const OWNER: &str = "owner";
 
 /// The servers that runs of this process are at work on.
 #[derive(Clone, Debug, Default)]
-pub struct Leases(Arc<Mutex<HashMap<Id, Arc<tokio::sync::Mutex<()>>>>>);
+pub struct Leases(Arc<Mutex<Locks>>);
+
+#[derive(Debug, Default)]
+struct Locks {
+    of: HashMap<Id, Arc<tokio::sync::Mutex<()>>>,
+    /// So many locks give cause to sweep.
+    sweep_at: usize,
+}
 
 impl Leases {
     async fn lock(&self, server: &Id) -> OwnedMutexGuard<()> {
         let lock = {
-            let mut servers = self.0.lock().expect("no code panics while it holds the leases");
-            // Locks that nobody holds or waits for are let go of, so that the map does not grow for ever.
-            servers.retain(|_, lock| Arc::strong_count(lock) > 1);
-            Arc::clone(servers.entry(server.clone()).or_default())
+            let mut locks = self.0.lock().expect("no code panics while it holds the leases");
+            // Locks that nobody holds or waits for are let go of, so that the map does not grow for ever; not at every
+            // turn, since thousands of servers may be due at once.
+            if locks.of.len() >= locks.sweep_at {
+                locks.of.retain(|_, lock| Arc::strong_count(lock) > 1);
+                locks.sweep_at = (locks.of.len() * 2).max(64);
+            }
+            Arc::clone(locks.of.entry(server.clone()).or_default())
         };
         lock.lock_owned().await
     }
@@ -58,6 +69,28 @@ impl Lease {
                 lease.lock = Some(lock);
                 return Ok(lease);
             }
+            world.pause(ASK_AGAIN).await?;
+        }
+    }
+
+    /// Waits for the server and for one of the `parallel_runs` places. A server that is waited for keeps no place from
+    /// others, and a run that waits for its place keeps no server from `delete` and `restore`.
+    ///
+    /// # Errors
+    /// What the state says, or that the process is to end.
+    pub(super) async fn wait_with_place(
+        world: &World,
+        server: &Id,
+    ) -> Result<(Self, OwnedSemaphorePermit), RunError> {
+        let lock = world.unless_stopped(world.leases.lock(server)).await?;
+        loop {
+            let place = world.unless_stopped(Arc::clone(&world.places).acquire_owned()).await?;
+            let place = place.expect("the places are never closed");
+            if let Some(mut lease) = take(&world.store, &world.clock, server, OWNER).await? {
+                lease.lock = Some(lock);
+                return Ok((lease, place));
+            }
+            drop(place);
             world.pause(ASK_AGAIN).await?;
         }
     }

@@ -14,7 +14,7 @@ use crate::policy::plan::Refusal;
 use crate::provider::{CreateRequest, Pace, ProviderError};
 use crate::run::drive::Drive;
 use crate::run::take::Inspection;
-use crate::run::{RunError, words};
+use crate::run::{CUT_OFF, RunError, words};
 
 /// How a call that changes something ended, for the journal.
 pub(super) fn answer_of(error: &ProviderError) -> Answer {
@@ -81,12 +81,13 @@ impl Drive<'_> {
         let listed = seen.inventory.points.iter().map(|point| point.id.clone()).collect();
         self.write(Event::Intended { step, act: Act::Create { mark, listed } }).await?;
         self.say(format!("asking for a new {kind}"));
-        let answer = match self.world.client.create(&request).await {
-            Ok(created) => match created.id {
+        let answer = match self.world.answer(self.world.client.create(&request)).await {
+            Some(Ok(created)) => match created.id {
                 Some(id) => Answer::Accepted { id: Some(id) },
                 None => Answer::Unknown { error: "the provider accepted it and named no id".to_owned() },
             },
-            Err(error) => answer_of(&error),
+            Some(Err(error)) => answer_of(&error),
+            None => Answer::Unknown { error: CUT_OFF.to_owned() },
         };
         self.write(Event::Answered { step, answer }).await
     }

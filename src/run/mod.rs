@@ -31,6 +31,9 @@ pub use drive::drive;
 pub use lease::{Lease, Leases};
 pub use take::{Inspection, inspect};
 
+/// How long an answer is still waited for when the process is to end.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
 /// What is the same for every run: the provider, the store, the clock and the file's settings.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -165,6 +168,24 @@ impl World {
         }
     }
 
+    /// The answer to a call that changes something. When the process is to end, it is waited for a moment longer; then
+    /// `None`, as if the answer had been lost.
+    pub(crate) async fn answer<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        let mut stop = self.stop.clone();
+        let last_moment = async {
+            let asked = stop.wait_for(|stop| *stop).await.is_ok();
+            // A sender that is gone cannot ask for a stop.
+            if !asked {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(LAST_WORD).await;
+        };
+        tokio::select! {
+            answer = call => Some(answer),
+            () = last_moment => None,
+        }
+    }
+
     /// The work's result, unless the process is to end first.
     ///
     /// # Errors
@@ -179,6 +200,9 @@ impl World {
         }
     }
 }
+
+/// What the journal says of a call that was cut off by the end of the process.
+const CUT_OFF: &str = "the process was to end before an answer came";
 
 /// What a failed call says in the journal: the provider's own words.
 fn words(error: &ProviderError) -> String {

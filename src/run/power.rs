@@ -10,7 +10,7 @@ use crate::policy::inventory::ServerStatus;
 use crate::provider::Power;
 use crate::run::drive::Drive;
 use crate::run::make::answer_of;
-use crate::run::{RunError, words};
+use crate::run::{CUT_OFF, RunError, words};
 
 /// How long a server may take to start before it is asked for again and people are told.
 const START_TAKES: Duration = Duration::from_mins(5);
@@ -23,7 +23,7 @@ impl Drive<'_> {
     pub(super) async fn stop_server(&mut self) -> Result<(), RunError> {
         self.fresh = None;
         let id = self.task.server.reference.id.clone();
-        match self.world.client.server(&id).await {
+        match self.world.unless_stopped(self.world.client.server(&id)).await? {
             Ok(server) if server.status == ServerStatus::Active => {}
             // By a stop of ours that nobody could tell the outcome of.
             Ok(server) if server.status == ServerStatus::Stopped && self.run.state.owes_start => {
@@ -46,9 +46,13 @@ impl Drive<'_> {
     async fn power(&mut self, act: Act, power: Power) -> Result<(), RunError> {
         let step = self.next_step();
         self.write(Event::Intended { step, act }).await?;
-        let answer = match self.world.client.power(&self.task.server.reference.id, power).await {
-            Ok(()) => Answer::Accepted { id: None },
-            Err(error) => answer_of(&error),
+        let call = self.world.client.power(&self.task.server.reference.id, power);
+        // What is begun when the process is to end already is its last act, and has its own limit.
+        let answer = if self.world.stopping() { Some(call.await) } else { self.world.answer(call).await };
+        let answer = match answer {
+            Some(Ok(())) => Answer::Accepted { id: None },
+            Some(Err(error)) => answer_of(&error),
+            None => Answer::Unknown { error: CUT_OFF.to_owned() },
         };
         self.write(Event::Answered { step, answer }).await
     }
@@ -56,7 +60,8 @@ impl Drive<'_> {
     pub(super) async fn await_stopped(&mut self) -> Result<(), RunError> {
         let asked = self.run.state.steps.last().map_or(self.run.state.opened_at, |step| step.intended_at);
         loop {
-            if let Ok(server) = self.world.client.server(&self.task.server.reference.id).await
+            let look = self.world.client.server(&self.task.server.reference.id);
+            if let Ok(server) = self.world.unless_stopped(look).await?
                 && server.status == ServerStatus::Stopped
             {
                 return self.write(Event::Seen(Sight::ServerStopped)).await;
@@ -71,7 +76,8 @@ impl Drive<'_> {
     /// One try to see the server running: looks, asks for the start when none is under way, waits a little.
     pub(super) async fn start_server(&mut self) -> Result<(), RunError> {
         self.fresh = None;
-        match self.world.client.server(&self.task.server.reference.id).await {
+        let look = self.world.client.server(&self.task.server.reference.id);
+        match self.world.unless_stopped(look).await? {
             Ok(server) if server.status == ServerStatus::Active => {
                 self.say("the server runs again".to_owned());
                 return self.write(Event::Seen(Sight::ServerRunning)).await;

@@ -92,7 +92,8 @@ impl Drive<'_> {
     }
 
     async fn settle_power(&self, up: bool, settled: bool) -> Result<Option<Found>, RunError> {
-        let Ok(server) = self.world.client.server(&self.task.server.reference.id).await else { return Ok(None) };
+        let asked = self.world.client.server(&self.task.server.reference.id);
+        let Ok(server) = self.world.unless_stopped(asked).await? else { return Ok(None) };
         let runs = server.status == ServerStatus::Active;
         Ok(if runs == up {
             Some(Found::Done { id: None })

@@ -45,7 +45,9 @@ impl Inspection {
 /// # Errors
 /// What the state says; inside, what the provider says.
 pub async fn inspect(world: &World, task: &Task) -> Result<Result<Inspection, ProviderError>, RunError> {
-    let inventory = match world.client.inventory(&task.server, task.policy.kind).await {
+    // A read that is under way when the process is to end is given up at once.
+    let reading = world.client.inventory(&task.server, task.policy.kind);
+    let inventory = match world.unless_stopped(reading).await? {
         Ok(inventory) => inventory,
         Err(error) => return Ok(Err(error)),
     };

@@ -1,10 +1,14 @@
 //! The last handled due time of every policy on every server.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
+use crate::journal::event::RunKey;
+use crate::journal::notice::Notice;
 use crate::policy::inventory::Id;
 use crate::policy::policy::PolicyName;
+use crate::store::notices::insert_notice;
+use crate::store::runs::{Run, open, skip};
 use crate::store::value::{json, nanos, time};
 use crate::store::{Store, StoreError};
 
@@ -30,7 +34,68 @@ pub struct Followed {
     pub schedule: String,
 }
 
+/// A due time that is taken up, or passed over.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The server, the policy and the due time.
+    pub key: RunKey,
+    /// Why no run is made of it.
+    pub passed_over: Option<String>,
+    /// What is told of it.
+    pub notices: Vec<Notice>,
+}
+
+/// A last handled due time that lay in the future.
+#[derive(Clone, Debug)]
+pub struct PutRight {
+    /// The server.
+    pub server: Id,
+    /// The policy.
+    pub policy: PolicyName,
+    /// The last handled due time from now on.
+    pub to: Timestamp,
+    /// What is told of it.
+    pub notice: Notice,
+}
+
 impl Store {
+    /// Everything that is due at a moment, in one transaction: records the due times, ends those that are passed over,
+    /// puts right what lay in the future, and tells. Returns the run of each opening that is to be driven; a due time
+    /// that has a run already is not told and gets none.
+    ///
+    /// # Errors
+    /// What the database says; nothing of it is written then.
+    pub async fn take_up(
+        &self,
+        openings: Vec<Opening>,
+        put_right: Vec<PutRight>,
+        at: Timestamp,
+    ) -> Result<Vec<Option<Run>>, StoreError> {
+        self.transact(move |tx| {
+            for one in &put_right {
+                set_handled(tx, &one.server, &one.policy, one.to)?;
+                insert_notice(tx, &one.notice, at)?;
+            }
+            let mut runs = Vec::with_capacity(openings.len());
+            for opening in openings {
+                let Some(run) = open(tx, opening.key, at)? else {
+                    runs.push(None);
+                    continue;
+                };
+                opening.notices.iter().try_for_each(|notice| insert_notice(tx, notice, at))?;
+                match opening.passed_over {
+                    Some(error) => {
+                        skip(tx, run, error, at)?;
+                        runs.push(None);
+                    }
+                    None => runs.push(Some(run)),
+                }
+            }
+            Ok(runs)
+        })
+        .await
+    }
+
     /// Where each of these stands. One seen for the first time, or with a changed schedule, starts from `at`.
     ///
     /// # Errors
@@ -92,18 +157,10 @@ impl Store {
         .await
     }
 
-    /// Moves the last handled due time to `to`: forward past lost ones, or back when the clock was wrong.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn set_handled(&self, server: Id, policy: PolicyName, to: Timestamp) -> Result<(), StoreError> {
-        self.transact(move |tx| {
-            tx.execute(
-                "UPDATE due_time SET handled = ?3 WHERE server = ?1 AND policy = ?2",
-                params![json(&server)?, policy.as_str(), nanos(to)],
-            )?;
-            Ok(())
-        })
-        .await
-    }
+}
+
+fn set_handled(tx: &Transaction<'_>, server: &Id, policy: &PolicyName, to: Timestamp) -> Result<(), StoreError> {
+    let mut set = tx.prepare_cached("UPDATE due_time SET handled = ?3 WHERE server = ?1 AND policy = ?2")?;
+    set.execute(params![json(server)?, policy.as_str(), nanos(to)])?;
+    Ok(())
 }

@@ -134,14 +134,25 @@ impl Store {
             transaction.commit()?;
             Ok(value)
         };
-        if self.simulated {
-            tokio::task::yield_now().await;
-            let done = transaction();
-            tokio::task::yield_now().await;
-            return done;
+        self.blocking(transaction).await.map_err(|error| StoreError::Value(format!("a transaction was cut off: {error}")))?
+    }
+
+    /// Runs work that may block on a thread of its own; in simulated time on the caller's, with a turn for others before
+    /// and after it.
+    ///
+    /// # Errors
+    /// When the work panicked.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, tokio::task::JoinError> {
+        if !self.simulated {
+            return tokio::task::spawn_blocking(work).await;
         }
-        let task = tokio::task::spawn_blocking(transaction);
-        task.await.map_err(|error| StoreError::Value(format!("a transaction was cut off: {error}")))?
+        tokio::task::yield_now().await;
+        let done = work();
+        tokio::task::yield_now().await;
+        Ok(done)
     }
 }
 

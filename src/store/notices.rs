@@ -70,18 +70,32 @@ impl Store {
         self.transact(move |tx| close_incidents(tx, server.as_ref(), None, topic, at).map(drop)).await
     }
 
-    /// Marks a policy on a server as told to be stale, with its notice, in one transaction.
+    /// Closes the incidents of a topic that belong to no server, and tells the recovery if there were any, since when
+    /// they were open.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn tell_stale(&self, notice: Notice, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn recover(&self, recovery: Notice, at: Timestamp) -> Result<(), StoreError> {
+        self.transact(move |tx| match close_incidents(tx, None, None, recovery.topic, at)?.into_iter().min() {
+            Some(since) => insert_notice(tx, &Notice { since: Some(since), ..recovery }, at),
+            None => Ok(()),
+        })
+        .await
+    }
+
+    /// Marks policies on servers as told to be stale, with their notices, in one transaction.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn tell_stale(&self, notices: Vec<Notice>, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
-            let server = notice.server.as_ref().map(|server| json(&server.id)).transpose()?;
-            tx.execute(
-                "UPDATE due_time SET stale = 1 WHERE server = ?1 AND policy = ?2",
-                params![server, notice.policy],
-            )?;
-            insert_notice(tx, &notice, at)
+            let mut mark = tx.prepare_cached("UPDATE due_time SET stale = 1 WHERE server = ?1 AND policy = ?2")?;
+            for notice in &notices {
+                let server = notice.server.as_ref().map(|server| json(&server.id)).transpose()?;
+                mark.execute(params![server, notice.policy])?;
+                insert_notice(tx, notice, at)?;
+            }
+            Ok(())
         })
         .await
     }

@@ -210,6 +210,18 @@ impl Store {
         .await
     }
 
+    /// Takes `to` for the time up to which the digests of a report are written: a clock was wrong.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn put_digest_right(&self, report: String, to: Timestamp) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            tx.execute("UPDATE digest SET handled = ?2 WHERE report = ?1", params![report, nanos(to)])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Puts a digest into the outbox and moves its due time on, in one transaction.
     ///
     /// # Errors

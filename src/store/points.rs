@@ -93,16 +93,16 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn last_good(&self, server: Id, kind: Kind, names: Vec<String>) -> Result<Option<Good>, StoreError> {
-        self.transact(move |tx| {
-            let listed = listed(tx, &server, kind)?;
-            let good = listed.into_iter().filter(|point| {
-                point.status.as_deref() == Some("completed")
-                    && point.policy.as_ref().is_some_and(|policy| names.contains(policy))
-            });
-            let good = good.filter_map(|point| point.created_at.map(|created_at| Good { id: point.id, created_at }));
-            Ok(good.max_by_key(|good| good.created_at))
-        })
-        .await
+        self.transact(move |tx| newest_good(tx, &server, kind, &names)).await
+    }
+
+    /// The same for many at once, in their order.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn last_goods(&self, of: Vec<(Id, Kind, Vec<String>)>) -> Result<Vec<Option<Good>>, StoreError> {
+        self.transact(move |tx| of.iter().map(|(server, kind, names)| newest_good(tx, server, *kind, names)).collect())
+            .await
     }
 
     /// The points of a server and kind as last listed, and whether an inventory was ever recorded.
@@ -273,6 +273,20 @@ fn tokens(tx: &Transaction<'_>, place: &Place, at: Timestamp, memory: &mut Memor
         memory.tokens.insert(token, row.get(1)?);
     }
     Ok(())
+}
+
+fn newest_good(
+    tx: &Transaction<'_>,
+    server: &Id,
+    kind: Kind,
+    names: &[String],
+) -> Result<Option<Good>, StoreError> {
+    let good = listed(tx, server, kind)?.into_iter().filter(|point| {
+        point.status.as_deref() == Some("completed")
+            && point.policy.as_ref().is_some_and(|policy| names.contains(policy))
+    });
+    let good = good.filter_map(|point| point.created_at.map(|created_at| Good { id: point.id, created_at }));
+    Ok(good.max_by_key(|good| good.created_at))
 }
 
 fn listed(tx: &Transaction<'_>, server: &Id, kind: Kind) -> Result<Vec<Listed>, StoreError> {

@@ -41,26 +41,7 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn open_run(&self, key: RunKey, at: Timestamp) -> Result<Recorded, StoreError> {
-        self.transact(move |tx| {
-            let (server, policy) = (json(&key.server.id)?, key.policy.to_string());
-            let added = tx.execute(
-                "INSERT INTO run (server, server_name, policy, kind, due, opened_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT (server, policy, due) DO NOTHING",
-                params![server, key.server.name, policy, key.kind.word(), key.due.map(nanos), nanos(at)],
-            )?;
-            let id = tx.last_insert_rowid();
-            if let Some(due) = key.due {
-                tx.execute(
-                    "UPDATE due_time SET handled = max(handled, ?3) WHERE server = ?1 AND policy = ?2",
-                    params![server, policy, nanos(due)],
-                )?;
-            }
-            if added == 0 {
-                return Ok(Recorded::Before);
-            }
-            Ok(Recorded::New(Box::new(Run { id, state: RunState::opened(key, at), events: 0 })))
-        })
-        .await
+        self.transact(move |tx| Ok(open(tx, key, at)?.map_or(Recorded::Before, |run| Recorded::New(Box::new(run))))).await
     }
 
     /// Writes an event: first to the journal, then to `run`. At a run's end, the notices are in the same transaction.
@@ -125,6 +106,26 @@ impl Store {
         .await
     }
 
+    /// The numbers of the runs that ended at a moment or after it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn ended_since(&self, since: Timestamp) -> Result<Vec<i64>, StoreError> {
+        self.transact(move |tx| {
+            let mut query = tx.prepare_cached("SELECT id FROM run WHERE ended_at >= ?1 ORDER BY id")?;
+            Ok(query.query_map([nanos(since)], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// These runs with their steps. Ask for some hundred at a time: others wait for the state meanwhile.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn histories(&self, ids: Vec<i64>) -> Result<Vec<RunHistory>, StoreError> {
+        self.transact(move |tx| ids.iter().map(|id| Ok(history(*id, &load(tx, *id)?.state))).collect()).await
+    }
+
     /// How long the last points of a policy took to be made, newest first, for at most ten of them.
     ///
     /// # Errors
@@ -158,6 +159,37 @@ impl Store {
         })
         .await
     }
+}
+
+/// Records a due time or a run by hand; `None` when the due time has a run already.
+pub(super) fn open(tx: &Transaction<'_>, key: RunKey, at: Timestamp) -> Result<Option<Run>, StoreError> {
+    let (server, policy) = (json(&key.server.id)?, key.policy.to_string());
+    let mut add = tx.prepare_cached(
+        "INSERT INTO run (server, server_name, policy, kind, due, opened_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (server, policy, due) DO NOTHING",
+    )?;
+    let added =
+        add.execute(params![server, key.server.name, policy, key.kind.word(), key.due.map(nanos), nanos(at)])?;
+    let id = tx.last_insert_rowid();
+    if let Some(due) = key.due {
+        let mut handle = tx.prepare_cached(
+            "UPDATE due_time SET handled = max(handled, ?3) WHERE server = ?1 AND policy = ?2",
+        )?;
+        handle.execute(params![server, policy, nanos(due)])?;
+    }
+    Ok((added > 0).then(|| Run { id, state: RunState::opened(key, at), events: 0 }))
+}
+
+/// Ends a run of which nothing was done: its due time is passed over.
+pub(super) fn skip(tx: &Transaction<'_>, mut run: Run, error: String, at: Timestamp) -> Result<(), StoreError> {
+    let event = Event::Ended { outcome: Outcome::Skipped, error: Some(error) };
+    let before = run.state.clone();
+    run.state.apply(&event, at)?;
+    tx.execute(
+        "INSERT INTO event (run, seq, at, body) VALUES (?1, ?2, ?3, ?4)",
+        params![run.id, run.events, nanos(at), json(&event)?],
+    )?;
+    project(&Projection { tx, run: run.id, key: &before.key, before: &before, made: None, at }, &event)
 }
 
 /// The run and its state.
@@ -332,6 +364,8 @@ fn end(p: &Projection<'_>, outcome: Outcome) -> Result<(), StoreError> {
     }
     let (server, policy) = (json(&p.key.server.id)?, p.key.policy.as_str());
     p.tx.execute("UPDATE due_time SET stale = 0 WHERE server = ?1 AND policy = ?2", params![server, policy])?;
+    // A clock that was wrong has done its harm, and its due times follow each other again: no recovery to tell.
+    close_incidents(p.tx, Some(&p.key.server), Some(policy), Topic::Clock, p.at)?;
     let mut since: Option<Timestamp> = None;
     for topic in [Topic::Run, Topic::Stale, Topic::Missed] {
         let closed = close_incidents(p.tx, Some(&p.key.server), Some(policy), topic, p.at)?;
@@ -340,7 +374,7 @@ fn end(p: &Projection<'_>, outcome: Outcome) -> Result<(), StoreError> {
     let Some(since) = since else { return Ok(()) };
     let mut query = p.tx.prepare(
         "SELECT due FROM run WHERE server = ?1 AND policy = ?2 AND due IS NOT NULL AND outcome != 'succeeded'
-         AND opened_at >= ?3 AND id != ?4 ORDER BY due",
+         AND ended_at >= ?3 AND id != ?4 ORDER BY due",
     )?;
     let rows = query.query_map(params![server, policy, nanos(since), p.run], |row| row.get::<_, i64>(0))?;
     let lost: Vec<Timestamp> = rows.map(|row| Ok(time(row?))).collect::<Result<_, StoreError>>()?;

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
+use crate::journal::notice::{Notice, Topic};
 use crate::policy::inventory::{Id, Server};
+use crate::store::notices::insert_notice;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
@@ -17,23 +19,38 @@ pub struct Known {
 }
 
 impl Store {
-    /// Stores the account's list. Returns the servers that it no longer shows and that were there before.
+    /// Stores the account's list. What `tell` says of a server that it no longer shows is told; the incident of one that
+    /// it shows again is closed. All of it is one transaction.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn save_servers(&self, servers: Vec<Server>, at: Timestamp) -> Result<Vec<Server>, StoreError> {
+    pub async fn save_servers(
+        &self,
+        servers: Vec<Server>,
+        at: Timestamp,
+        tell: impl Fn(&Server) -> Option<Notice> + Send + 'static,
+    ) -> Result<(), StoreError> {
         self.transact(move |tx| {
+            let mut save = tx.prepare_cached(
+                "INSERT INTO server (id, body, seen_at) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (id) DO UPDATE SET body = ?2, seen_at = ?3, gone_at = NULL",
+            )?;
             for server in &servers {
-                tx.execute(
-                    "INSERT INTO server (id, body, seen_at) VALUES (?1, ?2, ?3)
-                     ON CONFLICT (id) DO UPDATE SET body = ?2, seen_at = ?3, gone_at = NULL",
-                    params![json(&server.reference.id)?, json(server)?, nanos(at)],
-                )?;
+                save.execute(params![json(&server.reference.id)?, json(server)?, nanos(at)])?;
             }
-            let mut query = tx.prepare("SELECT body FROM server WHERE seen_at < ?1 AND gone_at IS NULL")?;
+            // Not "seen before now": the clock may have been set back since.
+            let mut query = tx.prepare("SELECT body FROM server WHERE seen_at != ?1 AND gone_at IS NULL")?;
             let bodies: Vec<String> = query.query_map([nanos(at)], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            tx.execute("UPDATE server SET gone_at = ?1 WHERE seen_at < ?1 AND gone_at IS NULL", [nanos(at)])?;
-            bodies.iter().map(|body| read(body)).collect()
+            tx.execute("UPDATE server SET gone_at = ?1 WHERE seen_at != ?1 AND gone_at IS NULL", [nanos(at)])?;
+            for body in &bodies {
+                tell(&read(body)?).map_or(Ok(()), |notice| insert_notice(tx, &notice, at))?;
+            }
+            tx.execute(
+                "UPDATE incident SET closed_at = ?1 WHERE topic = ?2 AND closed_at IS NULL
+                 AND server IN (SELECT id FROM server WHERE gone_at IS NULL)",
+                params![nanos(at), Topic::ServerGone.to_string()],
+            )?;
+            Ok(())
         })
         .await
     }

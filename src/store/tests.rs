@@ -400,7 +400,7 @@ async fn holds_are_in_force_until_their_moment_and_for_their_place() {
 async fn a_failing_policy_that_becomes_stale_is_one_incident_and_a_success_ends_it_with_a_recovery() {
     let folder = folder();
     folder.store.tell(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
-    folder.store.tell_stale(notice(Class::Stale, Topic::Stale), at(2)).await.unwrap();
+    folder.store.tell_stale(vec![notice(Class::Stale, Topic::Stale)], at(2)).await.unwrap();
     assert_eq!(folder.incidents().await, ["run"]);
     let mut run = folder.planned().await;
     let step = folder.create(&mut run, 9, 3).await;

@@ -27,6 +27,14 @@ struct Known {
     changed: bool,
 }
 
+impl Known {
+    fn in_words(&self) -> String {
+        let Point { id, created_at, status, description, deleting, .. } = &self.point;
+        let due = self.mark.as_ref().map(|mark| format!(" {} of {}", mark.policy, mark.due)).unwrap_or_default();
+        format!("{id} {created_at} {status} \"{description:.32}\"{due} changed {} deleting {deleting}", self.changed)
+    }
+}
+
 /// The checker.
 #[derive(Debug)]
 pub struct Audit {
@@ -130,7 +138,7 @@ impl Audit {
             return;
         }
         let policy = known.mark.as_ref().map_or("nobody", |mark| &mark.policy);
-        let there: Vec<String> = self.beside(known).map(|it| format!("{} {} {:?}", it.point.id, it.point.created_at, it.point.status)).collect();
+        let there: Vec<String> = self.beside(known).map(Known::in_words).collect();
         figures.violation(format!(
             "{at}: {} of {} ({policy}, {}) is deleted, and retention keeps it: {there:?}",
             known.point.id, known.server, known.point.created_at

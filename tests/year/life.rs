@@ -17,6 +17,7 @@ use lastgood::store::{Store, StoreError};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 
 use crate::audit::Audit;
 use crate::fleet::{self, Knobs};
@@ -27,8 +28,8 @@ use crate::people::People;
 use crate::provider::{self, Gate};
 use crate::truth::Facts;
 
-/// How often the daemon is roused: its own alarm clock does it every second, and it looks at least once a minute.
-const TICK: Duration = Duration::from_secs(30);
+/// How often the daemon is roused: its own alarm clock does it every second, and without it it looks every 20 seconds.
+const TICK: Duration = Duration::from_secs(60);
 /// After the last event so long nothing goes wrong, so that everything can come to its end.
 const QUIET: SignedDuration = SignedDuration::from_hours(72);
 
@@ -213,7 +214,12 @@ impl Life {
         world.random = Random::new(StdRng::seed_from_u64(self.random.random()));
         let (rouse, mut roused) = unbounded_channel();
         let service = Service::new(world, stop, config, self.files());
-        let mut service = Box::pin(service.run_on(async move || roused.recv().await.unwrap_or(Rouse::End)));
+        let (end, ended) = oneshot::channel::<()>();
+        let rouses = async move || match roused.recv().await {
+            Some(rouse) => rouse,
+            None => std::future::pending().await,
+        };
+        let mut service = Box::pin(service.run_on(rouses, async { drop(ended.await) }));
         let exit = tokio::select! {
             biased;
             done = &mut service => {
@@ -223,7 +229,7 @@ impl Life {
             exit = self.days(&rouse, store) => exit,
         };
         if !matches!(exit, Exit::Crash) {
-            rouse.send(Rouse::End).expect("the daemon listens");
+            end.send(()).expect("the daemon listens");
             if let Err(error) = service.await {
                 self.figures.violation(format!("{}: the daemon ended with {error}", self.truth.now()));
             }
@@ -252,7 +258,7 @@ impl Life {
             if let Some(exit) = self.happen(now, rouse, store).await {
                 return exit;
             }
-            if self.ticks.is_multiple_of(4) {
+            if self.ticks.is_multiple_of(10) {
                 self.post.round(store, self.ours.now()).await;
             }
             if self.ticks.is_multiple_of(10) {

@@ -1,0 +1,163 @@
+//! The account's servers: listed in the background, one listing at a time, so that a provider that is slow or silent
+//! holds up nothing. Until a list comes, the stored one serves.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinHandle;
+
+use crate::config::Config;
+use crate::daemon::fleet;
+use crate::journal::notice::{Class, Notice, Topic};
+use crate::policy::inventory::Server;
+use crate::provider::ProviderError;
+use crate::run::World;
+use crate::store::{Store, StoreError};
+
+/// The account's servers are listed again after this long.
+const LIST_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+/// After a failure; twice as long after each further one.
+const AFTER_FAILURE: SignedDuration = SignedDuration::from_mins(1);
+/// The longest pause after a failure.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(15);
+/// So many failures in a row are told, though a stored list serves: the provider may be away for a moment.
+const FAILURES_TOLD: u32 = 4;
+
+/// What a listing brought: the servers, stored already, or why there is no list.
+pub(super) type Listed = Result<Result<Vec<Server>, ProviderError>, StoreError>;
+
+/// The listing under way, and when the next one is due.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    under_way: Option<JoinHandle<Listed>>,
+    /// When the last one began or failed; `None` asks for one now.
+    last: Option<Timestamp>,
+    failures: u32,
+}
+
+impl Drop for Listing {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+impl Listing {
+    /// Starts one if it is time for it and none is under way.
+    pub(super) fn start_if_due(&mut self, world: &World, config: &Arc<Config>) {
+        let now = world.clock.now();
+        let pause = match self.failures {
+            0 => LIST_AGAIN,
+            failures => (AFTER_FAILURE * (1_i32 << (failures - 1).min(5))).min(LONGEST_PAUSE),
+        };
+        // A clock that was set back must not put it off.
+        let due = self.last.is_none_or(|last| now < last || last.duration_until(now) >= pause);
+        if self.under_way.is_none() && due {
+            self.last = Some(now);
+            let (world, config) = (world.clone(), Arc::clone(config));
+            self.under_way = Some(tokio::spawn(async move { list(&world, &config).await }));
+        }
+    }
+
+    /// The file has changed: what is under way is given up, and the next one is due at once.
+    pub(super) fn again(&mut self) {
+        self.give_up();
+        self.last = None;
+        self.failures = 0;
+    }
+
+    fn give_up(&mut self) {
+        if let Some(task) = self.under_way.take() {
+            task.abort();
+        }
+    }
+
+    /// What the listing under way brings. Never done while there is none; nothing is lost when it is dropped.
+    pub(super) async fn done(&mut self) -> Listed {
+        let Some(task) = &mut self.under_way else { return std::future::pending().await };
+        let done = task.await;
+        self.under_way = None;
+        done.unwrap_or_else(|error| Err(StoreError::Value(format!("a listing was cut off: {error}"))))
+    }
+
+    /// Counts what a listing brought. True when a failure is to be told: at once when the provider refuses us or no list
+    /// is stored, else when it lasts.
+    pub(super) fn told(&mut self, error: Option<&ProviderError>, stored: bool, now: Timestamp) -> bool {
+        let Some(error) = error else {
+            self.failures = 0;
+            return false;
+        };
+        self.last = Some(now);
+        self.failures = self.failures.saturating_add(1);
+        error.is_refusal() || !stored || self.failures >= FAILURES_TOLD
+    }
+}
+
+/// Lists the account's servers and stores them; tells of those that are gone.
+async fn list(world: &World, config: &Arc<Config>) -> Listed {
+    let listing = match world.client.servers().await {
+        Ok(listing) => listing,
+        Err(error) => return Ok(Err(error)),
+    };
+    let file = Arc::clone(config);
+    let tell = move |server: &Server| (!fleet::tasks_of(&file, server).is_empty()).then(|| is_gone(server));
+    world.store.save_servers(listing.items.clone(), world.clock.now(), tell).await?;
+    Ok(Ok(listing.items))
+}
+
+/// Lists the account's servers and stores them; tells of those that are gone. When they cannot be listed, the stored
+/// list serves, if there is one.
+///
+/// # Errors
+/// `Err` of the provider when there is no stored list either; what the state says.
+pub async fn refresh_servers(
+    world: &World,
+    config: &Arc<Config>,
+) -> Result<Result<Vec<Server>, ProviderError>, StoreError> {
+    let error = match list(world, config).await? {
+        Ok(servers) => return Ok(Ok(servers)),
+        Err(error) => error,
+    };
+    let stored = stored(&world.store).await?;
+    if stored.is_empty() {
+        return Ok(Err(error));
+    }
+    tracing::warn!("the servers could not be listed, so the stored list serves: {error}");
+    Ok(Ok(stored))
+}
+
+/// The servers that the last list showed.
+pub(super) async fn stored(store: &Store) -> Result<Vec<Server>, StoreError> {
+    let known = store.servers().await?.into_iter();
+    Ok(known.filter(|known| known.gone_at.is_none()).map(|known| known.server).collect())
+}
+
+fn is_gone(server: &Server) -> Notice {
+    let text = format!(
+        "server {} ({}) is no longer listed by the provider: nothing of it is pruned; take it out of the policy file if \
+         it is meant to be gone",
+        server.reference.name, server.reference.id
+    );
+    Notice { server: Some(server.reference.clone()), ..plain(Topic::ServerGone, text) }
+}
+
+/// A notice that belongs to no server and no policy.
+pub(super) fn plain(topic: Topic, text: String) -> Notice {
+    Notice {
+        class: Class::Failure,
+        topic,
+        server: None,
+        policy: None,
+        kind: None,
+        text,
+        last_good: None,
+        next: None,
+        since: None,
+        lost: Vec::new(),
+        reports: Vec::new(),
+    }
+}
+
+/// It is well again.
+pub(super) fn recovery(topic: Topic, text: &str) -> Notice {
+    Notice { class: Class::Recovery, ..plain(topic, text.to_owned()) }
+}

@@ -1,0 +1,80 @@
+//! A reload: the file is read again and takes over as a whole, or not at all. Runs under way keep what they began with;
+//! leases, places and the token bucket are one over the old and the new.
+
+use std::sync::Arc;
+
+use sd_notify::NotifyState;
+use tokio::sync::Semaphore;
+
+use crate::config::Config;
+use crate::daemon::listing::{plain, recovery};
+use crate::daemon::service::settings;
+use crate::daemon::{Service, ServiceError, notify};
+use crate::journal::notice::Topic;
+use crate::provider::{Client, Watch};
+
+impl Service {
+    /// Reads the file again. A bad one never takes over.
+    pub(super) async fn reload(&mut self) -> Result<(), ServiceError> {
+        notify::reloading();
+        let files = Arc::clone(&self.files);
+        // Files may lie on a folder that does not answer.
+        let read = self.world.store.blocking(move || files()).await;
+        match read.unwrap_or_else(|error| Err(format!("the file could not be read: {error}"))) {
+            Ok((config, client)) => self.take_over(config, client).await?,
+            Err(errors) => self.refuse(errors).await?,
+        }
+        notify::tell(&[NotifyState::Ready]);
+        Ok(())
+    }
+
+    async fn take_over(&mut self, config: Arc<Config>, client: Client) -> Result<(), ServiceError> {
+        client.share_bucket_of(&self.world.client);
+        self.world.watch = Watch::new(client.clone());
+        self.world.client = client;
+        self.world.settings = settings(&config);
+        resize(&self.world.places, self.config.provider.parallel_runs, config.provider.parallel_runs);
+        let store = self.world.store.clone();
+        if config.state_dir != store.dir() {
+            tracing::warn!(
+                "[state] dir is {} now: the daemon goes on in {} until it is restarted",
+                config.state_dir.display(),
+                store.dir().display()
+            );
+        }
+        self.config = config;
+        store.set_fact("refused_reload", None).await?;
+        let recovery = recovery(Topic::Reload, "the policy file was read again and holds from now on");
+        store.recover(recovery, self.world.clock.now()).await?;
+        self.follow().await?;
+        self.listing.again();
+        self.send_mail();
+        tracing::info!("the policy file was read again and holds from now on");
+        Ok(())
+    }
+
+    async fn refuse(&mut self, errors: String) -> Result<(), ServiceError> {
+        tracing::error!("the policy file was not taken over, the old one holds on:\n{errors}");
+        let store = &self.world.store;
+        store.set_fact("refused_reload", Some(errors.clone())).await?;
+        let text = format!("the policy file was read again and is not taken over; the old one holds on: {errors}");
+        store.tell(vec![plain(Topic::Reload, text)], self.world.clock.now()).await?;
+        self.mail.notify_one();
+        Ok(())
+    }
+}
+
+/// Changes the number of places. Places that are taken away are those that come free next; runs that wait already go
+/// before.
+fn resize(places: &Arc<Semaphore>, before: u32, after: u32) {
+    if after >= before {
+        places.add_permits((after - before) as usize);
+        return;
+    }
+    let places = Arc::clone(places);
+    tokio::spawn(async move {
+        if let Ok(taken) = places.acquire_many_owned(before - after).await {
+            taken.forget();
+        }
+    });
+}
