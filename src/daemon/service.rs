@@ -260,10 +260,14 @@ impl Service {
         let tell = self.listing.told(listed.as_ref().err(), stored, now);
         match listed {
             Ok(servers) => {
+                let same = are_the_same(&self.servers, &servers);
                 self.servers = servers;
                 let recovery = recovery(Topic::Attention, "the account's servers can be listed again");
                 self.world.store.recover(recovery, now).await?;
-                self.follow().await?;
+                // As a rule nothing has changed since the hour before.
+                if !same {
+                    self.follow().await?;
+                }
             }
             Err(error) => {
                 let serves = if stored { "the stored list serves" } else { "no list is stored" };
@@ -364,6 +368,12 @@ impl Service {
             tracing::warn!("some runs did not come to rest in time: the next start takes them up");
         }
     }
+}
+
+/// Whether both lists show the same servers under the same names, so that the same policies are for them.
+fn are_the_same(known: &[Server], listed: &[Server]) -> bool {
+    let same = |(a, b): (&Server, &Server)| a.reference == b.reference && a.keys == b.keys;
+    known.len() == listed.len() && known.iter().zip(listed).all(same)
 }
 
 /// The task of a run that was cut off. A policy that is no longer in the file deletes nothing any more.

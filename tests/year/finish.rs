@@ -88,7 +88,9 @@ impl Life {
                 if missed.get(&line).is_some_and(|spans| spans.iter().any(|(from, to)| from <= due && due <= to)) {
                     self.figures.missed += 1;
                 } else {
-                    self.figures.violation(format!("the due time {due} of {line:?} was never handled nor told"));
+                    let near = |told: &&Told| told.line.as_ref() == Some(&line) && told.at.duration_until(*due).abs() < SignedDuration::from_hours(48);
+                    let near: Vec<String> = told.iter().filter(near).map(|told| format!("{} {}", told.at, told.text)).collect();
+                    self.figures.violation(format!("the due time {due} of {line:?} was never handled nor told: {near:?}"));
                 }
             }
         }
@@ -150,12 +152,15 @@ fn check_servers(simulator: &Simulator, figures: &mut Figures) {
     });
 }
 
-/// The due times that a notice calls missed.
+/// The due times that a notice calls missed, the first and the last.
 fn span(text: &str) -> Option<(Timestamp, Timestamp)> {
-    let times: Vec<Timestamp> =
-        text.split([' ', ';', ',']).filter(|word| word.ends_with('Z')).filter_map(|word| word.parse().ok()).collect();
-    let is_one = text.starts_with("the due time");
-    Some((*times.first()?, if is_one { *times.first()? } else { *times.get(1)? }))
+    if let Some((_, rest)) = text.split_once("due times were missed, from ") {
+        let (from, rest) = rest.split_once(" to ")?;
+        return Some((from.parse().ok()?, rest.split([';', ' ']).next()?.parse().ok()?));
+    }
+    let (before, _) = text.split_once(" was missed")?;
+    let at = before.rsplit(' ').next()?.parse().ok()?;
+    Some((at, at))
 }
 
 async fn runs(store: &Store) -> Vec<Ended> {

@@ -19,7 +19,7 @@ pub const SORTS: [(&str, usize); 8] = [
 ];
 
 /// What a person changes in the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Knobs {
     /// The hour of the policy `daily`.
     pub hour: u8,

@@ -80,6 +80,15 @@ enum Exit {
 struct File {
     knobs: Knobs,
     bad: bool,
+    /// To read a file takes longer than a day of the simulation.
+    read: BTreeMap<Knobs, Config>,
+}
+
+impl File {
+    fn config(&mut self, at: Timestamp) -> Config {
+        let knobs = self.knobs;
+        self.read.entry(knobs).or_insert_with(|| fleet::config(knobs, at)).clone()
+    }
 }
 
 /// A simulation under way.
@@ -133,7 +142,7 @@ impl Life {
             ours,
             ahead: 0,
             specs,
-            file: Arc::new(Mutex::new(File { knobs, bad: false })),
+            file: Arc::new(Mutex::new(File { knobs, bad: false, read: BTreeMap::new() })),
             agenda: BTreeMap::new(),
             people: People::new(people),
             post: PostOffice::default(),
@@ -207,8 +216,13 @@ impl Life {
 
     /// From a start to a crash or an end.
     async fn one_life(&mut self, store: &Store) -> Exit {
+        let whole = {
+            let mut file = self.file.lock().expect("nobody panics with it");
+            file.bad = false;
+            file.config(self.ours.now())
+        };
+        self.taken_over(&whole);
         let (config, client) = self.files()().expect("the file at a start is good");
-        self.taken_over(&config);
         let clock = Clock::Virtual(self.ours.clone());
         let (mut world, stop) = open_world(&config, client, store.clone(), clock);
         world.random = Random::new(StdRng::seed_from_u64(self.random.random()));
@@ -406,7 +420,7 @@ impl Life {
     }
 
     fn reload(&mut self, rouse: &UnboundedSender<Rouse>) {
-        let knobs = {
+        let config = {
             let mut file = self.file.lock().expect("nobody panics with it");
             match self.random.random_range(0..3) {
                 0 => file.knobs.hour = self.random.random_range(0..24),
@@ -414,10 +428,10 @@ impl Life {
                 _ => file.knobs.extra = !file.knobs.extra,
             }
             file.bad = false;
-            file.knobs
+            file.config(self.ours.now())
         };
         self.figures.event("reloads");
-        self.taken_over(&fleet::config(knobs, self.ours.now()));
+        self.taken_over(&config);
         rouse.send(Rouse::Reload).expect("the daemon listens");
     }
 
@@ -437,14 +451,13 @@ impl Life {
         let (file, clock) = (Arc::clone(&self.file), self.ours.clone());
         let router = provider::router(&self.simulator, &self.gate);
         Arc::new(move || {
-            let knobs = {
+            let mut config = {
                 let mut file = file.lock().expect("nobody panics with it");
                 if std::mem::take(&mut file.bad) {
                     return Err("a typing error".to_owned());
                 }
-                file.knobs
+                file.config(clock.now())
             };
-            let mut config = fleet::config(knobs, clock.now());
             // Mail is carried by the post office of this simulation: threads of their own have no place in its time.
             config.smtp = None;
             let settings = Settings {
