@@ -425,6 +425,18 @@ async fn a_failing_policy_that_becomes_stale_is_one_incident_and_a_success_ends_
 }
 
 #[tokio::test]
+async fn a_success_closes_the_incident_of_a_wrong_clock_without_a_word() {
+    let folder = folder();
+    folder.store.tell(vec![notice(Class::Failure, Topic::Clock)], at(1)).await.unwrap();
+    assert_eq!(folder.incidents().await, ["clock"]);
+    let mut run = folder.planned().await;
+    folder.write(&mut run, Event::Ended { outcome: Outcome::Succeeded, error: None }, 6).await;
+    assert!(folder.incidents().await.is_empty());
+    let waiting = folder.store.waiting().await.unwrap();
+    assert!(waiting.iter().all(|waiting| waiting.notice.class != Class::Recovery), "{waiting:?}");
+}
+
+#[tokio::test]
 async fn a_runs_end_and_its_notice_are_one_transaction() {
     let folder = folder();
     let mut run = folder.planned().await;
