@@ -219,6 +219,10 @@ impl RunState {
             self.unless(event, self.found_stopped, "the server stood still already")?;
             self.owes_start = true;
         }
+        if *act == Act::StartServer {
+            // Before the point was asked for, this is the way out of the process: the next start stops it once more.
+            self.seen_stopped = false;
+        }
         let state = StepState::Intended;
         let (error, answer_was_lost, last) = (None, false, false);
         self.steps.push(Step { act: act.clone(), intended_at: at, at, state, error, answer_was_lost, last });
@@ -255,8 +259,14 @@ impl RunState {
     fn settled(&mut self, event: &Event, step: u32, found: &Found, at: Timestamp) -> Result<(), IllegalEvent> {
         let index = self.step(event, step)?;
         let known = &self.steps[index];
-        // A point that turns up after all is the better knowledge.
-        let late = known.state == StepState::NotDone && known.answer_was_lost && self.made.is_none();
+        // A point that turns up after all is the better knowledge: of a create whose answer was lost, or of one that an
+        // earlier attempt gave up when no list showed it.
+        let given_up = match known.state {
+            StepState::NotDone => known.answer_was_lost,
+            StepState::Done => matches!(known.act, Act::Create { .. }) && index < self.attempt_from,
+            _ => false,
+        };
+        let late = given_up && self.made.is_none();
         let open = matches!(known.state, StepState::Intended | StepState::Unknown) || late;
         self.unless(event, !open, "the step is settled")?;
         if let Found::Done { id } = found {

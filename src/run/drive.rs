@@ -128,7 +128,11 @@ impl Drive<'_> {
             Err(error) => return self.fail_by(&error).await,
         };
         let spent = u32::try_from(self.run.state.deleted().count()).expect("a handful");
-        let plan = seen.plan(self.world, self.task, spent);
+        let plan = match self.turned_up(&seen.inventory) {
+            // It is the new point, which every plan counts in already: counted twice, it would displace one too many.
+            Some((_, id)) => seen.without(&id).plan(self.world, self.task, spent),
+            None => seen.plan(self.world, self.task, spent),
+        };
         remember(self.world, self.task, &seen, &plan.notes).await?;
         self.write(Event::Planned { plan: Box::new(plan) }).await?;
         self.fresh = Some(seen);
@@ -198,18 +202,20 @@ impl Drive<'_> {
         let server = &self.task.server.reference;
         let last_good = self.world.store.last_good(server.id.clone(), policy.kind, names).await?;
         let made = self.run.state.made.as_ref().map(|made| format!("made {} {}", policy.kind, made.id));
+        let size_mb = self
+            .fresh
+            .as_ref()
+            .zip(self.run.state.made.as_ref())
+            .and_then(|(seen, made)| seen.inventory.find(&made.id).and_then(|point| point.size_mb));
+        let text = error.map(str::to_owned).or(made).unwrap_or_else(|| outcome.to_string());
         Ok(Notice {
             class: if outcome == Outcome::Succeeded { Class::Success } else { Class::Failure },
-            topic: Topic::Run,
-            server: Some(server.clone()),
-            policy: Some(policy.name.to_string()),
-            kind: Some(policy.kind),
-            text: error.map(str::to_owned).or(made).unwrap_or_else(|| outcome.to_string()),
             last_good,
             next: self.next_due(),
-            since: None,
-            lost: Vec::new(),
-            reports: policy.report.clone(),
+            made: self.run.state.made.as_ref().map(|made| made.id.clone()),
+            deleted: self.run.state.deleted().cloned().collect(),
+            size_mb,
+            ..self.task.failure(Topic::Run, text)
         })
     }
 

@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
-use crate::journal::event::{Act, Answer, Event, Sight};
-use crate::journal::notice::{Class, Notice, Topic};
-use crate::journal::state::StepState;
+use jiff::Timestamp;
+
+use crate::journal::event::{Act, Answer, Event, Found, Sight};
+use crate::journal::notice::Topic;
+use crate::journal::state::{Step, StepState};
 use crate::policy::inventory::{ServerRef, ServerStatus};
 use crate::provider::Power;
 use crate::run::drive::Drive;
@@ -69,6 +71,14 @@ impl Drive<'_> {
                 self.say("the server stands still already: it is left so".to_owned());
                 return self.write(Event::FoundStopped).await;
             }
+            // Asked to start by the way out of the process before, most likely: it is stopped when it runs.
+            Ok(server)
+                if matches!(server.status, ServerStatus::Other(_))
+                    && self.run.state.owes_start
+                    && self.since(self.last_step_at()) < START_TAKES =>
+            {
+                return self.world.pause(self.world.settings.poll).await;
+            }
             Ok(server) => {
                 let error = format!("the server is {}, so it is not stopped and nothing is made", server.status);
                 return self.fail(error, false).await;
@@ -77,6 +87,11 @@ impl Drive<'_> {
         }
         self.say("stopping the server".to_owned());
         self.power(Act::StopServer, Power::Stop).await
+    }
+
+    /// When something was last asked for.
+    fn last_step_at(&self) -> Timestamp {
+        self.run.state.steps.last().map_or(self.run.state.opened_at, |step| step.intended_at)
     }
 
     async fn power(&mut self, act: Act, power: Power) -> Result<(), RunError> {
@@ -94,7 +109,7 @@ impl Drive<'_> {
     }
 
     pub(super) async fn await_stopped(&mut self) -> Result<(), RunError> {
-        let asked = self.run.state.steps.last().map_or(self.run.state.opened_at, |step| step.intended_at);
+        let asked = self.last_step_at();
         let began = tokio::time::Instant::now();
         loop {
             let look = self.world.client.server(&self.task.server.reference.id);
@@ -139,7 +154,7 @@ impl Drive<'_> {
                 return self.world.pause(self.pause_between_starts()).await;
             }
         }
-        let last = self.run.state.steps.iter().rev().find(|step| step.act == Act::StartServer);
+        let last = self.starts().last();
         match last.map(|step| (step.state, step.at, step.error.clone())) {
             Some((StepState::Done, at, _)) if self.since(at) < START_TAKES => {
                 self.world.pause(self.world.settings.poll).await
@@ -165,30 +180,24 @@ impl Drive<'_> {
         listed.is_ok_and(|list| list.doubts.is_empty() && !list.items.iter().any(|it| it.reference.id == *id))
     }
 
+    /// The starts that were asked for since the server was last stopped: an earlier attempt has its own.
+    fn starts(&self) -> impl Iterator<Item = &Step> {
+        let steps = &self.run.state.steps;
+        let stopped = steps.iter().rposition(|step| step.act == Act::StopServer).unwrap_or_default();
+        steps[stopped..].iter().filter(|step| step.act == Act::StartServer)
+    }
+
     /// Longer and longer, since a try that fails is followed by another for as long as it takes.
     fn pause_between_starts(&self) -> Duration {
-        let tries = self.run.state.steps.iter().filter(|step| step.act == Act::StartServer).count();
+        let tries = self.starts().count();
         let tries = u32::try_from(tries.min(10)).expect("ten at the most");
         (self.world.settings.poll * 2_u32.pow(tries)).min(LONGEST_PAUSE)
     }
 
     async fn tell_not_started(&self, why: &str) -> Result<(), RunError> {
-        let notice = Notice {
-            class: Class::Failure,
-            topic: Topic::ServerStopped,
-            server: Some(self.task.server.reference.clone()),
-            policy: Some(self.task.policy.name.to_string()),
-            kind: Some(self.task.policy.kind),
-            text: format!(
-                "the server was stopped for its {} and could not be started again yet: {why}",
-                self.task.policy.kind
-            ),
-            last_good: None,
-            next: None,
-            since: None,
-            lost: Vec::new(),
-            reports: self.task.policy.report.clone(),
-        };
+        let kind = self.task.policy.kind;
+        let text = format!("the server was stopped for its {kind} and could not be started again yet: {why}");
+        let notice = self.task.failure(Topic::ServerStopped, text);
         self.say(notice.text.clone());
         self.world.store.tell(vec![notice], self.world.clock.now()).await?;
         Ok(())
@@ -199,8 +208,19 @@ impl Drive<'_> {
         let started = async {
             self.settle_quietly().await?;
             self.say("starting the server before the process ends".to_owned());
-            // Sent unseen: a server that still shows as active may be on its way down, and time is short.
-            self.power(Act::StartServer, Power::Start).await
+            loop {
+                // Sent unseen: a server that still shows as active may be on its way down, and time is short.
+                self.power(Act::StartServer, Power::Start).await?;
+                let step = self.next_step() - 1;
+                match self.run.state.steps[step as usize - 1].state {
+                    StepState::Intended | StepState::Unknown => {
+                        self.write(Event::Settled { step, found: Found::NotDone }).await?;
+                    }
+                    StepState::NotDone => {}
+                    StepState::Done | StepState::Undecided => return Ok(()),
+                }
+                tokio::time::sleep(self.world.settings.poll).await;
+            }
         };
         match tokio::time::timeout(BEFORE_THE_END, started).await {
             Ok(done) => done,
@@ -230,7 +250,7 @@ impl Drive<'_> {
         let step = self.next_step() - 1;
         match &self.run.state.steps[step as usize - 1].act {
             Act::StopServer | Act::StartServer => {
-                let found = crate::journal::event::Found::Done { id: None };
+                let found = Found::Done { id: None };
                 self.write(Event::Settled { step, found }).await
             }
             // What became of a create or a delete is found out by the next start; the power call is sent unrecorded.
