@@ -71,12 +71,14 @@ async fn restore(opened: &Opened, point: &RestorePoint) -> anyhow::Result<ExitCo
     let name = output::shown(&point.server.name);
     let world = &opened.world;
     let asked = world.clock.now();
+    let mut lost = None;
     match world.client.restore(point.kind, &point.server.id, &point.id).await {
         Ok(started) => {
             output::note(&started.message.map_or_else(|| "accepted".to_owned(), |text| output::shown(&text)))
         }
         Err(error) if error.outcome_unknown() => {
             output::note(&format!("lastgood: the answer was lost, so the server is watched: {error}"));
+            lost = Some(error);
         }
         Err(error) => return Err(error.into()),
     }
@@ -91,7 +93,18 @@ async fn restore(opened: &Opened, point: &RestorePoint) -> anyhow::Result<ExitCo
             last = status;
             let waited = Duration::try_from(asked.duration_until(world.clock.now())).unwrap_or_default();
             // A server that shows no sign of the restore within `settle` was quicker than our looks.
-            began |= server.status != ServerStatus::Active || waited > world.settings.settle;
+            let settled = waited > world.settings.settle;
+            let active = server.status == ServerStatus::Active;
+            // A stopped server may have been so before: after a lost answer only the restore itself proves it begun.
+            let at_it = matches!(server.status, ServerStatus::Other(_));
+            began |= if lost.is_some() { at_it } else { settled || !active };
+            if let Some(error) = lost.as_ref().filter(|_| settled && !began) {
+                let text = format!(
+                    "whether the restore of {name} was begun cannot be told; nothing was sent again: look at the server in \
+                     the provider's panel, and ask again if it was not ({error})"
+                );
+                return Err(Failure::new(ExitCode::Provider, text).into());
+            }
             if began && server.status == ServerStatus::Active {
                 output::line(&format!(
                     "{name} is back, restored from {} {} of {}",
