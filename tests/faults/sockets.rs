@@ -142,7 +142,8 @@ fn play(name: &str, effect: &Effect) -> String {
         line.simulator.add_fault(Rule::new(effect.clone()).call(call).skip(skip).times(1));
         let (code, run, error) = line.run();
         line.simulator.clear_faults();
-        let said = run["error"].as_str().unwrap_or(&error);
+        // What goes well tells its steps, which differ from time to time.
+        let said = run["error"].as_str().unwrap_or(if code == 0 { "" } else { &error });
         writeln!(table, "{phase} | {}, exit {code} {said}", run["outcome"].as_str().unwrap_or("no run")).unwrap();
         line.is_right(&format!("{name} / {phase}"));
         let (code, run, error) = line.run();
