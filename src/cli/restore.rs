@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use clap::Parser;
+use tokio::time::Instant;
 
-use crate::cli::delete::{KindWord, busy, find};
+use crate::cli::delete::{KindWord, busy, find, say_what_was_cut_off};
 use crate::cli::failure::Failure;
 use crate::cli::hold::id_of;
 use crate::cli::output;
 use crate::cli::setup::{Opened, Setup, ask};
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::{Kind, PointStatus, RestorePoint, ServerStatus};
+use crate::provider::ProviderError;
 use crate::run::Lease;
 
 /// How long a restore may take before the watch ends: the provider says 5 to 15 minutes.
@@ -47,12 +49,13 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
         output::note("that is not its name: nothing was restored");
         return Ok(ExitCode::Usage);
     }
-    let holder = format!("restore {}", std::process::id());
-    let server = &point.server.id;
-    let Some(lease) = Lease::try_beside(&opened.world.store, &opened.world.clock, server, &holder).await? else {
+    let errand = format!("restore {kind} {id}");
+    let Some(lease) = Lease::try_beside(&opened.world, &point.server.id, &errand).await? else {
         return Err(busy(&point.server).into());
     };
-    let watched = restore(&opened, &point).await;
+    say_what_was_cut_off(&lease);
+    let again = lease.cut_off() == Some(errand.as_str());
+    let watched = restore(&opened, &point, again).await;
     lease.end().await?;
     watched
 }
@@ -67,23 +70,59 @@ fn say_what_is_lost(setup: &Setup, point: &RestorePoint) {
     ));
 }
 
-async fn restore(opened: &Opened, point: &RestorePoint) -> anyhow::Result<ExitCode> {
-    let name = output::shown(&point.server.name);
+/// Whether the server shows the restore that an earlier command has asked for: it is watched then, and not asked for
+/// a second time. Looks for as long as that request may be on its way.
+async fn is_being_restored(opened: &Opened, point: &RestorePoint) -> anyhow::Result<bool> {
+    let (world, began) = (&opened.world, Instant::now());
+    while began.elapsed() < world.settings.settle + world.settings.timeout {
+        let server = world.client.server(&point.server.id).await?;
+        if matches!(server.status, ServerStatus::Other(_)) {
+            return Ok(true);
+        }
+        world.pause(world.settings.poll).await?;
+    }
+    Ok(false)
+}
+
+/// `again` after a command like this one was cut off.
+async fn restore(opened: &Opened, point: &RestorePoint, again: bool) -> anyhow::Result<ExitCode> {
+    let begun = again && is_being_restored(opened, point).await?;
+    let lost = if begun {
+        output::note("the restore is under way: it is watched");
+        None
+    } else {
+        ask_for(opened, point).await?
+    };
+    watch(opened, point, begun, lost).await
+}
+
+/// Sends it, once. What is returned is why nobody can tell whether it was begun.
+async fn ask_for(opened: &Opened, point: &RestorePoint) -> anyhow::Result<Option<ProviderError>> {
     let world = &opened.world;
-    let asked = world.clock.now();
-    let mut lost = None;
     match world.client.restore(point.kind, &point.server.id, &point.id).await {
         Ok(started) => {
-            output::note(&started.message.map_or_else(|| "accepted".to_owned(), |text| output::shown(&text)))
+            output::note(&started.message.map_or_else(|| "accepted".to_owned(), |text| output::shown(&text)));
+            Ok(None)
         }
         Err(error) if error.outcome_unknown() => {
             output::note(&format!("lastgood: the answer was lost, so the server is watched: {error}"));
-            lost = Some(error);
+            Ok(Some(error))
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => Err(error.into()),
     }
+}
+
+/// Looks at the server until it is back. After a lost answer only what the server shows proves that it was begun.
+async fn watch(
+    opened: &Opened,
+    point: &RestorePoint,
+    mut began: bool,
+    lost: Option<ProviderError>,
+) -> anyhow::Result<ExitCode> {
+    let name = output::shown(&point.server.name);
+    let world = &opened.world;
+    let asked = world.clock.now();
     let mut last = String::new();
-    let mut began = false;
     loop {
         if let Ok(server) = world.client.server(&point.server.id).await {
             let status = server.status.to_string();
@@ -95,7 +134,7 @@ async fn restore(opened: &Opened, point: &RestorePoint) -> anyhow::Result<ExitCo
             // A server that shows no sign of the restore within `settle` was quicker than our looks.
             let settled = waited > world.settings.settle;
             let active = server.status == ServerStatus::Active;
-            // A stopped server may have been so before: after a lost answer only the restore itself proves it begun.
+            // A stopped server may have been so before.
             let at_it = matches!(server.status, ServerStatus::Other(_));
             began |= if lost.is_some() { at_it } else { settled || !active };
             if let Some(error) = lost.as_ref().filter(|_| settled && !began) {

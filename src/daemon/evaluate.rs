@@ -84,17 +84,28 @@ impl Evaluator {
         let goods = self.store.last_goods(wanted.collect()).await?;
         let followed = tasks.into_iter().zip(handled).zip(goods).map(|((task, handled), last_good)| Followed {
             splay: spread(&task),
+            next: self.known_next(&task, handled.handled),
             task,
             handled: handled.handled,
-            next: None,
             first_at: handled.first_at,
             stale_told: handled.stale_told,
             last_good,
         });
         self.followed = followed.collect();
         self.places = self.followed.iter().enumerate().map(|(index, one)| (place_of(&one.task), index)).collect();
-        self.looked_at = None;
+        // What is new is looked at now.
+        self.next = Some(now);
         Ok(())
+    }
+
+    /// The next due time of a task that is followed already and whose schedule is what it was: to work out thousands of
+    /// them again at each list of servers would take longer than everything else.
+    fn known_next(&self, task: &Task, handled: Timestamp) -> Option<Timestamp> {
+        let one = &self.followed[*self.places.get(&place_of(task))?];
+        let same = one.handled == handled
+            && one.task.policy.schedule == task.policy.schedule
+            && one.task.policy.splay == task.policy.splay;
+        one.next.filter(|_| same)
     }
 
     /// What is followed.
@@ -165,7 +176,7 @@ impl Evaluator {
         let (server, kind) = (task.server.reference.id.clone(), task.policy.kind);
         let good = self.store.last_good(server, kind, names(&self.followed[index].task)).await?;
         let one = &mut self.followed[index];
-        if good.as_ref().is_some_and(|good| good.created_at > one.first_at) {
+        if good.as_ref().is_some_and(|good| good.created_at > one.good_since()) {
             one.stale_told = false;
         }
         one.last_good = good;
@@ -227,7 +238,7 @@ impl Followed {
             last_good: self.last_good.clone(),
             next: self.next,
             since: Some(self.good_since()),
-            ..notice(&self.task, Topic::Stale, text)
+            ..self.task.failure(Topic::Stale, text)
         }
     }
 }
@@ -235,7 +246,7 @@ impl Followed {
 impl Found {
     fn add(&mut self, index: usize, one: &Followed, decision: Due, busy: &impl Fn(&Task) -> bool) {
         let task = &one.task;
-        let missed = |text: &str| notice(task, Topic::Missed, text.to_owned());
+        let missed = |text: &str| task.failure(Topic::Missed, text.to_owned());
         let (due, passed_over, told) = match decision {
             Due::NotYet { .. } => return,
             Due::HandledInFuture { handled, put_right, .. } => {
@@ -244,7 +255,7 @@ impl Found {
                      {put_right}"
                 );
                 let (server, policy) = place_of(task);
-                let notice = notice(task, Topic::Clock, text);
+                let notice = task.failure(Topic::Clock, text);
                 self.put_right.push((index, PutRight { server, policy, to: put_right, notice }));
                 return;
             }
@@ -298,21 +309,5 @@ fn in_one_sentence(lost: &Lost) -> String {
         format!("the due time {} was missed", lost.last)
     } else {
         format!("{} due times were missed, from {} to {}", lost.count, lost.first, lost.last)
-    }
-}
-
-fn notice(task: &Task, topic: Topic, text: String) -> Notice {
-    Notice {
-        class: Class::Failure,
-        topic,
-        server: Some(task.server.reference.clone()),
-        policy: Some(task.policy.name.to_string()),
-        kind: Some(task.policy.kind),
-        text,
-        last_good: None,
-        next: None,
-        since: None,
-        lost: Vec::new(),
-        reports: task.policy.report.clone(),
     }
 }

@@ -318,7 +318,9 @@ fn verdicts(ground: &Ground<'_>, counted: &[&RestorePoint]) -> (Vec<Verdict>, u3
     let mut candidates: Vec<Candidate> = counted.iter().map(|point| candidate(point)).collect();
     let before = decide(policy, &candidates);
     let newest = candidates.iter().map(|candidate| candidate.at).max().unwrap_or(ground.at);
-    candidates.push(Candidate { at: ground.at.max(newest), due: Some(Timestamp::MAX), id: None });
+    // The provider's clock will date the new point, and has dated the others: ours may be days away from it.
+    let at = ground.inventory.provider_time.unwrap_or(ground.at);
+    candidates.push(Candidate { at: at.max(newest), due: Some(Timestamp::MAX), id: None });
     let mut after = decide(policy, &candidates);
     after.pop();
     let displaced = before.iter().zip(&after).filter(|(before, after)| before.keep && !after.keep).count();

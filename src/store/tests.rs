@@ -153,19 +153,8 @@ fn accepted(step: u32, id: Option<i64>) -> Event {
 }
 
 fn notice(class: Class, topic: Topic) -> Notice {
-    Notice {
-        class,
-        topic,
-        server: Some(server()),
-        policy: Some("nightly".to_owned()),
-        kind: Some(Kind::Snapshot),
-        text: topic.to_string(),
-        last_good: None,
-        next: None,
-        since: None,
-        lost: Vec::new(),
-        reports: Vec::new(),
-    }
+    let (server, policy, kind) = (Some(server()), Some("nightly".to_owned()), Some(Kind::Snapshot));
+    Notice { server, policy, kind, ..Notice::new(class, topic, topic.to_string()) }
 }
 
 #[test]
@@ -433,6 +422,18 @@ async fn a_failing_policy_that_becomes_stale_is_one_incident_and_a_success_ends_
     let waiting = folder.store.waiting().await.unwrap();
     let recovery = waiting.iter().find(|waiting| waiting.notice.class == Class::Recovery).unwrap();
     assert_eq!(recovery.notice.since, Some(at(1)));
+}
+
+#[tokio::test]
+async fn a_success_closes_the_incident_of_a_wrong_clock_without_a_word() {
+    let folder = folder();
+    folder.store.tell(vec![notice(Class::Failure, Topic::Clock)], at(1)).await.unwrap();
+    assert_eq!(folder.incidents().await, ["clock"]);
+    let mut run = folder.planned().await;
+    folder.write(&mut run, Event::Ended { outcome: Outcome::Succeeded, error: None }, 6).await;
+    assert!(folder.incidents().await.is_empty());
+    let waiting = folder.store.waiting().await.unwrap();
+    assert!(waiting.iter().all(|waiting| waiting.notice.class != Class::Recovery), "{waiting:?}");
 }
 
 #[tokio::test]

@@ -114,11 +114,6 @@ impl Stage {
     }
 }
 
-/// A folder in memory, where there is one: the disk's own slowness shows nothing here.
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
-
 fn world(simulator: &Simulator, clock: &VirtualClock, store: Store) -> (World, watch::Sender<bool>) {
     let clock = Clock::Virtual(clock.clone());
     let settings = ClientSettings {
@@ -151,6 +146,11 @@ fn world(simulator: &Simulator, clock: &VirtualClock, store: Store) -> (World, w
         progress: None,
     };
     (world, stop)
+}
+
+/// In memory where there is such a place: these tests end no machine, and write to the disk many thousand times.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// A completed point of the policy `nightly`, made so many days ago by an earlier life of the journal.

@@ -149,6 +149,16 @@ fn the_oldest_goes_after_the_new_one_is_made() {
     assert_eq!(plan.slots, Slots { limit: 5, used: 3, own: 3, foreign: 0, held: 0 });
 }
 
+#[test]
+fn the_new_point_is_counted_on_the_day_that_the_provider_will_date_it() {
+    let mut case = case(1, vec![ours(1), ours(2)]);
+    case.policy.keep = Keep { counts: vec![(Rule::Daily, Count::Number(2))], ..Keep::default() };
+    assert_eq!(pruned(&case.plan()), [2]);
+    // Our clock shows the 21st already, the provider's is still at the 20th, the day of the first one.
+    case.inventory.provider_time = Some("2026-11-20T23:50:00Z".parse().unwrap());
+    assert_eq!(pruned(&case.plan()), [1]);
+}
+
 /// Each changes the third of four points of a policy that keeps two, so that it would go, or the case around it.
 #[test]
 fn what_must_never_be_deleted_stays_with_its_guard() {
@@ -451,7 +461,12 @@ fn failed_points_of_ours_make_room_first_and_foreign_ones_never() {
 #[test]
 fn what_retention_keeps_makes_no_room_and_the_refusal_names_the_foreign_points() {
     let text = case(4, vec![ours(1), ours(2), ours(3), foreign(4), foreign(5)]).refused();
-    for part in ["5 of 5 slots used (3 own, 2 foreign)", "before-upgrade-4", "before-upgrade-5", "delete a snapshot"] {
+    for part in [
+        "limit reached (3 own, 2 foreign); 5 of 5 slots used",
+        "before-upgrade-4",
+        "before-upgrade-5",
+        "delete a snapshot",
+    ] {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
 }
