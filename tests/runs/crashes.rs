@@ -389,3 +389,19 @@ async fn a_start_that_is_lost_at_the_end_of_the_process_is_asked_for_again() {
     assert!(matches!(over, Err(RunError::Stopped)), "{over:?}");
     assert_eq!(stage.simulator.account().server("web-server-01").unwrap().status, "starting");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_point_that_was_completed_during_an_outage_of_ours_is_not_called_stuck() {
+    let stage = Stage::new(Options::default());
+    let task = stage.task(Policy { retries: 0, ..policy(Kind::Backup, 3) }).await;
+    let run = stage.open(&task, Some(DUE.parse().unwrap())).await;
+    let made = || stage.simulator.account().points(simulator::Kind::Backup).count() == 1;
+    assert!(cut_off_when(drive(&stage.world, &task, run), made).await.is_none());
+    tokio::time::advance(Duration::from_secs(5 * 3600)).await;
+    let stage = stage.restart().await;
+    let began = tokio::time::Instant::now();
+    let run = stage.world.store.unfinished().await.unwrap().remove(0);
+    let run = drive(&stage.world, &task, run).await.unwrap();
+    assert_eq!(run.outcome, "succeeded", "{run:?}");
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+}
