@@ -50,7 +50,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     }
     let errand = format!("restore {kind} {id}");
     let Some(lease) = Lease::try_beside(&opened.world, &point.server.id, &errand).await? else {
-        return Err(busy(&point).into());
+        return Err(busy(&point.server).into());
     };
     say_what_was_cut_off(&lease);
     let again = lease.cut_off() == Some(errand.as_str());

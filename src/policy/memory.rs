@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::policy::brake::{self, Seen};
 use crate::policy::inventory::{Id, RestorePoint};
 use crate::policy::mark::{Mark, Token, tokens_of};
 
@@ -29,9 +30,29 @@ pub struct Memory {
     pub server_hold: Option<String>,
     /// Completed points of the policy evicted since its last completed one.
     pub evicted_since_completed: u32,
+    /// What the last list showed and we did not mean to delete since.
+    pub listed: Vec<Seen>,
+    /// The brakes that hold, and those that a person has accepted, on the whole server.
+    pub brakes: Vec<brake::Held>,
+    /// What the policy kept when it last looked here, in the words of `Policy::retention_words`.
+    pub retention: Option<String>,
 }
 
 impl Memory {
+    /// What would be remembered once a person has accepted these brakes.
+    pub fn release(&mut self, numbers: &[i64]) {
+        for held in self.brakes.iter_mut().filter(|held| numbers.contains(&held.number)) {
+            held.accepted = true;
+            if held.brake.cause == brake::Cause::SecondLastgood {
+                for about in &held.brake.points {
+                    if let Some(point) = self.points.get_mut(&about.id) {
+                        point.origin = Origin::First;
+                    }
+                }
+            }
+        }
+    }
+
     /// The slots that our points leave to people. A point that was evicted since the last completed one has left its
     /// slot to the next: that one may take it, though a `reserve` that grew would forbid one more.
     #[must_use]

@@ -61,29 +61,18 @@ async fn settle(world: &World, lease: Leased) -> Result<(), RunError> {
     let errand = lease.errand().unwrap_or_default().to_owned();
     let server = name_of(&world.store, &lease.server).await?;
     tracing::warn!(%server, "`lastgood {errand}` was cut off: the server is watched");
-    let restores = !errand.starts_with("delete");
+    let restores = errand.starts_with("restore");
     let now = at_rest(world, &lease.server, restores).await?;
-    let look = if restores {
-        "look at it, and run the command again if it was not restored"
-    } else {
-        "`lastgood list` shows whether the point is still there"
+    let look = match errand.split(' ').next() {
+        Some("restore") => "look at it, and run the command again if it was not restored",
+        Some("delete") => "`lastgood list` shows whether the point is still there",
+        _ => "`lastgood plan` shows how it stands",
     };
-    let notice = Notice {
-        class: Class::Failure,
-        topic: Topic::Attention,
-        policy: None,
-        kind: None,
-        text: format!(
-            "`lastgood {errand}` on {} was cut off, and it is unknown whether it was carried out. {now}: {look}",
-            server.name
-        ),
-        server: Some(server),
-        last_good: None,
-        next: None,
-        since: None,
-        lost: Vec::new(),
-        reports: Vec::new(),
-    };
+    let text = format!(
+        "`lastgood {errand}` on {} was cut off, and it is unknown whether it was carried out. {now}: {look}",
+        server.name
+    );
+    let notice = Notice { server: Some(server), ..Notice::new(Class::Failure, Topic::Attention, text) };
     tracing::warn!("{}", notice.text);
     let presence = presence_of(&lease.holder).to_owned();
     world.store.end_of_the_gone(lease, notice, world.clock.now()).await?;

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::journal::event::{Act, Answer, Event, Found, Sight};
 use crate::journal::state::{Step, StepState};
 use crate::policy::guard::{Slots, names_of_foreign};
 use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
-use crate::policy::mark::{Mark, Token, tokens_of};
+use crate::policy::mark::{Mark, Token, moment_by_hand, tokens_of};
 use crate::policy::plan::Refusal;
 use crate::provider::{CreateRequest, Pace, ProviderError};
 use crate::run::drive::Drive;
@@ -111,12 +111,11 @@ impl Drive<'_> {
         let token = std::iter::repeat_with(|| Token::from_random(self.world.random.bits())).find(|token| {
             !seen.memory.tokens.contains_key(token) && !seen.inventory.points.iter().any(|point| carries(point, token))
         });
-        let by_hand = self.run.state.opened_at.round(Unit::Millisecond).unwrap_or(self.run.state.opened_at);
         Mark {
             token: token.expect("the source of tokens never ends"),
             instance: self.world.settings.instance.clone(),
             policy: key.policy.to_string(),
-            due: key.due.unwrap_or(by_hand),
+            due: key.due.unwrap_or_else(|| moment_by_hand(self.run.state.opened_at)),
         }
     }
 

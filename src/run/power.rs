@@ -6,13 +6,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::journal::event::{Act, Answer, Event, Found, Sight};
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::notice::Topic;
 use crate::journal::state::{Step, StepState};
-use crate::policy::inventory::ServerStatus;
+use crate::policy::inventory::{ServerRef, ServerStatus};
 use crate::provider::Power;
 use crate::run::drive::Drive;
 use crate::run::make::answer_of;
-use crate::run::{CUT_OFF, RunError, words};
+use crate::run::{CUT_OFF, RunError, World, words};
 
 /// How long a server may take to start before it is asked for again and people are told.
 const START_TAKES: Duration = Duration::from_mins(5);
@@ -21,12 +21,48 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// How long the way out of the process may take for it.
 const BEFORE_THE_END: Duration = Duration::from_secs(7);
 
+/// The state cannot be written, so no run can go on; but no server may stand still for it: those that open runs have
+/// stopped are asked to start. The next start of the process that can write makes sure of it.
+pub async fn start_owed(world: &World) {
+    let open = world.store.unfinished().await.unwrap_or_default();
+    let owed = open.into_iter().filter(|run| run.state.owes_start).map(|run| run.state.key.server);
+    let start = async |server: ServerRef| {
+        let asked = tokio::time::timeout(BEFORE_THE_END, world.client.power(&server.id, Power::Start)).await;
+        tracing::warn!(%server, accepted = matches!(asked, Ok(Ok(()))), "the state cannot be written: asked to start");
+    };
+    futures_util::future::join_all(owed.map(start)).await;
+}
+
 impl Drive<'_> {
+    /// A server that was seen to stand still and runs now was started since, by an earlier process of ours that could not
+    /// write it down, or by a person: it is stopped again before a point is made. One that was not yet seen to stand still
+    /// may be on its way down: the start stays owed.
+    pub(super) async fn look_whether_it_still_stands(&mut self) -> Result<(), RunError> {
+        if !self.run.state.seen_stopped {
+            return Ok(());
+        }
+        let look = self.world.client.server(&self.task.server.reference.id);
+        match self.world.unless_stopped(look).await? {
+            Ok(server) if server.status == ServerStatus::Active => self.write(Event::Seen(Sight::ServerRunning)).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the server is on its way up, because we asked it to start.
+    fn is_starting(&self) -> bool {
+        let power = |step: &&crate::journal::state::Step| matches!(step.act, Act::StartServer | Act::StopServer);
+        let last = self.run.state.steps.iter().rev().find(power);
+        last.is_some_and(|step| {
+            step.act == Act::StartServer && step.state == StepState::Done && self.since(step.at) < START_TAKES
+        })
+    }
+
     pub(super) async fn stop_server(&mut self) -> Result<(), RunError> {
         self.fresh = None;
         let id = self.task.server.reference.id.clone();
         match self.world.unless_stopped(self.world.client.server(&id)).await? {
             Ok(server) if server.status == ServerStatus::Active => {}
+            Ok(_) if self.is_starting() => return self.world.pause(self.world.settings.poll).await,
             // By a stop of ours that nobody could tell the outcome of.
             Ok(server) if server.status == ServerStatus::Stopped && self.run.state.owes_start => {
                 return self.write(Event::Seen(Sight::ServerStopped)).await;
@@ -74,12 +110,23 @@ impl Drive<'_> {
 
     pub(super) async fn await_stopped(&mut self) -> Result<(), RunError> {
         let asked = self.last_step_at();
+        let began = tokio::time::Instant::now();
         loop {
             let look = self.world.client.server(&self.task.server.reference.id);
-            if let Ok(server) = self.world.unless_stopped(look).await?
-                && server.status == ServerStatus::Stopped
-            {
-                return self.write(Event::Seen(Sight::ServerStopped)).await;
+            match self.world.unless_stopped(look).await? {
+                Ok(server) if server.status == ServerStatus::Stopped => {
+                    return self.write(Event::Seen(Sight::ServerStopped)).await;
+                }
+                // An earlier process has stopped it, and may have started it again when it could not write that down.
+                Ok(server)
+                    if server.status == ServerStatus::Active
+                        && asked < self.began_at
+                        && began.elapsed() >= self.world.settings.settle =>
+                {
+                    self.say("the server runs still, or again: stopping it once more".to_owned());
+                    return self.power(Act::StopServer, Power::Stop).await;
+                }
+                _ => {}
             }
             if self.since(asked) >= START_TAKES.min(self.stuck_after()) {
                 return self.fail("the server was asked to stop and has not".to_owned(), false).await;
@@ -148,22 +195,9 @@ impl Drive<'_> {
     }
 
     async fn tell_not_started(&self, why: &str) -> Result<(), RunError> {
-        let notice = Notice {
-            class: Class::Failure,
-            topic: Topic::ServerStopped,
-            server: Some(self.task.server.reference.clone()),
-            policy: Some(self.task.policy.name.to_string()),
-            kind: Some(self.task.policy.kind),
-            text: format!(
-                "the server was stopped for its {} and could not be started again yet: {why}",
-                self.task.policy.kind
-            ),
-            last_good: None,
-            next: None,
-            since: None,
-            lost: Vec::new(),
-            reports: self.task.policy.report.clone(),
-        };
+        let kind = self.task.policy.kind;
+        let text = format!("the server was stopped for its {kind} and could not be started again yet: {why}");
+        let notice = self.task.failure(Topic::ServerStopped, text);
         self.say(notice.text.clone());
         self.world.store.tell(vec![notice], self.world.clock.now()).await?;
         Ok(())

@@ -1,5 +1,6 @@
 //! The restore points as last listed and as first seen: what the planner is handed as `Memory`.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -113,6 +114,27 @@ impl Store {
         self.transact(move |tx| listed(tx, &server, kind)).await
     }
 
+    /// The points of all servers and kinds as last listed.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn listed_everywhere(&self) -> Result<HashMap<(Id, Kind), Vec<Listed>>, StoreError> {
+        self.transact(|tx| {
+            let mut query = tx.prepare_cached(
+                "SELECT id, created_at, status, size_mb, policy, server, kind FROM point WHERE automatic = 0",
+            )?;
+            let mut rows = query.query([])?;
+            let mut everywhere: HashMap<(Id, Kind), Vec<Listed>> = HashMap::new();
+            while let Some(row) = rows.next()? {
+                let server = read(&row.get::<_, String>(5)?)?;
+                let kind = read(&format!("\"{}\"", row.get::<_, String>(6)?))?;
+                everywhere.entry((server, kind)).or_default().push(one_listed(row)?);
+            }
+            Ok(everywhere)
+        })
+        .await
+    }
+
     /// The server that the last inventories show a point on.
     ///
     /// # Errors
@@ -223,6 +245,7 @@ fn memory(tx: &Transaction<'_>, place: &Place, at: Timestamp) -> Result<Memory, 
     points(tx, place, at, &mut memory)?;
     tokens(tx, place, at, &mut memory)?;
     crate::store::holds::into_memory(tx, place, at, &mut memory)?;
+    crate::store::brakes::into_memory(tx, place, &mut memory)?;
     Ok(memory)
 }
 
@@ -291,13 +314,18 @@ fn listed(tx: &Transaction<'_>, server: &Id, kind: Kind) -> Result<Vec<Listed>, 
     let mut rows = query.query(params![json(server)?, kind.word()])?;
     let mut points = Vec::new();
     while let Some(row) = rows.next()? {
-        points.push(Listed {
-            id: read(&row.get::<_, String>(0)?)?,
-            created_at: row.get::<_, Option<i64>>(1)?.map(time),
-            status: row.get(2)?,
-            size_mb: row.get::<_, Option<i64>>(3)?.and_then(|size| u64::try_from(size).ok()),
-            policy: row.get(4)?,
-        });
+        points.push(one_listed(row)?);
     }
     Ok(points)
+}
+
+/// From the columns id, created_at, status, size_mb and policy.
+fn one_listed(row: &rusqlite::Row<'_>) -> Result<Listed, StoreError> {
+    Ok(Listed {
+        id: read(&row.get::<_, String>(0)?)?,
+        created_at: row.get::<_, Option<i64>>(1)?.map(time),
+        status: row.get(2)?,
+        size_mb: row.get::<_, Option<i64>>(3)?.and_then(|size| u64::try_from(size).ok()),
+        policy: row.get(4)?,
+    })
 }

@@ -21,6 +21,10 @@ use crate::store::points::Place;
 use crate::store::runs::{Recorded, Run};
 use crate::store::{DATABASE, Store, StoreError};
 
+mod damage;
+mod migrating;
+mod pruning;
+
 struct Folder {
     dir: tempfile::TempDir,
     store: Store,
@@ -117,6 +121,7 @@ impl Folder {
             refused: None,
             notes: Vec::new(),
             max_deletes: 2,
+            brakes: Vec::new(),
         };
         self.write(&mut run, Event::Began { attempt: 1, terms }, 0).await;
         self.write(&mut run, Event::Planned { plan: Box::new(plan) }, 0).await;
@@ -148,19 +153,8 @@ fn accepted(step: u32, id: Option<i64>) -> Event {
 }
 
 fn notice(class: Class, topic: Topic) -> Notice {
-    Notice {
-        class,
-        topic,
-        server: Some(server()),
-        policy: Some("nightly".to_owned()),
-        kind: Some(Kind::Snapshot),
-        text: topic.to_string(),
-        last_good: None,
-        next: None,
-        since: None,
-        lost: Vec::new(),
-        reports: Vec::new(),
-    }
+    let (server, policy, kind) = (Some(server()), Some("nightly".to_owned()), Some(Kind::Snapshot));
+    Notice { server, policy, kind, ..Notice::new(class, topic, topic.to_string()) }
 }
 
 #[test]

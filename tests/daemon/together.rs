@@ -1,0 +1,174 @@
+//! The service in this process under virtual time: places, one run a server at a time, nothing that is due is left out,
+//! and what becomes of ticks that stay away.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lastgood::simulator::{Call, ChangeKind, Effect, Kind, Options, Rule, StatusEffect, Style};
+use tokio::sync::Notify;
+
+use crate::stage::{Theatre, at};
+
+fn two_policies(schedule: &str) -> String {
+    let policy = |name: &str, kind: &str| {
+        format!(
+            "[policy.{name}]\nkind = \"{kind}\"\nservers = [\"*\"]\nkeep = {{ last = 2 }}\nschedule = \"{schedule}\"\n"
+        )
+    };
+    policy("backups", "backup") + &policy("snapshots", "snapshot")
+}
+
+/// The greatest number of points in the making, of all servers and of one.
+fn most_at_once(theatre: &Theatre) -> (usize, usize) {
+    let mut making: BTreeSet<(String, String)> = BTreeSet::new();
+    let (mut most, mut most_of_one) = (0, 0);
+    for change in theatre.simulator.account().record().changes() {
+        let point = (change.server.clone(), format!("{:?} {:?}", change.kind, change.id));
+        match change.change {
+            ChangeKind::PointCreated => {
+                making.insert(point);
+            }
+            ChangeKind::PointCompleted | ChangeKind::PointFailed => {
+                making.remove(&point);
+            }
+            _ => {}
+        }
+        most = most.max(making.len());
+        let mut of_one: BTreeMap<&str, usize> = BTreeMap::new();
+        for (server, _) in &making {
+            *of_one.entry(server).or_default() += 1;
+        }
+        most_of_one = most_of_one.max(of_one.into_values().max().unwrap_or_default());
+    }
+    (most, most_of_one)
+}
+
+#[tokio::test(start_paused = true)]
+async fn due_runs_all_happen_in_their_places_and_one_at_a_time_on_a_server() {
+    let options = Options { completion: Duration::from_secs(60), ..Options::with_servers(10, Style::Integer) };
+    let theatre = Theatre::new(options, &two_policies("0,30 * * * *"));
+    theatre.play(Duration::from_secs(2 * 3600 + 1500)).await;
+    let history = theatre.store.history(None, 1000).await.unwrap();
+    let done: BTreeSet<_> = history
+        .iter()
+        .map(|run| {
+            assert_eq!(run.summary.outcome.to_string(), "succeeded", "{run:?}");
+            (run.summary.server.name.clone(), run.summary.policy.clone(), run.summary.due)
+        })
+        .collect();
+    // 02:30, 03:00, 03:30 and 04:00.
+    assert_eq!((history.len(), done.len()), (80, 80));
+    let (most, most_of_one) = most_at_once(&theatre);
+    assert_eq!(most, 3, "parallel_runs is 3, and all of it is used");
+    assert_eq!(most_of_one, 1, "one run a server at a time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_any_tick_due_times_are_taken_up_all_the_same() {
+    let theatre = Theatre::new(Options::with_servers(2, Style::Integer), &two_policies("30 2 * * *"));
+    theatre.play_woken_by(Arc::new(Notify::new()), Duration::from_secs(3600)).await;
+    let history = theatre.store.history(None, 100).await.unwrap();
+    assert_eq!(history.len(), 4);
+    for run in &history {
+        assert_eq!(run.summary.outcome.to_string(), "succeeded", "{run:?}");
+        assert!(run.started < at("02:31:00"), "not missed: {run:?}");
+    }
+    assert!(theatre.mails().is_empty(), "nothing was missed: {:?}", theatre.mails());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_ticks_makes_nothing_twice() {
+    let theatre = Theatre::new(Options::with_servers(2, Style::Integer), &two_policies("30 2 * * *"));
+    let wake = Arc::new(Notify::new());
+    let ring = Arc::clone(&wake);
+    let bell = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            ring.notify_one();
+            tokio::task::yield_now().await;
+            ring.notify_one();
+        }
+    });
+    theatre.play_woken_by(wake, Duration::from_secs(2400)).await;
+    bell.abort();
+    let account = theatre.simulator.account();
+    assert_eq!(account.points(Kind::Backup).count(), 2);
+    assert_eq!(account.points(Kind::Snapshot).count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_was_asleep_makes_up_for_the_last_due_time_and_mails_what_was_missed() {
+    let theatre = Theatre::new(Options::with_servers(1, Style::Integer), &two_policies("0 * * * *"));
+    let clock = theatre.clock.clone();
+    let asleep = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        clock.jump(5 * 3600);
+    });
+    theatre.play(Duration::from_secs(1800)).await;
+    asleep.await.unwrap();
+    let history = theatre.store.history(None, 100).await.unwrap();
+    let dues: BTreeSet<_> = history.iter().map(|run| run.summary.due.unwrap()).collect();
+    assert_eq!(dues.into_iter().collect::<Vec<_>>(), [at("07:00:00")]);
+    assert_eq!(history.len(), 2, "one for each policy");
+    let mails = theatre.mails();
+    assert!(mails.iter().any(|mail| mail.contains("4 due times were missed, from 2026-11-21T03:00:00Z")), "{mails:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_list_of_servers_holds_up_no_due_time() {
+    let theatre = Theatre::new(Options::with_servers(3, Style::Integer), &two_policies("*/10 * * * *"));
+    theatre.play(Duration::from_secs(60)).await;
+    // From now on the account's list is silent; single servers and points are not.
+    theatre.simulator.add_fault(Rule::new(Effect::Silence { seconds: None, carried_out: false }).call(Call::Servers));
+    theatre.play(Duration::from_secs(1500)).await;
+    let history = theatre.store.history(None, 100).await.unwrap();
+    assert_eq!(history.len(), 12, "02:10 and 02:20");
+    for run in &history {
+        let due = run.summary.due.unwrap();
+        assert!(due.duration_until(run.started).as_secs() <= 2, "taken up within two seconds: {run:?}");
+        assert_eq!(run.summary.outcome.to_string(), "succeeded");
+    }
+    let mails = theatre.mails();
+    assert!(mails.iter().any(|mail| mail.contains("the account's servers cannot be listed")), "{mails:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_comes_to_the_account_is_taken_up_and_one_that_goes_is_told() {
+    use lastgood::simulator::{Act, ServerSpec};
+    let theatre = Theatre::new(Options::with_servers(2, Style::Integer), &two_policies("30 * * * *"));
+    let simulator = theatre.simulator.clone();
+    let people = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(2400)).await;
+        let mut new = ServerSpec::numbered(3, Style::Integer);
+        simulator.act(&Act::AddServer(new.remove(2))).unwrap();
+        simulator.act(&Act::RemoveServer { server: "web-server-01".into() }).unwrap();
+    });
+    theatre.play(Duration::from_secs(2 * 3600)).await;
+    people.await.unwrap();
+    let account = theatre.simulator.account();
+    assert_eq!(account.points_of(Kind::Backup, "web-server-03").len(), 1, "03:30 alone");
+    assert_eq!(account.points_of(Kind::Backup, "web-server-02").len(), 2);
+    let mails = theatre.mails();
+    assert!(
+        mails.iter().any(|mail| mail.contains("web-server-01 (") && mail.contains("is no longer listed")),
+        "{mails:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn staleness_is_told_once_however_many_runs_fail_after_it() {
+    let policy = "[policy.snapshots]\nkind = \"snapshot\"\nservers = [\"*\"]\nkeep = { last = 2 }\nretries = 0\n\
+                  schedule = \"*/10 * * * *\"\nmax_age = \"30m\"\n";
+    let theatre = Theatre::new(Options::with_servers(1, Style::Integer), policy);
+    theatre.play(Duration::from_secs(900)).await;
+    let full = StatusEffect { body: Some("Snapshot limit reached.".into()), ..StatusEffect::new(400) };
+    theatre.simulator.add_fault(Rule::new(Effect::Status(full)).call(Call::Create));
+    theatre.play(Duration::from_secs(3 * 3600)).await;
+    let of_class = |class: &'static str| {
+        let query = format!("SELECT count(*) FROM notice WHERE json_extract(body, '$.class') = '{class}'");
+        theatre.store.transact(move |tx| Ok(tx.query_row(&query, [], |row| row.get::<_, i64>(0))?))
+    };
+    assert!(of_class("failure").await.unwrap() > 10, "many runs failed");
+    assert_eq!(of_class("stale").await.unwrap(), 1);
+}

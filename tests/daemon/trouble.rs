@@ -1,0 +1,205 @@
+//! A provider that is silent or refuses the token, a mail server that hangs: the daemon is ready, goes on, tells, and ends
+//! when it is asked to.
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use crate::lab::{BAD_TOKEN, Lab, TOKEN};
+use crate::process::{
+    Daemon, changes, eventually, fault, history, mail_with, no_faults, policy, requests, status, write_policy,
+};
+
+const TELL: &str = "[report.oncall]\nto = [\"oncall@example.com\"]\ngroup_wait = \"1s\"\n";
+
+#[test]
+fn a_silent_provider_delays_neither_ready_nor_due_times_nor_the_end() {
+    let lab = Lab::new(&["--servers", "2"]);
+    write_policy(&lab, &(policy("busy", "snapshot", "*/2 * * * * *", "") + TELL));
+    let daemon = Daemon::start(&lab);
+    eventually("the policy runs", || (!changes(&lab, "point_completed").is_empty()).then_some(()));
+    daemon.stops();
+    let known = history(&lab).len();
+    fault(&lab, json!({ "effect": { "do": "silence" } }));
+    let begun = Instant::now();
+    let daemon = Daemon::start_with(&lab, &[("WATCHDOG_USEC", "4000000")], None);
+    daemon.hears("READY=1");
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    // The stored list serves: due times are taken up, and the watchdog is content.
+    eventually("due times are taken up", || (history(&lab).len() > known).then_some(()));
+    daemon.hears("WATCHDOG=1");
+    daemon.hears("WATCHDOG=1");
+    daemon.stops();
+}
+
+#[test]
+fn a_provider_that_was_silent_at_the_first_start_is_listed_when_it_answers() {
+    let lab = Lab::new(&["--servers", "1"]);
+    write_policy(&lab, &(policy("busy", "snapshot", "* * * * * *", "") + TELL));
+    fault(&lab, json!({ "call": "servers", "times": 1, "effect": { "do": "silence", "seconds": 2.0 } }));
+    let daemon = Daemon::start(&lab);
+    eventually("the policy runs", || (!changes(&lab, "point_created").is_empty()).then_some(()));
+    daemon.stops();
+}
+
+#[test]
+fn a_reload_while_the_provider_is_silent_is_over_at_once() {
+    let lab = Lab::new(&["--servers", "1"]);
+    write_policy(&lab, &(policy("busy", "snapshot", "0 0 1 1 *", "") + TELL));
+    fault(&lab, json!({ "effect": { "do": "silence" } }));
+    let daemon = Daemon::start(&lab);
+    let begun = Instant::now();
+    for _ in 0..3 {
+        daemon.signal("HUP");
+        daemon.hears("RELOADING=1");
+        daemon.hears("READY=1");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    daemon.stops();
+}
+
+#[test]
+fn a_token_that_is_refused_is_an_incident_and_a_mail_and_the_daemon_goes_on() {
+    let lab = Lab::new(&["--servers", "1"]);
+    write_policy(&lab, &(policy("busy", "snapshot", "* * * * * *", "") + TELL));
+    let daemon = Daemon::start(&lab);
+    eventually("the policy runs", || (!changes(&lab, "point_completed").is_empty()).then_some(()));
+    daemon.stops();
+    // From now on the token is a wrong one; the stored list serves.
+    lab.write_private("token", BAD_TOKEN);
+    let mut daemon = Daemon::start(&lab);
+    let mail = mail_with(&lab, &["the account's servers cannot be listed", "401"]);
+    assert!(!mail.contains(BAD_TOKEN) && !mail.contains(TOKEN));
+    let (code, shown) = status(&lab);
+    assert_ne!(code, 0);
+    let listed = |it: &serde_json::Value| it["text"].as_str().is_some_and(|text| text.contains("cannot be listed"));
+    assert!(shown["incidents"].as_array().unwrap().iter().any(listed), "{shown}");
+    mail_with(&lab, &["[lastgood] FAILED busy on web-server-01", "Invalid token"]);
+    assert!(daemon.runs());
+    assert!(!daemon.log().contains(BAD_TOKEN));
+    // It is put right.
+    lab.write_private("token", TOKEN);
+    daemon.signal("HUP");
+    mail_with(&lab, &["[lastgood] RECOVERED", "can be listed again"]);
+    mail_with(&lab, &["[lastgood] RECOVERED busy"]);
+    daemon.stops();
+}
+
+#[test]
+fn a_token_that_is_refused_at_the_very_first_start_is_told_too() {
+    let lab = Lab::new(&["--servers", "1"]);
+    lab.write_private("token", BAD_TOKEN);
+    write_policy(&lab, &(policy("busy", "snapshot", "* * * * * *", "") + TELL));
+    let mut daemon = Daemon::start(&lab);
+    mail_with(&lab, &["the account's servers cannot be listed", "no list is stored", "401"]);
+    assert!(daemon.runs());
+    daemon.stops();
+}
+
+#[test]
+fn a_mail_server_that_never_answers_delays_neither_runs_nor_the_end() {
+    let lab = Lab::new(&["--servers", "1"]);
+    // It accepts connections and is silent.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let (connected, connection) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in silent.incoming() {
+            if connected.send(stream).is_err() {
+                return;
+            }
+        }
+    });
+    let smtp = format!(
+        "[smtp]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nfrom = \"backup@example.com\"\n[report.oncall]\n\
+         to = [\"oncall@example.com\"]\non = [\"success\", \"failure\"]\ngroup_wait = \"0s\"\n"
+    );
+    write_policy(&lab, &(policy("busy", "snapshot", "* * * * * *", "") + &smtp));
+    let daemon = Daemon::start(&lab);
+    let stream = connection.recv_timeout(crate::process::PATIENCE).expect("a mail is on its way").unwrap();
+    let before = changes(&lab, "point_completed").len();
+    eventually("runs go on", || (changes(&lab, "point_completed").len() >= before + 3).then_some(()));
+    daemon.stops();
+    drop(stream);
+    // Nothing is lost: the next start tries it at once.
+    let daemon = Daemon::start(&lab);
+    let mut again = connection.recv_timeout(crate::process::PATIENCE).expect("it is tried again").unwrap();
+    again.write_all(b"554 no\r\n").unwrap();
+    daemon.stops();
+}
+
+#[test]
+fn a_reload_takes_up_what_is_new_while_old_runs_go_on_under_the_same_limits() {
+    let lab = Lab::new(&["--servers", "6"]);
+    crate::process::points_take(&lab, 3.0);
+    let file = |policies: &str| policies.to_owned() + TELL;
+    write_policy(&lab, &file(&policy("first", "snapshot", "*/4 * * * * *", "")));
+    // Two places for everything.
+    let narrow = |lab: &Lab| {
+        let text = std::fs::read_to_string(lab.path("policy.toml")).unwrap();
+        lab.write_private("policy.toml", &text.replace("[provider]\n", "[provider]\nparallel_runs = 2\n"));
+    };
+    narrow(&lab);
+    let daemon = Daemon::start(&lab);
+    eventually("runs are under way", || (changes(&lab, "point_created").len() >= 2).then_some(()));
+    write_policy(&lab, &file(&policy("second", "backup", "*/4 * * * * *", "")));
+    narrow(&lab);
+    daemon.signal("HUP");
+    daemon.hears("READY=1");
+    eventually("the new policy runs", || {
+        let made = changes(&lab, "point_completed");
+        (made.iter().filter(|entry| entry["change"]["kind"] == "backup").count() >= 3).then_some(())
+    });
+    daemon.stops();
+    let record = lab.provider.control("GET", "record", &serde_json::Value::Null);
+    let (mut making, mut most) = (0_usize, 0);
+    for entry in record["entries"].as_array().unwrap() {
+        match entry["change"]["change"].as_str() {
+            Some("point_created") => making += 1,
+            Some("point_completed") => making -= 1,
+            _ => {}
+        }
+        most = most.max(making);
+    }
+    assert_eq!(most, 2, "old and new runs share the places");
+    assert!(requests(&lab, "GET", "/servers/").len() >= 2, "the servers are listed again at a reload");
+    no_faults(&lab);
+}
+
+#[test]
+fn a_reload_leaves_one_run_a_server_at_a_time_and_one_bucket_over_all_requests() {
+    let lab = Lab::new(&["--servers", "1"]);
+    crate::process::points_take(&lab, 4.0);
+    let slow = |name: &str, kind: &str| {
+        write_policy(&lab, &(policy(name, kind, "* * * * * *", "") + TELL));
+        let text = std::fs::read_to_string(lab.path("policy.toml")).unwrap();
+        lab.write_private("policy.toml", &text.replace("requests_per_second = 1000", "requests_per_second = 5"));
+    };
+    slow("first", "snapshot");
+    let daemon = Daemon::start(&lab);
+    eventually("a run is under way", || (!changes(&lab, "point_created").is_empty()).then_some(()));
+    // Each reload makes a client anew; the run that is under way goes on looking at its point with the old one.
+    slow("second", "backup");
+    for _ in 0..3 {
+        daemon.signal("HUP");
+        daemon.hears("READY=1");
+    }
+    let of = |kind: &str, entries: Vec<serde_json::Value>| -> Option<jiff::Timestamp> {
+        let entry = entries.into_iter().find(|entry| entry["change"]["kind"] == kind)?;
+        entry["at"].as_str()?.parse().ok()
+    };
+    let begun = eventually("the new policy runs", || of("backup", changes(&lab, "point_created")));
+    daemon.stops();
+    let done = of("snapshot", changes(&lab, "point_completed")).expect("the first was waited for");
+    assert!(begun >= done, "one run a server at a time: {begun} is before {done}");
+    let all = requests(&lab, "", "");
+    let times: Vec<jiff::Timestamp> = all.iter().map(|entry| entry["at"].as_str().unwrap().parse().unwrap()).collect();
+    // A request may arrive a little late, and the next one in time: one more in a second is no breach.
+    for window in times.windows(7) {
+        assert!(window[0].duration_until(window[6]).as_millis() >= 1000, "seven in a second: {window:?}");
+    }
+    assert!(times.len() > 10, "{}", times.len());
+}
