@@ -84,17 +84,28 @@ impl Evaluator {
         let goods = self.store.last_goods(wanted.collect()).await?;
         let followed = tasks.into_iter().zip(handled).zip(goods).map(|((task, handled), last_good)| Followed {
             splay: spread(&task),
+            next: self.known_next(&task, handled.handled),
             task,
             handled: handled.handled,
-            next: None,
             first_at: handled.first_at,
             stale_told: handled.stale_told,
             last_good,
         });
         self.followed = followed.collect();
         self.places = self.followed.iter().enumerate().map(|(index, one)| (place_of(&one.task), index)).collect();
-        self.looked_at = None;
+        // What is new is looked at now.
+        self.next = Some(now);
         Ok(())
+    }
+
+    /// The next due time of a task that is followed already and whose schedule is what it was: to work out thousands of
+    /// them again at each list of servers would take longer than everything else.
+    fn known_next(&self, task: &Task, handled: Timestamp) -> Option<Timestamp> {
+        let one = &self.followed[*self.places.get(&place_of(task))?];
+        let same = one.handled == handled
+            && one.task.policy.schedule == task.policy.schedule
+            && one.task.policy.splay == task.policy.splay;
+        one.next.filter(|_| same)
     }
 
     /// What is followed.

@@ -13,6 +13,7 @@ use crate::daemon::service::settings;
 use crate::daemon::{Files, Service, ServiceError, notify};
 use crate::journal::notice::Topic;
 use crate::provider::{Client, Watch};
+use crate::store::Store;
 
 /// The file as it is read now, or why it cannot be taken over.
 type Read = Result<(Arc<Config>, Client), String>;
@@ -34,13 +35,16 @@ impl Reading {
         read.unwrap_or_else(|error| Err(format!("the file could not be read: {error}")))
     }
 
-    fn start(&mut self, files: &Files) {
+    fn start(&mut self, files: &Files, store: &Store) {
         if self.under_way.is_some() {
             self.again = true;
             return;
         }
-        let files = Arc::clone(files);
-        self.under_way = Some(tokio::task::spawn_blocking(move || files()));
+        let (files, store) = (Arc::clone(files), store.clone());
+        self.under_way = Some(tokio::spawn(async move {
+            let read = store.blocking(move || files()).await;
+            read.unwrap_or_else(|error| Err(format!("the file could not be read: {error}")))
+        }));
     }
 }
 
@@ -48,7 +52,7 @@ impl Service {
     /// A reload was asked for: the file is read again.
     pub(super) fn reload(&mut self) {
         notify::reloading();
-        self.reading.start(&self.files);
+        self.reading.start(&self.files, &self.world.store);
     }
 
     /// The file was read. A bad one never takes over.
@@ -58,7 +62,7 @@ impl Service {
             Err(errors) => self.refuse(errors).await?,
         }
         if std::mem::take(&mut self.reading.again) {
-            self.reading.start(&self.files);
+            self.reading.start(&self.files, &self.world.store);
         } else {
             notify::tell(&[NotifyState::Ready]);
         }

@@ -46,6 +46,15 @@ pub enum ServiceError {
     Start(String),
 }
 
+/// What the service is woken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rouse {
+    /// Some time has passed: is something due?
+    Tick,
+    /// The policy file is to be read again.
+    Reload,
+}
+
 /// Reads the policy file again, for a reload.
 pub type Files = Arc<dyn Fn() -> Result<(Arc<Config>, Client), String> + Send + Sync>;
 
@@ -154,16 +163,41 @@ impl Service {
     ///
     /// # Errors
     /// When it cannot start, or the state fails.
-    pub async fn run_woken_by(mut self, wake: Arc<Notify>, end: impl Future<Output = ()>) -> Result<(), ServiceError> {
+    pub async fn run_woken_by(self, wake: Arc<Notify>, end: impl Future<Output = ()>) -> Result<(), ServiceError> {
         let start = |error: std::io::Error| ServiceError::Start(error.to_string());
         let mut terminate = signal(SignalKind::terminate()).map_err(start)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(start)?;
         let mut hang_up = signal(SignalKind::hangup()).map_err(start)?;
+        let rouse = async || {
+            tokio::select! {
+                () = wake.notified() => Rouse::Tick,
+                _ = hang_up.recv() => Rouse::Reload,
+            }
+        };
+        let end = async {
+            tokio::select! {
+                () = end => {}
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        self.run_on(rouse, end).await
+    }
+
+    /// The same without signals: `rouse` says when to look and when to read the file again. Nothing of it may be lost
+    /// when it is dropped while it waits.
+    ///
+    /// # Errors
+    /// When it cannot start, or the state fails.
+    pub async fn run_on(
+        mut self,
+        rouse: impl AsyncFnMut() -> Rouse,
+        end: impl Future<Output = ()>,
+    ) -> Result<(), ServiceError> {
         let ended = tokio::select! {
-            ended = self.serve(&wake, &mut hang_up) => ended,
+            biased;
             () = end => Ok(()),
-            _ = terminate.recv() => Ok(()),
-            _ = interrupt.recv() => Ok(()),
+            ended = self.serve(rouse) => ended,
         };
         notify::tell(&[NotifyState::Stopping]);
         self.leave().await;
@@ -171,7 +205,7 @@ impl Service {
     }
 
     /// Never returns but with an error. May be dropped at any await.
-    async fn serve(&mut self, wake: &Notify, hang_up: &mut tokio::signal::unix::Signal) -> Result<(), ServiceError> {
+    async fn serve(&mut self, mut rouse: impl AsyncFnMut() -> Rouse) -> Result<(), ServiceError> {
         if let Err(error) = self.begin().await {
             start_owed(&self.world).await;
             return Err(error);
@@ -179,15 +213,16 @@ impl Service {
         notify::tell(&[NotifyState::Ready]);
         loop {
             tokio::select! {
-                () = wake.notified() => {}
-                () = tokio::time::sleep(WITHOUT_ALARM) => {}
+                // In a fixed order, so that a simulation can be replayed. No run ends often enough to starve the others.
+                biased;
+                rouse = rouse() => if rouse == Rouse::Reload { self.reload() },
                 Some(ended) = self.runs.join_next_with_id() => {
                     self.ended(ended).await?;
                     continue;
                 }
                 listed = self.listing.done() => self.listed(listed).await?,
                 read = self.reading.done() => self.reloaded(read).await?,
-                _ = hang_up.recv() => self.reload(),
+                () = tokio::time::sleep(WITHOUT_ALARM) => {}
             }
             self.tick().await?;
             // Only here: systemd hears of us as long as what is due is looked at.
@@ -234,10 +269,14 @@ impl Service {
         let tell = self.listing.told(listed.as_ref().err(), stored, now);
         match listed {
             Ok(servers) => {
+                let same = are_the_same(&self.servers, &servers);
                 self.servers = servers;
                 let recovery = recovery(Topic::Attention, "the account's servers can be listed again");
                 self.world.store.recover(recovery, now).await?;
-                self.follow().await?;
+                // As a rule nothing has changed since the hour before.
+                if !same {
+                    self.follow().await?;
+                }
             }
             Err(error) => {
                 let serves = if stored { "the stored list serves" } else { "no list is stored" };
@@ -340,6 +379,12 @@ impl Service {
             tracing::warn!("some runs did not come to rest in time: the next start takes them up");
         }
     }
+}
+
+/// Whether both lists show the same servers under the same names, so that the same policies are for them.
+fn are_the_same(known: &[Server], listed: &[Server]) -> bool {
+    let same = |(a, b): (&Server, &Server)| a.reference == b.reference && a.keys == b.keys;
+    known.len() == listed.len() && known.iter().zip(listed).all(same)
 }
 
 /// The task of a run that was cut off. A policy that is no longer in the file deletes nothing any more.

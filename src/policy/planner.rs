@@ -140,7 +140,9 @@ impl<'a> Planner<'a> {
                 break;
             }
             if delete.completed {
-                if completed_left == 0 {
+                // An eviction that was accepted and not carried out is sent again: it is no second one.
+                let again = self.ground().memory.not_gone.contains(&delete.id);
+                if completed_left == 0 && !again {
                     because = Some("a point was evicted already since the last completed one".to_owned());
                     break;
                 }
@@ -148,7 +150,7 @@ impl<'a> Planner<'a> {
                     because = Some(format!("point {} stays: {guard}", delete.id));
                     continue;
                 }
-                completed_left -= 1;
+                completed_left = completed_left.saturating_sub(1);
                 // The new point takes the slot of this one, so that ours grow no more numerous.
                 reserve = 0;
             }
@@ -316,7 +318,9 @@ fn verdicts(ground: &Ground<'_>, counted: &[&RestorePoint]) -> (Vec<Verdict>, u3
     let mut candidates: Vec<Candidate> = counted.iter().map(|point| candidate(point)).collect();
     let before = decide(policy, &candidates);
     let newest = candidates.iter().map(|candidate| candidate.at).max().unwrap_or(ground.at);
-    candidates.push(Candidate { at: ground.at.max(newest), due: Some(Timestamp::MAX), id: None });
+    // The provider's clock will date the new point, and has dated the others: ours may be days away from it.
+    let at = ground.inventory.provider_time.unwrap_or(ground.at);
+    candidates.push(Candidate { at: at.max(newest), due: Some(Timestamp::MAX), id: None });
     let mut after = decide(policy, &candidates);
     after.pop();
     let displaced = before.iter().zip(&after).filter(|(before, after)| before.keep && !after.keep).count();

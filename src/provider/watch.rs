@@ -3,7 +3,7 @@
 //! No task runs in the background. Whoever wakes first looks for all; if that one is given up in the middle, the next
 //! takes over. A look shows that points are there; deletes are decided by an inventory of their own.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -110,7 +110,7 @@ struct PerKind {
 #[derive(Debug, Default)]
 struct State {
     next_ticket: u64,
-    waiters: HashMap<u64, Waiter>,
+    waiters: BTreeMap<u64, Waiter>,
     /// Entries of the account's list, and when they were counted.
     count: Option<(u64, Instant)>,
 }
@@ -174,6 +174,7 @@ impl Watch {
             }
             let sleep = tokio::time::sleep_until(due.max(since));
             tokio::select! {
+                biased;
                 () = looked => {}
                 () = sleep => {
                     let _one = of_kind.looking.lock().await;

@@ -211,6 +211,7 @@ impl World {
     pub async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, RunError> {
         let mut stop = self.stop.clone();
         tokio::select! {
+            biased;
             // A sender that is gone cannot ask for a stop: then the work alone counts.
             Ok(_) = stop.wait_for(|stop| *stop) => Err(RunError::Stopped),
             value = work => Ok(value),

@@ -79,7 +79,7 @@ pub async fn take_stock(world: &World, task: &Task) -> Result<Result<Inspection,
 
 /// Adds what the journal remembers to a list that was just read.
 pub(super) async fn with_memory(world: &World, task: &Task, inventory: Inventory) -> Result<Inspection, RunError> {
-    let memory = world.store.memory(place(world, task), world.clock.now()).await?;
+    let memory = world.store.memory(place(world, task), world.clock.now()).await?.beside(&inventory);
     Ok(Inspection { inventory, memory })
 }
 

@@ -41,6 +41,8 @@ const LOOKED_THROUGH_BYTES: i64 = 512 * 1024 * 1024;
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
     dir: Arc<Path>,
+    /// Whether time is simulated: see `own_simulated`.
+    simulated: bool,
     /// Held until the last clone is dropped; the system lets go of it at `kill -9` too.
     _lock: Option<Arc<File>>,
 }
@@ -60,6 +62,18 @@ impl Store {
             Err(TryLockError::Error(source)) => return Err(folder(source)),
         }
         Self::open(dir, Some(lock), OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    /// Opens the state as its owner in simulated time: transactions run on the caller's thread, so that their order
+    /// depends on no other thread and a simulation can be replayed, and nothing waits for the disk. Others get their
+    /// turn before and after each, as they do while a blocking thread is at work.
+    ///
+    /// # Errors
+    /// As `own`.
+    pub fn own_simulated(dir: &Path) -> Result<Self, StoreError> {
+        let store = Self { simulated: true, ..Self::own(dir)? };
+        store.connection.lock().expect("nobody else has it yet").pragma_update(None, "synchronous", "OFF")?;
+        Ok(store)
     }
 
     /// Opens the state beside a running owner, for `status`, `history`, `hold` and the like.
@@ -95,7 +109,8 @@ impl Store {
         let opened = Connection::open_in_memory().map_err(StoreError::from);
         let connection = opened.and_then(|mut connection| migrate(&mut connection, dir).map(|()| connection));
         let connection = connection.map_err(|error| error.of_file(&file))?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), dir: dir.into(), _lock: None })
+        let connection = Arc::new(Mutex::new(connection));
+        Ok(Self { connection, dir: dir.into(), simulated: false, _lock: None })
     }
 
     fn exists(dir: &Path) -> Result<bool, StoreError> {
@@ -129,7 +144,8 @@ impl Store {
             Ok(connection)
         };
         let connection: Connection = opened().map_err(|error: StoreError| error.of_file(&file))?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), dir: dir.into(), _lock: lock.map(Arc::new) })
+        let connection = Arc::new(Mutex::new(connection));
+        Ok(Self { connection, dir: dir.into(), simulated: false, _lock: lock.map(Arc::new) })
     }
 
     /// Runs one transaction on a blocking thread. It is committed when `work` returns `Ok`, else it leaves no trace.
@@ -149,8 +165,26 @@ impl Store {
             transaction.commit()?;
             Ok(value)
         };
-        let task = tokio::task::spawn_blocking(move || transaction().map_err(|error: StoreError| error.of_file(&file)));
+        let task = self.blocking(move || transaction().map_err(|error: StoreError| error.of_file(&file)));
         task.await.map_err(|error| StoreError::Value(format!("a transaction was cut off: {error}")))?
+    }
+
+    /// Runs work that may block on a thread of its own; in simulated time on the caller's, with a turn for others before
+    /// and after it.
+    ///
+    /// # Errors
+    /// When the work panicked.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, tokio::task::JoinError> {
+        if !self.simulated {
+            return tokio::task::spawn_blocking(work).await;
+        }
+        tokio::task::yield_now().await;
+        let done = work();
+        tokio::task::yield_now().await;
+        Ok(done)
     }
 }
 

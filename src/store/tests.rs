@@ -346,12 +346,29 @@ async fn a_point_that_is_being_deleted_is_remembered_while_it_is_listed() {
         assert!(memory.deleting.contains(&Id::Number(1)));
         assert_eq!(memory.evicted_since_completed, 1);
         assert_eq!(folder.owner(&ours(1), 4).await, Owner::Ours("nightly".to_owned()), "no second lastgood's");
-        assert!(folder.memory(3700).await.deleting.is_empty(), "after an hour it may be sent again");
+        let memory = folder.memory(3700).await;
+        assert!(memory.deleting.is_empty() && memory.not_gone == [Id::Number(1)].into(), "it may be sent again");
         let step = folder.create(&mut run, 9, 5).await;
         folder.write(&mut run, accepted(step, Some(9)), 6).await;
         folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 7).await;
         assert_eq!(folder.memory(8).await.evicted_since_completed, 0);
     }
+}
+
+#[tokio::test]
+async fn a_point_that_is_completed_after_its_run_gave_it_up_ends_the_time_of_its_eviction() {
+    let folder = folder();
+    folder.see(list(vec![ours(1), ours(2)], 0)).await;
+    let mut run = folder.planned().await;
+    let act = Act::Delete { id: Id::Number(1), created_at: at(1), cause: Cause::Eviction };
+    let step = folder.intend(&mut run, act, 1).await;
+    folder.write(&mut run, Event::Answered { step, answer: Answer::Accepted { id: None } }, 2).await;
+    let step = folder.create(&mut run, 9, 3).await;
+    folder.write(&mut run, accepted(step, Some(9)), 4).await;
+    folder.see(list(vec![ours(2), RestorePoint { status: PointStatus::InProgress, ..ours(9) }], 5)).await;
+    assert_eq!(folder.memory(6).await.evicted_since_completed, 1, "it is not completed yet");
+    folder.see(list(vec![ours(2), ours(9)], 7)).await;
+    assert_eq!(folder.memory(8).await.evicted_since_completed, 0);
 }
 
 #[tokio::test]
@@ -405,6 +422,18 @@ async fn a_failing_policy_that_becomes_stale_is_one_incident_and_a_success_ends_
     let waiting = folder.store.waiting().await.unwrap();
     let recovery = waiting.iter().find(|waiting| waiting.notice.class == Class::Recovery).unwrap();
     assert_eq!(recovery.notice.since, Some(at(1)));
+}
+
+#[tokio::test]
+async fn a_success_closes_the_incident_of_a_wrong_clock_without_a_word() {
+    let folder = folder();
+    folder.store.tell(vec![notice(Class::Failure, Topic::Clock)], at(1)).await.unwrap();
+    assert_eq!(folder.incidents().await, ["clock"]);
+    let mut run = folder.planned().await;
+    folder.write(&mut run, Event::Ended { outcome: Outcome::Succeeded, error: None }, 6).await;
+    assert!(folder.incidents().await.is_empty());
+    let waiting = folder.store.waiting().await.unwrap();
+    assert!(waiting.iter().all(|waiting| waiting.notice.class != Class::Recovery), "{waiting:?}");
 }
 
 #[tokio::test]

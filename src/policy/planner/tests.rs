@@ -149,6 +149,16 @@ fn the_oldest_goes_after_the_new_one_is_made() {
     assert_eq!(plan.slots, Slots { limit: 5, used: 3, own: 3, foreign: 0, held: 0 });
 }
 
+#[test]
+fn the_new_point_is_counted_on_the_day_that_the_provider_will_date_it() {
+    let mut case = case(1, vec![ours(1), ours(2)]);
+    case.policy.keep = Keep { counts: vec![(Rule::Daily, Count::Number(2))], ..Keep::default() };
+    assert_eq!(pruned(&case.plan()), [2]);
+    // Our clock shows the 21st already, the provider's is still at the 20th, the day of the first one.
+    case.inventory.provider_time = Some("2026-11-20T23:50:00Z".parse().unwrap());
+    assert_eq!(pruned(&case.plan()), [1]);
+}
+
 /// Each changes the third of four points of a policy that keeps two, so that it would go, or the case around it.
 #[test]
 fn what_must_never_be_deleted_stays_with_its_guard() {
@@ -428,6 +438,14 @@ fn a_point_is_evicted_only_when_no_slot_is_free_and_only_one() {
     full.memory.evicted_since_completed = 1;
     assert!(full.refused().contains("evicted already"), "{}", full.refused());
     assert!(full.plan().points.iter().all(|point| point.keep));
+    full.memory.not_gone.insert(Id::Number(4));
+    assert!(full.refused().contains("evicted already"), "the oldest goes first: {}", full.refused());
+    full.memory.not_gone = [Id::Number(5)].into();
+    assert_eq!(
+        evicted(&full.plan()),
+        [5],
+        "the provider accepted its delete and did not carry it out: it is sent again"
+    );
 }
 
 #[test]

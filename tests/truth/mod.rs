@@ -1,0 +1,258 @@
+//! The checker: reads the simulator's own record and says which of the design's rules were broken, whatever the
+//! program believes. It shares no code with the program: the mark is read here a second time.
+//!
+//! Feed it every entry of the record, in order, from the account's first one. Say `run_began` and `run_ended` where
+//! they are known: the rules that count within one run are checked then, and what the run told is compared.
+
+mod deletes;
+mod state;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use lastgood::simulator::{Entry, Kind};
+
+use state::State;
+
+/// A rule of the design that the record shows broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rule {
+    /// A create was sent though no slot was free.
+    RoomFirst,
+    /// A point that is not ours (by a person, by another lastgood, changed by a person) was to be deleted.
+    Foreign,
+    /// An automatic backup was to be deleted.
+    Automatic,
+    /// A point on hold was to be deleted.
+    Held,
+    /// A point that `protect` names was to be deleted.
+    Protected,
+    /// A point in progress was to be deleted.
+    InProgress,
+    /// A point dated in the future was to be deleted.
+    Future,
+    /// A point was to be deleted that no policy of the server answers for, or that its own run did not ask for.
+    OtherPolicy,
+    /// A point was to be deleted beside one with our mark that came from elsewhere.
+    SecondLastgood,
+    /// The newest completed point of the server and kind was to be deleted.
+    NewestOfServer,
+    /// The newest completed point of the policy was to be deleted.
+    NewestOfPolicy,
+    /// Fewer than `min_keep` would have been left.
+    MinKeep,
+    /// A completed point was to be deleted before the new one was completed, though a slot was free.
+    EvictedWithRoom,
+    /// A second completed point was to be deleted before a new one was completed.
+    EvictedTwice,
+    /// More deletes in one run than `max_deletes`.
+    MaxDeletes,
+    /// Two restore points of one due time are left.
+    OnePointADueTime,
+    /// A create was sent again while its point was there to be seen.
+    SentTwice,
+    /// A server that was stopped for a making does not run.
+    LeftStopped,
+    /// A server was stopped or started that nobody asked for.
+    PowerUnasked,
+    /// A `hard_stop` was sent.
+    HardStop,
+    /// What a run told is not what happened.
+    Told,
+    /// A run calls a point its own that it did not make.
+    Adopted,
+}
+
+/// A broken rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub rule: Rule,
+    /// The number of the record's entry that shows it.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What happened.
+    pub text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} at {} (entry {}): {}", self.rule, self.at, self.seq, self.text)
+    }
+}
+
+/// What of a policy counts here.
+#[derive(Clone, Debug)]
+pub struct PolicyFacts {
+    /// What it makes.
+    pub kind: Kind,
+    /// Its `min_keep`.
+    pub min_keep: usize,
+    /// Its `max_deletes`, when the file gives one.
+    pub max_deletes: Option<usize>,
+    /// Its `reserve` (the largest of the server and kind).
+    pub reserve: usize,
+    /// Whether `prune = "all"`: people's points are its own.
+    pub prune_all: bool,
+    /// Whether `prune = "none"`.
+    pub prune_none: bool,
+    /// Whether it stops the server.
+    pub stop_server: bool,
+    /// Its `protect`.
+    pub protect: Vec<String>,
+    /// Its `formerly`.
+    pub formerly: Vec<String>,
+}
+
+impl PolicyFacts {
+    /// A policy of that kind with every default.
+    pub fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            min_keep: 1,
+            max_deletes: None,
+            reserve: 0,
+            prune_all: false,
+            prune_none: false,
+            stop_server: false,
+            protect: Vec::new(),
+            formerly: Vec::new(),
+        }
+    }
+}
+
+/// What the record does not tell. May be changed between two entries, as a reload would.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// `provider.instance`.
+    pub instance: String,
+    /// The slots of backups and of snapshots.
+    pub slots: [usize; 2],
+    /// By server name (`*`: every server): the policies with their names.
+    pub policies: BTreeMap<String, Vec<(String, PolicyFacts)>>,
+    /// Points on hold: kind and id as shown.
+    pub held: BTreeSet<(Kind, String)>,
+    /// Names of servers on hold.
+    pub held_servers: BTreeSet<String>,
+    /// How far the later of the program's and the provider's clocks is ahead of the simulator's.
+    pub ahead: SignedDuration,
+    /// The longest that a list may lack a new point (`Options::list_lag`).
+    pub list_lag: SignedDuration,
+    /// Where the record has no reads: what people did within this time, a run may not know yet.
+    pub grace: SignedDuration,
+    /// Whether the record has reads (`Options::record_reads`).
+    pub reads: bool,
+}
+
+impl Default for Facts {
+    fn default() -> Self {
+        Self {
+            instance: "main".to_owned(),
+            slots: [10, 5],
+            policies: BTreeMap::new(),
+            held: BTreeSet::new(),
+            held_servers: BTreeSet::new(),
+            ahead: SignedDuration::ZERO,
+            list_lag: SignedDuration::ZERO,
+            grace: SignedDuration::from_mins(10),
+            reads: true,
+        }
+    }
+}
+
+impl Facts {
+    /// Adds a policy of a server (`*`: of every server).
+    pub fn add(&mut self, server: &str, policy: &str, facts: PolicyFacts) {
+        self.policies.entry(server.to_owned()).or_default().push((policy.to_owned(), facts));
+    }
+
+    /// The policy of that name on a server, or the one that was called so formerly, with its name now.
+    fn policy(&self, server: &str, name: &str) -> Option<(&str, &PolicyFacts)> {
+        let is_it = |(called, it): &(&str, &PolicyFacts)| *called == name || it.formerly.iter().any(|was| was == name);
+        self.on(server).find(is_it)
+    }
+
+    /// The policies of a server and kind.
+    fn of(&self, server: &str, kind: Kind) -> impl Iterator<Item = (&str, &PolicyFacts)> {
+        self.on(server).filter(move |(_, it)| it.kind == kind)
+    }
+
+    fn on(&self, server: &str) -> impl Iterator<Item = (&str, &PolicyFacts)> {
+        let here = self.policies.get(server).into_iter().chain(self.policies.get("*"));
+        here.flatten().map(|(called, it)| (called.as_str(), it))
+    }
+}
+
+/// How a run ended, as it tells it.
+#[derive(Clone, Debug)]
+pub struct Told<'a> {
+    /// The server's name.
+    pub server: &'a str,
+    /// The policy's name.
+    pub policy: &'a str,
+    /// Backup or snapshot.
+    pub kind: Kind,
+    /// `succeeded` and so on.
+    pub outcome: &'a str,
+    /// The point that it calls its own.
+    pub created: Option<String>,
+    /// The points that it says it has deleted.
+    pub deleted: Vec<String>,
+}
+
+/// Follows the record and collects the broken rules.
+#[derive(Debug)]
+pub struct Truth {
+    /// What the record does not tell.
+    pub facts: Facts,
+    state: State,
+    violations: Vec<Violation>,
+}
+
+impl Truth {
+    /// Nothing has happened yet.
+    pub fn new(facts: Facts) -> Self {
+        Self { facts, state: State::default(), violations: Vec::new() }
+    }
+
+    /// The next entries of the record.
+    pub fn feed(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            self.entry(entry);
+        }
+    }
+
+    /// A run of a policy begins on a server: what counts within one run counts from here.
+    pub fn run_began(&mut self, server: &str, policy: &str) {
+        self.state.line(server, policy).begin();
+    }
+
+    /// The run that began there has ended, and tells this.
+    pub fn run_ended(&mut self, told: &Told<'_>) {
+        for (rule, text) in self.state.compare(told) {
+            self.broken(rule, text);
+        }
+    }
+
+    /// Nothing is under way any more: what must be so in the end is checked.
+    pub fn quiet(&mut self) {
+        for (rule, text) in self.state.left_behind() {
+            self.broken(rule, text);
+        }
+    }
+
+    /// The rules broken so far.
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    fn broken(&mut self, rule: Rule, text: String) {
+        let (seq, at) = self.state.moment;
+        self.violations.push(Violation { rule, seq, at, text });
+    }
+}

@@ -1,0 +1,77 @@
+//! What a simulation did, in numbers: printed at its end, and equal for equal seeds.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+
+/// How large a simulation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scale {
+    /// How many servers the account has.
+    pub servers: usize,
+    /// How many days pass.
+    pub days: u32,
+    /// What everything random comes from.
+    pub seed: u64,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Requests that reached the provider's door.
+    pub calls: u64,
+    /// Runs by outcome.
+    pub runs: BTreeMap<String, u64>,
+    /// Restore points that the program made, and deleted.
+    pub made: u64,
+    /// Deletes that the provider accepted.
+    pub deleted: u64,
+    /// Faults by name.
+    pub faults: BTreeMap<String, u64>,
+    /// Other events by name: crashes, stops, reloads, clock jumps, outages, acts of people.
+    pub events: BTreeMap<String, u64>,
+    /// Entries of the record that were checked.
+    pub checked: u64,
+    /// Due times that were told as missed.
+    pub missed: u64,
+    /// Mails sent.
+    pub mails: u64,
+    /// The last moments of the simulator's and of the daemon's clock.
+    pub ended: Option<(Timestamp, Timestamp)>,
+    /// Broken rules.
+    pub violations: Vec<String>,
+}
+
+impl Figures {
+    /// Counts an event.
+    pub fn event(&mut self, name: &str) {
+        *self.events.entry(name.to_owned()).or_default() += 1;
+    }
+
+    /// Writes a broken rule down.
+    pub fn violation(&mut self, text: String) {
+        // The first ones say enough, and one cause may break a rule a thousand times.
+        if self.violations.len() < 200 {
+            self.violations.push(text);
+        }
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sum = |all: &BTreeMap<String, u64>| all.values().sum::<u64>();
+        let list = |all: &BTreeMap<String, u64>| {
+            all.iter().map(|(name, count)| format!("{count} {name}")).collect::<Vec<_>>().join(", ")
+        };
+        writeln!(f, "  runs        {} ({})", sum(&self.runs), list(&self.runs))?;
+        writeln!(f, "  points      {} made, {} deleted", self.made, self.deleted)?;
+        writeln!(f, "  calls       {}", self.calls)?;
+        writeln!(f, "  faults      {} ({})", sum(&self.faults), list(&self.faults))?;
+        writeln!(f, "  events      {}", list(&self.events))?;
+        writeln!(f, "  missed      {} due times, each told", self.missed)?;
+        writeln!(f, "  mails       {}", self.mails)?;
+        writeln!(f, "  checked     {} entries of the record", self.checked)?;
+        write!(f, "  violations  {}", self.violations.len())
+    }
+}

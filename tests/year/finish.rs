@@ -1,0 +1,220 @@
+//! The end of a simulation: every due time has its one point or a told failure, every failure was mailed, and nothing
+//! is left over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use lastgood::simulator::Simulator;
+use lastgood::store::Store;
+
+use crate::figures::Figures;
+use crate::followed::Line;
+use crate::life::Life;
+
+/// A run that is in the journal.
+struct Ended {
+    line: Line,
+    due: Option<Timestamp>,
+    outcome: Option<String>,
+    ended_at: Option<Timestamp>,
+}
+
+/// A notice as the journal has it.
+struct Told {
+    line: Option<Line>,
+    class: String,
+    topic: String,
+    text: String,
+    at: Timestamp,
+    /// By a mail, or in silence since a mail of the same incident was not long ago; nothing when nobody told it.
+    by: Option<String>,
+}
+
+impl Life {
+    /// Checks everything that must be so in the end.
+    pub async fn finish(&mut self, store: &Store) {
+        self.audit.quiet(&mut self.figures);
+        let (runs, told) = (runs(store).await, told(store).await);
+        for run in &runs {
+            let word = run.outcome.clone().unwrap_or_else(|| "open".to_owned());
+            *self.figures.runs.entry(word).or_default() += 1;
+        }
+        self.check_runs(&runs, &told);
+        self.check_due_times(&runs, &told);
+        check_told(&told, &mut self.figures);
+        self.check_outbox(store).await;
+        check_incidents(store, &runs, &mut self.figures).await;
+        check_servers(&self.simulator, &mut self.figures);
+    }
+
+    /// A success has its point in the record; a failure has its notice.
+    fn check_runs(&mut self, runs: &[Ended], told: &[Told]) {
+        let failures: BTreeSet<(&Line, Timestamp)> = told
+            .iter()
+            .filter(|told| told.class == "failure")
+            .filter_map(|told| Some((told.line.as_ref()?, told.at)))
+            .collect();
+        for run in runs {
+            let name = format!("the run of {:?} due {:?}", run.line, run.due);
+            match (run.outcome.as_deref(), run.ended_at) {
+                (Some("succeeded"), _) => {
+                    let done = run
+                        .due
+                        .is_some_and(|due| self.audit.done.contains(&(run.line.0.clone(), run.line.1.clone(), due)));
+                    if !done {
+                        self.figures.violation(format!("{name} succeeded without a point"));
+                    }
+                }
+                (Some(_), Some(at)) if failures.contains(&(&run.line, at)) => {}
+                (Some(outcome), _) => self.figures.violation(format!("{name} is {outcome}, and nobody is told")),
+                (None, _) => self.figures.violation(format!("{name} has not ended")),
+            }
+        }
+    }
+
+    /// Every due time has a run, or was told as missed.
+    fn check_due_times(&mut self, runs: &[Ended], told: &[Told]) {
+        let mut handled: BTreeMap<&Line, BTreeSet<Timestamp>> = BTreeMap::new();
+        for run in runs {
+            handled.entry(&run.line).or_default().extend(run.due);
+        }
+        let mut missed: BTreeMap<&Line, Vec<(Timestamp, Timestamp)>> = BTreeMap::new();
+        for told in told.iter().filter(|told| told.topic == "missed") {
+            let Some(line) = &told.line else { continue };
+            missed.entry(line).or_default().extend(span(&told.text));
+        }
+        let end = self.now() - SignedDuration::from_mins(10);
+        let lines: Vec<Line> = self.followed.lines().cloned().collect();
+        for line in lines {
+            let handled = handled.get(&line).cloned().unwrap_or_default();
+            for due in self.followed.expected(&line, end).difference(&handled) {
+                if missed.get(&line).is_some_and(|spans| spans.iter().any(|(from, to)| from <= due && due <= to)) {
+                    self.figures.missed += 1;
+                } else {
+                    let near = |told: &&Told| {
+                        told.line.as_ref() == Some(&line)
+                            && told.at.duration_until(*due).abs() < SignedDuration::from_hours(48)
+                    };
+                    let near: Vec<String> =
+                        told.iter().filter(near).map(|told| format!("{} {}", told.at, told.text)).collect();
+                    self.figures
+                        .violation(format!("the due time {due} of {line:?} was never handled nor told: {near:?}"));
+                }
+            }
+        }
+    }
+
+    /// The outbox is empty, and what it calls sent was sent.
+    async fn check_outbox(&mut self, store: &Store) {
+        let backlog = store.backlog().await.expect("the outbox can be read");
+        if (backlog.waiting, backlog.refused) != (0, 0) {
+            self.figures.violation(format!("mail is left: {backlog:?}"));
+        }
+        let ids: Vec<String> = store
+            .transact(|tx| {
+                let mut query = tx.prepare("SELECT message_id FROM outbox WHERE sent_at IS NOT NULL")?;
+                let ids = query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+                Ok(ids)
+            })
+            .await
+            .expect("the outbox can be read");
+        let unsent: Vec<&String> = ids.iter().filter(|id| !self.has_sent(id)).collect();
+        for id in unsent {
+            self.figures.violation(format!("the mail {id} is called sent and was not"));
+        }
+    }
+}
+
+/// Every failure is told by a mail, or in silence soon after a mail of its incident.
+fn check_told(told: &[Told], figures: &mut Figures) {
+    for told in told.iter().filter(|told| told.class == "failure" || told.class == "stale") {
+        if told.by.is_none() {
+            let Told { line, topic, text, at, .. } = told;
+            figures.violation(format!("nobody told of {topic} of {line:?} at {at}: {text}"));
+        }
+    }
+}
+
+/// An incident that is open has a reason: the last run of its policy did not succeed.
+async fn check_incidents(store: &Store, runs: &[Ended], figures: &mut Figures) {
+    let mut last: BTreeMap<&Line, (Option<Timestamp>, Option<&str>)> = BTreeMap::new();
+    for run in runs {
+        let known = last.entry(&run.line).or_default();
+        *known = (*known).max((run.due, run.outcome.as_deref()));
+    }
+    for incident in store.incidents().await.expect("the incidents can be read") {
+        let line =
+            incident.server.as_ref().zip(incident.policy.clone()).map(|(server, policy)| (server.name.clone(), policy));
+        let failing =
+            line.as_ref().and_then(|line| last.get(line)).is_some_and(|(_, outcome)| *outcome != Some("succeeded"));
+        if !failing {
+            let text = format!("{:?} {}: {}", line, incident.topic, incident.text);
+            figures.violation(format!("an incident is open without a reason since {}: {text}", incident.opened_at));
+        }
+    }
+}
+
+fn check_servers(simulator: &Simulator, figures: &mut Figures) {
+    simulator.with_account(|account| {
+        for server in account.servers().iter().filter(|server| server.status != "active") {
+            figures.violation(format!("{} is {} in the end", server.name(), server.status));
+        }
+    });
+}
+
+/// The due times that a notice calls missed, the first and the last.
+fn span(text: &str) -> Option<(Timestamp, Timestamp)> {
+    if let Some((_, rest)) = text.split_once("due times were missed, from ") {
+        let (from, rest) = rest.split_once(" to ")?;
+        return Some((from.parse().ok()?, rest.split([';', ' ']).next()?.parse().ok()?));
+    }
+    let (before, _) = text.split_once(" was missed")?;
+    let at = before.rsplit(' ').next()?.parse().ok()?;
+    Some((at, at))
+}
+
+async fn runs(store: &Store) -> Vec<Ended> {
+    let read = store.transact(|tx| {
+        let mut query = tx.prepare("SELECT server_name, policy, due, outcome, ended_at FROM run ORDER BY id")?;
+        let mut rows = query.query([])?;
+        let mut runs = Vec::new();
+        while let Some(row) = rows.next()? {
+            runs.push(Ended {
+                line: (row.get(0)?, row.get(1)?),
+                due: row.get::<_, Option<i64>>(2)?.map(time),
+                outcome: row.get(3)?,
+                ended_at: row.get::<_, Option<i64>>(4)?.map(time),
+            });
+        }
+        Ok(runs)
+    });
+    read.await.expect("the journal can be read")
+}
+
+async fn told(store: &Store) -> Vec<Told> {
+    let read = store.transact(|tx| {
+        let mut query = tx.prepare(
+            "SELECT notice.at, body, told.class FROM notice LEFT JOIN told ON told.notice = notice.id ORDER BY notice.id",
+        )?;
+        let mut rows = query.query([])?;
+        let mut all = Vec::new();
+        while let Some(row) = rows.next()? {
+            let body: String = row.get(1)?;
+            let body: lastgood::journal::notice::Notice = serde_json::from_str(&body).expect("a notice is stored whole");
+            all.push(Told {
+                line: body.server.zip(body.policy).map(|(server, policy)| (server.name, policy)),
+                class: body.class.word().to_owned(),
+                topic: body.topic.to_string(),
+                text: body.text,
+                at: time(row.get(0)?),
+                by: row.get(2)?,
+            });
+        }
+        Ok(all)
+    });
+    read.await.expect("the journal can be read")
+}
+
+fn time(nanoseconds: i64) -> Timestamp {
+    Timestamp::from_nanosecond(i128::from(nanoseconds)).expect("the journal's times are within the calendar")
+}

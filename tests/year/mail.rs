@@ -1,0 +1,59 @@
+//! The post office: what the daemon's own mail task does (compose, send, try again), to a mail server of the
+//! simulation that is down now and then.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lastgood::config::Config;
+use lastgood::daemon::mail::post;
+use lastgood::report::post::{Post, compose_due};
+use lastgood::report::sender::next_attempt;
+use lastgood::store::Store;
+use lastgood::store::outbox::Fate;
+
+/// Composes and sends.
+#[derive(Debug, Default)]
+pub struct PostOffice {
+    post: Option<Post>,
+    sent: BTreeSet<String>,
+    /// The mail server is down until then, by the daemon's clock.
+    pub down_until: Option<Timestamp>,
+}
+
+impl PostOffice {
+    /// The reports of the file in force.
+    pub fn of(&mut self, config: &Config) {
+        if config.smtp.is_some() {
+            self.post = post(config).expect("the file needs no password");
+        }
+    }
+
+    /// How many different mails were sent.
+    pub fn sent(&self) -> u64 {
+        self.sent.len() as u64
+    }
+
+    /// Whether a mail of that Message-ID was sent.
+    pub fn has_sent(&self, message_id: &str) -> bool {
+        self.sent.contains(message_id)
+    }
+
+    /// One round of the daemon's mail task.
+    pub async fn round(&mut self, store: &Store, now: Timestamp) {
+        let Some(post) = &self.post else { return };
+        compose_due(store, post, now, false).await.expect("mails can be composed");
+        for message in store.mails_due(now).await.expect("the outbox can be read") {
+            let text = String::from_utf8_lossy(&message.message.bytes);
+            assert!(!text.contains("vps_year"), "a mail shows the token: {text}");
+            let fate = if self.down_until.is_some_and(|until| now < until) {
+                let wait: Duration = next_attempt(message.attempts + 1);
+                Fate::Later { at: now + wait, to: message.message.to.clone(), error: "down".to_owned() }
+            } else {
+                self.sent.insert(message.message.message_id.clone());
+                Fate::Sent { refused: None }
+            };
+            store.mail_tried(message.id, fate, now).await.expect("the outbox can be written");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A year in a minute: the real daemon, client and store live through days or a whole year of virtual time with
+//! faults, outages, crashes, clock jumps, reloads and people. The rules are checked against the simulator's own record
+//! at every step, never against the journal alone. A seed decides everything: one that fails is printed and replays.
+//!
+//! `LASTGOOD_YEAR=servers,days,seed` sets the size of `full_year`; `LASTGOOD_SEED=n` replays a short one.
+
+mod audit;
+mod figures;
+mod finish;
+mod fleet;
+mod followed;
+mod life;
+mod mail;
+mod people;
+mod provider;
+#[path = "../truth/mod.rs"]
+mod truth;
+
+use std::io::Write as _;
+use std::time::Instant;
+
+use figures::{Figures, Scale};
+use life::Life;
+
+/// Lives it, prints what happened, and fails with the first violations.
+fn simulate(scale: Scale) -> Figures {
+    let began = began();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    let figures = runtime.expect("a runtime can be built").block_on(async { Life::new(scale).live().await });
+    let seconds = began.elapsed().as_secs_f64();
+    let Scale { servers, days, seed } = scale;
+    let text = format!("{servers} servers, {days} days, seed {seed}: {seconds:.1} s\n{figures}\n");
+    std::io::stdout().write_all(text.as_bytes()).expect("the figures can be printed");
+    figures
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long a simulation takes is measured in real time")]
+fn began() -> Instant {
+    Instant::now()
+}
+
+fn check(scale: Scale) {
+    let figures = simulate(scale);
+    let Scale { servers, days, seed } = scale;
+    let first: Vec<&String> = figures.violations.iter().take(20).collect();
+    assert!(
+        figures.violations.is_empty(),
+        "seed {seed} broke rules; again with LASTGOOD_YEAR={servers},{days},{seed} cargo test --test year -- --ignored\n{first:#?}"
+    );
+    assert!(figures.runs.get("succeeded").is_some_and(|runs| *runs > u64::from(days)), "{figures}");
+    assert!(figures.events.contains_key("crashes") && !figures.faults.is_empty(), "{figures}");
+}
+
+fn short(seed: u64) -> Scale {
+    Scale { servers: 20, days: 30, seed }
+}
+
+#[test]
+fn a_month_of_a_small_fleet_breaks_no_rule() {
+    let seeds = std::env::var("LASTGOOD_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seeds: Vec<u64> = seeds.map_or_else(|| vec![1, 2, 3], |seed| vec![seed]);
+    for seed in seeds {
+        check(short(seed));
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_figures() {
+    let scale = Scale { servers: 12, days: 10, seed: 7 };
+    assert_eq!(simulate(scale), simulate(scale));
+}
+
+#[test]
+#[ignore = "a year of a thousand servers: .ci/run does it in release mode"]
+fn full_year() {
+    let given = std::env::var("LASTGOOD_YEAR").unwrap_or_else(|_| "1000,365,1".to_owned());
+    let numbers: Vec<u64> = given.split(',').map(|number| number.parse().expect("servers,days,seed")).collect();
+    let [servers, days, seed] = numbers[..] else { panic!("LASTGOOD_YEAR is servers,days,seed") };
+    let servers = usize::try_from(servers).expect("a number of servers");
+    check(Scale { servers, days: u32::try_from(days).expect("a number of days"), seed });
+}

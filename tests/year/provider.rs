@@ -1,0 +1,168 @@
+//! The provider of the year: the simulator with faults at rates that a real one might have, and a gate before it that
+//! counts the requests and tells when the moment of a crash has come.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use lastgood::simulator::{
+    Altered, Call, Effect, Fate, Options, RetryAfter, Rule, ServerSpec, Simulator, StatusEffect,
+};
+use tokio::sync::Notify;
+
+/// Counts requests; at the armed one it says so and lets its sender wait for ever.
+#[derive(Debug, Default)]
+pub struct Gate {
+    calls: AtomicU64,
+    /// The number of the request at which the process dies; 0: at none. An odd number dies before it is carried out.
+    armed: AtomicU64,
+    reached: Notify,
+}
+
+impl Gate {
+    /// How many requests have come.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// The process is to die at so many requests from now; its answer is never seen.
+    pub fn arm(&self, requests: u64) {
+        self.armed.store(self.calls() + requests.max(1), Ordering::Relaxed);
+    }
+
+    /// Nothing dies any more.
+    pub fn disarm(&self) {
+        self.armed.store(0, Ordering::Relaxed);
+    }
+
+    /// Waits for the armed request.
+    pub async fn reached(&self) {
+        self.reached.notified().await;
+    }
+}
+
+async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+    let number = gate.calls.fetch_add(1, Ordering::Relaxed) + 1;
+    if gate.armed.load(Ordering::Relaxed) != number {
+        return next.run(request).await;
+    }
+    if number % 2 == 0 {
+        next.run(request).await;
+    }
+    gate.disarm();
+    gate.reached.notify_one();
+    std::future::pending().await
+}
+
+/// The simulator's API behind the gate.
+pub fn router(simulator: &Simulator, gate: &Arc<Gate>) -> axum::Router {
+    simulator.router().layer(from_fn_with_state(Arc::clone(gate), pass))
+}
+
+/// How the provider behaves when nothing is wrong.
+pub fn options(servers: Vec<ServerSpec>, seed: u64) -> Options {
+    Options {
+        servers,
+        automatic_backups: 2,
+        completion: Duration::from_secs(180),
+        completion_spread: Duration::from_secs(420),
+        power: Duration::from_secs(20),
+        delete: Duration::from_secs(8),
+        list_lag: Duration::from_secs(3),
+        paged: true,
+        seed,
+        record_reads: false,
+        ..Options::default()
+    }
+}
+
+fn status(code: u16, carried_out: bool) -> Effect {
+    Effect::Status(StatusEffect { carried_out, ..StatusEffect::new(code) })
+}
+
+fn too_many() -> Effect {
+    Effect::Status(StatusEffect { retry_after: Some(RetryAfter::Seconds(3)), ..StatusEffect::new(429) })
+}
+
+fn becomes(fate: Fate) -> Altered {
+    Altered { fate, ..Altered::default() }
+}
+
+/// What goes wrong, how often: the probability is that of one request of that call.
+pub fn faults() -> Vec<Rule> {
+    let mut rules = Vec::new();
+    let mut add = |call: Call, name: &str, probability: f64, effect: Effect| {
+        rules.push(Rule::new(effect).call(call).probability(probability).named(&format!("{name} of {}", word(call))));
+    };
+    for call in [Call::List, Call::Server, Call::Servers, Call::Create, Call::Delete, Call::Power] {
+        add(call, "500", 0.0008, status(500, false));
+        add(call, "503", 0.0005, status(503, false));
+        add(call, "429", 0.0008, too_many());
+        add(call, "connection refused", 0.0005, Effect::Refuse {});
+        add(call, "reset", 0.0005, Effect::Reset { carried_out: false });
+        add(call, "silence", 0.0003, Effect::Silence { seconds: None, carried_out: false });
+    }
+    for call in [Call::List, Call::Servers] {
+        add(call, "short count", 0.0004, Effect::ShortCount { by: 1 });
+        add(call, "missing items", 0.0004, Effect::MissingItems { items: 1 });
+        add(call, "items twice", 0.0003, Effect::DuplicateItems { items: 1, counted: false });
+        add(call, "another order", 0.0003, Effect::Reorder {});
+        add(call, "broken body", 0.0003, Effect::BrokenBody {});
+        add(call, "torn JSON", 0.0003, Effect::TruncatedJson {});
+        add(call, "slow body", 0.0002, Effect::SlowBody { seconds: 45.0 });
+        add(call, "HTML", 0.0002, Effect::ContentType { value: "text/html".to_owned() });
+    }
+    add(Call::List, "others' items", 0.0004, Effect::ForeignItems { items: 2 });
+    for call in [Call::Create, Call::Delete, Call::Power] {
+        add(call, "answer lost", 0.002, Effect::Reset { carried_out: true });
+        add(call, "answer silent", 0.0005, Effect::Silence { seconds: None, carried_out: true });
+        add(call, "500 and done", 0.0005, status(500, true));
+        add(call, "502 and done", 0.0005, status(502, true));
+        add(call, "409", 0.0003, status(409, false));
+        add(call, "answer late", 0.0005, Effect::AnsweredLate { seconds: 20.0 });
+        add(call, "answer too late", 0.0003, Effect::AnsweredLate { seconds: 40.0 });
+        add(call, "half an answer", 0.0003, Effect::BrokenBody {});
+    }
+    let create = [
+        ("point fails", 0.004, becomes(Fate::Fails)),
+        ("point is stuck", 0.0003, becomes(Fate::NeverFinishes)),
+        ("point vanishes", 0.0005, becomes(Fate::Vanishes)),
+        ("listed late", 0.002, Altered { list_lag_seconds: Some(40.0), ..Altered::default() }),
+        ("made slowly", 0.002, Altered { after_seconds: Some(5_400.0), ..Altered::default() }),
+        ("text cut short", 0.001, Altered { truncate: Some(20), ..Altered::default() }),
+        ("text replaced", 0.0003, Altered { description: Some("backup".to_owned()), ..Altered::default() }),
+        ("dated ahead", 0.0003, Altered { created_in_seconds: 240, ..Altered::default() }),
+        ("an unknown word", 0.0005, Altered { status: Some("queued".to_owned()), ..Altered::default() }),
+    ];
+    for (name, probability, altered) in create {
+        add(Call::Create, name, probability, Effect::CreateAs(altered));
+    }
+    rules
+}
+
+fn word(call: Call) -> &'static str {
+    match call {
+        Call::List => "a list",
+        Call::Create => "a create",
+        Call::Delete => "a delete",
+        Call::Power => "power",
+        Call::Servers => "the servers",
+        Call::Server => "a server",
+        Call::Restore | Call::Account | Call::Unknown => "another call",
+    }
+}
+
+/// Adds what the rules in force have struck so far, and puts the rules of everyday in their place.
+pub fn renew(simulator: &Simulator, struck: &mut BTreeMap<String, u64>, rules: Vec<Rule>) {
+    for armed in simulator.faults().into_iter().filter(|armed| armed.struck > 0) {
+        *struck.entry(armed.rule.name.unwrap_or_else(|| "unnamed".to_owned())).or_default() += armed.struck;
+    }
+    simulator.clear_faults();
+    for rule in rules {
+        simulator.add_fault(rule);
+    }
+}
