@@ -77,6 +77,15 @@ impl Drive<'_> {
         })
     }
 
+    /// What is seen, as if this create had made nothing yet.
+    pub(super) fn without_made_by(&self, step: u32, seen: &Inspection) -> Inspection {
+        let mut other = seen.clone();
+        if let Act::Create { mark, .. } = &self.run.state.steps[step as usize - 1].act {
+            other.inventory.points.retain(|point| !carries(point, &mark.token));
+        }
+        other
+    }
+
     async fn ask(&mut self, seen: &Inspection) -> Result<(), RunError> {
         let kind = self.task.policy.kind;
         let mark = self.mark(seen);

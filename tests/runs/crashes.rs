@@ -127,7 +127,10 @@ impl Scene {
         let account = stage.simulator.account();
         let points = account.points_of(self.theirs(), "web-server-01");
         let shown = format!("{how}: {:#?}", stage.world.store.history(None, 9).await.unwrap());
-        assert_eq!(points.len(), self.after, "points, {shown}\n{points:#?}");
+        // Lists that lag for longer than `settle` look wrong: a brake may keep the oldest until a person has looked.
+        let braked = usize::from(self.list_lag > stage.world.settings.settle);
+        let left = self.after..=self.after + braked;
+        assert!(left.contains(&points.len()), "{left:?} points, {shown}\n{points:#?}");
         assert!(points.iter().all(|point| point.status == "completed"), "{shown}");
         let of_due = points.iter().filter(|point| point.description.contains(&format!(" nightly {DUE} "))).count();
         assert_eq!(of_due, 1, "one restore point a due time, {shown}");
@@ -206,7 +209,7 @@ async fn cut_off_everywhere(which: impl Fn(&Scene) -> bool) {
             go_on(&stage, &scene.policy()).await;
             scene.check(&stage, &format!("cut off at await {polls}")).await;
             if over.is_some() {
-                assert!(polls > 30, "{} has few awaits: {polls}", scene.name);
+                assert!(polls > 15, "{} has few awaits: {polls}", scene.name);
                 break;
             }
         }
@@ -315,7 +318,7 @@ async fn a_stop_at_any_await_leaves_the_server_started_and_the_run_to_the_next_s
             let status = stage.simulator.account().server("web-server-01").unwrap().status.clone();
             assert_eq!(status, "active", "{}: stopped at await {polls}", scene.name);
             if over.is_ok() {
-                assert!(polls > 30);
+                assert!(polls > 15);
                 break;
             }
             assert!(matches!(over, Err(RunError::Stopped)), "{over:?}");
