@@ -3,6 +3,7 @@
 use clap::Parser;
 use serde_json::{Value, json};
 
+use crate::cli::delete::busy;
 use crate::cli::output;
 use crate::cli::plan;
 use crate::cli::setup::{Choice, Opened, Setup, ask};
@@ -10,7 +11,7 @@ use crate::exit_code::ExitCode;
 use crate::policy::brake::Brake;
 use crate::policy::inventory::ServerRef;
 use crate::policy::plan::Plan;
-use crate::run::{Lease, Task, take_stock};
+use crate::run::{Inspection, Lease, Task, take_stock};
 
 /// Let deletes go on that a brake has stopped.
 #[derive(Debug, Parser)]
@@ -39,14 +40,8 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     let mut refused = false;
     for task in opened.tasks(&args.choice)? {
         let server = &task.server.reference;
-        let holder = format!("accept {}", std::process::id());
-        let Some(lease) = Lease::try_beside(&opened.world.store, &opened.world.clock, &server.id, &holder).await?
-        else {
-            return Err(crate::cli::delete::busy(server).into());
-        };
-        let decided = accept(setup, &opened, &task, &args).await;
-        lease.end().await?;
-        match decided? {
+        let seen = look(&opened, &task).await?;
+        match accept(setup, &opened, &task, (seen, &args)).await? {
             Some(brakes) => {
                 accepted.extend(brakes.into_iter().map(|brake| (server.clone(), task.policy.name.to_string(), brake)));
             }
@@ -62,10 +57,26 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     Ok(if refused { ExitCode::Usage } else { ExitCode::Done })
 }
 
+/// The server as it is now, written down, so that each brake has its number. A run on it would see another list.
+async fn look(opened: &Opened, task: &Task) -> anyhow::Result<Inspection> {
+    let server = &task.server.reference;
+    let errand = format!("accept --server {}", server.id);
+    let Some(lease) = Lease::try_beside(&opened.world, &server.id, &errand).await? else {
+        return Err(busy(server).into());
+    };
+    let seen = take_stock(&opened.world, task).await;
+    lease.end().await?;
+    Ok(seen??)
+}
+
 /// The brakes that were taken off; `None` when the person said no.
-async fn accept(setup: &Setup, opened: &Opened, task: &Task, args: &Args) -> anyhow::Result<Option<Vec<Brake>>> {
+async fn accept(
+    setup: &Setup,
+    opened: &Opened,
+    task: &Task,
+    (seen, args): (Inspection, &Args),
+) -> anyhow::Result<Option<Vec<Brake>>> {
     let (world, now) = (&opened.world, setup.clock.now());
-    let seen = take_stock(world, task).await??;
     let shown: Plan = seen.plan(world, task, 0);
     if shown.brakes.is_empty() {
         return Ok(Some(Vec::new()));

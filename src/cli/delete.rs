@@ -58,10 +58,10 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::Usage);
     }
     let server = &point.server.id;
-    let holder = format!("delete {}", std::process::id());
-    let Some(lease) = Lease::try_beside(&opened.world.store, &opened.world.clock, server, &holder).await? else {
+    let Some(lease) = Lease::try_beside(&opened.world, server, &format!("delete {kind} {id}")).await? else {
         return Err(busy(&point.server).into());
     };
+    say_what_was_cut_off(&lease);
     let (store, now) = (&opened.world.store, opened.world.clock.now());
     store.mean_to_delete(server.clone(), kind, id.clone(), Some(now)).await?;
     let deleted = opened.world.client.delete(kind, &id).await;
@@ -86,6 +86,14 @@ pub async fn find(opened: &Opened, kind: Kind, id: &Id) -> anyhow::Result<Restor
     found.ok_or_else(|| {
         Failure::usage(format!("there is no {kind} {id}: `lastgood list {}` shows them", kind.plural())).into()
     })
+}
+
+/// Says what an earlier command, now gone, was doing on the server.
+pub fn say_what_was_cut_off(lease: &Lease) {
+    if let Some(errand) = lease.cut_off() {
+        let errand = output::shown(errand);
+        output::note(&format!("`lastgood {errand}` was cut off: it is unknown whether it was carried out"));
+    }
 }
 
 /// A run is at work on the server.

@@ -17,7 +17,7 @@ use crate::daemon::{fleet, open_world, refresh_servers};
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::Server;
 use crate::provider::{Client, Settings};
-use crate::run::{Task, World};
+use crate::run::{Task, World, start_owed};
 use crate::store::{Store, StoreError};
 
 /// What the process was started with.
@@ -133,7 +133,13 @@ impl Setup {
     /// As `open_daemon`; with exit code 4 when the account cannot be read and no list is stored.
     pub async fn open_owner(&self) -> anyhow::Result<Opened> {
         let mut opened = self.open_daemon()?;
-        opened.servers = refresh_servers(&opened.world, &opened.config).await??;
+        opened.servers = match refresh_servers(&opened.world, &opened.config).await {
+            Ok(servers) => servers?,
+            Err(error) => {
+                start_owed(&opened.world).await;
+                return Err(error.into());
+            }
+        };
         Ok(opened)
     }
 

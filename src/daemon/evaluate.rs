@@ -227,7 +227,7 @@ impl Followed {
             last_good: self.last_good.clone(),
             next: self.next,
             since: Some(self.good_since()),
-            ..notice(&self.task, Topic::Stale, text)
+            ..self.task.failure(Topic::Stale, text)
         }
     }
 }
@@ -235,7 +235,7 @@ impl Followed {
 impl Found {
     fn add(&mut self, index: usize, one: &Followed, decision: Due, busy: &impl Fn(&Task) -> bool) {
         let task = &one.task;
-        let missed = |text: &str| notice(task, Topic::Missed, text.to_owned());
+        let missed = |text: &str| task.failure(Topic::Missed, text.to_owned());
         let (due, passed_over, told) = match decision {
             Due::NotYet { .. } => return,
             Due::HandledInFuture { handled, put_right, .. } => {
@@ -244,7 +244,7 @@ impl Found {
                      {put_right}"
                 );
                 let (server, policy) = place_of(task);
-                let notice = notice(task, Topic::Clock, text);
+                let notice = task.failure(Topic::Clock, text);
                 self.put_right.push((index, PutRight { server, policy, to: put_right, notice }));
                 return;
             }
@@ -298,21 +298,5 @@ fn in_one_sentence(lost: &Lost) -> String {
         format!("the due time {} was missed", lost.last)
     } else {
         format!("{} due times were missed, from {} to {}", lost.count, lost.first, lost.last)
-    }
-}
-
-fn notice(task: &Task, topic: Topic, text: String) -> Notice {
-    Notice {
-        class: Class::Failure,
-        topic,
-        server: Some(task.server.reference.clone()),
-        policy: Some(task.policy.name.to_string()),
-        kind: Some(task.policy.kind),
-        text,
-        last_good: None,
-        next: None,
-        since: None,
-        lost: Vec::new(),
-        reports: task.policy.report.clone(),
     }
 }

@@ -145,19 +145,7 @@ fn is_gone(server: &Server) -> Notice {
 
 /// A notice that belongs to no server and no policy.
 pub(super) fn plain(topic: Topic, text: String) -> Notice {
-    Notice {
-        class: Class::Failure,
-        topic,
-        server: None,
-        policy: None,
-        kind: None,
-        text,
-        last_good: None,
-        next: None,
-        since: None,
-        lost: Vec::new(),
-        reports: Vec::new(),
-    }
+    Notice::new(Class::Failure, topic, text)
 }
 
 /// It is well again.

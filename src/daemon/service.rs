@@ -23,7 +23,7 @@ use crate::journal::notice::{Notice, Topic};
 use crate::policy::inventory::{Id, Kind, Server};
 use crate::policy::policy::Policy;
 use crate::provider::{Client, ProviderError, Watch};
-use crate::run::{Leases, Random, RunError, Settings, Task, World, drive};
+use crate::run::{Leases, Random, RunError, Settings, Task, World, drive, look_after, start_owed};
 use crate::store::runs::Run;
 use crate::store::{Store, StoreError};
 
@@ -172,7 +172,10 @@ impl Service {
 
     /// Never returns but with an error. May be dropped at any await.
     async fn serve(&mut self, wake: &Notify, hang_up: &mut tokio::signal::unix::Signal) -> Result<(), ServiceError> {
-        self.begin().await?;
+        if let Err(error) = self.begin().await {
+            start_owed(&self.world).await;
+            return Err(error);
+        }
         notify::tell(&[NotifyState::Ready]);
         loop {
             tokio::select! {
@@ -278,6 +281,7 @@ impl Service {
             tracing::error!("the mail was cut off by a bug and is begun again");
             self.send_mail();
         }
+        look_after(&self.world).await?;
         self.mail.notify_one();
         Ok(())
     }

@@ -92,8 +92,9 @@ impl Mark {
     }
 
     fn written_due(&self) -> String {
-        let whole = self.due.subsec_millisecond() == 0;
-        if whole { format!("{:.0}", self.due) } else { format!("{:.3}", self.due) }
+        let text = format!("{:.3}", self.due);
+        // By the text, not by the number: before 1970 what is left of a second counts the other way.
+        text.strip_suffix(".000Z").map_or_else(|| text.clone(), |whole| format!("{whole}Z"))
     }
 }
 
@@ -194,6 +195,15 @@ mod tests {
         for (digits, nanoseconds) in [("", 0), (".44", 440_000_000), (".4", 400_000_000), (".007", 7_000_000)] {
             let text = format!("lg-abcd1234 main nightly 2026-11-21T15:21:44{digits}Z made by lastgood");
             assert_eq!(Mark::parse(&text).unwrap().due.subsec_nanosecond(), nanoseconds, "{digits}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_anew_stays_the_same() {
+        // The second was found by fuzzing.
+        for due in ["2026-11-21T15:21:44.0004Z", "-009999-01-02T03:04:05.000909999Z", "1969-12-31T23:59:59.9999Z"] {
+            let written = mark(due).description();
+            assert_eq!(Mark::parse(&written).unwrap().description(), written);
         }
     }
 

@@ -164,8 +164,9 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRoom { slots, kind, reserve, foreign, because } => {
-                write!(f, "{kind} limit reached: {} of {} slots used ({} own", slots.used, slots.limit, slots.own)?;
-                write!(f, ", {} foreign)", slots.foreign)?;
+                let own = if slots.own > 0 { format!("{} own, ", slots.own) } else { String::new() };
+                write!(f, "{kind} limit reached ({own}{} foreign)", slots.foreign)?;
+                write!(f, "; {} of {} slots used", slots.used, slots.limit)?;
                 if *reserve > 0 {
                     write!(f, ", {reserve} left to people by reserve")?;
                 }

@@ -1,10 +1,10 @@
 //! Takes stock of a server: a fresh inventory with what the journal remembers, and the plan that follows. `plan`,
 //! `run --dry-run` and `run` all get their plan here.
 
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::notice::{Notice, Topic};
 use crate::policy::brake::{Cause, Judgement, judge};
 use crate::policy::guard::Ground;
-use crate::policy::inventory::Inventory;
+use crate::policy::inventory::{Id, Inventory};
 use crate::policy::memory::Memory;
 use crate::policy::plan::{Note, Plan, Request, plan};
 use crate::provider::ProviderError;
@@ -32,6 +32,13 @@ impl Inspection {
             inventory: &self.inventory,
             memory: &self.memory,
         }
+    }
+
+    /// The same as if this point were not there yet.
+    pub(super) fn without(&self, id: &Id) -> Self {
+        let mut other = self.clone();
+        other.inventory.points.retain(|point| point.id != *id);
+        other
     }
 
     /// The plan of a run that starts now; `spent` deletes were sent by its earlier attempts.
@@ -121,7 +128,7 @@ pub fn signs(task: &Task, judgement: Judgement, retention: Option<String>) -> Si
         tracing::warn!(%server, policy = %task.policy.name, "deletes wait: {text}");
     }
     let text = format!("{}; `lastgood plan` shows more, `lastgood accept` lets deletes go on", texts.join("; "));
-    let notice = (!texts.is_empty()).then(|| told(task, Topic::Brake, text));
+    let notice = (!texts.is_empty()).then(|| task.failure(Topic::Brake, text));
     Signs {
         server,
         kind,
@@ -138,21 +145,5 @@ fn notice(task: &Task, note: &Note) -> Notice {
         Note::NewJournal(_) => Topic::NewJournal,
         Note::Future(_) | Note::Braked { .. } | Note::Stuck(_) => Topic::Attention,
     };
-    told(task, topic, note.to_string())
-}
-
-fn told(task: &Task, topic: Topic, text: String) -> Notice {
-    Notice {
-        class: Class::Failure,
-        topic,
-        server: Some(task.server.reference.clone()),
-        policy: Some(task.policy.name.to_string()),
-        kind: Some(task.policy.kind),
-        text,
-        last_good: None,
-        next: None,
-        since: None,
-        lost: Vec::new(),
-        reports: task.policy.report.clone(),
-    }
+    task.failure(topic, note.to_string())
 }

@@ -10,6 +10,7 @@ pub mod holds;
 pub mod notices;
 pub mod outbox;
 pub mod points;
+pub mod presence;
 mod projection;
 pub mod prune;
 pub mod runs;

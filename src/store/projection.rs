@@ -1,7 +1,7 @@
 //! What follows from a run's events for the tables that the next plan reads: points, tokens, evictions, incidents.
 
 use jiff::Timestamp;
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::journal::event::{Act, Answer, Cause, Event, Found, Outcome, RunKey, Sight};
 use crate::journal::notice::{Class, Notice, Topic};
@@ -21,6 +21,8 @@ pub(super) struct Projection<'a> {
     pub before: &'a RunState,
     pub made: Option<&'a Id>,
     pub at: Timestamp,
+    /// What is told with it.
+    pub notices: &'a [Notice],
 }
 
 /// What follows from an event for the tables that the next plan reads.
@@ -156,6 +158,13 @@ fn end(p: &Projection<'_>, outcome: Outcome) -> Result<(), StoreError> {
     }
     let (server, policy) = (json(&p.key.server.id)?, p.key.policy.as_str());
     p.tx.execute("UPDATE due_time SET stale = 0 WHERE server = ?1 AND policy = ?2", params![server, policy])?;
+    let cause: Option<String> =
+        p.tx.query_row(
+            "SELECT text FROM incident WHERE server = ?1 AND policy = ?2 AND topic = 'run' AND closed_at IS NULL",
+            params![server, policy],
+            |row| row.get(0),
+        )
+        .optional()?;
     let mut since: Option<Timestamp> = None;
     for topic in [Topic::Run, Topic::Stale, Topic::Missed] {
         let closed = close_incidents(p.tx, Some(&p.key.server), Some(policy), topic, p.at)?;
@@ -168,18 +177,19 @@ fn end(p: &Projection<'_>, outcome: Outcome) -> Result<(), StoreError> {
     )?;
     let rows = query.query_map(params![server, policy, nanos(since), p.run], |row| row.get::<_, i64>(0))?;
     let lost: Vec<Timestamp> = rows.map(|row| Ok(time(row?))).collect::<Result<_, StoreError>>()?;
+    // What the success tells of the new point and of the reports holds for the recovery too.
+    let success = p.notices.first().cloned();
+    let again = || format!("{policy} makes {} of {} again", p.key.kind.plural(), p.key.server);
     let recovery = Notice {
         class: Class::Recovery,
         topic: Topic::Run,
         server: Some(p.key.server.clone()),
         policy: Some(policy.to_owned()),
         kind: Some(p.key.kind),
-        text: format!("{policy} makes {} of {} again", p.key.kind.plural(), p.key.server),
-        last_good: None,
-        next: None,
+        text: cause.unwrap_or_else(again),
         since: Some(since),
         lost,
-        reports: Vec::new(),
+        ..success.unwrap_or_else(|| Notice::new(Class::Recovery, Topic::Run, String::new()))
     };
     insert_notice(p.tx, &recovery, p.at)
 }

@@ -66,7 +66,10 @@ impl Store {
                 "INSERT INTO event (run, seq, at, body) VALUES (?1, ?2, ?3, ?4)",
                 params![id, seq, nanos(at), json(&event)?],
             )?;
-            project(&Projection { tx, run: id, key: &key, before: &before, made: made.as_ref(), at }, &event)?;
+            project(
+                &Projection { tx, run: id, key: &key, before: &before, made: made.as_ref(), at, notices: &notices },
+                &event,
+            )?;
             for notice in &notices {
                 insert_notice(tx, notice, at)?;
             }
@@ -190,7 +193,7 @@ pub(super) fn skip(tx: &Transaction<'_>, mut run: Run, error: String, at: Timest
         "INSERT INTO event (run, seq, at, body) VALUES (?1, ?2, ?3, ?4)",
         params![run.id, run.events, nanos(at), json(&event)?],
     )?;
-    project(&Projection { tx, run: run.id, key: &before.key, before: &before, made: None, at }, &event)
+    project(&Projection { tx, run: run.id, key: &before.key, before: &before, made: None, at, notices: &[] }, &event)
 }
 
 /// The run and its state.

@@ -153,19 +153,8 @@ fn accepted(step: u32, id: Option<i64>) -> Event {
 }
 
 fn notice(class: Class, topic: Topic) -> Notice {
-    Notice {
-        class,
-        topic,
-        server: Some(server()),
-        policy: Some("nightly".to_owned()),
-        kind: Some(Kind::Snapshot),
-        text: topic.to_string(),
-        last_good: None,
-        next: None,
-        since: None,
-        lost: Vec::new(),
-        reports: Vec::new(),
-    }
+    let (server, policy, kind) = (Some(server()), Some("nightly".to_owned()), Some(Kind::Snapshot));
+    Notice { server, policy, kind, ..Notice::new(class, topic, topic.to_string()) }
 }
 
 #[test]

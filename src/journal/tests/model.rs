@@ -35,16 +35,18 @@ struct World {
     points: BTreeMap<i64, Point>,
     next_id: i64,
     running: bool,
+    /// Whether points are made of a server that stands still.
+    stops: bool,
     /// What was ever deleted.
     deleted: Vec<i64>,
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(stops: bool) -> Self {
         let old = |id: i64, status| (id, Point { created_at: at(-id), token: None, status });
         let points =
             [old(KEPT, Status::Completed), old(OLD_FAILED, Status::Failed), old(OLDEST, Status::Completed)].into();
-        Self { points, next_id: 100, running: true, deleted: Vec::new() }
+        Self { points, next_id: 100, running: true, stops, deleted: Vec::new() }
     }
 
     fn carry_out(&mut self, act: &Act) -> Option<Id> {
@@ -60,6 +62,7 @@ impl World {
             }
             Act::Create { mark, .. } => {
                 assert!(self.points.len() < LIMIT, "a create met the limit: {self:?}");
+                assert!(!(self.stops && self.running), "made from a server that runs");
                 let id = self.next_id;
                 self.next_id += 1;
                 let created_at = at(id);
@@ -143,7 +146,7 @@ struct Driven {
 
 impl Driven {
     fn new(stop_server: bool) -> Self {
-        Self { state: RunState::opened(key(), at(0)), world: World::new(), stop_server, events: Vec::new() }
+        Self { state: RunState::opened(key(), at(0)), world: World::new(stop_server), stop_server, events: Vec::new() }
     }
 
     fn write(&mut self, event: Event, stops: &mut Vec<Driven>) {
@@ -189,7 +192,8 @@ impl Driven {
             }
             Next::StopServer => self.call(Act::StopServer, fault, stops),
             Next::AwaitStopped if !self.world.running => self.write(Event::Seen(Sight::ServerStopped), stops),
-            Next::AwaitStopped => self.write(failed("has not stopped", false), stops),
+            // Somebody has started it: it is asked to stop once more.
+            Next::AwaitStopped => self.call(Act::StopServer, fault, stops),
             Next::Delete { id, created_at, cause } => {
                 let there = self.world.points.get(&number(&id)).is_some_and(|point| point.created_at == created_at);
                 if there {
@@ -247,12 +251,33 @@ impl Driven {
         (self, stops)
     }
 
+    /// The same, ended by SIGTERM: the server is asked to start, and whether that could be written varies.
+    fn on_the_way_out(&self) -> Vec<Self> {
+        if !self.state.owes_start {
+            return Vec::new();
+        }
+        let mut unrecorded = self.clone();
+        unrecorded.world.running = true;
+        let mut ways = vec![unrecorded];
+        let settled =
+            !self.state.steps.last().is_some_and(|step| matches!(step.state, StepState::Intended | StepState::Unknown));
+        if settled && self.state.ended.is_none() {
+            let mut recorded = self.clone();
+            recorded.call(Act::StartServer, 0, &mut Vec::new());
+            ways.push(recorded);
+        }
+        ways
+    }
+
     /// A start after a stop: what is left of it is its events and the provider. Nothing goes wrong any more.
     fn recovered(&self) -> Self {
         let events = self.events.clone();
         let state = replay(&events).unwrap();
         assert_eq!(state, self.state, "the events are the state");
         let mut driven = Self { state, ..self.clone() };
+        if driven.state.seen_stopped && driven.world.running {
+            driven.write(Event::Seen(Sight::ServerRunning), &mut Vec::new());
+        }
         for _ in 0..100 {
             if driven.state.ended.is_some() {
                 return driven;
@@ -305,6 +330,11 @@ proptest! {
             let over = stop.recovered();
             judge(&over)?;
             prop_assert_eq!(&over.world.points, &run.world.points, "stopped after {:?}", stop.events);
+            for way in stop.on_the_way_out() {
+                let over = way.recovered();
+                judge(&over)?;
+                prop_assert_eq!(&over.world.points, &run.world.points, "ended after {:?}", way.events);
+            }
             prop_assert_eq!(&over.state.ended.as_ref().unwrap().0, &Outcome::Succeeded);
             // And a second stop, at any moment of the way on.
             let (_, again) = stop.clone().with(&[0; 40]);
@@ -323,6 +353,9 @@ proptest! {
         for stop in &stops {
             judge(&stop.recovered())?;
             prop_assert!(stop.world.points.len() <= LIMIT);
+            for way in stop.on_the_way_out() {
+                judge(&way.recovered())?;
+            }
         }
     }
 

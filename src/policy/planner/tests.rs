@@ -443,7 +443,12 @@ fn failed_points_of_ours_make_room_first_and_foreign_ones_never() {
 #[test]
 fn what_retention_keeps_makes_no_room_and_the_refusal_names_the_foreign_points() {
     let text = case(4, vec![ours(1), ours(2), ours(3), foreign(4), foreign(5)]).refused();
-    for part in ["5 of 5 slots used (3 own, 2 foreign)", "before-upgrade-4", "before-upgrade-5", "delete a snapshot"] {
+    for part in [
+        "limit reached (3 own, 2 foreign); 5 of 5 slots used",
+        "before-upgrade-4",
+        "before-upgrade-5",
+        "delete a snapshot",
+    ] {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
 }
