@@ -181,14 +181,12 @@ impl Service {
             tokio::select! {
                 () = wake.notified() => {}
                 () = tokio::time::sleep(WITHOUT_ALARM) => {}
-                Some(ended) = self.runs.join_next_with_id() => {
-                    self.ended(ended).await?;
-                    continue;
-                }
+                Some(ended) = self.runs.join_next_with_id() => self.ended(ended).await?,
                 listed = self.listing.done() => self.listed(listed).await?,
                 read = self.reading.done() => self.reloaded(read).await?,
                 _ = hang_up.recv() => self.reload(),
             }
+            // After each of these, not after alarms alone: many runs that end must not put off a look.
             self.tick().await?;
             // Only here: systemd hears of us as long as what is due is looked at.
             self.watchdog.alive();
