@@ -215,14 +215,12 @@ impl Service {
                 // In a fixed order, so that a simulation can be replayed. No run ends often enough to starve the others.
                 biased;
                 rouse = rouse() => if rouse == Rouse::Reload { self.reload() },
-                Some(ended) = self.runs.join_next_with_id() => {
-                    self.ended(ended).await?;
-                    continue;
-                }
+                Some(ended) = self.runs.join_next_with_id() => self.ended(ended).await?,
                 listed = self.listing.done() => self.listed(listed).await?,
                 read = self.reading.done() => self.reloaded(read).await?,
                 () = tokio::time::sleep(WITHOUT_ALARM) => {}
             }
+            // After each of these, not after alarms alone: many runs that end must not put off a look.
             self.tick().await?;
             // Only here: systemd hears of us as long as what is due is looked at.
             self.watchdog.alive();

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::lab::Lab;
 use crate::process::{
-    Daemon, changes, eventually, fault, history, mail_with, mails, no_faults, points_take, policy, policy_text,
-    requests, status, write_policy,
+    Daemon, changes, eventually, fault, history, mail_with, no_faults, points_take, policy, policy_text, requests,
+    status, write_policy,
 };
 
 /// Never due while a test runs.
@@ -247,5 +247,4 @@ fn a_due_time_is_taken_up_within_two_seconds() {
     // One may suffer from what else this machine is doing.
     let slow = late.iter().filter(|late| **late > 2.0).count();
     assert!(slow <= 1 && late.iter().all(|late| *late >= 0.0), "{late:?}");
-    assert!(mails(&lab).is_empty(), "{:?}", mails(&lab));
 }
