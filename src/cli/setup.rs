@@ -67,9 +67,19 @@ impl Setup {
     /// # Errors
     /// With exit code 3, when there is none or it is not valid.
     pub fn load(&self) -> anyhow::Result<Loaded> {
+        let (_, loaded) = self.try_load()?;
+        Ok(loaded.map_err(|error| Failure::new(ExitCode::PolicyFile, error.to_string()))?)
+    }
+
+    /// Finds the policy file, and reads and validates it, which may fail.
+    ///
+    /// # Errors
+    /// With exit code 3, when there is none.
+    pub fn try_load(&self) -> anyhow::Result<(PathBuf, Result<Loaded, LoadError>)> {
         let bad = |error: LoadError| Failure::new(ExitCode::PolicyFile, error.to_string());
         let path = find(self.file.as_deref()).map_err(bad)?;
-        Ok(load(&path, &self.environment, self.clock.now()).map_err(bad)?)
+        let loaded = load(&path, &self.environment, self.clock.now());
+        Ok((path, loaded))
     }
 
     fn load_and_warn(&self) -> anyhow::Result<Config> {

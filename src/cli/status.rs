@@ -1,14 +1,18 @@
 //! `lastgood status`: per server and policy the last good point and its age; the exit code is for monitoring.
 
+use std::path::Path;
+
 use clap::Parser;
 
 use crate::cli::failure::{self, Failure};
 use crate::cli::output;
 use crate::cli::setup::Setup;
+use crate::config::{LoadError, parse, state_dir};
+use crate::daemon::IN_FORCE;
 use crate::daemon::survey::survey;
-use crate::exit_code::Nagios;
+use crate::exit_code::{ExitCode, Nagios};
 use crate::status::{Level, Status};
-use crate::store::StoreError;
+use crate::store::Store;
 
 /// Show the last good point of every policy; the exit code is for monitoring.
 #[derive(Debug, Parser)]
@@ -52,12 +56,39 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<Nagios> {
 }
 
 async fn status(setup: &Setup) -> anyhow::Result<Status> {
-    let config = setup.load()?.config;
-    let store = setup.state_beside().map_err(|error| match error.downcast::<StoreError>() {
-        Ok(error) => anyhow::Error::from(Failure::new(crate::exit_code::ExitCode::State, error.to_string())),
-        Err(error) => error,
-    })?;
-    Ok(survey(&config, &store, setup.clock.now()).await?.status)
+    let now = setup.clock.now();
+    let (path, loaded) = setup.try_load()?;
+    let (config, refused) = match loaded {
+        Ok(loaded) => (loaded.config, None),
+        // The daemon goes on with the file that was last in force: so does what is shown.
+        Err(LoadError::Invalid { name, source_text, diagnostics }) => {
+            let folder = path.parent().unwrap_or(Path::new(""));
+            let in_force = in_force(&state_dir(&source_text, folder, &setup.environment)).await;
+            let config = in_force.and_then(|text| parse(&text, folder, &setup.environment, now).0);
+            let error = LoadError::Invalid { name, source_text, diagnostics };
+            match config {
+                Some(config) => (config, Some(error)),
+                None => return Err(Failure::new(ExitCode::PolicyFile, error.to_string()).into()),
+            }
+        }
+        Err(error) => return Err(Failure::new(ExitCode::PolicyFile, error.to_string()).into()),
+    };
+    let store = Store::beside(&config.state_dir).map_err(|error| Failure::new(ExitCode::State, error.to_string()))?;
+    let mut status = survey(&config, &store, now).await?.status;
+    if refused.is_some() {
+        let text = format!(
+            "the policy file {} is not valid (`lastgood check` says why): this is by the one that was last in force",
+            path.display()
+        );
+        status.warnings.push(text);
+        status.level = status.level.max(Level::Warning);
+    }
+    Ok(status)
+}
+
+/// The text of the file that was last in force here.
+async fn in_force(dir: &Path) -> Option<String> {
+    Store::beside(dir).ok()?.fact(IN_FORCE).await.ok()?
 }
 
 fn show(status: &Status) {

@@ -27,7 +27,7 @@ pub use proof::Sum;
 pub use settings::{
     Class, Config, Override, ProviderSettings, Report, SecretSource, Slots, Smtp, SmtpTransport, StatusSettings, Tls,
 };
-pub use validate::{Loaded, load, parse};
+pub use validate::{Loaded, load, parse, state_dir};
 
 #[cfg(test)]
 mod tests;

@@ -34,6 +34,8 @@ pub struct Config {
     pub reports: Vec<Report>,
     /// `[status]`.
     pub status: StatusSettings,
+    /// The text of the file. It holds no secrets: these have files of their own.
+    pub source: String,
 }
 
 /// What differs on one server, or a policy of that server alone.

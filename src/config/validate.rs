@@ -75,10 +75,19 @@ pub fn parse(
         });
     }
     let root = Reader::new(String::new(), 0..source.len(), document.get_ref(), &findings);
-    let config = read(root, folder, environment, at);
+    let config = read(root, folder, environment, at).map(|config| Config { source: source.to_owned(), ..config });
     let diagnostics = findings.into_sorted();
     let good = errors.is_empty() && !diagnostics.iter().any(Diagnostic::is_error);
     (config.filter(|_| good), diagnostics)
+}
+
+/// The state folder that a text names, though the rest of it may be wrong.
+#[must_use]
+pub fn state_dir(source: &str, folder: &Path, environment: &Environment) -> PathBuf {
+    let findings = Findings::default();
+    let (document, _) = DeTable::parse_recoverable(source);
+    let root = Reader::new(String::new(), 0..source.len(), document.get_ref(), &findings);
+    state(&root, folder, environment).0
 }
 
 fn read(root: Reader<'_>, folder: &Path, environment: &Environment, at: Timestamp) -> Option<Config> {
@@ -115,6 +124,7 @@ fn read(root: Reader<'_>, folder: &Path, environment: &Environment, at: Timestam
         smtp,
         reports,
         status,
+        source: String::new(),
     })
 }
 

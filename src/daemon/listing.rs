@@ -102,6 +102,10 @@ async fn list(world: &World, config: &Arc<Config>) -> Listed {
     let tell = move |server: &Server| (!fleet::tasks_of(&file, server).is_empty()).then(|| is_gone(server));
     let now = world.clock.now();
     world.store.save_servers(listing.items.clone(), now, tell).await?;
+    if config.smtp.is_none() {
+        // Nobody will ever be told of them.
+        world.store.close_notices_before(now.checked_sub(config.state_keep).unwrap_or(Timestamp::MIN)).await?;
+    }
     // By the earlier of both clocks: one that was set forward must not make us forget.
     world.store.prune_daily(config.state_keep, listing.provider_time.map_or(now, |time| time.min(now))).await?;
     Ok(Ok(listing.items))

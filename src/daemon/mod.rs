@@ -16,5 +16,6 @@ mod ticker;
 
 pub use evaluate::{Evaluator, Followed};
 pub use listing::refresh_servers;
+pub use reload::IN_FORCE;
 pub use service::{Files, Rouse, Service, ServiceError, open_world};
 pub use ticker::Ticker;

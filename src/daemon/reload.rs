@@ -15,6 +15,9 @@ use crate::journal::notice::Topic;
 use crate::provider::{Client, Watch};
 use crate::store::Store;
 
+/// The fact that holds the text of the file in force, for `status` while the file that is there is not valid.
+pub const IN_FORCE: &str = "policy_file";
+
 /// The file as it is read now, or why it cannot be taken over.
 type Read = Result<(Arc<Config>, Client), String>;
 
@@ -85,6 +88,7 @@ impl Service {
         }
         self.config = config;
         store.set_fact("refused_reload", None).await?;
+        store.set_fact(IN_FORCE, Some(self.config.source.clone())).await?;
         let recovery = recovery(Topic::Reload, "the policy file was read again and holds from now on");
         store.recover(recovery, self.world.clock.now()).await?;
         self.follow().await?;

@@ -18,7 +18,7 @@ use crate::daemon::evaluate::{PolicyOnServer, place_of};
 use crate::daemon::listing::{Listed, Listing, plain, recovery, stored};
 use crate::daemon::notify::Watchdog;
 use crate::daemon::reload::Reading;
-use crate::daemon::{Evaluator, Ticker, fleet, mail, notify, review};
+use crate::daemon::{Evaluator, IN_FORCE, Ticker, fleet, mail, notify, review};
 use crate::journal::notice::{Notice, Topic};
 use crate::policy::inventory::{Id, Kind, Server};
 use crate::provider::{Client, ProviderError, Watch};
@@ -66,6 +66,8 @@ pub struct Service {
     pub(super) servers: Vec<Server>,
     pub(super) listing: Listing,
     pub(super) reading: Reading,
+    /// The look at what a new file would drop; another one ends it.
+    review: JoinSet<()>,
     runs: JoinSet<Result<(), RunError>>,
     /// The runs under way, by their tasks.
     under_way: HashMap<TaskId, Task>,
@@ -128,6 +130,7 @@ impl Service {
             servers: Vec::new(),
             listing: Listing::default(),
             reading: Reading::default(),
+            review: JoinSet::new(),
             runs: JoinSet::new(),
             under_way: HashMap::new(),
             busy: HashMap::new(),
@@ -233,6 +236,8 @@ impl Service {
         let store = self.world.store.clone();
         store.drop_leases_of("owner").await?;
         store.try_mails_now(self.world.clock.now()).await?;
+        store.set_fact(IN_FORCE, Some(self.config.source.clone())).await?;
+        store.set_fact("refused_reload", None).await?;
         self.servers = stored(&store).await?;
         let by_id: HashMap<Id, Server> =
             self.servers.iter().map(|server| (server.reference.id.clone(), server.clone())).collect();
@@ -251,7 +256,14 @@ impl Service {
     pub(super) async fn follow(&mut self) -> Result<(), ServiceError> {
         let now = self.world.clock.now();
         let tasks = fleet::tasks(&self.config, &self.servers);
-        review::review(&self.world, &tasks, now).await?;
+        // Beside the loop: thousands of policies take a while, and a run that comes first sees the same by itself.
+        let (world, reviewed) = (self.world.clone(), tasks.clone());
+        self.review = JoinSet::new();
+        self.review.spawn(async move {
+            if let Err(error) = review::review(&world, &reviewed, now).await {
+                tracing::error!("what the policy file would drop could not be looked at: {error}");
+            }
+        });
         self.evaluator.follow(tasks, now).await?;
         if self.servers.is_empty() {
             return Ok(());

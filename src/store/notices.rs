@@ -178,6 +178,18 @@ impl Store {
         .await
     }
 
+    /// Closes the notices of before a moment, since nobody is to be told of them.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn close_notices_before(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            tx.execute("UPDATE notice SET closed = 1 WHERE closed = 0 AND at < ?1", [nanos(before)])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// The open incidents, oldest first.
     ///
     /// # Errors
