@@ -127,18 +127,19 @@ fn check_told(told: &[Told], figures: &mut Figures) {
     }
 }
 
-/// An incident that is open has a reason: the last run of its policy did not succeed.
+/// An incident that is open has a reason: no run of its policy has succeeded since.
 async fn check_incidents(store: &Store, runs: &[Ended], figures: &mut Figures) {
-    let mut last: BTreeMap<&Line, (Option<Timestamp>, Option<&str>)> = BTreeMap::new();
-    for run in runs {
-        let known = last.entry(&run.line).or_default();
-        *known = (*known).max((run.due, run.outcome.as_deref()));
+    let mut good: BTreeMap<&Line, Timestamp> = BTreeMap::new();
+    for run in runs.iter().filter(|run| run.outcome.as_deref() == Some("succeeded")) {
+        let last = good.entry(&run.line).or_insert(Timestamp::MIN);
+        *last = run.ended_at.map_or(*last, |at| at.max(*last));
     }
     for incident in store.incidents().await.expect("the incidents can be read") {
-        let line = incident.server.as_ref().zip(incident.policy.clone()).map(|(server, policy)| (server.name.clone(), policy));
-        let failing = line.as_ref().and_then(|line| last.get(line)).is_some_and(|(_, outcome)| *outcome != Some("succeeded"));
-        if !failing {
-            let text = format!("{:?} {}: {}", line, incident.topic, incident.text);
+        let line = incident.server.as_ref().zip(incident.policy.clone());
+        let line = line.map(|(server, policy)| (server.name.clone(), policy));
+        let is_well = |line: &Line| good.get(line).is_some_and(|last| *last > incident.opened_at);
+        if line.as_ref().is_none_or(is_well) {
+            let text = format!("{line:?} {}: {}", incident.topic, incident.text);
             figures.violation(format!("an incident is open without a reason since {}: {text}", incident.opened_at));
         }
     }
