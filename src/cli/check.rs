@@ -11,7 +11,7 @@ use crate::config::diagnostic::{Located, Severity, render};
 use crate::config::{Config, LoadError, Loaded, find, load};
 use crate::daemon::fleet;
 use crate::exit_code::ExitCode;
-use crate::policy::budget::Verdict;
+use crate::policy::budget::{Proof, Verdict};
 use crate::policy::inventory::{Kind, Server};
 use crate::policy::policy::Policy;
 
@@ -100,18 +100,27 @@ fn show(loaded: &Loaded, now: Timestamp) {
         for time in due_times(policy, now) {
             output::line(&format!("    due       {time}"));
         }
-        let proof = crate::policy::budget::proof(
-            policy.kind,
-            vec![crate::policy::budget::Share { policy: policy.name.to_string(), most: most(policy, now) }],
-            policy.reserve,
-            config.provider.slots.of(policy.kind),
-        );
-        let fills = if proof.verdict() == Verdict::Fills { ": one goes before the new one is made" } else { "" };
-        output::line(&format!("    slots     {proof}{fills}"));
+    }
+    let sums = config.slot_sums(now);
+    if !sums.is_empty() {
+        output::line("slots that each server gives:");
+        let rows = sums.iter().map(|sum| [format!("    {}", sum.servers), in_words(&sum.proof)]);
+        output::line(&output::table(["    servers", "what the policies want"], rows));
     }
     let warnings = loaded.warnings.iter().filter(|one| one.severity == Severity::Warning).count();
-    let said = if warnings == 0 { String::new() } else { format!(", {warnings} warnings") };
-    output::line(&format!("{}: valid, {} policies{said}", loaded.name, every_policy(config).len()));
+    let said =
+        if warnings == 0 { String::new() } else { format!(", {}", output::count(warnings, "warning", "warnings")) };
+    output::line(&format!(
+        "{}: valid, {}{said}",
+        loaded.name,
+        output::count(every_policy(config).len(), "policy", "policies")
+    ));
+}
+
+/// A sum, and what it means when nothing is left.
+fn in_words(proof: &Proof) -> String {
+    let fills = if proof.verdict() == Verdict::Fills { ": one goes before the new one is made" } else { "" };
+    format!("{proof}{fills}")
 }
 
 fn most(policy: &Policy, now: Timestamp) -> Option<u32> {
@@ -138,11 +147,14 @@ async fn ask_account(setup: &Setup, config: &Config, now: Timestamp) -> anyhow::
 
 fn show_online(config: &Config, online: &Online, now: Timestamp) {
     let (email, token) = (output::shown(&online.email), output::shown(&online.token));
-    output::line(&format!("account {email}, token {token}, {} servers", online.servers.len()));
+    output::line(&format!(
+        "account {email}, token {token}, {}",
+        output::count(online.servers.len(), "server", "servers")
+    ));
     let rows = online.servers.iter().flat_map(|server| {
         Kind::ALL.map(|kind| (server, kind)).into_iter().filter_map(|(server, kind)| {
             let proof = config.proof(server, kind, now);
-            (!proof.shares.is_empty()).then(|| [server.reference.name.clone(), kind.to_string(), proof.to_string()])
+            (!proof.shares.is_empty()).then(|| [server.reference.name.clone(), kind.to_string(), in_words(&proof)])
         })
     });
     output::line(&output::table(["server", "kind", "slots"], rows));
@@ -177,8 +189,16 @@ fn shape(loaded: &Loaded, online: Option<&Online>, now: Timestamp) -> Value {
         });
         servers.collect::<Vec<_>>()
     });
+    let sums = loaded.config.slot_sums(now);
+    let slots = sums.iter().map(|sum| {
+        let (proof, fills) = (&sum.proof, sum.proof.verdict() == Verdict::Fills);
+        json!({
+            "servers": sum.servers.to_string(), "kind": proof.kind, "sum": proof.sum(), "limit": proof.limit,
+            "one_goes_first": fills, "text": proof.to_string(),
+        })
+    });
     json!({
-        "file": loaded.name, "valid": true, "policies": policies, "findings": findings, "servers": servers,
+        "file": loaded.name, "valid": true, "policies": policies, "slots": slots.collect::<Vec<_>>(), "findings": findings, "servers": servers,
         "problems": online.map(|online| online.problems.clone()),
     })
 }

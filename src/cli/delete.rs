@@ -7,7 +7,7 @@ use crate::cli::hold::id_of;
 use crate::cli::output;
 use crate::cli::setup::{Opened, Setup, ask};
 use crate::exit_code::ExitCode;
-use crate::policy::inventory::{Id, Kind, PointStatus, RestorePoint};
+use crate::policy::inventory::{Id, Kind, PointStatus, RestorePoint, ServerRef};
 use crate::provider::Deleted;
 use crate::run::Lease;
 
@@ -58,11 +58,16 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::Usage);
     }
     let server = &point.server.id;
-    let holder = format!("delete {}", std::process::id());
-    let Some(lease) = Lease::try_beside(&opened.world.store, &opened.world.clock, server, &holder).await? else {
-        return Err(busy(&point).into());
+    let Some(lease) = Lease::try_beside(&opened.world, server, &format!("delete {kind} {id}")).await? else {
+        return Err(busy(&point.server).into());
     };
+    say_what_was_cut_off(&lease);
+    let (store, now) = (&opened.world.store, opened.world.clock.now());
+    store.mean_to_delete(server.clone(), kind, id.clone(), Some(now)).await?;
     let deleted = opened.world.client.delete(kind, &id).await;
+    if deleted.as_ref().is_err_and(|error| !error.outcome_unknown()) {
+        store.mean_to_delete(server.clone(), kind, id.clone(), None).await?;
+    }
     lease.end().await?;
     match deleted? {
         Deleted::Accepted => output::line(&format!("deleted {about}")),
@@ -83,10 +88,18 @@ pub async fn find(opened: &Opened, kind: Kind, id: &Id) -> anyhow::Result<Restor
     })
 }
 
+/// Says what an earlier command, now gone, was doing on the server.
+pub fn say_what_was_cut_off(lease: &Lease) {
+    if let Some(errand) = lease.cut_off() {
+        let errand = output::shown(errand);
+        output::note(&format!("`lastgood {errand}` was cut off: it is unknown whether it was carried out"));
+    }
+}
+
 /// A run is at work on the server.
 #[must_use]
-pub fn busy(point: &RestorePoint) -> Failure {
-    let name = output::shown(&point.server.name);
+pub fn busy(server: &ServerRef) -> Failure {
+    let name = output::shown(&server.name);
     Failure::new(
         ExitCode::Locked,
         format!("a run is at work on {name}: try again when it is over (`lastgood history`)"),

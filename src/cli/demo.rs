@@ -122,7 +122,7 @@ fn introduce(stage: &Stage) {
 }
 
 async fn before(setup: &Setup) -> anyhow::Result<()> {
-    let opened = setup.open_beside().await?;
+    let opened = setup.open_to_look().await?;
     heading("The restore points before");
     show_all(&opened).await?;
     line(
@@ -197,7 +197,7 @@ fn short(text: &str) -> String {
 }
 
 async fn after(stage: &Stage, setup: &Setup) -> anyhow::Result<()> {
-    let opened = setup.open_beside().await?;
+    let opened = setup.open_to_look().await?;
     heading("The restore points after");
     show_all(&opened).await?;
     line(&stage.tally());

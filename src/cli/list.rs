@@ -72,7 +72,7 @@ struct Row {
 /// # Errors
 /// When the policy file, the state or the provider's list cannot be read.
 pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
-    let opened = setup.open_beside().await?;
+    let opened = setup.open_to_look().await?;
     let kind = match args.what {
         What::Servers => return servers(&opened, &args).await,
         What::Backups => Kind::Backup,

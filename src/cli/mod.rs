@@ -1,5 +1,6 @@
 //! The command line: one file a command. Commands start things and print; they decide nothing.
 
+pub mod accept;
 pub mod check;
 pub mod daemon;
 pub mod delete;
@@ -61,6 +62,8 @@ pub enum Command {
     Hold(hold::HoldArgs),
     /// Take a hold away
     Release(hold::ReleaseArgs),
+    /// Let deletes go on that a brake has stopped
+    Accept(accept::Args),
     /// Show past runs with their steps
     History(history::Args),
     /// Show the next due times of a schedule
@@ -81,6 +84,7 @@ impl Command {
             Self::Plan(args) => args.json.then_some("plans"),
             Self::Run(args) => args.json.then_some(if args.dry_run { "plans" } else { "runs" }),
             Self::List(args) => args.json.then(|| args.what.plural()),
+            Self::Accept(args) => args.json.then_some("accepted"),
             Self::History(args) => args.json.then_some("runs"),
             _ => None,
         }
@@ -123,6 +127,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Process> {
     let setup = Setup::from_process(cli.config);
     Ok(match cli.command {
         Command::Check(args) => check::run(&setup, args).await?.into(),
+        Command::Accept(args) => accept::run(&setup, args).await?.into(),
         Command::Plan(args) => plan::run(&setup, args).await?.into(),
         Command::Run(args) => run::run(&setup, args).await?.into(),
         Command::Daemon(args) => daemon::run(&setup, args).await?.into(),

@@ -55,6 +55,12 @@ pub fn shown(text: &str) -> String {
     text.chars().map(|c| if c.is_control() || unsafe_direction(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// A number with its noun: `1 policy`, `3 policies`.
+#[must_use]
+pub fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 /// A span of time in at most two units: `3 d 4 h`, `12 min`, `40 s`.
 #[must_use]
 pub fn span(seconds: i64) -> String {

@@ -25,7 +25,7 @@ pub struct Args {
 /// # Errors
 /// When the policy file, the state or the provider's list cannot be read.
 pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
-    let opened = setup.open_beside().await?;
+    let opened = setup.open_to_look().await?;
     show_plans(setup, &opened, &args.choice, args.json).await
 }
 
@@ -76,6 +76,7 @@ pub fn shape(plan: &Plan) -> Value {
         "actions": actions.collect::<Vec<_>>(),
         "points": points.collect::<Vec<_>>(),
         "refused": plan.refused.as_ref().map(ToString::to_string),
+        "brakes": plan.brakes.iter().map(|brake| json!({ "cause": brake.cause.word(), "text": brake.text })).collect::<Vec<_>>(),
         "notes": plan.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
@@ -116,6 +117,9 @@ pub fn show(plan: &Plan) {
     }
     if let Some(refused) = &plan.refused {
         output::line(&format!("  nothing is done: {}", output::shown(&refused.to_string())));
+    }
+    for brake in &plan.brakes {
+        output::line(&format!("  brake: {}; `lastgood accept` takes it off", output::shown(&brake.text)));
     }
     for told in &plan.notes {
         output::line(&format!("  note: {told}"));

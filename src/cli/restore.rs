@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use clap::Parser;
+use tokio::time::Instant;
 
-use crate::cli::delete::{KindWord, busy, find};
+use crate::cli::delete::{KindWord, busy, find, say_what_was_cut_off};
 use crate::cli::failure::Failure;
 use crate::cli::hold::id_of;
 use crate::cli::output;
@@ -47,12 +48,13 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
         output::note("that is not its name: nothing was restored");
         return Ok(ExitCode::Usage);
     }
-    let holder = format!("restore {}", std::process::id());
-    let server = &point.server.id;
-    let Some(lease) = Lease::try_beside(&opened.world.store, &opened.world.clock, server, &holder).await? else {
-        return Err(busy(&point).into());
+    let errand = format!("restore {kind} {id}");
+    let Some(lease) = Lease::try_beside(&opened.world, &point.server.id, &errand).await? else {
+        return Err(busy(&point.server).into());
     };
-    let watched = restore(&opened, &point).await;
+    say_what_was_cut_off(&lease);
+    let again = lease.cut_off() == Some(errand.as_str());
+    let watched = restore(&opened, &point, again).await;
     lease.end().await?;
     watched
 }
@@ -67,10 +69,33 @@ fn say_what_is_lost(setup: &Setup, point: &RestorePoint) {
     ));
 }
 
-async fn restore(opened: &Opened, point: &RestorePoint) -> anyhow::Result<ExitCode> {
-    let name = output::shown(&point.server.name);
+/// Whether the server shows the restore that an earlier command has asked for: it is watched then, and not asked for
+/// a second time. Looks for as long as that request may be on its way.
+async fn is_being_restored(opened: &Opened, point: &RestorePoint) -> anyhow::Result<bool> {
+    let (world, began) = (&opened.world, Instant::now());
+    while began.elapsed() < world.settings.settle + world.settings.timeout {
+        let server = world.client.server(&point.server.id).await?;
+        if matches!(server.status, ServerStatus::Other(_)) {
+            return Ok(true);
+        }
+        world.pause(world.settings.poll).await?;
+    }
+    Ok(false)
+}
+
+/// `again` after a command like this one was cut off.
+async fn restore(opened: &Opened, point: &RestorePoint, again: bool) -> anyhow::Result<ExitCode> {
+    let begun = again && is_being_restored(opened, point).await?;
+    if begun {
+        output::note("the restore is under way: it is watched");
+    } else {
+        ask_for(opened, point).await?;
+    }
+    watch(opened, point, begun).await
+}
+
+async fn ask_for(opened: &Opened, point: &RestorePoint) -> anyhow::Result<()> {
     let world = &opened.world;
-    let asked = world.clock.now();
     match world.client.restore(point.kind, &point.server.id, &point.id).await {
         Ok(started) => {
             output::note(&started.message.map_or_else(|| "accepted".to_owned(), |text| output::shown(&text)))
@@ -80,8 +105,14 @@ async fn restore(opened: &Opened, point: &RestorePoint) -> anyhow::Result<ExitCo
         }
         Err(error) => return Err(error.into()),
     }
+    Ok(())
+}
+
+async fn watch(opened: &Opened, point: &RestorePoint, mut began: bool) -> anyhow::Result<ExitCode> {
+    let name = output::shown(&point.server.name);
+    let world = &opened.world;
+    let asked = world.clock.now();
     let mut last = String::new();
-    let mut began = false;
     loop {
         if let Ok(server) = world.client.server(&point.server.id).await {
             let status = server.status.to_string();

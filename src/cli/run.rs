@@ -38,7 +38,7 @@ pub struct Args {
 /// When the policy file, the state or the account cannot be read.
 pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     if args.dry_run {
-        let opened = setup.open_beside().await?;
+        let opened = setup.open_to_look().await?;
         return show_plans(setup, &opened, &args.choice, args.json).await;
     }
     let mut opened = setup.open_owner().await?;
@@ -93,7 +93,7 @@ async fn drive_all(opened: &Opened, runs: Vec<(Task, Run)>) -> anyhow::Result<Ve
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut summaries = Vec::new();
-    let mut stopped = false;
+    let (mut stopped, mut failed) = (false, None);
     loop {
         tokio::select! {
             ended = driven.join_next() => match ended {
@@ -101,12 +101,19 @@ async fn drive_all(opened: &Opened, runs: Vec<(Task, Run)>) -> anyhow::Result<Ve
                 Some(ended) => match ended? {
                     Ok(summary) => summaries.push(summary),
                     Err(RunError::Stopped) => stopped = true,
-                    Err(error) => return Err(error.into()),
+                    // The others come to rest before the process ends: one of them may have stopped its server.
+                    Err(RunError::Store(error)) => {
+                        opened.stop.send_replace(true);
+                        failed = failed.or(Some(error));
+                    }
                 },
             },
             _ = terminate.recv() => { opened.stop.send_replace(true); }
             _ = interrupt.recv() => { opened.stop.send_replace(true); }
         }
+    }
+    if let Some(error) = failed {
+        return Err(error.into());
     }
     if stopped {
         output::note("lastgood: stopped: what is under way is taken up by the next run or by the daemon");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -17,8 +17,8 @@ use crate::daemon::{fleet, open_world, refresh_servers};
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::Server;
 use crate::provider::{Client, Settings};
-use crate::run::{Task, World};
-use crate::store::Store;
+use crate::run::{Task, World, start_owed};
+use crate::store::{Store, StoreError};
 
 /// What the process was started with.
 #[derive(Clone, Debug)]
@@ -133,7 +133,13 @@ impl Setup {
     /// As `open_daemon`; with exit code 4 when the account cannot be read and no list is stored.
     pub async fn open_owner(&self) -> anyhow::Result<Opened> {
         let mut opened = self.open_daemon()?;
-        opened.servers = refresh_servers(&opened.world, &opened.config).await??;
+        opened.servers = match refresh_servers(&opened.world, &opened.config).await {
+            Ok(servers) => servers?,
+            Err(error) => {
+                start_owed(&opened.world).await;
+                return Err(error.into());
+            }
+        };
         Ok(opened)
     }
 
@@ -142,8 +148,20 @@ impl Setup {
     /// # Errors
     /// When the file, the token, the state or the account cannot be read.
     pub async fn open_beside(&self) -> anyhow::Result<Opened> {
+        self.open_with(Store::beside_or_new).await
+    }
+
+    /// Opens everything for a command that only looks: where there is no state, none is made.
+    ///
+    /// # Errors
+    /// As `open_beside`.
+    pub async fn open_to_look(&self) -> anyhow::Result<Opened> {
+        self.open_with(Store::beside_or_empty).await
+    }
+
+    async fn open_with(&self, store: impl Fn(&Path) -> Result<Store, StoreError>) -> anyhow::Result<Opened> {
         let (config, client) = self.read_again()?;
-        let store = Store::beside_or_new(&config.state_dir)?;
+        let store = store(&config.state_dir)?;
         let (world, stop) = open_world(&config, client, store, self.clock.clone());
         let servers = world.client.servers().await?.items;
         Ok(Opened { config, world, stop, servers })

@@ -10,6 +10,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::clock::Clock;
 use crate::exit_code::ExitCode;
@@ -142,9 +143,14 @@ pub async fn run(args: SimulatorArgs) -> anyhow::Result<ExitCode> {
     let token = options.token.clone().unwrap_or_else(|| "vps_simulator".to_owned());
     let simulator = Simulator::new(options, Arc::new(|| Clock::System.now()));
     args.faults.into_iter().for_each(|rule| simulator.add_fault(rule));
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port))
-        .await
-        .with_context(|| format!("port {} on 127.0.0.1 cannot be listened on; --port 0 takes a free one", args.port))?;
+    let taken = |error: std::io::Error| {
+        let text = format!(
+            "port {} on 127.0.0.1 cannot be listened on ({error}): give another --port; 0 takes a free one",
+            args.port
+        );
+        Failure::usage(text)
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await.map_err(taken)?;
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?;
     let port = listener.local_addr().context("the port cannot be told")?.port();
     // Whoever has read the URL may close the pipe: the simulator goes on.

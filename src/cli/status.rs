@@ -67,9 +67,9 @@ fn show(status: &Status) {
         Level::Critical => "CRITICAL",
     };
     output::line(&format!(
-        "{level} · {} policies on servers · {} incidents",
-        status.policies.len(),
-        status.incidents.len()
+        "{level} · {} on servers · {}",
+        output::count(status.policies.len(), "policy", "policies"),
+        output::count(status.incidents.len(), "incident", "incidents")
     ));
     let rows = status.policies.iter().map(|one| {
         let slots = one.slots;
@@ -99,7 +99,8 @@ fn show(status: &Status) {
         output::line(&output::shown(&format!("unprotected: {}", names.join(", "))));
     }
     if status.outbox.waiting > 0 {
-        output::line(&format!("{} mails wait to be sent", status.outbox.waiting));
+        let waiting = usize::try_from(status.outbox.waiting).unwrap_or(usize::MAX);
+        output::line(&format!("waiting to be sent: {}", output::count(waiting, "mail", "mails")));
     }
     for warning in &status.warnings {
         output::line(&format!("warning: {}", output::shown(warning)));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::config::proof::prove;
+use crate::config::proof::{Sum, prove, sums};
 use crate::config::settings::Config;
 use crate::policy::budget::Proof;
 use crate::policy::inventory::{Kind, Server, ServerRef};
@@ -93,6 +93,17 @@ impl Config {
             }
         }
         unmatched
+    }
+
+    /// What the file alone says of slots, by the selectors in it.
+    #[must_use]
+    pub fn slot_sums(&self, at: Timestamp) -> Vec<Sum> {
+        sums(
+            &self.policies.iter().collect::<Vec<_>>(),
+            &self.overrides.iter().collect::<Vec<_>>(),
+            self.provider.slots,
+            at,
+        )
     }
 
     /// The servers whose policies want more than their slots.

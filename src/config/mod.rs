@@ -23,6 +23,7 @@ pub use account::{Overfill, Unmatched};
 pub use diagnostic::{Diagnostic, Severity};
 pub use environment::{Environment, find};
 pub use error::{LoadError, SecretError};
+pub use proof::Sum;
 pub use settings::{
     Class, Config, Override, ProviderSettings, Report, SecretSource, Slots, Smtp, SmtpTransport, StatusSettings, Tls,
 };

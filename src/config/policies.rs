@@ -206,7 +206,7 @@ pub fn read(root: &Reader<'_>, defaults: &Keys, at: Timestamp) -> Policies {
             let findings = reader.findings();
             let own = Keys::read(reader).over(defaults);
             if let Some(name) = policy_name(name, &place, findings) {
-                policies.base.extend(build(&name, &own, &place, findings, at).map(|policy| (Arc::new(policy), place)));
+                policies.base.push((Arc::new(build(&name, &own, &place, findings, at)), place));
                 keys.push((name.to_string(), own));
             }
         }
@@ -276,7 +276,7 @@ fn of_server<'a>(
         keys.servers = Some(vec![selector.clone()]);
         keys.exclude = None;
     }
-    let policy = Arc::new(build(&name, &keys, &place, findings, ground.at)?);
+    let policy = Arc::new(build(&name, &keys, &place, findings, ground.at));
     Some((Override { selector, policy, own }, place))
 }
 
@@ -290,8 +290,8 @@ fn policy_name(name: &str, place: &Place, findings: &Findings) -> Option<PolicyN
     parsed
 }
 
-/// The policy of all its keys, or everything that is missing.
-fn build(name: &PolicyName, keys: &Keys, place: &Place, findings: &Findings, at: Timestamp) -> Option<Policy> {
+/// The policy of all its keys. Where one is missing, which is told, it serves for comparison alone.
+fn build(name: &PolicyName, keys: &Keys, place: &Place, findings: &Findings, at: Timestamp) -> Policy {
     let prune = keys.prune.unwrap_or_default();
     let missing = |key: &'static str, given: bool, example: &str| {
         if !given && !keys.broken.contains(&key) {
@@ -304,20 +304,24 @@ fn build(name: &PolicyName, keys: &Keys, place: &Place, findings: &Findings, at:
     missing("servers", keys.servers.as_ref().is_some_and(|servers| !servers.is_empty()), "[\"web-*\"]");
     missing("schedule", keys.schedule.is_some(), "\"30 2 * * *\"");
     missing("keep", keys.keep.is_some() || prune == Prune::None, "{ daily = 4, weekly = 3 }");
+    // What is missing was told above. The rest is compared with the other policies all the same; a policy of unknown
+    // kind or retention takes no part in the sum of the slots.
     let timezone = keys.timezone.clone().unwrap_or(TimeZone::UTC);
-    let expressions: Vec<&str> = keys.schedule.as_ref()?.iter().map(String::as_str).collect();
-    let schedule = Schedule::parse(&expressions, timezone.clone()).ok()?;
-    let servers = keys.servers.clone().filter(|servers| !servers.is_empty())?;
-    let keep = keys.keep.clone().or((prune == Prune::None).then(Keep::default))?;
+    let expressions: Vec<&str> = keys.schedule.iter().flatten().map(String::as_str).collect();
+    let schedule = Schedule::parse(&expressions, timezone.clone()).ok();
+    let sketch = schedule.is_none();
+    let schedule = schedule.unwrap_or_else(|| Policy::departed(name.clone(), Kind::Backup).schedule);
+    let keep = keys.keep.clone().or((prune == Prune::None).then(Keep::default));
+    let sums = keys.kind.is_some() && keep.as_ref().is_some_and(|keep| !sketch || keep.within.is_none());
     let splay = keys.splay.unwrap_or_default();
     let stuck_after = keys.stuck_after.unwrap_or(Duration::from_secs(7200));
-    let usual_age = schedule.longest_gap(at) + splay + stuck_after;
+    let gap = schedule.longest_gap(at);
     let policy = Policy {
         name: name.clone(),
-        kind: keys.kind?,
-        servers,
+        kind: keys.kind.unwrap_or(Kind::Backup),
+        servers: keys.servers.clone().unwrap_or_default(),
         exclude: keys.exclude.clone().unwrap_or_default(),
-        keep,
+        keep: keep.unwrap_or_default(),
         keep_mode: keys.keep_mode.unwrap_or_default(),
         timezone,
         splay,
@@ -331,20 +335,21 @@ fn build(name: &PolicyName, keys: &Keys, place: &Place, findings: &Findings, at:
         retries: keys.retries.unwrap_or(2),
         retry_after: keys.retry_after.unwrap_or(Duration::from_secs(900)),
         catch_up: keys.catch_up.unwrap_or(Duration::from_secs(43_200)),
-        max_age: keys.max_age.unwrap_or(usual_age),
+        max_age: keys.max_age.unwrap_or(gap + splay + stuck_after),
         stop_server: keys.stop_server.unwrap_or(false),
         report: keys.report.clone().unwrap_or_default(),
-        enabled: keys.enabled.unwrap_or(true),
+        enabled: sums && keys.enabled.unwrap_or(true),
         schedule,
     };
-    judge(&policy, place, findings, at);
-    Some(policy)
+    if sums && !sketch {
+        judge(&policy, gap, place, findings, at);
+    }
+    policy
 }
 
 /// Values that are right each by itself and wrong together.
-fn judge(policy: &Policy, place: &Place, findings: &Findings, at: Timestamp) {
+fn judge(policy: &Policy, gap: Duration, place: &Place, findings: &Findings, at: Timestamp) {
     let name = &policy.name;
-    let gap = policy.schedule.longest_gap(at);
     let here = |diagnostic: Diagnostic, key: &str, help: String| {
         findings.push(diagnostic.at(format!("{}.{key}", place.name), place.of_key(key)).help(help));
     };

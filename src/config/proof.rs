@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::policies::Policies;
 use crate::config::reader::Findings;
-use crate::config::settings::Slots;
+use crate::config::settings::{Override, Slots};
 use crate::policy::budget::{Proof, Share, proof};
 use crate::policy::inventory::Kind;
 use crate::policy::policy::{Policy, Prune};
@@ -27,34 +27,53 @@ pub fn prove(kind: Kind, policies: &[&Policy], slots: Slots, at: Timestamp) -> P
     proof(kind, shares.collect(), reserve, slots.of(kind))
 }
 
-/// Proves what can be proved without the account: the policies that name the same selector, and those of each server
-/// that is named.
-pub fn offline(policies: &Policies, slots: Slots, at: Timestamp, findings: &Findings) {
-    let mut groups: BTreeMap<(Kind, Selector), Vec<&Arc<Policy>>> = BTreeMap::new();
-    let enabled = |policy: &&Arc<Policy>| policy.enabled;
-    for policy in policies.base.iter().map(|(policy, _)| policy).filter(enabled) {
+/// What the file alone says of slots: the policies that name the same selector, and those of each server that is named.
+pub fn sums(base: &[&Arc<Policy>], overrides: &[&Override], slots: Slots, at: Timestamp) -> Vec<Sum> {
+    let mut groups: BTreeMap<(Kind, Selector), Vec<Arc<Policy>>> = BTreeMap::new();
+    for policy in base.iter().filter(|policy| policy.enabled) {
         for selector in &policy.servers {
-            groups.entry((policy.kind, selector.clone())).or_default().push(policy);
+            groups.entry((policy.kind, selector.clone())).or_default().push(Arc::clone(policy));
         }
     }
     // A named server has besides its own what patterns give it.
     let names: Vec<String> = groups
         .keys()
         .filter_map(|(_, selector)| if let Selector::Exact(name) = selector { Some(name.clone()) } else { None })
-        .chain(policies.overrides.iter().map(|(one, _)| one.selector.to_string()))
+        .chain(overrides.iter().map(|one| one.selector.to_string()))
         .collect();
     for name in names {
         for kind in Kind::ALL {
-            let all = of_named(policies, &name, kind);
+            let all = of_named(base, overrides, &name, kind);
             groups.insert((kind, Selector::Exact(name.clone())), all);
         }
     }
+    let sum = |((kind, servers), policies): ((Kind, Selector), Vec<Arc<Policy>>)| {
+        let policies: Vec<Arc<Policy>> = policies.into_iter().filter(|policy| policy.enabled).collect();
+        let proof = prove(kind, &policies.iter().map(AsRef::as_ref).collect::<Vec<_>>(), slots, at);
+        Sum { servers, policies, proof }
+    };
+    groups.into_iter().map(sum).filter(|sum| !sum.policies.is_empty()).collect()
+}
+
+/// The slots that the policies of one selector want of each of its servers.
+#[derive(Clone, Debug)]
+pub struct Sum {
+    /// The servers.
+    pub servers: Selector,
+    /// Their policies of one kind.
+    pub policies: Vec<Arc<Policy>>,
+    /// The sum.
+    pub proof: Proof,
+}
+
+/// Tells what can be proved wrong without the account.
+pub fn offline(policies: &Policies, slots: Slots, at: Timestamp, findings: &Findings) {
+    let base: Vec<&Arc<Policy>> = policies.base.iter().map(|(policy, _)| policy).collect();
+    let overrides: Vec<&Override> = policies.overrides.iter().map(|(one, _)| one).collect();
     let mut told: Vec<Vec<String>> = Vec::new();
-    for ((kind, selector), group) in groups {
-        let group: Vec<&Policy> = group.into_iter().map(AsRef::as_ref).filter(|policy| policy.enabled).collect();
-        let proof = prove(kind, &group, slots, at);
+    for Sum { servers, policies: group, proof } in sums(&base, &overrides, slots, at) {
         if proof.overfills() {
-            let message = format!("the policies of `{selector}` want more than its slots: {proof}");
+            let message = format!("the policies of `{servers}` want more than its slots: {proof}");
             tell(policies, &group, message, findings);
         }
         let names: Vec<String> = proof.unbounded().map(str::to_owned).collect();
@@ -62,7 +81,7 @@ pub fn offline(policies: &Policies, slots: Slots, at: Timestamp, findings: &Find
             let message = format!(
                 "policy `{}` deletes nothing (prune = \"none\"), so its {} fill the slots in the end",
                 names.join("`, `"),
-                kind.plural()
+                proof.kind.plural()
             );
             findings.push(Diagnostic::warning(message).help("delete by hand in time, or let it prune its own"));
             told.push(names);
@@ -70,13 +89,13 @@ pub fn offline(policies: &Policies, slots: Slots, at: Timestamp, findings: &Find
     }
 }
 
-fn tell(policies: &Policies, group: &[&Policy], message: String, findings: &Findings) {
+fn tell(policies: &Policies, group: &[Arc<Policy>], message: String, findings: &Findings) {
     let place = policies
         .overrides
         .iter()
         .map(|(one, place)| (&one.policy, place))
         .chain(policies.base.iter().map(|(policy, place)| (policy, place)))
-        .find(|(policy, _)| group.iter().any(|one| std::ptr::eq::<Policy>(*one, policy.as_ref())));
+        .find(|(policy, _)| group.iter().any(|one| Arc::ptr_eq(one, policy)));
     let error = Diagnostic::error(message).help("keep less, or give the policies different servers");
     findings.push(match place {
         Some((_, place)) => error.at(&place.name, place.span.clone()),
@@ -85,20 +104,16 @@ fn tell(policies: &Policies, group: &[&Policy], message: String, findings: &Find
 }
 
 /// What a server that is called so has, as far as the file tells.
-fn of_named<'p>(policies: &'p Policies, name: &str, kind: Kind) -> Vec<&'p Arc<Policy>> {
+fn of_named(base: &[&Arc<Policy>], overrides: &[&Override], name: &str, kind: Kind) -> Vec<Arc<Policy>> {
     let fits = |selector: &Selector| match selector {
         Selector::Exact(text) => text == name,
         Selector::Pattern(pattern) => pattern.matches(name),
     };
-    let overridden = |policy: &Policy| {
-        policies.overrides.iter().map(|(one, _)| one).find(|one| fits(&one.selector) && one.policy.name == policy.name)
-    };
-    let base = policies
-        .base
-        .iter()
-        .map(|(policy, _)| policy)
-        .filter(|policy| policy.servers.iter().any(&fits) && !policy.exclude.iter().any(&fits));
-    let base = base.map(|policy| overridden(policy).map_or(policy, |one| &one.policy));
-    let own = policies.overrides.iter().map(|(one, _)| one).filter(|one| one.own && fits(&one.selector));
-    base.chain(own.map(|one| &one.policy)).filter(|policy| policy.kind == kind).collect()
+    let overridden =
+        |policy: &Policy| overrides.iter().find(|one| fits(&one.selector) && one.policy.name == policy.name);
+    let base = base.iter().filter(|policy| policy.servers.iter().any(&fits) && !policy.exclude.iter().any(&fits));
+    let base = base.map(|policy| overridden(policy).map_or(*policy, |one| &one.policy));
+    let own = overrides.iter().filter(|one| one.own && fits(&one.selector));
+    let all = base.chain(own.map(|one| &one.policy)).filter(|policy| policy.kind == kind);
+    all.map(Arc::clone).collect()
 }

@@ -22,6 +22,8 @@ pub struct Config {
     pub provider: ProviderSettings,
     /// `[state] dir`, or what stands in for it.
     pub state_dir: PathBuf,
+    /// `[state] keep`: how long a run that has ended is remembered.
+    pub state_keep: Duration,
     /// Every `[policy.NAME]`, in the order of the file.
     pub policies: Vec<Arc<Policy>>,
     /// Every `[server.NAME.POLICY]`.

@@ -140,6 +140,9 @@ fn without_max_age_it_is_the_longest_gap_with_splay_and_stuck_after() {
 fn the_state_folder_is_systemds_then_the_files() {
     let source = format!("[state]\ndir = \"state\"\n{NIGHTLY}");
     assert_eq!(config(&source).state_dir, Path::new("/etc/lastgood/state"));
+    assert_eq!(config(&source).state_keep, Duration::from_hours(400 * 24), "the default");
+    let short = source.replace("[state]", "[state]\nkeep = \"30d\"");
+    assert_eq!(config(&short).state_keep, Duration::from_hours(30 * 24));
     let systemd = Environment { state_directory: Some("/run/sd".into()), ..Environment::default() };
     assert_eq!(config_in(&source, &systemd).state_dir, Path::new("/run/sd"));
 }

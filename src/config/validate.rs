@@ -84,7 +84,7 @@ pub fn parse(
 fn read(root: Reader<'_>, folder: &Path, environment: &Environment, at: Timestamp) -> Option<Config> {
     let findings = root.findings();
     let provider = provider(&root, folder, environment);
-    let state_dir = state(&root, folder, environment);
+    let (state_dir, state_keep) = state(&root, folder, environment);
     let defaults = root.table("defaults").map(Keys::read).unwrap_or_default();
     let policies = policies::read(&root, &defaults, at);
     let smtp = mail::smtp(&root, folder, environment);
@@ -109,6 +109,7 @@ fn read(root: Reader<'_>, folder: &Path, environment: &Environment, at: Timestam
     Some(Config {
         provider: provider?,
         state_dir,
+        state_keep,
         policies: policies.base.into_iter().map(|(policy, _)| policy).collect(),
         overrides: policies.overrides.into_iter().map(|(one, _)| one).collect(),
         smtp,
@@ -197,11 +198,12 @@ fn url(text: &str) -> Result<String, Wrong> {
 }
 
 /// `$STATE_DIRECTORY` (set by systemd) first, then the file's `dir`, then `/var/lib/lastgood` where it can be had, the
-/// XDG state folder last.
-fn state(root: &Reader<'_>, folder: &Path, environment: &Environment) -> PathBuf {
-    let mut dir = None;
+/// XDG state folder last. With it, how long runs are remembered.
+fn state(root: &Reader<'_>, folder: &Path, environment: &Environment) -> (PathBuf, Duration) {
+    let (mut dir, mut keep) = (None, None);
     if let Some(reader) = root.table("state") {
         dir = reader.parsed("dir", filled).map(|dir| folder.join(dir));
+        keep = reader.duration("keep", values::at_least_a_day);
         reader.finish();
     }
     let standard = || {
@@ -210,7 +212,8 @@ fn state(root: &Reader<'_>, folder: &Path, environment: &Environment) -> PathBuf
         let home = environment.state_home.as_ref().map(|home| home.join("lastgood"));
         if usable { standard } else { home.unwrap_or(standard) }
     };
-    environment.state_directory.clone().or(dir).unwrap_or_else(standard)
+    let dir = environment.state_directory.clone().or(dir).unwrap_or_else(standard);
+    (dir, keep.unwrap_or(Duration::from_hours(400 * 24)))
 }
 
 /// Whether this user may write into a folder, as far as its mode tells.

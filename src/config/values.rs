@@ -39,6 +39,15 @@ pub fn positive(text: &str) -> Result<Duration, Wrong> {
     Ok(duration)
 }
 
+/// A duration of a day or more.
+pub fn at_least_a_day(text: &str) -> Result<Duration, Wrong> {
+    let duration = duration(text)?;
+    if duration < Duration::from_hours(24) {
+        return Err(Wrong::new("is shorter than a day", "give a day or more, as in \"400d\""));
+    }
+    Ok(duration)
+}
+
 /// `[A-Za-z0-9_-]{1,32}`.
 pub fn name(text: &str) -> Result<String, Wrong> {
     if is_name(text) {

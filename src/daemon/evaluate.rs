@@ -176,7 +176,7 @@ impl Evaluator {
         let (server, kind) = (task.server.reference.id.clone(), task.policy.kind);
         let good = self.store.last_good(server, kind, names(&self.followed[index].task)).await?;
         let one = &mut self.followed[index];
-        if good.as_ref().is_some_and(|good| good.created_at > one.first_at) {
+        if good.as_ref().is_some_and(|good| good.created_at > one.good_since()) {
             one.stale_told = false;
         }
         one.last_good = good;
@@ -238,7 +238,7 @@ impl Followed {
             last_good: self.last_good.clone(),
             next: self.next,
             since: Some(self.good_since()),
-            ..notice(&self.task, Topic::Stale, text)
+            ..self.task.failure(Topic::Stale, text)
         }
     }
 }
@@ -246,7 +246,7 @@ impl Followed {
 impl Found {
     fn add(&mut self, index: usize, one: &Followed, decision: Due, busy: &impl Fn(&Task) -> bool) {
         let task = &one.task;
-        let missed = |text: &str| notice(task, Topic::Missed, text.to_owned());
+        let missed = |text: &str| task.failure(Topic::Missed, text.to_owned());
         let (due, passed_over, told) = match decision {
             Due::NotYet { .. } => return,
             Due::HandledInFuture { handled, put_right, .. } => {
@@ -255,7 +255,7 @@ impl Found {
                      {put_right}"
                 );
                 let (server, policy) = place_of(task);
-                let notice = notice(task, Topic::Clock, text);
+                let notice = task.failure(Topic::Clock, text);
                 self.put_right.push((index, PutRight { server, policy, to: put_right, notice }));
                 return;
             }
@@ -266,7 +266,8 @@ impl Found {
                 (due, Some(error), Some(missed(&text)))
             }
             Due::Now { due, lost, .. } => {
-                let text = lost.map(|lost| format!("{}; the latest, {due}, is made up for now", in_one_sentence(&lost)));
+                let text =
+                    lost.map(|lost| format!("{}; the latest, {due}, is made up for now", in_one_sentence(&lost)));
                 (due, None, text.map(|text| missed(&text)))
             }
             // What is too old to be made up for.
@@ -308,21 +309,5 @@ fn in_one_sentence(lost: &Lost) -> String {
         format!("the due time {} was missed", lost.last)
     } else {
         format!("{} due times were missed, from {} to {}", lost.count, lost.first, lost.last)
-    }
-}
-
-fn notice(task: &Task, topic: Topic, text: String) -> Notice {
-    Notice {
-        class: Class::Failure,
-        topic,
-        server: Some(task.server.reference.clone()),
-        policy: Some(task.policy.name.to_string()),
-        kind: Some(task.policy.kind),
-        text,
-        last_good: None,
-        next: None,
-        since: None,
-        lost: Vec::new(),
-        reports: task.policy.report.clone(),
     }
 }

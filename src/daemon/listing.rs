@@ -100,7 +100,10 @@ async fn list(world: &World, config: &Arc<Config>) -> Listed {
     };
     let file = Arc::clone(config);
     let tell = move |server: &Server| (!fleet::tasks_of(&file, server).is_empty()).then(|| is_gone(server));
-    world.store.save_servers(listing.items.clone(), world.clock.now(), tell).await?;
+    let now = world.clock.now();
+    world.store.save_servers(listing.items.clone(), now, tell).await?;
+    // By the earlier of both clocks: one that was set forward must not make us forget.
+    world.store.prune_daily(config.state_keep, listing.provider_time.map_or(now, |time| time.min(now))).await?;
     Ok(Ok(listing.items))
 }
 
@@ -142,19 +145,7 @@ fn is_gone(server: &Server) -> Notice {
 
 /// A notice that belongs to no server and no policy.
 pub(super) fn plain(topic: Topic, text: String) -> Notice {
-    Notice {
-        class: Class::Failure,
-        topic,
-        server: None,
-        policy: None,
-        kind: None,
-        text,
-        last_good: None,
-        next: None,
-        since: None,
-        lost: Vec::new(),
-        reports: Vec::new(),
-    }
+    Notice::new(Class::Failure, topic, text)
 }
 
 /// It is well again.

@@ -38,6 +38,14 @@ const FUTURE: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 #[derive(Debug)]
 pub struct Mail(JoinHandle<()>);
 
+impl Mail {
+    /// It ends with the service alone: before that, by a bug.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
 impl Drop for Mail {
     /// A mail that is on its way may be cut off: it is sent again under the same Message-ID.
     fn drop(&mut self) {

@@ -9,6 +9,7 @@ mod listing;
 pub mod mail;
 mod notify;
 mod reload;
+pub mod review;
 mod service;
 pub mod survey;
 mod ticker;

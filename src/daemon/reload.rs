@@ -5,26 +5,68 @@ use std::sync::Arc;
 
 use sd_notify::NotifyState;
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::daemon::listing::{plain, recovery};
 use crate::daemon::service::settings;
-use crate::daemon::{Service, ServiceError, notify};
+use crate::daemon::{Files, Service, ServiceError, notify};
 use crate::journal::notice::Topic;
 use crate::provider::{Client, Watch};
+use crate::store::Store;
+
+/// The file as it is read now, or why it cannot be taken over.
+type Read = Result<(Arc<Config>, Client), String>;
+
+/// The reading of the file that is under way. It may lie on a folder that does not answer, so nothing waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    under_way: Option<JoinHandle<Read>>,
+    /// A reload was asked for while the file was being read: it is read once more.
+    again: bool,
+}
+
+impl Reading {
+    /// What the reading under way brings. Never done while there is none; nothing is lost when it is dropped.
+    pub(super) async fn done(&mut self) -> Read {
+        let Some(task) = &mut self.under_way else { return std::future::pending().await };
+        let read = task.await;
+        self.under_way = None;
+        read.unwrap_or_else(|error| Err(format!("the file could not be read: {error}")))
+    }
+
+    fn start(&mut self, files: &Files, store: &Store) {
+        if self.under_way.is_some() {
+            self.again = true;
+            return;
+        }
+        let files = Arc::clone(files);
+        let store = store.clone();
+        self.under_way = Some(tokio::spawn(async move {
+            let read = store.blocking(move || files()).await;
+            read.unwrap_or_else(|error| Err(format!("the file could not be read: {error}")))
+        }));
+    }
+}
 
 impl Service {
-    /// Reads the file again. A bad one never takes over.
-    pub(super) async fn reload(&mut self) -> Result<(), ServiceError> {
+    /// A reload was asked for: the file is read again.
+    pub(super) fn reload(&mut self) {
         notify::reloading();
-        let files = Arc::clone(&self.files);
-        // Files may lie on a folder that does not answer.
-        let read = self.world.store.blocking(move || files()).await;
-        match read.unwrap_or_else(|error| Err(format!("the file could not be read: {error}"))) {
+        self.reading.start(&self.files, &self.world.store);
+    }
+
+    /// The file was read. A bad one never takes over.
+    pub(super) async fn reloaded(&mut self, read: Read) -> Result<(), ServiceError> {
+        match read {
             Ok((config, client)) => self.take_over(config, client).await?,
             Err(errors) => self.refuse(errors).await?,
         }
-        notify::tell(&[NotifyState::Ready]);
+        if std::mem::take(&mut self.reading.again) {
+            self.reading.start(&self.files, &self.world.store);
+        } else {
+            notify::tell(&[NotifyState::Ready]);
+        }
         Ok(())
     }
 

@@ -17,12 +17,13 @@ use crate::config::Config;
 use crate::daemon::evaluate::{PolicyOnServer, place_of};
 use crate::daemon::listing::{Listed, Listing, plain, recovery, stored};
 use crate::daemon::notify::Watchdog;
-use crate::daemon::{Evaluator, Ticker, fleet, mail, notify};
+use crate::daemon::reload::Reading;
+use crate::daemon::{Evaluator, Ticker, fleet, mail, notify, review};
 use crate::journal::notice::{Notice, Topic};
 use crate::policy::inventory::{Id, Kind, Server};
 use crate::policy::policy::Policy;
 use crate::provider::{Client, ProviderError, Watch};
-use crate::run::{Leases, Random, RunError, Settings, Task, World, drive};
+use crate::run::{Leases, Random, RunError, Settings, Task, World, drive, look_after, start_owed};
 use crate::store::runs::Run;
 use crate::store::{Store, StoreError};
 
@@ -65,6 +66,7 @@ pub struct Service {
     pub(super) evaluator: Evaluator,
     pub(super) servers: Vec<Server>,
     pub(super) listing: Listing,
+    pub(super) reading: Reading,
     runs: JoinSet<Result<(), RunError>>,
     /// The runs under way, by their tasks.
     under_way: HashMap<TaskId, Task>,
@@ -126,6 +128,7 @@ impl Service {
             evaluator,
             servers: Vec::new(),
             listing: Listing::default(),
+            reading: Reading::default(),
             runs: JoinSet::new(),
             under_way: HashMap::new(),
             busy: HashMap::new(),
@@ -203,18 +206,22 @@ impl Service {
 
     /// Never returns but with an error. May be dropped at any await.
     async fn serve(&mut self, mut rouse: impl AsyncFnMut() -> Rouse) -> Result<(), ServiceError> {
-        self.begin().await?;
+        if let Err(error) = self.begin().await {
+            start_owed(&self.world).await;
+            return Err(error);
+        }
         notify::tell(&[NotifyState::Ready]);
         loop {
             tokio::select! {
                 // In a fixed order, so that a simulation can be replayed. No run ends often enough to starve the others.
                 biased;
-                rouse = rouse() => if rouse == Rouse::Reload { self.reload().await? },
+                rouse = rouse() => if rouse == Rouse::Reload { self.reload() },
                 Some(ended) = self.runs.join_next_with_id() => {
                     self.ended(ended).await?;
                     continue;
                 }
                 listed = self.listing.done() => self.listed(listed).await?,
+                read = self.reading.done() => self.reloaded(read).await?,
                 () = tokio::time::sleep(WITHOUT_ALARM) => {}
             }
             self.tick().await?;
@@ -246,7 +253,9 @@ impl Service {
     /// Follows the policies in force on the servers that are known. Without any server there is nothing to follow yet.
     pub(super) async fn follow(&mut self) -> Result<(), ServiceError> {
         let now = self.world.clock.now();
-        self.evaluator.follow(fleet::tasks(&self.config, &self.servers), now).await?;
+        let tasks = fleet::tasks(&self.config, &self.servers);
+        review::review(&self.world, &tasks, now).await?;
+        self.evaluator.follow(tasks, now).await?;
         if self.servers.is_empty() {
             return Ok(());
         }
@@ -307,6 +316,11 @@ impl Service {
             self.spawn(task, run);
         }
         self.evaluator.tell_stale(now).await?;
+        if self.mail_task.as_ref().is_some_and(mail::Mail::is_over) {
+            tracing::error!("the mail was cut off by a bug and is begun again");
+            self.send_mail();
+        }
+        look_after(&self.world).await?;
         self.mail.notify_one();
         Ok(())
     }
@@ -319,10 +333,7 @@ impl Service {
         self.under_way.insert(handle.id(), task);
     }
 
-    async fn ended(
-        &mut self,
-        ended: Result<(TaskId, Result<(), RunError>), JoinError>,
-    ) -> Result<(), ServiceError> {
+    async fn ended(&mut self, ended: Result<(TaskId, Result<(), RunError>), JoinError>) -> Result<(), ServiceError> {
         let (id, done) = match ended {
             Ok((id, done)) => (id, Ok(done)),
             Err(error) => (error.id(), Err(error)),
@@ -336,7 +347,7 @@ impl Service {
             }
         }
         self.mail.notify_one();
-        notify::status(&format!("{} runs under way", self.under_way.len()));
+        notify::status(&format!("runs under way: {}", self.under_way.len()));
         match done {
             Ok(Ok(()) | Err(RunError::Stopped)) => Ok(self.evaluator.ended(&task).await?),
             Ok(Err(RunError::Store(error))) => Err(error.into()),

@@ -1,6 +1,6 @@
 //! The whole installation at a moment, from the file and the state: what `status` and the digest show.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,10 +9,11 @@ use crate::config::Config;
 use crate::daemon::fleet;
 use crate::journal::notice::{Good, Topic};
 use crate::policy::guard::Slots;
-use crate::policy::inventory::{Kind, Server, ServerRef};
+use crate::policy::inventory::{Id, Kind, Server, ServerRef};
 use crate::policy::schedule::{DueTimes, splay};
 use crate::run::Task;
 use crate::status::{Facts, IncidentStatus, Level, OutboxStatus, PolicyStatus, State, Status, judge};
+use crate::store::due::Handled;
 use crate::store::holds::{Held, Hold};
 use crate::store::notices::Incident;
 use crate::store::points::Listed;
@@ -75,15 +76,18 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
     let incidents = store.incidents().await?;
     let holds = store.holds(now).await?;
     let running = store.unfinished().await?;
-    let mut policies = Vec::new();
-    for task in fleet::tasks(config, &servers) {
-        let is_it = |run: &&crate::store::runs::Run| {
-            run.state.key.server.id == task.server.reference.id && run.state.key.policy == task.policy.name
-        };
-        let ground = Ground { config, store, holds: &holds, incidents: &incidents, now };
-        policies.push(surveyed(&ground, &task, running.iter().any(|run| is_it(&run))).await?);
-    }
-    let former = former(config, store, &servers).await?;
+    let listed = store.listed_everywhere().await?;
+    let ground = Ground {
+        config,
+        listed: &listed,
+        handled: &store.handled_everywhere().await?,
+        holds: &holds,
+        failing: &incidents.iter().filter(|one| one.topic == Topic::Run).filter_map(place_of_incident).collect(),
+        running: &running.iter().map(|run| (&run.state.key.server.id, run.state.key.policy.as_str())).collect(),
+        now,
+    };
+    let policies: Vec<Surveyed> = fleet::tasks(config, &servers).iter().map(|task| surveyed(&ground, task)).collect();
+    let former = former(config, &listed, &servers);
     // Before the first list, "no server is called so" would be said of every selector.
     let mut warnings: Vec<String> = if servers.is_empty() {
         vec![NO_SERVERS.to_owned()]
@@ -138,34 +142,39 @@ fn level(
     policies.chain(incidents.iter().map(of_incident)).chain([told]).max().unwrap_or(Level::Ok)
 }
 
+/// The points of all servers, by server and kind.
+type ListedEverywhere = HashMap<(Id, Kind), Vec<Listed>>;
+
 struct Ground<'a> {
     config: &'a Config,
-    store: &'a Store,
+    listed: &'a ListedEverywhere,
+    handled: &'a HashMap<(Id, String), Handled>,
     holds: &'a [Hold],
-    incidents: &'a [Incident],
+    failing: &'a HashSet<(&'a Id, &'a str)>,
+    running: &'a HashSet<(&'a Id, &'a str)>,
     now: Timestamp,
 }
 
-async fn surveyed(ground: &Ground<'_>, task: &Task, running: bool) -> Result<Surveyed, StoreError> {
+fn place_of_incident(incident: &Incident) -> Option<(&Id, &str)> {
+    Some((&incident.server.as_ref()?.id, incident.policy.as_deref()?))
+}
+
+fn surveyed(ground: &Ground<'_>, task: &Task) -> Surveyed {
     let (policy, server) = (&task.policy, &task.server.reference);
-    let listed = ground.store.listed(server.id.clone(), policy.kind).await?;
-    let handled = ground.store.peek_handled(server.id.clone(), policy.name.clone()).await?;
+    let listed = ground.listed.get(&(server.id.clone(), policy.kind)).map(Vec::as_slice).unwrap_or_default();
+    let handled = ground.handled.get(&(server.id.clone(), policy.name.to_string()));
+    let place = (&server.id, policy.name.as_str());
     let own = |point: &&Listed| point.policy.as_deref().is_some_and(|name| policy.answers_to(name));
     let completed = |point: &&Listed| point.status.as_deref() == Some("completed") && point.created_at.is_some();
     let mut points: Vec<Listed> = listed.iter().filter(own).filter(completed).cloned().collect();
     points.sort_by_key(|point| std::cmp::Reverse(point.created_at));
     let last_good =
         points.first().and_then(|point| point.created_at.map(|created_at| Good { id: point.id.clone(), created_at }));
-    let failing = ground.incidents.iter().any(|incident| {
-        incident.topic == Topic::Run
-            && incident.server.as_ref().is_some_and(|other| other.id == server.id)
-            && incident.policy.as_deref() == Some(policy.name.as_str())
-    });
     let facts = Facts {
         last_good: last_good.as_ref().map(|good| good.created_at),
         first_at: handled.map(|handled| handled.first_at),
-        running,
-        failing,
+        running: ground.running.contains(&place),
+        failing: ground.failing.contains(&place),
         max_age: policy.max_age,
     };
     let (state, level) = judge(&facts, ground.now);
@@ -177,10 +186,10 @@ async fn surveyed(ground: &Ground<'_>, task: &Task, running: bool) -> Result<Sur
         last_good,
         max_age_seconds: policy.max_age.as_secs(),
         next_due: next_due(task, ground.now),
-        slots: slots(ground, task, &listed),
+        slots: slots(ground, task, listed),
         state,
     };
-    Ok(Surveyed { task: task.clone(), status, level, points })
+    Surveyed { task: task.clone(), status, level, points }
 }
 
 /// The slots by the last inventory.
@@ -213,12 +222,12 @@ pub fn next_due(task: &Task, now: Timestamp) -> Option<Timestamp> {
     DueTimes { schedule: &policy.schedule, splay }.next_after(now)
 }
 
-async fn former(config: &Config, store: &Store, servers: &[Server]) -> Result<Vec<Former>, StoreError> {
+fn former(config: &Config, listed: &ListedEverywhere, servers: &[Server]) -> Vec<Former> {
     let mut former = Vec::new();
     for server in servers {
         let tasks = fleet::tasks_of(config, server);
         for kind in Kind::ALL {
-            let listed = store.listed(server.reference.id.clone(), kind).await?;
+            let Some(listed) = listed.get(&(server.reference.id.clone(), kind)) else { continue };
             let names: BTreeSet<&str> = listed.iter().filter_map(|point| point.policy.as_deref()).collect();
             for name in names {
                 if config.knows_policy(name) || tasks.iter().any(|task| task.policy.answers_to(name)) {
@@ -229,7 +238,7 @@ async fn former(config: &Config, store: &Store, servers: &[Server]) -> Result<Ve
             }
         }
     }
-    Ok(former)
+    former
 }
 
 fn shown(incident: Incident) -> IncidentStatus {

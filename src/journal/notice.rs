@@ -52,7 +52,9 @@ pub enum Topic {
     NewJournal,
     /// A second lastgood is at work.
     SecondLastgood,
-    /// A brake, a stuck point, a point from the future and the like.
+    /// Something looks wrong: deletes wait for a person.
+    Brake,
+    /// More to delete than one run may, a stuck point, a point from the future and the like.
     Attention,
     /// The clock was set back: a last handled due time was put right.
     Clock,
@@ -72,6 +74,7 @@ impl fmt::Display for Topic {
             Self::ServerStopped => "server_stopped",
             Self::NewJournal => "new_journal",
             Self::SecondLastgood => "second_lastgood",
+            Self::Brake => "brake",
             Self::Attention => "attention",
             Self::Clock => "clock",
             Self::Reload => "reload",
@@ -112,6 +115,38 @@ pub struct Notice {
     pub since: Option<Timestamp>,
     /// For a recovery: the due times that were lost.
     pub lost: Vec<Timestamp>,
+    /// The point that the run made.
+    #[serde(default)]
+    pub made: Option<Id>,
+    /// What the run deleted.
+    #[serde(default)]
+    pub deleted: Vec<Id>,
+    /// For a success: the size of the new point in MB.
+    #[serde(default)]
+    pub size_mb: Option<u64>,
     /// The reports of the policy; empty: every report with `on`.
     pub reports: Vec<String>,
+}
+
+impl Notice {
+    /// What happened, and nothing besides.
+    #[must_use]
+    pub const fn new(class: Class, topic: Topic, text: String) -> Self {
+        Self {
+            class,
+            topic,
+            server: None,
+            policy: None,
+            kind: None,
+            text,
+            last_good: None,
+            next: None,
+            since: None,
+            lost: Vec::new(),
+            made: None,
+            deleted: Vec::new(),
+            size_mb: None,
+            reports: Vec::new(),
+        }
+    }
 }

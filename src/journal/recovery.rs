@@ -103,14 +103,11 @@ fn before_create(state: &RunState, plan: &Plan) -> Option<Next> {
     if state.made.is_some() {
         return None;
     }
-    let stops = state.terms.is_some_and(|terms| terms.stop_server);
-    if stops && !state.found_stopped && !state.seen_stopped {
-        return Some(match last(state, |act| *act == Act::StopServer) {
-            Some(Step { state: StepState::Done, .. }) => Next::AwaitStopped,
-            Some(step) if sends(state, |act| *act == Act::StopServer) >= SENDS => failed(step, "could not be stopped"),
-            Some(step) if refused(step) => failed(step, "could not be stopped"),
-            _ => Next::StopServer,
-        });
+    let stops = state.terms.is_some_and(|terms| terms.stop_server) && !state.found_stopped;
+    // Whether the point is there nobody can tell: the run ends with that, and stops nothing any more.
+    let undecided = last(state, is_create).is_some_and(|step| step.state == StepState::Undecided);
+    if stops && !state.seen_stopped && !undecided {
+        return Some(stop(state));
     }
     plan.evictions().find_map(|delete| match fate(state, delete) {
         Fate::Open => {
@@ -121,6 +118,25 @@ fn before_create(state: &RunState, plan: &Plan) -> Option<Next> {
         Fate::Accepted | Fate::Spared => None,
         Fate::Failed(next) => Some(next),
     })
+}
+
+/// The server is to stand still. A stop that was undone since, by our own start on the way out of the process, counts
+/// for nothing.
+fn stop(state: &RunState) -> Next {
+    let steps = state.current_steps();
+    let from = steps.iter().rposition(|step| step.act == Act::StartServer).map_or(0, |started| started + 1);
+    let stops: Vec<&Step> = steps[from..].iter().filter(|step| step.act == Act::StopServer).collect();
+    match stops.last() {
+        Some(Step { state: StepState::Done, .. }) if state.owes_start => Next::AwaitStopped,
+        // It was seen running again.
+        Some(Step { state: StepState::Done, .. }) if stops.len() < SENDS => Next::StopServer,
+        Some(step) if stops.len() >= SENDS || refused(step) => failed(step, "could not be stopped"),
+        _ => Next::StopServer,
+    }
+}
+
+fn is_create(act: &Act) -> bool {
+    matches!(act, Act::Create { .. })
 }
 
 fn make(state: &RunState) -> Option<Next> {
@@ -138,7 +154,6 @@ fn make(state: &RunState) -> Option<Next> {
             Progress::Completed => None,
         };
     }
-    let is_create = |act: &Act| matches!(act, Act::Create { .. });
     Some(match last(state, is_create) {
         None => Next::Create,
         // The server that was stopped for it is started first, whatever becomes of the point.

@@ -41,7 +41,7 @@ pub struct RunState {
     pub spared: Vec<Id>,
     /// Points of evictions that were seen to be gone.
     pub gone: Vec<Id>,
-    /// Whether a server that we stopped was seen stopped.
+    /// Whether a server that we stopped was seen stopped, and has been neither started nor seen running since.
     pub seen_stopped: bool,
     /// Whether we stopped (or may have stopped) the server and have not seen it run since.
     pub owes_start: bool,
@@ -203,7 +203,10 @@ impl RunState {
         self.unless(event, step as usize != self.steps.len() + 1, "steps count one by one")?;
         self.unless(event, self.has_open_step(), "the step before it is not settled")?;
         match act {
-            Act::StartServer => self.unless(event, !self.owes_start, "we have not stopped the server")?,
+            Act::StartServer => {
+                self.unless(event, !self.owes_start, "we have not stopped the server")?;
+                self.seen_stopped = false;
+            }
             Act::Delete { .. } => self.unless(event, self.plan.is_none(), "the attempt has no plan")?,
             Act::StopServer | Act::Create { .. } => {
                 let planned = self.plan.as_ref().is_some_and(|plan| plan.refused.is_none());
@@ -215,6 +218,10 @@ impl RunState {
         if *act == Act::StopServer {
             self.unless(event, self.found_stopped, "the server stood still already")?;
             self.owes_start = true;
+        }
+        if *act == Act::StartServer {
+            // Before the point was asked for, this is the way out of the process: the next start stops it once more.
+            self.seen_stopped = false;
         }
         let state = StepState::Intended;
         let (error, answer_was_lost, last) = (None, false, false);
@@ -252,8 +259,14 @@ impl RunState {
     fn settled(&mut self, event: &Event, step: u32, found: &Found, at: Timestamp) -> Result<(), IllegalEvent> {
         let index = self.step(event, step)?;
         let known = &self.steps[index];
-        // A point that turns up after all is the better knowledge.
-        let late = known.state == StepState::NotDone && known.answer_was_lost && self.made.is_none();
+        // A point that turns up after all is the better knowledge: of a create whose answer was lost, or of one that an
+        // earlier attempt gave up when no list showed it.
+        let given_up = match known.state {
+            StepState::NotDone => known.answer_was_lost,
+            StepState::Done => matches!(known.act, Act::Create { .. }) && index < self.attempt_from,
+            _ => false,
+        };
+        let late = given_up && self.made.is_none();
         let open = matches!(known.state, StepState::Intended | StepState::Unknown) || late;
         self.unless(event, !open, "the step is settled")?;
         if let Found::Done { id } = found {
@@ -301,7 +314,10 @@ impl RunState {
                 None => self.gone.push(id.clone()),
             },
             Sight::ServerStopped => self.seen_stopped = true,
-            Sight::ServerRunning | Sight::ServerGone => self.owes_start = false,
+            Sight::ServerRunning | Sight::ServerGone => {
+                self.owes_start = false;
+                self.seen_stopped = false;
+            }
             Sight::Completed { created_at, .. } | Sight::PointFailed { created_at } => {
                 let made = self.made.as_mut().ok_or_else(|| illegal(event, "no point was made"))?;
                 if made.progress != Progress::Running {

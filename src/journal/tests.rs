@@ -13,6 +13,8 @@ use crate::policy::mark::{Mark, Token};
 use crate::policy::plan::{Action, Delete, Plan, Reason};
 use crate::policy::policy::PolicyName;
 
+mod model;
+
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_795_000_000 + second).unwrap()
 }
@@ -47,6 +49,7 @@ fn plan() -> Plan {
         refused: None,
         notes: Vec::new(),
         max_deletes: 3,
+        brakes: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::policy::brake::judge;
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, RestorePoint};
 use crate::policy::memory::{Memory, Owner, owner};
 use crate::policy::policy::{Policy, Prune};
@@ -54,6 +55,8 @@ pub enum Guard {
     JustMade,
     /// A point on this server carries our mark, but this journal knows nothing of it.
     SecondLastgood(Id),
+    /// Something looks wrong on this server: see `brake`.
+    Brake(String),
     /// The run has reached `max_deletes`.
     MaxDeletes(u32),
     /// The list does not prove enough.
@@ -88,6 +91,7 @@ impl fmt::Display for Guard {
                 f,
                 "point {id} carries our mark, but this journal knows nothing of it: deletes on this server are stopped"
             ),
+            Self::Brake(text) => write!(f, "brake: {text}"),
             Self::MaxDeletes(count) => write!(f, "brake: no more than {count} deletes in one run"),
             Self::Doubt(why) => write!(f, "the list is in doubt: {why}"),
             Self::NotTheSame => f.write_str("the list no longer shows this very point"),
@@ -172,6 +176,9 @@ impl Ground<'_> {
         }
         if let Some(stray) = self.stray() {
             return Some(Guard::SecondLastgood(stray.id.clone()));
+        }
+        if let Some(brake) = judge(self).stops_all() {
+            return Some(Guard::Brake(brake.to_string()));
         }
         (self.policy.prune == Prune::None).then_some(Guard::PruneNone)
     }

@@ -90,6 +90,18 @@ impl Keep {
     }
 }
 
+impl fmt::Display for Keep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.counts.iter().map(|(rule, count)| match count {
+            Count::Number(count) => format!("{rule} = {count}"),
+            Count::All => format!("{rule} = all"),
+        });
+        let within = self.within.iter().map(|period| format!("within = {period}"));
+        let buckets = self.within_buckets.iter().map(|(rule, period)| format!("within_{rule} = {period}"));
+        f.write_str(&counts.chain(within).chain(buckets).collect::<Vec<_>>().join(", "))
+    }
+}
+
 /// How the rules are combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

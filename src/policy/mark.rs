@@ -2,11 +2,11 @@
 //!
 //! Description: `lg-TOKEN8 INSTANCE POLICY DUE`, then words for people. A snapshot's name:
 //! `lg-TOKEN8-POLICY-20261121T023000Z` (which names no instance, so a name alone never proves a point ours).
-//! DUE is RFC 3339 in UTC; runs by hand carry milliseconds.
+//! DUE is RFC 3339 in UTC: whole seconds for a due time, always three digits more for a run by hand.
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, Unit};
 use serde::{Deserialize, Serialize};
 
 /// How much of our text must be left for a point to be recognised by it.
@@ -80,16 +80,32 @@ impl Mark {
     /// The description: the mark, then words for people.
     #[must_use]
     pub fn description(&self) -> String {
-        let Self { token, instance, policy, due } = self;
-        format!("lg-{token} {instance} {policy} {due} made by lastgood, pruned by policy")
+        let Self { token, instance, policy, .. } = self;
+        format!("lg-{token} {instance} {policy} {} made by lastgood, pruned by policy", self.written_due())
     }
 
     /// A snapshot's name.
     #[must_use]
     pub fn name(&self) -> String {
-        let stamp: String = self.due.to_string().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+        let stamp: String = self.written_due().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
         format!("lg-{}-{}-{stamp}", self.token, self.policy)
     }
+
+    fn written_due(&self) -> String {
+        let text = format!("{:.3}", self.due);
+        // By the text, not by the number: before 1970 what is left of a second counts the other way.
+        text.strip_suffix(".000Z").map_or_else(|| text.clone(), |whole| format!("{whole}Z"))
+    }
+}
+
+/// The moment that stands in the mark of a run by hand that began `at`: in milliseconds, and never on a whole second,
+/// so that its text always has three digits that no due time has.
+#[must_use]
+pub fn moment_by_hand(at: Timestamp) -> Timestamp {
+    let moment = at.round(Unit::Millisecond).unwrap_or(at);
+    let whole = moment.subsec_nanosecond() == 0;
+    // The next millisecond, unless time itself ends there.
+    if whole { moment.checked_add(SignedDuration::from_millis(1)).unwrap_or(moment) } else { moment }
 }
 
 /// The token in a snapshot's name of ours, if it has the form of one.
@@ -153,6 +169,42 @@ mod tests {
         assert!(mark.description().starts_with("lg-abcd1234 main nightly-2 2026-11-21T02:30:00Z "));
         assert_eq!(mark.name(), "lg-abcd1234-nightly-2-20261121T023000Z");
         assert_eq!(token_of_name(&mark.name()), Some(mark.token));
+    }
+
+    #[test]
+    fn a_run_by_hand_has_three_digits_and_a_due_time_none() {
+        for (began, description, name) in [
+            ("2026-11-21T15:21:44.44Z", " 2026-11-21T15:21:44.440Z made", "-20261121T152144440Z"),
+            ("2026-11-21T15:21:44.4Z", " 2026-11-21T15:21:44.400Z made", "-20261121T152144400Z"),
+            ("2026-11-21T15:21:44.0071239Z", " 2026-11-21T15:21:44.007Z made", "-20261121T152144007Z"),
+            ("2026-11-21T15:21:44Z", " 2026-11-21T15:21:44.001Z made", "-20261121T152144001Z"),
+            ("2026-11-21T15:21:43.9999Z", " 2026-11-21T15:21:44.001Z made", "-20261121T152144001Z"),
+        ] {
+            let mark = Mark { due: moment_by_hand(began.parse().unwrap()), ..mark("2026-11-21T02:30:00Z") };
+            assert!(mark.description().contains(description), "{began}: {}", mark.description());
+            assert!(mark.name().ends_with(name), "{began}: {}", mark.name());
+            assert_eq!(Mark::parse(&mark.description()), Some(mark.clone()), "{began}");
+            assert_eq!(token_of_name(&mark.name()), Some(mark.token), "{began}");
+        }
+        let due = mark("2026-11-21T02:30:00Z");
+        assert!(due.description().contains(" 2026-11-21T02:30:00Z made") && due.name().ends_with("-20261121T023000Z"));
+    }
+
+    #[test]
+    fn marks_of_earlier_versions_are_read_with_as_many_digits_as_they_have() {
+        for (digits, nanoseconds) in [("", 0), (".44", 440_000_000), (".4", 400_000_000), (".007", 7_000_000)] {
+            let text = format!("lg-abcd1234 main nightly 2026-11-21T15:21:44{digits}Z made by lastgood");
+            assert_eq!(Mark::parse(&text).unwrap().due.subsec_nanosecond(), nanoseconds, "{digits}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_anew_stays_the_same() {
+        // The second was found by fuzzing.
+        for due in ["2026-11-21T15:21:44.0004Z", "-009999-01-02T03:04:05.000909999Z", "1969-12-31T23:59:59.9999Z"] {
+            let written = mark(due).description();
+            assert_eq!(Mark::parse(&written).unwrap().description(), written);
+        }
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::policy::inventory::{Id, RestorePoint};
+use crate::policy::brake::{self, Seen};
+use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
 use crate::policy::mark::{Mark, Token, tokens_of};
 
 /// What the journal remembers of one server and kind.
@@ -23,15 +24,49 @@ pub struct Memory {
     pub unlisted: Vec<Unlisted>,
     /// Points whose delete the provider has accepted: still listed ones take a slot and are deleted no second time.
     pub deleting: BTreeSet<Id>,
+    /// Points whose delete was accepted so long ago that it may be sent again, if they are still listed.
+    pub not_gone: BTreeSet<Id>,
+    /// Points that runs of the policy made, and that no list has shown as completed yet.
+    pub unfinished: BTreeSet<Id>,
     /// Points that a person holds, with the reason.
     pub holds: BTreeMap<Id, String>,
     /// The reason why nothing at all may be deleted on this server, where a person said so.
     pub server_hold: Option<String>,
     /// Completed points of the policy evicted since its last completed one.
     pub evicted_since_completed: u32,
+    /// What the last list showed and we did not mean to delete since.
+    pub listed: Vec<Seen>,
+    /// The brakes that hold, and those that a person has accepted, on the whole server.
+    pub brakes: Vec<brake::Held>,
+    /// What the policy kept when it last looked here, in the words of `Policy::retention_words`.
+    pub retention: Option<String>,
 }
 
 impl Memory {
+    /// What is true beside this list: a point that its run has given up, and that is completed after all, is the new
+    /// point of what was evicted for it.
+    #[must_use]
+    pub fn beside(self, inventory: &Inventory) -> Self {
+        let at_last =
+            |point: &RestorePoint| point.status == PointStatus::Completed && self.unfinished.contains(&point.id);
+        let evicted_since_completed = if inventory.manual().any(at_last) { 0 } else { self.evicted_since_completed };
+        Self { evicted_since_completed, ..self }
+    }
+
+    /// What would be remembered once a person has accepted these brakes.
+    pub fn release(&mut self, numbers: &[i64]) {
+        for held in self.brakes.iter_mut().filter(|held| numbers.contains(&held.number)) {
+            held.accepted = true;
+            if held.brake.cause == brake::Cause::SecondLastgood {
+                for about in &held.brake.points {
+                    if let Some(point) = self.points.get_mut(&about.id) {
+                        point.origin = Origin::First;
+                    }
+                }
+            }
+        }
+    }
+
     /// The slots that our points leave to people. A point that was evicted since the last completed one has left its
     /// slot to the next: that one may take it, though a `reserve` that grew would forbid one more.
     #[must_use]

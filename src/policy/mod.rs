@@ -1,6 +1,7 @@
 //! PURE: what should happen. Policies, due times, retention, slots, guards and the plan of a run, from arguments
 //! alone: no async, no I/O, no clock, no log lines.
 
+pub mod brake;
 pub mod budget;
 pub mod guard;
 pub mod inventory;

@@ -9,6 +9,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::policy::brake::Brake;
 use crate::policy::guard::{Guard, Slots};
 use crate::policy::inventory::{Id, Kind, PointStatus, ServerRef};
 use crate::policy::policy::PolicyName;
@@ -37,6 +38,9 @@ pub struct Plan {
     pub refused: Option<Refusal>,
     /// What people must be told besides.
     pub notes: Vec<Note>,
+    /// What looks wrong, so that deletes wait for a person.
+    #[serde(default)]
+    pub brakes: Vec<Brake>,
     /// The brake: no more deletes in the whole run than this.
     pub max_deletes: u32,
 }
@@ -160,8 +164,9 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoRoom { slots, kind, reserve, foreign, because } => {
-                write!(f, "{kind} limit reached: {} of {} slots used ({} own", slots.used, slots.limit, slots.own)?;
-                write!(f, ", {} foreign)", slots.foreign)?;
+                let own = if slots.own > 0 { format!("{} own, ", slots.own) } else { String::new() };
+                write!(f, "{kind} limit reached ({own}{} foreign)", slots.foreign)?;
+                write!(f, "; {} of {} slots used", slots.used, slots.limit)?;
                 if *reserve > 0 {
                     write!(f, ", {reserve} left to people by reserve")?;
                 }
@@ -213,7 +218,7 @@ impl fmt::Display for Note {
             }
             Self::Stuck(id) => write!(f, "point {id} is stuck: still in progress after stuck_after"),
             Self::NewJournal(count) => {
-                write!(f, "the journal is new and found {count} points with our mark: holds are gone, set them again")
+                write!(f, "the journal is new and found points with our mark ({count}): holds are gone, set them again")
             }
         }
     }

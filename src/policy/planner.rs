@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 
+use crate::policy::brake::judge;
 use crate::policy::guard::{Ground, Guard, Slots, names_of_foreign};
 use crate::policy::inventory::{Id, PointStatus, RestorePoint};
 use crate::policy::mark::Mark;
@@ -59,6 +60,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
         points: planner.decisions,
         refused,
         notes,
+        brakes: judge(ground).in_force,
         max_deletes,
     }
 }
@@ -138,7 +140,9 @@ impl<'a> Planner<'a> {
                 break;
             }
             if delete.completed {
-                if completed_left == 0 {
+                // An eviction that was accepted and not carried out is sent again: it is no second one.
+                let again = self.ground().memory.not_gone.contains(&delete.id);
+                if completed_left == 0 && !again {
                     because = Some("a point was evicted already since the last completed one".to_owned());
                     break;
                 }
@@ -146,7 +150,7 @@ impl<'a> Planner<'a> {
                     because = Some(format!("point {} stays: {guard}", delete.id));
                     continue;
                 }
-                completed_left -= 1;
+                completed_left = completed_left.saturating_sub(1);
                 // The new point takes the slot of this one, so that ours grow no more numerous.
                 reserve = 0;
             }
@@ -183,8 +187,15 @@ impl<'a> Planner<'a> {
     fn prune(&mut self) -> (Vec<Delete>, u32) {
         let mut deletes = Vec::new();
         let mut left = 0;
+        let brake = judge(&self.ground()).stops_retention().map(|brake| Guard::Brake(brake.to_string()));
         for delete in self.droppable() {
             if self.gone.contains(&delete.id) {
+                continue;
+            }
+            if delete.completed
+                && let Some(brake) = &brake
+            {
+                self.keep(&delete.id, brake.clone());
                 continue;
             }
             if self.budget == 0 {
@@ -277,15 +288,28 @@ impl<'a> Planner<'a> {
 
 /// Whether a guard is worth saying of a point that retention keeps anyway, or did not count.
 const fn explains(guard: &Guard) -> bool {
-    !matches!(guard, Guard::PruneNone | Guard::SecondLastgood(_) | Guard::ServerHeld(_) | Guard::Doubt(_))
+    use Guard::{Brake, Doubt, PruneNone, SecondLastgood, ServerHeld};
+    !matches!(guard, PruneNone | SecondLastgood(_) | ServerHeld(_) | Doubt(_) | Brake(_))
 }
 
 /// Whether a point takes part in the policy's retention: completed, its own, not protected, not in the future, not
 /// about to go.
-fn counts(ground: &Ground<'_>, point: &RestorePoint) -> bool {
+pub(super) fn counts(ground: &Ground<'_>, point: &RestorePoint) -> bool {
     point.status == PointStatus::Completed
         && ground.not_ours_to_delete(point).is_none()
         && !ground.memory.deleting.contains(&point.id)
+}
+
+/// The points that retention drops as they are, no new one counted, and that no person holds.
+pub(super) fn would_drop<'a>(ground: &Ground<'a>) -> Vec<&'a RestorePoint> {
+    if ground.policy.prune == Prune::None {
+        return Vec::new();
+    }
+    let counted: Vec<&RestorePoint> = ground.inventory.points.iter().filter(|point| counts(ground, point)).collect();
+    let candidates: Vec<Candidate> = counted.iter().map(|point| candidate(point)).collect();
+    let verdicts = decide(ground.policy, &candidates);
+    let dropped = counted.into_iter().zip(verdicts).filter(|(_, verdict)| !verdict.keep).map(|(point, _)| point);
+    dropped.filter(|point| !ground.memory.holds.contains_key(&point.id)).collect()
 }
 
 /// What retention says of the counted points, the new one among them; and how many the new one displaces.

@@ -113,7 +113,11 @@ mod tests {
         new.join(&old);
         let mut times = Vec::new();
         for turn in 0..8 {
-            if turn % 2 == 0 { old.take().await } else { new.take().await }
+            if turn % 2 == 0 {
+                old.take().await
+            } else {
+                new.take().await
+            }
             times.push(begun.elapsed());
         }
         assert!(times[0] >= Duration::from_secs(1), "what the old one sent counts: {times:?}");

@@ -1,17 +1,19 @@
 //! PURE: the facts of a mail become its subject and its sections. What is said is decided here, how it looks in
 //! `render`. A subject tells the matter alone; every failure says when the last good restore point was made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use crate::policy::inventory::{Kind, ServerRef};
+use crate::report::content::cluster::{clusters, in_short};
 use crate::report::facts::{Affected, Good, Matter, Next, Stale};
 use crate::report::text::{between, count, future, moment, names, past, plain, shortened, span};
 use crate::report::{digest, notice};
 
+mod cluster;
 mod well;
 
 /// The longest subject: phones show far less, mail servers take far more.
@@ -197,57 +199,14 @@ fn headline(tag: &str, place: &str) -> String {
     if place.is_empty() { tag.to_owned() } else { format!("{tag} {place}") }
 }
 
-/// Failures of one cause. Ids, tokens and the server's own name differ in a cause that is the same.
-struct Cluster<'a> {
-    cause: String,
-    all: Vec<&'a Affected>,
-}
-
-fn clusters(all: &[Affected]) -> Vec<Cluster<'_>> {
-    let mut by_key: BTreeMap<String, Cluster<'_>> = BTreeMap::new();
-    for affected in all {
-        let cause = plain(&affected.cause);
-        by_key
-            .entry(cause_key(&cause, affected.server.as_ref()))
-            .or_insert_with(|| Cluster { cause, all: Vec::new() })
-            .all
-            .push(affected);
-    }
-    let mut clusters: Vec<_> = by_key.into_values().collect();
-    for cluster in &mut clusters {
-        // Worst first: none at all, then the oldest.
-        cluster.all.sort_by_key(|one| (one.last_good.as_ref().map(|good| good.created_at), one.server.clone()));
-    }
-    clusters.sort_by(|a, b| b.all.len().cmp(&a.all.len()).then_with(|| a.cause.cmp(&b.cause)));
-    clusters
-}
-
-/// A cause with what belongs to one server taken out. Short numbers stay: `500` and `503` are two causes.
-fn cause_key(cause: &str, server: Option<&ServerRef>) -> String {
-    let cause = match server.map(|server| plain(&server.name)) {
-        Some(name) if name.len() > 2 => cause.replace(&name, "#"),
-        _ => cause.to_owned(),
-    };
-    let is_part = |c: char| c.is_alphanumeric() || c == '-' || c == ':';
-    let mut key = String::with_capacity(cause.len());
-    for piece in cause.split_inclusive(|c: char| !is_part(c)) {
-        let digits = piece.bytes().filter(u8::is_ascii_digit).count();
-        if digits >= 4 {
-            key.push('#');
-            key.extend(piece.chars().last().filter(|last| !is_part(*last)));
-        } else {
-            key.push_str(piece);
-        }
-    }
-    key
-}
-
 fn failed(all: &[Affected], frame: &Frame) -> Content {
     let place = place(all.iter().map(|one| (one.policy.as_deref(), one.server.as_ref())));
     let clusters = clusters(all);
     let causes: Vec<String> = match clusters.as_slice() {
-        [only] => vec![shortened(&only.cause, 120)],
-        several => several.iter().map(|one| format!("{}× {}", one.all.len(), shortened(&one.cause, 48))).collect(),
+        [only] => vec![shortened(in_short(&only.cause), 120)],
+        several => {
+            several.iter().map(|one| format!("{}× {}", one.all.len(), shortened(in_short(&one.cause), 48))).collect()
+        }
     };
     let subject = format!("{}: {}", headline("FAILED", &place), causes.join("; "));
     let title = if place.is_empty() { "Something failed".to_owned() } else { format!("{place} failed") };

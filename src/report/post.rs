@@ -269,11 +269,18 @@ fn affected(notice: &Notice, at: Timestamp) -> Affected {
         kind: notice.kind,
         at,
         cause: notice.text.clone(),
-        done: Vec::new(),
+        done: done(notice),
         last_good: good(notice),
         next: notice.next.map(Next::Due),
         command: command(notice),
     }
+}
+
+/// What a failed run has done all the same.
+fn done(notice: &Notice) -> Vec<String> {
+    let kind = notice.kind.map_or_else(|| "restore point".to_owned(), |kind| kind.to_string());
+    let made = notice.made.iter().map(|id| format!("asked for {kind} {id}"));
+    made.chain(notice.deleted.iter().map(|id| format!("deleted {kind} {id}"))).collect()
 }
 
 fn success(notice: &Notice, at: Timestamp) -> Option<Success> {
@@ -283,8 +290,8 @@ fn success(notice: &Notice, at: Timestamp) -> Option<Success> {
         kind: notice.kind?,
         at,
         made: good(notice)?,
-        size_mb: None,
-        deleted: Vec::new(),
+        size_mb: notice.size_mb,
+        deleted: notice.deleted.clone(),
     })
 }
 
@@ -294,6 +301,7 @@ fn other(notice: &Notice) -> Fact {
         Topic::ServerGone => "a server is gone",
         Topic::NewJournal => "the journal is new, holds are gone",
         Topic::SecondLastgood => "is a second lastgood at work? Deletes are stopped",
+        Topic::Brake => "something looks wrong: deletes wait for you",
         Topic::Attention => "please look",
         Topic::Clock => "the clock was wrong",
         Topic::Reload => "the policy file was not taken over",
@@ -314,6 +322,7 @@ fn good(notice: &Notice) -> Option<Good> {
 
 fn command(notice: &Notice) -> String {
     match &notice.server {
+        Some(server) if notice.topic == Topic::Brake => format!("lastgood plan --server {}", quoted(&server.name)),
         Some(server) => format!("lastgood history --server {}", quoted(&server.name)),
         None => "lastgood status".to_owned(),
     }

@@ -63,6 +63,13 @@ pub(crate) fn moment(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
+/// A due time: as `moment`, with the seconds of a schedule that has some.
+pub(crate) fn due(at: Timestamp, zone: &TimeZone) -> String {
+    let zoned = at.to_zoned(zone.clone());
+    let shape = if zoned.second() == 0 { "%Y-%m-%d %H:%M %Z" } else { "%Y-%m-%d %H:%M:%S %Z" };
+    zoned.strftime(shape).to_string()
+}
+
 /// A span as exact as a person needs it: `45 s`, `12 min`, `7 h 12 min`, `26 h`, `3 days 2 h`.
 pub(crate) fn span(span: Duration) -> String {
     let seconds = span.as_secs();

@@ -40,7 +40,7 @@ impl Drive<'_> {
         self.say(format!("deleting {} {id}", self.task.policy.kind));
         let answer = match self.world.answer(self.world.client.delete(self.task.policy.kind, id)).await {
             Some(Ok(Deleted::Accepted)) => Answer::Accepted { id: None },
-            Some(Ok(Deleted::AlreadyGone)) => Answer::AlreadyGone,
+            Some(Ok(Deleted::AlreadyGone)) => self.unknown_to_the_provider(id, created_at),
             Some(Err(error)) => answer_of(&error),
             None => Answer::Unknown { error: CUT_OFF.to_owned() },
         };
@@ -50,6 +50,21 @@ impl Drive<'_> {
             self.fresh = Some(seen);
         }
         Ok(())
+    }
+
+    /// What a 404 says of a point that was listed a moment ago: the list has the last word. After a delete whose answer
+    /// was lost it is gone, or on its way; said twice of a point that stays listed, it is a refusal.
+    fn unknown_to_the_provider(&self, id: &Id, created_at: Timestamp) -> Answer {
+        let is_it =
+            |act: &Act| matches!(act, Act::Delete { id: of, created_at: at, .. } if of == id && *at == created_at);
+        // The last step is the one that was just answered.
+        let sent = self.run.state.current_steps().iter().rev().skip(1).find(|step| is_it(&step.act));
+        let error = format!("the provider knows no point {id} (404 Not Found), and lists it");
+        match sent {
+            None => Answer::Unknown { error },
+            Some(before) if before.error.as_ref() == Some(&error) => Answer::Refused { error, last: false },
+            Some(_) => Answer::AlreadyGone,
+        }
     }
 
     fn permits(&self, seen: &Inspection, id: &Id, created_at: Timestamp, cause: Cause) -> Result<(), Guard> {

@@ -11,7 +11,7 @@ use crate::journal::summary::{RunSummary, summary};
 use crate::policy::schedule::DueTimes;
 use crate::policy::schedule::splay;
 use crate::provider::ProviderError;
-use crate::run::take::{Inspection, place, remember, with_memory};
+use crate::run::take::{Inspection, place, remember, set_brakes, with_memory};
 use crate::run::{Lease, Progress, RunError, Task, World, inspect, words};
 use crate::store::runs::Run;
 
@@ -22,6 +22,10 @@ pub(super) struct Drive<'a> {
     pub run: Run,
     /// The list as it was last read, when nothing has happened since that could have changed it.
     pub fresh: Option<Inspection>,
+    /// Whether an earlier process has begun the run. On its way out it may have started the server, unrecorded.
+    pub resumed: bool,
+    /// When this process took the run up.
+    pub began_at: Timestamp,
 }
 
 /// Drives a run, or what a crash has left of one, to its end.
@@ -30,10 +34,17 @@ pub(super) struct Drive<'a> {
 /// `Store` when the journal cannot be written (nothing more is sent then) and `Stopped` when the process is to end. The
 /// run is then open in the journal, and the next start drives it on. A server that we stopped is started before.
 pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, RunError> {
-    let mut drive = Drive { world, task, run, fresh: None };
+    let resumed = run.state.attempt > 0;
+    let mut drive = Drive { world, task, run, fresh: None, resumed, began_at: world.clock.now() };
     let done = drive.finish().await;
     match &done {
-        Err(RunError::Stopped) if drive.run.state.owes_start => drive.start_before_the_process_ends().await?,
+        Err(RunError::Stopped) if drive.run.state.owes_start => match drive.start_before_the_process_ends().await {
+            Err(RunError::Store(error)) => {
+                drive.start_unrecorded().await;
+                return Err(error.into());
+            }
+            other => other?,
+        },
         Err(RunError::Store(_)) if drive.run.state.owes_start => drive.start_unrecorded().await,
         _ => {}
     }
@@ -67,6 +78,9 @@ impl Drive<'_> {
 
     /// Everything up to the run's end, or up to the moment of the next attempt.
     async fn attempt(&mut self) -> Result<Option<Timestamp>, RunError> {
+        if std::mem::take(&mut self.resumed) {
+            self.look_whether_it_still_stands().await?;
+        }
         loop {
             let next = next(&self.run.state);
             if self.world.stopping() && next != Next::Over {
@@ -114,7 +128,11 @@ impl Drive<'_> {
             Err(error) => return self.fail_by(&error).await,
         };
         let spent = u32::try_from(self.run.state.deleted().count()).expect("a handful");
-        let plan = seen.plan(self.world, self.task, spent);
+        let plan = match self.turned_up(&seen.inventory) {
+            // It is the new point, which every plan counts in already: counted twice, it would displace one too many.
+            Some((_, id)) => seen.without(&id).plan(self.world, self.task, spent),
+            None => seen.plan(self.world, self.task, spent),
+        };
         remember(self.world, self.task, &seen, &plan.notes).await?;
         self.write(Event::Planned { plan: Box::new(plan) }).await?;
         self.fresh = Some(seen);
@@ -135,6 +153,7 @@ impl Drive<'_> {
 
     /// Writes what a list shows; returns it with what the journal remembers then.
     pub(super) async fn remembered(&self, seen: Inspection) -> Result<Inspection, RunError> {
+        set_brakes(self.world, self.task, &seen).await?;
         let (instance, place) = (self.world.settings.instance.clone(), place(self.world, self.task));
         self.world.store.see(seen.inventory.clone(), instance, place).await?;
         with_memory(self.world, self.task, seen.inventory).await
@@ -183,18 +202,20 @@ impl Drive<'_> {
         let server = &self.task.server.reference;
         let last_good = self.world.store.last_good(server.id.clone(), policy.kind, names).await?;
         let made = self.run.state.made.as_ref().map(|made| format!("made {} {}", policy.kind, made.id));
+        let size_mb = self
+            .fresh
+            .as_ref()
+            .zip(self.run.state.made.as_ref())
+            .and_then(|(seen, made)| seen.inventory.find(&made.id).and_then(|point| point.size_mb));
+        let text = error.map(str::to_owned).or(made).unwrap_or_else(|| outcome.to_string());
         Ok(Notice {
             class: if outcome == Outcome::Succeeded { Class::Success } else { Class::Failure },
-            topic: Topic::Run,
-            server: Some(server.clone()),
-            policy: Some(policy.name.to_string()),
-            kind: Some(policy.kind),
-            text: error.map(str::to_owned).or(made).unwrap_or_else(|| outcome.to_string()),
             last_good,
             next: self.next_due(),
-            since: None,
-            lost: Vec::new(),
-            reports: policy.report.clone(),
+            made: self.run.state.made.as_ref().map(|made| made.id.clone()),
+            deleted: self.run.state.deleted().cloned().collect(),
+            size_mb,
+            ..self.task.failure(Topic::Run, text)
         })
     }
 

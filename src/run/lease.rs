@@ -2,14 +2,17 @@
 //! respect and take.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 
 use crate::clock::Clock;
 use crate::policy::inventory::Id;
+use crate::run::errand::{Errands, is_gone};
 use crate::run::{RunError, World};
+use crate::store::presence::Presence;
+use crate::store::servers::{Leased, OWNER};
 use crate::store::{Store, StoreError};
 
 /// How long a lease holds without being prolonged.
@@ -18,24 +21,37 @@ const LASTS: Duration = Duration::from_mins(5);
 const PROLONG: Duration = Duration::from_mins(2);
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// What the leases of the daemon and of `run` begin with.
-pub const OWNER: &str = "owner";
-
 /// The servers that runs of this process are at work on.
 #[derive(Clone, Debug, Default)]
 pub struct Leases(Arc<Mutex<Locks>>);
 
 #[derive(Debug, Default)]
-struct Locks {
+pub(super) struct Locks {
     of: HashMap<Id, Arc<tokio::sync::Mutex<()>>>,
     /// So many locks give cause to sweep.
     sweep_at: usize,
+    /// Shows others that the owner of the state lives.
+    owner: Option<Presence>,
+    pub(super) errands: Errands,
 }
 
 impl Leases {
+    pub(super) fn locks(&self) -> MutexGuard<'_, Locks> {
+        self.0.lock().expect("no code panics while it holds the leases")
+    }
+
+    /// Shows that the owner of the state lives. Another process may look at the sign just now: the next lease shows it.
+    fn show_owner(&self, store: &Store) -> Result<(), StoreError> {
+        let mut locks = self.locks();
+        if locks.owner.is_none() {
+            locks.owner = store.show_presence(OWNER)?;
+        }
+        Ok(())
+    }
+
     async fn lock(&self, server: &Id) -> OwnedMutexGuard<()> {
         let lock = {
-            let mut locks = self.0.lock().expect("no code panics while it holds the leases");
+            let mut locks = self.locks();
             // Locks that nobody holds or waits for are let go of, so that the map does not grow for ever; not at every
             // turn, since thousands of servers may be due at once.
             if locks.of.len() >= locks.sweep_at {
@@ -55,6 +71,9 @@ pub struct Lease {
     lock: Option<OwnedMutexGuard<()>>,
     prolong: tokio::task::JoinHandle<()>,
     end: Option<(Store, Id, String)>,
+    cut_off: Option<String>,
+    /// Held for its drop, which follows the lease's end.
+    presence: Option<Presence>,
 }
 
 impl Lease {
@@ -65,7 +84,7 @@ impl Lease {
     pub async fn wait(world: &World, server: &Id) -> Result<Self, RunError> {
         let lock = world.unless_stopped(world.leases.lock(server)).await?;
         loop {
-            if let Some(mut lease) = take(&world.store, &world.clock, server, OWNER).await? {
+            if let Some(mut lease) = own(world, server).await? {
                 lease.lock = Some(lock);
                 return Ok(lease);
             }
@@ -78,15 +97,12 @@ impl Lease {
     ///
     /// # Errors
     /// What the state says, or that the process is to end.
-    pub(super) async fn wait_with_place(
-        world: &World,
-        server: &Id,
-    ) -> Result<(Self, OwnedSemaphorePermit), RunError> {
+    pub(super) async fn wait_with_place(world: &World, server: &Id) -> Result<(Self, OwnedSemaphorePermit), RunError> {
         let lock = world.unless_stopped(world.leases.lock(server)).await?;
         loop {
             let place = world.unless_stopped(Arc::clone(&world.places).acquire_owned()).await?;
             let place = place.expect("the places are never closed");
-            if let Some(mut lease) = take(&world.store, &world.clock, server, OWNER).await? {
+            if let Some(mut lease) = own(world, server).await? {
                 lease.lock = Some(lock);
                 return Ok((lease, place));
             }
@@ -95,28 +111,54 @@ impl Lease {
         }
     }
 
-    /// Takes the server for a command beside the daemon. `None` when a run or another command is at work on it.
+    /// Takes the server for an errand of a command beside the daemon, such as `restore snapshot 801`. `None` when a run
+    /// or another command is at work on it; one that was killed is not.
     ///
     /// # Errors
     /// What the state says.
-    pub async fn try_beside(
-        store: &Store,
-        clock: &Clock,
-        server: &Id,
-        holder: &str,
-    ) -> Result<Option<Self>, StoreError> {
-        take(store, clock, server, holder).await
+    pub async fn try_beside(world: &World, server: &Id, errand: &str) -> Result<Option<Self>, StoreError> {
+        let (store, clock) = (&world.store, &world.clock);
+        let name = format!("beside-{:016x}", world.random.bits());
+        let holder = format!("{errand} #{name}");
+        let presence = store.show_presence(&name)?;
+        let mut lease = take(store, clock, server, &holder).await?;
+        if lease.is_none() {
+            let before = store.leases().await?.into_iter().find(|lease| lease.server == *server);
+            if let Some(before) = before.filter(|before| is_gone(store, before, clock.now())) {
+                let until = clock.now() + LASTS;
+                if store.take_over(before.clone(), holder.clone(), until).await? {
+                    let mut taken = held(store, clock, server, &holder);
+                    taken.cut_off = before.errand().map(str::to_owned);
+                    lease = Some(taken);
+                }
+            }
+        }
+        match &mut lease {
+            Some(lease) => lease.presence = presence,
+            None => store.forget_presence(&name),
+        }
+        Ok(lease)
     }
 
-    /// Gives the server back. A lease that is dropped instead runs out by itself.
+    /// The errand of an earlier command that was killed at it, as long as nobody has been told.
+    #[must_use]
+    pub fn cut_off(&self) -> Option<&str> {
+        self.cut_off.as_deref()
+    }
+
+    /// Gives the server back. A lease that is dropped instead runs out by itself, as that of a killed process does.
     ///
     /// # Errors
     /// What the state says.
     pub async fn end(mut self) -> Result<(), StoreError> {
         let Some((store, server, holder)) = self.end.take() else { return Ok(()) };
         self.prolong.abort();
+        let name = presence_of(&holder).to_owned();
         let done = store.end_lease(server, holder).await;
         drop(self.lock.take());
+        if self.presence.is_some() {
+            store.forget_presence(&name);
+        }
         done
     }
 }
@@ -127,11 +169,35 @@ impl Drop for Lease {
     }
 }
 
+/// The name by which a holder shows that it lives.
+pub(super) fn presence_of(holder: &str) -> &str {
+    holder.rsplit_once(" #").map_or(holder, |(_, name)| name)
+}
+
+impl Leased {
+    /// What a command was doing; `None` for the owner.
+    pub(super) fn errand(&self) -> Option<&str> {
+        (self.holder != OWNER).then(|| self.holder.rsplit_once(" #").map_or(self.holder.as_str(), |(errand, _)| errand))
+    }
+}
+
+/// Takes the server for a run of this process. While somebody else has it, those who were killed are looked after.
+async fn own(world: &World, server: &Id) -> Result<Option<Lease>, StoreError> {
+    world.leases.show_owner(&world.store)?;
+    let lease = take(&world.store, &world.clock, server, OWNER).await?;
+    if lease.is_none() {
+        crate::run::errand::look_after(world).await?;
+    }
+    Ok(lease)
+}
+
 async fn take(store: &Store, clock: &Clock, server: &Id, holder: &str) -> Result<Option<Lease>, StoreError> {
     let now = clock.now();
-    if !store.lease(server.clone(), holder.to_owned(), now, now + LASTS).await? {
-        return Ok(None);
-    }
+    let taken = store.lease(server.clone(), holder.to_owned(), now, now + LASTS).await?;
+    Ok(taken.then(|| held(store, clock, server, holder)))
+}
+
+fn held(store: &Store, clock: &Clock, server: &Id, holder: &str) -> Lease {
     let (store, clock, server, holder) = (store.clone(), clock.clone(), server.clone(), holder.to_owned());
     let end = Some((store.clone(), server.clone(), holder.clone()));
     let prolong = tokio::spawn(async move {
@@ -142,5 +208,5 @@ async fn take(store: &Store, clock: &Clock, server: &Id, holder: &str) -> Result
             let _ = store.lease(server.clone(), holder.clone(), now, now + LASTS).await;
         }
     });
-    Ok(Some(Lease { lock: None, prolong, end }))
+    Lease { lock: None, prolong, end, cut_off: None, presence: None }
 }

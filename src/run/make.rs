@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::journal::event::{Act, Answer, Event, Found, Sight};
 use crate::journal::state::{Step, StepState};
 use crate::policy::guard::{Slots, names_of_foreign};
 use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
-use crate::policy::mark::{Mark, Token, tokens_of};
+use crate::policy::mark::{Mark, Token, moment_by_hand, tokens_of};
 use crate::policy::plan::Refusal;
 use crate::provider::{CreateRequest, Pace, ProviderError};
 use crate::run::drive::Drive;
@@ -56,13 +56,22 @@ impl Drive<'_> {
         Slots::count(limit, &self.world.settings.instance, &seen.inventory, &seen.memory)
     }
 
-    /// The point of a create that was taken for lost, by this attempt or an earlier one, if the list shows it after
-    /// all: with the number of the step. Asking again would make a second one for the same due time.
-    fn turned_up(&self, inventory: &Inventory) -> Option<(u32, Id)> {
-        let lost = |step: &Step| step.state == StepState::NotDone && step.answer_was_lost;
-        self.run.state.steps.iter().zip(1_u32..).filter(|(step, _)| lost(step)).find_map(|(step, number)| {
+    /// The point of a create that was taken for lost, or was given up by an earlier attempt when no list showed it, if
+    /// the list shows it after all: with the number of the step. Asking again would make a second one for the same due
+    /// time.
+    pub(super) fn turned_up(&self, inventory: &Inventory) -> Option<(u32, Id)> {
+        let state = &self.run.state;
+        let given_up = |step: &Step, number: u32| match step.state {
+            StepState::NotDone => step.answer_was_lost,
+            StepState::Done => number as usize <= state.attempt_from,
+            _ => false,
+        };
+        let is_going = |point: &RestorePoint| state.deleted().any(|id| *id == point.id);
+        state.steps.iter().zip(1_u32..).filter(|(step, number)| given_up(step, *number)).find_map(|(step, number)| {
             let Act::Create { mark, .. } = &step.act else { return None };
-            let is_it = |point: &&RestorePoint| carries(point, &mark.token) && point.status != PointStatus::Failed;
+            let is_it = |point: &&RestorePoint| {
+                carries(point, &mark.token) && point.status != PointStatus::Failed && !is_going(point)
+            };
             let older = inventory.manual().filter(is_it).min_by_key(|point| (point.created_at, point.id.clone()));
             older.map(|point| (number, point.id.clone()))
         })
@@ -102,12 +111,11 @@ impl Drive<'_> {
         let token = std::iter::repeat_with(|| Token::from_random(self.world.random.bits())).find(|token| {
             !seen.memory.tokens.contains_key(token) && !seen.inventory.points.iter().any(|point| carries(point, token))
         });
-        let by_hand = self.run.state.opened_at.round(Unit::Millisecond).unwrap_or(self.run.state.opened_at);
         Mark {
             token: token.expect("the source of tokens never ends"),
             instance: self.world.settings.instance.clone(),
             policy: key.policy.to_string(),
-            due: key.due.unwrap_or(by_hand),
+            due: key.due.unwrap_or_else(|| moment_by_hand(self.run.state.opened_at)),
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod delete;
 mod drive;
+mod errand;
 mod lease;
 mod make;
 mod power;
@@ -22,14 +23,17 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Semaphore, watch};
 
 use crate::clock::Clock;
+use crate::journal::notice::{Class, Notice, Topic};
 use crate::policy::inventory::{Kind, Server, ServerRef};
 use crate::policy::policy::Policy;
 use crate::provider::{Client, ProviderError, Watch};
 use crate::store::{Store, StoreError};
 
 pub use drive::drive;
+pub use errand::look_after;
 pub use lease::{Lease, Leases};
-pub use take::{Inspection, inspect};
+pub use power::start_owed;
+pub use take::{Inspection, inspect, place, signs, take_stock};
 
 /// How long an answer is still waited for when the process is to end.
 const LAST_WORD: Duration = Duration::from_secs(1);
@@ -109,6 +113,20 @@ pub struct Task {
     pub policy: Arc<Policy>,
     /// The largest `reserve` of all policies of this server and kind.
     pub reserve: u32,
+}
+
+impl Task {
+    /// That something went wrong with this policy on this server.
+    #[must_use]
+    pub fn failure(&self, topic: Topic, text: String) -> Notice {
+        Notice {
+            server: Some(self.server.reference.clone()),
+            policy: Some(self.policy.name.to_string()),
+            kind: Some(self.policy.kind),
+            reports: self.policy.report.clone(),
+            ..Notice::new(Class::Failure, topic, text)
+        }
+    }
 }
 
 /// Something that a person who watches wants to know.

@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
-use crate::journal::event::{Act, Answer, Event, Sight};
-use crate::journal::notice::{Class, Notice, Topic};
-use crate::journal::state::StepState;
-use crate::policy::inventory::ServerStatus;
+use jiff::Timestamp;
+
+use crate::journal::event::{Act, Answer, Event, Found, Sight};
+use crate::journal::notice::Topic;
+use crate::journal::state::{Step, StepState};
+use crate::policy::inventory::{ServerRef, ServerStatus};
 use crate::provider::Power;
 use crate::run::drive::Drive;
 use crate::run::make::answer_of;
-use crate::run::{CUT_OFF, RunError, words};
+use crate::run::{CUT_OFF, RunError, World, words};
 
 /// How long a server may take to start before it is asked for again and people are told.
 const START_TAKES: Duration = Duration::from_mins(5);
@@ -19,12 +21,48 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// How long the way out of the process may take for it.
 const BEFORE_THE_END: Duration = Duration::from_secs(7);
 
+/// The state cannot be written, so no run can go on; but no server may stand still for it: those that open runs have
+/// stopped are asked to start. The next start of the process that can write makes sure of it.
+pub async fn start_owed(world: &World) {
+    let open = world.store.unfinished().await.unwrap_or_default();
+    let owed = open.into_iter().filter(|run| run.state.owes_start).map(|run| run.state.key.server);
+    let start = async |server: ServerRef| {
+        let asked = tokio::time::timeout(BEFORE_THE_END, world.client.power(&server.id, Power::Start)).await;
+        tracing::warn!(%server, accepted = matches!(asked, Ok(Ok(()))), "the state cannot be written: asked to start");
+    };
+    futures_util::future::join_all(owed.map(start)).await;
+}
+
 impl Drive<'_> {
+    /// A server that was seen to stand still and runs now was started since, by an earlier process of ours that could not
+    /// write it down, or by a person: it is stopped again before a point is made. One that was not yet seen to stand still
+    /// may be on its way down: the start stays owed.
+    pub(super) async fn look_whether_it_still_stands(&mut self) -> Result<(), RunError> {
+        if !self.run.state.seen_stopped {
+            return Ok(());
+        }
+        let look = self.world.client.server(&self.task.server.reference.id);
+        match self.world.unless_stopped(look).await? {
+            Ok(server) if server.status == ServerStatus::Active => self.write(Event::Seen(Sight::ServerRunning)).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the server is on its way up, because we asked it to start.
+    fn is_starting(&self) -> bool {
+        let power = |step: &&crate::journal::state::Step| matches!(step.act, Act::StartServer | Act::StopServer);
+        let last = self.run.state.steps.iter().rev().find(power);
+        last.is_some_and(|step| {
+            step.act == Act::StartServer && step.state == StepState::Done && self.since(step.at) < START_TAKES
+        })
+    }
+
     pub(super) async fn stop_server(&mut self) -> Result<(), RunError> {
         self.fresh = None;
         let id = self.task.server.reference.id.clone();
         match self.world.unless_stopped(self.world.client.server(&id)).await? {
             Ok(server) if server.status == ServerStatus::Active => {}
+            Ok(_) if self.is_starting() => return self.world.pause(self.world.settings.poll).await,
             // By a stop of ours that nobody could tell the outcome of.
             Ok(server) if server.status == ServerStatus::Stopped && self.run.state.owes_start => {
                 return self.write(Event::Seen(Sight::ServerStopped)).await;
@@ -32,6 +70,14 @@ impl Drive<'_> {
             Ok(server) if server.status == ServerStatus::Stopped => {
                 self.say("the server stands still already: it is left so".to_owned());
                 return self.write(Event::FoundStopped).await;
+            }
+            // Asked to start by the way out of the process before, most likely: it is stopped when it runs.
+            Ok(server)
+                if matches!(server.status, ServerStatus::Other(_))
+                    && self.run.state.owes_start
+                    && self.since(self.last_step_at()) < START_TAKES =>
+            {
+                return self.world.pause(self.world.settings.poll).await;
             }
             Ok(server) => {
                 let error = format!("the server is {}, so it is not stopped and nothing is made", server.status);
@@ -41,6 +87,11 @@ impl Drive<'_> {
         }
         self.say("stopping the server".to_owned());
         self.power(Act::StopServer, Power::Stop).await
+    }
+
+    /// When something was last asked for.
+    fn last_step_at(&self) -> Timestamp {
+        self.run.state.steps.last().map_or(self.run.state.opened_at, |step| step.intended_at)
     }
 
     async fn power(&mut self, act: Act, power: Power) -> Result<(), RunError> {
@@ -58,13 +109,24 @@ impl Drive<'_> {
     }
 
     pub(super) async fn await_stopped(&mut self) -> Result<(), RunError> {
-        let asked = self.run.state.steps.last().map_or(self.run.state.opened_at, |step| step.intended_at);
+        let asked = self.last_step_at();
+        let began = tokio::time::Instant::now();
         loop {
             let look = self.world.client.server(&self.task.server.reference.id);
-            if let Ok(server) = self.world.unless_stopped(look).await?
-                && server.status == ServerStatus::Stopped
-            {
-                return self.write(Event::Seen(Sight::ServerStopped)).await;
+            match self.world.unless_stopped(look).await? {
+                Ok(server) if server.status == ServerStatus::Stopped => {
+                    return self.write(Event::Seen(Sight::ServerStopped)).await;
+                }
+                // An earlier process has stopped it, and may have started it again when it could not write that down.
+                Ok(server)
+                    if server.status == ServerStatus::Active
+                        && asked < self.began_at
+                        && began.elapsed() >= self.world.settings.settle =>
+                {
+                    self.say("the server runs still, or again: stopping it once more".to_owned());
+                    return self.power(Act::StopServer, Power::Stop).await;
+                }
+                _ => {}
             }
             if self.since(asked) >= START_TAKES.min(self.stuck_after()) {
                 return self.fail("the server was asked to stop and has not".to_owned(), false).await;
@@ -92,7 +154,7 @@ impl Drive<'_> {
                 return self.world.pause(self.pause_between_starts()).await;
             }
         }
-        let last = self.run.state.steps.iter().rev().find(|step| step.act == Act::StartServer);
+        let last = self.starts().last();
         match last.map(|step| (step.state, step.at, step.error.clone())) {
             Some((StepState::Done, at, _)) if self.since(at) < START_TAKES => {
                 self.world.pause(self.world.settings.poll).await
@@ -118,30 +180,24 @@ impl Drive<'_> {
         listed.is_ok_and(|list| list.doubts.is_empty() && !list.items.iter().any(|it| it.reference.id == *id))
     }
 
+    /// The starts that were asked for since the server was last stopped: an earlier attempt has its own.
+    fn starts(&self) -> impl Iterator<Item = &Step> {
+        let steps = &self.run.state.steps;
+        let stopped = steps.iter().rposition(|step| step.act == Act::StopServer).unwrap_or_default();
+        steps[stopped..].iter().filter(|step| step.act == Act::StartServer)
+    }
+
     /// Longer and longer, since a try that fails is followed by another for as long as it takes.
     fn pause_between_starts(&self) -> Duration {
-        let tries = self.run.state.steps.iter().filter(|step| step.act == Act::StartServer).count();
+        let tries = self.starts().count();
         let tries = u32::try_from(tries.min(10)).expect("ten at the most");
         (self.world.settings.poll * 2_u32.pow(tries)).min(LONGEST_PAUSE)
     }
 
     async fn tell_not_started(&self, why: &str) -> Result<(), RunError> {
-        let notice = Notice {
-            class: Class::Failure,
-            topic: Topic::ServerStopped,
-            server: Some(self.task.server.reference.clone()),
-            policy: Some(self.task.policy.name.to_string()),
-            kind: Some(self.task.policy.kind),
-            text: format!(
-                "the server was stopped for its {} and could not be started again yet: {why}",
-                self.task.policy.kind
-            ),
-            last_good: None,
-            next: None,
-            since: None,
-            lost: Vec::new(),
-            reports: self.task.policy.report.clone(),
-        };
+        let kind = self.task.policy.kind;
+        let text = format!("the server was stopped for its {kind} and could not be started again yet: {why}");
+        let notice = self.task.failure(Topic::ServerStopped, text);
         self.say(notice.text.clone());
         self.world.store.tell(vec![notice], self.world.clock.now()).await?;
         Ok(())
@@ -152,8 +208,19 @@ impl Drive<'_> {
         let started = async {
             self.settle_quietly().await?;
             self.say("starting the server before the process ends".to_owned());
-            // Sent unseen: a server that still shows as active may be on its way down, and time is short.
-            self.power(Act::StartServer, Power::Start).await
+            loop {
+                // Sent unseen: a server that still shows as active may be on its way down, and time is short.
+                self.power(Act::StartServer, Power::Start).await?;
+                let step = self.next_step() - 1;
+                match self.run.state.steps[step as usize - 1].state {
+                    StepState::Intended | StepState::Unknown => {
+                        self.write(Event::Settled { step, found: Found::NotDone }).await?;
+                    }
+                    StepState::NotDone => {}
+                    StepState::Done | StepState::Undecided => return Ok(()),
+                }
+                tokio::time::sleep(self.world.settings.poll).await;
+            }
         };
         match tokio::time::timeout(BEFORE_THE_END, started).await {
             Ok(done) => done,
@@ -183,7 +250,7 @@ impl Drive<'_> {
         let step = self.next_step() - 1;
         match &self.run.state.steps[step as usize - 1].act {
             Act::StopServer | Act::StartServer => {
-                let found = crate::journal::event::Found::Done { id: None };
+                let found = Found::Done { id: None };
                 self.write(Event::Settled { step, found }).await
             }
             // What became of a create or a delete is found out by the next start; the power call is sent unrecorded.

@@ -78,7 +78,7 @@ impl Drive<'_> {
         if !settled {
             return Ok(None);
         }
-        let nameless = inventory.manual().find(|point| is_new(point) && is_nameless(point));
+        let nameless = inventory.manual().find(|point| is_new(point) && is_nameless(point, mark));
         Ok(Some(match nameless {
             Some(point) => Found::Undecided {
                 why: format!(
@@ -114,8 +114,10 @@ fn is_beginning_of(point: &RestorePoint, mark: &Mark) -> bool {
 }
 
 /// Whether nothing on a point tells whose it is. A name alone does not: the provider may have changed ours.
-fn is_nameless(point: &RestorePoint) -> bool {
+fn is_nameless(point: &RestorePoint, mark: &Mark) -> bool {
     point.description.trim().is_empty()
+        // Too little of ours to prove it, and enough that it may be.
+        || mark.description().starts_with(&point.description)
         || (is_shortened(&point.description) && point.name.as_deref().is_none_or(is_shortened))
 }
 

@@ -1,13 +1,15 @@
 //! Takes stock of a server: a fresh inventory with what the journal remembers, and the plan that follows. `plan`,
 //! `run --dry-run` and `run` all get their plan here.
 
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::notice::{Notice, Topic};
+use crate::policy::brake::{Cause, Judgement, judge};
 use crate::policy::guard::Ground;
-use crate::policy::inventory::Inventory;
+use crate::policy::inventory::{Id, Inventory};
 use crate::policy::memory::Memory;
 use crate::policy::plan::{Note, Plan, Request, plan};
 use crate::provider::ProviderError;
 use crate::run::{RunError, Task, World};
+use crate::store::brakes::Signs;
 use crate::store::points::Place;
 
 /// A server and kind as they are now.
@@ -32,6 +34,13 @@ impl Inspection {
         }
     }
 
+    /// The same as if this point were not there yet.
+    pub(super) fn without(&self, id: &Id) -> Self {
+        let mut other = self.clone();
+        other.inventory.points.retain(|point| point.id != *id);
+        other
+    }
+
     /// The plan of a run that starts now; `spent` deletes were sent by its earlier attempts.
     #[must_use]
     pub fn plan(&self, world: &World, task: &Task, spent: u32) -> Plan {
@@ -54,14 +63,29 @@ pub async fn inspect(world: &World, task: &Task) -> Result<Result<Inspection, Pr
     with_memory(world, task, inventory).await.map(Ok)
 }
 
+/// The same, and writes down what the list shows: for `accept`, which must know the brakes by their numbers.
+///
+/// # Errors
+/// As `inspect`.
+pub async fn take_stock(world: &World, task: &Task) -> Result<Result<Inspection, ProviderError>, RunError> {
+    let seen = match inspect(world, task).await? {
+        Ok(seen) => seen,
+        Err(error) => return Ok(Err(error)),
+    };
+    set_brakes(world, task, &seen).await?;
+    world.store.see(seen.inventory.clone(), world.settings.instance.clone(), place(world, task)).await?;
+    with_memory(world, task, seen.inventory).await.map(Ok)
+}
+
 /// Adds what the journal remembers to a list that was just read.
 pub(super) async fn with_memory(world: &World, task: &Task, inventory: Inventory) -> Result<Inspection, RunError> {
-    let memory = world.store.memory(place(world, task), world.clock.now()).await?;
+    let memory = world.store.memory(place(world, task), world.clock.now()).await?.beside(&inventory);
     Ok(Inspection { inventory, memory })
 }
 
 /// Where the journal keeps what it remembers.
-pub(super) fn place(world: &World, task: &Task) -> Place {
+#[must_use]
+pub fn place(world: &World, task: &Task) -> Place {
     Place {
         server: task.server.reference.id.clone(),
         kind: task.policy.kind,
@@ -70,12 +94,49 @@ pub(super) fn place(world: &World, task: &Task) -> Place {
     }
 }
 
-/// Writes what the inventory shows, with what it gives cause to tell.
+/// Writes what the inventory shows, with what it gives cause to tell. The brakes come first: what is gone is known only
+/// until the list that lacks it is written.
 pub(super) async fn remember(world: &World, task: &Task, seen: &Inspection, notes: &[Note]) -> Result<(), RunError> {
+    set_brakes(world, task, seen).await?;
     let notices = notes.iter().map(|note| notice(task, note)).collect();
     let instance = world.settings.instance.clone();
     world.store.remember(seen.inventory.clone(), instance, place(world, task), notices).await?;
     Ok(())
+}
+
+/// Writes the brakes that an inventory sets or releases.
+pub(super) async fn set_brakes(world: &World, task: &Task, seen: &Inspection) -> Result<(), RunError> {
+    let judgement = judge(&seen.ground(world, task));
+    // A policy that has left the file finishes its run, and says nothing of what is kept.
+    let words = Some(task.policy.retention_words()).filter(|_| task.policy.enabled);
+    let retention = words.filter(|words| seen.memory.retention.as_ref() != Some(words));
+    if judgement.new.is_empty() && judgement.over.is_empty() && retention.is_none() {
+        return Ok(());
+    }
+    world.store.brake(signs(task, judgement, retention), world.clock.now()).await?;
+    Ok(())
+}
+
+/// What the state is told of the brakes of a policy on a server, with what tells people.
+#[must_use]
+pub fn signs(task: &Task, judgement: Judgement, retention: Option<String>) -> Signs {
+    let (server, kind) = (task.server.reference.clone(), task.policy.kind);
+    // The second lastgood has a word of its own.
+    let new = judgement.new.iter().filter(|brake| brake.cause != Cause::SecondLastgood);
+    let texts: Vec<&str> = new.map(|brake| brake.text.as_str()).collect();
+    for text in &texts {
+        tracing::warn!(%server, policy = %task.policy.name, "deletes wait: {text}");
+    }
+    let text = format!("{}; `lastgood plan` shows more, `lastgood accept` lets deletes go on", texts.join("; "));
+    let notice = (!texts.is_empty()).then(|| task.failure(Topic::Brake, text));
+    Signs {
+        server,
+        kind,
+        policy: task.policy.name.clone(),
+        judgement,
+        retention,
+        notices: notice.into_iter().collect(),
+    }
 }
 
 fn notice(task: &Task, note: &Note) -> Notice {
@@ -84,17 +145,5 @@ fn notice(task: &Task, note: &Note) -> Notice {
         Note::NewJournal(_) => Topic::NewJournal,
         Note::Future(_) | Note::Braked { .. } | Note::Stuck(_) => Topic::Attention,
     };
-    Notice {
-        class: Class::Failure,
-        topic,
-        server: Some(task.server.reference.clone()),
-        policy: Some(task.policy.name.to_string()),
-        kind: Some(task.policy.kind),
-        text: note.to_string(),
-        last_good: None,
-        next: None,
-        since: None,
-        lost: Vec::new(),
-        reports: task.policy.report.clone(),
-    }
+    task.failure(topic, note.to_string())
 }

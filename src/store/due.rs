@@ -1,5 +1,7 @@
 //! The last handled due time of every policy on every server.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
@@ -9,7 +11,7 @@ use crate::policy::inventory::Id;
 use crate::policy::policy::PolicyName;
 use crate::store::notices::insert_notice;
 use crate::store::runs::{Run, open, skip};
-use crate::store::value::{json, nanos, time};
+use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
 /// How far a policy on a server has been handled.
@@ -143,20 +145,27 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn peek_handled(&self, server: Id, policy: PolicyName) -> Result<Option<Handled>, StoreError> {
-        self.transact(move |tx| {
-            let row = tx.query_row(
-                "SELECT handled, first_at, stale FROM due_time WHERE server = ?1 AND policy = ?2",
-                params![json(&server)?, policy.as_str()],
-                |row| {
-                    let (handled, first_at) = (time(row.get(0)?), time(row.get(1)?));
-                    Ok(Handled { handled, first_at, stale_told: row.get(2)? })
-                },
-            );
-            Ok(row.optional()?)
+        Ok(self.handled_everywhere().await?.remove(&(server, policy.to_string())))
+    }
+
+    /// Where everything stands that is or was followed.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn handled_everywhere(&self) -> Result<HashMap<(Id, String), Handled>, StoreError> {
+        self.transact(|tx| {
+            let mut query = tx.prepare("SELECT server, policy, handled, first_at, stale FROM due_time")?;
+            let mut rows = query.query([])?;
+            let mut everywhere = HashMap::new();
+            while let Some(row) = rows.next()? {
+                let (handled, first_at) = (time(row.get(2)?), time(row.get(3)?));
+                let handled = Handled { handled, first_at, stale_told: row.get(4)? };
+                everywhere.insert((read(&row.get::<_, String>(0)?)?, row.get(1)?), handled);
+            }
+            Ok(everywhere)
         })
         .await
     }
-
 }
 
 fn set_handled(tx: &Transaction<'_>, server: &Id, policy: &PolicyName, to: Timestamp) -> Result<(), StoreError> {

@@ -1,6 +1,12 @@
 //! What can go wrong with the state folder, in words that name it and say what to do.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+const DAMAGED: &str =
+    "restore it from a copy, or move it and its -wal and -shm away (points keep their marks, holds are lost)";
 
 /// An error of the state folder.
 #[derive(Debug, thiserror::Error)]
@@ -9,7 +15,7 @@ pub enum StoreError {
     #[error("another lastgood is using the state folder {}: stop it first, or give this one its own [state] dir", .0.display())]
     Locked(PathBuf),
     /// The folder or a file in it cannot be made or opened.
-    #[error("the state folder {} cannot be used: {source}; make it writable for this user, or name another with [state] dir", .dir.display())]
+    #[error("the state folder {} cannot be used: {source}; {}", .dir.display(), folder_advice(.source))]
     Folder {
         /// The folder.
         dir: PathBuf,
@@ -26,26 +32,86 @@ pub enum StoreError {
         /// The newest version known.
         known: i64,
     },
-    /// The database refuses, for want of room or because it is damaged.
-    #[error("the state database failed: {0}; nothing was deleted at the provider on its account")]
+    /// The database refuses. `Store::transact` makes `Unusable` of it, which names the file.
+    #[error("the state database failed: {0}")]
     Database(#[from] rusqlite::Error),
-    /// The database cannot be opened.
-    #[error("the state database {} cannot be used: {source}; restore it from a copy, or move it away (points keep their marks, holds are lost)", .file.display())]
+    /// The database cannot be opened, read or written.
+    #[error("the state database {} cannot be used: {}; {}", .file.display(), said(.cause), advice(.cause))]
     Unusable {
         /// The database.
         file: PathBuf,
         /// What SQLite said.
-        source: rusqlite::Error,
+        cause: rusqlite::Error,
     },
-    /// A stored value cannot be read.
-    #[error("the state holds a value that cannot be read: {0}; restore the state folder from a copy, or move it away")]
+    /// The database holds what cannot be read.
+    #[error("the state database {} holds what cannot be read: {text}; {DAMAGED}", .file.display())]
+    Damaged {
+        /// The database.
+        file: PathBuf,
+        /// What it is.
+        text: String,
+    },
+    /// A stored value cannot be read. `Store::transact` makes `Damaged` of it, which names the file.
+    #[error("the state holds a value that cannot be read: {0}")]
     Value(String),
-    /// The journal holds an impossible sequence.
+    /// An event that cannot follow what the journal holds.
     #[error(transparent)]
     Illegal(#[from] crate::journal::state::IllegalEvent),
     /// There is no state yet.
     #[error("there is no state in {} yet: has lastgood run here?", .0.display())]
     Absent(PathBuf),
+}
+
+impl StoreError {
+    /// The same error with the file that it is about.
+    pub(super) fn of_file(self, file: &Path) -> Self {
+        let file = file.to_owned();
+        match self {
+            Self::Database(cause) => Self::Unusable { file, cause },
+            Self::Value(text) => Self::Damaged { file, text },
+            Self::Illegal(event) => Self::Damaged { file, text: event.to_string() },
+            other => other,
+        }
+    }
+}
+
+fn folder_advice(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "make room on its disk, then start lastgood again: it goes on where its journal ends"
+        }
+        _ => "make it writable for this user, or name another with [state] dir",
+    }
+}
+
+/// SQLite's own words; a bare "disk I/O error" with the number that tells reading from writing.
+fn said(error: &rusqlite::Error) -> String {
+    match error.sqlite_error() {
+        Some(inner) if inner.code == ErrorCode::SystemIoFailure => {
+            format!("{error} (SQLite's code {})", inner.extended_code)
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn advice(error: &rusqlite::Error) -> &'static str {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => {
+            "make room on its disk, then start lastgood again: it goes on where its journal ends, and has made and \
+             deleted nothing since"
+        }
+        Some(ErrorCode::SystemIoFailure) => {
+            "look whether its disk is full or failing, then start lastgood again: it goes on where its journal ends, and \
+             has made and deleted nothing since"
+        }
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
+            "make it and its folder writable for this user, or name another folder with [state] dir"
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
+            "another program keeps it locked: end that one, then start lastgood again"
+        }
+        _ => DAMAGED,
+    }
 }
 
 impl From<serde_json::Error> for StoreError {

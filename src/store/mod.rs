@@ -3,12 +3,16 @@
 //! Everything is written before it is acted upon (WAL, `synchronous = FULL`). No transaction is held across a network
 //! call: each method is one transaction on a blocking thread.
 
+pub mod brakes;
 pub mod due;
 mod error;
 pub mod holds;
 pub mod notices;
 pub mod outbox;
 pub mod points;
+pub mod presence;
+mod projection;
+pub mod prune;
 pub mod runs;
 pub mod servers;
 #[cfg(test)]
@@ -27,7 +31,10 @@ pub use error::StoreError;
 /// The name of the database in the state folder.
 pub const DATABASE: &str = "lastgood.db";
 const LOCK: &str = "lock";
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+/// Numbered from 1; one that was released is never changed.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+/// A database up to this size is looked through when its owner opens it; a larger one when it is read.
+const LOOKED_THROUGH_BYTES: i64 = 512 * 1024 * 1024;
 
 /// The state. Cheap to clone; clones share the connection and the lock.
 #[derive(Clone, Debug)]
@@ -54,7 +61,7 @@ impl Store {
             Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(dir.to_owned())),
             Err(TryLockError::Error(source)) => return Err(folder(source)),
         }
-        Self::open(dir, Some(lock))
+        Self::open(dir, Some(lock), OpenFlags::SQLITE_OPEN_CREATE)
     }
 
     /// Opens the state as its owner in simulated time: transactions run on the caller's thread, so that their order
@@ -74,12 +81,10 @@ impl Store {
     /// # Errors
     /// `Absent` when there is none yet, else why it cannot be used.
     pub fn beside(dir: &Path) -> Result<Self, StoreError> {
-        match dir.join(DATABASE).metadata() {
-            Ok(_) => {}
-            Err(source) if source.kind() == ErrorKind::NotFound => return Err(StoreError::Absent(dir.to_owned())),
-            Err(source) => return Err(StoreError::Folder { dir: dir.to_owned(), source }),
+        if !Self::exists(dir)? {
+            return Err(StoreError::Absent(dir.to_owned()));
         }
-        Self::open(dir, None)
+        Self::open(dir, None, OpenFlags::empty())
     }
 
     /// Opens the state beside a running owner, and makes it where it is missing.
@@ -88,7 +93,31 @@ impl Store {
     /// Why it cannot be used.
     pub fn beside_or_new(dir: &Path) -> Result<Self, StoreError> {
         make_private(dir).map_err(|source| StoreError::Folder { dir: dir.to_owned(), source })?;
-        Self::open(dir, None)
+        Self::open(dir, None, OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    /// Opens the state beside a running owner for a command that only looks. Where there is none, nothing is
+    /// remembered and nothing is made: the memory is empty and in no file.
+    ///
+    /// # Errors
+    /// Why it cannot be used, when it is there.
+    pub fn beside_or_empty(dir: &Path) -> Result<Self, StoreError> {
+        if Self::exists(dir)? {
+            return Self::open(dir, None, OpenFlags::empty());
+        }
+        let file = dir.join(DATABASE);
+        let opened = Connection::open_in_memory().map_err(StoreError::from);
+        let connection = opened.and_then(|mut connection| migrate(&mut connection, dir).map(|()| connection));
+        let connection = connection.map_err(|error| error.of_file(&file))?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), dir: dir.into(), simulated: false, _lock: None })
+    }
+
+    fn exists(dir: &Path) -> Result<bool, StoreError> {
+        match dir.join(DATABASE).metadata() {
+            Ok(_) => Ok(true),
+            Err(source) if source.kind() == ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(StoreError::Folder { dir: dir.to_owned(), source }),
+        }
     }
 
     /// The state folder.
@@ -97,23 +126,23 @@ impl Store {
         self.dir.to_path_buf()
     }
 
-    fn open(dir: &Path, lock: Option<File>) -> Result<Self, StoreError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    fn open(dir: &Path, lock: Option<File>, create: OpenFlags) -> Result<Self, StoreError> {
+        let (file, owned) = (dir.join(DATABASE), lock.is_some());
         let opened = || {
-            let connection = Connection::open_with_flags(dir.join(DATABASE), flags)?;
+            refuse_stump(&file)?;
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
+            let mut connection = Connection::open_with_flags(&file, flags)?;
             connection.busy_timeout(std::time::Duration::from_secs(10))?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
-            connection.pragma_query_value(None, "schema_version", |_| Ok(()))?;
+            if owned {
+                look_through(&connection)?;
+            }
+            migrate(&mut connection, dir)?;
             Ok(connection)
         };
-        let unusable = |source| StoreError::Unusable { file: dir.join(DATABASE), source };
-        let mut connection: Connection = opened().map_err(unusable)?;
-        migrate(&mut connection, dir).map_err(|error| match error {
-            StoreError::Database(source) => unusable(source),
-            error => error,
-        })?;
+        let connection: Connection = opened().map_err(|error: StoreError| error.of_file(&file))?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)), dir: dir.into(), simulated: false, _lock: lock.map(Arc::new) })
     }
 
@@ -126,7 +155,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&rusqlite::Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        let connection = Arc::clone(&self.connection);
+        let (connection, file) = (Arc::clone(&self.connection), self.dir.join(DATABASE));
         let transaction = move || {
             let mut connection = connection.lock().expect("a transaction that panicked was rolled back");
             let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
@@ -134,7 +163,8 @@ impl Store {
             transaction.commit()?;
             Ok(value)
         };
-        self.blocking(transaction).await.map_err(|error| StoreError::Value(format!("a transaction was cut off: {error}")))?
+        let done = self.blocking(move || transaction().map_err(|error: StoreError| error.of_file(&file))).await;
+        done.map_err(|error| StoreError::Value(format!("a transaction was cut off: {error}")))?
     }
 
     /// Runs work that may block on a thread of its own; in simulated time on the caller's, with a turn for others before
@@ -161,20 +191,52 @@ fn make_private(dir: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
+/// SQLite takes a file that is too short for a header for a new one, and would begin anew. An empty file it makes itself
+/// at the very beginning.
+fn refuse_stump(file: &Path) -> Result<(), StoreError> {
+    const HEADER_BYTES: u64 = 512;
+    let length = file.metadata().map_or(0, |data| data.len());
+    if length == 0 || length >= HEADER_BYTES {
+        return Ok(());
+    }
+    let words = format!("it is cut short: {length} bytes are left");
+    Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOTADB), Some(words)).into())
+}
+
+/// Finds damage before anything is decided by what can still be read.
+fn look_through(connection: &Connection) -> Result<(), StoreError> {
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    let page_bytes: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    if pages.saturating_mul(page_bytes) > LOOKED_THROUGH_BYTES {
+        return Ok(());
+    }
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    let words = found.replace('\n', " ");
+    Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), Some(words)).into())
+}
+
 fn migrate(connection: &mut Connection, dir: &Path) -> Result<(), StoreError> {
     let known = i64::try_from(MIGRATIONS.len()).expect("few migrations");
+    let version = |connection: &Connection| connection.pragma_query_value(None, "user_version", |row| row.get(0));
+    let newer = |found| StoreError::Newer { dir: dir.to_owned(), found, known };
+    // Looked at first without a lock for writing: a command that only looks need not wait for one.
+    let found: i64 = version(connection)?;
+    if found == known {
+        return Ok(());
+    }
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let found: i64 = version(&transaction)?;
     if found > known {
-        return Err(StoreError::Newer { dir: dir.to_owned(), found, known });
+        return Err(newer(found));
     }
     let done = usize::try_from(found).map_err(|_| StoreError::Value(format!("user_version {found}")))?;
     for migration in &MIGRATIONS[done..] {
         transaction.execute_batch(migration)?;
     }
-    if found < known {
-        transaction.pragma_update(None, "user_version", known)?;
-    }
+    transaction.pragma_update(None, "user_version", known)?;
     transaction.commit()?;
     Ok(())
 }

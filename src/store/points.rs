@@ -1,12 +1,13 @@
 //! The restore points as last listed and as first seen: what the planner is handed as `Memory`.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use crate::journal::notice::{Good, Notice, Topic};
-use crate::policy::inventory::{Id, Inventory, Kind, RestorePoint};
+use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, RestorePoint};
 use crate::policy::mark::Token;
 use crate::policy::memory::{Memory, Origin, Owner, Remembered, Text, Unlisted, owner};
 use crate::policy::policy::PolicyName;
@@ -113,6 +114,27 @@ impl Store {
         self.transact(move |tx| listed(tx, &server, kind)).await
     }
 
+    /// The points of all servers and kinds as last listed.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn listed_everywhere(&self) -> Result<HashMap<(Id, Kind), Vec<Listed>>, StoreError> {
+        self.transact(|tx| {
+            let mut query = tx.prepare_cached(
+                "SELECT id, created_at, status, size_mb, policy, server, kind FROM point WHERE automatic = 0",
+            )?;
+            let mut rows = query.query([])?;
+            let mut everywhere: HashMap<(Id, Kind), Vec<Listed>> = HashMap::new();
+            while let Some(row) = rows.next()? {
+                let server = read(&row.get::<_, String>(5)?)?;
+                let kind = read(&format!("\"{}\"", row.get::<_, String>(6)?))?;
+                everywhere.entry((server, kind)).or_default().push(one_listed(row)?);
+            }
+            Ok(everywhere)
+        })
+        .await
+    }
+
     /// The server that the last inventories show a point on.
     ///
     /// # Errors
@@ -171,6 +193,11 @@ fn note(
         Owner::Ours(policy) => Some(policy.as_str()),
         _ => None,
     };
+    if point.status == PointStatus::Completed
+        && let Some(policy) = policy
+    {
+        completed_at_last(tx, (server, kind, &id), policy)?;
+    }
     // The id of a point that is gone may come again for another point.
     tx.execute(
         "DELETE FROM point WHERE server = ?1 AND kind = ?2 AND id = ?3 AND created_at IS NOT NULL AND created_at != ?4",
@@ -203,6 +230,20 @@ fn note(
     Ok(())
 }
 
+/// A point that its run has given up is completed after all: what was evicted for it has its new point.
+fn completed_at_last(
+    tx: &Transaction<'_>,
+    (server, kind, id): (&str, &str, &str),
+    policy: &str,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "DELETE FROM evicted WHERE server = ?1 AND policy = ?4 AND EXISTS (SELECT 1 FROM point WHERE server = ?1
+         AND kind = ?2 AND id = ?3 AND made_at IS NOT NULL AND coalesce(status, '') != 'completed')",
+        params![server, kind, id, policy],
+    )?;
+    Ok(())
+}
+
 fn memory(tx: &Transaction<'_>, place: &Place, at: Timestamp) -> Result<Memory, StoreError> {
     let (server, kind) = (json(&place.server)?, place.kind.word());
     let mut memory = Memory {
@@ -223,12 +264,13 @@ fn memory(tx: &Transaction<'_>, place: &Place, at: Timestamp) -> Result<Memory, 
     points(tx, place, at, &mut memory)?;
     tokens(tx, place, at, &mut memory)?;
     crate::store::holds::into_memory(tx, place, at, &mut memory)?;
+    crate::store::brakes::into_memory(tx, place, &mut memory)?;
     Ok(memory)
 }
 
 fn points(tx: &Transaction<'_>, place: &Place, at: Timestamp, memory: &mut Memory) -> Result<(), StoreError> {
     let mut query = tx.prepare_cached(
-        "SELECT id, created_at, first_text, origin, deleting, seen_at, made_at, token FROM point
+        "SELECT id, created_at, first_text, origin, deleting, seen_at, made_at, token, status, policy FROM point
          WHERE server = ?1 AND kind = ?2",
     )?;
     let mut rows = query.query(params![json(&place.server)?, place.kind.word()])?;
@@ -241,10 +283,17 @@ fn points(tx: &Transaction<'_>, place: &Place, at: Timestamp, memory: &mut Memor
             origin: read(&row.get::<_, String>(3)?)?,
         };
         // A delete that was accepted and not carried out for an hour may be sent again.
-        if row.get::<_, Option<i64>>(4)?.is_some_and(|deleted| time(deleted) + DELETE_LASTS > at) {
-            memory.deleting.insert(id.clone());
+        if let Some(deleted) = row.get::<_, Option<i64>>(4)? {
+            let under_way = time(deleted) + DELETE_LASTS > at;
+            let of = if under_way { &mut memory.deleting } else { &mut memory.not_gone };
+            of.insert(id.clone());
         }
         let made: Option<i64> = row.get(6)?;
+        let completed =
+            row.get::<_, Option<String>>(8)?.is_some_and(|status| status == PointStatus::Completed.to_string());
+        if made.is_some() && !completed && row.get::<_, Option<String>>(9)?.as_deref() == Some(place.policy.as_str()) {
+            memory.unfinished.insert(id.clone());
+        }
         let lagging = made.is_some_and(|made| time(made) + place.settle > at);
         let token = row.get::<_, Option<String>>(7)?.and_then(|token| Token::parse(&token));
         if let Some(token) = token
@@ -275,12 +324,7 @@ fn tokens(tx: &Transaction<'_>, place: &Place, at: Timestamp, memory: &mut Memor
     Ok(())
 }
 
-fn newest_good(
-    tx: &Transaction<'_>,
-    server: &Id,
-    kind: Kind,
-    names: &[String],
-) -> Result<Option<Good>, StoreError> {
+fn newest_good(tx: &Transaction<'_>, server: &Id, kind: Kind, names: &[String]) -> Result<Option<Good>, StoreError> {
     let good = listed(tx, server, kind)?.into_iter().filter(|point| {
         point.status.as_deref() == Some("completed")
             && point.policy.as_ref().is_some_and(|policy| names.contains(policy))
@@ -296,13 +340,18 @@ fn listed(tx: &Transaction<'_>, server: &Id, kind: Kind) -> Result<Vec<Listed>, 
     let mut rows = query.query(params![json(server)?, kind.word()])?;
     let mut points = Vec::new();
     while let Some(row) = rows.next()? {
-        points.push(Listed {
-            id: read(&row.get::<_, String>(0)?)?,
-            created_at: row.get::<_, Option<i64>>(1)?.map(time),
-            status: row.get(2)?,
-            size_mb: row.get::<_, Option<i64>>(3)?.and_then(|size| u64::try_from(size).ok()),
-            policy: row.get(4)?,
-        });
+        points.push(one_listed(row)?);
     }
     Ok(points)
+}
+
+/// From the columns id, created_at, status, size_mb and policy.
+fn one_listed(row: &rusqlite::Row<'_>) -> Result<Listed, StoreError> {
+    Ok(Listed {
+        id: read(&row.get::<_, String>(0)?)?,
+        created_at: row.get::<_, Option<i64>>(1)?.map(time),
+        status: row.get(2)?,
+        size_mb: row.get::<_, Option<i64>>(3)?.and_then(|size| u64::try_from(size).ok()),
+        policy: row.get(4)?,
+    })
 }

@@ -4,14 +4,14 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use crate::journal::event::{Act, Answer, Cause, Event, Found, Outcome, RunKey, Sight};
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::event::{Act, Event, Outcome, RunKey, Sight};
+use crate::journal::notice::Notice;
 use crate::journal::state::RunState;
 use crate::journal::summary::{RunHistory, history};
 use crate::policy::inventory::{Id, ServerRef};
-use crate::policy::memory::Origin;
 use crate::policy::policy::PolicyName;
-use crate::store::notices::{close_incidents, insert_notice};
+use crate::store::notices::insert_notice;
+use crate::store::projection::{Projection, project};
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
@@ -41,7 +41,8 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn open_run(&self, key: RunKey, at: Timestamp) -> Result<Recorded, StoreError> {
-        self.transact(move |tx| Ok(open(tx, key, at)?.map_or(Recorded::Before, |run| Recorded::New(Box::new(run))))).await
+        self.transact(move |tx| Ok(open(tx, key, at)?.map_or(Recorded::Before, |run| Recorded::New(Box::new(run)))))
+            .await
     }
 
     /// Writes an event: first to the journal, then to `run`. At a run's end, the notices are in the same transaction.
@@ -65,7 +66,10 @@ impl Store {
                 "INSERT INTO event (run, seq, at, body) VALUES (?1, ?2, ?3, ?4)",
                 params![id, seq, nanos(at), json(&event)?],
             )?;
-            project(&Projection { tx, run: id, key: &key, before: &before, made: made.as_ref(), at }, &event)?;
+            project(
+                &Projection { tx, run: id, key: &key, before: &before, made: made.as_ref(), at, notices: &notices },
+                &event,
+            )?;
             for notice in &notices {
                 insert_notice(tx, notice, at)?;
             }
@@ -97,9 +101,10 @@ impl Store {
     pub async fn history(&self, server: Option<Id>, limit: u32) -> Result<Vec<RunHistory>, StoreError> {
         self.transact(move |tx| {
             let server = server.as_ref().map(json).transpose()?;
-            let mut query = tx.prepare(
-                "SELECT id FROM run WHERE ?1 IS NULL OR server = ?1 ORDER BY opened_at DESC, id DESC LIMIT ?2",
-            )?;
+            // Two texts, so that each finds its own index.
+            let of = if server.is_some() { "server = ?1" } else { "?1 IS NULL" };
+            let mut query =
+                tx.prepare_cached(&format!("SELECT id FROM run WHERE {of} ORDER BY opened_at DESC, id DESC LIMIT ?2"))?;
             let ids: Vec<i64> = query.query_map(params![server, limit], |row| row.get(0))?.collect::<Result<_, _>>()?;
             ids.into_iter().map(|id| load(tx, id).map(|run| history(id, &run.state))).collect()
         })
@@ -136,7 +141,7 @@ impl Store {
         policy: PolicyName,
     ) -> Result<Vec<std::time::Duration>, StoreError> {
         self.transact(move |tx| {
-            let mut query = tx.prepare(
+            let mut query = tx.prepare_cached(
                 "SELECT id FROM run WHERE server = ?1 AND policy = ?2 AND outcome = 'succeeded' ORDER BY id DESC LIMIT 10",
             )?;
             let ids: Vec<i64> =
@@ -144,7 +149,7 @@ impl Store {
             let mut durations = Vec::new();
             for id in ids {
                 let mut asked = None;
-                for (at, event) in events(tx, id)? {
+                for (at, event) in events_like(tx, id, |body| !body.starts_with("{\"planned\""))? {
                     match event {
                         Event::Intended { act: Act::Create { .. }, .. } => asked = Some(at),
                         Event::Seen(Sight::Completed { .. }) => {
@@ -172,9 +177,8 @@ pub(super) fn open(tx: &Transaction<'_>, key: RunKey, at: Timestamp) -> Result<O
         add.execute(params![server, key.server.name, policy, key.kind.word(), key.due.map(nanos), nanos(at)])?;
     let id = tx.last_insert_rowid();
     if let Some(due) = key.due {
-        let mut handle = tx.prepare_cached(
-            "UPDATE due_time SET handled = max(handled, ?3) WHERE server = ?1 AND policy = ?2",
-        )?;
+        let mut handle =
+            tx.prepare_cached("UPDATE due_time SET handled = max(handled, ?3) WHERE server = ?1 AND policy = ?2")?;
         handle.execute(params![server, policy, nanos(due)])?;
     }
     Ok((added > 0).then(|| Run { id, state: RunState::opened(key, at), events: 0 }))
@@ -189,7 +193,7 @@ pub(super) fn skip(tx: &Transaction<'_>, mut run: Run, error: String, at: Timest
         "INSERT INTO event (run, seq, at, body) VALUES (?1, ?2, ?3, ?4)",
         params![run.id, run.events, nanos(at), json(&event)?],
     )?;
-    project(&Projection { tx, run: run.id, key: &before.key, before: &before, made: None, at }, &event)
+    project(&Projection { tx, run: run.id, key: &before.key, before: &before, made: None, at, notices: &[] }, &event)
 }
 
 /// The run and its state.
@@ -219,177 +223,23 @@ pub(super) fn load(tx: &Transaction<'_>, id: i64) -> Result<Run, StoreError> {
 }
 
 fn events(tx: &Transaction<'_>, run: i64) -> Result<Vec<(Timestamp, Event)>, StoreError> {
-    let mut query = tx.prepare_cached("SELECT at, body FROM event WHERE run = ?1 ORDER BY seq")?;
-    let rows = query.query_map([run], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
-    rows.map(|row| {
-        let (at, body) = row?;
-        Ok((time(at), read(&body)?))
-    })
-    .collect()
+    events_like(tx, run, |_| true)
 }
 
-struct Projection<'a> {
-    tx: &'a Transaction<'a>,
+/// The events whose text passes: a plan is long, and takes longer to read than all the others together.
+fn events_like(
+    tx: &Transaction<'_>,
     run: i64,
-    key: &'a RunKey,
-    before: &'a RunState,
-    made: Option<&'a Id>,
-    at: Timestamp,
-}
-
-/// What follows from an event for the tables that the next plan reads.
-fn project(p: &Projection<'_>, event: &Event) -> Result<(), StoreError> {
-    match event {
-        Event::Intended { act: Act::Create { mark, .. }, .. } => {
-            let (server, kind) = (json(&p.key.server.id)?, p.key.kind.word());
-            p.tx.execute(
-                "INSERT INTO token (token, server, kind, policy, run, sent_at, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'open')
-                 ON CONFLICT (token) DO UPDATE SET state = 'open', sent_at = ?6",
-                params![mark.token.as_str(), server, kind, mark.policy, p.run, nanos(p.at)],
-            )?;
+    passes: impl Fn(&str) -> bool,
+) -> Result<Vec<(Timestamp, Event)>, StoreError> {
+    let mut query = tx.prepare_cached("SELECT at, body FROM event WHERE run = ?1 ORDER BY seq")?;
+    let mut rows = query.query([run])?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        if passes(body) {
+            events.push((time(row.get(0)?), read(body)?));
         }
-        Event::Answered { step, answer } => {
-            let outcome = match answer {
-                Answer::Accepted { .. } => Some("made"),
-                Answer::Refused { .. } => Some("not_made"),
-                Answer::AlreadyGone | Answer::Unknown { .. } => None,
-            };
-            resolve(p, *step, outcome, matches!(answer, Answer::AlreadyGone))?;
-        }
-        Event::Settled { step, found } => {
-            let (outcome, gone) = match found {
-                Found::Done { .. } => (Some("made"), true),
-                Found::NotDone => (Some("not_made"), false),
-                Found::Undecided { .. } => (Some("undecided"), false),
-            };
-            resolve(p, *step, outcome, gone)?;
-        }
-        Event::Seen(sight) => seen(p, sight)?,
-        Event::Ended { outcome, .. } => end(p, *outcome)?,
-        _ => {}
     }
-    Ok(())
-}
-
-/// A step is known to be carried out, or not.
-fn resolve(p: &Projection<'_>, step: u32, outcome: Option<&str>, gone: bool) -> Result<(), StoreError> {
-    let (server, kind) = (json(&p.key.server.id)?, p.key.kind.word());
-    let step = p.before.steps.get(step as usize - 1).ok_or_else(|| StoreError::Value(format!("step {step}")))?;
-    match &step.act {
-        Act::Create { mark, .. } => {
-            let Some(outcome) = outcome else { return Ok(()) };
-            p.tx.execute("UPDATE token SET state = ?2 WHERE token = ?1", params![mark.token.as_str(), outcome])?;
-            if let (Some(id), "made") = (p.made, outcome) {
-                made(p, id, mark.token.as_str())?;
-            }
-        }
-        Act::Delete { id, cause, .. } if outcome == Some("made") || gone => {
-            // Its row stays until a list lacks it: a point that is forgotten while it is listed would look like a
-            // second lastgood's.
-            p.tx.execute(
-                "UPDATE point SET deleting = ?4 WHERE server = ?1 AND kind = ?2 AND id = ?3",
-                params![server, kind, json(id)?, nanos(p.at)],
-            )?;
-            if *cause == Cause::Eviction {
-                p.tx.execute(
-                    "INSERT INTO evicted (server, policy, count) VALUES (?1, ?2, 1)
-                     ON CONFLICT (server, policy) DO UPDATE SET count = count + 1",
-                    params![server, p.key.policy.as_str()],
-                )?;
-            }
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-/// A point of ours exists. Its text is remembered when a list next shows it; what the journal knew of an earlier point
-/// with the same id does not hold for it.
-fn made(p: &Projection<'_>, id: &Id, token: &str) -> Result<(), StoreError> {
-    let policy = p.key.policy.as_str();
-    p.tx.execute(
-        "INSERT INTO point (server, kind, id, origin, policy, made_at, token) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         ON CONFLICT (server, kind, id) DO UPDATE SET origin = ?4, policy = ?5, made_at = ?6, token = ?7,
-         created_at = NULL, first_text = NULL, status = NULL, size_mb = NULL, deleting = NULL, seen_at = NULL",
-        params![
-            json(&p.key.server.id)?,
-            p.key.kind.word(),
-            json(id)?,
-            json(&Origin::Made(policy.to_owned()))?,
-            policy,
-            nanos(p.at),
-            token
-        ],
-    )?;
-    Ok(())
-}
-
-fn seen(p: &Projection<'_>, sight: &Sight) -> Result<(), StoreError> {
-    let (server, kind) = (json(&p.key.server.id)?, p.key.kind.word());
-    match sight {
-        Sight::Completed { .. } => {
-            p.tx.execute(
-                "DELETE FROM evicted WHERE server = ?1 AND policy = ?2",
-                params![server, p.key.policy.as_str()],
-            )?;
-        }
-        Sight::Gone(id) => {
-            p.tx.execute(
-                "DELETE FROM point WHERE server = ?1 AND kind = ?2 AND id = ?3",
-                params![server, kind, json(id)?],
-            )?;
-        }
-        Sight::Duplicate { id, adopted, .. } => {
-            let token = p.before.mark().map(|mark| mark.token.to_string()).unwrap_or_default();
-            made(p, adopted, &token)?;
-            made(p, id, &token)?;
-        }
-        Sight::ServerRunning | Sight::ServerGone => {
-            let server = &p.key.server;
-            close_incidents(p.tx, Some(server), None, Topic::ServerStopped, p.at)?;
-        }
-        Sight::ServerStopped | Sight::PointFailed { .. } => {}
-    }
-    Ok(())
-}
-
-/// The run is over: its row says so, and a success closes the policy's incidents with a recovery.
-fn end(p: &Projection<'_>, outcome: Outcome) -> Result<(), StoreError> {
-    p.tx.execute(
-        "UPDATE run SET ended_at = ?2, outcome = ?3 WHERE id = ?1",
-        params![p.run, nanos(p.at), outcome.to_string()],
-    )?;
-    if outcome != Outcome::Succeeded {
-        return Ok(());
-    }
-    let (server, policy) = (json(&p.key.server.id)?, p.key.policy.as_str());
-    p.tx.execute("UPDATE due_time SET stale = 0 WHERE server = ?1 AND policy = ?2", params![server, policy])?;
-    // A clock that was wrong has done its harm, and its due times follow each other again: no recovery to tell.
-    close_incidents(p.tx, Some(&p.key.server), Some(policy), Topic::Clock, p.at)?;
-    let mut since: Option<Timestamp> = None;
-    for topic in [Topic::Run, Topic::Stale, Topic::Missed] {
-        let closed = close_incidents(p.tx, Some(&p.key.server), Some(policy), topic, p.at)?;
-        since = closed.into_iter().chain(since).min();
-    }
-    let Some(since) = since else { return Ok(()) };
-    let mut query = p.tx.prepare(
-        "SELECT due FROM run WHERE server = ?1 AND policy = ?2 AND due IS NOT NULL AND outcome != 'succeeded'
-         AND ended_at >= ?3 AND id != ?4 ORDER BY due",
-    )?;
-    let rows = query.query_map(params![server, policy, nanos(since), p.run], |row| row.get::<_, i64>(0))?;
-    let lost: Vec<Timestamp> = rows.map(|row| Ok(time(row?))).collect::<Result<_, StoreError>>()?;
-    let recovery = Notice {
-        class: Class::Recovery,
-        topic: Topic::Run,
-        server: Some(p.key.server.clone()),
-        policy: Some(policy.to_owned()),
-        kind: Some(p.key.kind),
-        text: format!("{policy} makes {} of {} again", p.key.kind.plural(), p.key.server),
-        last_good: None,
-        next: None,
-        since: Some(since),
-        lost,
-        reports: Vec::new(),
-    };
-    insert_notice(p.tx, &recovery, p.at)
+    Ok(events)
 }

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 
 use crate::journal::notice::{Notice, Topic};
 use crate::policy::inventory::{Id, Server};
-use crate::store::notices::insert_notice;
+use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
@@ -16,6 +16,20 @@ pub struct Known {
     pub server: Server,
     /// When the account's list no longer showed it.
     pub gone_at: Option<Timestamp>,
+}
+
+/// What the leases of the daemon and of `run` are held by.
+pub const OWNER: &str = "owner";
+
+/// A lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leased {
+    /// The server.
+    pub server: Id,
+    /// Who has it.
+    pub holder: String,
+    /// How long, unless it is prolonged.
+    pub until: Timestamp,
 }
 
 impl Store {
@@ -73,7 +87,8 @@ impl Store {
         .await
     }
 
-    /// Takes the lease on a server until `until`, or prolongs it. False when somebody else has it.
+    /// Takes the lease on a server until `until`, or prolongs it. False when somebody else has it. One that has run out
+    /// is taken from the owner alone: what a command was doing must not be forgotten.
     ///
     /// # Errors
     /// What the database says.
@@ -81,10 +96,64 @@ impl Store {
         self.transact(move |tx| {
             let taken = tx.execute(
                 "INSERT INTO lease (server, holder, until) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (server) DO UPDATE SET holder = ?2, until = ?3 WHERE holder = ?2 OR until <= ?4",
-                params![json(&server)?, holder, nanos(until), nanos(at)],
+                 ON CONFLICT (server) DO UPDATE SET holder = ?2, until = ?3
+                 WHERE holder = ?2 OR (until <= ?4 AND holder = ?5)",
+                params![json(&server)?, holder, nanos(until), nanos(at), OWNER],
             )?;
             Ok(taken > 0)
+        })
+        .await
+    }
+
+    /// Every lease, those that have run out too.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn leases(&self) -> Result<Vec<Leased>, StoreError> {
+        self.transact(|tx| {
+            let mut query = tx.prepare_cached("SELECT server, holder, until FROM lease")?;
+            let mut rows = query.query([])?;
+            let mut leases = Vec::new();
+            while let Some(row) = rows.next()? {
+                let server = read(&row.get::<_, String>(0)?)?;
+                leases.push(Leased { server, holder: row.get(1)?, until: time(row.get(2)?) });
+            }
+            Ok(leases)
+        })
+        .await
+    }
+
+    /// Takes a lease from a holder that is gone. False when it holds it no more.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn take_over(&self, from: Leased, holder: String, until: Timestamp) -> Result<bool, StoreError> {
+        self.transact(move |tx| {
+            let taken = tx.execute(
+                "UPDATE lease SET holder = ?3, until = ?4 WHERE server = ?1 AND holder = ?2",
+                params![json(&from.server)?, from.holder, holder, nanos(until)],
+            )?;
+            Ok(taken > 0)
+        })
+        .await
+    }
+
+    /// Ends the lease of a holder that is gone and tells it, in one transaction. False (and nothing is told) when
+    /// somebody else has done so. Nothing goes on after it, so no incident stays open.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn end_of_the_gone(&self, lease: Leased, notice: Notice, at: Timestamp) -> Result<bool, StoreError> {
+        self.transact(move |tx| {
+            let ended = tx.execute(
+                "DELETE FROM lease WHERE server = ?1 AND holder = ?2",
+                params![json(&lease.server)?, lease.holder],
+            )?;
+            if ended > 0 {
+                insert_notice(tx, &notice, at)?;
+                close_incidents(tx, notice.server.as_ref(), Some(""), notice.topic, at)?;
+            }
+            Ok(ended > 0)
         })
         .await
     }

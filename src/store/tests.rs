@@ -21,6 +21,10 @@ use crate::store::points::Place;
 use crate::store::runs::{Recorded, Run};
 use crate::store::{DATABASE, Store, StoreError};
 
+mod damage;
+mod migrating;
+mod pruning;
+
 struct Folder {
     dir: tempfile::TempDir,
     store: Store,
@@ -117,6 +121,7 @@ impl Folder {
             refused: None,
             notes: Vec::new(),
             max_deletes: 2,
+            brakes: Vec::new(),
         };
         self.write(&mut run, Event::Began { attempt: 1, terms }, 0).await;
         self.write(&mut run, Event::Planned { plan: Box::new(plan) }, 0).await;
@@ -148,19 +153,8 @@ fn accepted(step: u32, id: Option<i64>) -> Event {
 }
 
 fn notice(class: Class, topic: Topic) -> Notice {
-    Notice {
-        class,
-        topic,
-        server: Some(server()),
-        policy: Some("nightly".to_owned()),
-        kind: Some(Kind::Snapshot),
-        text: topic.to_string(),
-        last_good: None,
-        next: None,
-        since: None,
-        lost: Vec::new(),
-        reports: Vec::new(),
-    }
+    let (server, policy, kind) = (Some(server()), Some("nightly".to_owned()), Some(Kind::Snapshot));
+    Notice { server, policy, kind, ..Notice::new(class, topic, topic.to_string()) }
 }
 
 #[test]
@@ -352,12 +346,29 @@ async fn a_point_that_is_being_deleted_is_remembered_while_it_is_listed() {
         assert!(memory.deleting.contains(&Id::Number(1)));
         assert_eq!(memory.evicted_since_completed, 1);
         assert_eq!(folder.owner(&ours(1), 4).await, Owner::Ours("nightly".to_owned()), "no second lastgood's");
-        assert!(folder.memory(3700).await.deleting.is_empty(), "after an hour it may be sent again");
+        let memory = folder.memory(3700).await;
+        assert!(memory.deleting.is_empty() && memory.not_gone == [Id::Number(1)].into(), "it may be sent again");
         let step = folder.create(&mut run, 9, 5).await;
         folder.write(&mut run, accepted(step, Some(9)), 6).await;
         folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 7).await;
         assert_eq!(folder.memory(8).await.evicted_since_completed, 0);
     }
+}
+
+#[tokio::test]
+async fn a_point_that_is_completed_after_its_run_gave_it_up_ends_the_time_of_its_eviction() {
+    let folder = folder();
+    folder.see(list(vec![ours(1), ours(2)], 0)).await;
+    let mut run = folder.planned().await;
+    let act = Act::Delete { id: Id::Number(1), created_at: at(1), cause: Cause::Eviction };
+    let step = folder.intend(&mut run, act, 1).await;
+    folder.write(&mut run, Event::Answered { step, answer: Answer::Accepted { id: None } }, 2).await;
+    let step = folder.create(&mut run, 9, 3).await;
+    folder.write(&mut run, accepted(step, Some(9)), 4).await;
+    folder.see(list(vec![ours(2), RestorePoint { status: PointStatus::InProgress, ..ours(9) }], 5)).await;
+    assert_eq!(folder.memory(6).await.evicted_since_completed, 1, "it is not completed yet");
+    folder.see(list(vec![ours(2), ours(9)], 7)).await;
+    assert_eq!(folder.memory(8).await.evicted_since_completed, 0);
 }
 
 #[tokio::test]

@@ -202,3 +202,12 @@ fn a_simulator_whose_port_is_taken_says_so() {
     let done = lab.run(&["simulator", "--port", &port]);
     assert!(done.code != 0 && done.sentence().contains(&port), "{done:#?}");
 }
+
+#[test]
+fn a_port_that_is_taken_is_said_so() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let done = crate::lab::finish(&mut crate::lab::bare(folder.path(), &["simulator", "--port", &port])).ends_with(2);
+    assert!(done.sentence().contains(&port) && done.sentence().contains("another --port"), "{done:#?}");
+}

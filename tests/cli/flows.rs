@@ -121,3 +121,49 @@ fn text_from_outside_moves_no_cursor() {
         assert!(!format!("{}{}", done.stdout, done.stderr).contains(['\u{1b}', '\r', '\u{202e}']), "{done:#?}");
     }
 }
+
+#[test]
+fn a_brake_is_shown_by_plan_and_status_and_accept_takes_it_off() {
+    let lab = Lab::new(&["--servers", "1"]);
+    for _ in 0..2 {
+        lab.run(&["run"]).ends_with(0);
+    }
+    assert_eq!(lab.run(&["accept", "--yes", "--json"]).ends_with(0).json(), json!({ "accepted": [] }));
+    lab.provider.control(
+        "POST",
+        "act",
+        &json!({ "act": "delete_point", "kind": "snapshot", "server": "web-server-01", "oldest": true }),
+    );
+    let plan = lab.run(&["plan", "--json"]).ends_with(0).json();
+    assert_eq!(plan["plans"][0]["brakes"][0]["cause"], "gone", "{plan:#}");
+    assert_eq!(lab.run(&["status", "--json"]).ends_with(0).json()["level"], "ok", "plan changes nothing");
+    for _ in 0..2 {
+        let run = lab.run(&["run", "--json"]).ends_with(0).json();
+        assert_eq!(run["runs"][0]["deleted"], json!([]), "{run:#}");
+    }
+    let status = lab.run(&["status", "--json"]).ends_with(1).json();
+    assert_eq!(
+        (&status["level"], &status["incidents"][0]["topic"]),
+        (&json!("warning"), &json!("brake")),
+        "{status:#}"
+    );
+    let mail = std::fs::read_dir(lab.path("mail")).unwrap().count();
+    assert_eq!(mail, 1, "told once");
+    let no = lab.answer(&["accept"], "n\n").ends_with(2);
+    assert!(no.stdout.contains("brake: ") && no.stdout.contains("next run would do this"), "{no:#?}");
+    assert!(no.stderr.contains("nothing was accepted"), "{no:#?}");
+    let yes = lab.run(&["accept", "--yes", "--json"]).ends_with(0).json();
+    assert_eq!(yes["accepted"][0]["cause"], "gone", "{yes:#}");
+    lab.run(&["status"]).ends_with(0);
+    let run = lab.run(&["run", "--json"]).ends_with(0).json();
+    assert_eq!(run["runs"][0]["deleted"].as_array().unwrap().len(), 2, "{run:#}");
+}
+
+#[test]
+fn delete_by_hand_sets_no_brake() {
+    let lab = Lab::new(&["--servers", "1"]);
+    let first = lab.run(&["run", "--json"]).ends_with(0).json()["runs"][0]["created"].to_string();
+    lab.run(&["run"]).ends_with(0);
+    lab.run(&["delete", "snapshot", &first, "--yes"]).ends_with(0);
+    assert_eq!(lab.run(&["plan", "--json"]).ends_with(0).json()["plans"][0]["brakes"], json!([]));
+}

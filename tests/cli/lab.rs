@@ -30,7 +30,12 @@ pub struct Provider {
 impl Provider {
     /// Starts it and reads where it listens.
     pub fn start(flags: &[&str]) -> Self {
-        let mut command = Command::new(LASTGOOD);
+        Self::start_as(Path::new(LASTGOOD), flags)
+    }
+
+    /// The same with another build of the program.
+    pub fn start_as(program: &Path, flags: &[&str]) -> Self {
+        let mut command = Command::new(program);
         command.args(["simulator", "--port", "0", "--token", TOKEN, "--completion", "50ms"]).args(flags);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the simulator starts");
         let mut out = BufReader::new(child.stdout.take().expect("it is piped"));

@@ -8,3 +8,4 @@ mod demo;
 mod flows;
 mod lab;
 mod shapes;
+mod state;

@@ -214,7 +214,8 @@ async fn a_clock_that_is_set_back_repeats_no_due_time() {
         assert!(desk.take(again).await.is_empty(), "{again} has its run already");
     }
     assert_eq!(desk.take("05:00:00").await, [at("05:00:00")]);
-    let dues: BTreeSet<_> = desk.store.history(None, 100).await.unwrap().into_iter().map(|run| run.summary.due).collect();
+    let dues: BTreeSet<_> =
+        desk.store.history(None, 100).await.unwrap().into_iter().map(|run| run.summary.due).collect();
     assert_eq!(dues.len(), 5);
 }
 
@@ -261,7 +262,10 @@ async fn a_due_time_while_the_run_before_is_under_way_is_passed_over_and_told() 
     assert_eq!(desk.outcomes().await, ["skipped", "running"]);
     let told = desk.told().await;
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].1.contains("2026-11-21T02:00:00Z was passed over: the run before it was still under way"), "{told:?}");
+    assert!(
+        told[0].1.contains("2026-11-21T02:00:00Z was passed over: the run before it was still under way"),
+        "{told:?}"
+    );
     assert_eq!(desk.store.unfinished().await.unwrap().len(), 1, "only the run before is driven on");
 }
 

@@ -6,13 +6,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::lab::Lab;
-use crate::process::{
-    Daemon, eventually, fault, history, mail_with, mails, no_faults, policy, subject, write_policy,
-};
+use crate::process::{Daemon, eventually, fault, history, mail_with, mails, no_faults, policy, subject, write_policy};
 
 fn full(lab: &Lab) {
     let body = json!({ "detail": "Snapshot limit reached." });
-    fault(lab, json!({ "call": "create", "effect": { "do": "status", "code": 503, "body": body } }));
+    fault(lab, json!({ "call": "create", "effect": { "do": "status", "code": 400, "body": body } }));
 }
 
 /// When a mail was composed.
@@ -94,7 +92,7 @@ fn many_servers_that_fail_for_one_cause_within_group_wait_are_one_mail() {
 }
 
 #[test]
-fn a_digest_comes_at_its_due_times_once_each_though_the_daemon_is_killed() {
+fn a_digest_comes_at_its_due_times_once_each_though_the_daemon_dies() {
     let lab = Lab::new(&["--servers", "1"]);
     let reports = "[report.daily]\nto = [\"ops@example.com\"]\ndigest = \"*/4 * * * * *\"\n[report.oncall]\nto = \
                    [\"oncall@example.com\"]\n";
@@ -106,7 +104,7 @@ fn a_digest_comes_at_its_due_times_once_each_though_the_daemon_is_killed() {
     for _ in 0..3 {
         let daemon = Daemon::start(&lab);
         seen = eventually("another digest", || Some(digests().len()).filter(|count| *count > seen));
-        daemon.is_killed();
+        daemon.dies();
     }
     let daemon = Daemon::start(&lab);
     eventually("two more digests", || (digests().len() >= seen + 2).then_some(()));
@@ -115,7 +113,12 @@ fn a_digest_comes_at_its_due_times_once_each_though_the_daemon_is_killed() {
     let ids: BTreeSet<&str> = digests.iter().map(|mail| message_id(mail)).collect();
     assert_eq!(ids.len(), digests.len());
     let dues: BTreeSet<i64> = digests.iter().map(|mail| date(mail).as_second() / 4).collect();
-    assert_eq!(dues.len(), digests.len(), "one for each due time: {:?}", digests.iter().map(|it| date(it)).collect::<Vec<_>>());
+    assert_eq!(
+        dues.len(),
+        digests.len(),
+        "one for each due time: {:?}",
+        digests.iter().map(|it| date(it)).collect::<Vec<_>>()
+    );
     let last = digests.last().unwrap();
     assert!(last.contains("To: ops@example.com") && last.contains("busy") && last.contains("web-server-01"), "{last}");
 }

@@ -2,12 +2,13 @@
 //! is waited for longer than a deadline.
 
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::lab::{LASTGOOD, Lab, TOKEN};
 use crate::stage::read_mails;
@@ -63,6 +64,11 @@ impl Daemon {
 
     /// Starts it with these variables. `watchdog_pid`: "own" is the daemon's own.
     pub fn start_with(lab: &Lab, variables: &[(&str, &str)], watchdog_pid: Option<&str>) -> Self {
+        Self::start_as(lab, Path::new(LASTGOOD), variables, watchdog_pid)
+    }
+
+    /// The same with another build of the program.
+    pub fn start_as(lab: &Lab, program: &Path, variables: &[(&str, &str)], watchdog_pid: Option<&str>) -> Self {
         let socket = lab.path("notify");
         let _ = std::fs::remove_file(&socket);
         let ear = UnixDatagram::bind(&socket).expect("the folder is ours");
@@ -83,11 +89,11 @@ impl Daemon {
             // Only the shell knows the process id that the program will have.
             Some("own") => {
                 let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("WATCHDOG_PID=$$ exec {LASTGOOD} daemon")]);
+                shell.args(["-c", &format!("WATCHDOG_PID=$$ exec {} daemon", program.display())]);
                 shell
             }
             _ => {
-                let mut plain = Command::new(LASTGOOD);
+                let mut plain = Command::new(program);
                 plain.arg("daemon");
                 plain
             }
@@ -155,7 +161,7 @@ impl Daemon {
     }
 
     /// `kill -9`.
-    pub fn is_killed(mut self) {
+    pub fn dies(mut self) {
         self.signal("KILL");
         let _ = self.child.wait();
     }
@@ -221,13 +227,14 @@ pub fn changes(lab: &Lab, word: &str) -> Vec<Value> {
     entries.filter(|entry| entry["change"]["change"] == word).cloned().collect()
 }
 
-/// The requests in the provider's record with this method and beginning of the path.
+/// The requests in the provider's record with this method (empty: any) and beginning of the path.
 pub fn requests(lab: &Lab, method: &str, path: &str) -> Vec<Value> {
     let record = lab.provider.control("GET", "record", &Value::Null);
     let entries = record["entries"].as_array().expect("the record").iter();
     let is_it = |entry: &&Value| {
         let request = &entry["request"];
-        request["method"] == method && request["path"].as_str().is_some_and(|it| it.starts_with(path))
+        (method.is_empty() || request["method"] == method)
+            && request["path"].as_str().is_some_and(|it| it.starts_with(path))
     };
     entries.filter(is_it).cloned().collect()
 }

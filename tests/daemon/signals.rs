@@ -74,6 +74,30 @@ fn a_stop_is_obeyed_while_a_reload_cannot_read_its_file() {
 }
 
 #[test]
+fn due_times_are_taken_up_while_a_reload_cannot_read_its_file() {
+    let lab = lab(&policy("busy", "snapshot", ALWAYS, ""));
+    let daemon = Daemon::start(&lab);
+    let (file, pipe) = (lab.path("policy.toml"), lab.path("pipe"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::fs::remove_file(&file).unwrap();
+    std::fs::hard_link(&pipe, &file).unwrap();
+    // The second is asked for while the first is being read: the file is read once more after it.
+    for _ in 0..2 {
+        daemon.signal("HUP");
+        daemon.hears("RELOADING=1");
+    }
+    let before = changes(&lab, "point_created").len();
+    eventually("runs go on", || (changes(&lab, "point_created").len() >= before + 3).then_some(()));
+    std::fs::remove_file(&file).unwrap();
+    write_policy(&lab, &(policy("other", "backup", ALWAYS, "") + TELL));
+    std::fs::write(&pipe, "no policy file at all").unwrap();
+    daemon.hears("READY=1");
+    let of_other = |it: &serde_json::Value| it["change"]["kind"] == "backup";
+    eventually("the second reading is in force", || changes(&lab, "point_created").iter().any(of_other).then_some(()));
+    daemon.stops();
+}
+
+#[test]
 fn a_bad_file_leaves_the_old_one_in_force_loudly_and_a_good_one_ends_it() {
     let lab = lab(&policy("busy", "snapshot", ALWAYS, ""));
     let daemon = Daemon::start(&lab);
@@ -160,7 +184,11 @@ fn a_run_that_waits_for_its_point_is_left_and_taken_up_by_the_next_start() {
     assert_eq!(run["outcome"], "running", "{run}");
     // No more due times: what happens now is the run that was cut off.
     write_policy(&lab, &(policy("hourly", "snapshot", SELDOM, "") + TELL));
-    lab.provider.control("POST", "points/edit", &json!({ "kind": "snapshot", "id": made["change"]["id"], "status": "completed" }));
+    lab.provider.control(
+        "POST",
+        "points/edit",
+        &json!({ "kind": "snapshot", "id": made["change"]["id"], "status": "completed" }),
+    );
     let daemon = Daemon::start(&lab);
     let run = eventually("it is taken up", || history(&lab).pop().filter(|run| run["outcome"] == "succeeded"));
     assert_eq!(run["created"], made["change"]["id"]);

@@ -89,7 +89,10 @@ impl Theatre {
     }
 
     /// A service that is woken by `wake`; a reload reads what `again` gives.
-    pub fn service(&self, again: impl Fn() -> Result<(Arc<Config>, Client), String> + Send + Sync + 'static) -> Service {
+    pub fn service(
+        &self,
+        again: impl Fn() -> Result<(Arc<Config>, Client), String> + Send + Sync + 'static,
+    ) -> Service {
         let clock = Clock::Virtual(self.clock.clone());
         let (world, stop) = open_world(&self.config, self.client.clone(), self.store.clone(), clock);
         let files: Files = Arc::new(again);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lastgood::simulator::{Call, ChangeKind, Effect, Kind, Options, Rule, Style};
+use lastgood::simulator::{Call, ChangeKind, Effect, Kind, Options, Rule, StatusEffect, Style};
 use tokio::sync::Notify;
 
 use crate::stage::{Theatre, at};
@@ -150,5 +150,25 @@ async fn a_server_that_comes_to_the_account_is_taken_up_and_one_that_goes_is_tol
     assert_eq!(account.points_of(Kind::Backup, "web-server-03").len(), 1, "03:30 alone");
     assert_eq!(account.points_of(Kind::Backup, "web-server-02").len(), 2);
     let mails = theatre.mails();
-    assert!(mails.iter().any(|mail| mail.contains("web-server-01 (") && mail.contains("is no longer listed")), "{mails:?}");
+    assert!(
+        mails.iter().any(|mail| mail.contains("web-server-01 (") && mail.contains("is no longer listed")),
+        "{mails:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn staleness_is_told_once_however_many_runs_fail_after_it() {
+    let policy = "[policy.snapshots]\nkind = \"snapshot\"\nservers = [\"*\"]\nkeep = { last = 2 }\nretries = 0\n\
+                  schedule = \"*/10 * * * *\"\nmax_age = \"30m\"\n";
+    let theatre = Theatre::new(Options::with_servers(1, Style::Integer), policy);
+    theatre.play(Duration::from_secs(900)).await;
+    let full = StatusEffect { body: Some("Snapshot limit reached.".into()), ..StatusEffect::new(400) };
+    theatre.simulator.add_fault(Rule::new(Effect::Status(full)).call(Call::Create));
+    theatre.play(Duration::from_secs(3 * 3600)).await;
+    let of_class = |class: &'static str| {
+        let query = format!("SELECT count(*) FROM notice WHERE json_extract(body, '$.class') = '{class}'");
+        theatre.store.transact(move |tx| Ok(tx.query_row(&query, [], |row| row.get::<_, i64>(0))?))
+    };
+    assert!(of_class("failure").await.unwrap() > 10, "many runs failed");
+    assert_eq!(of_class("stale").await.unwrap(), 1);
 }

@@ -3,9 +3,10 @@
 
 use std::io::Write;
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::lab::{BAD_TOKEN, Lab, TOKEN};
 use crate::process::{
@@ -166,4 +167,39 @@ fn a_reload_takes_up_what_is_new_while_old_runs_go_on_under_the_same_limits() {
     assert_eq!(most, 2, "old and new runs share the places");
     assert!(requests(&lab, "GET", "/servers/").len() >= 2, "the servers are listed again at a reload");
     no_faults(&lab);
+}
+
+#[test]
+fn a_reload_leaves_one_run_a_server_at_a_time_and_one_bucket_over_all_requests() {
+    let lab = Lab::new(&["--servers", "1"]);
+    crate::process::points_take(&lab, 4.0);
+    let slow = |name: &str, kind: &str| {
+        write_policy(&lab, &(policy(name, kind, "* * * * * *", "") + TELL));
+        let text = std::fs::read_to_string(lab.path("policy.toml")).unwrap();
+        lab.write_private("policy.toml", &text.replace("requests_per_second = 1000", "requests_per_second = 5"));
+    };
+    slow("first", "snapshot");
+    let daemon = Daemon::start(&lab);
+    eventually("a run is under way", || (!changes(&lab, "point_created").is_empty()).then_some(()));
+    // Each reload makes a client anew; the run that is under way goes on looking at its point with the old one.
+    slow("second", "backup");
+    for _ in 0..3 {
+        daemon.signal("HUP");
+        daemon.hears("READY=1");
+    }
+    let of = |kind: &str, entries: Vec<serde_json::Value>| -> Option<jiff::Timestamp> {
+        let entry = entries.into_iter().find(|entry| entry["change"]["kind"] == kind)?;
+        entry["at"].as_str()?.parse().ok()
+    };
+    let begun = eventually("the new policy runs", || of("backup", changes(&lab, "point_created")));
+    daemon.stops();
+    let done = of("snapshot", changes(&lab, "point_completed")).expect("the first was waited for");
+    assert!(begun >= done, "one run a server at a time: {begun} is before {done}");
+    let all = requests(&lab, "", "");
+    let times: Vec<jiff::Timestamp> = all.iter().map(|entry| entry["at"].as_str().unwrap().parse().unwrap()).collect();
+    // A request may arrive a little late, and the next one in time: one more in a second is no breach.
+    for window in times.windows(7) {
+        assert!(window[0].duration_until(window[6]).as_millis() >= 1000, "seven in a second: {window:?}");
+    }
+    assert!(times.len() > 10, "{}", times.len());
 }

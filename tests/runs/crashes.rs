@@ -27,12 +27,15 @@ struct Scene {
     before: u32,
     after: usize,
     stop_server: bool,
+    /// How long a deleted point keeps its slot.
+    delete: Duration,
+    /// How long lists lack a new point.
+    list_lag: Duration,
     fault: Option<Rule>,
 }
 
 fn scenes() -> Vec<Scene> {
-    let plain =
-        Scene { name: "plain", kind: Kind::Backup, keep: 3, before: 3, after: 3, stop_server: false, fault: None };
+    let plain = plain();
     let fails = Altered { fate: Fate::Fails, ..Altered::default() };
     let fails = Rule::new(Effect::CreateAs(fails)).times(1);
     let lost = |carried_out| Rule::new(Effect::Reset { carried_out }).times(1);
@@ -49,6 +52,41 @@ fn scenes() -> Vec<Scene> {
         Scene { name: "power lost", stop_server: true, fault: Some(lost(true).call(Call::Power)), ..plain.copy() },
         plain,
     ]
+}
+
+/// Cut off after their writes and requests alone: they have many awaits and nothing new at them.
+fn more_scenes() -> Vec<Scene> {
+    let lost = Rule::new(Effect::Reset { carried_out: true }).times(1).call(Call::Create);
+    let full = || Scene { kind: Kind::Snapshot, keep: 5, before: 5, after: 5, ..plain() };
+    let fails = Altered { fate: Fate::Fails, ..Altered::default() };
+    vec![
+        Scene { name: "slow delete", delete: Duration::from_secs(9), ..full() },
+        Scene { name: "slow delete and stop_server", delete: Duration::from_secs(9), stop_server: true, ..full() },
+        // Given up by the first attempt, found by the second.
+        Scene { name: "listed late", list_lag: Duration::from_secs(12), ..plain() },
+        // The first point shows only when the second has been asked for.
+        Scene { name: "twins", list_lag: Duration::from_secs(12), fault: Some(lost), ..plain() },
+        Scene {
+            name: "stop_server and retry",
+            stop_server: true,
+            fault: Some(Rule::new(Effect::CreateAs(fails)).times(1)),
+            ..plain()
+        },
+    ]
+}
+
+fn plain() -> Scene {
+    Scene {
+        name: "plain",
+        kind: Kind::Backup,
+        keep: 3,
+        before: 3,
+        after: 3,
+        stop_server: false,
+        delete: Duration::ZERO,
+        list_lag: Duration::ZERO,
+        fault: None,
+    }
 }
 
 impl Scene {
@@ -70,7 +108,8 @@ impl Scene {
     async fn stage(&self) -> Stage {
         let foreign = (1..=self.before).map(|day| ours(self.theirs(), day)).collect();
         let latency = Duration::from_millis(200);
-        let mut stage = Stage::new(Options { foreign, latency, ..Options::default() });
+        let (delete, list_lag) = (self.delete, self.list_lag);
+        let mut stage = Stage::new(Options { foreign, latency, delete, list_lag, ..Options::default() });
         // Short, since every look in this span is an await to be cut off at.
         stage.world.settings.settle = Duration::from_secs(4);
         stage.world.settings.timeout = Duration::from_secs(4);
@@ -102,6 +141,9 @@ impl Scene {
         let told = stage.world.store.waiting().await.unwrap();
         let of_run = told.iter().filter(|waiting| waiting.notice.class == Class::Success).count();
         assert_eq!(of_run, 1, "told once, {shown}");
+        assert_eq!(stage.world.store.leases().await.unwrap(), [], "{shown}");
+        let limit = account.options().slots(self.theirs());
+        assert!(account.record().changes().all(|change| change.used.is_none_or(|used| used <= limit)), "{shown}");
     }
 }
 
@@ -171,6 +213,60 @@ async fn cut_off_everywhere(which: impl Fn(&Scene) -> bool) {
     }
 }
 
+/// What a run is counted by.
+#[derive(Clone, Copy, Debug)]
+enum Count {
+    /// Transactions of the state, as another connection sees them.
+    Writes,
+    /// Requests that the provider has seen.
+    Requests,
+}
+
+/// Drops the work at its first await after the `last`-th of them. How many there were, and whether it was cut off.
+async fn cut_off_after<T>(work: impl Future<Output = T>, stage: &Stage, what: Count, last: usize) -> (usize, bool) {
+    let state = rusqlite::Connection::open(stage.dir.path().join("lastgood.db")).unwrap();
+    let version = || state.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0)).unwrap();
+    let (mut work, mut before, mut seen) = (pin!(work), version(), 0);
+    poll_fn(move |context| {
+        let polled = work.as_mut().poll(context);
+        match what {
+            Count::Writes => {
+                let now = version();
+                seen += usize::from(now != before);
+                before = now;
+            }
+            Count::Requests => seen = stage.simulator.with_account(|account| account.record().requests().count()),
+        }
+        match polled {
+            Poll::Ready(_) => Poll::Ready((seen, false)),
+            Poll::Pending if seen >= last => Poll::Ready((seen, true)),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_cut_off_after_any_write_or_request_ends_as_if_it_were_not() {
+    for scene in scenes().into_iter().chain(more_scenes()) {
+        for what in [Count::Writes, Count::Requests] {
+            for last in 1.. {
+                let stage = scene.stage().await;
+                let task = stage.task(scene.policy()).await;
+                let run = stage.open(&task, Some(DUE.parse().unwrap())).await;
+                let (seen, cut_off) = cut_off_after(drive(&stage.world, &task, run), &stage, what, last).await;
+                let stage = stage.restart().await;
+                go_on(&stage, &scene.policy()).await;
+                scene.check(&stage, &format!("cut off after {last} of {what:?}")).await;
+                if !cut_off {
+                    assert!(seen > 5, "{}: {what:?}: {seen}", scene.name);
+                    break;
+                }
+            }
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_that_is_cut_off_again_and_again_ends_as_if_it_were_not() {
     for seed in 0..12 {
@@ -229,4 +325,67 @@ async fn a_stop_at_any_await_leaves_the_server_started_and_the_run_to_the_next_s
             scene.check(&stage, &format!("stopped at await {polls}")).await;
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_a_second_attempt_stops_again_is_started_again_at_once() {
+    let stage = Stage::new(Options::default());
+    let fails = Altered { fate: Fate::Fails, ..Altered::default() };
+    stage.simulator.add_fault(Rule::new(Effect::CreateAs(fails)).times(1));
+    let policy = Policy { stop_server: true, retry_after: Duration::from_secs(1), ..policy(Kind::Backup, 3) };
+    let task = stage.task(policy).await;
+    let began = tokio::time::Instant::now();
+    let run = stage.open(&task, Some(DUE.parse().unwrap())).await;
+    let run = drive(&stage.world, &task, run).await.unwrap();
+    assert_eq!((run.outcome.as_str(), run.attempts), ("succeeded", 2), "{run:?}");
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_was_started_for_the_end_of_the_process_is_stopped_once_more_for_its_point() {
+    for polls in 1.. {
+        let scene = Scene { name: "stopped again", stop_server: true, ..plain() };
+        let stage = scene.stage().await;
+        let task = stage.task(Policy { retries: 0, ..scene.policy() }).await;
+        let run = stage.open(&task, Some(DUE.parse().unwrap())).await;
+        let mut left = polls;
+        let mut work = Box::pin(drive(&stage.world, &task, run));
+        let over = poll_fn(|context| {
+            left = u32::saturating_sub(left, 1);
+            stage.stop.send_if_modified(|stop| left == 0 && !std::mem::replace(stop, true));
+            work.as_mut().poll(context)
+        })
+        .await;
+        drop(work);
+        if over.is_ok() {
+            break;
+        }
+        let stage = stage.restart().await;
+        let began = tokio::time::Instant::now();
+        for run in stage.world.store.unfinished().await.unwrap() {
+            drive(&stage.world, &task, run).await.unwrap();
+        }
+        let took = began.elapsed();
+        // With no attempt left, the first one has to do.
+        scene.check(&stage, &format!("ended at await {polls}")).await;
+        assert!(took < Duration::from_secs(100), "ended at await {polls}: {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_is_lost_at_the_end_of_the_process_is_asked_for_again() {
+    let stage = Stage::new(Options::default());
+    let lost = Rule::new(Effect::Reset { carried_out: false }).call(Call::Power);
+    stage.simulator.add_fault(lost.skip(1).times(2));
+    let task = stage.task(Policy { stop_server: true, ..policy(Kind::Backup, 3) }).await;
+    let run = stage.open(&task, Some(DUE.parse().unwrap())).await;
+    let stopped = || stage.simulator.account().server("web-server-01").unwrap().status == "stopped";
+    let mut work = Box::pin(drive(&stage.world, &task, run));
+    let over = poll_fn(|context| {
+        stage.stop.send_if_modified(|stop| stopped() && !std::mem::replace(stop, true));
+        work.as_mut().poll(context)
+    })
+    .await;
+    assert!(matches!(over, Err(RunError::Stopped)), "{over:?}");
+    assert_eq!(stage.simulator.account().server("web-server-01").unwrap().status, "starting");
 }

@@ -39,7 +39,7 @@ impl Stage {
         let clock = VirtualClock::new("2026-11-21T02:30:00Z".parse().unwrap());
         let theirs = clock.clone();
         let simulator = Simulator::new(options, Arc::new(move || theirs.now()));
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let store = Store::own(dir.path()).unwrap();
         let (world, stop) = world(&simulator, &clock, store);
         Self { simulator, world, clock, stop, dir }
@@ -67,7 +67,7 @@ impl Stage {
     /// The same with the state folder lost.
     pub fn lose_the_state(mut self) -> Self {
         drop(self.world);
-        self.dir = tempfile::tempdir().unwrap();
+        self.dir = folder();
         let store = Store::own(self.dir.path()).unwrap();
         (self.world, self.stop) = world(&self.simulator, &self.clock, store);
         self
@@ -114,6 +114,11 @@ impl Stage {
     }
 }
 
+/// A folder in memory, where there is one: the disk's own slowness shows nothing here.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 fn world(simulator: &Simulator, clock: &VirtualClock, store: Store) -> (World, watch::Sender<bool>) {
     let clock = Clock::Virtual(clock.clone());
     let settings = ClientSettings {
@@ -146,6 +151,11 @@ fn world(simulator: &Simulator, clock: &VirtualClock, store: Store) -> (World, w
         progress: None,
     };
     (world, stop)
+}
+
+/// In memory where there is such a place: these tests end no machine, and write to the disk many thousand times.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// A completed point of the policy `nightly`, made so many days ago by an earlier life of the journal.

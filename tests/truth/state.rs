@@ -61,6 +61,8 @@ struct Power {
     owes_start: bool,
     /// A person (or the provider) has stopped it.
     stopped: bool,
+    /// A stop of the client came a moment later: it cannot tell whose the stop was.
+    asked: bool,
 }
 
 #[derive(Debug, Default)]
@@ -261,7 +263,8 @@ impl Truth {
             .iter()
             .any(|kind| self.facts.of(&server, *kind).any(|(_, policy)| policy.stop_server));
         let power = self.state.servers.entry(server.clone()).or_default();
-        let anothers = power.stopped && !power.owes_start;
+        let anothers = power.stopped && !power.owes_start && !power.asked;
+        power.asked |= request.body["action"] == "stop";
         match request.body["action"].as_str() {
             Some("hard_stop") => self.broken(Rule::HardStop, format!("{server} was to be stopped hard")),
             Some("stop") if !asked => self.broken(Rule::PowerUnasked, format!("{server} was to be stopped")),

@@ -61,6 +61,10 @@ url = "http://127.0.0.1:9/api/v1"
 instance = "year"
 requests_per_second = 50
 parallel_runs = 64
+poll = "40s"
+
+[state]
+keep = "30d"
 
 [defaults]
 timezone = "Europe/Istanbul"

@@ -9,6 +9,7 @@ mod figures;
 mod finish;
 mod fleet;
 mod followed;
+mod harvest;
 mod life;
 mod mail;
 mod people;

@@ -438,6 +438,14 @@ fn a_point_is_evicted_only_when_no_slot_is_free_and_only_one() {
     full.memory.evicted_since_completed = 1;
     assert!(full.refused().contains("evicted already"), "{}", full.refused());
     assert!(full.plan().points.iter().all(|point| point.keep));
+    full.memory.not_gone.insert(Id::Number(4));
+    assert!(full.refused().contains("evicted already"), "the oldest goes first: {}", full.refused());
+    full.memory.not_gone = [Id::Number(5)].into();
+    assert_eq!(
+        evicted(&full.plan()),
+        [5],
+        "the provider accepted its delete and did not carry it out: it is sent again"
+    );
 }
 
 #[test]
@@ -453,7 +461,12 @@ fn failed_points_of_ours_make_room_first_and_foreign_ones_never() {
 #[test]
 fn what_retention_keeps_makes_no_room_and_the_refusal_names_the_foreign_points() {
     let text = case(4, vec![ours(1), ours(2), ours(3), foreign(4), foreign(5)]).refused();
-    for part in ["5 of 5 slots used (3 own, 2 foreign)", "before-upgrade-4", "before-upgrade-5", "delete a snapshot"] {
+    for part in [
+        "limit reached (3 own, 2 foreign); 5 of 5 slots used",
+        "before-upgrade-4",
+        "before-upgrade-5",
+        "delete a snapshot",
+    ] {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
 }

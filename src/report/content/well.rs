@@ -3,7 +3,7 @@
 
 use super::{Block, Content, Frame, ROWS, Row, Tone, commands, headline, place, place_facts, the_rest, title_of};
 use crate::report::facts::{Recovery, Success};
-use crate::report::text::{between, count, plain, size, span};
+use crate::report::text::{between, count, due, plain, size, span};
 
 /// Incidents that ended.
 pub(super) fn recovered(all: &[Recovery], frame: &Frame) -> Content {
@@ -32,7 +32,7 @@ fn recovery_facts(one: &Recovery, frame: &Frame) -> Vec<(String, String)> {
     if one.policy.is_some() {
         facts.push(("Last good".to_owned(), frame.last_good(one.last_good.as_ref(), one.kind)));
     }
-    let lost: Vec<String> = one.lost.iter().take(20).map(|due| frame.moment(*due)).collect();
+    let lost: Vec<String> = one.lost.iter().take(20).map(|at| due(*at, &frame.timezone)).collect();
     let more = one.lost.len().saturating_sub(lost.len());
     let words = match (lost.is_empty(), more) {
         (true, _) => "none".to_owned(),

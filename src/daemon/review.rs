@@ -1,0 +1,41 @@
+//! Looks, when a policy file comes into force, at whether it would drop points that stayed before: without asking the
+//! provider, from the last inventories.
+
+use jiff::Timestamp;
+
+use crate::policy::brake::judge;
+use crate::policy::guard::Ground;
+use crate::run::{Task, World, place, signs};
+use crate::store::StoreError;
+
+/// Sets a brake on every policy whose retention was changed so that it would drop points that are there. What it would
+/// drop is named in the log and in a mail, and waits for `lastgood accept`.
+///
+/// # Errors
+/// What the state says.
+pub async fn review(world: &World, tasks: &[Task], now: Timestamp) -> Result<(), StoreError> {
+    let before = world.store.retentions().await?;
+    for task in tasks {
+        let words = task.policy.retention_words();
+        let key = (task.server.reference.id.clone(), task.policy.name.to_string());
+        // What was never looked at has nothing that stayed before.
+        if before.get(&key).is_none_or(|before| *before == words) {
+            continue;
+        }
+        let Some(inventory) = world.store.last_inventory(task.server.clone(), task.policy.kind).await? else {
+            continue;
+        };
+        let memory = world.store.memory(place(world, task), now).await?;
+        let instance = &world.settings.instance;
+        let ground = Ground { at: now, instance, policy: &task.policy, inventory: &inventory, memory: &memory };
+        let mut judgement = judge(&ground);
+        // A list from the past says nothing of today but what a file would do to it.
+        let retention = |cause| cause == crate::policy::brake::Cause::Retention;
+        judgement.new.retain(|brake| retention(brake.cause));
+        let held =
+            |number: &i64| memory.brakes.iter().any(|held| held.number == *number && retention(held.brake.cause));
+        judgement.over.retain(held);
+        world.store.brake(signs(task, judgement, Some(words)), now).await?;
+    }
+    Ok(())
+}

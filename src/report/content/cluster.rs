@@ -1,0 +1,60 @@
+//! PURE: failures that have one cause are told together.
+
+use std::collections::BTreeMap;
+
+use crate::policy::inventory::ServerRef;
+use crate::report::facts::Affected;
+use crate::report::text::plain;
+
+/// Failures of one cause. Ids, tokens and the server's own name differ in a cause that is the same.
+pub(super) struct Cluster<'a> {
+    /// In the provider's words.
+    pub cause: String,
+    /// The worst first.
+    pub all: Vec<&'a Affected>,
+}
+
+/// Puts failures of one cause together, the most frequent first.
+pub(super) fn clusters(all: &[Affected]) -> Vec<Cluster<'_>> {
+    let mut by_key: BTreeMap<String, Cluster<'_>> = BTreeMap::new();
+    for affected in all {
+        let cause = plain(&affected.cause);
+        by_key
+            .entry(cause_key(&cause, affected.server.as_ref()))
+            .or_insert_with(|| Cluster { cause, all: Vec::new() })
+            .all
+            .push(affected);
+    }
+    let mut clusters: Vec<_> = by_key.into_values().collect();
+    for cluster in &mut clusters {
+        // Worst first: none at all, then the oldest.
+        cluster.all.sort_by_key(|one| (one.last_good.as_ref().map(|good| good.created_at), one.server.clone()));
+    }
+    clusters.sort_by(|a, b| b.all.len().cmp(&a.all.len()).then_with(|| a.cause.cmp(&b.cause)));
+    clusters
+}
+
+/// The first clause of a cause; the mail has all of it.
+pub(super) fn in_short(cause: &str) -> &str {
+    cause.split("; ").next().unwrap_or(cause)
+}
+
+/// A cause with what belongs to one server taken out. Short numbers stay: `500` and `503` are two causes.
+fn cause_key(cause: &str, server: Option<&ServerRef>) -> String {
+    let cause = match server.map(|server| plain(&server.name)) {
+        Some(name) if name.len() > 2 => cause.replace(&name, "#"),
+        _ => cause.to_owned(),
+    };
+    let is_part = |c: char| c.is_alphanumeric() || c == '-' || c == ':';
+    let mut key = String::with_capacity(cause.len());
+    for piece in cause.split_inclusive(|c: char| !is_part(c)) {
+        let digits = piece.bytes().filter(u8::is_ascii_digit).count();
+        if digits >= 4 {
+            key.push('#');
+            key.extend(piece.chars().last().filter(|last| !is_part(*last)));
+        } else {
+            key.push_str(piece);
+        }
+    }
+    key
+}

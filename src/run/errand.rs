@@ -1,0 +1,110 @@
+//! The errands of commands beside the daemon (`delete`, `restore`) that were killed at them: their leases are left and
+//! say what it was. The server is watched until it is at rest; then people are told, and the server is free for runs.
+//!
+//! Nothing is sent again: nobody can tell whether a restore that was cut off was carried out, and another would
+//! overwrite what was written since.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::journal::notice::{Class, Notice, Topic};
+use crate::policy::inventory::{Id, ServerRef, ServerStatus};
+use crate::run::lease::presence_of;
+use crate::run::{Leases, RunError, World};
+use crate::store::servers::{Leased, OWNER};
+use crate::store::{Store, StoreError};
+
+/// After so long a server that is not at rest is told of as it is.
+const TAKES: Duration = Duration::from_hours(2);
+
+/// The errands that are being looked after. Given up with its drop; the leases stay for the next start.
+#[derive(Debug, Default)]
+pub(super) struct Errands {
+    watched: JoinSet<()>,
+    holders: HashSet<String>,
+}
+
+/// Whether the holder of a lease is gone: killed, or not to be heard of for as long as its lease lasts.
+pub(super) fn is_gone(store: &Store, lease: &Leased, now: Timestamp) -> bool {
+    !store.is_present(presence_of(&lease.holder)) || (lease.holder != OWNER && lease.until <= now)
+}
+
+/// Looks after every errand that was cut off and is not looked after yet, in the background.
+///
+/// # Errors
+/// What the state says.
+pub async fn look_after(world: &World) -> Result<(), StoreError> {
+    for lease in world.store.leases().await? {
+        if lease.holder == OWNER || !is_gone(&world.store, &lease, world.clock.now()) {
+            continue;
+        }
+        let mut locks = world.leases.locks();
+        if !locks.errands.holders.insert(lease.holder.clone()) {
+            continue;
+        }
+        // Leases of its own, so that the watch does not keep itself alive.
+        let world = World { leases: Leases::default(), ..world.clone() };
+        locks.errands.watched.spawn(async move {
+            if let Err(error) = settle(&world, lease).await {
+                tracing::warn!("a command that was cut off is looked at again by the next start: {error}");
+            }
+        });
+    }
+    Ok(())
+}
+
+async fn settle(world: &World, lease: Leased) -> Result<(), RunError> {
+    let errand = lease.errand().unwrap_or_default().to_owned();
+    let server = name_of(&world.store, &lease.server).await?;
+    tracing::warn!(%server, "`lastgood {errand}` was cut off: the server is watched");
+    let restores = errand.starts_with("restore");
+    let now = at_rest(world, &lease.server, restores).await?;
+    let look = match errand.split(' ').next() {
+        Some("restore") => "look at it, and run the command again if it was not restored",
+        Some("delete") => "`lastgood list` shows whether the point is still there",
+        _ => "`lastgood plan` shows how it stands",
+    };
+    let text = format!(
+        "`lastgood {errand}` on {} was cut off, and it is unknown whether it was carried out. {now}: {look}",
+        server.name
+    );
+    let notice = Notice { server: Some(server), ..Notice::new(Class::Failure, Topic::Attention, text) };
+    tracing::warn!("{}", notice.text);
+    let presence = presence_of(&lease.holder).to_owned();
+    world.store.end_of_the_gone(lease, notice, world.clock.now()).await?;
+    world.store.forget_presence(&presence);
+    Ok(())
+}
+
+/// Waits until the request can no longer be on its way and, if it `restores`, the server is neither being restored nor
+/// started. Says how the server is then.
+async fn at_rest(world: &World, server: &Id, restores: bool) -> Result<String, RunError> {
+    let began = Instant::now();
+    let on_its_way = world.settings.settle + world.settings.timeout;
+    loop {
+        let waited = began.elapsed();
+        match world.unless_stopped(world.client.server(server)).await? {
+            Ok(server) if waited >= on_its_way => match server.status {
+                ServerStatus::Other(word) if restores && waited < TAKES => {
+                    tracing::debug!(server = %server.reference, "it is {word}");
+                }
+                status => return Ok(format!("The server is {status} now")),
+            },
+            Err(error) if waited >= on_its_way && (error.status() == Some(404) || waited >= TAKES) => {
+                return Ok(format!("The server cannot be looked at ({error})"));
+            }
+            _ => {}
+        }
+        world.pause(world.settings.poll).await?;
+    }
+}
+
+async fn name_of(store: &Store, server: &Id) -> Result<ServerRef, StoreError> {
+    let known = store.servers().await?.into_iter().map(|known| known.server.reference);
+    let unknown = || ServerRef { id: server.clone(), name: server.to_string() };
+    Ok(known.into_iter().find(|reference| reference.id == *server).unwrap_or_else(unknown))
+}

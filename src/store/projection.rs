@@ -1,0 +1,197 @@
+//! What follows from a run's events for the tables that the next plan reads: points, tokens, evictions, incidents.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::journal::event::{Act, Answer, Cause, Event, Found, Outcome, RunKey, Sight};
+use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::state::RunState;
+use crate::policy::inventory::Id;
+use crate::policy::memory::Origin;
+use crate::store::StoreError;
+use crate::store::brakes::mean_to_delete;
+use crate::store::notices::{close_incidents, insert_notice};
+use crate::store::value::{json, nanos, time};
+
+/// An event of a run, in the transaction that writes it.
+pub(super) struct Projection<'a> {
+    pub tx: &'a Transaction<'a>,
+    pub run: i64,
+    pub key: &'a RunKey,
+    pub before: &'a RunState,
+    pub made: Option<&'a Id>,
+    pub at: Timestamp,
+    /// What is told with it.
+    pub notices: &'a [Notice],
+}
+
+/// What follows from an event for the tables that the next plan reads.
+pub(super) fn project(p: &Projection<'_>, event: &Event) -> Result<(), StoreError> {
+    match event {
+        Event::Intended { act: Act::Create { mark, .. }, .. } => {
+            let (server, kind) = (json(&p.key.server.id)?, p.key.kind.word());
+            p.tx.execute(
+                "INSERT INTO token (token, server, kind, policy, run, sent_at, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'open')
+                 ON CONFLICT (token) DO UPDATE SET state = 'open', sent_at = ?6",
+                params![mark.token.as_str(), server, kind, mark.policy, p.run, nanos(p.at)],
+            )?;
+        }
+        Event::Intended { act: Act::Delete { id, .. }, .. } => {
+            mean_to_delete(p.tx, &p.key.server.id, p.key.kind, (id, Some(p.at)))?;
+        }
+        Event::Answered { step, answer } => {
+            let outcome = match answer {
+                Answer::Accepted { .. } => Some("made"),
+                Answer::Refused { .. } => Some("not_made"),
+                Answer::AlreadyGone | Answer::Unknown { .. } => None,
+            };
+            resolve(p, *step, outcome, matches!(answer, Answer::AlreadyGone))?;
+        }
+        Event::Settled { step, found } => {
+            let (outcome, gone) = match found {
+                Found::Done { .. } => (Some("made"), true),
+                Found::NotDone => (Some("not_made"), false),
+                Found::Undecided { .. } => (Some("undecided"), false),
+            };
+            resolve(p, *step, outcome, gone)?;
+        }
+        Event::Seen(sight) => seen(p, sight)?,
+        Event::Ended { outcome, .. } => end(p, *outcome)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A step is known to be carried out, or not.
+fn resolve(p: &Projection<'_>, step: u32, outcome: Option<&str>, gone: bool) -> Result<(), StoreError> {
+    let (server, kind) = (json(&p.key.server.id)?, p.key.kind.word());
+    let step = p.before.steps.get(step as usize - 1).ok_or_else(|| StoreError::Value(format!("step {step}")))?;
+    match &step.act {
+        Act::Create { mark, .. } => {
+            let Some(outcome) = outcome else { return Ok(()) };
+            p.tx.execute("UPDATE token SET state = ?2 WHERE token = ?1", params![mark.token.as_str(), outcome])?;
+            if let (Some(id), "made") = (p.made, outcome) {
+                made(p, id, mark.token.as_str())?;
+            }
+        }
+        Act::Delete { id, cause, .. } if outcome == Some("made") || gone => {
+            // Its row stays until a list lacks it: a point that is forgotten while it is listed would look like a
+            // second lastgood's.
+            p.tx.execute(
+                "UPDATE point SET deleting = ?4 WHERE server = ?1 AND kind = ?2 AND id = ?3",
+                params![server, kind, json(id)?, nanos(p.at)],
+            )?;
+            if *cause == Cause::Eviction {
+                p.tx.execute(
+                    "INSERT INTO evicted (server, policy, count) VALUES (?1, ?2, 1)
+                     ON CONFLICT (server, policy) DO UPDATE SET count = count + 1",
+                    params![server, p.key.policy.as_str()],
+                )?;
+            }
+        }
+        Act::Delete { id, .. } if outcome == Some("not_made") => {
+            mean_to_delete(p.tx, &p.key.server.id, p.key.kind, (id, None))?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A point of ours exists. Its text is remembered when a list next shows it; what the journal knew of an earlier point
+/// with the same id does not hold for it.
+fn made(p: &Projection<'_>, id: &Id, token: &str) -> Result<(), StoreError> {
+    let policy = p.key.policy.as_str();
+    p.tx.execute(
+        "INSERT INTO point (server, kind, id, origin, policy, made_at, token) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (server, kind, id) DO UPDATE SET origin = ?4, policy = ?5, made_at = ?6, token = ?7,
+         created_at = NULL, first_text = NULL, status = NULL, size_mb = NULL, deleting = NULL, seen_at = NULL, asked_gone = NULL",
+        params![
+            json(&p.key.server.id)?,
+            p.key.kind.word(),
+            json(id)?,
+            json(&Origin::Made(policy.to_owned()))?,
+            policy,
+            nanos(p.at),
+            token
+        ],
+    )?;
+    Ok(())
+}
+
+fn seen(p: &Projection<'_>, sight: &Sight) -> Result<(), StoreError> {
+    let (server, kind) = (json(&p.key.server.id)?, p.key.kind.word());
+    match sight {
+        Sight::Completed { .. } => {
+            p.tx.execute(
+                "DELETE FROM evicted WHERE server = ?1 AND policy = ?2",
+                params![server, p.key.policy.as_str()],
+            )?;
+        }
+        Sight::Gone(id) => {
+            p.tx.execute(
+                "DELETE FROM point WHERE server = ?1 AND kind = ?2 AND id = ?3",
+                params![server, kind, json(id)?],
+            )?;
+        }
+        Sight::Duplicate { id, adopted, .. } => {
+            let token = p.before.mark().map(|mark| mark.token.to_string()).unwrap_or_default();
+            made(p, adopted, &token)?;
+            made(p, id, &token)?;
+        }
+        Sight::ServerRunning | Sight::ServerGone => {
+            let server = &p.key.server;
+            close_incidents(p.tx, Some(server), None, Topic::ServerStopped, p.at)?;
+        }
+        Sight::ServerStopped | Sight::PointFailed { .. } => {}
+    }
+    Ok(())
+}
+
+/// The run is over: its row says so, and a success closes the policy's incidents with a recovery.
+fn end(p: &Projection<'_>, outcome: Outcome) -> Result<(), StoreError> {
+    p.tx.execute(
+        "UPDATE run SET ended_at = ?2, outcome = ?3 WHERE id = ?1",
+        params![p.run, nanos(p.at), outcome.to_string()],
+    )?;
+    if outcome != Outcome::Succeeded {
+        return Ok(());
+    }
+    let (server, policy) = (json(&p.key.server.id)?, p.key.policy.as_str());
+    p.tx.execute("UPDATE due_time SET stale = 0 WHERE server = ?1 AND policy = ?2", params![server, policy])?;
+    let cause: Option<String> =
+        p.tx.query_row(
+            "SELECT text FROM incident WHERE server = ?1 AND policy = ?2 AND topic = 'run' AND closed_at IS NULL",
+            params![server, policy],
+            |row| row.get(0),
+        )
+        .optional()?;
+    // A clock that was wrong has done its harm, and its due times follow each other again: no recovery to tell.
+    close_incidents(p.tx, Some(&p.key.server), Some(policy), Topic::Clock, p.at)?;
+    let mut since: Option<Timestamp> = None;
+    for topic in [Topic::Run, Topic::Stale, Topic::Missed] {
+        let closed = close_incidents(p.tx, Some(&p.key.server), Some(policy), topic, p.at)?;
+        since = closed.into_iter().chain(since).min();
+    }
+    let Some(since) = since else { return Ok(()) };
+    let mut query = p.tx.prepare(
+        "SELECT due FROM run WHERE server = ?1 AND policy = ?2 AND due IS NOT NULL AND outcome != 'succeeded'
+         AND ended_at >= ?3 AND id != ?4 ORDER BY due",
+    )?;
+    let rows = query.query_map(params![server, policy, nanos(since), p.run], |row| row.get::<_, i64>(0))?;
+    let lost: Vec<Timestamp> = rows.map(|row| Ok(time(row?))).collect::<Result<_, StoreError>>()?;
+    // What the success tells of the new point and of the reports holds for the recovery too.
+    let success = p.notices.first().cloned();
+    let again = || format!("{policy} makes {} of {} again", p.key.kind.plural(), p.key.server);
+    let recovery = Notice {
+        class: Class::Recovery,
+        topic: Topic::Run,
+        server: Some(p.key.server.clone()),
+        policy: Some(policy.to_owned()),
+        kind: Some(p.key.kind),
+        text: cause.unwrap_or_else(again),
+        since: Some(since),
+        lost,
+        ..success.unwrap_or_else(|| Notice::new(Class::Recovery, Topic::Run, String::new()))
+    };
+    insert_notice(p.tx, &recovery, p.at)
+}

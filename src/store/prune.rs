@@ -1,0 +1,89 @@
+//! Forgets what is old: runs that ended longer ago than `[state] keep`, with what was told of them and the mails.
+//!
+//! Never forgotten: what ownership rests on (the rows of points, and the token of every point that is still listed),
+//! runs that have not ended, runs of which something is still to be told, open incidents, mail that waits.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{OptionalExtension, Transaction};
+
+use crate::store::value::nanos;
+use crate::store::{Store, StoreError};
+
+/// Rows that one transaction takes away: nobody else waits long for the database.
+const BATCH: usize = 500;
+/// Transactions of one call. What is left then is taken by the next.
+const MOST_BATCHES: usize = 40;
+/// Old things are looked for again after this long.
+const AGAIN: SignedDuration = SignedDuration::from_hours(24);
+/// When old things were last looked for.
+const FACT: &str = "pruned_at";
+
+/// One table's old rows; `?1` is the moment before which they are old, `?2` the most that are taken.
+pub(super) const STATEMENTS: [&str; 5] = [
+    // A run's end and its notice bear the same time; what was told on its way lies between its beginning and its end.
+    "DELETE FROM run WHERE id IN (
+         SELECT id FROM run AS old WHERE ended_at < ?1 AND NOT EXISTS (
+             SELECT 1 FROM notice WHERE closed = 0
+             AND at BETWEEN min(old.opened_at, old.ended_at) AND max(old.opened_at, old.ended_at))
+         ORDER BY ended_at LIMIT ?2)",
+    "DELETE FROM token WHERE token IN (
+         SELECT token FROM token AS old WHERE sent_at < ?1 AND state != 'open'
+         AND NOT EXISTS (SELECT 1 FROM run WHERE id = old.run)
+         AND NOT EXISTS (
+             SELECT 1 FROM point WHERE server = old.server AND kind = old.kind
+             AND (token = old.token OR instr(coalesce(first_text, ''), 'lg-' || old.token) > 0))
+         ORDER BY sent_at LIMIT ?2)",
+    "DELETE FROM notice WHERE id IN (
+         SELECT id FROM notice AS old WHERE closed = 1 AND at < ?1
+         AND NOT EXISTS (SELECT 1 FROM incident WHERE id = old.incident AND closed_at IS NULL)
+         ORDER BY at LIMIT ?2)",
+    "DELETE FROM incident WHERE id IN (
+         SELECT id FROM incident AS old WHERE closed_at < ?1
+         AND NOT EXISTS (SELECT 1 FROM notice WHERE incident = old.id)
+         ORDER BY closed_at LIMIT ?2)",
+    "DELETE FROM outbox WHERE id IN (
+         SELECT id FROM outbox WHERE coalesce(sent_at, failed_at) < ?1
+         ORDER BY coalesce(sent_at, failed_at) LIMIT ?2)",
+];
+
+impl Store {
+    /// Forgets what ended longer ago than `keep`, if that was not done within the last day. Returns how many rows went.
+    ///
+    /// # Errors
+    /// What the database says; what was forgotten before stays so.
+    pub async fn prune_daily(&self, keep: Duration, now: Timestamp) -> Result<usize, StoreError> {
+        let Ok(before) = now.checked_sub(keep) else { return Ok(0) };
+        if !self.transact(move |tx| is_time(tx, now)).await? {
+            return Ok(0);
+        }
+        let mut gone = 0;
+        for _ in 0..MOST_BATCHES {
+            let batch = self.transact(move |tx| batch(tx, before)).await?;
+            gone += batch;
+            if batch == 0 {
+                self.set_fact(FACT, Some(now.to_string())).await?;
+                break;
+            }
+        }
+        Ok(gone)
+    }
+}
+
+/// Whether a day has passed. A time to come is that of a clock that was wrong, and counts for nothing.
+fn is_time(tx: &Transaction<'_>, now: Timestamp) -> Result<bool, StoreError> {
+    let text: Option<String> =
+        tx.query_row("SELECT value FROM fact WHERE name = ?1", [FACT], |row| row.get(0)).optional()?;
+    let last = text.and_then(|text| text.parse::<Timestamp>().ok());
+    Ok(last.is_none_or(|last| last > now || last.duration_until(now) >= AGAIN))
+}
+
+fn batch(tx: &Transaction<'_>, before: Timestamp) -> Result<usize, StoreError> {
+    let most = i64::try_from(BATCH).expect("a few hundred");
+    let mut gone = 0;
+    for statement in STATEMENTS {
+        gone += tx.prepare_cached(statement)?.execute([nanos(before), most])?;
+    }
+    Ok(gone)
+}

@@ -1,0 +1,101 @@
+//! A state that an earlier lastgood has written is taken over whole. Each migration has its own text with data in it,
+//! written by a lastgood that knew no later one.
+
+use super::*;
+use crate::store::MIGRATIONS;
+
+/// What lastgoods with so many migrations have written.
+const WRITTEN: [(usize, &str); 1] = [(1, include_str!("made_by_0001.sql"))];
+
+/// A state folder with this database in it.
+pub(super) fn written(text: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    rusqlite::Connection::open(dir.path().join(DATABASE)).unwrap().execute_batch(text).unwrap();
+    dir
+}
+
+fn schema(dir: &tempfile::TempDir) -> Vec<(String, Option<String>)> {
+    let connection = rusqlite::Connection::open(dir.path().join(DATABASE)).unwrap();
+    let mut query = connection.prepare("SELECT name, sql FROM sqlite_master ORDER BY name").unwrap();
+    query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+}
+
+fn version(dir: &tempfile::TempDir) -> usize {
+    let connection = rusqlite::Connection::open(dir.path().join(DATABASE)).unwrap();
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    usize::try_from(version).unwrap()
+}
+
+#[test]
+fn every_earlier_version_becomes_what_a_new_state_is() {
+    assert_eq!(WRITTEN.len(), MIGRATIONS.len() - 1, "a migration without a text of the version before it");
+    let fresh = tempfile::tempdir().unwrap();
+    drop(Store::own(fresh.path()).unwrap());
+    for (number, text) in WRITTEN {
+        let dir = written(text);
+        assert_eq!(version(&dir), number);
+        drop(Store::own(dir.path()).unwrap());
+        assert_eq!(version(&dir), MIGRATIONS.len());
+        assert_eq!(schema(&dir), schema(&fresh), "from {number}");
+    }
+}
+
+#[test]
+fn a_command_beside_the_owner_migrates_too() {
+    let dir = written(WRITTEN[0].1);
+    drop(Store::beside_or_empty(dir.path()).unwrap());
+    assert_eq!(version(&dir), MIGRATIONS.len());
+}
+
+#[test]
+fn a_migration_that_fails_leaves_the_state_as_it_was() {
+    // A table of the same name stands in the way of the last step.
+    let dir = written(&format!("{}\nCREATE TABLE outbox_failed (x);", WRITTEN[0].1));
+    let before = schema(&dir);
+    let error = Store::own(dir.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Unusable { .. }), "{error}");
+    assert_eq!((version(&dir), schema(&dir)), (1, before));
+}
+
+#[tokio::test]
+async fn what_version_one_has_written_is_all_there() {
+    let dir = written(WRITTEN[0].1);
+    let store = Store::own(dir.path()).unwrap();
+    let history = store.history(None, 100).await.unwrap();
+    let outcomes: Vec<&str> = history.iter().map(|run| run.summary.outcome.as_str()).collect();
+    assert_eq!((outcomes.len(), outcomes[0], outcomes[1]), (12, "running", "failed"));
+    assert!(outcomes[2..].iter().all(|outcome| *outcome == "succeeded"));
+    let now: Timestamp = "2026-11-21T07:29:30Z".parse().unwrap();
+    let hourly = PolicyName::new("hourly").unwrap();
+    let place = |server: i64| Place {
+        server: Id::Number(server),
+        kind: Kind::Snapshot,
+        policy: hourly.clone(),
+        settle: Duration::from_secs(60),
+    };
+    let memory = store.memory(place(12346), now).await.unwrap();
+    assert_eq!(memory.holds.iter().collect::<Vec<_>>(), [(&Id::Number(804), &"audit".to_owned())]);
+    assert!(memory.seen_before && memory.points.contains_key(&Id::Number(809)));
+    assert_eq!(store.memory(place(12345), now).await.unwrap().tokens.len(), 7);
+    assert_eq!(store.servers().await.unwrap().len(), 2);
+    assert_eq!(store.incidents().await.unwrap().len(), 1);
+    assert_eq!(store.waiting().await.unwrap().len(), 1, "what nobody was told of is still told");
+    assert_eq!(store.backlog().await.unwrap().waiting, 1, "the mail still waits");
+    let handled = store.peek_handled(Id::Number(12345), hourly).await.unwrap().unwrap();
+    assert_eq!(handled.handled, "2026-11-21T07:29:22Z".parse().unwrap(), "no due time comes twice");
+}
+
+#[tokio::test]
+async fn a_run_that_version_one_began_goes_on() {
+    let dir = written(WRITTEN[0].1);
+    let store = Store::own(dir.path()).unwrap();
+    let mut runs = store.unfinished().await.unwrap();
+    let [run] = runs.as_mut_slice() else { panic!("one run was cut off: {runs:?}") };
+    assert_eq!(crate::journal::recovery::next(&run.state), crate::journal::recovery::Next::Await(Id::Number(811)));
+    let now: Timestamp = "2026-11-21T07:30:00Z".parse().unwrap();
+    let completed = Sight::Completed { created_at: "2026-11-21T07:29:23Z".parse().unwrap(), size_mb: Some(1) };
+    for event in [Event::Seen(completed), Event::Ended { outcome: Outcome::Succeeded, error: None }] {
+        store.append(run, event, now, Vec::new()).await.unwrap();
+    }
+    assert!(store.unfinished().await.unwrap().is_empty());
+}

@@ -1,0 +1,246 @@
+//! Lost answers: a create whose answer never comes, whatever became of it, however late the list shows the point,
+//! whatever the provider has left of our text, and whatever people make meanwhile. Deletes and power likewise.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use lastgood::journal::summary::RunSummary;
+use lastgood::policy::inventory;
+use lastgood::policy::policy::Policy;
+use lastgood::simulator::{Act, Call, Edit, Effect, Kind, Options, Pick, PointSpec, Rule, StatusEffect};
+use serde_json::json;
+
+use crate::scene::{Ended, SERVER, Scene};
+use crate::stage::{ours, policy};
+use crate::truth::PolicyFacts;
+
+const DUE: &str = "2026-11-21T02:30:00Z";
+
+/// The ways in which an answer is lost.
+fn ways() -> Vec<(&'static str, Effect)> {
+    let done = |code, body| Effect::Status(StatusEffect { body, carried_out: true, ..StatusEffect::new(code) });
+    vec![
+        ("never sent", Effect::Refuse {}),
+        ("sent, not done", Effect::Reset { carried_out: false }),
+        ("done, connection lost", Effect::Reset { carried_out: true }),
+        ("done, answer broken", Effect::BrokenBody {}),
+        ("done, half an answer", Effect::TruncatedJson {}),
+        ("done, a page instead", done(200, Some(json!("<html>welcome</html>")))),
+        ("done, 502", done(502, None)),
+        ("done, after the timeout", Effect::AnsweredLate { seconds: 45.0 }),
+    ]
+}
+
+/// What the provider has left of our text: how many characters of the description, and whether the name is its own.
+const TEXTS: [(&str, Option<usize>, bool); 9] = [
+    ("whole", None, false),
+    ("description of 20", Some(20), false),
+    ("name alone", Some(0), false),
+    ("whole description alone", None, true),
+    ("description of 20 alone", Some(20), true),
+    ("description of 11 alone", Some(11), true),
+    ("description of 8 alone", Some(8), true),
+    ("description of 7 alone", Some(7), true),
+    ("nothing", Some(0), true),
+];
+
+/// What a person makes at the same moment.
+fn people() -> Vec<(&'static str, Option<PointSpec>)> {
+    let point = |name: &str, description: &str| PointSpec {
+        name: Some(name.to_owned()),
+        description: description.to_owned(),
+        ..PointSpec::aged(Kind::Snapshot, SERVER, 0)
+    };
+    vec![
+        ("nobody", None),
+        ("a named point", Some(point("before-upgrade", "made by hand"))),
+        ("a point called like ours", Some(point("lg-mine", "lg-backup of my own"))),
+        ("a point without text", Some(point("snapshot-9", ""))),
+    ]
+}
+
+fn facts() -> PolicyFacts {
+    PolicyFacts::new(Kind::Snapshot)
+}
+
+async fn run_of(scene: &mut Scene, policy: Policy) -> RunSummary {
+    match scene.run(policy, DUE.parse().unwrap()).await {
+        Ended::Run(run, false) => run,
+        _ => panic!("it ends by itself"),
+    }
+}
+
+struct Case {
+    way: (&'static str, Effect),
+    lag: u64,
+    text: (&'static str, Option<usize>, bool),
+    person: (&'static str, Option<PointSpec>),
+}
+
+impl Case {
+    /// The answer is lost, then the provider changes the texts, then the person acts.
+    async fn play(&self) -> (Scene, RunSummary) {
+        let list_lag = Duration::from_secs(self.lag);
+        let mut scene =
+            Scene::with(Options { list_lag, truncate_description: self.text.1, ..Options::default() }, facts());
+        scene.stage.simulator.add_fault(Rule::new(self.way.1.clone()).call(Call::Create).times(1));
+        let mut acts = Vec::new();
+        if self.text.2 {
+            let pick = Pick { kind: Kind::Snapshot, id: None, server: Some(json!(SERVER)), oldest: false };
+            let name = Some("snapshot-1".to_owned());
+            let edit = Edit { pick, name, description: None, status: None, created_at: None, size_mb: None };
+            acts.push(Act::EditPoint(edit));
+        }
+        acts.extend(self.person.1.clone().map(Act::CreatePoint));
+        let act = Effect::Meanwhile { acts, after: true };
+        scene.stage.simulator.add_fault(Rule::new(act).call(Call::Create).times(1));
+        let run = run_of(&mut scene, policy(inventory::Kind::Snapshot, 3)).await;
+        (scene, run)
+    }
+
+    /// What came of it, in words, once the rules are checked.
+    async fn told(&self) -> String {
+        let (mut scene, run) = self.play().await;
+        let name = format!("{} / {} s / {} / {}", self.way.0, self.lag, self.text.0, self.person.0);
+        // A list that lags longer than `settle` and shows a point without our token is beyond what can be known.
+        let beyond = self.lag > 60 && self.text.2 && self.text.1.is_some_and(|left| left < 11);
+        let broken = scene.broken();
+        assert!(broken.is_empty() || beyond, "{name}: {broken:?}\n{run:?}");
+        let account = scene.stage.simulator.account();
+        let points = account.points_of(Kind::Snapshot, SERVER);
+        let error = run.error.clone().unwrap_or_default();
+        if run.outcome == "unknown" {
+            assert_eq!((scene.writes().as_str(), &run.created), ("create", &None), "{name}: nothing more is made");
+            let named = points.iter().any(|point| error.contains(&format!("snapshot {} of", point.id)));
+            assert!(named && error.contains("look at it"), "{name}: {error}");
+        } else {
+            assert_eq!(run.outcome, "succeeded", "{name}: {run:?}");
+        }
+        let theirs = points
+            .iter()
+            .filter(|point| self.person.1.as_ref().is_some_and(|it| Some(&point.name) == it.name.as_ref()));
+        assert_eq!(theirs.count(), usize::from(self.person.1.is_some()), "{name}: a person's point stays");
+        // The text of an error names points and times that the row does not need.
+        format!("{}: {}{}", run.outcome, scene.writes(), if run.deleted.is_empty() { "" } else { " (one twin goes)" })
+    }
+}
+
+#[test]
+fn a_lost_create_is_adopted_by_whatever_is_left_of_it_or_ends_as_unknown() {
+    let cases: Vec<Case> = ways()
+        .into_iter()
+        .flat_map(|way| [0_u64, 20, 90].into_iter().map(move |lag| (way.clone(), lag)))
+        .flat_map(|(way, lag)| TEXTS.into_iter().map(move |text| (way.clone(), lag, text)))
+        .flat_map(|(way, lag, text)| {
+            // Ways that differ in the answer alone need not meet everybody.
+            let everybody = !matches!(way.1, Effect::BrokenBody {} | Effect::TruncatedJson {} | Effect::Status(_));
+            people().into_iter().take(if everybody { 4 } else { 1 }).map(move |person| Case {
+                way: way.clone(),
+                lag,
+                text,
+                person,
+            })
+        })
+        .collect();
+    let told = crate::matrix::together(&cases, |case| Box::pin(case.told()));
+    let mut table = String::new();
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for (case, told) in cases.iter().zip(told) {
+        let key = format!("{} | listed after {} s | {told}", case.way.0, case.lag);
+        let name = format!("{} + {}", case.text.0, case.person.0);
+        match groups.iter_mut().find(|(same, _)| *same == key) {
+            Some((_, names)) => names.push(name),
+            None => groups.push((key, vec![name])),
+        }
+    }
+    for (key, names) in groups {
+        writeln!(table, "{key}\n    {}", names.join(", ")).unwrap();
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_delete_that_takes_time_is_waited_for_whatever_its_answer_says() {
+    for (name, way) in ways() {
+        for minutes in [0, 5] {
+            let delete = Duration::from_secs(60 * minutes);
+            let mut scene = Scene::new(Options { delete, ..Options::default() });
+            scene.stage.simulator.add_fault(Rule::new(way.clone()).call(Call::Delete).times(1));
+            let run = run_of(&mut scene, Scene::policy()).await;
+            let broken = scene.broken();
+            assert!(broken.is_empty(), "{name} / {minutes}: {broken:?}\n{run:?}");
+            assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 3), "{name} / {minutes}: {run:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_stop_or_start_leaves_the_server_running_in_the_end() {
+    for (name, way) in ways() {
+        for skip in [0, 1] {
+            for power in [1, 100] {
+                let mut scene = Scene::new(Options { power: Duration::from_secs(power), ..Options::default() });
+                let rule = Rule::new(way.clone()).call(Call::Power).skip(skip).times(2);
+                scene.stage.simulator.add_fault(rule);
+                let run = run_of(&mut scene, Scene::policy()).await;
+                let broken = scene.broken();
+                assert!(broken.is_empty(), "{name} / {skip} / {power}: {broken:?}\n{run:?}");
+                assert_eq!(run.outcome, "succeeded", "{name} / {skip} / {power}: {run:?}");
+                let account = scene.stage.simulator.account();
+                assert_eq!(account.server(SERVER).unwrap().status, "active", "{name} / {skip} / {power}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_the_provider_says_it_knows_nothing_of_is_judged_by_the_list() {
+    // Evictions and retention deletes alike; once, and always.
+    for times in [1, 2, 100] {
+        for skip in [0, 1] {
+            let mut scene = Scene::new(Options::default());
+            let not_found = Rule::new(Effect::status(404)).call(Call::Delete).skip(skip).times(times);
+            scene.stage.simulator.add_fault(not_found);
+            let run = run_of(&mut scene, Policy { retries: 0, ..Scene::policy() }).await;
+            let broken = scene.broken();
+            assert!(broken.is_empty(), "{times} / {skip}: {broken:?}\n{run:?}");
+            if times == 1 {
+                assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 3), "{run:?}");
+            } else {
+                assert!(run.error.is_some_and(|error| error.contains("knows no point")), "{times} / {skip}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_eviction_that_was_accepted_and_not_carried_out_does_not_stop_the_policy_for_ever() {
+    let mut scene = Scene::new(Options { delete: Duration::from_secs(30 * 86_400), ..Options::default() });
+    let run = run_of(&mut scene, Policy { retries: 0, ..Scene::policy() }).await;
+    assert_eq!((run.outcome.as_str(), run.deleted.len()), ("failed", 1), "{run:?}");
+    assert!(run.error.is_some_and(|error| error.contains("still lists it")));
+    // A person takes the point out of the way at last.
+    let pick = Pick { kind: Kind::Snapshot, id: Some(json!(805)), server: None, oldest: false };
+    scene.stage.simulator.act(&Act::DeletePoint(pick)).unwrap();
+    scene.stage.simulator.set_options(|options| options.delete = Duration::ZERO);
+    let due = "2026-11-22T02:30:00Z".parse().unwrap();
+    scene.wait_until(due).await;
+    let Ended::Run(run, false) = scene.run(Scene::policy(), due).await else { panic!("it ends by itself") };
+    assert_eq!(run.outcome, "succeeded", "{run:?}");
+    assert_eq!(scene.broken(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_point_that_is_completed_after_its_run_gave_it_up_lets_the_next_run_evict_again() {
+    let completion = Duration::from_secs(3 * 3600);
+    let foreign = (1..=5).map(|day| ours(Kind::Snapshot, day)).collect();
+    let mut scene = Scene::with(Options { completion, foreign, ..Options::default() }, facts());
+    let run = run_of(&mut scene, policy(inventory::Kind::Snapshot, 5)).await;
+    assert!(run.error.as_ref().is_some_and(|error| error.contains("is stuck")), "{run:?}");
+    scene.stage.simulator.set_options(|options| options.completion = Duration::from_secs(2));
+    let due = "2026-11-22T02:30:00Z".parse().unwrap();
+    scene.wait_until(due).await;
+    let Ended::Run(run, false) = scene.run(policy(inventory::Kind::Snapshot, 5), due).await else { panic!() };
+    assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 1), "{run:?}");
+    assert_eq!(scene.broken(), []);
+}

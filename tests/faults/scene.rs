@@ -1,0 +1,178 @@
+//! One run that goes through every phase: the server is stopped, a point evicted, one made and awaited, the server
+//! started, two points pruned. Beside it the checker, which reads what truly happened.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use lastgood::journal::summary::RunSummary;
+use lastgood::policy::inventory;
+use lastgood::policy::policy::Policy;
+use lastgood::provider::ProviderError;
+use lastgood::run::{RunError, Task, drive};
+use lastgood::simulator::{Act, Entry, Kind, Options, Request, What};
+use lastgood::store::runs::Run;
+use tokio::time::error::Elapsed;
+
+use crate::stage::{Stage, ours, policy};
+use crate::truth::{Facts, PolicyFacts, Told, Truth, Violation};
+
+/// The server that it is about.
+pub const SERVER: &str = "web-server-01";
+
+/// A run that goes on for so long gets help: the faults end, the server is put right.
+const HELP: Duration = Duration::from_secs(6 * 3600);
+/// A run that still goes on after so much more never ends.
+const LONGEST: Duration = Duration::from_secs(12 * 3600);
+
+/// A stage with its checker.
+pub struct Scene {
+    pub stage: Stage,
+    pub truth: Truth,
+    entries: Vec<Entry>,
+}
+
+/// How a run ended, or why there was none.
+pub enum Ended {
+    /// The account's servers could not be read.
+    NoServers(ProviderError),
+    /// The server is not in the list.
+    NoServer,
+    /// It ended: by itself, or (`true`) once what was wrong was put right.
+    Run(RunSummary, bool),
+    /// It would go on for ever.
+    Never,
+}
+
+impl Scene {
+    /// Five points of ours fill the five slots.
+    pub fn new(options: Options) -> Self {
+        let foreign = (1..=5).map(|day| ours(Kind::Snapshot, day)).collect();
+        Self::with(
+            Options { foreign, ..options },
+            PolicyFacts { stop_server: true, ..PolicyFacts::new(Kind::Snapshot) },
+        )
+    }
+
+    /// A stage for one policy `nightly`.
+    pub fn with(options: Options, policy: PolicyFacts) -> Self {
+        let seconds = |seconds: u64| SignedDuration::from_secs(i64::try_from(seconds).unwrap());
+        let mut facts = Facts {
+            list_lag: seconds(options.list_lag.as_secs()),
+            ahead: SignedDuration::from_secs(options.clock_skew_seconds),
+            ..Facts::default()
+        };
+        facts.add("*", "nightly", PolicyFacts { max_deletes: policy.max_deletes.or(Some(3)), ..policy });
+        Self { stage: Stage::new(options), truth: Truth::new(facts), entries: Vec::new() }
+    }
+
+    /// The policy of the matrix: keeps three, so that one is evicted and two are pruned.
+    pub fn policy() -> Policy {
+        Policy { stop_server: true, max_deletes: Some(3), ..policy(inventory::Kind::Snapshot, 3) }
+    }
+
+    /// The run of a due time, from the server list to its end.
+    pub async fn run(&mut self, policy: Policy, due: Timestamp) -> Ended {
+        self.feed();
+        let servers = match self.stage.world.client.servers().await {
+            Ok(servers) => servers.items,
+            Err(error) => return Ended::NoServers(error),
+        };
+        let is_it = |server: &inventory::Server| server.reference.name == SERVER;
+        let Some(server) = servers.into_iter().find(is_it) else { return Ended::NoServer };
+        let kind = match policy.kind {
+            inventory::Kind::Backup => Kind::Backup,
+            inventory::Kind::Snapshot => Kind::Snapshot,
+        };
+        let name = policy.name.to_string();
+        let task = Task { server, reserve: policy.reserve, policy: policy.into() };
+        self.truth.run_began(SERVER, &name);
+        let run = self.stage.open(&task, Some(due)).await;
+        let (ended, helped) = self.drive(&task, run).await;
+        self.feed();
+        let summary = match ended {
+            Ok(Ok(summary)) => summary,
+            Ok(Err(RunError::Store(error))) => panic!("{error}"),
+            Ok(Err(RunError::Stopped)) => panic!("nobody has stopped it"),
+            Err(_) => return Ended::Never,
+        };
+        self.truth.run_ended(&Told {
+            server: SERVER,
+            policy: &name,
+            kind,
+            outcome: &summary.outcome,
+            created: summary.created.as_ref().map(ToString::to_string),
+            deleted: summary.deleted.iter().map(ToString::to_string).collect(),
+        });
+        Ended::Run(summary, helped)
+    }
+
+    /// Drives a run to its end, with help when it goes on for hours.
+    async fn drive(&self, task: &Task, run: Run) -> (Result<Result<RunSummary, RunError>, Elapsed>, bool) {
+        let mut driven = std::pin::pin!(drive(&self.stage.world, task, run));
+        let ended = tokio::time::timeout(HELP, &mut driven).await;
+        if ended.is_ok() {
+            return (ended, false);
+        }
+        self.stage.simulator.clear_faults();
+        let active = Act::SetStatus { server: SERVER.into(), status: "active".to_owned() };
+        // It may have left the account.
+        let _ = self.stage.simulator.act(&active);
+        (tokio::time::timeout(LONGEST, &mut driven).await, true)
+    }
+
+    /// Hands the checker what has happened since.
+    pub fn feed(&mut self) {
+        let entries = self.stage.simulator.take_record();
+        self.truth.feed(&entries);
+        self.entries.extend(entries);
+    }
+
+    /// Waits until this moment by the virtual clock.
+    pub async fn wait_until(&self, at: Timestamp) {
+        let left = self.stage.clock.now().duration_until(at);
+        if let Ok(left) = Duration::try_from(left) {
+            tokio::time::sleep(left).await;
+        }
+    }
+
+    /// The rules that are broken when all is over.
+    pub fn broken(&mut self) -> Vec<Violation> {
+        self.feed();
+        self.truth.quiet();
+        self.truth.violations().to_vec()
+    }
+
+    /// Every request so far.
+    pub fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.entries.iter().filter_map(|entry| match &entry.what {
+            What::Request(request) => Some(request),
+            What::Change(_) => None,
+        })
+    }
+
+    /// The calls that were to change something, in a few words: `stop, delete 805, create`.
+    pub fn writes(&self) -> String {
+        let mut words: Vec<String> = Vec::new();
+        for word in self.requests().filter_map(write_of) {
+            match words.last_mut() {
+                Some(last) if last.split(" x").next() == Some(&word) => {
+                    let times = last.split_once(" x").map_or(1, |(_, times)| times.parse::<u32>().unwrap());
+                    *last = format!("{word} x{}", times + 1);
+                }
+                _ => words.push(word),
+            }
+        }
+        if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+    }
+}
+
+fn write_of(request: &Request) -> Option<String> {
+    let words: Vec<&str> = request.path.trim_matches('/').split('/').collect();
+    Some(match (request.method.as_str(), words.as_slice()) {
+        ("POST", [_]) => "create".to_owned(),
+        ("DELETE", [_, id]) => format!("delete {}", id.trim_start_matches("b7d1e0aa-52c4-4f0e-9a31-")),
+        ("POST", [_, _, "power"]) => request.body["action"].as_str().unwrap_or("power").to_owned(),
+        ("GET", _) => return None,
+        (method, _) => format!("{method} {}", request.path),
+    })
+}

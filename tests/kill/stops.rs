@@ -1,0 +1,68 @@
+//! `kill -9` at each request of a run, counted by an undisturbed run: before the provider sees it, after it has acted,
+//! and while it is on its way.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::gate::{Moment, Stop};
+use crate::scenes::{Scene, scenes};
+
+/// So many programs are killed at the same time: they mostly wait.
+const AT_ONCE: usize = 8;
+
+/// Does the work with each of these, a few at a time.
+pub fn each<T: Sync>(all: &[T], work: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    work(one);
+                }
+            });
+        }
+    });
+}
+
+/// The requests of the scene's run, undisturbed.
+fn requests(scene: &Scene) -> Vec<String> {
+    let rig = scene.rig();
+    rig.record_due(scene.kind);
+    rig.settle(None);
+    let seen = rig.gate.seen();
+    scene.check(&rig, "undisturbed");
+    seen
+}
+
+/// When to kill at each of these requests. To a read it makes no difference whether the provider has answered it.
+pub fn moments(requests: &[String]) -> Vec<Stop> {
+    let mut stops = Vec::new();
+    for (request, line) in (1..).zip(requests) {
+        let moments: &[Moment] = if line.starts_with("GET") {
+            &[Moment::Before]
+        } else {
+            &[Moment::Before, Moment::CarriedOut, Moment::OnItsWay, Moment::Answered]
+        };
+        stops.extend(moments.iter().map(|moment| Stop { request, moment: *moment }));
+    }
+    stops
+}
+
+fn killed_at(scene: &Scene, stop: Stop) {
+    let rig = scene.rig();
+    rig.record_due(scene.kind);
+    rig.settle(Some(stop));
+    rig.settle(None);
+    scene.check(&rig, &format!("killed at {stop:?}"));
+}
+
+#[test]
+fn a_daemon_killed_at_any_request_of_a_run_ends_it_as_if_it_were_not() {
+    let mut stops = Vec::new();
+    let scenes = scenes();
+    for scene in &scenes {
+        let requests = requests(scene);
+        assert!(requests.len() >= 5, "{}: {requests:?}", scene.name);
+        stops.extend(moments(&requests).into_iter().map(|stop| (scene, stop)));
+    }
+    each(&stops, |(scene, stop)| killed_at(scene, *stop));
+}

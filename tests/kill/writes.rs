@@ -1,0 +1,89 @@
+//! `kill -9` after each write that reaches the disk: `strace` stops the whole program at each `fdatasync` (which is a
+//! transaction of the state, or a mail's file), the test counts them, lets it go on, and kills it at the one it wants.
+
+use std::io::BufRead;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::rig::{Rig, Running};
+use crate::scenes::{Scene, scenes};
+use crate::stops::each;
+
+/// What stands for a write on the disk.
+const WRITES: &str = "fdatasync,fsync";
+
+/// The program, stopped at each of its writes. It is the child itself; `strace` stands beside it.
+fn start(rig: &Rig, arguments: &[&str]) -> Running {
+    let mut command = Command::new("strace");
+    command.args([
+        "-D",
+        "-f",
+        "-qq",
+        "-e",
+        &format!("trace={WRITES}"),
+        "-e",
+        &format!("inject={WRITES}:signal=SIGSTOP"),
+    ]);
+    rig.start_by(command.arg(crate::rig::LASTGOOD).args(arguments), None)
+}
+
+/// Lets it go on at each write until `last`, and kills it there, or until its mail is there, and asks it to end. How many
+/// writes there were.
+fn count(rig: &Rig, mut running: Running, last: Option<usize>) -> usize {
+    let id = running.id();
+    let signal = |name: &str| {
+        // It may be gone by now.
+        let _ = Command::new("kill").args([name, &id]).stderr(Stdio::null()).status();
+    };
+    let (mut seen, mut let_go) = (0, 0);
+    let said = running.take_stderr();
+    for line in said.lines().map_while(Result::ok) {
+        if line.contains("--- SIGSTOP") {
+            seen += 1;
+            if last == Some(seen) {
+                signal("-KILL");
+            }
+        }
+        if line.contains("stopped by SIGSTOP") && let_go < seen {
+            let_go = seen;
+            // The state may be locked while it stands still, so the mail is what shows that the run is over.
+            if !rig.mails().is_empty() {
+                signal("-TERM");
+            }
+            signal("-CONT");
+        }
+    }
+    seen
+}
+
+/// Whether it was killed: the number of writes differs a little from run to run.
+fn killed_after(scene: &Scene, write: usize) -> bool {
+    let rig = scene.rig();
+    rig.record_due(scene.kind);
+    let seen = count(&rig, start(&rig, &["daemon"]), Some(write));
+    assert!(seen >= write || !rig.mails().is_empty(), "{}: {seen} of {write} writes", scene.name);
+    rig.settle(None);
+    scene.check(&rig, &format!("killed after write {write}"));
+    seen >= write
+}
+
+#[test]
+#[ignore = "needs strace and minutes: `.ci/kill` runs it"]
+fn a_daemon_killed_after_any_write_ends_its_run_as_if_it_were_not() {
+    let scenes = scenes();
+    let mut stops = Vec::new();
+    for scene in &scenes {
+        let rig = scene.rig();
+        rig.record_due(scene.kind);
+        let writes = count(&rig, start(&rig, &["daemon"]), None);
+        scene.check(&rig, "undisturbed");
+        assert!(writes > 15, "{}: {writes}", scene.name);
+        stops.extend((1..=writes).map(|write| (scene, write)));
+    }
+    let killed = AtomicUsize::new(0);
+    each(&stops, |(scene, write)| {
+        killed.fetch_add(usize::from(killed_after(scene, *write)), Ordering::Relaxed);
+    });
+    let (killed, stops) = (killed.into_inner(), stops.len());
+    assert!(killed * 10 >= stops * 9, "{killed} of {stops}");
+}

@@ -1,0 +1,194 @@
+//! When something looks wrong, deletes stop, people are told, and `accept` lets them go on. Real client, real store; the
+//! provider's own record says what was deleted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lastgood::daemon::review;
+use lastgood::journal::notice::Topic;
+use lastgood::policy::brake::Cause;
+use lastgood::policy::inventory::{Id, Kind};
+use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
+use lastgood::policy::policy::Policy;
+use lastgood::run::{Task, inspect};
+use lastgood::simulator::{self, Act, Altered, Call, Effect, Options, Pick, Rule};
+
+use crate::stage::{Stage, policy};
+
+const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
+const SERVER: &str = "web-server-01";
+
+fn by_id(id: &Id) -> Pick {
+    let Id::Number(id) = id else { panic!("{id}") };
+    Pick { kind: SNAPSHOT, id: Some((*id).into()), server: None, oldest: false }
+}
+
+async fn full(stage: &Stage, last: u32) -> Task {
+    let task = stage.task(policy(Kind::Snapshot, last)).await;
+    for _ in 0..last {
+        assert_eq!(stage.run(&task).await.outcome, "succeeded");
+    }
+    task
+}
+
+async fn causes(stage: &Stage, task: &Task) -> Vec<Cause> {
+    stage.plan(task).await.brakes.iter().map(|brake| brake.cause).collect()
+}
+
+async fn incidents(stage: &Stage) -> Vec<(Topic, String)> {
+    let open = stage.world.store.incidents().await.unwrap();
+    open.into_iter().map(|incident| (incident.topic, incident.text)).collect()
+}
+
+async fn accept_all(stage: &Stage, task: &Task) {
+    let server = task.server.reference.clone();
+    let held = stage.world.store.brakes(server.id.clone()).await.unwrap();
+    let numbers = held.iter().map(|held| held.number).collect();
+    stage.world.store.accept(server, numbers, stage.world.clock.now()).await.unwrap();
+}
+
+fn keeping(task: &Task, last: u32) -> Task {
+    let keep = Keep { counts: vec![(KeepRule::Last, Count::Number(last))], ..Keep::default() };
+    Task { policy: Arc::new(Policy { keep, ..(*task.policy).clone() }), ..task.clone() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_point_that_a_person_deleted_stops_our_deletes_until_it_is_accepted() {
+    let stage = Stage::new(Options::default());
+    let task = full(&stage, 3).await;
+    let ids = stage.ids(SNAPSHOT);
+    stage.simulator.act(&Act::DeletePoint(by_id(&ids[1]))).unwrap();
+    assert_eq!(causes(&stage, &task).await, [Cause::Gone]);
+    for made in 1..=2 {
+        let run = stage.run(&task).await;
+        assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
+        assert_eq!(stage.ids(SNAPSHOT).len(), 2 + made);
+    }
+    let told = incidents(&stage).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].0 == Topic::Brake && told[0].1.contains(&ids[1].to_string()), "{told:?}");
+    accept_all(&stage, &task).await;
+    assert_eq!((causes(&stage, &task).await, incidents(&stage).await), (vec![], vec![]));
+    let run = stage.run(&task).await;
+    assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 2), "{run:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_brake_outlives_a_crash_right_after_it_was_seen() {
+    let stage = Stage::new(Options::default());
+    let task = full(&stage, 3).await;
+    let ids = stage.ids(SNAPSHOT);
+    stage.simulator.act(&Act::DeletePoint(by_id(&ids[1]))).unwrap();
+    stage.run(&task).await;
+    let stage = stage.restart().await;
+    let run = stage.run(&task).await;
+    assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lastgood_deletes_itself_sets_no_brake_though_the_answer_is_lost() {
+    for carried_out in [true, false] {
+        let stage = Stage::new(Options::default());
+        let task = full(&stage, 5).await;
+        stage.simulator.add_fault(Rule::new(Effect::Reset { carried_out }).call(Call::Delete).times(1));
+        let run = stage.run(&task).await;
+        assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 1), "{run:?}");
+        assert_eq!((causes(&stage, &task).await, incidents(&stage).await), (vec![], vec![]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_new_point_stops_the_deletes_of_the_run_that_made_it() {
+    let stage = Stage::new(Options::default());
+    let task = full(&stage, 3).await;
+    let empty = Altered { size_mb: Some(0), ..Altered::default() };
+    stage.simulator.add_fault(Rule::new(Effect::CreateAs(empty)).call(Call::Create).times(1));
+    let run = stage.run(&task).await;
+    let sizes: Vec<_> =
+        stage.simulator.account().points_of(SNAPSHOT, SERVER).iter().map(|point| point.size_mb).collect();
+    assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?} {sizes:?}");
+    assert_eq!(causes(&stage, &task).await, [Cause::Small], "{sizes:?}");
+    assert_eq!(incidents(&stage).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn clocks_apart_stop_deletes_and_clocks_that_agree_again_let_them_go_on() {
+    let stage = Stage::new(Options::default());
+    let task = full(&stage, 3).await;
+    stage.simulator.set_clock_skew(2 * 3600);
+    let run = stage.run(&task).await;
+    assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
+    stage.simulator.set_clock_skew(0);
+    tokio::time::advance(Duration::from_secs(3 * 3600)).await;
+    let run = stage.run(&task).await;
+    assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 2), "{run:?}");
+    assert_eq!(incidents(&stage).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_keeps_less_names_what_it_would_drop_before_any_run_and_evictions_still_make_room() {
+    let stage = Stage::new(Options::default());
+    let task = full(&stage, 5).await;
+    let ids = stage.ids(SNAPSHOT);
+    let less = keeping(&task, 2);
+    let requests = stage.simulator.account().record().requests().count();
+    review::review(&stage.world, std::slice::from_ref(&less), stage.world.clock.now()).await.unwrap();
+    assert_eq!(stage.simulator.account().record().requests().count(), requests, "the provider is not asked");
+    let told = incidents(&stage).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    for id in &ids[..3] {
+        assert!(told[0].1.contains(&id.to_string()), "{id} is not named: {told:?}");
+    }
+    let run = stage.run(&less).await;
+    assert_eq!((run.outcome.as_str(), &run.deleted[..]), ("succeeded", &ids[..1]), "the eviction alone");
+    assert_eq!(incidents(&stage).await.len(), 1, "it is told once");
+    accept_all(&stage, &less).await;
+    let run = stage.run(&less).await;
+    assert_eq!(run.deleted.len(), 2, "max_deletes is the next brake: {run:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_changed_back_waits_for_nobody() {
+    let stage = Stage::new(Options::default());
+    let task = full(&stage, 5).await;
+    let less = keeping(&task, 2);
+    review::review(&stage.world, std::slice::from_ref(&less), stage.world.clock.now()).await.unwrap();
+    assert_eq!(causes(&stage, &less).await, [Cause::Retention]);
+    review::review(&stage.world, std::slice::from_ref(&task), stage.world.clock.now()).await.unwrap();
+    assert_eq!((causes(&stage, &task).await, incidents(&stage).await), (vec![], vec![]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_by_hand_with_a_changed_file_sets_the_same_brake_without_the_daemon() {
+    let stage = Stage::new(Options::default());
+    let task = full(&stage, 4).await;
+    let less = keeping(&task, 2);
+    assert_eq!(causes(&stage, &less).await, [Cause::Retention], "plan shows it");
+    assert_eq!(incidents(&stage).await, [], "and changes nothing");
+    let run = stage.run(&less).await;
+    assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
+    assert_eq!(incidents(&stage).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_lastgoods_points_are_ours_once_they_are_accepted() {
+    let stage = Stage::new(Options::default());
+    let task = full(&stage, 3).await;
+    // Its mark is of this instance, and no run of this journal made it.
+    let stray = crate::stage::ours(SNAPSHOT, 1);
+    stage.simulator.act(&Act::CreatePoint(stray)).unwrap();
+    let run = stage.run(&task).await;
+    assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
+    let told = incidents(&stage).await;
+    assert!(told.len() == 1 && told[0].0 == Topic::SecondLastgood, "{told:?}");
+    // The other kind of the server is stopped too.
+    let backups = stage.task(policy(Kind::Backup, 1)).await;
+    assert_eq!(causes(&stage, &backups).await, [Cause::SecondLastgood]);
+    accept_all(&stage, &task).await;
+    let seen = inspect(&stage.world, &task).await.unwrap().unwrap();
+    assert!(seen.ground(&stage.world, &task).stray().is_none());
+    let run = stage.run(&task).await;
+    assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 2), "{run:?}");
+    let told = incidents(&stage).await;
+    assert!(told.iter().all(|(topic, _)| *topic == Topic::Attention), "max_deletes alone: {told:?}");
+}
