@@ -143,7 +143,12 @@ impl Store {
             Ok(connection)
         };
         let connection: Connection = opened().map_err(|error: StoreError| error.of_file(&file))?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), dir: dir.into(), simulated: false, _lock: lock.map(Arc::new) })
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+            dir: dir.into(),
+            simulated: false,
+            _lock: lock.map(Arc::new),
+        })
     }
 
     /// Runs one transaction on a blocking thread. It is committed when `work` returns `Ok`, else it leaves no trace.

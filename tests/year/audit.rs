@@ -170,7 +170,8 @@ impl Audit {
         };
         let points: Vec<&Known> = self.beside(known).filter(counts).collect();
         // The text may have been lost with the answer: then the program does not know it for ours.
-        let certain: Vec<&Known> = points.iter().copied().filter(|it| it.mark.is_none() || it.point.description.starts_with("lg-")).collect();
+        let certain: Vec<&Known> =
+            points.iter().copied().filter(|it| it.mark.is_none() || it.point.description.starts_with("lg-")).collect();
         let mut cases = vec![points.clone()];
         if certain.len() < points.len() {
             cases.push(certain);
@@ -179,7 +180,8 @@ impl Audit {
         if let Some(newest) = points.iter().map(|it| it.point.created_at).max() {
             cases.push(points.into_iter().filter(|it| it.point.created_at < newest).collect());
         }
-        let moments = [None, Some(at), Some(at - SignedDuration::from_mins(30)), Some(at - SignedDuration::from_hours(6))];
+        let moments =
+            [None, Some(at), Some(at - SignedDuration::from_mins(30)), Some(at - SignedDuration::from_hours(6))];
         cases.iter().any(|case| moments.iter().any(|moment| drops(policy, case, *moment, known)))
     }
 

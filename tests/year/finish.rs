@@ -27,21 +27,24 @@ impl Life {
         self.check_due_times(&runs, &told);
         check_told(&told, &mut self.figures);
         self.check_outbox(store).await;
-        check_incidents(store, &runs, &mut self.figures).await;
+        check_incidents(store, &runs, &told, &mut self.figures).await;
         check_servers(&self.simulator, &mut self.figures);
     }
 
     /// A success has its point in the record; a failure has its notice.
     fn check_runs(&mut self, runs: &[Ended], told: &[Told]) {
-        let failures: BTreeSet<(&Line, Timestamp)> =
-            told.iter().filter(|told| told.class == "failure").filter_map(|told| Some((told.line.as_ref()?, told.at))).collect();
+        let failures: BTreeSet<(&Line, Timestamp)> = told
+            .iter()
+            .filter(|told| told.class == "failure")
+            .filter_map(|told| Some((told.line.as_ref()?, told.at)))
+            .collect();
         for run in runs {
             let name = format!("the run of {:?} due {:?}", run.line, run.due);
             match (run.outcome.as_deref(), run.ended_at) {
                 (Some("succeeded"), _) => {
-                    let done = run.due.is_some_and(|due| {
-                        self.audit.done.contains(&(run.line.0.clone(), run.line.1.clone(), due))
-                    });
+                    let done = run
+                        .due
+                        .is_some_and(|due| self.audit.done.contains(&(run.line.0.clone(), run.line.1.clone(), due)));
                     if !done {
                         self.figures.violation(format!("{name} succeeded without a point"));
                     }
@@ -72,9 +75,14 @@ impl Life {
                 if missed.get(&line).is_some_and(|spans| spans.iter().any(|(from, to)| from <= due && due <= to)) {
                     self.figures.missed += 1;
                 } else {
-                    let near = |told: &&Told| told.line.as_ref() == Some(&line) && told.at.duration_until(*due).abs() < SignedDuration::from_hours(48);
-                    let near: Vec<String> = told.iter().filter(near).map(|told| format!("{} {}", told.at, told.text)).collect();
-                    self.figures.violation(format!("the due time {due} of {line:?} was never handled nor told: {near:?}"));
+                    let near = |told: &&Told| {
+                        told.line.as_ref() == Some(&line)
+                            && told.at.duration_until(*due).abs() < SignedDuration::from_hours(48)
+                    };
+                    let near: Vec<String> =
+                        told.iter().filter(near).map(|told| format!("{} {}", told.at, told.text)).collect();
+                    self.figures
+                        .violation(format!("the due time {due} of {line:?} was never handled nor told: {near:?}"));
                 }
             }
         }
@@ -111,19 +119,27 @@ fn check_told(told: &[Told], figures: &mut Figures) {
     }
 }
 
-/// An incident that is open has a reason: no run of its policy has succeeded since.
-async fn check_incidents(store: &Store, runs: &[Ended], figures: &mut Figures) {
-    let mut good: BTreeMap<&Line, Timestamp> = BTreeMap::new();
-    for run in runs.iter().filter(|run| run.outcome.as_deref() == Some("succeeded")) {
-        let last = good.entry(&run.line).or_insert(Timestamp::MIN);
-        *last = run.ended_at.map_or(*last, |at| at.max(*last));
-    }
+/// An incident that is open has a reason: no run of its policy has succeeded since it was last told. What a plan gives
+/// cause to tell stands until the next plan, so there it must be two.
+async fn check_incidents(store: &Store, runs: &[Ended], told: &[Told], figures: &mut Figures) {
     for incident in store.incidents().await.expect("the incidents can be read") {
+        let topic = incident.topic.to_string();
         let line = incident.server.as_ref().zip(incident.policy.clone());
         let line = line.map(|(server, policy)| (server.name.clone(), policy));
-        let is_well = |line: &Line| good.get(line).is_some_and(|last| *last > incident.opened_at);
-        if line.as_ref().is_none_or(is_well) {
-            let text = format!("{line:?} {}: {}", incident.topic, incident.text);
+        let last = told.iter().filter(|told| told.line == line && told.topic == topic).map(|told| told.at).max();
+        let mut since = last.unwrap_or(incident.opened_at);
+        if topic == "clock" {
+            // What ended while the clock was ahead did not end after it was put right.
+            since += SignedDuration::from_hours(30);
+        }
+        let good = |run: &&Ended| {
+            Some(&run.line) == line.as_ref()
+                && run.outcome.as_deref() == Some("succeeded")
+                && run.ended_at.is_some_and(|at| at > since)
+        };
+        let enough = if topic == "attention" { 2 } else { 1 };
+        if line.is_none() || runs.iter().filter(good).count() >= enough {
+            let text = format!("{line:?} {topic}: {}", incident.text);
             figures.violation(format!("an incident is open without a reason since {}: {text}", incident.opened_at));
         }
     }

@@ -14,9 +14,8 @@ use lastgood::simulator::{self, ServerSpec};
 use crate::truth::{Facts, PolicyFacts};
 
 /// The sorts of servers: what a name begins with, and how many of a hundred there are.
-pub const SORTS: [(&str, usize); 8] = [
-    ("daily", 34), ("full", 12), ("snap", 14), ("stop", 10), ("all", 8), ("twice", 8), ("weekly", 10), ("none", 4),
-];
+pub const SORTS: [(&str, usize); 8] =
+    [("daily", 34), ("full", 12), ("snap", 14), ("stop", 10), ("all", 8), ("twice", 8), ("weekly", 10), ("none", 4)];
 
 /// What a person changes in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,7 +30,9 @@ pub struct Knobs {
 
 /// The servers of the account.
 pub fn servers(count: usize) -> Vec<ServerSpec> {
-    (0..count).map(|number| ServerSpec::named(1_000 + number as i64, &format!("{}-{number:04}", sort(number)))).collect()
+    (0..count)
+        .map(|number| ServerSpec::named(1_000 + number as i64, &format!("{}-{number:04}", sort(number))))
+        .collect()
 }
 
 /// The sort of a server: the shares are met within every hundred, and nearly within every ten.
@@ -185,7 +186,8 @@ pub fn facts(facts: &mut Facts, policies: &BTreeMap<String, Vec<Arc<Policy>>>) {
             let mut known = PolicyFacts::new(kind(policy.kind));
             known.min_keep = policy.min_keep as usize;
             known.max_deletes = policy.max_deletes.map(|most| most as usize);
-            known.reserve = policies.iter().filter(|it| it.kind == policy.kind).map(|it| it.reserve).max().unwrap_or(0) as usize;
+            known.reserve =
+                policies.iter().filter(|it| it.kind == policy.kind).map(|it| it.reserve).max().unwrap_or(0) as usize;
             known.prune_all = policy.prune == Prune::All;
             known.prune_none = policy.prune == Prune::None;
             known.stop_server = policy.stop_server;

@@ -39,7 +39,8 @@ impl Followed {
                 let line = (server.name.clone(), policy.name.to_string());
                 named.insert(line.clone());
                 let spans = self.spans.entry(line).or_default();
-                let same = spans.last().is_some_and(|last| last.until.is_none() && last.policy.schedule == policy.schedule);
+                let same =
+                    spans.last().is_some_and(|last| last.until.is_none() && last.policy.schedule == policy.schedule);
                 if same {
                     continue;
                 }

@@ -20,9 +20,9 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::audit::Audit;
+use crate::figures::{Figures, Scale};
 use crate::fleet::{self, Knobs};
 use crate::followed::Followed;
-use crate::figures::{Figures, Scale};
 use crate::harvest::Harvest;
 use crate::mail::PostOffice;
 use crate::people::People;

@@ -8,9 +8,9 @@ use lastgood::policy::inventory::{Id, Kind};
 use lastgood::simulator::{self, Account, Act, BackupType, Edit, Pick, Point, PointSpec, Simulator};
 use lastgood::store::Store;
 use lastgood::store::holds::{Held, Hold};
+use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
-use rand::RngExt;
 use serde_json::json;
 
 use crate::figures::Figures;
@@ -37,7 +37,8 @@ impl People {
         let Some((name, act)) = act else { return };
         if let Act::SetStatus { server, .. } = &act {
             let hours = self.random.random_range(1..20);
-            self.stopped.insert(server.as_str().unwrap_or_default().to_owned(), now + SignedDuration::from_hours(hours));
+            self.stopped
+                .insert(server.as_str().unwrap_or_default().to_owned(), now + SignedDuration::from_hours(hours));
         }
         if simulator.act(&act).is_ok() {
             figures.event(name);
@@ -76,7 +77,8 @@ impl People {
             _ => {
                 let status = "stopped".to_owned();
                 let act = Act::SetStatus { server: json!(name), status };
-                (server.status == "active" && !self.stopped.contains_key(name)).then_some(("servers stopped by people", act))
+                (server.status == "active" && !self.stopped.contains_key(name))
+                    .then_some(("servers stopped by people", act))
             }
         }
     }
@@ -85,8 +87,11 @@ impl People {
     pub async fn go_on(&mut self, simulator: &Simulator, store: &Store, facts: &mut Facts, now: Timestamp) {
         self.stopped.retain(|server, until| {
             let over = *until <= now;
-            if over && simulator.with_account(|account| account.server(server).is_some_and(|it| it.status == "stopped")) {
-                simulator.act(&Act::SetStatus { server: json!(server), status: "active".to_owned() }).expect("it is there");
+            if over && simulator.with_account(|account| account.server(server).is_some_and(|it| it.status == "stopped"))
+            {
+                simulator
+                    .act(&Act::SetStatus { server: json!(server), status: "active".to_owned() })
+                    .expect("it is there");
             }
             !over
         });
@@ -107,7 +112,10 @@ impl People {
         let Some(id) = id else { return false };
         let until = now + SignedDuration::from_hours(self.random.random_range(10..200));
         let what = Held::Point(kind, Id::Number(id));
-        store.hold(Hold { what, reason: "a test".to_owned(), since: now, until: None }).await.expect("it can be written");
+        store
+            .hold(Hold { what, reason: "a test".to_owned(), since: now, until: None })
+            .await
+            .expect("it can be written");
         facts.held.insert((crate::fleet::kind(kind), id.to_string()));
         self.held.push((kind, id, until));
         true
@@ -133,11 +141,13 @@ impl People {
                 let manual = account.points(kind).filter(|point| point.takes_slot() && !point.deleting);
                 picks.extend(manual.filter(|point| in_the_way(account, point, now, extra)).map(pick));
             }
-            picks.extend(account.servers().iter().filter(|server| server.name().starts_with("none")).flat_map(|server| {
-                let points = account.points_of(simulator::Kind::Backup, server.name());
-                let manual: Vec<&&Point> = points.iter().filter(|point| point.takes_slot()).collect();
-                manual.iter().take(manual.len().saturating_sub(7)).map(|point| pick(point)).collect::<Vec<_>>()
-            }));
+            picks.extend(account.servers().iter().filter(|server| server.name().starts_with("none")).flat_map(
+                |server| {
+                    let points = account.points_of(simulator::Kind::Backup, server.name());
+                    let manual: Vec<&&Point> = points.iter().filter(|point| point.takes_slot()).collect();
+                    manual.iter().take(manual.len().saturating_sub(7)).map(|point| pick(point)).collect::<Vec<_>>()
+                },
+            ));
             picks
         });
         for pick in picks {
