@@ -120,7 +120,8 @@ async fn ask(client: &Client, call: u8) -> Result<(), ProviderError> {
         8 => one_line(&client.server(&id).await?.reference.name.replace(char::is_control, " ")),
         9 => drop(client.account().await?.may("servers", "write")),
         10 => {
-            let (name, description) = (Some("lg-abcd1234-p-20261121T023000Z".to_owned()), "lg-abcd1234 main p".to_owned());
+            let (name, description) =
+                (Some("lg-abcd1234-p-20261121T023000Z".to_owned()), "lg-abcd1234 main p".to_owned());
             let request = CreateRequest { server: server.reference.id, kind, name, description };
             drop(client.create(&request).await?);
         }

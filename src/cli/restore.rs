@@ -12,6 +12,7 @@ use crate::cli::output;
 use crate::cli::setup::{Opened, Setup, ask};
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::{Kind, PointStatus, RestorePoint, ServerStatus};
+use crate::provider::ProviderError;
 use crate::run::Lease;
 
 /// How long a restore may take before the watch ends: the provider says 5 to 15 minutes.
@@ -86,29 +87,38 @@ async fn is_being_restored(opened: &Opened, point: &RestorePoint) -> anyhow::Res
 /// `again` after a command like this one was cut off.
 async fn restore(opened: &Opened, point: &RestorePoint, again: bool) -> anyhow::Result<ExitCode> {
     let begun = again && is_being_restored(opened, point).await?;
-    if begun {
+    let lost = if begun {
         output::note("the restore is under way: it is watched");
+        None
     } else {
-        ask_for(opened, point).await?;
-    }
-    watch(opened, point, begun).await
+        ask_for(opened, point).await?
+    };
+    watch(opened, point, begun, lost).await
 }
 
-async fn ask_for(opened: &Opened, point: &RestorePoint) -> anyhow::Result<()> {
+/// Sends it, once. What is returned is why nobody can tell whether it was begun.
+async fn ask_for(opened: &Opened, point: &RestorePoint) -> anyhow::Result<Option<ProviderError>> {
     let world = &opened.world;
     match world.client.restore(point.kind, &point.server.id, &point.id).await {
         Ok(started) => {
-            output::note(&started.message.map_or_else(|| "accepted".to_owned(), |text| output::shown(&text)))
+            output::note(&started.message.map_or_else(|| "accepted".to_owned(), |text| output::shown(&text)));
+            Ok(None)
         }
         Err(error) if error.outcome_unknown() => {
             output::note(&format!("lastgood: the answer was lost, so the server is watched: {error}"));
+            Ok(Some(error))
         }
-        Err(error) => return Err(error.into()),
+        Err(error) => Err(error.into()),
     }
-    Ok(())
 }
 
-async fn watch(opened: &Opened, point: &RestorePoint, mut began: bool) -> anyhow::Result<ExitCode> {
+/// Looks at the server until it is back. After a lost answer only what the server shows proves that it was begun.
+async fn watch(
+    opened: &Opened,
+    point: &RestorePoint,
+    mut began: bool,
+    lost: Option<ProviderError>,
+) -> anyhow::Result<ExitCode> {
     let name = output::shown(&point.server.name);
     let world = &opened.world;
     let asked = world.clock.now();
@@ -122,7 +132,18 @@ async fn watch(opened: &Opened, point: &RestorePoint, mut began: bool) -> anyhow
             last = status;
             let waited = Duration::try_from(asked.duration_until(world.clock.now())).unwrap_or_default();
             // A server that shows no sign of the restore within `settle` was quicker than our looks.
-            began |= server.status != ServerStatus::Active || waited > world.settings.settle;
+            let settled = waited > world.settings.settle;
+            let active = server.status == ServerStatus::Active;
+            // A stopped server may have been so before.
+            let at_it = matches!(server.status, ServerStatus::Other(_));
+            began |= if lost.is_some() { at_it } else { settled || !active };
+            if let Some(error) = lost.as_ref().filter(|_| settled && !began) {
+                let text = format!(
+                    "whether the restore of {name} was begun cannot be told; nothing was sent again: look at the server in \
+                     the provider's panel, and ask again if it was not ({error})"
+                );
+                return Err(Failure::new(ExitCode::Provider, text).into());
+            }
             if began && server.status == ServerStatus::Active {
                 output::line(&format!(
                     "{name} is back, restored from {} {} of {}",

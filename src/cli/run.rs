@@ -48,7 +48,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     opened.world.progress = Some(sender);
     let mut runs = Vec::new();
     for run in opened.world.store.unfinished().await? {
-        runs.push((daemon::task_of(&opened.config, &opened.servers, &run), run));
+        runs.push((daemon::fleet::task_of(&opened.config, &opened.servers, &run), run));
     }
     for task in tasks {
         runs.extend(record(&opened, task).await?);

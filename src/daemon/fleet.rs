@@ -1,10 +1,13 @@
 //! Which policies are for which servers: the file, applied to the account's list.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::config::Config;
-use crate::policy::inventory::{Kind, Server};
+use crate::policy::inventory::{Kind, Server, ServerStatus};
+use crate::policy::policy::Policy;
 use crate::run::Task;
+use crate::store::runs::Run;
 
 /// Every enabled policy on every server that it is for.
 #[must_use]
@@ -21,7 +24,7 @@ pub fn tasks_of(config: &Config, server: &Server) -> Vec<Task> {
         let largest = reserve.entry(policy.kind).or_default();
         *largest = policy.reserve.max(*largest);
     }
-    let task = |policy: std::sync::Arc<crate::policy::policy::Policy>| {
+    let task = |policy: Arc<Policy>| {
         let reserve = reserve.get(&policy.kind).copied().unwrap_or_default();
         Task { server: server.clone(), policy, reserve }
     };
@@ -33,4 +36,28 @@ pub fn tasks_of(config: &Config, server: &Server) -> Vec<Task> {
 pub fn unprotected<'a>(config: &Config, servers: &'a [Server]) -> Vec<&'a Server> {
     let needs_none = |server: &Server| config.status.unprotected_ok.iter().any(|selector| selector.matches(server));
     servers.iter().filter(|server| tasks_of(config, server).is_empty() && !needs_none(server)).collect()
+}
+
+/// Whether both lists show the same servers under the same names, so that the same policies are for them.
+pub(super) fn are_the_same(known: &[Server], listed: &[Server]) -> bool {
+    let same = |(a, b): (&Server, &Server)| a.reference == b.reference && a.keys == b.keys;
+    known.len() == listed.len() && known.iter().zip(listed).all(same)
+}
+
+/// The task of a run that was cut off. A policy that is no longer in the file deletes nothing any more.
+#[must_use]
+pub fn task_of(config: &Config, servers: &[Server], run: &Run) -> Task {
+    let key = &run.state.key;
+    let server = servers.iter().find(|server| server.reference.id == key.server.id).cloned();
+    let server = server.unwrap_or_else(|| Server {
+        reference: key.server.clone(),
+        keys: vec![key.server.id.to_string(), key.server.name.clone()],
+        status: ServerStatus::Other("unlisted".to_owned()),
+    });
+    let task = tasks_of(config, &server).into_iter().find(|task| task.policy.name == key.policy);
+    task.unwrap_or_else(|| Task {
+        policy: Arc::new(Policy::departed(key.policy.clone(), key.kind)),
+        server,
+        reserve: 0,
+    })
 }

@@ -16,5 +16,5 @@ mod ticker;
 
 pub use evaluate::{Evaluator, Followed};
 pub use listing::refresh_servers;
-pub use service::{Files, Rouse, Service, ServiceError, open_world, task_of};
+pub use service::{Files, Rouse, Service, ServiceError, open_world};
 pub use ticker::Ticker;

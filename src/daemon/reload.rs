@@ -40,8 +40,7 @@ impl Reading {
             self.again = true;
             return;
         }
-        let files = Arc::clone(files);
-        let store = store.clone();
+        let (files, store) = (Arc::clone(files), store.clone());
         self.under_way = Some(tokio::spawn(async move {
             let read = store.blocking(move || files()).await;
             read.unwrap_or_else(|error| Err(format!("the file could not be read: {error}")))

@@ -21,7 +21,6 @@ use crate::daemon::reload::Reading;
 use crate::daemon::{Evaluator, Ticker, fleet, mail, notify, review};
 use crate::journal::notice::{Notice, Topic};
 use crate::policy::inventory::{Id, Kind, Server};
-use crate::policy::policy::Policy;
 use crate::provider::{Client, ProviderError, Watch};
 use crate::run::{Leases, Random, RunError, Settings, Task, World, drive, look_after, start_owed};
 use crate::store::runs::Run;
@@ -241,7 +240,7 @@ impl Service {
             self.servers.iter().map(|server| (server.reference.id.clone(), server.clone())).collect();
         for run in store.unfinished().await? {
             let server = by_id.get(&run.state.key.server.id);
-            let task = task_of(&self.config, server.map(std::slice::from_ref).unwrap_or_default(), &run);
+            let task = fleet::task_of(&self.config, server.map(std::slice::from_ref).unwrap_or_default(), &run);
             tracing::info!(run = run.id, server = %run.state.key.server, "taking up a run that was cut off");
             self.spawn(task, run);
         }
@@ -269,7 +268,7 @@ impl Service {
         let tell = self.listing.told(listed.as_ref().err(), stored, now);
         match listed {
             Ok(servers) => {
-                let same = are_the_same(&self.servers, &servers);
+                let same = fleet::are_the_same(&self.servers, &servers);
                 self.servers = servers;
                 let recovery = recovery(Topic::Attention, "the account's servers can be listed again");
                 self.world.store.recover(recovery, now).await?;
@@ -379,28 +378,4 @@ impl Service {
             tracing::warn!("some runs did not come to rest in time: the next start takes them up");
         }
     }
-}
-
-/// Whether both lists show the same servers under the same names, so that the same policies are for them.
-fn are_the_same(known: &[Server], listed: &[Server]) -> bool {
-    let same = |(a, b): (&Server, &Server)| a.reference == b.reference && a.keys == b.keys;
-    known.len() == listed.len() && known.iter().zip(listed).all(same)
-}
-
-/// The task of a run that was cut off. A policy that is no longer in the file deletes nothing any more.
-#[must_use]
-pub fn task_of(config: &Config, servers: &[Server], run: &Run) -> Task {
-    let key = &run.state.key;
-    let server = servers.iter().find(|server| server.reference.id == key.server.id).cloned();
-    let server = server.unwrap_or_else(|| Server {
-        reference: key.server.clone(),
-        keys: vec![key.server.id.to_string(), key.server.name.clone()],
-        status: crate::policy::inventory::ServerStatus::Other("unlisted".to_owned()),
-    });
-    let task = fleet::tasks_of(config, &server).into_iter().find(|task| task.policy.name == key.policy);
-    task.unwrap_or_else(|| Task {
-        policy: Arc::new(Policy::departed(key.policy.clone(), key.kind)),
-        server,
-        reserve: 0,
-    })
 }

@@ -130,7 +130,8 @@ impl Drive<'_> {
         let spent = u32::try_from(self.run.state.deleted().count()).expect("a handful");
         let plan = match self.turned_up(&seen.inventory) {
             // It is the new point, which every plan counts in already: counted twice, it would displace one too many.
-            Some((_, id)) => seen.without(&id).plan(self.world, self.task, spent),
+            // Nor does a twin count: it goes by itself.
+            Some((step, _)) => self.without_made_by(step, &seen).plan(self.world, self.task, spent),
             None => seen.plan(self.world, self.task, spent),
         };
         remember(self.world, self.task, &seen, &plan.notes).await?;

@@ -77,6 +77,15 @@ impl Drive<'_> {
         })
     }
 
+    /// What is seen, as if this create had made nothing yet.
+    pub(super) fn without_made_by(&self, step: u32, seen: &Inspection) -> Inspection {
+        let mut other = seen.clone();
+        if let Act::Create { mark, .. } = &self.run.state.steps[step as usize - 1].act {
+            other.inventory.points.retain(|point| !carries(point, &mark.token));
+        }
+        other
+    }
+
     async fn ask(&mut self, seen: &Inspection) -> Result<(), RunError> {
         let kind = self.task.policy.kind;
         let mark = self.mark(seen);
@@ -126,17 +135,27 @@ impl Drive<'_> {
         let usual = self.usual().await?;
         let mut pace = Pace::new(self.since(asked), usual);
         let mut missing_since = None;
+        // After a crash or an outage it may have been completed long ago: it is looked at before it is judged.
+        let mut taken_up = self.since(asked) > self.world.settings.poll;
+        let mut looked = false;
         loop {
-            if self.since(asked) >= self.stuck_after() {
+            if looked && self.since(asked) >= self.stuck_after() {
                 return self.stuck(id).await;
             }
             let kind = self.task.policy.kind;
-            let look = self.world.watch.next(&self.task.server, kind, &mut pace);
+            let look = async {
+                if std::mem::take(&mut taken_up) {
+                    let now = Instant::now();
+                    return self.world.watch.inventory_after(&self.task.server, kind, now, now).await;
+                }
+                self.world.watch.next(&self.task.server, kind, &mut pace).await
+            };
             // A list that cannot be read now may be read later: the point is no worse for it.
             let Ok(inventory) = self.world.unless_stopped(look).await? else {
                 self.world.pause(self.world.settings.poll).await?;
                 continue;
             };
+            looked = true;
             if let Some(event) = self.double(&inventory, id) {
                 return self.write(event).await;
             }

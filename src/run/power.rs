@@ -232,8 +232,15 @@ impl Drive<'_> {
     /// The journal cannot be written, so nothing more is made or deleted; but the server must not stand still for it.
     /// The journal, as far as it goes, says that a start is owed: the next start of the process makes sure of it.
     pub(super) async fn start_unrecorded(&self) {
-        let start = self.world.client.power(&self.task.server.reference.id, Power::Start);
-        let _ = tokio::time::timeout(BEFORE_THE_END, start).await;
+        // What is not heard by then is for the next start.
+        let _ = tokio::time::timeout(BEFORE_THE_END, self.start_until_heard()).await;
+    }
+
+    async fn start_until_heard(&self) {
+        let id = &self.task.server.reference.id;
+        while self.world.client.power(id, Power::Start).await.is_err() {
+            tokio::time::sleep(self.world.settings.poll).await;
+        }
     }
 
     /// An open step would stand in the way of the start: its answer counts as lost.
@@ -255,7 +262,7 @@ impl Drive<'_> {
             }
             // What became of a create or a delete is found out by the next start; the power call is sent unrecorded.
             Act::Create { .. } | Act::Delete { .. } => {
-                let _ = self.world.client.power(&self.task.server.reference.id, Power::Start).await;
+                self.start_until_heard().await;
                 Err(RunError::Stopped)
             }
         }

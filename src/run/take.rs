@@ -4,7 +4,7 @@
 use crate::journal::notice::{Notice, Topic};
 use crate::policy::brake::{Cause, Judgement, judge};
 use crate::policy::guard::Ground;
-use crate::policy::inventory::{Id, Inventory};
+use crate::policy::inventory::Inventory;
 use crate::policy::memory::Memory;
 use crate::policy::plan::{Note, Plan, Request, plan};
 use crate::provider::ProviderError;
@@ -32,13 +32,6 @@ impl Inspection {
             inventory: &self.inventory,
             memory: &self.memory,
         }
-    }
-
-    /// The same as if this point were not there yet.
-    pub(super) fn without(&self, id: &Id) -> Self {
-        let mut other = self.clone();
-        other.inventory.points.retain(|point| point.id != *id);
-        other
     }
 
     /// The plan of a run that starts now; `spent` deletes were sent by its earlier attempts.

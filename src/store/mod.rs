@@ -109,7 +109,8 @@ impl Store {
         let opened = Connection::open_in_memory().map_err(StoreError::from);
         let connection = opened.and_then(|mut connection| migrate(&mut connection, dir).map(|()| connection));
         let connection = connection.map_err(|error| error.of_file(&file))?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), dir: dir.into(), simulated: false, _lock: None })
+        let connection = Arc::new(Mutex::new(connection));
+        Ok(Self { connection, dir: dir.into(), simulated: false, _lock: None })
     }
 
     fn exists(dir: &Path) -> Result<bool, StoreError> {
@@ -143,12 +144,8 @@ impl Store {
             Ok(connection)
         };
         let connection: Connection = opened().map_err(|error: StoreError| error.of_file(&file))?;
-        Ok(Self {
-            connection: Arc::new(Mutex::new(connection)),
-            dir: dir.into(),
-            simulated: false,
-            _lock: lock.map(Arc::new),
-        })
+        let connection = Arc::new(Mutex::new(connection));
+        Ok(Self { connection, dir: dir.into(), simulated: false, _lock: lock.map(Arc::new) })
     }
 
     /// Runs one transaction on a blocking thread. It is committed when `work` returns `Ok`, else it leaves no trace.
@@ -168,8 +165,8 @@ impl Store {
             transaction.commit()?;
             Ok(value)
         };
-        let done = self.blocking(move || transaction().map_err(|error: StoreError| error.of_file(&file))).await;
-        done.map_err(|error| StoreError::Value(format!("a transaction was cut off: {error}")))?
+        let task = self.blocking(move || transaction().map_err(|error: StoreError| error.of_file(&file)));
+        task.await.map_err(|error| StoreError::Value(format!("a transaction was cut off: {error}")))?
     }
 
     /// Runs work that may block on a thread of its own; in simulated time on the caller's, with a turn for others before

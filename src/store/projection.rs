@@ -158,6 +158,8 @@ fn end(p: &Projection<'_>, outcome: Outcome) -> Result<(), StoreError> {
     }
     let (server, policy) = (json(&p.key.server.id)?, p.key.policy.as_str());
     p.tx.execute("UPDATE due_time SET stale = 0 WHERE server = ?1 AND policy = ?2", params![server, policy])?;
+    // A clock that was wrong has done its harm, and its due times follow each other again: no recovery to tell.
+    close_incidents(p.tx, Some(&p.key.server), Some(policy), Topic::Clock, p.at)?;
     let cause: Option<String> =
         p.tx.query_row(
             "SELECT text FROM incident WHERE server = ?1 AND policy = ?2 AND topic = 'run' AND closed_at IS NULL",

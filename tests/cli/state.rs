@@ -137,7 +137,7 @@ fn a_newer_database_ends_with_7_and_stays_as_it_is() {
 fn garbage_after_a_kill_in_the_log_of_the_database_deletes_nothing_and_doubles_nothing() {
     let (lab, _) = used();
     // The log as kill -9 leaves it, then overwritten from its middle on.
-    let store = Store::own(&lab.path("state")).unwrap();
+    let store = Store::beside_or_new(&lab.path("state")).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(store.set_fact("test", Some("x".repeat(9000)))).unwrap();
     let log = lab.path("state/lastgood.db-wal");
@@ -284,7 +284,7 @@ fn fills_up(lab: &Lab, number: u64) -> i32 {
     let text = text.replace("settle = \"500ms\"", "settle = \"500ms\"\ntimeout = \"1s\"");
     let text = text.replace("dir = \"state\"", &format!("dir = \"{state}\""));
     lab.write_private(&file, &text.replace("retries = 0", "retries = 0\nstop_server = true"));
-    drop(Store::own(&lab.path(&state)).unwrap());
+    drop(Store::beside_or_new(&lab.path(&state)).unwrap());
     let bytes = 32_768 + 6144 * number;
     let run = ["run", "--server", &server, "--config", &file];
     let done = finish(&mut limited(lab, bytes, &run));
@@ -305,6 +305,36 @@ fn fills_up(lab: &Lab, number: u64) -> i32 {
     assert!((1..=2).contains(&runs.len()), "{context}: {history:#}");
     runs_again(lab, &server, &context);
     done.code
+}
+
+#[test]
+fn a_disk_that_fills_up_under_several_runs_leaves_no_server_standing() {
+    let (mut stops, mut full) = (0, 0);
+    for bytes in [300_000, 380_000, 460_000] {
+        let lab = Lab::new(&["--servers", "6", "--power", "20ms"]);
+        let text = std::fs::read_to_string(lab.path("policy.toml")).unwrap();
+        let text = text.replace("settle = \"500ms\"", "settle = \"500ms\"\ntimeout = \"1s\"");
+        lab.write_private("policy.toml", &text.replace("retries = 0", "retries = 0\nstop_server = true"));
+        drop(Store::beside_or_new(&lab.path("state")).unwrap());
+        let done = finish(&mut limited(&lab, bytes, &["run"]));
+        let context = format!("{bytes} bytes: {done:#?}");
+        assert!([0, 7].contains(&done.code), "{context}");
+        full += usize::from(done.code == 7);
+        let record = lab.provider.control("GET", "record", &Value::Null).to_string();
+        stops += record.matches("\"action\":\"stop\"").count();
+        for number in 1..=6 {
+            runs_again(&lab, &format!("web-server-{number:02}"), &context);
+        }
+        // The cut-off runs are taken up; what is left of the policy is one point each, or two.
+        let done = lab.run(&["run", "--json"]).ends_with(0);
+        assert!(done.json()["runs"].as_array().unwrap().iter().all(|run| run["outcome"] == "succeeded"), "{done:#?}");
+        for number in 1..=6 {
+            let server = format!("web-server-{number:02}");
+            every_point_is_in_the_history(&lab, &server, &["--server", &server]);
+            runs_again(&lab, &server, &context);
+        }
+    }
+    assert!(full > 0 && stops >= 3, "{full} met the full disk, {stops} servers were stopped");
 }
 
 /// `lastgood daemon` as a child, whose log is read line by line.

@@ -149,7 +149,13 @@ fn rules(row: &Row, phase: &Phase) -> Vec<(&'static str, Rule)> {
             let act = Effect::Meanwhile { acts: acts.clone(), after: false };
             vec![("once", Rule::new(act).skip(phase.skip).times(1))]
         }
-        What::Only(..) | What::Options => Vec::new(),
+        What::BetweenPages(acts) if phase.call == Call::List => {
+            let act = Effect::Meanwhile { acts: acts.clone(), after: false };
+            // Five or four points are three or two pages of two.
+            let rule = Rule::new(act).call(Call::List).skip(phase.skip_of_call / 3).times(1);
+            vec![("once", Rule { query: Some("page=2".to_owned()), ..rule })]
+        }
+        What::Only(..) | What::BetweenPages(_) | What::Options => Vec::new(),
     }
 }
 

@@ -27,6 +27,8 @@ pub enum What {
     Only(Call, Effect),
     /// People act just before a call.
     People(Vec<Act>),
+    /// People act between the first and the second page of a list.
+    BetweenPages(Vec<Act>),
     /// Nothing strikes: the options are the fault.
     Options,
 }
@@ -47,6 +49,11 @@ fn with(name: &'static str, change: impl FnOnce(&mut Options)) -> Row {
 
 fn people(name: &'static str, act: Act) -> Row {
     Row { name, options: Options::default(), what: What::People(vec![act]), once: false }
+}
+
+fn between_pages(name: &'static str, act: Act) -> Row {
+    let options = Options { paged: true, page_size: 2, max_page_size: 2, ..Options::default() };
+    Row { name, options, what: What::BetweenPages(vec![act]), once: false }
 }
 
 fn status(code: u16) -> StatusEffect {
@@ -218,6 +225,9 @@ fn deletes_and_people() -> Vec<Row> {
         people("a person makes a point", Act::CreatePoint(theirs())),
         people("a person deletes the oldest point", Act::DeletePoint(pick(true))),
         people("a person deletes the newest point", Act::DeletePoint(pick(false))),
+        between_pages("a person makes a point between two pages", Act::CreatePoint(theirs())),
+        between_pages("a person deletes the oldest point between two pages", Act::DeletePoint(pick(true))),
+        between_pages("a person deletes the newest point between two pages", Act::DeletePoint(pick(false))),
         people("a person changes the oldest point", Act::EditPoint(edit(true))),
         people("a person changes the newest point", Act::EditPoint(edit(false))),
         people("a person stops the server", set("stopped")),

@@ -126,6 +126,11 @@ fn again_and_again(seed: u64, times: u64, how: impl Fn(&mut StdRng) -> End) {
             }
         }
     }
+    // On a machine that is busy a short life may bring nothing about; a long one does.
+    let daemon = rig.start(&["daemon"], None);
+    rig.until(|| rig.history().len() > 5);
+    let (_, said) = daemon.kill();
+    assert!(!said.contains("panicked"), "{said}");
     rig.simulator.clear_faults();
     rig.policies(&policies(false));
     rig.settle(None);
@@ -210,7 +215,6 @@ fn one_point_a_due_time(rig: &Rig, how: &str) {
         }
         assert!(due.insert(key, run).is_none(), "{how}: a due time has two runs: {run:#?}");
     }
-    assert!(due.len() > 5, "{how}: hardly anything happened: {history:#?}");
     for (key, ids) in &completed {
         assert!(due.contains_key(key), "{how}: a point without a run: {key:?} {ids:?}");
         let left = |kind| {

@@ -22,7 +22,8 @@ fn rig() -> Rig {
         servers: ServerSpec::numbered(1, Style::Integer),
         foreign: vec![PointSpec::aged(simulator::Kind::Snapshot, "web-server-01", 3_600)],
         completion: Duration::from_millis(100),
-        restore: Duration::from_millis(600),
+        // Long enough for a busy machine to start the command again meanwhile.
+        restore: Duration::from_millis(2_500),
         ..Options::default()
     };
     Rig::new(options, POLICY)

@@ -218,7 +218,7 @@ async fn a_stuck_point_is_left_alone_told_and_no_second_one_is_made_for_its_due_
     // The next run looks at it again, finds no slot, and no good point that retention would drop.
     let next = stage.run(&task).await;
     assert_eq!((next.outcome.as_str(), next.deleted.len()), ("failed", 0), "{next:?}");
-    assert!(next.error.as_ref().is_some_and(|error| error.contains("limit reached (4 own, 1 foreign)")), "{next:?}");
+    assert!(next.error.as_ref().is_some_and(|error| error.contains("limit reached (5 own, 0 foreign)")), "{next:?}");
     let told = stage.world.store.waiting().await.unwrap();
     assert!(told.iter().any(|waiting| waiting.notice.text.contains("is stuck: still in progress")), "{told:?}");
     assert_eq!(stage.ids(SNAPSHOT).len(), 5);

@@ -127,7 +127,10 @@ impl Scene {
         let account = stage.simulator.account();
         let points = account.points_of(self.theirs(), "web-server-01");
         let shown = format!("{how}: {:#?}", stage.world.store.history(None, 9).await.unwrap());
-        assert_eq!(points.len(), self.after, "points, {shown}\n{points:#?}");
+        // Lists that lag for longer than `settle` look wrong: a brake may keep the oldest until a person has looked.
+        let braked = usize::from(self.list_lag > stage.world.settings.settle);
+        let left = self.after..=self.after + braked;
+        assert!(left.contains(&points.len()), "{left:?} points, {shown}\n{points:#?}");
         assert!(points.iter().all(|point| point.status == "completed"), "{shown}");
         let of_due = points.iter().filter(|point| point.description.contains(&format!(" nightly {DUE} "))).count();
         assert_eq!(of_due, 1, "one restore point a due time, {shown}");
@@ -206,7 +209,7 @@ async fn cut_off_everywhere(which: impl Fn(&Scene) -> bool) {
             go_on(&stage, &scene.policy()).await;
             scene.check(&stage, &format!("cut off at await {polls}")).await;
             if over.is_some() {
-                assert!(polls > 30, "{} has few awaits: {polls}", scene.name);
+                assert!(polls > 15, "{} has few awaits: {polls}", scene.name);
                 break;
             }
         }
@@ -315,7 +318,7 @@ async fn a_stop_at_any_await_leaves_the_server_started_and_the_run_to_the_next_s
             let status = stage.simulator.account().server("web-server-01").unwrap().status.clone();
             assert_eq!(status, "active", "{}: stopped at await {polls}", scene.name);
             if over.is_ok() {
-                assert!(polls > 30);
+                assert!(polls > 15);
                 break;
             }
             assert!(matches!(over, Err(RunError::Stopped)), "{over:?}");
@@ -388,4 +391,20 @@ async fn a_start_that_is_lost_at_the_end_of_the_process_is_asked_for_again() {
     .await;
     assert!(matches!(over, Err(RunError::Stopped)), "{over:?}");
     assert_eq!(stage.simulator.account().server("web-server-01").unwrap().status, "starting");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_point_that_was_completed_during_an_outage_of_ours_is_not_called_stuck() {
+    let stage = Stage::new(Options::default());
+    let task = stage.task(Policy { retries: 0, ..policy(Kind::Backup, 3) }).await;
+    let run = stage.open(&task, Some(DUE.parse().unwrap())).await;
+    let made = || stage.simulator.account().points(simulator::Kind::Backup).count() == 1;
+    assert!(cut_off_when(drive(&stage.world, &task, run), made).await.is_none());
+    tokio::time::advance(Duration::from_secs(5 * 3600)).await;
+    let stage = stage.restart().await;
+    let began = tokio::time::Instant::now();
+    let run = stage.world.store.unfinished().await.unwrap().remove(0);
+    let run = drive(&stage.world, &task, run).await.unwrap();
+    assert_eq!(run.outcome, "succeeded", "{run:?}");
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }

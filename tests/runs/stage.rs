@@ -114,11 +114,6 @@ impl Stage {
     }
 }
 
-/// A folder in memory, where there is one: the disk's own slowness shows nothing here.
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
-
 fn world(simulator: &Simulator, clock: &VirtualClock, store: Store) -> (World, watch::Sender<bool>) {
     let clock = Clock::Virtual(clock.clone());
     let settings = ClientSettings {

@@ -5,6 +5,7 @@
 //! they are known: the rules that count within one run are checked then, and what the run told is compared.
 
 mod deletes;
+mod follow;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use lastgood::simulator::{By, Change, ChangeKind, Entry, Kind, Point, Request, What};
-use serde_json::Value;
+use lastgood::simulator::{By, Change, ChangeKind, Kind, Point, Request};
 
-use super::text::{self, Mark};
-use super::{Facts, Rule, Told, Truth};
+use super::text::Mark;
+use super::{Facts, Rule, Told};
 
 /// A restore point that is in the account, or was a moment ago.
 #[derive(Clone, Debug)]
@@ -19,7 +18,7 @@ pub(super) struct Known {
     pub(super) mark: Option<Mark>,
     pub(super) by_client: bool,
     /// A list that the client has read had it.
-    seen: bool,
+    pub(super) seen: bool,
     /// Its entry, and the last one in which a person changed its text after the client had seen it.
     pub(super) born: (u64, Timestamp),
     pub(super) changed: Option<(u64, Timestamp)>,
@@ -41,7 +40,7 @@ pub(super) struct Line {
     /// A point of the run under way (or of the last one) is completed.
     pub(super) good: bool,
     /// What the last create was for.
-    due: Option<String>,
+    pub(super) due: Option<String>,
     /// Completed points deleted since the last completion, before the next.
     pub(super) evicted: usize,
     /// Accepted deletes of the run under way; `None` outside of a run that was announced.
@@ -57,26 +56,26 @@ impl Line {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Power {
-    owes_start: bool,
+pub(super) struct Power {
+    pub(super) owes_start: bool,
     /// A person (or the provider) has stopped it.
-    stopped: bool,
+    pub(super) stopped: bool,
     /// A stop of the client came a moment later: it cannot tell whose the stop was.
-    asked: bool,
+    pub(super) asked: bool,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) moment: (u64, Timestamp),
     /// By kind and server, then by id as shown.
-    points: BTreeMap<(Kind, String), BTreeMap<String, Known>>,
+    pub(super) points: BTreeMap<(Kind, String), BTreeMap<String, Known>>,
     /// On which server a point is.
-    places: BTreeMap<(Kind, String), String>,
+    pub(super) places: BTreeMap<(Kind, String), String>,
     /// What has left and may not be known yet.
     pub(super) ghosts: Vec<Known>,
     /// By server, then by policy.
     lines: BTreeMap<String, BTreeMap<String, Line>>,
-    servers: BTreeMap<String, Power>,
+    pub(super) servers: BTreeMap<String, Power>,
     /// The entry of the last good list of a kind, of a server or (under an empty name) of all.
     reads: BTreeMap<(Kind, String), u64>,
     /// The first one.
@@ -84,10 +83,10 @@ pub(super) struct State {
     /// Lists that told a lie which nobody can see through, since the last good one.
     misled: BTreeSet<(Kind, String)>,
     /// What the creates that are on their way ask for.
-    asked: BTreeMap<u64, Mark>,
+    pub(super) asked: BTreeMap<u64, Mark>,
     /// The client's points: the server, the policy, and whether it was ever completed.
-    made: BTreeMap<(Kind, String), (String, String, bool)>,
-    deleted: BTreeSet<(Kind, String)>,
+    pub(super) made: BTreeMap<(Kind, String), (String, String, bool)>,
+    pub(super) deleted: BTreeSet<(Kind, String)>,
 }
 
 /// Faults of a list that no client can see through.
@@ -140,7 +139,7 @@ impl State {
         self.points.get(&(kind, server.clone()))?.get(id)
     }
 
-    fn point_mut(&mut self, (kind, id): &(Kind, String)) -> Option<&mut Known> {
+    pub(super) fn point_mut(&mut self, (kind, id): &(Kind, String)) -> Option<&mut Known> {
         let server = self.places.get(&(*kind, id.clone()))?;
         self.points.get_mut(&(*kind, server.clone()))?.get_mut(id)
     }
@@ -203,182 +202,9 @@ impl State {
     }
 }
 
-impl Truth {
-    pub(super) fn entry(&mut self, entry: &Entry) {
-        self.state.moment = (entry.seq, entry.at);
-        match &entry.what {
-            What::Request(request) => self.request(request),
-            What::Change(change) => self.change(change),
-        }
-    }
-
-    fn request(&mut self, request: &Request) {
-        let words: Vec<&str> = request.path.trim_matches('/').split('/').collect();
-        let kind = match words[0] {
-            "backups" => Some(Kind::Backup),
-            "snapshots" => Some(Kind::Snapshot),
-            _ => None,
-        };
-        match (request.method.as_str(), words.as_slice(), kind) {
-            ("GET", [_], Some(kind)) => self.state.listed(kind, request),
-            ("POST", [_], Some(kind)) => self.create(kind, request),
-            ("DELETE", [_, id], Some(kind)) => self.delete(kind, id),
-            ("POST", ["servers", _, "power"], _) => self.power(request),
-            _ => {}
-        }
-    }
-
-    fn create(&mut self, kind: Kind, request: &Request) {
-        let Some(server) = &request.server else { return };
-        let mark = request.body["description"].as_str().and_then(text::mark);
-        let limit = self.facts.slots[kind as usize];
-        let used = self.state.used(&self.facts, kind, server);
-        if used >= limit && !self.state.is_misled((kind, server)) {
-            self.broken(Rule::RoomFirst, format!("a create on {server}, where {used} of {limit} are taken"));
-        }
-        let Some(mark) = mark else { return };
-        let is_same = |it: &&Known| it.by_client && it.mark.as_ref().is_some_and(|own| is_for_the_same(own, &mark));
-        let there = |it: &&Known| {
-            let shown = it.born.1.saturating_add(self.facts.list_lag).unwrap_or(it.born.1);
-            let long_ago = shown <= self.state.moment.1 && !self.state.unknown(&self.facts, (kind, server), it.born);
-            long_ago && it.point.status != "failed" && !it.deleting
-        };
-        let again = self.state.on(kind, server).filter(is_same).find(there).map(|it| it.id.clone());
-        if let Some(id) = again {
-            self.broken(Rule::SentTwice, format!("a create for {} of {}, which is {id}", mark.policy, mark.due));
-        }
-        let name = self.facts.policy(server, &mark.policy).map_or(mark.policy.clone(), |(name, _)| name.to_owned());
-        let line = self.state.line(server, &name);
-        if line.due.as_ref() != Some(&mark.due) {
-            line.good = false;
-            line.due = Some(mark.due.clone());
-        }
-        let seq = self.state.moment.0;
-        self.state.asked.insert(seq, mark);
-    }
-
-    fn power(&mut self, request: &Request) {
-        let Some(server) = request.server.clone() else { return };
-        let asked = [Kind::Backup, Kind::Snapshot]
-            .iter()
-            .any(|kind| self.facts.of(&server, *kind).any(|(_, policy)| policy.stop_server));
-        let power = self.state.servers.entry(server.clone()).or_default();
-        let anothers = power.stopped && !power.owes_start && !power.asked;
-        power.asked |= request.body["action"] == "stop";
-        match request.body["action"].as_str() {
-            Some("hard_stop") => self.broken(Rule::HardStop, format!("{server} was to be stopped hard")),
-            Some("stop") if !asked => self.broken(Rule::PowerUnasked, format!("{server} was to be stopped")),
-            Some("start") if anothers => self.broken(Rule::PowerUnasked, format!("{server} was to be started")),
-            _ => {}
-        }
-    }
-
-    fn change(&mut self, change: &Change) {
-        match (change.kind, &change.id, &change.point) {
-            (Some(kind), Some(id), Some(point)) => self.point_changed(change, (kind, word(id)), point),
-            _ => self.state.server_changed(change),
-        }
-    }
-
-    fn point_changed(&mut self, change: &Change, key: (Kind, String), point: &Point) {
-        let moment = self.state.moment;
-        let by_client = change.by == By::Client;
-        match change.change {
-            ChangeKind::PointCreated => {
-                let asked = change.request.filter(|_| by_client).and_then(|seq| self.state.asked.remove(&seq));
-                let mark = asked.or_else(|| text::mark(&point.description));
-                if by_client && let Some(mark) = &mark {
-                    let made = (change.server.clone(), mark.policy.clone(), false);
-                    self.state.made.insert(key.clone(), made);
-                }
-                let known = Known {
-                    id: key.1.clone(),
-                    server: change.server.clone(),
-                    point: point.clone(),
-                    mark,
-                    by_client,
-                    seen: false,
-                    born: moment,
-                    changed: None,
-                    deleting: false,
-                    left: None,
-                };
-                let shelf = self.state.points.entry((key.0, known.server.clone())).or_default();
-                shelf.insert(key.1.clone(), known);
-                self.state.places.insert(key, change.server.clone());
-            }
-            ChangeKind::PointDeleted => self.accepted(&key),
-            ChangeKind::PointGone | ChangeKind::PointVanished => {
-                let shelf = self.state.points.get_mut(&(key.0, change.server.clone()));
-                if let Some(mut known) = shelf.and_then(|shelf| shelf.remove(&key.1)) {
-                    self.state.places.remove(&key);
-                    known.left = Some(moment);
-                    self.state.ghosts.push(known);
-                }
-                self.forget_ghosts();
-            }
-            ChangeKind::PointCompleted | ChangeKind::PointFailed | ChangeKind::PointEdited => {
-                let reads = self.facts.reads;
-                let Some(known) = self.state.point_mut(&key) else { return };
-                let other = known.point.name != point.name || known.point.description != point.description;
-                if other && (known.seen || !reads) {
-                    known.changed = Some(moment);
-                }
-                known.point = point.clone();
-                let completed = known.completed() && change.change == ChangeKind::PointCompleted;
-                if completed && known.by_client {
-                    let known = known.clone();
-                    self.completed(&key, &known);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn completed(&mut self, key: &(Kind, String), known: &Known) {
-        if let Some((.., completed)) = self.state.made.get_mut(key) {
-            *completed = true;
-        }
-        let Some(mark) = &known.mark else { return };
-        let line = self.state.line(&known.server, &mark.policy);
-        line.evicted = 0;
-        // A point of an earlier run that is completed at last is not what this run waits for.
-        line.good |= line.due.as_ref() == Some(&mark.due);
-    }
-
-    /// What left so long ago that the client must know it is no ghost any more.
-    fn forget_ghosts(&mut self) {
-        let ghosts = std::mem::take(&mut self.state.ghosts);
-        let still =
-            |it: &Known| it.left.is_some_and(|left| self.state.unknown(&self.facts, (it.point.kind, &it.server), left));
-        self.state.ghosts = ghosts.into_iter().filter(still).collect();
-    }
-
-    fn accepted(&mut self, key: &(Kind, String)) {
-        let Some(known) = self.state.point_mut(key) else { return };
-        known.deleting = true;
-        let known = known.clone();
-        self.state.deleted.insert(key.clone());
-        let policy = known.mark.as_ref().map(|mark| mark.policy.clone());
-        let policy = policy.and_then(|name| self.facts.policy(&known.server, &name).map(|(now, _)| now.to_owned()));
-        // A point that a person made is deleted by the policy that may.
-        let fallback = || {
-            let all = self.facts.of(&known.server, key.0).find(|(_, it)| it.prune_all);
-            all.map(|(name, _)| name.to_owned())
-        };
-        let Some(policy) = policy.or_else(fallback) else { return };
-        let completed = known.completed();
-        let line = self.state.line(&known.server, &policy);
-        line.evicted += usize::from(completed && !line.good);
-        if let Some(deleted) = &mut line.deleted {
-            deleted.insert(key.1.clone());
-        }
-    }
-}
-
 impl State {
     /// A list was asked for. Its answer tells the client what was so when the request came in.
-    fn listed(&mut self, kind: Kind, request: &Request) {
+    pub(super) fn listed(&mut self, kind: Kind, request: &Request) {
         if request.status != Some(200) {
             return;
         }
@@ -395,7 +221,7 @@ impl State {
         self.first_reads.entry(key).or_insert(self.moment.0);
     }
 
-    fn server_changed(&mut self, change: &Change) {
+    pub(super) fn server_changed(&mut self, change: &Change) {
         let power = self.servers.entry(change.server.clone()).or_default();
         let to = change.detail["to"].as_str().unwrap_or_default();
         match (change.change, change.by) {
@@ -406,12 +232,4 @@ impl State {
             _ => {}
         }
     }
-}
-
-fn is_for_the_same(own: &Mark, other: &Mark) -> bool {
-    (&own.instance, &own.policy, &own.due) == (&other.instance, &other.policy, &other.due)
-}
-
-fn word(id: &Value) -> String {
-    id.as_str().map_or_else(|| id.to_string(), str::to_owned)
 }

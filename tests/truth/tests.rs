@@ -1,6 +1,5 @@
 //! Each rule of the checker is shown a record that breaks it, and one close to it that does not. The records are the
 //! simulator's own: a client that knows no rules is let loose on it.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
