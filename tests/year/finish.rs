@@ -9,32 +9,16 @@ use lastgood::store::Store;
 
 use crate::figures::Figures;
 use crate::followed::Line;
+use crate::harvest::{Ended, Told};
 use crate::life::Life;
-
-/// A run that is in the journal.
-struct Ended {
-    line: Line,
-    due: Option<Timestamp>,
-    outcome: Option<String>,
-    ended_at: Option<Timestamp>,
-}
-
-/// A notice as the journal has it.
-struct Told {
-    line: Option<Line>,
-    class: String,
-    topic: String,
-    text: String,
-    at: Timestamp,
-    /// By a mail, or in silence since a mail of the same incident was not long ago; nothing when nobody told it.
-    by: Option<String>,
-}
 
 impl Life {
     /// Checks everything that must be so in the end.
     pub async fn finish(&mut self, store: &Store) {
         self.audit.quiet(&mut self.figures);
-        let (runs, told) = (runs(store).await, told(store).await);
+        let mut harvest = std::mem::take(&mut self.harvest);
+        harvest.reap(store).await;
+        let (runs, told) = harvest.all();
         for run in &runs {
             let word = run.outcome.clone().unwrap_or_else(|| "open".to_owned());
             *self.figures.runs.entry(word).or_default() += 1;
@@ -43,7 +27,7 @@ impl Life {
         self.check_due_times(&runs, &told);
         check_told(&told, &mut self.figures);
         self.check_outbox(store).await;
-        check_incidents(store, &runs, &mut self.figures).await;
+        check_incidents(store, &runs, &told, &mut self.figures).await;
         check_servers(&self.simulator, &mut self.figures);
     }
 
@@ -135,20 +119,27 @@ fn check_told(told: &[Told], figures: &mut Figures) {
     }
 }
 
-/// An incident that is open has a reason: the last run of its policy did not succeed.
-async fn check_incidents(store: &Store, runs: &[Ended], figures: &mut Figures) {
-    let mut last: BTreeMap<&Line, (Option<Timestamp>, Option<&str>)> = BTreeMap::new();
-    for run in runs {
-        let known = last.entry(&run.line).or_default();
-        *known = (*known).max((run.due, run.outcome.as_deref()));
-    }
+/// An incident that is open has a reason: no run of its policy has succeeded since it was last told. What a plan gives
+/// cause to tell stands until the next plan, so there it must be two.
+async fn check_incidents(store: &Store, runs: &[Ended], told: &[Told], figures: &mut Figures) {
     for incident in store.incidents().await.expect("the incidents can be read") {
-        let line =
-            incident.server.as_ref().zip(incident.policy.clone()).map(|(server, policy)| (server.name.clone(), policy));
-        let failing =
-            line.as_ref().and_then(|line| last.get(line)).is_some_and(|(_, outcome)| *outcome != Some("succeeded"));
-        if !failing {
-            let text = format!("{:?} {}: {}", line, incident.topic, incident.text);
+        let topic = incident.topic.to_string();
+        let line = incident.server.as_ref().zip(incident.policy.clone());
+        let line = line.map(|(server, policy)| (server.name.clone(), policy));
+        let last = told.iter().filter(|told| told.line == line && told.topic == topic).map(|told| told.at).max();
+        let mut since = last.unwrap_or(incident.opened_at);
+        if topic == "clock" {
+            // What ended while the clock was ahead did not end after it was put right.
+            since += SignedDuration::from_hours(30);
+        }
+        let good = |run: &&Ended| {
+            Some(&run.line) == line.as_ref()
+                && run.outcome.as_deref() == Some("succeeded")
+                && run.ended_at.is_some_and(|at| at > since)
+        };
+        let enough = if topic == "attention" { 2 } else { 1 };
+        if line.is_none() || runs.iter().filter(good).count() >= enough {
+            let text = format!("{line:?} {topic}: {}", incident.text);
             figures.violation(format!("an incident is open without a reason since {}: {text}", incident.opened_at));
         }
     }
@@ -171,50 +162,4 @@ fn span(text: &str) -> Option<(Timestamp, Timestamp)> {
     let (before, _) = text.split_once(" was missed")?;
     let at = before.rsplit(' ').next()?.parse().ok()?;
     Some((at, at))
-}
-
-async fn runs(store: &Store) -> Vec<Ended> {
-    let read = store.transact(|tx| {
-        let mut query = tx.prepare("SELECT server_name, policy, due, outcome, ended_at FROM run ORDER BY id")?;
-        let mut rows = query.query([])?;
-        let mut runs = Vec::new();
-        while let Some(row) = rows.next()? {
-            runs.push(Ended {
-                line: (row.get(0)?, row.get(1)?),
-                due: row.get::<_, Option<i64>>(2)?.map(time),
-                outcome: row.get(3)?,
-                ended_at: row.get::<_, Option<i64>>(4)?.map(time),
-            });
-        }
-        Ok(runs)
-    });
-    read.await.expect("the journal can be read")
-}
-
-async fn told(store: &Store) -> Vec<Told> {
-    let read = store.transact(|tx| {
-        let mut query = tx.prepare(
-            "SELECT notice.at, body, told.class FROM notice LEFT JOIN told ON told.notice = notice.id ORDER BY notice.id",
-        )?;
-        let mut rows = query.query([])?;
-        let mut all = Vec::new();
-        while let Some(row) = rows.next()? {
-            let body: String = row.get(1)?;
-            let body: lastgood::journal::notice::Notice = serde_json::from_str(&body).expect("a notice is stored whole");
-            all.push(Told {
-                line: body.server.zip(body.policy).map(|(server, policy)| (server.name, policy)),
-                class: body.class.word().to_owned(),
-                topic: body.topic.to_string(),
-                text: body.text,
-                at: time(row.get(0)?),
-                by: row.get(2)?,
-            });
-        }
-        Ok(all)
-    });
-    read.await.expect("the journal can be read")
-}
-
-fn time(nanoseconds: i64) -> Timestamp {
-    Timestamp::from_nanosecond(i128::from(nanoseconds)).expect("the journal's times are within the calendar")
 }

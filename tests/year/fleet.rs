@@ -51,7 +51,7 @@ fn sort(number: usize) -> &'static str {
 pub fn text(knobs: Knobs) -> String {
     let Knobs { hour, full, extra } = knobs;
     let extra = if extra {
-        "[policy.extra]\nkind = \"snapshot\"\nservers = [\"daily-*\"]\nschedule = \"15 12 * * 3\"\nkeep = { last = 2 }\n"
+        "[policy.extra]\nkind = \"snapshot\"\nservers = [\"daily-*\"]\nschedule = \"15 12 * * 3\"\nmax_age = \"9d\"\nkeep = { last = 2 }\n"
     } else {
         ""
     };
@@ -62,10 +62,15 @@ url = "http://127.0.0.1:9/api/v1"
 instance = "year"
 requests_per_second = 50
 parallel_runs = 64
+poll = "40s"
+
+[state]
+keep = "30d"
 
 [defaults]
 timezone = "Europe/Istanbul"
 splay = "4h"
+max_age = "50h"                     # given, since to work it out takes long in a debug build
 
 [policy.daily]
 kind = "backup"
@@ -115,6 +120,7 @@ retry_after = "5m"
 [policy.beside]
 kind = "backup"
 servers = ["twice-*"]
+max_age = "9d"
 schedule = "0 7 * * 1"
 keep = {{ last = 2, monthly = 2 }}
 formerly = ["monday"]
@@ -122,6 +128,7 @@ formerly = ["monday"]
 [policy.weekly]
 kind = "backup"
 servers = ["weekly-*"]
+max_age = "9d"
 schedule = "45 16 * * 6"
 keep = {{ weekly = 4, monthly = 6 }}
 stop_server = true
@@ -130,6 +137,7 @@ catch_up = "1d"
 [policy.none]
 kind = "backup"
 servers = ["none-*"]
+max_age = "9d"
 schedule = "0 9 * * 2"
 prune = "none"
 {extra}

@@ -23,6 +23,7 @@ use crate::audit::Audit;
 use crate::figures::{Figures, Scale};
 use crate::fleet::{self, Knobs};
 use crate::followed::Followed;
+use crate::harvest::Harvest;
 use crate::mail::PostOffice;
 use crate::people::People;
 use crate::provider::{self, Gate};
@@ -49,7 +50,7 @@ enum Event {
     Person,
     Hold,
     OnCall,
-    Prune,
+    Reap,
     Hour,
 }
 
@@ -111,7 +112,7 @@ pub struct Life {
     pub figures: Figures,
     end: Timestamp,
     calm: bool,
-    pruned: Vec<i64>,
+    pub harvest: Harvest,
     ticks: u64,
 }
 
@@ -151,7 +152,7 @@ impl Life {
             figures: Figures::default(),
             end: start + SignedDuration::from_hours(24 * i64::from(scale.days)),
             calm: false,
-            pruned: Vec::new(),
+            harvest: Harvest::default(),
             ticks: 0,
         };
         life.begin(start);
@@ -162,7 +163,7 @@ impl Life {
         for (event, _) in MEANS {
             self.again(event, start);
         }
-        for (event, hours) in [(Event::OnCall, 11), (Event::Prune, 12), (Event::Hour, 1)] {
+        for (event, hours) in [(Event::OnCall, 11), (Event::Reap, 12), (Event::Hour, 1)] {
             self.agenda.insert((start + SignedDuration::from_hours(hours), event), ());
         }
         provider::renew(&self.simulator, &mut self.figures.faults, provider::faults());
@@ -314,7 +315,7 @@ impl Life {
         self.post.down_until = None;
         self.jump(-self.ahead);
         self.simulator.set_clock_skew(0);
-        self.agenda.retain(|(_, event), ()| matches!(event, Event::OnCall | Event::Prune | Event::Hour));
+        self.agenda.retain(|(_, event), ()| matches!(event, Event::OnCall | Event::Reap | Event::Hour));
         rouse.send(Rouse::Reload).expect("the daemon listens");
     }
 
@@ -348,9 +349,10 @@ impl Life {
                         self.figures.event("holds");
                     }
                 }
-                Event::Prune => {
+                Event::Reap => {
                     self.agenda.insert((at + SignedDuration::from_hours(24), event), ());
-                    self.prune(store).await;
+                    self.harvest.reap(store).await;
+                    self.people.accept(store, &self.specs, self.ours.now(), &mut self.figures).await;
                 }
                 event => self.occur(event, at, now, rouse),
             }
@@ -409,7 +411,7 @@ impl Life {
                 self.check();
                 self.agenda.insert((at + SignedDuration::from_hours(1), event), ());
             }
-            Event::Crash | Event::Stop | Event::Hold | Event::Prune => unreachable!("they are taken up before"),
+            Event::Crash | Event::Stop | Event::Hold | Event::Reap => unreachable!("they are taken up before"),
         }
     }
 
@@ -471,20 +473,6 @@ impl Life {
             let client = Client::in_process(settings, Clock::Virtual(clock.clone()), router.clone());
             Ok((Arc::new(config), client.map_err(|error| error.to_string())?))
         })
-    }
-
-    /// The events of runs that ended ten days ago go, as the journal of a year would fill the disk; the runs stay.
-    async fn prune(&mut self, store: &Store) {
-        let newest = store
-            .transact(|tx| Ok(tx.query_row("SELECT coalesce(max(id), 0) FROM run", [], |row| row.get(0))?))
-            .await
-            .expect("the state can be read");
-        self.pruned.push(newest);
-        let Some(old) = self.pruned.len().checked_sub(11).map(|place| self.pruned[place]) else { return };
-        let from = self.pruned.len().checked_sub(14).map_or(0, |place| self.pruned[place]);
-        let ended = "DELETE FROM event WHERE run > ?1 AND run <= ?2 AND run IN
-                     (SELECT id FROM run WHERE id > ?1 AND id <= ?2 AND ended_at IS NOT NULL)";
-        store.transact(move |tx| Ok(tx.execute(ended, [from, old])?)).await.expect("the state can be written");
     }
 }
 

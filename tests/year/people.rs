@@ -121,6 +121,18 @@ impl People {
         true
     }
 
+    /// Having looked at what stopped the deletes, the one on call accepts it.
+    pub async fn accept(&self, store: &Store, specs: &[simulator::ServerSpec], now: Timestamp, figures: &mut Figures) {
+        for server in specs.iter().map(|spec| crate::fleet::server(spec).reference) {
+            let held = store.brakes(server.id.clone()).await.expect("the brakes can be read");
+            if !held.is_empty() {
+                let numbers = held.iter().map(|held| held.number).collect();
+                store.accept(server, numbers, now).await.expect("the state can be written");
+                figures.event("brakes accepted by people");
+            }
+        }
+    }
+
     /// What the one on call does every day, having read the mails.
     pub fn clear_away(&mut self, simulator: &Simulator, now: Timestamp, extra: bool, figures: &mut Figures) {
         let picks = simulator.with_account(|account| {

@@ -67,9 +67,9 @@ pub fn router(simulator: &Simulator, gate: &Arc<Gate>) -> axum::Router {
 pub fn options(servers: Vec<ServerSpec>, seed: u64) -> Options {
     Options {
         servers,
-        automatic_backups: 2,
-        completion: Duration::from_secs(180),
-        completion_spread: Duration::from_secs(420),
+        automatic_backups: 1,
+        completion: Duration::from_secs(150),
+        completion_spread: Duration::from_secs(120),
         power: Duration::from_secs(20),
         delete: Duration::from_secs(8),
         list_lag: Duration::from_secs(3),
