@@ -1,7 +1,6 @@
 //! `lastgood history`: past runs with their steps and outcomes, unfinished ones too.
 
 use clap::Parser;
-use jiff::{Timestamp, Unit};
 use serde_json::json;
 
 use crate::cli::output;
@@ -50,8 +49,8 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
 
 fn show(run: &RunHistory) {
     let facts = &run.summary;
-    let due = facts.due.map_or_else(|| "by hand".to_owned(), |due| format!("due {}", to_the_second(due)));
-    let (name, started) = (output::shown(&facts.server.name), to_the_second(run.started));
+    let due = facts.due.map_or_else(|| "by hand".to_owned(), |due| format!("due {}", output::to_the_second(due)));
+    let (name, started) = (output::shown(&facts.server.name), output::to_the_second(run.started));
     output::line(&format!("run {}  {}  {name}  {}  {due}  {started}", facts.run, facts.outcome, facts.policy));
     if let Some(error) = &facts.error {
         output::line(&format!("    {}", output::shown(error)));
@@ -59,11 +58,6 @@ fn show(run: &RunHistory) {
     for step in &run.steps {
         let id = step.id.as_ref().map(ToString::to_string).unwrap_or_default();
         let error = step.error.as_deref().map(|error| format!("  {}", output::shown(error))).unwrap_or_default();
-        output::line(&format!("    {}  {:<6} {id}  {}{error}", to_the_second(step.at), step.act, step.state));
+        output::line(&format!("    {}  {:<6} {id}  {}{error}", output::to_the_second(step.at), step.act, step.state));
     }
-}
-
-/// A time as people read it; the JSON has it to the nanosecond.
-fn to_the_second(at: Timestamp) -> Timestamp {
-    at.round(Unit::Second).unwrap_or(at)
 }

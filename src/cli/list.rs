@@ -109,25 +109,29 @@ async fn rows(
     server: Option<&Server>,
     wanted: Option<BackupType>,
 ) -> anyhow::Result<Vec<Row>> {
-    let mut rows = Vec::new();
-    for (point, fields) in opened.world.client.records(kind, server, wanted).await?.items {
-        rows.push(row(opened, point, fields).await?);
+    let mut listed = opened.world.client.records(kind, server, wanted).await?.items;
+    listed.sort_by(|(a, _), (b, _)| (&a.server, b.created_at).cmp(&(&b.server, a.created_at)));
+    let mut rows = Vec::with_capacity(listed.len());
+    for of_server in listed.chunk_by(|(a, _), (b, _)| a.server == b.server) {
+        let points: Vec<RestorePoint> = of_server.iter().map(|(point, _)| point.clone()).collect();
+        let memory =
+            opened.world.store.memory_for(place(opened, &points[0]), &points, opened.world.clock.now()).await?;
+        rows.extend(points.into_iter().zip(of_server).map(|(point, (_, fields))| {
+            let own = !point.automatic && owner(&point, &opened.world.settings.instance, &memory).is_own();
+            let held = memory.holds.contains_key(&point.id) || memory.server_hold.is_some();
+            Row { point, fields: fields.clone(), own, held }
+        }));
     }
-    rows.sort_by(|a, b| (&a.point.server, b.point.created_at).cmp(&(&b.point.server, a.point.created_at)));
     Ok(rows)
 }
 
-async fn row(opened: &Opened, point: RestorePoint, fields: Map<String, Value>) -> anyhow::Result<Row> {
-    let place = Place {
+fn place(opened: &Opened, point: &RestorePoint) -> Place {
+    Place {
         server: point.server.id.clone(),
         kind: point.kind,
         policy: PolicyName::new("list").expect("the word has the form of a name"),
         settle: opened.world.settings.settle,
-    };
-    let memory = opened.world.store.memory(place, opened.world.clock.now()).await?;
-    let own = !point.automatic && owner(&point, &opened.world.settings.instance, &memory).is_own();
-    let held = memory.holds.contains_key(&point.id) || memory.server_hold.is_some();
-    Ok(Row { point, fields, own, held })
+    }
 }
 
 fn shape(row: Row) -> Value {

@@ -6,6 +6,7 @@
 use std::io::{IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
+use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
 /// Writes a line to standard output. A closed pipe is not an error of ours.
@@ -59,6 +60,12 @@ pub fn shown(text: &str) -> String {
 #[must_use]
 pub fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// A time as people read it; JSON has it to the nanosecond.
+#[must_use]
+pub fn to_the_second(at: Timestamp) -> Timestamp {
+    at.round(Unit::Second).unwrap_or(at)
 }
 
 /// A span of time in at most two units: `3 d 4 h`, `12 min`, `40 s`.

@@ -122,7 +122,8 @@ fn show(status: &Status) {
     for incident in &status.incidents {
         let server = incident.server.as_ref().map(|server| format!(" {}", server.name)).unwrap_or_default();
         let policy = incident.policy.as_ref().map(|policy| format!(" {policy}")).unwrap_or_default();
-        let text = format!("incident since {}{server}{policy}: {}", incident.since, incident.text);
+        let text =
+            format!("incident since {}{server}{policy}: {}", output::to_the_second(incident.since), incident.text);
         output::line(&output::shown(&text));
     }
     if !status.unprotected.is_empty() {

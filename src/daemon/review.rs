@@ -25,7 +25,7 @@ pub async fn review(world: &World, tasks: &[Task], now: Timestamp) -> Result<(),
         let Some(inventory) = world.store.last_inventory(task.server.clone(), task.policy.kind).await? else {
             continue;
         };
-        let memory = world.store.memory(place(world, task), now).await?;
+        let memory = world.store.memory_for(place(world, task), &inventory.points, now).await?;
         let instance = &world.settings.instance;
         let ground = Ground { at: now, instance, policy: &task.policy, inventory: &inventory, memory: &memory };
         let mut judgement = judge(&ground);

@@ -72,7 +72,8 @@ pub async fn take_stock(world: &World, task: &Task) -> Result<Result<Inspection,
 
 /// Adds what the journal remembers to a list that was just read.
 pub(super) async fn with_memory(world: &World, task: &Task, inventory: Inventory) -> Result<Inspection, RunError> {
-    let memory = world.store.memory(place(world, task), world.clock.now()).await?.beside(&inventory);
+    let memory = world.store.memory_for(place(world, task), &inventory.points, world.clock.now()).await?;
+    let memory = memory.beside(&inventory);
     Ok(Inspection { inventory, memory })
 }
 

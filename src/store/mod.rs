@@ -17,6 +17,7 @@ pub mod runs;
 pub mod servers;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod value;
 
 use std::fs::{File, TryLockError};

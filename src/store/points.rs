@@ -1,6 +1,6 @@
 //! The restore points as last listed and as first seen: what the planner is handed as `Memory`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use crate::policy::mark::Token;
 use crate::policy::memory::{Memory, Origin, Owner, Remembered, Text, Unlisted, owner};
 use crate::policy::policy::PolicyName;
 use crate::store::notices::{close_incidents, insert_notice};
+use crate::store::tokens::{carried, open_tokens, tokens};
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
@@ -52,7 +53,16 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn memory(&self, place: Place, at: Timestamp) -> Result<Memory, StoreError> {
-        self.transact(move |tx| memory(tx, &place, at)).await
+        self.transact(move |tx| memory(tx, &place, None, at)).await
+    }
+
+    /// The same, with those tokens alone that these points carry or that take a slot: a server may have had thousands.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn memory_for(&self, place: Place, points: &[RestorePoint], at: Timestamp) -> Result<Memory, StoreError> {
+        let carried = carried(points);
+        self.transact(move |tx| memory(tx, &place, Some(&carried), at)).await
     }
 
     /// Takes note of an inventory: new points with their first text, and which are gone. A point that we made and the
@@ -106,7 +116,7 @@ impl Store {
             .await
     }
 
-    /// The points of a server and kind as last listed, and whether an inventory was ever recorded.
+    /// The points of a server and kind as last listed, less those whose delete was accepted since.
     ///
     /// # Errors
     /// What the database says.
@@ -114,14 +124,15 @@ impl Store {
         self.transact(move |tx| listed(tx, &server, kind)).await
     }
 
-    /// The points of all servers and kinds as last listed.
+    /// The points of all servers and kinds as last listed, less those whose delete was accepted since.
     ///
     /// # Errors
     /// What the database says.
     pub async fn listed_everywhere(&self) -> Result<HashMap<(Id, Kind), Vec<Listed>>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached(
-                "SELECT id, created_at, status, size_mb, policy, server, kind FROM point WHERE automatic = 0",
+                "SELECT id, created_at, status, size_mb, policy, server, kind FROM point
+                 WHERE automatic = 0 AND (deleting IS NULL OR seen_at > deleting)",
             )?;
             let mut rows = query.query([])?;
             let mut everywhere: HashMap<(Id, Kind), Vec<Listed>> = HashMap::new();
@@ -155,7 +166,7 @@ impl Store {
 }
 
 fn see(tx: &Transaction<'_>, inventory: &Inventory, instance: &str, place: &Place) -> Result<(), StoreError> {
-    let memory = memory(tx, place, inventory.read_at)?;
+    let memory = memory(tx, place, Some(&carried(&inventory.points)), inventory.read_at)?;
     let (server, kind) = (json(&place.server)?, place.kind.word());
     let at = nanos(inventory.read_at);
     for point in &inventory.points {
@@ -244,7 +255,13 @@ fn completed_at_last(
     Ok(())
 }
 
-fn memory(tx: &Transaction<'_>, place: &Place, at: Timestamp) -> Result<Memory, StoreError> {
+/// With `carried`, the tokens that are on listed points or take a slot; without, all of them.
+fn memory(
+    tx: &Transaction<'_>,
+    place: &Place,
+    carried: Option<&BTreeSet<Token>>,
+    at: Timestamp,
+) -> Result<Memory, StoreError> {
     let (server, kind) = (json(&place.server)?, place.kind.word());
     let mut memory = Memory {
         seen_before: tx
@@ -262,7 +279,8 @@ fn memory(tx: &Transaction<'_>, place: &Place, at: Timestamp) -> Result<Memory, 
         ..Memory::default()
     };
     points(tx, place, at, &mut memory)?;
-    tokens(tx, place, at, &mut memory)?;
+    open_tokens(tx, place, at, &mut memory)?;
+    tokens(tx, place, carried, &mut memory)?;
     crate::store::holds::into_memory(tx, place, at, &mut memory)?;
     crate::store::brakes::into_memory(tx, place, &mut memory)?;
     Ok(memory)
@@ -307,23 +325,6 @@ fn points(tx: &Transaction<'_>, place: &Place, at: Timestamp, memory: &mut Memor
     Ok(())
 }
 
-/// Tokens of creates: all of them prove a point ours; the open ones take a slot, the undecided ones for `settle`.
-fn tokens(tx: &Transaction<'_>, place: &Place, at: Timestamp, memory: &mut Memory) -> Result<(), StoreError> {
-    let mut query =
-        tx.prepare_cached("SELECT token, policy, state, sent_at FROM token WHERE server = ?1 AND kind = ?2")?;
-    let mut rows = query.query(params![json(&place.server)?, place.kind.word()])?;
-    while let Some(row) = rows.next()? {
-        let text: String = row.get(0)?;
-        let token = Token::parse(&text).ok_or_else(|| StoreError::Value(format!("token {text}")))?;
-        let (state, sent_at) = (row.get::<_, String>(2)?, time(row.get(3)?));
-        if state == "open" || (state == "undecided" && sent_at + place.settle > at) {
-            memory.unlisted.push(Unlisted { id: None, token: token.clone() });
-        }
-        memory.tokens.insert(token, row.get(1)?);
-    }
-    Ok(())
-}
-
 fn newest_good(tx: &Transaction<'_>, server: &Id, kind: Kind, names: &[String]) -> Result<Option<Good>, StoreError> {
     let good = listed(tx, server, kind)?.into_iter().filter(|point| {
         point.status.as_deref() == Some("completed")
@@ -335,7 +336,8 @@ fn newest_good(tx: &Transaction<'_>, server: &Id, kind: Kind, names: &[String]) 
 
 fn listed(tx: &Transaction<'_>, server: &Id, kind: Kind) -> Result<Vec<Listed>, StoreError> {
     let mut query = tx.prepare_cached(
-        "SELECT id, created_at, status, size_mb, policy FROM point WHERE server = ?1 AND kind = ?2 AND automatic = 0",
+        "SELECT id, created_at, status, size_mb, policy FROM point WHERE server = ?1 AND kind = ?2 AND automatic = 0
+         AND (deleting IS NULL OR seen_at > deleting)",
     )?;
     let mut rows = query.query(params![json(server)?, kind.word()])?;
     let mut points = Vec::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::journal::event::{Act, Answer, Cause, Event, Found, Outcome, RunKey, Sight, Terms};
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::notice::{Class, Good, Notice, Topic};
 use crate::policy::guard::Slots;
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, Proof, RestorePoint, ServerRef};
 use crate::policy::mark::{Mark, Token};
@@ -417,11 +417,16 @@ async fn a_failing_policy_that_becomes_stale_is_one_incident_and_a_success_ends_
     let step = folder.create(&mut run, 9, 3).await;
     folder.write(&mut run, accepted(step, Some(9)), 4).await;
     folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 5).await;
-    folder.write(&mut run, Event::Ended { outcome: Outcome::Succeeded, error: None }, 6).await;
+    let good = Good { id: Id::Number(9), created_at: at(9) };
+    let reports = vec!["oncall".to_owned()];
+    let success = Notice { last_good: Some(good.clone()), reports, ..notice(Class::Success, Topic::Run) };
+    let ended = Event::Ended { outcome: Outcome::Succeeded, error: None };
+    folder.store.append(&mut run, ended, at(6), vec![success]).await.unwrap();
     assert!(folder.incidents().await.is_empty());
     let waiting = folder.store.waiting().await.unwrap();
-    let recovery = waiting.iter().find(|waiting| waiting.notice.class == Class::Recovery).unwrap();
-    assert_eq!(recovery.notice.since, Some(at(1)));
+    let recovery = &waiting.iter().find(|waiting| waiting.notice.class == Class::Recovery).unwrap().notice;
+    assert_eq!((recovery.since, recovery.text.as_str()), (Some(at(1)), "stale"), "since when, and what it was");
+    assert_eq!((&recovery.last_good, &recovery.reports[..]), (&Some(good), &["oncall".to_owned()][..]));
 }
 
 #[tokio::test]
@@ -430,6 +435,9 @@ async fn a_success_closes_the_incident_of_a_wrong_clock_without_a_word() {
     folder.store.tell(vec![notice(Class::Failure, Topic::Clock)], at(1)).await.unwrap();
     assert_eq!(folder.incidents().await, ["clock"]);
     let mut run = folder.planned().await;
+    let step = folder.create(&mut run, 9, 2).await;
+    folder.write(&mut run, accepted(step, Some(9)), 3).await;
+    folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(2), size_mb: None }), 4).await;
     folder.write(&mut run, Event::Ended { outcome: Outcome::Succeeded, error: None }, 6).await;
     assert!(folder.incidents().await.is_empty());
     let waiting = folder.store.waiting().await.unwrap();

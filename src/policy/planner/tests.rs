@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
+use crate::policy::brake::{Brake, Cause, Held};
 use crate::policy::inventory::{Inventory, Kind, Proof, ServerRef};
 use crate::policy::keep::{Count, Keep, Rule};
 use crate::policy::mark::Token;
@@ -156,6 +157,9 @@ fn the_new_point_is_counted_on_the_day_that_the_provider_will_date_it() {
     assert_eq!(pruned(&case.plan()), [2]);
     // Our clock shows the 21st already, the provider's is still at the 20th, the day of the first one.
     case.inventory.provider_time = Some("2026-11-20T23:50:00Z".parse().unwrap());
+    // A person has accepted that the clocks are so far apart.
+    let brake = Brake { cause: Cause::Clock, policy: None, text: String::new(), points: Vec::new() };
+    case.memory.brakes.push(Held { number: 1, kind: Kind::Snapshot, brake, accepted: true });
     assert_eq!(pruned(&case.plan()), [1]);
 }
 

@@ -33,6 +33,7 @@ CREATE INDEX run_succeeded ON run (server, policy) WHERE outcome = 'succeeded';
 -- What is old enough to be forgotten.
 CREATE INDEX run_ended ON run (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX token_sent ON token (sent_at);
+CREATE INDEX token_open ON token (server, kind) WHERE state IN ('open', 'undecided');
 CREATE INDEX notice_closed ON notice (at) WHERE closed = 1;
 CREATE INDEX notice_open ON notice (at) WHERE closed = 0;
 CREATE INDEX notice_of_incident ON notice (incident) WHERE incident IS NOT NULL;
