@@ -167,7 +167,7 @@ fn surveyed(ground: &Ground<'_>, task: &Task) -> Surveyed {
     let own = |point: &&Listed| point.policy.as_deref().is_some_and(|name| policy.answers_to(name));
     let completed = |point: &&Listed| point.status.as_deref() == Some("completed") && point.created_at.is_some();
     let mut points: Vec<Listed> = listed.iter().filter(own).filter(completed).cloned().collect();
-    points.sort_by_key(|point| std::cmp::Reverse(point.created_at));
+    points.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
     let last_good =
         points.first().and_then(|point| point.created_at.map(|created_at| Good { id: point.id.clone(), created_at }));
     let facts = Facts {

@@ -331,7 +331,8 @@ fn newest_good(tx: &Transaction<'_>, server: &Id, kind: Kind, names: &[String]) 
             && point.policy.as_ref().is_some_and(|policy| names.contains(policy))
     });
     let good = good.filter_map(|point| point.created_at.map(|created_at| Good { id: point.id, created_at }));
-    Ok(good.max_by_key(|good| good.created_at))
+    // Times have whole seconds: of two points of one second the larger id is the newer.
+    Ok(good.max_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id))))
 }
 
 fn listed(tx: &Transaction<'_>, server: &Id, kind: Kind) -> Result<Vec<Listed>, StoreError> {

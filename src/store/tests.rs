@@ -520,3 +520,21 @@ async fn one_process_at_a_time_holds_the_lease_of_a_server() {
     folder.store.end_lease(server().id, "delete 7".to_owned()).await.unwrap();
     assert!(lease("owner", 502).await);
 }
+
+#[tokio::test]
+async fn the_last_good_point_is_the_larger_id_of_one_second_and_never_one_whose_delete_was_accepted() {
+    let folder = folder();
+    let of_one_second = |id: i64| RestorePoint { created_at: at(1), ..ours(id) };
+    folder.see(list(vec![of_one_second(9), of_one_second(10)], 5)).await;
+    let last_good = async || {
+        let names = vec!["nightly".to_owned()];
+        folder.store.last_good(server().id, Kind::Snapshot, names).await.unwrap().unwrap().id
+    };
+    assert_eq!(last_good().await, Id::Number(10));
+    let mut run = folder.planned().await;
+    let act = Act::Delete { id: Id::Number(10), created_at: at(1), cause: Cause::Retention };
+    let step = folder.intend(&mut run, act, 6).await;
+    folder.write(&mut run, Event::Answered { step, answer: Answer::Accepted { id: None } }, 7).await;
+    assert_eq!(last_good().await, Id::Number(9));
+    assert_eq!(folder.store.listed(server().id, Kind::Snapshot).await.unwrap().len(), 1);
+}
