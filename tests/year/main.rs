@@ -2,7 +2,8 @@
 //! faults, outages, crashes, clock jumps, reloads and people. The rules are checked against the simulator's own record
 //! at every step, never against the journal alone. A seed decides everything: one that fails is printed and replays.
 //!
-//! `LASTGOOD_YEAR=servers,days,seed` sets the size of `full_year`; `LASTGOOD_SEED=n` replays a short one.
+//! `LASTGOOD_YEAR=servers,days,seed` sets the size of `full_year`, which lives more than 250 servers as several
+//! accounts; `LASTGOOD_SEED=n` replays a short one.
 
 mod audit;
 mod figures;
@@ -18,6 +19,7 @@ mod provider;
 mod truth;
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use figures::{Figures, Scale};
@@ -71,6 +73,9 @@ fn the_same_seed_gives_the_same_figures() {
     assert_eq!(simulate(scale), simulate(scale));
 }
 
+/// The servers of one account. A larger fleet is several accounts, each with a daemon and a seed of its own.
+const ACCOUNT: usize = 250;
+
 #[test]
 #[ignore = "a year of a thousand servers: .ci/run does it in release mode"]
 fn full_year() {
@@ -78,5 +83,22 @@ fn full_year() {
     let numbers: Vec<u64> = given.split(',').map(|number| number.parse().expect("servers,days,seed")).collect();
     let [servers, days, seed] = numbers[..] else { panic!("LASTGOOD_YEAR is servers,days,seed") };
     let servers = usize::try_from(servers).expect("a number of servers");
-    check(Scale { servers, days: u32::try_from(days).expect("a number of days"), seed });
+    let days = u32::try_from(days).expect("a number of days");
+    let accounts: Vec<usize> = (0..servers).step_by(ACCOUNT).map(|first| ACCOUNT.min(servers - first)).collect();
+    let next = AtomicUsize::new(0);
+    let live = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(servers) = accounts.get(number) else { return };
+            check(Scale { servers: *servers, days, seed: seed + number as u64 });
+        }
+    };
+    let began = began();
+    // A failure in one of them is a failure of the test.
+    std::thread::scope(|scope| {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(accounts.len());
+        (0..threads).for_each(|_| drop(scope.spawn(live)));
+    });
+    let text = format!("{servers} servers in {} accounts: {:.1} s\n", accounts.len(), began.elapsed().as_secs_f64());
+    std::io::stdout().write_all(text.as_bytes()).expect("the figures can be printed");
 }
