@@ -430,6 +430,9 @@ async fn a_success_closes_the_incident_of_a_wrong_clock_without_a_word() {
     folder.store.tell(vec![notice(Class::Failure, Topic::Clock)], at(1)).await.unwrap();
     assert_eq!(folder.incidents().await, ["clock"]);
     let mut run = folder.planned().await;
+    let step = folder.create(&mut run, 9, 3).await;
+    folder.write(&mut run, accepted(step, Some(9)), 4).await;
+    folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 5).await;
     folder.write(&mut run, Event::Ended { outcome: Outcome::Succeeded, error: None }, 6).await;
     assert!(folder.incidents().await.is_empty());
     let waiting = folder.store.waiting().await.unwrap();
