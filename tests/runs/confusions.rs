@@ -136,7 +136,7 @@ async fn the_younger_twin_stays_when_the_older_is_good_no_more_or_its_id_is_anot
         let pick = Pick { kind: BACKUP, id: Some(id.into()), server: None, oldest: false };
         Edit { pick, name: None, description: None, status: None, created_at: None, size_mb: None }
     };
-    let moment = "2026-11-21T04:00:00Z".parse().unwrap();
+    let moment = "2026-11-21T02:29:00Z".parse().unwrap();
     for changed in
         [Edit { status: Some("failed".to_owned()), ..edit(501) }, Edit { created_at: Some(moment), ..edit(502) }]
     {

@@ -284,8 +284,14 @@ fn a_small_point_that_is_gone_releases_its_brake() {
 
 #[test]
 fn a_small_point_counts_as_accepted_for_the_policy_that_it_was_accepted_for_and_not_before() {
-    let mut case = case((1..=8).map(ours).collect()).sized(0);
+    let mut case = case((1..=8).map(ours).collect()).sized(50);
     case.written();
+    let mut next = ours(1);
+    (next.id, next.created_at, next.size_mb) = (Id::Number(9), now(), Some(60));
+    case.inventory.points.insert(0, next);
+    case.memory.tokens.insert(Token::from_random(1_000_003), "nightly".to_owned());
+    assert_eq!(case.judge().new.len(), 1, "60 MB after 50 MB that nobody accepted");
+    case.inventory.points.remove(0);
     assert_eq!(case.causes(), [Cause::Small]);
     case.memory.brakes[0].accepted = true;
     assert_eq!(case.causes(), []);
