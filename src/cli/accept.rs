@@ -8,7 +8,7 @@ use crate::cli::output;
 use crate::cli::plan;
 use crate::cli::setup::{Choice, Opened, Setup, ask};
 use crate::exit_code::ExitCode;
-use crate::policy::brake::Brake;
+use crate::policy::brake::{Brake, Held};
 use crate::policy::inventory::ServerRef;
 use crate::policy::plan::Plan;
 use crate::run::{Inspection, Lease, Task, take_stock};
@@ -81,10 +81,9 @@ async fn accept(
     if shown.brakes.is_empty() {
         return Ok(Some(Vec::new()));
     }
-    let numbers: Vec<i64> = {
-        let in_force = |held: &&crate::policy::brake::Held| !held.accepted && shown.brakes.contains(&held.brake);
-        seen.memory.brakes.iter().filter(in_force).map(|held| held.number).collect()
-    };
+    let in_force = |held: &&Held| !held.accepted && shown.brakes.contains(&held.brake);
+    let held: Vec<Held> = seen.memory.brakes.iter().filter(in_force).cloned().collect();
+    let numbers: Vec<i64> = held.iter().map(|held| held.number).collect();
     let mut released = seen.clone();
     released.memory.release(&numbers);
     if !args.json {
@@ -99,7 +98,12 @@ async fn accept(
         output::note("nothing was accepted");
         return Ok(None);
     }
-    world.store.accept(task.server.reference.clone(), numbers, now).await?;
+    if !world.store.accept(task.server.reference.clone(), held, now).await? {
+        output::note(&format!(
+            "more was seen on {name} since this was shown, and is not accepted: `lastgood plan` shows it"
+        ));
+        return Ok(None);
+    }
     if !args.json {
         output::line(&format!("accepted: deletes of {} on {name} go on with the next run", task.policy.name));
     }

@@ -250,6 +250,19 @@ fn events_that_cannot_follow_are_refused() {
 }
 
 #[test]
+fn a_stop_of_which_nobody_knows_what_became_leaves_the_start_owed() {
+    let owes = |found: Found| {
+        let began = Event::Began { attempt: 1, terms: terms(true) };
+        let stop = Event::Intended { step: 1, act: Act::StopServer };
+        let settled = Event::Settled { step: 1, found };
+        replay(&[began, Event::Planned { plan: Box::new(plan()) }, stop, settled]).unwrap().owes_start
+    };
+    assert!(owes(Found::Undecided { why: "it could not be asked".to_owned() }));
+    assert!(owes(Found::Done { id: None }));
+    assert!(!owes(Found::NotDone));
+}
+
+#[test]
 fn an_undecided_create_ends_as_unknown_only_after_the_server_was_started() {
     let mut state = replay(&[
         Event::Began { attempt: 1, terms: terms(true) },

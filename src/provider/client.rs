@@ -355,3 +355,25 @@ fn transport(base: &Url, settings: &Settings) -> Result<Transport, String> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_is_printed_shows_no_token() {
+        let settings = Settings {
+            url: "http://127.0.0.1:9/api/v1".to_owned(),
+            token: "vps_secret".to_owned().into(),
+            timeout: Duration::from_secs(1),
+            requests_per_second: 1,
+            poll: Duration::from_secs(1),
+            ca_file: None,
+        };
+        let client = Client::new(settings, Clock::System).unwrap();
+        let call = client.read(&["servers"], "listing the servers").unwrap();
+        let request = call.request(&client.inner.authorization);
+        assert!(request.authorization.to_str().unwrap().ends_with("vps_secret"));
+        assert!(!format!("{request:?}").contains("vps_secret"), "{request:?}");
+    }
+}

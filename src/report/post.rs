@@ -327,3 +327,6 @@ fn command(notice: &Notice) -> String {
         None => "lastgood status".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

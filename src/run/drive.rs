@@ -258,3 +258,13 @@ impl Drive<'_> {
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_from_outside_is_one_line_of_the_log_and_moves_no_cursor() {
+        assert_eq!(one_line("no\r\nERROR all is lost\u{1b}[2J"), "no  ERROR all is lost [2J");
+    }
+}

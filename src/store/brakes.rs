@@ -70,12 +70,14 @@ impl Store {
     }
 
     /// A person has looked at these brakes of a server: deletes go on. Points of an unknown origin are ours from now on.
+    /// One that has come to be about other points since is not accepted. Returns whether all were.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn accept(&self, server: ServerRef, numbers: Vec<i64>, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn accept(&self, server: ServerRef, shown: Vec<Held>, at: Timestamp) -> Result<bool, StoreError> {
         self.transact(move |tx| {
-            for number in numbers {
+            let mut all = true;
+            for Held { number, brake: shown, .. } in shown {
                 let row: Option<(String, String)> = tx
                     .query_row("SELECT kind, body FROM brake WHERE id = ?1", [number], |row| {
                         Ok((row.get(0)?, row.get(1)?))
@@ -83,6 +85,10 @@ impl Store {
                     .optional()?;
                 let Some((kind, body)) = row else { continue };
                 let brake: Brake = read(&body)?;
+                if brake.points != shown.points {
+                    all = false;
+                    continue;
+                }
                 match brake.cause {
                     // What these are about lasts: the same must not brake again.
                     Cause::Small | Cause::Clock => {
@@ -102,7 +108,8 @@ impl Store {
                 }
                 tx.execute("DELETE FROM brake WHERE id = ?1", [number])?;
             }
-            close_when_released(tx, &server, at)
+            close_when_released(tx, &server, at)?;
+            Ok(all)
         })
         .await
     }

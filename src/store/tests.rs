@@ -13,7 +13,7 @@ use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin, Owner, owner};
 use crate::policy::plan::{Action, Plan, Reason};
 use crate::policy::policy::PolicyName;
-use crate::store::due::Followed;
+use crate::store::due::{Followed, PutRight};
 use crate::store::holds::{Held, Hold};
 use crate::store::notices::Told;
 use crate::store::outbox::{Fate, NewMessage};
@@ -21,6 +21,7 @@ use crate::store::points::Place;
 use crate::store::runs::{Recorded, Run};
 use crate::store::{DATABASE, Store, StoreError};
 
+mod brakes;
 mod damage;
 mod migrating;
 mod pruning;
@@ -435,9 +436,9 @@ async fn a_success_closes_the_incident_of_a_wrong_clock_without_a_word() {
     folder.store.tell(vec![notice(Class::Failure, Topic::Clock)], at(1)).await.unwrap();
     assert_eq!(folder.incidents().await, ["clock"]);
     let mut run = folder.planned().await;
-    let step = folder.create(&mut run, 9, 2).await;
-    folder.write(&mut run, accepted(step, Some(9)), 3).await;
-    folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(2), size_mb: None }), 4).await;
+    let step = folder.create(&mut run, 9, 3).await;
+    folder.write(&mut run, accepted(step, Some(9)), 4).await;
+    folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 5).await;
     folder.write(&mut run, Event::Ended { outcome: Outcome::Succeeded, error: None }, 6).await;
     assert!(folder.incidents().await.is_empty());
     let waiting = folder.store.waiting().await.unwrap();
@@ -497,7 +498,38 @@ async fn a_mail_and_the_notices_it_tells_are_one_transaction_and_it_waits_until_
     let again = folder.store.mails_due(at(60)).await.unwrap();
     assert_eq!((again[0].message.to.as_slice(), again[0].attempts), (&["c@example.com".to_owned()][..], 1));
     folder.store.mail_tried(due[0].id, Fate::Sent { refused: None }, at(61)).await.unwrap();
-    assert_eq!(folder.store.backlog().await.unwrap().waiting, 0);
+    folder.store.told(told(), at(62)).await.unwrap();
+    assert_eq!(folder.store.backlog().await.unwrap().waiting, 0, "what was sent is not sent again");
+}
+
+#[tokio::test]
+async fn a_mail_that_cannot_be_stored_leaves_its_notices_untold() {
+    let folder = folder();
+    folder.store.tell(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
+    folder.store.transact(|tx| Ok(tx.execute_batch("ALTER TABLE outbox RENAME TO elsewhere")?)).await.unwrap();
+    let message = NewMessage {
+        message_id: "<one@lastgood>".to_owned(),
+        subject: "FAILED".to_owned(),
+        report: "oncall".to_owned(),
+        from: "a@example.com".to_owned(),
+        to: vec!["b@example.com".to_owned()],
+        bytes: b"mail".to_vec(),
+    };
+    let told = Told { report: "oncall".to_owned(), notices: vec![1], message: Some(message) };
+    assert!(folder.store.told(told, at(2)).await.is_err());
+    assert!(folder.store.waiting().await.unwrap()[0].told.is_empty());
+}
+
+#[tokio::test]
+async fn a_last_handled_time_in_the_future_is_written_anew_and_told() {
+    let folder = folder();
+    let followed = Followed { server: server().id, policy: nightly(), schedule: "30 2 * * *".to_owned() };
+    folder.store.handled(vec![followed.clone()], at(9_000)).await.unwrap();
+    let notice = notice(Class::Failure, Topic::Clock);
+    let put_right = PutRight { server: server().id, policy: nightly(), to: at(5), notice };
+    folder.store.take_up(Vec::new(), vec![put_right], at(5)).await.unwrap();
+    assert_eq!(folder.store.handled(vec![followed], at(6)).await.unwrap()[0].handled, at(5));
+    assert_eq!(folder.incidents().await, ["clock"]);
 }
 
 #[tokio::test]

@@ -160,6 +160,28 @@ fn a_brake_is_shown_by_plan_and_status_and_accept_takes_it_off() {
 }
 
 #[test]
+fn accept_takes_off_the_brakes_of_the_policy_that_is_named_and_no_other() {
+    let lab = Lab::new(&["--servers", "1"]);
+    let second = "[policy.second]\nkind = \"backup\"\nservers = [\"*\"]\nschedule = \"0 * * * *\"\nkeep = { last = 2 }";
+    lab.policy(&format!("retries = 0\n{second}"));
+    for _ in 0..2 {
+        lab.run(&["run"]).ends_with(0);
+    }
+    for kind in ["snapshot", "backup"] {
+        let oldest = json!({ "act": "delete_point", "kind": kind, "server": "web-server-01", "oldest": true });
+        lab.provider.control("POST", "act", &oldest);
+    }
+    lab.run(&["run"]).ends_with(0);
+    let yes = lab.run(&["accept", "--policy", "hourly", "--yes", "--json"]).ends_with(0).json();
+    assert_eq!(yes["accepted"].as_array().map(Vec::len), Some(1), "{yes:#}");
+    let brakes = |policy: &str| {
+        let plan = lab.run(&["plan", "--policy", policy, "--json"]).ends_with(0).json();
+        plan["plans"][0]["brakes"].as_array().unwrap().len()
+    };
+    assert_eq!((brakes("hourly"), brakes("second")), (0, 1));
+}
+
+#[test]
 fn delete_by_hand_sets_no_brake() {
     let lab = Lab::new(&["--servers", "1"]);
     let first = lab.run(&["run", "--json"]).ends_with(0).json()["runs"][0]["created"].to_string();

@@ -10,7 +10,7 @@ use lastgood::policy::brake::Cause;
 use lastgood::policy::inventory::{Id, Kind};
 use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
 use lastgood::policy::policy::Policy;
-use lastgood::run::{Task, inspect};
+use lastgood::run::{Task, inspect, take_stock};
 use lastgood::simulator::{self, Act, Altered, Call, Effect, Options, Pick, Rule};
 
 use crate::stage::{Stage, policy};
@@ -43,8 +43,7 @@ async fn incidents(stage: &Stage) -> Vec<(Topic, String)> {
 async fn accept_all(stage: &Stage, task: &Task) {
     let server = task.server.reference.clone();
     let held = stage.world.store.brakes(server.id.clone()).await.unwrap();
-    let numbers = held.iter().map(|held| held.number).collect();
-    stage.world.store.accept(server, numbers, stage.world.clock.now()).await.unwrap();
+    assert!(stage.world.store.accept(server, held, stage.world.clock.now()).await.unwrap());
 }
 
 fn keeping(task: &Task, last: u32) -> Task {
@@ -71,6 +70,18 @@ async fn a_point_that_a_person_deleted_stops_our_deletes_until_it_is_accepted() 
     assert_eq!((causes(&stage, &task).await, incidents(&stage).await), (vec![], vec![]));
     let run = stage.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 2), "{run:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_shown_before_any_run_can_be_accepted() {
+    let stage = Stage::new(Options::default());
+    let task = full(&stage, 3).await;
+    tokio::time::advance(stage.world.settings.settle * 2).await;
+    stage.simulator.act(&Act::DeletePoint(by_id(&stage.ids(SNAPSHOT)[1]))).unwrap();
+    let shown = take_stock(&stage.world, &task).await.unwrap().unwrap().memory.brakes;
+    assert_eq!(shown.iter().map(|held| held.brake.cause).collect::<Vec<_>>(), [Cause::Gone]);
+    accept_all(&stage, &task).await;
+    assert_eq!((causes(&stage, &task).await, incidents(&stage).await), (vec![], vec![]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -129,6 +129,63 @@ fn check_twins(stage: &Stage, run: &RunSummary) {
     assert!(changes.iter().position(|it| completed(it)) < changes.iter().position(|it| deleted(it)));
 }
 
+/// The younger of two points with one token is deleted by no plan: what refuses it at the last moment is all there is.
+#[tokio::test(start_paused = true)]
+async fn the_younger_twin_stays_when_the_older_is_good_no_more_or_its_id_is_another_points() {
+    let edit = |id: i64| {
+        let pick = Pick { kind: BACKUP, id: Some(id.into()), server: None, oldest: false };
+        Edit { pick, name: None, description: None, status: None, created_at: None, size_mb: None }
+    };
+    let moment = "2026-11-21T02:29:00Z".parse().unwrap();
+    for changed in
+        [Edit { status: Some("failed".to_owned()), ..edit(501) }, Edit { created_at: Some(moment), ..edit(502) }]
+    {
+        let (completion, list_lag) = (Duration::from_secs(300), Duration::from_secs(100));
+        let stage = Stage::new(Options { completion, list_lag, ..Options::default() });
+        stage.simulator.add_fault(lost(Call::Create, true));
+        let task = stage.task(policy(Kind::Backup, 3)).await;
+        let change = async {
+            // The second one takes an hour.
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            let slow = Altered { after_seconds: Some(3600.0), ..Altered::default() };
+            stage.simulator.add_fault(Rule::new(Effect::CreateAs(slow)).call(Call::Create).times(1));
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            stage.simulator.set_options(|options| options.list_lag = Duration::ZERO);
+            tokio::time::sleep(Duration::from_secs(1800)).await;
+            stage.simulator.act(&Act::EditPoint(changed.clone())).unwrap();
+        };
+        let (run, ()) = tokio::join!(stage.run(&task), change);
+        assert_eq!(sent(&stage, "POST", "/backups/"), 2, "{run:?}");
+        assert_eq!((sent(&stage, "DELETE", "/backups/"), stage.ids(BACKUP).len()), (0, 2), "{changed:?} {run:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_does_not_put_off_the_next_attempt() {
+    let stage = Stage::new(Options::default());
+    let fate = Altered { fate: Fate::Fails, ..Altered::default() };
+    stage.simulator.add_fault(Rule::new(Effect::CreateAs(fate)).call(Call::Create).times(1));
+    let task = stage.task(policy(Kind::Snapshot, 3)).await;
+    let began = tokio::time::Instant::now();
+    let set_back = async {
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        stage.clock.jump(-86_400);
+    };
+    let (run, ()) = tokio::join!(stage.run(&task), set_back);
+    assert_eq!((run.outcome.as_str(), run.attempts), ("succeeded", 2), "{run:?}");
+    assert!(began.elapsed() < Duration::from_secs(3600), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn max_deletes_holds_for_a_failed_point_of_the_runs_own_too() {
+    let stage = Stage::new(Options::default());
+    let fate = Altered { fate: Fate::Fails, ..Altered::default() };
+    stage.simulator.add_fault(Rule::new(Effect::CreateAs(fate)).call(Call::Create).times(1));
+    let task = stage.task(Policy { max_deletes: Some(0), retries: 0, ..policy(Kind::Snapshot, 3) }).await;
+    let run = stage.run(&task).await;
+    assert_eq!((run.outcome.as_str(), run.deleted.len(), stage.ids(SNAPSHOT).len()), ("failed", 0, 1), "{run:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lost_delete_is_repeated_only_when_the_list_still_shows_that_very_point() {
     for (carried_out, deletes) in [(true, 1), (false, 2)] {

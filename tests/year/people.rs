@@ -126,8 +126,7 @@ impl People {
         for server in specs.iter().map(|spec| crate::fleet::server(spec).reference) {
             let held = store.brakes(server.id.clone()).await.expect("the brakes can be read");
             if !held.is_empty() {
-                let numbers = held.iter().map(|held| held.number).collect();
-                store.accept(server, numbers, now).await.expect("the state can be written");
+                store.accept(server, held, now).await.expect("the state can be written");
                 figures.event("brakes accepted by people");
             }
         }

@@ -157,6 +157,56 @@ fn a_list_that_lost_half_and_three_is_much_shorter_whosever_they_were() {
 }
 
 #[test]
+fn three_that_are_less_than_half_are_no_much_shorter_list() {
+    let mut case = case((1..=7).map(foreign).collect());
+    case.lose(&[101, 102, 103]);
+    assert_eq!(case.causes(), []);
+    case.lose(&[104]);
+    assert_eq!(case.causes(), [Cause::Shorter]);
+}
+
+#[test]
+fn a_later_point_under_the_id_of_one_that_is_gone_is_not_that_one() {
+    let mut case = case((1..=4).map(ours).collect());
+    case.inventory.points[1] = RestorePoint { id: Id::Number(2), created_at: now(), ..foreign(2) };
+    assert_eq!(case.causes(), [Cause::Gone]);
+    case.written();
+    case.memory.listed.clear();
+    assert_eq!((case.causes(), case.judge().over), (vec![Cause::Gone], vec![]), "nor does it release the brake");
+}
+
+#[test]
+fn one_of_two_that_is_listed_again_releases_no_brake() {
+    let mut case = case((1..=6).map(ours).collect());
+    case.lose(&[2, 3]);
+    case.written();
+    case.memory.listed.clear();
+    case.inventory.points.push(ours(2));
+    assert_eq!((case.causes(), case.judge().over), (vec![Cause::Gone], vec![]));
+}
+
+#[test]
+fn a_brake_that_holds_is_told_once() {
+    let mut gone = case((1..=6).map(ours).collect());
+    gone.lose(&[2]);
+    let mut small = case((1..=8).map(ours).collect()).sized(0);
+    let mut clock = case(vec![ours(1)]);
+    clock.inventory.provider_time = Some(now() + SignedDuration::from_hours(2));
+    let mut retention = case((1..=10).map(ours).collect());
+    retention.policy.keep = keep(4);
+    let mut second = case((1..=4).map(ours).collect());
+    second.memory.points.remove(&Id::Number(2));
+    for case in [&mut gone, &mut small, &mut clock, &mut retention, &mut second] {
+        let causes = case.causes();
+        assert_eq!(causes.len(), 1, "{causes:?}");
+        case.written().memory.retention = Some(case.policy.retention_words());
+        let judged = case.judge();
+        assert_eq!(judged.in_force.iter().map(|brake| brake.cause).collect::<Vec<_>>(), causes);
+        assert_eq!((judged.new, judged.over), (vec![], vec![]), "{causes:?}");
+    }
+}
+
+#[test]
 fn points_that_are_listed_again_release_their_brake() {
     let mut case = case((1..=4).map(ours).collect());
     let whole = case.inventory.points.clone();
@@ -207,6 +257,49 @@ fn an_empty_or_far_smaller_newest_point_stops_deletes_until_it_is_accepted() {
 }
 
 #[test]
+fn a_small_newest_point_is_measured_by_the_median_of_the_last_seven_and_by_no_less_than_three() {
+    let sizes = |sizes: &[u64]| {
+        let mut case = case((1..).zip(sizes).map(|(days, _)| ours(days)).collect());
+        for (point, size) in case.inventory.points.iter_mut().zip(sizes) {
+            point.size_mb = Some(*size);
+        }
+        case.causes()
+    };
+    assert_eq!(sizes(&[99, 1000, 1000]), [], "two say nothing");
+    assert_eq!(sizes(&[99, 1000, 1000, 1000]), [Cause::Small]);
+    assert_eq!(sizes(&[99, 500, 1000, 2000]), [Cause::Small], "the median, not the smallest");
+    assert_eq!(sizes(&[150, 500, 1000, 2000]), [], "nor the largest");
+    let grown = [50, 100, 100, 100, 100, 1000, 1000, 1000, 1000, 1000, 1000, 1000];
+    assert_eq!(sizes(&grown), [], "what is older than seven counts no more");
+}
+
+#[test]
+fn a_small_point_that_is_gone_releases_its_brake() {
+    let mut case = case((1..=8).map(ours).collect()).sized(0);
+    case.written();
+    case.lose(&[1]);
+    case.memory.listed.remove(0);
+    assert_eq!((case.causes(), case.judge().over), (vec![], vec![1]));
+}
+
+#[test]
+fn a_small_point_counts_as_accepted_for_the_policy_that_it_was_accepted_for_and_not_before() {
+    let mut case = case((1..=8).map(ours).collect()).sized(50);
+    case.written();
+    let mut next = ours(1);
+    (next.id, next.created_at, next.size_mb) = (Id::Number(9), now(), Some(60));
+    case.inventory.points.insert(0, next);
+    case.memory.tokens.insert(Token::from_random(1_000_003), "nightly".to_owned());
+    assert_eq!(case.judge().new.len(), 1, "60 MB after 50 MB that nobody accepted");
+    case.inventory.points.remove(0);
+    assert_eq!(case.causes(), [Cause::Small]);
+    case.memory.brakes[0].accepted = true;
+    assert_eq!(case.causes(), []);
+    case.memory.brakes[0].brake.policy = Some("weekly".to_owned());
+    assert_eq!(case.causes(), [Cause::Small]);
+}
+
+#[test]
 fn what_was_accepted_is_the_measure_from_then_on() {
     let mut case = case((1..=8).map(ours).collect()).sized(50);
     case.written().memory.brakes[0].accepted = true;
@@ -245,6 +338,14 @@ fn clocks_more_than_an_hour_apart_stop_deletes_until_they_agree() {
 }
 
 #[test]
+fn clocks_apart_that_a_person_has_accepted_brake_no_more_while_they_are() {
+    let mut case = case(vec![ours(1)]);
+    case.inventory.provider_time = Some(now() + SignedDuration::from_hours(2));
+    case.written().memory.brakes[0].accepted = true;
+    assert_eq!(case.judge(), Judgement::default());
+}
+
+#[test]
 fn a_changed_retention_that_would_drop_points_waits_and_evictions_still_make_room() {
     let mut case = case((1..=10).map(ours).collect());
     case.policy.keep = keep(4);
@@ -277,6 +378,53 @@ fn a_retention_that_keeps_more_or_drops_nothing_that_is_there_sets_no_brake() {
         let mut case = case((1..=3).map(ours).collect());
         case.policy.keep = keep(last);
         assert_eq!(case.causes(), []);
+    }
+}
+
+#[test]
+fn what_a_changed_retention_would_not_delete_anyway_sets_no_brake() {
+    let case_of = || {
+        let mut case = case((1..=3).map(ours).collect());
+        case.policy.keep = keep(2);
+        case
+    };
+    assert_eq!(case_of().causes(), [Cause::Retention]);
+    let mut held = case_of();
+    held.memory.holds.insert(Id::Number(3), "audit".to_owned());
+    assert_eq!(held.causes(), []);
+    let mut kept = case_of();
+    kept.policy.prune = Prune::None;
+    assert_eq!(kept.causes(), []);
+}
+
+#[test]
+fn a_changed_retention_whose_points_are_all_gone_releases_its_brake() {
+    let mut case = case((1..=3).map(ours).collect());
+    case.policy.keep = keep(2);
+    case.written().memory.retention = Some(case.policy.retention_words());
+    case.lose(&[3]);
+    case.memory.listed.clear();
+    assert_eq!((case.causes(), case.judge().over), (vec![], vec![1]));
+}
+
+#[test]
+fn a_mark_that_the_journal_does_not_know_is_a_brake_until_the_point_is_gone() {
+    let mut case = case((1..=4).map(ours).collect());
+    case.memory.points.remove(&Id::Number(2));
+    assert_eq!(case.causes(), [Cause::SecondLastgood]);
+    case.written();
+    case.lose(&[2]);
+    case.memory.listed.clear();
+    assert_eq!((case.causes(), case.judge().over), (vec![], vec![1]));
+}
+
+#[test]
+fn a_brake_on_one_kind_but_for_a_second_lastgood_leaves_the_other_alone() {
+    for cause in [Cause::Gone, Cause::Shorter, Cause::Small, Cause::Clock, Cause::Retention] {
+        let mut case = case((1..=4).map(ours).collect());
+        let brake = Brake { cause, policy: None, text: "of snapshots".to_owned(), points: Vec::new() };
+        case.memory.brakes.push(Held { number: 1, kind: Kind::Snapshot, brake, accepted: false });
+        assert_eq!((case.causes(), case.judge().over), (vec![], vec![]), "{cause:?}");
     }
 }
 

@@ -7,7 +7,6 @@ use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::brake::{Brake, Cause, Held};
 use crate::policy::inventory::{Inventory, Kind, Proof, ServerRef};
 use crate::policy::keep::{Count, Keep, Rule};
 use crate::policy::mark::Token;
@@ -154,12 +153,11 @@ fn the_oldest_goes_after_the_new_one_is_made() {
 fn the_new_point_is_counted_on_the_day_that_the_provider_will_date_it() {
     let mut case = case(1, vec![ours(1), ours(2)]);
     case.policy.keep = Keep { counts: vec![(Rule::Daily, Count::Number(2))], ..Keep::default() };
+    // The policy's midnight lies between the two clocks, which are not so far apart that a brake holds.
+    case.policy.timezone = TimeZone::fixed(jiff::tz::offset(-2));
     assert_eq!(pruned(&case.plan()), [2]);
     // Our clock shows the 21st already, the provider's is still at the 20th, the day of the first one.
-    case.inventory.provider_time = Some("2026-11-20T23:50:00Z".parse().unwrap());
-    // A person has accepted that the clocks are so far apart.
-    let brake = Brake { cause: Cause::Clock, policy: None, text: String::new(), points: Vec::new() };
-    case.memory.brakes.push(Held { number: 1, kind: Kind::Snapshot, brake, accepted: true });
+    case.inventory.provider_time = Some("2026-11-21T01:50:00Z".parse().unwrap());
     assert_eq!(pruned(&case.plan()), [1]);
 }
 
@@ -323,6 +321,36 @@ fn a_mark_that_the_journal_does_not_know_stops_every_delete_and_is_told() {
 }
 
 #[test]
+fn a_mark_that_turned_up_later_stays_a_second_lastgoods_at_the_next_look() {
+    let mut case = case(1, vec![ours(1), ours(2), ours(3)]);
+    case.memory.points.get_mut(&Id::Number(3)).unwrap().origin = Origin::Later;
+    assert_eq!(guard(&case.plan(), 3), Guard::Stray);
+}
+
+#[test]
+fn a_person_s_hand_on_a_point_makes_it_theirs_though_the_journal_made_it_or_it_bears_a_mark_now() {
+    let mut made = case(1, vec![ours(1), ours(2), ours(3)]);
+    made.memory.points.get_mut(&Id::Number(3)).unwrap().origin = Origin::Made("nightly".to_owned());
+    assert_eq!(pruned(&made.plan()), [3, 2]);
+    made.inventory.points[2].description = "keep this".to_owned();
+    assert_eq!(guard(&made.plan(), 3), Guard::Changed);
+    let mut marked = case(1, vec![ours(1), ours(2), foreign(3)]);
+    marked.inventory.points[2].description = ours(3).description;
+    assert_eq!(guard(&marked.plan(), 3), Guard::Changed);
+}
+
+#[test]
+fn a_point_that_is_completed_after_its_run_gave_it_up_lets_the_next_be_evicted() {
+    let full = case(3, vec![ours(1), ours(2), ours(3), ours(4), ours(5)]);
+    let beside = |id: i64| {
+        let memory = full.memory.clone();
+        let unfinished = [Id::Number(id)].into();
+        Memory { evicted_since_completed: 1, unfinished, ..memory }.beside(&full.inventory).evicted_since_completed
+    };
+    assert_eq!((beside(1), beside(77)), (0, 1));
+}
+
+#[test]
 fn a_point_that_the_journal_made_is_ours_whatever_the_provider_has_left_of_its_text() {
     for (name, description) in [(None, String::new()), (Some("snapshot-1"), "lg-".to_owned())] {
         let mut case = case(2, vec![ours(1), ours(2), ours(3)]);
@@ -460,6 +488,17 @@ fn failed_points_of_ours_make_room_first_and_foreign_ones_never() {
     let plan = case.plan();
     assert_eq!((evicted(&plan), pruned(&plan)), (vec![2], vec![]));
     assert_eq!(guard(&plan, 3), Guard::Foreign);
+}
+
+#[test]
+fn a_failed_point_makes_room_before_an_older_completed_one_and_no_more_go_than_must() {
+    let mut case = case(3, vec![ours(1), ours(2), ours(3), ours(4), ours(5)]);
+    for place in [1, 2] {
+        case.inventory.points[place].status = PointStatus::Failed;
+    }
+    case.policy.max_deletes = Some(9);
+    let plan = case.plan();
+    assert_eq!((evicted(&plan), pruned(&plan)), (vec![3], vec![2, 5]));
 }
 
 #[test]

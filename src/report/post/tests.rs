@@ -1,0 +1,59 @@
+//! A mail is the same mail whenever it is put together, and what becomes of it is written down.
+
+use jiff::SignedDuration;
+
+use super::*;
+use crate::report::samples;
+
+fn report() -> Subscription {
+    Subscription {
+        name: "oncall".to_owned(),
+        to: vec!["oncall@example.com".to_owned()],
+        on: vec![Class::Failure],
+        group_wait: Duration::from_secs(120),
+        repeat: Duration::from_secs(21_600),
+        timezone: TimeZone::UTC,
+    }
+}
+
+fn post() -> Post {
+    let from = "lastgood <backup@example.com>".to_owned();
+    Post { instance: "main".to_owned(), from, transport: None, reports: vec![report()] }
+}
+
+fn mail_at(now: Timestamp) -> NewMessage {
+    mail(&post(), &report(), &Matter::Digest(Box::new(samples::digest())), "oncall.digest.1795000000", now).unwrap()
+}
+
+#[test]
+fn a_mail_that_is_put_together_again_later_has_the_same_message_id() {
+    let now = samples::at("2026-11-21T08:00:00Z");
+    let (first, again) = (mail_at(now), mail_at(now + SignedDuration::from_mins(7)));
+    assert_eq!(first.message_id, again.message_id);
+    let written = format!("Message-ID: {}", first.message_id);
+    for mail in [first, again] {
+        assert!(String::from_utf8(mail.bytes).unwrap().contains(&written), "{written}");
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_is_given_up_is_counted_as_refused_and_not_as_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::own(dir.path()).unwrap();
+    let now = samples::at("2026-11-21T08:00:00Z");
+    let told = Done { report: "oncall".to_owned(), notices: Vec::new(), message: Some(mail_at(now)) };
+    store.told(told, now).await.unwrap();
+    let in_the_way = dir.path().join("mail");
+    std::fs::write(&in_the_way, "a file, and no folder").unwrap();
+    let transport = Transport::File(in_the_way);
+    assert_eq!(send_due(&store, &transport, now).await.unwrap(), 0);
+    let backlog = store.backlog().await.unwrap();
+    assert_eq!((backlog.waiting, backlog.refused), (1, 0), "it waits");
+    // For three days, and twenty times at the least.
+    for minutes in 0..20 {
+        let later = now + SignedDuration::from_hours(73) + SignedDuration::from_mins(20 * minutes);
+        assert_eq!(send_due(&store, &transport, later).await.unwrap(), 0);
+    }
+    let backlog = store.backlog().await.unwrap();
+    assert_eq!((backlog.waiting, backlog.refused), (0, 1));
+}
