@@ -15,7 +15,7 @@ fn what_is_written_is_on_the_disk_before_it_is_acted_upon() {
     let scene = &scenes()[0];
     let rig = scene.rig();
     rig.record_due(scene.kind);
-    for store in [rig.store(), lastgood::store::Store::own(&rig.path("state")).unwrap()] {
+    for store in [rig.store(), rig.own_store()] {
         let pragma = |name: &'static str| {
             RUNTIME.block_on(
                 store.transact(move |tx| Ok(tx.pragma_query_value(None, name, |row| row.get::<_, String>(0)))),

@@ -83,7 +83,8 @@ impl Rig {
             kind,
             due: Some(DUE.parse().unwrap()),
         };
-        let store = Store::own(&self.path("state")).unwrap();
+        // Without the owner's lock: a child that another test starts just now would hold on to it for a moment.
+        let store = self.store();
         let recorded = RUNTIME.block_on(store.open_run(key, Clock::System.now())).unwrap();
         assert!(matches!(recorded, Recorded::New(_)));
     }
@@ -141,6 +142,16 @@ impl Rig {
                 && store.waiting().await.unwrap().is_empty()
                 && store.backlog().await.unwrap().waiting == 0
         })
+    }
+
+    /// The state, as its owner. A child that another test has just started may hold on to the lock for a moment.
+    pub fn own_store(&self) -> Store {
+        let owned = std::cell::RefCell::new(None);
+        self.until(|| {
+            *owned.borrow_mut() = Store::own(&self.path("state")).ok();
+            owned.borrow().is_some()
+        });
+        owned.into_inner().unwrap()
     }
 
     /// The state, beside the program.
