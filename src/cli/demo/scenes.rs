@@ -30,7 +30,7 @@ pub(super) async fn play(stage: &Stage, curtain: &Curtain) {
 
     stage.simulator.clear_faults();
     let pick = Pick { kind: Kind::Snapshot, id: None, server: Some("web-server-03".into()), oldest: true };
-    let deleted = (0..3).filter(|_| stage.simulator.act(&Act::DeletePoint(pick.clone())).is_ok()).count();
+    let deleted = (0..2).filter(|_| stage.simulator.act(&Act::DeletePoint(pick.clone())).is_ok()).count();
     say(&format!(
         "A person has read the mail and deletes the {deleted} oldest snapshots of web-server-03 by hand.\n\
          The next run there has room again, and a mail says that the trouble is over."
