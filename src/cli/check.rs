@@ -133,8 +133,10 @@ fn most(policy: &Policy, now: Timestamp) -> Option<u32> {
 async fn ask_account(setup: &Setup, config: &Config, now: Timestamp) -> anyhow::Result<Online> {
     let client = setup.client_of(config)?;
     let account = client.account().await?;
-    let servers = client.servers().await?.items;
-    let mut problems = Vec::new();
+    let listing = client.servers().await?;
+    let servers = listing.items;
+    let doubt = |doubt: &String| format!("the list of the account's servers is in doubt: {doubt}");
+    let mut problems: Vec<String> = listing.doubts.iter().map(doubt).collect();
     if !account.may("servers", "write") {
         let permissions = account.permissions.join(", ");
         problems.push(format!("the token may not write (its permissions: {permissions}): make one with servers:*"));

@@ -47,7 +47,7 @@ impl From<KindWord> for Kind {
 /// # Errors
 /// When it is unknown, automatic, on hold or in progress, or a run is at work on its server.
 pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
-    let opened = setup.open_beside().await?;
+    let mut opened = setup.open_to_look().await?;
     let (kind, id) = (Kind::from(args.kind), id_of(&args.id));
     let point = find(&opened, kind, &id).await?;
     refuse(&opened, &point).await?;
@@ -57,6 +57,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
         output::note("nothing was deleted");
         return Ok(ExitCode::Usage);
     }
+    opened.keep_state()?;
     let server = &point.server.id;
     let Some(lease) = Lease::try_beside(&opened.world, server, &format!("delete {kind} {id}")).await? else {
         return Err(busy(&point.server).into());

@@ -62,13 +62,14 @@ enum What {
 /// # Errors
 /// When neither the last inventory nor the provider knows the id, or it is an automatic backup.
 pub async fn hold(setup: &Setup, args: HoldArgs) -> anyhow::Result<ExitCode> {
-    let store = setup.state_beside_or_new()?;
     let now = setup.clock.now();
     if args.until.is_some_and(|until| until <= now) {
         return Err(Failure::usage("--until lies in the past: give a time to come, or leave it out").into());
     }
-    let what = held(setup, &store, &args.what).await?;
+    // What is not there is refused before a state is made for it.
+    let what = held(setup, &setup.state_to_look()?, &args.what).await?;
     let words = in_words(&what);
+    let store = setup.state_beside_or_new()?;
     store.hold(Hold { what, reason: args.reason.clone(), since: now, until: args.until }).await?;
     let until = args.until.map_or_else(|| "until it is released".to_owned(), |until| format!("until {until}"));
     output::line(&format!("{words} is on hold {until}: {}", output::shown(&args.reason)));
@@ -129,11 +130,12 @@ async fn server(setup: &Setup, store: &Store, name: &str) -> anyhow::Result<Held
     if let Ok(server) = setup.stored_server(store, name).await {
         return Ok(Held::Server(server.reference));
     }
-    let servers = setup.client()?.servers().await?.items;
-    let found = servers.into_iter().find(|server| server.keys.iter().any(|key| key == name));
+    let listing = setup.client()?.servers().await?;
+    let found = listing.items.into_iter().find(|server| server.keys.iter().any(|key| key == name));
     found.map(|server| Held::Server(server.reference)).ok_or_else(|| {
+        let doubts: String = listing.doubts.iter().map(|doubt| format!(" ({})", output::shown(doubt))).collect();
         let shown = output::shown(name);
-        Failure::usage(format!("there is no server {shown}: `lastgood list servers` shows them")).into()
+        Failure::usage(format!("there is no server {shown}: `lastgood list servers` shows them{doubts}")).into()
     })
 }
 

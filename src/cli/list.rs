@@ -109,7 +109,9 @@ async fn rows(
     server: Option<&Server>,
     wanted: Option<BackupType>,
 ) -> anyhow::Result<Vec<Row>> {
-    let mut listed = opened.world.client.records(kind, server, wanted).await?.items;
+    let listing = opened.world.client.records(kind, server, wanted).await?;
+    warn(&listing.doubts);
+    let mut listed = listing.items;
     listed.sort_by(|(a, _), (b, _)| (&a.server, b.created_at).cmp(&(&b.server, a.created_at)));
     let mut rows = Vec::with_capacity(listed.len());
     for of_server in listed.chunk_by(|(a, _), (b, _)| a.server == b.server) {
@@ -131,6 +133,13 @@ fn place(opened: &Opened, point: &RestorePoint) -> Place {
         kind: point.kind,
         policy: PolicyName::new("list").expect("the word has the form of a name"),
         settle: opened.world.settings.settle,
+    }
+}
+
+/// What the list holds and this command cannot show.
+fn warn(doubts: &[String]) {
+    for doubt in doubts {
+        output::note(&format!("warning: {}", output::shown(doubt)));
     }
 }
 
@@ -164,6 +173,7 @@ fn show(rows: &[Row]) {
 }
 
 async fn servers(opened: &Opened, args: &Args) -> anyhow::Result<ExitCode> {
+    // What cannot be read of it was said when the account was opened.
     let records = opened.world.client.server_records().await?.items;
     let holds = opened.world.store.holds(opened.world.clock.now()).await?;
     let held = |server: &Server| holds.iter().any(|hold| hold.what == Held::Server(server.reference.clone()));

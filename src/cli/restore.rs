@@ -36,7 +36,7 @@ pub struct Args {
 /// # Errors
 /// When the point is unknown or not completed, the name is not typed, or the provider refuses.
 pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
-    let opened = setup.open_beside().await?;
+    let mut opened = setup.open_to_look().await?;
     let (kind, id) = (Kind::from(args.kind), id_of(&args.id));
     let point = find(&opened, kind, &id).await?;
     if point.status != PointStatus::Completed {
@@ -49,6 +49,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
         output::note("that is not its name: nothing was restored");
         return Ok(ExitCode::Usage);
     }
+    opened.keep_state()?;
     let errand = format!("restore {kind} {id}");
     let Some(lease) = Lease::try_beside(&opened.world, &point.server.id, &errand).await? else {
         return Err(busy(&point.server).into());

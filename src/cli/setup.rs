@@ -13,7 +13,7 @@ use crate::cli::output::note;
 use crate::clock::Clock;
 use crate::config::diagnostic::render;
 use crate::config::{Config, Environment, LoadError, Loaded, find, load};
-use crate::daemon::{fleet, open_world, refresh_servers};
+use crate::daemon::{AccountServers, fleet, list_servers, open_world, refresh_servers};
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::Server;
 use crate::provider::{Client, Settings};
@@ -144,7 +144,7 @@ impl Setup {
     pub async fn open_owner(&self) -> anyhow::Result<Opened> {
         let mut opened = self.open_daemon()?;
         opened.servers = match refresh_servers(&opened.world, &opened.config).await {
-            Ok(servers) => servers?,
+            Ok(account) => said(account?),
             Err(error) => {
                 start_owed(&opened.world).await;
                 return Err(error.into());
@@ -173,7 +173,7 @@ impl Setup {
         let (config, client) = self.read_again()?;
         let store = store(&config.state_dir)?;
         let (world, stop) = open_world(&config, client, store, self.clock.clone());
-        let servers = world.client.servers().await?.items;
+        let servers = said(list_servers(&world).await??);
         Ok(Opened { config, world, stop, servers })
     }
 
@@ -183,6 +183,14 @@ impl Setup {
     /// When the file is not valid, or there is no state yet.
     pub fn state_beside(&self) -> anyhow::Result<Store> {
         Ok(Store::beside(&self.load()?.config.state_dir)?)
+    }
+
+    /// The state beside a running daemon, to look at: where there is none, nothing is remembered and none is made.
+    ///
+    /// # Errors
+    /// When the file is not valid or the folder cannot be used.
+    pub fn state_to_look(&self) -> anyhow::Result<Store> {
+        Ok(Store::beside_or_empty(&self.load()?.config.state_dir)?)
     }
 
     /// The state beside a running daemon, made where it is missing.
@@ -204,6 +212,15 @@ impl Setup {
 }
 
 impl Opened {
+    /// Goes on with the state that is kept, made where it is missing: what was opened to look is to be changed now.
+    ///
+    /// # Errors
+    /// When the folder cannot be used.
+    pub fn keep_state(&mut self) -> anyhow::Result<()> {
+        self.world.store = Store::beside_or_new(&self.config.state_dir)?;
+        Ok(())
+    }
+
     /// The server that a text names.
     ///
     /// # Errors
@@ -244,6 +261,17 @@ impl Opened {
         }
         Ok(tasks)
     }
+}
+
+/// The servers; what is in doubt of their list is said.
+fn said(account: AccountServers) -> Vec<Server> {
+    if let Some(doubt) = &account.doubt {
+        let doubt = crate::cli::output::shown(doubt);
+        crate::cli::output::note(&format!(
+            "warning: the list of the account's servers is in doubt, and one that it lacks counts as there still: {doubt}"
+        ));
+    }
+    account.servers
 }
 
 fn one_server<'a>(servers: &'a [Server], text: &str) -> anyhow::Result<&'a Server> {

@@ -1,6 +1,7 @@
 //! The account's servers: listed in the background, one listing at a time, so that a provider that is slow or silent
 //! holds up nothing. Until a list comes, the stored one serves.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,8 +10,8 @@ use tokio::task::JoinHandle;
 use crate::config::Config;
 use crate::daemon::fleet;
 use crate::journal::notice::{Class, Notice, Topic};
-use crate::policy::inventory::Server;
-use crate::provider::ProviderError;
+use crate::policy::inventory::{Id, Server};
+use crate::provider::{self, ProviderError};
 use crate::run::World;
 use crate::store::{Store, StoreError};
 
@@ -24,7 +25,16 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 const FAILURES_TOLD: u32 = 4;
 
 /// What a listing brought: the servers, stored already, or why there is no list.
-pub(super) type Listed = Result<Result<Vec<Server>, ProviderError>, StoreError>;
+pub(super) type Listed = Result<Result<AccountServers, ProviderError>, StoreError>;
+
+/// The account's servers.
+#[derive(Clone, Debug)]
+pub struct AccountServers {
+    /// Those that were listed. From a list in doubt, the stored ones that it lacks are taken to be there still.
+    pub servers: Vec<Server>,
+    /// What could not be read or proved of the list.
+    pub doubt: Option<String>,
+}
 
 /// The listing under way, and when the next one is due.
 #[derive(Debug, Default)]
@@ -80,15 +90,24 @@ impl Listing {
     }
 
     /// Counts what a listing brought. True when a failure is to be told: at once when the provider refuses us or no list
-    /// is stored, else when it lasts.
-    pub(super) fn told(&mut self, error: Option<&ProviderError>, stored: bool, now: Timestamp) -> bool {
-        let Some(error) = error else {
-            self.failures = 0;
-            return false;
+    /// is stored, else when it lasts. A list in doubt is a failure that may pass, too.
+    pub(super) fn told(
+        &mut self,
+        listed: &Result<AccountServers, ProviderError>,
+        stored: bool,
+        now: Timestamp,
+    ) -> bool {
+        let at_once = match listed {
+            Ok(AccountServers { doubt: None, .. }) => {
+                self.failures = 0;
+                return false;
+            }
+            Ok(_) => !stored,
+            Err(error) => error.is_refusal() || !stored,
         };
         self.last = Some(now);
         self.failures = self.failures.saturating_add(1);
-        error.is_refusal() || !stored || self.failures >= FAILURES_TOLD
+        at_once || self.failures >= FAILURES_TOLD
     }
 }
 
@@ -101,14 +120,40 @@ async fn list(world: &World, config: &Arc<Config>) -> Listed {
     let file = Arc::clone(config);
     let tell = move |server: &Server| (!fleet::tasks_of(&file, server).is_empty()).then(|| is_gone(server));
     let now = world.clock.now();
-    world.store.save_servers(listing.items.clone(), now, tell).await?;
+    let provider_time = listing.provider_time;
+    let listed = (listing.items.clone(), listing.doubts.is_empty());
+    world.store.save_servers(listed, now, tell).await?;
     if config.smtp.is_none() {
         // Nobody will ever be told of them.
         world.store.close_notices_before(now.checked_sub(config.state_keep).unwrap_or(Timestamp::MIN)).await?;
     }
     // By the earlier of both clocks: one that was set forward must not make us forget.
-    world.store.prune_daily(config.state_keep, listing.provider_time.map_or(now, |time| time.min(now))).await?;
-    Ok(Ok(listing.items))
+    world.store.prune_daily(config.state_keep, provider_time.map_or(now, |time| time.min(now))).await?;
+    known(&world.store, listing).await.map(Ok)
+}
+
+/// What a list shows; where it is in doubt, a server that it lacks may be the one that could not be read.
+async fn known(store: &Store, listing: provider::Listing<Server>) -> Result<AccountServers, StoreError> {
+    let provider::Listing { items: mut servers, doubts, .. } = listing;
+    if doubts.is_empty() {
+        return Ok(AccountServers { servers, doubt: None });
+    }
+    let doubt = doubts.join("; ");
+    tracing::warn!("the list of the account's servers is in doubt, and what it lacks counts as there still: {doubt}");
+    let shown: HashSet<Id> = servers.iter().map(|server| server.reference.id.clone()).collect();
+    servers.extend(stored(store).await?.into_iter().filter(|server| !shown.contains(&server.reference.id)));
+    Ok(AccountServers { servers, doubt: Some(doubt) })
+}
+
+/// Lists the account's servers and stores nothing.
+///
+/// # Errors
+/// `Err` of the provider when they cannot be listed; what the state says.
+pub async fn list_servers(world: &World) -> Result<Result<AccountServers, ProviderError>, StoreError> {
+    match world.client.servers().await {
+        Ok(listing) => known(&world.store, listing).await.map(Ok),
+        Err(error) => Ok(Err(error)),
+    }
 }
 
 /// Lists the account's servers and stores them; tells of those that are gone. When they cannot be listed, the stored
@@ -119,9 +164,9 @@ async fn list(world: &World, config: &Arc<Config>) -> Listed {
 pub async fn refresh_servers(
     world: &World,
     config: &Arc<Config>,
-) -> Result<Result<Vec<Server>, ProviderError>, StoreError> {
+) -> Result<Result<AccountServers, ProviderError>, StoreError> {
     let error = match list(world, config).await? {
-        Ok(servers) => return Ok(Ok(servers)),
+        Ok(account) => return Ok(Ok(account)),
         Err(error) => error,
     };
     let stored = stored(&world.store).await?;
@@ -129,7 +174,7 @@ pub async fn refresh_servers(
         return Ok(Err(error));
     }
     tracing::warn!("the servers could not be listed, so the stored list serves: {error}");
-    Ok(Ok(stored))
+    Ok(Ok(AccountServers { servers: stored, doubt: None }))
 }
 
 /// The servers that the last list showed.
@@ -150,6 +195,20 @@ fn is_gone(server: &Server) -> Notice {
 /// A notice that belongs to no server and no policy.
 pub(super) fn plain(topic: Topic, text: String) -> Notice {
     Notice::new(Class::Failure, topic, text)
+}
+
+/// The list of servers came, and not all of it can be read.
+pub(super) fn in_doubt(doubt: &str) -> Notice {
+    let text = format!(
+        "the list of the account's servers is in doubt: {doubt}; a server that it lacks counts as there still, and a new \
+         one that cannot be read is not taken up"
+    );
+    plain(Topic::Attention, text)
+}
+
+/// The account's servers are known again.
+pub(super) fn listed_again() -> Notice {
+    recovery(Topic::Attention, "the account's servers can be listed again")
 }
 
 /// It is well again.

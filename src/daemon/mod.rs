@@ -15,7 +15,7 @@ pub mod survey;
 mod ticker;
 
 pub use evaluate::{Evaluator, Followed};
-pub use listing::refresh_servers;
+pub use listing::{AccountServers, list_servers, refresh_servers};
 pub use reload::IN_FORCE;
 pub use service::{Files, Rouse, Service, ServiceError, open_world};
 pub use ticker::Ticker;

@@ -15,7 +15,7 @@ use tokio::task::{Id as TaskId, JoinError, JoinSet};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon::evaluate::{PolicyOnServer, place_of};
-use crate::daemon::listing::{Listed, Listing, plain, recovery, stored};
+use crate::daemon::listing::{AccountServers, Listed, Listing, in_doubt, listed_again, plain, stored};
 use crate::daemon::notify::Watchdog;
 use crate::daemon::reload::Reading;
 use crate::daemon::{Evaluator, IN_FORCE, Ticker, fleet, mail, notify, review};
@@ -275,13 +275,16 @@ impl Service {
         let now = self.world.clock.now();
         let listed = listed?;
         let stored = !self.servers.is_empty();
-        let tell = self.listing.told(listed.as_ref().err(), stored, now);
+        let tell = self.listing.told(&listed, stored, now);
         match listed {
-            Ok(servers) => {
+            Ok(AccountServers { servers, doubt }) => {
                 let same = fleet::are_the_same(&self.servers, &servers);
                 self.servers = servers;
-                let recovery = recovery(Topic::Attention, "the account's servers can be listed again");
-                self.world.store.recover(recovery, now).await?;
+                match doubt {
+                    None => self.world.store.recover(listed_again(), now).await?,
+                    Some(doubt) if tell => self.world.store.tell(vec![in_doubt(&doubt)], now).await?,
+                    Some(_) => {}
+                }
                 // As a rule nothing has changed since the hour before.
                 if !same {
                     self.follow().await?;

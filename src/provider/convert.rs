@@ -43,6 +43,29 @@ pub(crate) fn server(fields: &Fields) -> Result<Server, String> {
     Ok(Server { reference, keys, status })
 }
 
+/// A server as an entry of the account's list. What tells servers apart and what selectors match must be readable where
+/// it is given: taken for missing, it would make the server look like another one, or like one that is gone.
+pub(crate) fn listed_server(fields: &Fields) -> Result<Server, String> {
+    let is_given =
+        |value: &&serde_json::Value| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty());
+    let given = |key: &str| fields.get(key).filter(is_given);
+    let unread = |key: &&str| match *key {
+        "id" => given(key).is_some() && wire::id(given(key)).is_none(),
+        _ => given(key).is_some() && wire::text(given(key)).is_none(),
+    };
+    let read = match ["id", "uuid", "name", "hostname"].into_iter().find(unread) {
+        Some(key) => Err(format!("its {key} is {}", fields[key])),
+        None => server(fields),
+    };
+    read.map_err(|why| {
+        let named = named(fields);
+        match named.texts().next() {
+            Some(text) => format!("the entry of server {text} cannot be read: {why}"),
+            None => format!("an entry cannot be read: {why}: {}", serde_json::Value::from(fields.clone())),
+        }
+    })
+}
+
 /// The word that the provider uses, in ours where we know it.
 pub(crate) fn server_status(word: &str) -> ServerStatus {
     match word.trim().to_ascii_lowercase().as_str() {

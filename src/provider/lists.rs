@@ -55,7 +55,7 @@ pub(crate) enum Order {
 }
 
 impl Client {
-    /// All servers of the account.
+    /// All servers of the account. With doubts, nothing is known of the servers that it lacks.
     ///
     /// # Errors
     /// Any `ProviderError`; a list that is not whole is an error.
@@ -70,9 +70,9 @@ impl Client {
     pub async fn server_records(&self) -> Result<Listing<(Server, Fields)>, ProviderError> {
         let call = self.read(&["servers"], "listing the servers")?;
         let listing = self.list(&call, Order::Together).await?;
-        Ok(listing.read(|fields| match convert::server(&fields) {
+        Ok(listing.read(|fields| match convert::listed_server(&fields) {
             Ok(server) => Ok((server, fields)),
-            Err(why) => Err(self.tidy(&format!("a server cannot be read: {why}"))),
+            Err(why) => Err(self.tidy(&why)),
         }))
     }
 

@@ -77,6 +77,24 @@ fn people_read_whole_seconds_in_the_history_and_programs_all_digits() {
     assert!(json["runs"][0]["started"].as_str().unwrap().contains('.'), "{json:#}");
 }
 
+#[test]
+fn a_hold_or_release_of_what_is_not_there_makes_no_state() {
+    let lab = Lab::new(&["--automatic", "1"]);
+    let automatic = lab.run(&["list", "backups", "--json"]).ends_with(0).json()["backups"][0]["id"].to_string();
+    let before = files(lab.folder.path());
+    lab.refuses(&["hold", "backup", "99"], 2, &["there is no backup 99", "lastgood list backups"]);
+    lab.refuses(&["hold", "snapshot", "99"], 2, &["there is no snapshot 99", "lastgood list snapshots"]);
+    lab.refuses(&["hold", "server", "db-9"], 2, &["there is no server db-9", "lastgood list servers"]);
+    lab.refuses(&["hold", "backup", &automatic], 2, &["automatic"]);
+    lab.refuses(&["release", "backup", "99"], 7, &["state"]);
+    lab.refuses(&["delete", "snapshot", "99", "--yes"], 2, &["there is no snapshot 99"]);
+    lab.refuses(&["restore", "snapshot", "99", "--yes"], 2, &["there is no snapshot 99"]);
+    assert_eq!(files(lab.folder.path()), before);
+    let point = lab.provider.person_makes_snapshot("web-server-01", "by-hand", 60).to_string();
+    lab.run(&["hold", "snapshot", &point]).ends_with(0);
+    assert!(lab.path("state/lastgood.db").exists(), "what is there is held, and its state made");
+}
+
 /// Commands that need the state, with the id of a point of ours.
 fn users(id: &str) -> Vec<Vec<&str>> {
     vec![

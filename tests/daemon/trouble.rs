@@ -89,6 +89,43 @@ fn a_token_that_is_refused_is_an_incident_and_a_mail_and_the_daemon_goes_on() {
 }
 
 #[test]
+fn a_server_whose_entry_cannot_be_read_is_neither_gone_nor_dropped() {
+    let lab = Lab::new(&["--servers", "2"]);
+    write_policy(&lab, &(policy("busy", "snapshot", "* * * * * *", "") + TELL));
+    let whole = lab.run(&["list", "servers", "--json"]).ends_with(0).json();
+    let (name, id) = (whole["servers"][0]["name"].as_str().unwrap(), &whole["servers"][0]["id"]);
+    let broken = json!({ "call": "servers", "effect": { "do": "show", "fields": { "id": [1] }, "first": 1 } });
+    let runs = |of: &str| history(&lab).iter().filter(|run| run["server"]["name"] == of).count();
+    // At the very first start nobody knows the server: that is told at once.
+    fault(&lab, broken.clone());
+    let daemon = Daemon::start(&lab);
+    mail_with(&lab, &["servers is in doubt", &format!("server {name} cannot be read"), "its id is [1]"]);
+    assert_eq!(runs(name), 0);
+    no_faults(&lab);
+    daemon.signal("HUP");
+    mail_with(&lab, &["[lastgood] RECOVERED", "can be listed again"]);
+    eventually("its policy runs", || (runs(name) > 0).then_some(()));
+    // From now on it is known, and stays what it is.
+    for fields in [json!({ "id": [1] }), json!({ "name": 17 })] {
+        no_faults(&lab);
+        fault(&lab, json!({ "call": "servers", "effect": { "do": "show", "fields": fields, "first": 1 } }));
+        let lists = requests(&lab, "GET", "/servers/").len();
+        daemon.signal("HUP");
+        eventually("the servers are listed", || (requests(&lab, "GET", "/servers/").len() > lists).then_some(()));
+        let known = runs(name);
+        eventually("its policy goes on", || (runs(name) > known + 2).then_some(()));
+        let incidents = status(&lab).1["incidents"].clone();
+        let gone = |it: &serde_json::Value| it["topic"] == "server_gone";
+        assert!(!incidents.as_array().unwrap().iter().any(gone), "{incidents}");
+        let planned = lab.run(&["plan", "--json"]).ends_with(0);
+        let has = |it: &serde_json::Value| it["server"]["id"] == *id;
+        assert!(planned.json()["plans"].as_array().unwrap().iter().any(has), "{planned:?}");
+        assert!(planned.stderr.contains("in doubt") && planned.stderr.contains("cannot be read"), "{planned:?}");
+    }
+    daemon.stops();
+}
+
+#[test]
 fn a_token_that_is_refused_at_the_very_first_start_is_told_too() {
     let lab = Lab::new(&["--servers", "1"]);
     lab.write_private("token", BAD_TOKEN);

@@ -263,6 +263,29 @@ async fn servers_are_listed_whole_with_their_own_fields() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_entry_of_the_servers_that_cannot_be_read_is_named_and_puts_the_list_in_doubt() {
+    let odd = json!({"oid": 1});
+    for (key, value) in [("id", &odd), ("id", &json!(1.5)), ("id", &json!(true)), ("name", &json!(17)), ("name", &odd)]
+    {
+        let mut broken = json!({"id": 2, "uuid": "7f0c", "name": "web-2", "status": "active"});
+        broken[key] = value.clone();
+        let list = json!({"count": 2, "results": [{"id": 1, "name": "web-1", "status": "active"}, broken]});
+        let (client, _) = played(move |_, _, _| ok(&list));
+        let listing = client.servers().await.unwrap();
+        assert_eq!(listing.items.len(), 1, "{key} {value}");
+        let [doubt] = listing.doubts.as_slice() else { panic!("{key} {value}: {:?}", listing.doubts) };
+        let named = ["2", "7f0c", "web-2"].iter().any(|name| doubt.contains(&format!("server {name} cannot be read")));
+        assert!(named && doubt.contains(&format!("its {key} is {value}")), "{doubt}");
+    }
+    let nobody =
+        json!({"count": 2, "results": [{"status": "active", "name": ["x"]}, {"id": 1, "hostname": "", "name": null}]});
+    let (client, _) = played(move |_, _, _| ok(&nobody));
+    let listing = client.servers().await.unwrap();
+    assert_eq!(listing.items.len(), 1, "what is not given is not unreadable");
+    assert!(listing.doubts.iter().any(|doubt| doubt.contains(r#"its name is ["x"]"#)), "{:?}", listing.doubts);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_providers_time_is_told_with_ours() {
     let (client, _) = played(|_, _, _| {
         let mut answer = ok(&json!({"count": 0, "results": []}));
