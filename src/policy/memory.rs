@@ -28,6 +28,8 @@ pub struct Memory {
     pub not_gone: BTreeSet<Id>,
     /// Points that runs of the policy made, and that no list has shown as completed yet.
     pub unfinished: BTreeSet<Id>,
+    /// Tokens of the creates that were given up since one was last made, while an eviction waits for its new point.
+    pub given_up: BTreeSet<Token>,
     /// Points that a person holds, with the reason.
     pub holds: BTreeMap<Id, String>,
     /// The reason why nothing at all may be deleted on this server, where a person said so.
@@ -47,10 +49,18 @@ impl Memory {
     /// point of what was evicted for it.
     #[must_use]
     pub fn beside(self, inventory: &Inventory) -> Self {
-        let at_last =
-            |point: &RestorePoint| point.status == PointStatus::Completed && self.unfinished.contains(&point.id);
+        let at_last = |point: &RestorePoint| {
+            point.status == PointStatus::Completed
+                && (self.unfinished.contains(&point.id) || self.given_up_on(point).is_some())
+        };
         let evicted_since_completed = if inventory.manual().any(at_last) { 0 } else { self.evicted_since_completed };
         Self { evicted_since_completed, ..self }
+    }
+
+    /// The token of a create that was given up, on a point that a list shows later than anybody waited for it.
+    #[must_use]
+    pub fn given_up_on(&self, point: &RestorePoint) -> Option<Token> {
+        tokens_of(point.name.as_deref(), &point.description).find(|token| self.given_up.contains(token))
     }
 
     /// What would be remembered once a person has accepted these brakes.

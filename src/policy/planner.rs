@@ -143,7 +143,7 @@ impl<'a> Planner<'a> {
                 // An eviction that was accepted and not carried out is sent again: it is no second one.
                 let again = self.ground().memory.not_gone.contains(&delete.id);
                 if completed_left == 0 && !again {
-                    because = Some("a point was evicted already since the last completed one".to_owned());
+                    because = Some(self.why_no_other_goes());
                     break;
                 }
                 if let Some(guard) = self.too_little(&delete.id) {
@@ -160,6 +160,15 @@ impl<'a> Planner<'a> {
             evicted.push(Delete { why: if delete.completed { Reason::Eviction } else { delete.why }, ..delete });
         }
         if slots.room(reserve) > 0 { Ok(evicted) } else { Err(self.no_room(because)) }
+    }
+
+    /// Why a completed point is not evicted, when one was.
+    fn why_no_other_goes(&self) -> String {
+        if self.ground().memory.evicted_since_completed > 0 {
+            "a point was evicted already, and none was completed since: no other goes before".to_owned()
+        } else {
+            "more than one slot is missing, and a new point displaces no more than one that is completed".to_owned()
+        }
     }
 
     /// The slots that our points leave to people; none once an evicted point has left its slot to the new one.

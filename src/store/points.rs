@@ -12,7 +12,7 @@ use crate::policy::mark::Token;
 use crate::policy::memory::{Memory, Origin, Owner, Remembered, Text, Unlisted, owner};
 use crate::policy::policy::PolicyName;
 use crate::store::notices::{close_incidents, insert_notice};
-use crate::store::tokens::{carried, open_tokens, tokens};
+use crate::store::tokens::{carried, given_up_tokens, open_tokens, tokens};
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
@@ -170,6 +170,9 @@ fn see(tx: &Transaction<'_>, inventory: &Inventory, instance: &str, place: &Plac
     let (server, kind) = (json(&place.server)?, place.kind.word());
     let at = nanos(inventory.read_at);
     for point in &inventory.points {
+        if let Some(token) = memory.given_up_on(point).filter(|_| point.status == PointStatus::Completed) {
+            turned_up(tx, &server, &token, place.policy.as_str())?;
+        }
         note(tx, &server, point, &owner(point, instance, &memory), &memory, at)?;
     }
     let settled = at.saturating_sub(i64::try_from(place.settle.as_nanos()).unwrap_or(i64::MAX));
@@ -255,6 +258,13 @@ fn completed_at_last(
     Ok(())
 }
 
+/// A point that no list showed for as long as its run waited is there after all, and completed.
+fn turned_up(tx: &Transaction<'_>, server: &str, token: &Token, policy: &str) -> Result<(), StoreError> {
+    tx.execute("UPDATE token SET state = 'made' WHERE token = ?1", [token.as_str()])?;
+    tx.execute("DELETE FROM evicted WHERE server = ?1 AND policy = ?2", [server, policy])?;
+    Ok(())
+}
+
 /// With `carried`, the tokens that are on listed points or take a slot; without, all of them.
 fn memory(
     tx: &Transaction<'_>,
@@ -281,6 +291,9 @@ fn memory(
     points(tx, place, at, &mut memory)?;
     open_tokens(tx, place, at, &mut memory)?;
     tokens(tx, place, carried, &mut memory)?;
+    if memory.evicted_since_completed > 0 {
+        given_up_tokens(tx, place, &mut memory)?;
+    }
     crate::store::holds::into_memory(tx, place, at, &mut memory)?;
     crate::store::brakes::into_memory(tx, place, &mut memory)?;
     Ok(memory)

@@ -132,6 +132,12 @@ fn seen(p: &Projection<'_>, sight: &Sight) -> Result<(), StoreError> {
                 "DELETE FROM point WHERE server = ?1 AND kind = ?2 AND id = ?3",
                 params![server, kind, json(id)?],
             )?;
+            // It counts as not made until a list shows it after all.
+            if let (Some(made), Some(mark)) = (&p.before.made, p.before.mark())
+                && made.id == *id
+            {
+                p.tx.execute("UPDATE token SET state = 'not_made' WHERE token = ?1", [mark.token.as_str()])?;
+            }
         }
         Sight::Duplicate { id, adopted, .. } => {
             let token = p.before.mark().map(|mark| mark.token.to_string()).unwrap_or_default();

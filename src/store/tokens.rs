@@ -40,6 +40,20 @@ pub(super) fn open_tokens(
     Ok(())
 }
 
+/// Creates of the policy that were given up since one was last made.
+pub(super) fn given_up_tokens(tx: &Transaction<'_>, place: &Place, memory: &mut Memory) -> Result<(), StoreError> {
+    let mut query = tx.prepare_cached(
+        "SELECT token FROM token WHERE server = ?1 AND kind = ?2 AND policy = ?3 AND state = 'not_made'
+         AND sent_at > (SELECT coalesce(max(sent_at), ?4) FROM token
+                        WHERE server = ?1 AND kind = ?2 AND policy = ?3 AND state = 'made')",
+    )?;
+    let mut rows = query.query(params![json(&place.server)?, place.kind.word(), place.policy.as_str(), i64::MIN])?;
+    while let Some(row) = rows.next()? {
+        memory.given_up.insert(token(row.get(0)?)?);
+    }
+    Ok(())
+}
+
 /// Tokens of creates prove points ours.
 pub(super) fn tokens(
     tx: &Transaction<'_>,

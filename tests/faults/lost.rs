@@ -244,3 +244,32 @@ async fn a_point_that_is_completed_after_its_run_gave_it_up_lets_the_next_run_ev
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 1), "{run:?}");
     assert_eq!(scene.broken(), []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_lags_beyond_settle_stops_no_full_policy_for_ever() {
+    // The point was accepted and is shown when its run has given it up: by the next attempt, or by the next due time.
+    for (retries, hours) in [(2, 0), (0, 0), (0, 2)] {
+        let name = format!("{retries} retries, {hours} h");
+        let list_lag = Duration::from_secs(600 + 3600 * hours);
+        let foreign = (1..=5).map(|day| ours(Kind::Snapshot, day)).collect();
+        let mut scene = Scene::with(Options { list_lag, foreign, ..Options::default() }, facts());
+        let policy = Policy { retries, ..policy(inventory::Kind::Snapshot, 5) };
+        for day in 21..26 {
+            let due = format!("2026-11-{day}T02:30:00Z").parse().unwrap();
+            scene.wait_until(due).await;
+            let Ended::Run(run, false) = scene.run(policy.clone(), due).await else { panic!("it ends by itself") };
+            assert_eq!(run.deleted.len(), 1, "{name}: {run:?}");
+            if retries > 0 {
+                assert_eq!(run.outcome, "succeeded", "{name}: {run:?}");
+            } else {
+                assert!(run.error.is_some_and(|error| error.contains("is no longer listed")), "{name}");
+            }
+        }
+        // Every due time has its point, and each took the place of one.
+        assert_eq!(scene.broken(), [], "{name}");
+        let account = scene.stage.simulator.account();
+        let mut ids: Vec<i64> = account.points_of(Kind::Snapshot, SERVER).iter().map(|point| point.id).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [806, 807, 808, 809, 810], "{name}");
+    }
+}

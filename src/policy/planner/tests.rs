@@ -459,6 +459,17 @@ fn no_more_is_deleted_than_the_new_point_displaces_plus_one_unless_the_policy_sa
 }
 
 #[test]
+fn a_plan_that_needs_two_evictions_says_so_and_speaks_of_no_earlier_one() {
+    let mut over = case(3, vec![ours(1), ours(2), ours(3), ours(4), ours(5), foreign(9)]);
+    over.limit = 5;
+    let refused = over.refused();
+    assert!(refused.contains("6 of 5 slots used; more than one slot is missing"), "{refused}");
+    assert!(!refused.contains("evicted already"), "{refused}");
+    over.memory.evicted_since_completed = 1;
+    assert!(over.refused().contains("evicted already, and none was completed since"), "{}", over.refused());
+}
+
+#[test]
 fn a_point_is_evicted_only_when_no_slot_is_free_and_only_one() {
     let plan = case(4, vec![ours(1), ours(2), ours(3), ours(4)]).plan();
     assert_eq!((evicted(&plan), pruned(&plan)), (vec![], vec![4]), "a slot is free");
