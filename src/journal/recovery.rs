@@ -84,6 +84,12 @@ pub fn next(state: &RunState) -> Next {
     if state.failure.is_some() {
         return after_failure(state);
     }
+    // Whether the point is there nobody can tell: the run makes and stops nothing more. The server that was stopped for
+    // it is started first.
+    if let Some(step) = state.steps.iter().find(|step| is_create(&step.act) && step.state == StepState::Undecided) {
+        let unknown = || Next::End { outcome: Outcome::Unknown, error: step.error.clone() };
+        return if state.owes_start { Next::StartServer } else { unknown() };
+    }
     let Some(plan) = &state.plan else { return Next::Plan };
     if let Some(refusal) = &plan.refused {
         let last = !matches!(refusal, crate::policy::plan::Refusal::Doubt(_));
@@ -104,9 +110,7 @@ fn before_create(state: &RunState, plan: &Plan) -> Option<Next> {
         return None;
     }
     let stops = state.terms.is_some_and(|terms| terms.stop_server) && !state.found_stopped;
-    // Whether the point is there nobody can tell: the run ends with that, and stops nothing any more.
-    let undecided = last(state, is_create).is_some_and(|step| step.state == StepState::Undecided);
-    if stops && !state.seen_stopped && !undecided {
+    if stops && !state.seen_stopped {
         return Some(stop(state));
     }
     plan.evictions().find_map(|delete| match fate(state, delete) {
@@ -156,11 +160,6 @@ fn make(state: &RunState) -> Option<Next> {
     }
     Some(match last(state, is_create) {
         None => Next::Create,
-        // The server that was stopped for it is started first, whatever becomes of the point.
-        Some(step) if step.state == StepState::Undecided && state.owes_start => Next::StartServer,
-        Some(step) if step.state == StepState::Undecided => {
-            Next::End { outcome: Outcome::Unknown, error: step.error.clone() }
-        }
         Some(step) if refused(step) => Next::Fail { error: words(step), last: step.last },
         Some(step) if sends(state, is_create) >= SENDS => failed(step, "was asked for three times and never appeared"),
         Some(_) => Next::Create,

@@ -225,7 +225,8 @@ impl RunState {
         }
         let state = StepState::Intended;
         let (error, answer_was_lost, last) = (None, false, false);
-        self.steps.push(Step { act: act.clone(), intended_at: at, at, state, error, answer_was_lost, last });
+        let made = None;
+        self.steps.push(Step { act: act.clone(), intended_at: at, at, state, error, answer_was_lost, last, made });
         Ok(())
     }
 
@@ -292,6 +293,7 @@ impl RunState {
         step.at = at;
         match (&step.act, state, id) {
             (Act::Create { .. }, StepState::Done, Some(id)) => {
+                step.made = Some(id.clone());
                 self.made = Some(Made { id, step: index, created_at: None, progress: Progress::Running });
             }
             (Act::StopServer, StepState::NotDone, _) => self.owes_start = false,

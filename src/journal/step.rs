@@ -22,6 +22,8 @@ pub struct Step {
     pub answer_was_lost: bool,
     /// Whether the refusal is one that a repetition would meet again.
     pub last: bool,
+    /// Of a create: the point that it made.
+    pub made: Option<Id>,
 }
 
 /// How far a step is known.

@@ -11,6 +11,7 @@ use crate::journal::summary::{RunSummary, summary};
 use crate::policy::schedule::DueTimes;
 use crate::policy::schedule::splay;
 use crate::provider::ProviderError;
+use crate::run::settle::look_at;
 use crate::run::take::{Inspection, place, remember, set_brakes, with_memory};
 use crate::run::{Lease, Progress, RunError, Task, World, inspect, words};
 use crate::store::runs::Run;
@@ -127,6 +128,10 @@ impl Drive<'_> {
             Ok(seen) => seen,
             Err(error) => return self.fail_by(&error).await,
         };
+        if let Some(undecided) = self.undecided(&seen).filter(|_| self.turned_up(&seen.inventory).is_none()) {
+            self.remembered(seen).await?;
+            return self.write(undecided).await;
+        }
         let spent = u32::try_from(self.run.state.deleted().count()).expect("a handful");
         let plan = match self.turned_up(&seen.inventory) {
             // It is the new point, which every plan counts in already: counted twice, it would displace one too many.
@@ -188,12 +193,30 @@ impl Drive<'_> {
     }
 
     async fn end(&mut self, outcome: Outcome, error: Option<String>) -> Result<(), RunError> {
-        let notice = self.end_notice(outcome, error.as_deref()).await?;
+        let mut notices = vec![self.end_notice(outcome, error.as_deref()).await?];
+        if outcome == Outcome::Succeeded {
+            notices.extend(self.late_notice().await?);
+        }
         let text = error.clone().map_or_else(|| outcome.to_string(), |error| format!("{outcome}: {error}"));
-        self.write_with(Event::Ended { outcome, error }, vec![notice]).await?;
+        self.write_with(Event::Ended { outcome, error }, notices).await?;
         tracing::info!(run = self.run.id, server = %self.task.server.reference, policy = %self.task.policy.name, "{}", one_line(&text));
         self.show(text, true);
         Ok(())
+    }
+
+    /// A create was given up and sent again: what of the first one turned up later than `settle`, and carries nothing of
+    /// ours, takes a slot that no retention frees. The new point is no worse for it, but a person must look.
+    async fn late_notice(&mut self) -> Result<Option<Notice>, RunError> {
+        if !self.was_sent_again() {
+            return Ok(None);
+        }
+        let Ok(seen) = self.inspection().await? else { return Ok(None) };
+        let notice = self.left_over(&seen).map(|point| {
+            let text = format!("{} since it was sent again and made a good one", look_at(point));
+            self.task.failure(Topic::Attention, text)
+        });
+        self.fresh = Some(seen);
+        Ok(notice)
     }
 
     async fn end_notice(&self, outcome: Outcome, error: Option<&str>) -> Result<Notice, RunError> {

@@ -13,6 +13,7 @@ use crate::policy::mark::{Mark, Token, moment_by_hand, tokens_of};
 use crate::policy::plan::Refusal;
 use crate::provider::{CreateRequest, Pace, ProviderError};
 use crate::run::drive::Drive;
+use crate::run::settle::{is_of_create, is_what_was_answered};
 use crate::run::take::Inspection;
 use crate::run::{CUT_OFF, RunError, words};
 
@@ -38,6 +39,9 @@ impl Drive<'_> {
         if let Some(id) = self.turned_up(&seen.inventory) {
             let (step, id) = id;
             return self.write(Event::Settled { step, found: Found::Done { id: Some(id) } }).await;
+        }
+        if let Some(undecided) = self.undecided(&seen) {
+            return self.write(undecided).await;
         }
         let kind = self.task.policy.kind;
         let slots = self.slots(&seen);
@@ -68,9 +72,11 @@ impl Drive<'_> {
         };
         let is_going = |point: &RestorePoint| state.deleted().any(|id| *id == point.id);
         state.steps.iter().zip(1_u32..).filter(|(step, number)| given_up(step, *number)).find_map(|(step, number)| {
-            let Act::Create { mark, .. } = &step.act else { return None };
+            let Act::Create { mark, listed } = &step.act else { return None };
             let is_it = |point: &&RestorePoint| {
-                carries(point, &mark.token) && point.status != PointStatus::Failed && !is_going(point)
+                (is_of_create(point, mark, listed) || is_what_was_answered(point, step))
+                    && point.status != PointStatus::Failed
+                    && !is_going(point)
             };
             let older = inventory.manual().filter(is_it).min_by_key(|point| (point.created_at, point.id.clone()));
             older.map(|point| (number, point.id.clone()))
@@ -80,8 +86,10 @@ impl Drive<'_> {
     /// What is seen, as if this create had made nothing yet.
     pub(super) fn without_made_by(&self, step: u32, seen: &Inspection) -> Inspection {
         let mut other = seen.clone();
-        if let Act::Create { mark, .. } = &self.run.state.steps[step as usize - 1].act {
-            other.inventory.points.retain(|point| !carries(point, &mark.token));
+        if let Act::Create { mark, listed } = &self.run.state.steps[step as usize - 1].act {
+            let step = &self.run.state.steps[step as usize - 1];
+            let is_it = |point: &RestorePoint| is_of_create(point, mark, listed) || is_what_was_answered(point, step);
+            other.inventory.points.retain(|point| !is_it(point));
         }
         other
     }
@@ -218,7 +226,12 @@ impl Drive<'_> {
         }
         let made = self.run.state.made.as_ref()?;
         let Act::Create { mark, .. } = &self.run.state.steps[made.step].act else { return None };
-        let is_twin = |point: &&RestorePoint| carries(point, &mark.token);
+        // A beginning of our text counts where the create was sent again.
+        let sent_again = self.sent_again(&mark.token);
+        let is_twin = |point: &&RestorePoint| match sent_again {
+            Some(listed) => is_of_create(point, mark, listed),
+            None => carries(point, &mark.token),
+        };
         let mut twins: Vec<&RestorePoint> = inventory.manual().filter(is_twin).collect();
         twins.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         let [older, younger, ..] = twins.as_slice() else { return None };

@@ -3,12 +3,23 @@
 use tokio::time::Instant;
 
 use crate::journal::event::{Act, Event, Found};
-use crate::journal::state::StepState;
-use crate::policy::inventory::{Inventory, RestorePoint, ServerStatus};
-use crate::policy::mark::{Mark, is_beginning, tokens_of};
+use crate::journal::state::{Step, StepState};
+use crate::policy::inventory::{Id, Inventory, RestorePoint, ServerStatus};
+use crate::policy::mark::{Mark, Token, is_beginning, tokens_of};
+use crate::policy::memory::Owner;
 use crate::run::drive::Drive;
 use crate::run::make::carries;
+use crate::run::take::Inspection;
 use crate::run::{RunError, words};
+
+/// A create whose answer was lost.
+struct Sent<'a> {
+    number: u32,
+    step: &'a Step,
+    mark: &'a Mark,
+    /// The points that were listed before.
+    listed: &'a [Id],
+}
 
 impl Drive<'_> {
     /// Writes what became of the step, once that is known or cannot be known.
@@ -65,11 +76,8 @@ impl Drive<'_> {
     async fn settle_create(&mut self, settled: bool) -> Result<Option<Found>, RunError> {
         let Some(inventory) = self.read().await? else { return Ok(None) };
         let Some((mark, listed)) = self.run.state.asked() else { return Ok(None) };
-        let is_new = |point: &RestorePoint| !listed.contains(&point.id);
-        // The token proves it though its id was another point's before; a mere beginning of our text does not.
-        let is_it =
-            |point: &RestorePoint| carries(point, &mark.token) || (is_new(point) && is_beginning_of(point, mark));
-        let mut ours: Vec<&RestorePoint> = inventory.manual().filter(|point| is_it(point)).collect();
+        let mut ours: Vec<&RestorePoint> =
+            inventory.manual().filter(|point| is_of_create(point, mark, listed)).collect();
         // If two turn up, the older one is adopted; the wait for it finds the other.
         ours.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         if let Some(point) = ours.first() {
@@ -78,17 +86,64 @@ impl Drive<'_> {
         if !settled {
             return Ok(None);
         }
-        let nameless = inventory.manual().find(|point| is_new(point) && is_nameless(point, mark));
+        let nameless = inventory.manual().find(|point| !listed.contains(&point.id) && is_nameless(point, mark));
         Ok(Some(match nameless {
-            Some(point) => Found::Undecided {
-                why: format!(
-                    "the answer to the create was lost, and {} {} of {} has turned up without any text that tells whose \
-                     it is: look at it, delete it if nobody needs it, and run the policy again",
-                    point.kind, point.id, point.created_at
-                ),
-            },
+            Some(point) => Found::Undecided { why: format!("{} and run the policy again", look_at(point)) },
             None => Found::NotDone,
         }))
+    }
+
+    /// Ends the run as unknown when a point has turned up that may be of a create that was given up, and nothing tells.
+    /// Asked before anything more is made for the same due time.
+    pub(super) fn undecided(&self, seen: &Inspection) -> Option<Event> {
+        self.creates().filter(|create| create.step.state == StepState::NotDone).find_map(|create| {
+            let point = self.may_be_of(&create, seen)?;
+            let why = format!("{} and run the policy again", look_at(point));
+            Some(Event::Settled { step: create.number, found: Found::Undecided { why } })
+        })
+    }
+
+    /// The point that may be of a create whose answer was lost and that was sent again, or given up, since.
+    pub(super) fn left_over<'a>(&self, seen: &'a Inspection) -> Option<&'a RestorePoint> {
+        let replaced = |create: &Sent<'_>| {
+            create.step.state == StepState::NotDone || self.sent_again(&create.mark.token).is_some()
+        };
+        self.creates().filter(replaced).find_map(|create| self.may_be_of(&create, seen))
+    }
+
+    /// Whether there may be a point that is left over.
+    pub(super) fn was_sent_again(&self) -> bool {
+        self.creates().next().is_some() && self.run.state.steps.iter().filter(|step| is_create(step)).count() > 1
+    }
+
+    /// What was listed before a create was first sent, if it was sent more than once.
+    pub(super) fn sent_again(&self, token: &Token) -> Option<&[Id]> {
+        let mut sent = self.run.state.steps.iter().filter_map(|step| match &step.act {
+            Act::Create { mark, listed } if mark.token == *token => Some(listed.as_slice()),
+            _ => None,
+        });
+        let first = sent.next()?;
+        sent.next().map(|_| first)
+    }
+
+    /// The creates of the whole run whose answer was lost.
+    fn creates(&self) -> impl Iterator<Item = Sent<'_>> {
+        self.run.state.steps.iter().zip(1_u32..).filter(|(step, _)| step.answer_was_lost).filter_map(
+            |(step, number)| match &step.act {
+                Act::Create { mark, listed } => Some(Sent { number, step, mark, listed }),
+                _ => None,
+            },
+        )
+    }
+
+    fn may_be_of<'a>(&self, create: &Sent<'_>, seen: &'a Inspection) -> Option<&'a RestorePoint> {
+        let ground = seen.ground(self.world, self.task);
+        let may_be_it = |point: &&RestorePoint| {
+            !create.listed.contains(&point.id)
+                && is_nameless(point, create.mark)
+                && ground.owner(point) == Owner::Person
+        };
+        seen.inventory.manual().find(may_be_it)
     }
 
     async fn settle_power(&self, up: bool, settled: bool) -> Result<Option<Found>, RunError> {
@@ -103,6 +158,31 @@ impl Drive<'_> {
             None
         })
     }
+}
+
+const fn is_create(step: &Step) -> bool {
+    matches!(step.act, Act::Create { .. })
+}
+
+/// What a person is told of a point that may be ours.
+pub(super) fn look_at(point: &RestorePoint) -> String {
+    format!(
+        "the answer to the create was lost, and {} {} of {} has turned up without any text that tells whose it is: look \
+         at it, delete it if nobody needs it,",
+        point.kind, point.id, point.created_at
+    )
+}
+
+/// Whether a point is a create's. The token proves it though its id was another point's before; a mere beginning of our
+/// text does not.
+pub(super) fn is_of_create(point: &RestorePoint, mark: &Mark, listed: &[Id]) -> bool {
+    carries(point, &mark.token) || (!listed.contains(&point.id) && is_beginning_of(point, mark))
+}
+
+/// Whether a new point has the id that the answer named, and no text that would make it another's: an id may come again.
+pub(super) fn is_what_was_answered(point: &RestorePoint, step: &Step) -> bool {
+    let Act::Create { mark, listed } = &step.act else { return false };
+    step.made.as_ref() == Some(&point.id) && !listed.contains(&point.id) && is_nameless(point, mark)
 }
 
 /// Whether a new point carries a beginning of our text that is long enough.
