@@ -339,7 +339,8 @@ fn second_lastgood(ground: &Ground<'_>) -> Option<Brake> {
         policy: None,
         text: format!(
             "{} carry our mark, but this journal knows nothing of them: {}; is a second lastgood at work with the same \
-             provider.instance?",
+             provider.instance? If none is, the first list that this journal saw was short of them, or the state was put \
+             back from a copy: `lastgood accept` takes them as ours",
             ground.inventory.kind.plural(),
             in_words(&points)
         ),

@@ -211,7 +211,8 @@ impl fmt::Display for Note {
             Self::Stray(id) => write!(
                 f,
                 "point {id} carries our mark, but this journal knows nothing of it: is a second lastgood at work with \
-                 the same provider.instance? Deletes on this server are stopped"
+                 the same provider.instance? Deletes on this server are stopped; if none is at work (the first list may \
+                 have been short of the point), `lastgood accept` takes it as ours"
             ),
             Self::Braked { left, max_deletes } => {
                 write!(f, "{left} more would go, but a run deletes no more than {max_deletes} (max_deletes)")

@@ -203,3 +203,30 @@ async fn a_second_lastgoods_points_are_ours_once_they_are_accepted() {
     let told = incidents(&stage).await;
     assert!(told.iter().all(|(topic, _)| *topic == Topic::Attention), "max_deletes alone: {told:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_short_first_list_lacked_is_told_with_that_cause_and_accepted() {
+    let foreign = (1..=4).map(|day| crate::stage::ours(SNAPSHOT, day)).collect();
+    let stage = Stage::new(Options { foreign, ..Options::default() });
+    // A new journal; its first list shows two of four, and counts so.
+    stage.simulator.add_fault(Rule::new(Effect::OnlyItems { items: 2 }).call(Call::List));
+    let task = stage.task(policy(Kind::Snapshot, 4)).await;
+    let seen = take_stock(&stage.world, &task).await.unwrap().unwrap();
+    assert_eq!(seen.inventory.points.len(), 2);
+    stage.simulator.clear_faults();
+    let run = stage.run(&task).await;
+    assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
+    let brakes = stage.plan(&task).await.brakes;
+    assert_eq!(brakes.iter().map(|brake| brake.cause).collect::<Vec<_>>(), [Cause::SecondLastgood]);
+    let told = incidents(&stage).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    for text in [&brakes[0].text, &told[0].1] {
+        for words in ["is a second lastgood at work", "the first list", "`lastgood accept` takes"] {
+            assert!(text.contains(words), "`{words}` is not in: {text}");
+        }
+    }
+    accept_all(&stage, &task).await;
+    assert_eq!(causes(&stage, &task).await, []);
+    let run = stage.run(&task).await;
+    assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 2), "{run:?}");
+}
