@@ -224,8 +224,9 @@ impl Drive<'_> {
         if self.run.state.duplicate.is_some() {
             return None;
         }
-        let made = self.run.state.made.as_ref()?;
-        let Act::Create { mark, .. } = &self.run.state.steps[made.step].act else { return None };
+        let state = &self.run.state;
+        let made = state.made.as_ref()?;
+        let Act::Create { mark, .. } = &state.steps[made.step].act else { return None };
         // A beginning of our text counts where the create was sent again.
         let sent_again = self.sent_again(&mark.token);
         let is_twin = |point: &&RestorePoint| match sent_again {
@@ -236,6 +237,11 @@ impl Drive<'_> {
         twins.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         let [older, younger, ..] = twins.as_slice() else { return None };
         if older.id != *id && younger.id != *id {
+            return None;
+        }
+        // A beginning of our text is enough to adopt a point, and never to delete one.
+        let was_made = |point: &RestorePoint| state.steps.iter().any(|step| step.made.as_ref() == Some(&point.id));
+        if !carries(younger, &mark.token) && !was_made(younger) {
             return None;
         }
         let (id, created_at, adopted) = (younger.id.clone(), younger.created_at, older.id.clone());

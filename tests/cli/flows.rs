@@ -189,3 +189,19 @@ fn delete_by_hand_sets_no_brake() {
     lab.run(&["delete", "snapshot", &first, "--yes"]).ends_with(0);
     assert_eq!(lab.run(&["plan", "--json"]).ends_with(0).json()["plans"][0]["brakes"], json!([]));
 }
+
+#[test]
+fn accept_takes_nothing_off_while_a_run_is_at_work_on_the_server() {
+    let lab = Lab::new(&["--servers", "1"]);
+    lab.provider.control("POST", "options", &json!({ "completion": 600.0 }));
+    let quiet = std::process::Stdio::null;
+    let mut run = lab.command(&["run"]).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn().expect("it starts");
+    while lab.provider.tally().2 == 0 {
+        assert_eq!(run.try_wait().expect("it is our child"), None, "the run waits for its point");
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
+    }
+    let accept = lab.run(&["accept", "--yes"]).ends_with(6);
+    run.kill().expect("it is our child");
+    run.wait().expect("it is our child");
+    assert!(accept.sentence().contains("a run is at work on web-server-01"), "{accept:#?}");
+}

@@ -300,6 +300,62 @@ async fn a_nameless_point_whose_id_was_answered_is_adopted_by_the_next_attempt()
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_two_points_that_carry_a_beginning_of_our_text_the_older_is_adopted() {
+    let case = |person: Option<&str>| {
+        let spec = |description: &str| PointSpec {
+            name: Some("theirs".to_owned()),
+            description: description.to_owned(),
+            ..PointSpec::aged(Kind::Snapshot, SERVER, 0)
+        };
+        let text = ("description of 8 alone", Some(8), true);
+        let way = ("done, connection lost", Effect::Reset { carried_out: true });
+        Case { way, lag: 0, text, person: ("a copy of ours", person.map(spec)) }
+    };
+    let first = case(None).play().await.0.stage.simulator.account();
+    let ours = first.points_of(Kind::Snapshot, SERVER)[0];
+    // The tokens of a stage are always the same, so that a person can copy what is left of ours.
+    let (mut scene, run) = case(Some(&ours.description)).play().await;
+    let account = scene.stage.simulator.account();
+    let texts: Vec<&str> =
+        account.points_of(Kind::Snapshot, SERVER).iter().map(|point| point.description.as_str()).collect();
+    assert_eq!(texts, [&ours.description; 2]);
+    let adopted = Some(inventory::Id::Number(ours.id));
+    assert_eq!((run.outcome.as_str(), &run.created, run.deleted.len()), ("succeeded", &adopted, 0), "{run:?}");
+    assert_eq!(scene.broken(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_persons_copy_of_a_beginning_of_our_text_is_no_twin_to_delete() {
+    let play = async |copy: Option<String>| {
+        let options =
+            Options { truncate_description: Some(8), completion: Duration::from_secs(60), ..Options::default() };
+        let mut scene = Scene::with(options, facts());
+        let pick = Pick { kind: Kind::Snapshot, id: None, server: Some(json!(SERVER)), oldest: false };
+        let name = Some("snapshot-1".to_owned());
+        let edit = Edit { pick, name, description: None, status: None, created_at: None, size_mb: None };
+        let theirs = copy.map(|description| PointSpec {
+            name: Some("theirs".to_owned()),
+            description,
+            ..PointSpec::aged(Kind::Snapshot, SERVER, 0)
+        });
+        let acts = std::iter::once(Act::EditPoint(edit)).chain(theirs.map(Act::CreatePoint)).collect();
+        let act = Effect::Meanwhile { acts, after: true };
+        scene.stage.simulator.add_fault(Rule::new(act).call(Call::Create).skip(1).times(1));
+        // The first create never comes about, so that it is sent again.
+        scene.stage.simulator.add_fault(Rule::new(Effect::Reset { carried_out: false }).call(Call::Create).times(1));
+        let run = run_of(&mut scene, policy(inventory::Kind::Snapshot, 3)).await;
+        assert_eq!((run.outcome.as_str(), scene.writes().as_str()), ("succeeded", "create x2"), "{run:?}");
+        assert_eq!(scene.broken(), []);
+        scene.stage.simulator.account()
+    };
+    let first = play(None).await;
+    let text = first.points_of(Kind::Snapshot, SERVER)[0].description.clone();
+    let account = play(Some(text.clone())).await;
+    assert!(account.points_of(Kind::Snapshot, SERVER).iter().all(|point| point.description == text));
+    assert_eq!(account.points_of(Kind::Snapshot, SERVER).len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_lags_beyond_settle_stops_no_full_policy_for_ever() {
     // The point was accepted and is shown when its run has given it up: by the next attempt, or by the next due time.
     for (retries, hours) in [(2, 0), (0, 0), (0, 2)] {
