@@ -160,7 +160,7 @@ fn make(state: &RunState) -> Option<Next> {
     }
     Some(match last(state, is_create) {
         None => Next::Create,
-        Some(step) if refused(step) => Next::Fail { error: words(step), last: step.last },
+        Some(step) if refused(step) => Next::Fail { error: words_of_create(state, step), last: step.last },
         Some(step) if sends(state, is_create) >= SENDS => failed(step, "was asked for three times and never appeared"),
         Some(_) => Next::Create,
     })
@@ -256,6 +256,14 @@ fn failed(step: &Step, what: &str) -> Next {
     };
     let why = step.error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
     Next::Fail { error: format!("{subject} {what}{why}"), last: step.last }
+}
+
+/// A refusal after a lost answer may be for want of the very slot that the first point takes.
+fn words_of_create(state: &RunState, step: &Step) -> String {
+    let lost = state.current_steps().iter().any(|before| is_create(&before.act) && before.answer_was_lost);
+    let first =
+        "; the answer to the first create was lost, so its point may be there and not listed yet: look at the list";
+    format!("{}{}", words(step), if lost { first } else { "" })
 }
 
 fn words(step: &Step) -> String {

@@ -287,6 +287,19 @@ async fn a_nameless_point_of_an_attempt_that_gave_it_up_ends_the_next_one_as_unk
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_for_want_of_the_slot_that_a_lost_create_took_says_so() {
+    let mut scene = nameless_and_late();
+    scene.stage.simulator.act(&Act::CreatePoint(ours(Kind::Snapshot, 4))).unwrap();
+    scene.wait_until("2026-11-21T02:45:00Z".parse().unwrap()).await;
+    let lost = Rule::new(Effect::Reset { carried_out: true }).call(Call::Create).times(1);
+    scene.stage.simulator.add_fault(lost);
+    let run = run_of(&mut scene, Policy { retries: 0, ..policy(inventory::Kind::Snapshot, 4) }).await;
+    assert_eq!((run.outcome.as_str(), scene.writes().as_str()), ("failed", "create x2"), "{run:?}");
+    let error = run.error.unwrap();
+    assert!(error.contains("limit reached") && error.contains("may be there and not listed yet"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_nameless_point_whose_id_was_answered_is_adopted_by_the_next_attempt() {
     let mut scene = nameless_and_late();
     let run = run_of(&mut scene, Scene::policy()).await;
