@@ -240,7 +240,9 @@ impl RunState {
     fn is_being_made(&self) -> bool {
         match &self.made {
             Some(made) => made.progress == Progress::Running,
-            None => self.has_open_step() && self.steps.last().is_some_and(|last| matches!(last.act, Act::Create { .. })),
+            None => {
+                self.has_open_step() && self.steps.last().is_some_and(|last| matches!(last.act, Act::Create { .. }))
+            }
         }
     }
 

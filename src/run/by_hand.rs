@@ -87,28 +87,23 @@ async fn take(world: &World, point: &RestorePoint, errand: &str, say: Say<'_>) -
     Ok(lease)
 }
 
-async fn restore_with(
-    world: &World,
-    point: &RestorePoint,
-    lease: &mut Lease,
-    say: Say<'_>,
-) -> Result<(), ByHandError> {
-    let errand = lease.errand().to_owned();
-    let before = lease.cut_off().map(accepted).filter(|(before, _)| *before == errand);
-    let was_accepted = before.is_some_and(|(_, accepted)| accepted);
-    let begun = !was_accepted && before.is_some() && is_being_restored(world, point).await?;
+async fn restore_with(world: &World, point: &RestorePoint, lease: &mut Lease, say: Say<'_>) -> Result<(), ByHandError> {
+    let before = lease.cut_off().map(accepted).filter(|(before, _)| *before == lease.errand());
+    let (again, was_accepted) = before.map_or((false, false), |(_, accepted)| (true, accepted));
+    let begun = again && !was_accepted && is_being_restored(world, point).await?;
     let lost = if was_accepted || begun {
         say("the restore is under way: it is watched".to_owned());
-        lease.now_says(world, &(errand + ACCEPTED)).await?;
         None
     } else {
-        let lost = ask_for(world, point, say).await?;
-        if lost.is_none() {
-            lease.now_says(world, &(errand + ACCEPTED)).await?;
-        }
-        lost
+        ask_for(world, point, say).await?
     };
-    watch(world, point, (begun, lost), say).await
+    watch(world, point, (lease, begun, lost), say).await
+}
+
+/// From now on a command that is typed again, should this one be killed, only watches.
+async fn write_that_it_was_accepted(world: &World, lease: &mut Lease) -> Result<(), ByHandError> {
+    let errand = format!("{}{ACCEPTED}", lease.errand());
+    Ok(lease.now_says(world, &errand).await?)
 }
 
 /// Whether the server shows the restore that an earlier command has asked for: it is watched then, and not asked for
@@ -144,12 +139,15 @@ async fn ask_for(world: &World, point: &RestorePoint, say: Say<'_>) -> Result<Op
 async fn watch(
     world: &World,
     point: &RestorePoint,
-    (mut began, lost): (bool, Option<ProviderError>),
+    (lease, mut began, mut lost): (&mut Lease, bool, Option<ProviderError>),
     say: Say<'_>,
 ) -> Result<(), ByHandError> {
     let name = &point.server.name;
     let asked = world.clock.now();
     let mut last = String::new();
+    if lost.is_none() {
+        write_that_it_was_accepted(world, lease).await?;
+    }
     loop {
         if let Ok(server) = world.client.server(&point.server.id).await {
             let status = server.status.to_string();
@@ -164,7 +162,10 @@ async fn watch(
             // A stopped server may have been so before.
             let at_it = matches!(server.status, ServerStatus::Other(_));
             began |= if lost.is_some() { at_it } else { settled || !active };
-            if let Some(error) = lost.as_ref().filter(|_| settled && !began) {
+            if began && lost.take().is_some() {
+                write_that_it_was_accepted(world, lease).await?;
+            }
+            if let Some(error) = lost.as_ref().filter(|_| settled) {
                 return Err(ByHandError::Unsure(format!(
                     "whether the restore of {name} was begun cannot be told; nothing was sent again: look at the server in \
                      the provider's panel, and ask again if it was not ({error})"
@@ -180,7 +181,5 @@ async fn watch(
         world.pause(world.settings.poll).await?;
     }
     let minutes = TAKES.as_secs() / 60;
-    Err(ByHandError::Unsure(format!(
-        "{name} is still {last} after {minutes} min: look at it in the provider's panel"
-    )))
+    Err(ByHandError::Unsure(format!("{name} is still {last} after {minutes} min: look at it in the provider's panel")))
 }

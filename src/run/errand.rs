@@ -73,7 +73,9 @@ async fn settle(world: &World, lease: Leased) -> Result<(), RunError> {
     let text = if accepted {
         format!("`lastgood {errand}` on {name} was cut off after the provider had accepted it. {now}: look at it")
     } else {
-        format!("`lastgood {errand}` on {name} was cut off, and it is unknown whether it was carried out. {now}: {look}")
+        format!(
+            "`lastgood {errand}` on {name} was cut off, and it is unknown whether it was carried out. {now}: {look}"
+        )
     };
     let notice = Notice { server: Some(server), ..Notice::new(Class::Failure, Topic::Attention, text) };
     tracing::warn!("{}", notice.text);
