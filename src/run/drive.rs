@@ -209,7 +209,8 @@ impl Drive<'_> {
             .as_ref()
             .zip(self.run.state.made.as_ref())
             .and_then(|(seen, made)| seen.inventory.find(&made.id).and_then(|point| point.size_mb));
-        let early = if self.run.state.started_early { "; the server was started before it was completed" } else { "" };
+        let early =
+            if self.run.state.started_early { "; the server was started before it was seen completed" } else { "" };
         let made = made.map(|made| format!("{made}{early}"));
         let text = error.map(str::to_owned).or(made).unwrap_or_else(|| outcome.to_string());
         Ok(Notice {
