@@ -148,3 +148,24 @@ fn a_failure_is_mailed_wherever_its_run_is_killed() {
         post.check(true, &format!("{stop:?}"));
     });
 }
+
+/// One life under `strace`, killed after this write. How many writes there were.
+fn live_until_write(post: &Post, last: Option<usize>) -> usize {
+    post.office.expect(None);
+    let daemon = crate::writes::start(&post.rig, &["daemon"]);
+    post.office.name(daemon.victim());
+    crate::writes::count(daemon, last, || post.office.letters().len() >= REPORTS.len())
+}
+
+#[test]
+#[ignore = "needs strace and minutes: `.ci/kill` runs it"]
+fn a_failure_is_mailed_under_one_message_id_whatever_write_the_program_is_killed_after() {
+    let writes = live_until_write(&post(), None);
+    assert!(writes > 10, "{writes}");
+    each(&(1..=writes).collect::<Vec<_>>(), |write| {
+        let post = post();
+        live_until_write(&post, Some(*write));
+        post.live(None, None);
+        post.check(true, &format!("killed after write {write}"));
+    });
+}
