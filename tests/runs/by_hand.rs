@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use lastgood::journal::notice::{Class, Topic};
 use lastgood::policy::inventory::{Id, Kind};
-use lastgood::run::{World, by_hand, drive, look_after};
+use lastgood::run::{World, by_hand, drive, look_after, take_stock};
 use lastgood::simulator::{self, By, Call, ChangeKind, Effect, Options, PointSpec, Rule};
+use lastgood::store::notices::Waiting;
 use lastgood::store::servers::Leased;
 
 use crate::crashes::{Count, cut_off_after};
-use crate::stage::{Stage, policy};
+use crate::stage::{Stage, ours, policy};
 
 const DUE: &str = "2026-11-21T02:30:00Z";
 const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
@@ -50,9 +51,10 @@ struct Said {
 }
 
 impl Scene {
-    /// Three snapshots of a person; the command is about the oldest.
-    fn stage(&self) -> (Stage, Id) {
-        let foreign = (1..=3).map(|hours| PointSpec::aged(SNAPSHOT, "web-server-01", hours * 3_600)).collect();
+    /// Two snapshots of the policy and one of a person, all known to the journal; the command is about the policy's oldest.
+    async fn stage(&self) -> (Stage, Id) {
+        let person = PointSpec::aged(SNAPSHOT, "web-server-01", 3_600);
+        let foreign = vec![ours(SNAPSHOT, 2), ours(SNAPSHOT, 1), person];
         let (latency, restore) = (Duration::from_millis(200), Duration::from_secs(20));
         let mut stage = Stage::new(Options { foreign, latency, restore, delete: self.delete, ..Options::default() });
         stage.world.settings.settle = Duration::from_secs(4);
@@ -62,6 +64,8 @@ impl Scene {
             stage.simulator.add_fault(Rule::new(Effect::Reset { carried_out: true }).call(call).times(1));
         }
         stage.simulator.add_fault(Rule::new(Effect::AnsweredLate { seconds: 0.2 }));
+        let task = stage.task(policy(Kind::Snapshot, 4)).await;
+        take_stock(&stage.world, &task).await.unwrap().unwrap();
         let id = stage.ids(SNAPSHOT)[0].clone();
         (stage, id)
     }
@@ -107,20 +111,15 @@ impl Scene {
     async fn check(&self, stage: &Stage, id: &Id, how: &str) {
         let account = stage.simulator.account();
         let how = format!("{how}: {:#?}", account.record().entries());
-        let left: Vec<Id> = account.points_of(SNAPSHOT, "web-server-01").iter().map(|it| Id::Number(it.id)).collect();
-        let others = stage_ids(&how, &left, id);
-        assert_eq!(others, 2, "{how}");
+        let Id::Number(oldest) = id else { panic!("{how}") };
+        for other in [oldest + 1, oldest + 2] {
+            assert!(account.point(SNAPSHOT, other).is_some_and(|point| !point.deleting), "{other}, {how}");
+        }
         assert_eq!(account.server("web-server-01").unwrap().status, "active", "{how}");
         let refused = account.record().requests().any(|request| request.account_status == Some(400));
         assert!(!refused, "{how}");
         assert_eq!(stage.world.store.leases().await.unwrap(), [], "{how}");
     }
-}
-
-/// How many of the person's other points are there.
-fn stage_ids(how: &str, left: &[Id], id: &Id) -> usize {
-    let Id::Number(oldest) = id else { panic!("{how}") };
-    left.iter().filter(|it| matches!(it, Id::Number(it) if *it != *oldest && (it - oldest).abs() <= 2)).count()
 }
 
 async fn leases(stage: &Stage) -> Vec<Leased> {
@@ -132,7 +131,7 @@ async fn cut_off_everywhere(mut then: impl AsyncFnMut(Scene, Stage, Id, String))
     for scene in SCENES {
         for what in [Count::Writes, Count::Requests] {
             for last in 1.. {
-                let (stage, id) = scene.stage();
+                let (stage, id) = scene.stage().await;
                 let cut_off = scene.cut_off((&stage, &id), what, last).await;
                 then(scene, stage, id, format!("{scene:?}, cut off after {last} of {what:?}")).await;
                 if !cut_off {
@@ -190,19 +189,23 @@ async fn a_restore_that_was_accepted_is_not_sent_again_hours_later_and_one_that_
 #[tokio::test(start_paused = true)]
 async fn a_daemon_after_a_command_that_was_cut_off_tells_it_repeats_nothing_and_makes_its_point() {
     cut_off_everywhere(async |scene, stage, id, how| {
-        let left = leases(&stage).await.len();
+        let left = leases(&stage).await;
+        let (accepted, left) = (left.iter().any(|lease| lease.holder.contains("(accepted)")), left.len());
         let before = scene.carried_out(&stage, &id);
         let stage = stage.restart().await;
-        let task = stage.task(policy(Kind::Snapshot, 2)).await;
+        let task = stage.task(policy(Kind::Snapshot, 4)).await;
         let run = stage.open(&task, Some(DUE.parse().unwrap())).await;
         let run = drive(&stage.world, &task, run).await.unwrap();
         assert_eq!((run.outcome.as_str(), &run.deleted[..]), ("succeeded", &[][..]), "{how}: {run:?}");
         assert_eq!(scene.carried_out(&stage, &id), before, "{how}");
         scene.check(&stage, &id, &how).await;
         let waiting = stage.world.store.waiting().await.unwrap();
-        let failures: Vec<_> = waiting.iter().filter(|it| it.notice.class == Class::Failure).collect();
+        let failed = |it: &&Waiting| it.notice.class == Class::Failure && it.notice.topic != Topic::NewJournal;
+        let failures: Vec<_> = waiting.iter().filter(failed).collect();
         let told = failures.iter().filter(|it| it.notice.text.contains("was cut off")).count();
         assert_eq!((told, failures.len()), (left, left), "{how}: {failures:#?}");
+        let said_accepted = failures.iter().any(|it| it.notice.text.contains("after the provider had accepted it"));
+        assert_eq!(said_accepted, accepted, "{how}: {failures:#?}");
         let braked = stage.world.store.incidents().await.unwrap();
         assert!(!braked.iter().any(|incident| incident.topic == Topic::Brake), "{how}: {braked:#?}");
     })
