@@ -72,6 +72,8 @@ impl Drive<'_> {
                     return Ok(Standing::Runs);
                 }
                 ServerStatus::Other(_) if began.elapsed() < START_TAKES => {
+                    // A list that was read before the wait is not fresh after it.
+                    self.fresh = None;
                     self.world.pause(self.world.settings.poll).await?;
                 }
                 status => {
