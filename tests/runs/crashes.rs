@@ -79,16 +79,25 @@ fn more_scenes() -> Vec<Scene> {
     ]
 }
 
-/// The way out of the process leaves a create without an answer and starts the server, which the next start may find on
+/// The way out of the process leaves a call without an answer and starts the server, which the next start may find on
 /// its way up.
 fn silent_scenes() -> impl Iterator<Item = Scene> {
-    [false, true].into_iter().map(|carried_out| Scene {
-        name: if carried_out { "create carried out in silence" } else { "create silent" },
-        stop_server: true,
-        fault: Some(Rule::new(Effect::Silence { seconds: None, carried_out }).times(1).call(Call::Create)),
-        power: Duration::from_secs(12),
-        completion: Duration::from_secs(8),
-        ..plain()
+    let cases = [
+        ("create silent", Call::Create, false),
+        ("create carried out in silence", Call::Create, true),
+        ("delete silent", Call::Delete, false),
+        ("delete carried out in silence", Call::Delete, true),
+    ];
+    cases.into_iter().map(|(name, call, carried_out)| {
+        let full = || Scene { kind: Kind::Snapshot, keep: 5, before: 5, after: 5, ..plain() };
+        Scene {
+            name,
+            stop_server: true,
+            fault: Some(Rule::new(Effect::Silence { seconds: None, carried_out }).times(1).call(call)),
+            power: Duration::from_secs(12),
+            completion: Duration::from_secs(8),
+            ..if call == Call::Delete { full() } else { plain() }
+        }
     })
 }
 
@@ -354,8 +363,22 @@ async fn a_run_that_is_cut_off_again_and_again_ends_as_if_it_were_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_at_any_await_leaves_the_server_started_and_the_run_to_the_next_start() {
+    stopped_everywhere(scenes().into_iter().filter(|scene| scene.stop_server)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_a_create_hangs_makes_no_point_of_a_server_on_its_way_up_or_says_so() {
+    stopped_everywhere(silent_scenes().filter(|scene| scene.name.starts_with("create"))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_a_delete_hangs_makes_no_point_of_a_server_on_its_way_up_or_says_so() {
+    stopped_everywhere(silent_scenes().filter(|scene| scene.name.starts_with("delete"))).await;
+}
+
+async fn stopped_everywhere(scenes: impl Iterator<Item = Scene>) {
     let mut seen_early = 0;
-    for scene in scenes().into_iter().filter(|scene| scene.stop_server).chain(silent_scenes()) {
+    for scene in scenes {
         for polls in 1.. {
             let stage = scene.stage().await;
             let task = stage.task(scene.policy()).await;
