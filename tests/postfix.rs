@@ -1,7 +1,6 @@
 //! Mail through a real Postfix: STARTTLS, TLS, logins, refused recipients; the delivered message is read back.
 //!
-//! Runs when `LASTGOOD_TEST_POSTFIX` says where the server is (`eval "$(.ci/postfix start DIR)"`), and says so when
-//! it does not.
+//! By hand: `eval "$(.ci/postfix start DIR)"` and `cargo test --test postfix -- --ignored`; `.ci/run` does the same.
 
 #![expect(clippy::unwrap_used, reason = "clippy takes the functions beside the tests for something else")]
 
@@ -26,17 +25,11 @@ use secrecy::SecretString;
 struct Postfix(HashMap<String, String>);
 
 impl Postfix {
-    /// The server, or `None` with a word on how to have one.
-    fn at_hand() -> Option<Self> {
-        let Ok(given) = std::env::var("LASTGOOD_TEST_POSTFIX") else {
-            #[expect(clippy::print_stderr, reason = "a test that did nothing must say so")]
-            {
-                eprintln!("SKIPPED: no LASTGOOD_TEST_POSTFIX; see .ci/postfix");
-            }
-            return None;
-        };
+    fn at_hand() -> Self {
+        let given =
+            std::env::var("LASTGOOD_TEST_POSTFIX").expect("LASTGOOD_TEST_POSTFIX says where it is: .ci/postfix");
         let pairs = given.split_whitespace().filter_map(|pair| pair.split_once('='));
-        Some(Self(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()))
+        Self(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
     }
 
     fn settings(&self, tls: Tls) -> SmtpSettings {
@@ -191,20 +184,23 @@ async fn comes_through(postfix: &Postfix, tls: Tls, unique: &str) {
 }
 
 #[tokio::test]
+#[ignore = "needs the Postfix of .ci/postfix"]
 async fn a_mail_comes_through_starttls_with_a_login() {
-    let Some(postfix) = Postfix::at_hand() else { return };
+    let postfix = Postfix::at_hand();
     comes_through(&postfix, Tls::StartTls, "starttls").await;
 }
 
 #[tokio::test]
+#[ignore = "needs the Postfix of .ci/postfix"]
 async fn a_mail_comes_through_tls_with_a_login() {
-    let Some(postfix) = Postfix::at_hand() else { return };
+    let postfix = Postfix::at_hand();
     comes_through(&postfix, Tls::Wrapper, "tls").await;
 }
 
 #[tokio::test]
+#[ignore = "needs the Postfix of .ci/postfix"]
 async fn a_certificate_is_good_for_its_name_and_its_address() {
-    let Some(postfix) = Postfix::at_hand() else { return };
+    let postfix = Postfix::at_hand();
     let settings = SmtpSettings { host: "localhost".to_owned(), ..postfix.settings(Tls::StartTls) };
     let message = mail("by-name", &["oncall@example.test"]);
     deliver(&Transport::Smtp(settings), &message).await.unwrap();
@@ -212,8 +208,9 @@ async fn a_certificate_is_good_for_its_name_and_its_address() {
 }
 
 #[tokio::test]
+#[ignore = "needs the Postfix of .ci/postfix"]
 async fn an_unknown_recipient_does_not_keep_the_mail_from_the_others() {
-    let Some(postfix) = Postfix::at_hand() else { return };
+    let postfix = Postfix::at_hand();
     let message = mail("unknown", &["nobody@example.test", "ops@example.test"]);
     let delivery = deliver(&Transport::Smtp(postfix.settings(Tls::StartTls)), &message).await.unwrap();
     assert_eq!(delivery.accepted, ["ops@example.test"]);
@@ -223,8 +220,9 @@ async fn an_unknown_recipient_does_not_keep_the_mail_from_the_others() {
 }
 
 #[tokio::test]
+#[ignore = "needs the Postfix of .ci/postfix"]
 async fn only_unknown_recipients_are_a_permanent_refusal() {
-    let Some(postfix) = Postfix::at_hand() else { return };
+    let postfix = Postfix::at_hand();
     let message = mail("nobody", &["nobody@example.test"]);
     let error = deliver(&Transport::Smtp(postfix.settings(Tls::StartTls)), &message).await.unwrap_err();
     assert_eq!((error.step, error.kind), (Step::Recipients, Kind::Permanent), "{error}");
@@ -232,8 +230,9 @@ async fn only_unknown_recipients_are_a_permanent_refusal() {
 }
 
 #[tokio::test]
+#[ignore = "needs the Postfix of .ci/postfix"]
 async fn what_only_a_person_can_mend_is_told_apart() {
-    let Some(postfix) = Postfix::at_hand() else { return };
+    let postfix = Postfix::at_hand();
     let message = mail("misconfigured", &["oncall@example.test"]);
     let right = || postfix.settings(Tls::StartTls);
     let wrong_password = Login { username: postfix.0["user"].clone(), password: SecretString::from("wr0ng-secret") };
@@ -252,8 +251,9 @@ async fn what_only_a_person_can_mend_is_told_apart() {
 }
 
 #[tokio::test]
+#[ignore = "needs the Postfix of .ci/postfix"]
 async fn a_port_encrypted_from_the_start_does_not_hold_starttls_for_ever() {
-    let Some(postfix) = Postfix::at_hand() else { return };
+    let postfix = Postfix::at_hand();
     let limits = Limits { step: Duration::from_millis(500), ..postfix.settings(Tls::Wrapper).limits };
     let settings = SmtpSettings { tls: Tls::StartTls, limits, ..postfix.settings(Tls::Wrapper) };
     let error = deliver(&Transport::Smtp(settings), &mail("wrong-port", &["oncall@example.test"])).await.unwrap_err();

@@ -9,7 +9,7 @@ use crate::cli::setup::{Opened, Setup, ask};
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::{Id, Kind, PointStatus, RestorePoint, ServerRef};
 use crate::provider::Deleted;
-use crate::run::Lease;
+use crate::run::by_hand::{self, ByHandError};
 
 /// Delete one restore point by hand.
 #[derive(Debug, Parser)]
@@ -58,19 +58,8 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::Usage);
     }
     opened.keep_state()?;
-    let server = &point.server.id;
-    let Some(lease) = Lease::try_beside(&opened.world, server, &format!("delete {kind} {id}")).await? else {
-        return Err(busy(&point.server).into());
-    };
-    say_what_was_cut_off(&lease);
-    let (store, now) = (&opened.world.store, opened.world.clock.now());
-    store.mean_to_delete(server.clone(), kind, id.clone(), Some(now)).await?;
-    let deleted = opened.world.client.delete(kind, &id).await;
-    if deleted.as_ref().is_err_and(|error| !error.outcome_unknown()) {
-        store.mean_to_delete(server.clone(), kind, id.clone(), None).await?;
-    }
-    lease.end().await?;
-    match deleted? {
+    let say = |text: String| output::note(&output::shown(&text));
+    match by_hand::delete(&opened.world, &point, &say).await.map_err(failure)? {
         Deleted::Accepted => output::line(&format!("deleted {about}")),
         Deleted::AlreadyGone => output::line(&format!("it was gone already: {about}")),
     }
@@ -89,22 +78,24 @@ pub async fn find(opened: &Opened, kind: Kind, id: &Id) -> anyhow::Result<Restor
     })
 }
 
-/// Says what an earlier command, now gone, was doing on the server.
-pub fn say_what_was_cut_off(lease: &Lease) {
-    if let Some(errand) = lease.cut_off() {
-        let errand = output::shown(errand);
-        output::note(&format!("`lastgood {errand}` was cut off: it is unknown whether it was carried out"));
-    }
-}
-
 /// A run is at work on the server.
 #[must_use]
 pub fn busy(server: &ServerRef) -> Failure {
-    let name = output::shown(&server.name);
-    Failure::new(
-        ExitCode::Locked,
-        format!("a run is at work on {name}: try again when it is over (`lastgood history`)"),
-    )
+    let text = ByHandError::Busy(server.name.clone()).to_string();
+    Failure::new(ExitCode::Locked, output::shown(&text))
+}
+
+/// The failure with its exit code.
+#[must_use]
+pub fn failure(error: ByHandError) -> anyhow::Error {
+    let text = output::shown(&error.to_string());
+    match error {
+        ByHandError::Store(error) => error.into(),
+        ByHandError::Provider(error) => error.into(),
+        ByHandError::Run(error) => error.into(),
+        ByHandError::Busy(_) => Failure::new(ExitCode::Locked, text).into(),
+        ByHandError::Unsure(_) => Failure::new(ExitCode::Provider, text).into(),
+    }
 }
 
 async fn refuse(opened: &Opened, point: &RestorePoint) -> anyhow::Result<()> {

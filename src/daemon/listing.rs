@@ -197,6 +197,12 @@ pub(super) fn plain(topic: Topic, text: String) -> Notice {
     Notice::new(Class::Failure, topic, text)
 }
 
+/// The list of servers did not come.
+pub(super) fn not_listed(error: &ProviderError, stored: bool) -> Notice {
+    let serves = if stored { "the stored list serves" } else { "no list is stored" };
+    plain(Topic::Attention, format!("the account's servers cannot be listed, {serves}: {error}"))
+}
+
 /// The list of servers came, and not all of it can be read.
 pub(super) fn in_doubt(doubt: &str) -> Notice {
     let text = format!(

@@ -11,6 +11,7 @@ mod notify;
 mod reload;
 pub mod review;
 mod service;
+mod signals;
 pub mod survey;
 mod ticker;
 
@@ -18,4 +19,5 @@ pub use evaluate::{Evaluator, Followed};
 pub use listing::{AccountServers, list_servers, refresh_servers};
 pub use reload::IN_FORCE;
 pub use service::{Files, Rouse, Service, ServiceError, open_world};
+pub use signals::Signals;
 pub use ticker::Ticker;

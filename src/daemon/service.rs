@@ -8,17 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{Id as TaskId, JoinError, JoinSet};
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon::evaluate::{PolicyOnServer, place_of};
-use crate::daemon::listing::{AccountServers, Listed, Listing, in_doubt, listed_again, plain, stored};
+use crate::daemon::listing::{AccountServers, Listed, Listing, in_doubt, listed_again, not_listed, plain, stored};
 use crate::daemon::notify::Watchdog;
 use crate::daemon::reload::Reading;
-use crate::daemon::{Evaluator, IN_FORCE, Ticker, fleet, mail, notify, review};
+use crate::daemon::{Evaluator, IN_FORCE, Signals, Ticker, fleet, mail, notify, review};
 use crate::journal::notice::{Notice, Topic};
 use crate::policy::inventory::{Id, Kind, Server};
 use crate::provider::{Client, ProviderError, Watch};
@@ -105,6 +104,10 @@ pub fn open_world(config: &Config, client: Client, store: Store, clock: Clock) -
     (world, stop)
 }
 
+fn install() -> Result<Signals, ServiceError> {
+    Signals::install().map_err(|error| ServiceError::Start(error.to_string()))
+}
+
 /// What runs need of the file.
 pub(super) fn settings(config: &Config) -> Settings {
     let provider = &config.provider;
@@ -145,8 +148,8 @@ impl Service {
     ///
     /// # Errors
     /// When it cannot start, or the state fails.
-    pub async fn run(self) -> Result<(), ServiceError> {
-        self.run_until(std::future::pending()).await
+    pub async fn run(self, signals: Signals) -> Result<(), ServiceError> {
+        self.run_ticking(signals, std::future::pending()).await
     }
 
     /// Runs until `end` is done, or SIGTERM or SIGINT comes.
@@ -154,8 +157,12 @@ impl Service {
     /// # Errors
     /// When it cannot start, or the state fails.
     pub async fn run_until(self, end: impl Future<Output = ()>) -> Result<(), ServiceError> {
+        self.run_ticking(install()?, end).await
+    }
+
+    async fn run_ticking(self, signals: Signals, end: impl Future<Output = ()>) -> Result<(), ServiceError> {
         let mut ticker = Ticker::start().await.map_err(|error| ServiceError::Start(error.to_string()))?;
-        let ended = self.run_woken_by(ticker.wake(), end).await;
+        let ended = self.run_hearing(signals, ticker.wake(), end).await;
         // It is not needed any more, so it may not hold up the end either.
         let _ = tokio::time::timeout(Duration::from_millis(200), ticker.stop()).await;
         ended
@@ -166,10 +173,11 @@ impl Service {
     /// # Errors
     /// When it cannot start, or the state fails.
     pub async fn run_woken_by(self, wake: Arc<Notify>, end: impl Future<Output = ()>) -> Result<(), ServiceError> {
-        let start = |error: std::io::Error| ServiceError::Start(error.to_string());
-        let mut terminate = signal(SignalKind::terminate()).map_err(start)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(start)?;
-        let mut hang_up = signal(SignalKind::hangup()).map_err(start)?;
+        self.run_hearing(install()?, wake, end).await
+    }
+
+    async fn run_hearing(self, signals: Signals, wake: Arc<Notify>, end: impl Future) -> Result<(), ServiceError> {
+        let (told_to_end, mut hang_up) = signals.apart();
         let rouse = async || {
             tokio::select! {
                 () = wake.notified() => Rouse::Tick,
@@ -178,9 +186,8 @@ impl Service {
         };
         let end = async {
             tokio::select! {
-                () = end => {}
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+                _ = end => {}
+                () = told_to_end => {}
             }
         };
         self.run_on(rouse, end).await
@@ -291,11 +298,10 @@ impl Service {
                 }
             }
             Err(error) => {
-                let serves = if stored { "the stored list serves" } else { "no list is stored" };
-                tracing::error!("the servers cannot be listed, and {serves}: {error}");
+                let notice = not_listed(&error, stored);
+                tracing::error!("{}", notice.text);
                 if tell {
-                    let text = format!("the account's servers cannot be listed, {serves}: {error}");
-                    self.world.store.tell(vec![plain(Topic::Attention, text)], now).await?;
+                    self.world.store.tell(vec![notice], now).await?;
                 }
             }
         }

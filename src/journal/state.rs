@@ -45,6 +45,8 @@ pub struct RunState {
     pub seen_stopped: bool,
     /// Whether we stopped (or may have stopped) the server and have not seen it run since.
     pub owes_start: bool,
+    /// Whether that server ran, or was asked to start, after the point was asked for and before it was completed.
+    pub started_early: bool,
     /// Why this attempt failed.
     pub failure: Option<Failure>,
     /// When the next attempt is due.
@@ -78,6 +80,7 @@ impl RunState {
             gone: Vec::new(),
             seen_stopped: false,
             owes_start: false,
+            started_early: false,
             failure: None,
             retry_at: None,
             ended: None,
@@ -222,12 +225,26 @@ impl RunState {
         if *act == Act::StartServer {
             // Before the point was asked for, this is the way out of the process: the next start stops it once more.
             self.seen_stopped = false;
+            self.started_early |= self.is_being_made();
+        }
+        if matches!(act, Act::Create { .. }) {
+            self.started_early = false;
         }
         let state = StepState::Intended;
         let (error, answer_was_lost, last) = (None, false, false);
         let made = None;
         self.steps.push(Step { act: act.clone(), intended_at: at, at, state, error, answer_was_lost, last, made });
         Ok(())
+    }
+
+    /// Whether the point of this attempt was asked for, as far as is known, and is not completed.
+    fn is_being_made(&self) -> bool {
+        match &self.made {
+            Some(made) => made.progress == Progress::Running,
+            None => {
+                self.has_open_step() && self.steps.last().is_some_and(|last| matches!(last.act, Act::Create { .. }))
+            }
+        }
     }
 
     fn has_open_step(&self) -> bool {
@@ -317,6 +334,7 @@ impl RunState {
             },
             Sight::ServerStopped => self.seen_stopped = true,
             Sight::ServerRunning | Sight::ServerGone => {
+                self.started_early |= self.owes_start && self.is_being_made();
                 self.owes_start = false;
                 self.seen_stopped = false;
             }

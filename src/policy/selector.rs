@@ -53,6 +53,11 @@ impl Pattern {
     /// Whether the whole of `text` fits. Takes time linear in the product of both lengths, whatever the pattern.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
+        let literal = self.0.find(['*', '?']).unwrap_or(self.0.len());
+        // Most patterns of a large fleet differ by how they begin.
+        if !text.starts_with(&self.0[..literal]) {
+            return false;
+        }
         let pattern: Vec<char> = self.0.chars().collect();
         let text: Vec<char> = text.chars().collect();
         let (mut at, mut read) = (0, 0);
@@ -103,6 +108,8 @@ mod tests {
             ("*a*b", "ab-ab-b-", false),
             ("été-?", "été-é", true),
             ("web.*", "web-1", false),
+            ("web", "web-1", false),
+            ("web*", "we", false),
         ] {
             assert_eq!(Pattern::new(pattern).matches(text), fits, "{pattern} against {text}");
         }

@@ -80,7 +80,8 @@ impl Drive<'_> {
     /// Everything up to the run's end, or up to the moment of the next attempt.
     async fn attempt(&mut self) -> Result<Option<Timestamp>, RunError> {
         if std::mem::take(&mut self.resumed) {
-            self.look_whether_it_still_stands().await?;
+            // What cannot be told now is looked at again before the point is asked for.
+            self.standing().await?;
         }
         loop {
             let next = next(&self.run.state);
@@ -231,6 +232,9 @@ impl Drive<'_> {
             .as_ref()
             .zip(self.run.state.made.as_ref())
             .and_then(|(seen, made)| seen.inventory.find(&made.id).and_then(|point| point.size_mb));
+        let early =
+            if self.run.state.started_early { "; the server was started before it was seen completed" } else { "" };
+        let made = made.map(|made| format!("{made}{early}"));
         let text = error.map(str::to_owned).or(made).unwrap_or_else(|| outcome.to_string());
         Ok(Notice {
             class: if outcome == Outcome::Succeeded { Class::Success } else { Class::Failure },

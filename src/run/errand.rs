@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::journal::notice::{Class, Notice, Topic};
 use crate::policy::inventory::{Id, ServerRef, ServerStatus};
+use crate::run::by_hand::accepted;
 use crate::run::lease::presence_of;
 use crate::run::{Leases, RunError, World};
 use crate::store::servers::{Leased, OWNER};
@@ -58,7 +59,7 @@ pub async fn look_after(world: &World) -> Result<(), StoreError> {
 }
 
 async fn settle(world: &World, lease: Leased) -> Result<(), RunError> {
-    let errand = lease.errand().unwrap_or_default().to_owned();
+    let (errand, accepted) = accepted(lease.errand().unwrap_or_default());
     let server = name_of(&world.store, &lease.server).await?;
     tracing::warn!(%server, "`lastgood {errand}` was cut off: the server is watched");
     let restores = errand.starts_with("restore");
@@ -68,10 +69,14 @@ async fn settle(world: &World, lease: Leased) -> Result<(), RunError> {
         Some("delete") => "`lastgood list` shows whether the point is still there",
         _ => "`lastgood plan` shows how it stands",
     };
-    let text = format!(
-        "`lastgood {errand}` on {} was cut off, and it is unknown whether it was carried out. {now}: {look}",
-        server.name
-    );
+    let name = &server.name;
+    let text = if accepted {
+        format!("`lastgood {errand}` on {name} was cut off after the provider had accepted it. {now}: look at it")
+    } else {
+        format!(
+            "`lastgood {errand}` on {name} was cut off, and it is unknown whether it was carried out. {now}: {look}"
+        )
+    };
     let notice = Notice { server: Some(server), ..Notice::new(Class::Failure, Topic::Attention, text) };
     tracing::warn!("{}", notice.text);
     let presence = presence_of(&lease.holder).to_owned();

@@ -146,6 +146,30 @@ impl Lease {
         self.cut_off.as_deref()
     }
 
+    /// What it is for, as the journal has it.
+    pub(super) fn errand(&self) -> &str {
+        self.end.as_ref().map_or("", |(_, _, holder)| errand_of(holder))
+    }
+
+    /// From now on the journal says this of the errand.
+    ///
+    /// # Errors
+    /// What the state says.
+    pub(super) async fn now_says(&mut self, world: &World, errand: &str) -> Result<(), StoreError> {
+        let Some((store, server, holder)) = self.end.clone() else { return Ok(()) };
+        let until = world.clock.now() + LASTS;
+        let before = Leased { server: server.clone(), holder, until };
+        let holder = format!("{errand} #{}", presence_of(&before.holder));
+        // Nobody takes the lease of a process that lives.
+        if store.take_over(before, holder.clone(), until).await? {
+            let mut renewed = held(&store, &world.clock, &server, &holder);
+            renewed.presence = self.presence.take();
+            renewed.cut_off = self.cut_off.take();
+            *self = renewed;
+        }
+        Ok(())
+    }
+
     /// Gives the server back. A lease that is dropped instead runs out by itself, as that of a killed process does.
     ///
     /// # Errors
@@ -174,10 +198,15 @@ pub(super) fn presence_of(holder: &str) -> &str {
     holder.rsplit_once(" #").map_or(holder, |(_, name)| name)
 }
 
+/// What a holder does.
+fn errand_of(holder: &str) -> &str {
+    holder.rsplit_once(" #").map_or(holder, |(errand, _)| errand)
+}
+
 impl Leased {
     /// What a command was doing; `None` for the owner.
     pub(super) fn errand(&self) -> Option<&str> {
-        (self.holder != OWNER).then(|| self.holder.rsplit_once(" #").map_or(self.holder.as_str(), |(errand, _)| errand))
+        (self.holder != OWNER).then(|| errand_of(&self.holder))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::policy::mark::{Mark, Token, moment_by_hand, tokens_of};
 use crate::policy::plan::Refusal;
 use crate::provider::{CreateRequest, Pace, ProviderError};
 use crate::run::drive::Drive;
+use crate::run::power::Standing;
 use crate::run::settle::{is_of_create, is_what_was_answered};
 use crate::run::take::Inspection;
 use crate::run::{CUT_OFF, RunError, words};
@@ -27,8 +28,15 @@ pub(super) fn answer_of(error: &ProviderError) -> Answer {
 }
 
 impl Drive<'_> {
-    /// Room first: the create is sent only when a fresh, complete list shows a free slot.
+    /// Room first: the create is sent only when a fresh, complete list shows a free slot; and, if the server was stopped
+    /// for it, when the server stands still yet.
     pub(super) async fn create(&mut self) -> Result<(), RunError> {
+        match self.standing().await? {
+            Standing::Still => {}
+            // What comes next is to stop it again.
+            Standing::Runs => return Ok(()),
+            Standing::Unknown { error, last } => return self.fail(error, last).await,
+        }
         let seen = match self.inspection().await? {
             Ok(seen) => seen,
             Err(error) => return self.fail_by(&error).await,

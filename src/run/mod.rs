@@ -3,6 +3,7 @@
 //! `journal::recovery::next` says what comes next; `drive` does it and never decides anew. A run that was cut off by
 //! a crash or a stop is driven on from its journal by the same code.
 
+pub mod by_hand;
 mod delete;
 mod drive;
 mod errand;

@@ -21,6 +21,21 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// How long the way out of the process may take for it.
 const BEFORE_THE_END: Duration = Duration::from_secs(7);
 
+/// How a server that we stopped for the point is found.
+pub(super) enum Standing {
+    /// It stands still, or was not stopped by us.
+    Still,
+    /// It runs; that is written.
+    Runs,
+    /// It cannot be told, or is neither.
+    Unknown {
+        /// In words.
+        error: String,
+        /// Whether it makes no sense to try again.
+        last: bool,
+    },
+}
+
 /// The state cannot be written, so no run can go on; but no server may stand still for it: those that open runs have
 /// stopped are asked to start. The next start of the process that can write makes sure of it.
 pub async fn start_owed(world: &World) {
@@ -34,17 +49,38 @@ pub async fn start_owed(world: &World) {
 }
 
 impl Drive<'_> {
-    /// A server that was seen to stand still and runs now was started since, by an earlier process of ours that could not
-    /// write it down, or by a person: it is stopped again before a point is made. One that was not yet seen to stand still
-    /// may be on its way down: the start stays owed.
-    pub(super) async fn look_whether_it_still_stands(&mut self) -> Result<(), RunError> {
+    /// Whether the server that was seen to stand still does so yet. One that runs now was started since, by an earlier
+    /// process of ours that could not write it down, or by a person: that is written, and it is stopped again before a
+    /// point is made. One that is on its way up is waited for. One that was not yet seen to stand still may be on its way
+    /// down: the start stays owed.
+    pub(super) async fn standing(&mut self) -> Result<Standing, RunError> {
         if !self.run.state.seen_stopped {
-            return Ok(());
+            return Ok(Standing::Still);
         }
-        let look = self.world.client.server(&self.task.server.reference.id);
-        match self.world.unless_stopped(look).await? {
-            Ok(server) if server.status == ServerStatus::Active => self.write(Event::Seen(Sight::ServerRunning)).await,
-            _ => Ok(()),
+        let began = tokio::time::Instant::now();
+        loop {
+            let look = self.world.client.server(&self.task.server.reference.id);
+            let status = match self.world.unless_stopped(look).await? {
+                Ok(server) => server.status,
+                Err(error) => return Ok(Standing::Unknown { error: words(&error), last: error.is_refusal() }),
+            };
+            match status {
+                ServerStatus::Stopped => return Ok(Standing::Still),
+                ServerStatus::Active => {
+                    self.say("the server was started meanwhile".to_owned());
+                    self.write(Event::Seen(Sight::ServerRunning)).await?;
+                    return Ok(Standing::Runs);
+                }
+                ServerStatus::Other(_) if began.elapsed() < START_TAKES => {
+                    // A list that was read before the wait is not fresh after it.
+                    self.fresh = None;
+                    self.world.pause(self.world.settings.poll).await?;
+                }
+                status => {
+                    let error = format!("the server was stopped and is {status} now, so nothing is made");
+                    return Ok(Standing::Unknown { error, last: false });
+                }
+            }
         }
     }
 

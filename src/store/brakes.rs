@@ -2,7 +2,7 @@
 //! kept when it last looked, so that a changed file is seen.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, params};
 
 use crate::journal::notice::{Notice, Topic};
 use crate::policy::brake::{About, Brake, Cause, Held, Judgement, Seen};
@@ -11,6 +11,7 @@ use crate::policy::memory::{Memory, Origin, Text};
 use crate::policy::policy::PolicyName;
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::points::Place;
+use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
@@ -128,7 +129,7 @@ impl Store {
     /// What the database says.
     pub async fn retentions(&self) -> Result<std::collections::HashMap<(Id, String), String>, StoreError> {
         self.transact(|tx| {
-            let mut query = tx.prepare("SELECT server, policy, words FROM retention")?;
+            let mut query = tx.prepare_cached("SELECT server, policy, words FROM retention")?;
             let mut rows = query.query([])?;
             let mut all = std::collections::HashMap::new();
             while let Some(row) = rows.next()? {

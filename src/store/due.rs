@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, params};
 
 use crate::journal::event::RunKey;
 use crate::journal::notice::Notice;
@@ -11,6 +11,7 @@ use crate::policy::inventory::Id;
 use crate::policy::policy::PolicyName;
 use crate::store::notices::insert_notice;
 use crate::store::runs::{Run, open, skip};
+use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
@@ -154,7 +155,7 @@ impl Store {
     /// What the database says.
     pub async fn handled_everywhere(&self) -> Result<HashMap<(Id, String), Handled>, StoreError> {
         self.transact(|tx| {
-            let mut query = tx.prepare("SELECT server, policy, handled, first_at, stale FROM due_time")?;
+            let mut query = tx.prepare_cached("SELECT server, policy, handled, first_at, stale FROM due_time")?;
             let mut rows = query.query([])?;
             let mut everywhere = HashMap::new();
             while let Some(row) = rows.next()? {

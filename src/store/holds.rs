@@ -1,11 +1,12 @@
 //! Holds: a person's word that a restore point, or everything on a server, must stay.
 
 use jiff::Timestamp;
-use rusqlite::{Transaction, params};
+use rusqlite::params;
 
 use crate::policy::inventory::{Id, Kind, ServerRef};
 use crate::policy::memory::Memory;
 use crate::store::points::Place;
+use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
@@ -63,7 +64,7 @@ impl Store {
     /// What the database says.
     pub async fn holds(&self, at: Timestamp) -> Result<Vec<Hold>, StoreError> {
         self.transact(move |tx| {
-            let mut query = tx.prepare(
+            let mut query = tx.prepare_cached(
                 "SELECT server, kind, point, name, reason, since, until FROM hold WHERE until IS NULL OR until > ?1 ORDER BY id",
             )?;
             let mut rows = query.query([nanos(at)])?;

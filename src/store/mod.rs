@@ -18,6 +18,7 @@ pub mod servers;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod transaction;
 mod value;
 
 use std::fs::{File, TryLockError};
@@ -28,6 +29,8 @@ use std::sync::{Arc, Mutex};
 use rusqlite::{Connection, OpenFlags};
 
 pub use error::StoreError;
+pub use transaction::Transaction;
+use transaction::keep_statements;
 
 /// The name of the database in the state folder.
 pub const DATABASE: &str = "lastgood.db";
@@ -138,6 +141,7 @@ impl Store {
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
+            keep_statements(&connection);
             if owned {
                 look_through(&connection)?;
             }
@@ -156,12 +160,12 @@ impl Store {
     pub async fn transact<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&rusqlite::Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     {
         let (connection, file) = (Arc::clone(&self.connection), self.dir.join(DATABASE));
         let transaction = move || {
             let mut connection = connection.lock().expect("a transaction that panicked was rolled back");
-            let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let transaction = Transaction::begin(&mut connection)?;
             let value = work(&transaction)?;
             transaction.commit()?;
             Ok(value)

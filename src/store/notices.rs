@@ -2,11 +2,12 @@
 //! notice of a trouble to the recovery.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, params};
 
 use crate::journal::notice::{Class, Notice, Topic};
 use crate::policy::inventory::ServerRef;
 use crate::store::outbox::{NewMessage, insert_message};
+use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
@@ -261,10 +262,20 @@ pub(super) fn close_incidents(
     at: Timestamp,
 ) -> Result<Vec<Timestamp>, StoreError> {
     let server = server.map(|server| json(&server.id)).transpose()?.unwrap_or_default();
-    let mut query = tx.prepare_cached(
-        "UPDATE incident SET closed_at = ?4 WHERE server = ?1 AND (?2 IS NULL OR policy = ?2) AND topic = ?3
-         AND closed_at IS NULL RETURNING opened_at",
+    let topic = topic.to_string();
+    // Nearly always there is none, and to look is much cheaper than an UPDATE with RETURNING.
+    let mut open = tx.prepare_cached(
+        "SELECT opened_at FROM incident WHERE server = ?1 AND (?2 IS NULL OR policy = ?2) AND topic = ?3
+         AND closed_at IS NULL",
     )?;
-    let rows = query.query_map(params![server, policy, topic.to_string(), nanos(at)], |row| row.get::<_, i64>(0))?;
-    rows.map(|row| Ok(time(row?))).collect()
+    let opened = open.query_map(params![server, policy, topic], |row| row.get::<_, i64>(0))?;
+    let opened: Vec<Timestamp> = opened.map(|at| Ok(time(at?))).collect::<Result<_, StoreError>>()?;
+    if !opened.is_empty() {
+        tx.execute(
+            "UPDATE incident SET closed_at = ?4 WHERE server = ?1 AND (?2 IS NULL OR policy = ?2) AND topic = ?3
+             AND closed_at IS NULL",
+            params![server, policy, topic, nanos(at)],
+        )?;
+    }
+    Ok(opened)
 }

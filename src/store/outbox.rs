@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, params};
 
+use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
@@ -110,7 +111,7 @@ impl Store {
     /// What the database says.
     pub async fn subjects(&self) -> Result<BTreeMap<i64, String>, StoreError> {
         self.transact(|tx| {
-            let mut query = tx.prepare("SELECT id, subject FROM outbox")?;
+            let mut query = tx.prepare_cached("SELECT id, subject FROM outbox")?;
             let subjects = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             Ok(subjects.collect::<Result<_, _>>()?)
         })

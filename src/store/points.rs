@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, params};
 
 use crate::journal::notice::{Good, Notice, Topic};
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, RestorePoint};
@@ -13,6 +13,7 @@ use crate::policy::memory::{Memory, Origin, Owner, Remembered, Text, Unlisted, o
 use crate::policy::policy::PolicyName;
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::tokens::{carried, given_up_tokens, open_tokens, tokens};
+use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 

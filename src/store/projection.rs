@@ -1,7 +1,7 @@
 //! What follows from a run's events for the tables that the next plan reads: points, tokens, evictions, incidents.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, params};
 
 use crate::journal::event::{Act, Answer, Cause, Event, Found, Outcome, RunKey, Sight};
 use crate::journal::notice::{Class, Notice, Topic};
@@ -11,6 +11,7 @@ use crate::policy::memory::Origin;
 use crate::store::StoreError;
 use crate::store::brakes::mean_to_delete;
 use crate::store::notices::{close_incidents, insert_notice};
+use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, time};
 
 /// An event of a run, in the transaction that writes it.
@@ -181,7 +182,7 @@ fn end(p: &Projection<'_>, outcome: Outcome) -> Result<(), StoreError> {
         since = closed.into_iter().chain(since).min();
     }
     let Some(since) = since else { return Ok(()) };
-    let mut query = p.tx.prepare(
+    let mut query = p.tx.prepare_cached(
         "SELECT due FROM run WHERE server = ?1 AND policy = ?2 AND due IS NOT NULL AND outcome != 'succeeded'
          AND ended_at >= ?3 AND id != ?4 ORDER BY due",
     )?;

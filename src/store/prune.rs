@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{OptionalExtension, Transaction};
+use rusqlite::OptionalExtension;
 
+use crate::store::transaction::Transaction;
 use crate::store::value::nanos;
 use crate::store::{Store, StoreError};
 

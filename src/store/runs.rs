@@ -2,7 +2,7 @@
 //! and holds of slots, and (at the end) the notices are one transaction.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, params};
 
 use crate::journal::event::{Act, Event, Outcome, RunKey, Sight};
 use crate::journal::notice::Notice;
@@ -12,6 +12,7 @@ use crate::policy::inventory::{Id, ServerRef};
 use crate::policy::policy::PolicyName;
 use crate::store::notices::insert_notice;
 use crate::store::projection::{Projection, project};
+use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
@@ -87,7 +88,7 @@ impl Store {
     /// What the database says, or an event that cannot follow.
     pub async fn unfinished(&self) -> Result<Vec<Run>, StoreError> {
         self.transact(|tx| {
-            let mut query = tx.prepare("SELECT id FROM run WHERE ended_at IS NULL ORDER BY id")?;
+            let mut query = tx.prepare_cached("SELECT id FROM run WHERE ended_at IS NULL ORDER BY id")?;
             let ids: Vec<i64> = query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
             ids.into_iter().map(|id| load(tx, id)).collect()
         })

@@ -54,7 +54,7 @@ impl Store {
             }
             if whole {
                 // Not "seen before now": the clock may have been set back since.
-                let mut query = tx.prepare("SELECT body FROM server WHERE seen_at != ?1 AND gone_at IS NULL")?;
+                let mut query = tx.prepare_cached("SELECT body FROM server WHERE seen_at != ?1 AND gone_at IS NULL")?;
                 let bodies: Vec<String> = query.query_map([nanos(at)], |row| row.get(0))?.collect::<Result<_, _>>()?;
                 tx.execute("UPDATE server SET gone_at = ?1 WHERE seen_at != ?1 AND gone_at IS NULL", [nanos(at)])?;
                 for body in &bodies {
@@ -77,7 +77,7 @@ impl Store {
     /// What the database says.
     pub async fn servers(&self) -> Result<Vec<Known>, StoreError> {
         self.transact(|tx| {
-            let mut query = tx.prepare("SELECT body, gone_at FROM server ORDER BY id")?;
+            let mut query = tx.prepare_cached("SELECT body, gone_at FROM server ORDER BY id")?;
             let mut rows = query.query([])?;
             let mut servers = Vec::new();
             while let Some(row) = rows.next()? {

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{OptionalExtension, params};
 
 use crate::policy::inventory::RestorePoint;
 use crate::policy::mark::{Token, tokens_of};
 use crate::policy::memory::{Memory, Unlisted};
 use crate::store::StoreError;
 use crate::store::points::Place;
+use crate::store::transaction::Transaction;
 use crate::store::value::{json, time};
 
 /// The tokens on these points.

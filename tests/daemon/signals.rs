@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::lab::Lab;
 use crate::process::{
-    Daemon, changes, eventually, fault, history, mail_with, no_faults, points_take, policy, policy_text, requests,
-    status, write_policy,
+    Daemon, PATIENCE, changes, eventually, fault, history, mail_with, no_faults, points_take, policy, policy_text,
+    requests, status, write_policy,
 };
 
 /// Never due while a test runs.
@@ -251,4 +251,75 @@ fn a_due_time_is_taken_up_within_two_seconds() {
     // One may suffer from what else this machine is doing.
     let slow = late.iter().filter(|late| **late > 2.0).count();
     assert!(slow <= 1 && late.iter().all(|late| *late >= 0.0), "{late:?}");
+}
+
+/// Opens the pipe for writing, which goes on when somebody reads it.
+fn open_pipe(lab: &Lab) -> std::fs::File {
+    let (tell, opened) = std::sync::mpsc::channel();
+    let file = lab.path("policy.toml");
+    std::thread::spawn(move || tell.send(std::fs::File::options().write(true).open(file)));
+    opened.recv_timeout(PATIENCE).expect("the daemon reads its file").unwrap()
+}
+
+fn policy_file_is_a_pipe(lab: &Lab) {
+    let file = lab.path("policy.toml");
+    std::fs::remove_file(&file).unwrap();
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+}
+
+#[test]
+fn a_stop_is_obeyed_before_the_policy_file_is_read() {
+    let lab = lab(&policy("nightly", "snapshot", SELDOM, ""));
+    policy_file_is_a_pipe(&lab);
+    let daemon = Daemon::start_with(&lab, &[], None);
+    let _pipe = open_pipe(&lab);
+    daemon.stops();
+}
+
+#[test]
+fn a_reload_that_is_asked_for_before_the_policy_file_is_read_ends_nothing_and_is_done_later() {
+    let lab = lab(&policy("nightly", "snapshot", SELDOM, ""));
+    policy_file_is_a_pipe(&lab);
+    let daemon = Daemon::start_with(&lab, &[], None);
+    let mut pipe = open_pipe(&lab);
+    daemon.signal("HUP");
+    let text = policy_text(&lab, &(policy("nightly", "snapshot", SELDOM, "") + TELL));
+    std::io::Write::write_all(&mut pipe, text.as_bytes()).unwrap();
+    drop(pipe);
+    daemon.hears("READY=1");
+    daemon.hears("RELOADING=1");
+    daemon.stops();
+}
+
+/// How the server was at each making of a point.
+fn server_at_makings(lab: &Lab) -> Vec<String> {
+    let record = lab.provider.control("GET", "record", &serde_json::Value::Null);
+    let (mut status, mut seen) = ("active".to_owned(), Vec::new());
+    for change in record["entries"].as_array().unwrap().iter().map(|entry| &entry["change"]) {
+        match change["change"].as_str() {
+            Some("server_status") => change["detail"]["to"].as_str().unwrap().clone_into(&mut status),
+            Some("point_created") => seen.push(status.clone()),
+            _ => {}
+        }
+    }
+    seen
+}
+
+#[test]
+fn a_point_that_is_asked_for_again_after_the_end_is_not_made_of_a_server_on_its_way_up() {
+    let lab = lab(&policy("cold", "snapshot", ALWAYS, "stop_server = true"));
+    fault(&lab, json!({ "call": "create", "effect": { "do": "silence" } }));
+    let daemon = Daemon::start(&lab);
+    eventually("a create hangs", || (!requests(&lab, "POST", "/snapshots").is_empty()).then_some(()));
+    // Longer than a create without an answer is looked for.
+    lab.provider.control("POST", "options", &json!({ "power": 4.0 }));
+    daemon.stops();
+    assert_eq!(server_status(&lab), "starting");
+    no_faults(&lab);
+    write_policy(&lab, &(policy("cold", "snapshot", SELDOM, "stop_server = true") + TELL));
+    let daemon = Daemon::start(&lab);
+    eventually("a run succeeds", || history(&lab).into_iter().find(|run| run["outcome"] == "succeeded"));
+    daemon.stops();
+    assert_eq!(server_at_makings(&lab), ["stopped"]);
+    assert_eq!(server_status(&lab), "active");
 }

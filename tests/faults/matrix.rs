@@ -62,6 +62,7 @@ async fn phases(options: &Options) -> Vec<Phase> {
         let name = match call {
             Call::Servers => "server list",
             Call::Server if !done(Call::Power) => "look at the server",
+            Call::Server if !done(Call::Create) && deleted > 0 => "look before the create",
             Call::Server if !done(Call::Create) => "wait for the stop",
             Call::Server if before.last() == Some(&Call::Power) => "wait for the start",
             Call::Server => "look before the start",

@@ -8,6 +8,8 @@
 
 mod durable;
 mod gate;
+mod mail;
+mod office;
 mod random;
 mod restore;
 mod rig;

@@ -62,7 +62,10 @@ impl Rig {
 
     /// Writes the policy file anew.
     pub fn policies(&self, policies: &str) {
-        self.write_private("policy.toml", &format!("{}{policies}", head(&self.gate)));
+        self.write_private(
+            "policy.toml",
+            &format!("{}{}{policies}", head(&self.gate), if policies.contains("[smtp]") { "" } else { MAIL }),
+        );
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -186,6 +189,11 @@ impl Running {
         self.victim.lock().unwrap().try_wait().unwrap().is_some()
     }
 
+    /// The process itself, for whoever is to kill it.
+    pub fn victim(&self) -> Victim {
+        Arc::clone(&self.victim)
+    }
+
     /// Its process number.
     pub fn id(&self) -> String {
         self.victim.lock().unwrap().id().to_string()
@@ -235,6 +243,17 @@ impl Drop for Running {
     }
 }
 
+/// Mails as files, of successes, unless the policies come with a mail server.
+const MAIL: &str = r#"[smtp]
+transport = "file"
+dir = "mail"
+from = "lastgood <backup@example.com>"
+[report.all]
+to = ["oncall@example.com"]
+on = ["success"]
+group_wait = "0s"
+"#;
+
 /// The file without its policies. The pauses are short, and long enough for a busy machine.
 fn head(gate: &Gate) -> String {
     let address = gate.address;
@@ -248,14 +267,6 @@ settle = "200ms"
 timeout = "800ms"
 [state]
 dir = "state"
-[smtp]
-transport = "file"
-dir = "mail"
-from = "lastgood <backup@example.com>"
-[report.all]
-to = ["oncall@example.com"]
-on = ["success"]
-group_wait = "0s"
 "#
     )
 }

@@ -13,7 +13,7 @@ use crate::stops::each;
 const WRITES: &str = "fdatasync,fsync";
 
 /// The program, stopped at each of its writes. It is the child itself; `strace` stands beside it.
-fn start(rig: &Rig, arguments: &[&str]) -> Running {
+pub fn start(rig: &Rig, arguments: &[&str]) -> Running {
     let mut command = Command::new("strace");
     command.args([
         "-D",
@@ -29,7 +29,7 @@ fn start(rig: &Rig, arguments: &[&str]) -> Running {
 
 /// Lets it go on at each write until `last`, and kills it there, or until its mail is there, and asks it to end. How many
 /// writes there were.
-fn count(rig: &Rig, mut running: Running, last: Option<usize>) -> usize {
+pub fn count(mut running: Running, last: Option<usize>, mail_is_there: impl Fn() -> bool) -> usize {
     let id = running.id();
     let signal = |name: &str| {
         // It may be gone by now.
@@ -47,7 +47,7 @@ fn count(rig: &Rig, mut running: Running, last: Option<usize>) -> usize {
         if line.contains("stopped by SIGSTOP") && let_go < seen {
             let_go = seen;
             // The state may be locked while it stands still, so the mail is what shows that the run is over.
-            if !rig.mails().is_empty() {
+            if mail_is_there() {
                 signal("-TERM");
             }
             signal("-CONT");
@@ -60,7 +60,7 @@ fn count(rig: &Rig, mut running: Running, last: Option<usize>) -> usize {
 fn killed_after(scene: &Scene, write: usize) -> bool {
     let rig = scene.rig();
     rig.record_due(scene.kind);
-    let seen = count(&rig, start(&rig, &["daemon"]), Some(write));
+    let seen = count(start(&rig, &["daemon"]), Some(write), || !rig.mails().is_empty());
     assert!(seen >= write || !rig.mails().is_empty(), "{}: {seen} of {write} writes", scene.name);
     rig.settle(None);
     scene.check(&rig, &format!("killed after write {write}"));
@@ -75,7 +75,7 @@ fn a_daemon_killed_after_any_write_ends_its_run_as_if_it_were_not() {
     for scene in &scenes {
         let rig = scene.rig();
         rig.record_due(scene.kind);
-        let writes = count(&rig, start(&rig, &["daemon"]), None);
+        let writes = count(start(&rig, &["daemon"]), None, || !rig.mails().is_empty());
         scene.check(&rig, "undisturbed");
         assert!(writes > 15, "{}: {writes}", scene.name);
         stops.extend((1..=writes).map(|write| (scene, write)));

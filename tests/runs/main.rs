@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod brakes;
+mod by_hand;
 mod confusions;
 mod crashes;
 mod plain;

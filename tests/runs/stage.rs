@@ -73,6 +73,15 @@ impl Stage {
         self
     }
 
+    /// What a command beside the owner of the state has. Each has a seed of its own.
+    pub fn beside(&self, seed: u64) -> World {
+        let store = Store::beside(self.dir.path()).unwrap();
+        let (mut world, _) = world(&self.simulator, &self.clock, store);
+        world.settings = self.world.settings.clone();
+        world.random = Random::new(StdRng::seed_from_u64(seed));
+        world
+    }
+
     pub async fn server(&self) -> Server {
         self.world.client.servers().await.unwrap().items.remove(0)
     }

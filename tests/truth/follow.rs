@@ -51,6 +51,11 @@ impl Truth {
         if let Some(id) = again {
             self.broken(Rule::SentTwice, format!("a create for {} of {}, which is {id}", mark.policy, mark.due));
         }
+        let stops = self.facts.policy(server, &mark.policy).is_some_and(|(_, policy)| policy.stop_server);
+        let runs = self.state.standing.get(server).is_some_and(|it| !it.still && !it.by_person);
+        if stops && runs {
+            self.broken(Rule::MadeRunning, format!("a create on {server}, which does not stand still"));
+        }
         let name = self.facts.policy(server, &mark.policy).map_or(mark.policy.clone(), |(name, _)| name.to_owned());
         let line = self.state.line(server, &name);
         if line.due.as_ref() != Some(&mark.due) {

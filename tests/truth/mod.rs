@@ -58,6 +58,8 @@ pub enum Rule {
     SentTwice,
     /// A server that was stopped for a making does not run.
     LeftStopped,
+    /// A create of a policy that stops its server was sent while the server ran, or was on its way up.
+    MadeRunning,
     /// A server was stopped or started that nobody asked for.
     PowerUnasked,
     /// A `hard_stop` was sent.

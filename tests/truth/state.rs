@@ -64,6 +64,14 @@ pub(super) struct Power {
     pub(super) asked: bool,
 }
 
+/// How a server is, from its first change on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Standing {
+    pub(super) still: bool,
+    /// The last to ask for that was a person.
+    pub(super) by_person: bool,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) moment: (u64, Timestamp),
@@ -76,6 +84,7 @@ pub(super) struct State {
     /// By server, then by policy.
     lines: BTreeMap<String, BTreeMap<String, Line>>,
     pub(super) servers: BTreeMap<String, Power>,
+    pub(super) standing: BTreeMap<String, Standing>,
     /// The entry of the last good list of a kind, of a server or (under an empty name) of all.
     reads: BTreeMap<(Kind, String), u64>,
     /// The first one.
@@ -224,6 +233,13 @@ impl State {
     pub(super) fn server_changed(&mut self, change: &Change) {
         let power = self.servers.entry(change.server.clone()).or_default();
         let to = change.detail["to"].as_str().unwrap_or_default();
+        if change.change == ChangeKind::ServerStatus {
+            let standing = self.standing.entry(change.server.clone()).or_default();
+            standing.still = to == "stopped";
+            if change.by != By::Provider {
+                standing.by_person = change.by == By::Person;
+            }
+        }
         match (change.change, change.by) {
             (ChangeKind::ServerStatus, By::Client) if to.starts_with("stop") => power.owes_start = true,
             (ChangeKind::ServerStatus, _) if to == "active" => *power = Power::default(),

@@ -376,6 +376,30 @@ async fn a_server_that_stays_stopped_is_flagged() {
 }
 
 #[tokio::test]
+async fn a_create_while_the_server_is_on_its_way_up_again_is_flagged() {
+    for (start, broken) in [(true, vec![Rule::MadeRunning]), (false, vec![])] {
+        let wild = Wild::new(free()).policy(|policy| policy.stop_server = true);
+        wild.power("stop").await;
+        wild.wait(5);
+        if start {
+            wild.power("start").await;
+        }
+        wild.create("aaaaaaaa", TODAY).await;
+        if !start {
+            wild.power("start").await;
+        }
+        wild.wait(5);
+        assert_eq!(wild.broken(), broken);
+    }
+    let wild = Wild::new(free()).policy(|policy| policy.stop_server = true);
+    wild.power("stop").await;
+    wild.wait(5);
+    wild.act(Act::SetStatus { server: json!(SERVER), status: "active".to_owned() });
+    wild.create("aaaaaaaa", TODAY).await;
+    assert_eq!(wild.broken(), [], "a person started it just now");
+}
+
+#[tokio::test]
 async fn power_that_nobody_asked_for_is_flagged() {
     let wild = Wild::new(free());
     wild.power("stop").await;

@@ -1,4 +1,4 @@
-//! The fleet and its policy file: servers of eight sorts, and a file that a person changes now and then.
+//! The fleet and its policy file: servers of nine sorts, and a file that a person changes now and then.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,9 +13,31 @@ use lastgood::simulator::{self, ServerSpec};
 
 use crate::truth::{Facts, PolicyFacts};
 
-/// The sorts of servers: what a name begins with, and how many of a hundred there are.
-pub const SORTS: [(&str, usize); 8] =
-    [("daily", 34), ("full", 12), ("snap", 14), ("stop", 10), ("all", 8), ("twice", 8), ("weekly", 10), ("none", 4)];
+/// The sorts of servers: what a name begins with, and how many of a hundred there are in a small fleet, whose every
+/// server must tell something.
+const SMALL: [(&str, usize); 9] = [
+    ("daily", 34),
+    ("full", 12),
+    ("snap", 14),
+    ("stop", 10),
+    ("all", 8),
+    ("twice", 8),
+    ("weekly", 8),
+    ("none", 3),
+    ("monthly", 3),
+];
+/// The same in a large one, most of whose servers are backed up by the week or the month.
+const LARGE: [(&str, usize); 9] = [
+    ("daily", 6),
+    ("full", 4),
+    ("snap", 4),
+    ("stop", 3),
+    ("all", 2),
+    ("twice", 2),
+    ("weekly", 45),
+    ("none", 8),
+    ("monthly", 26),
+];
 
 /// What a person changes in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,16 +52,17 @@ pub struct Knobs {
 
 /// The servers of the account.
 pub fn servers(count: usize) -> Vec<ServerSpec> {
+    let sorts = if count < 100 { &SMALL } else { &LARGE };
     (0..count)
-        .map(|number| ServerSpec::named(1_000 + number as i64, &format!("{}-{number:04}", sort(number))))
+        .map(|number| ServerSpec::named(1_000 + number as i64, &format!("{}-{number:04}", sort(sorts, number))))
         .collect()
 }
 
 /// The sort of a server: the shares are met within every hundred, and nearly within every ten.
-fn sort(number: usize) -> &'static str {
+fn sort(sorts: &[(&'static str, usize)], number: usize) -> &'static str {
     let mut place = number * 37 % 100;
-    for (sort, share) in SORTS {
-        if place < share {
+    for (sort, share) in sorts {
+        if place < *share {
             return sort;
         }
         place -= share;
@@ -62,7 +85,7 @@ url = "http://127.0.0.1:9/api/v1"
 instance = "year"
 requests_per_second = 50
 parallel_runs = 64
-poll = "40s"
+poll = "60s"
 
 [state]
 keep = "30d"
@@ -140,6 +163,13 @@ servers = ["none-*"]
 max_age = "9d"
 schedule = "0 9 * * 2"
 prune = "none"
+
+[policy.monthly]
+kind = "snapshot"
+servers = ["monthly-*"]
+max_age = "40d"
+schedule = "0 6 1 * *"
+keep = {{ last = 1, monthly = 3 }}
 {extra}
 [smtp]
 host = "127.0.0.1"

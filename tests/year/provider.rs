@@ -68,7 +68,7 @@ pub fn options(servers: Vec<ServerSpec>, seed: u64) -> Options {
     Options {
         servers,
         automatic_backups: 1,
-        completion: Duration::from_secs(150),
+        completion: Duration::from_secs(50),
         completion_spread: Duration::from_secs(120),
         power: Duration::from_secs(20),
         delete: Duration::from_secs(8),

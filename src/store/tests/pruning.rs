@@ -1,6 +1,7 @@
 //! What is old is forgotten, and what ownership, recovery and people need is not.
 
 use super::*;
+use crate::store::Transaction;
 use crate::store::prune::STATEMENTS;
 
 const DAY: i64 = 86_400;
@@ -23,7 +24,7 @@ impl Folder {
         let mut run = self.planned().await;
         let id = run.id;
         let at = crate::store::value::nanos(at(second));
-        let moved = move |tx: &rusqlite::Transaction<'_>| {
+        let moved = move |tx: &Transaction<'_>| {
             tx.execute("UPDATE run SET opened_at = ?2 WHERE id = ?1", [id, at])?;
             Ok(())
         };
@@ -207,7 +208,7 @@ async fn old_things_are_looked_for_once_a_day_by_whatever_clock() {
 #[tokio::test]
 async fn a_long_past_is_forgotten_in_small_transactions() {
     let folder = folder();
-    let many = |tx: &rusqlite::Transaction<'_>| {
+    let many = |tx: &Transaction<'_>| {
         tx.execute_batch(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000)
              INSERT INTO run (server, server_name, policy, kind, due, opened_at, ended_at, outcome)
@@ -224,7 +225,7 @@ async fn a_long_past_is_forgotten_in_small_transactions() {
 /// How SQLite would answer, in its words.
 async fn plan_of(folder: &Folder, query: &str) -> String {
     let text = format!("EXPLAIN QUERY PLAN {query}");
-    let explain = move |tx: &rusqlite::Transaction<'_>| {
+    let explain = move |tx: &Transaction<'_>| {
         let mut query = tx.prepare(&text)?;
         let parameters = query.parameter_count();
         let rows = query.query_map(rusqlite::params_from_iter(vec![1; parameters]), |row| row.get::<_, String>(3))?;

@@ -1,0 +1,59 @@
+//! A transaction whose statements are prepared once a connection, not once a call: to prepare one costs more than to
+//! run it, and every write of a run is some of them.
+
+use std::ops::Deref;
+
+use rusqlite::{Connection, Params, Row, TransactionBehavior};
+
+/// More than there are statements in the store.
+const STATEMENTS: usize = 256;
+
+/// A transaction that takes the lock for writing at its beginning. Dropped without `commit`, it leaves no trace.
+#[derive(Debug)]
+pub struct Transaction<'c>(rusqlite::Transaction<'c>);
+
+impl<'c> Transaction<'c> {
+    /// Begins one.
+    pub(super) fn begin(connection: &'c mut Connection) -> rusqlite::Result<Self> {
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map(Self)
+    }
+
+    /// Makes it last.
+    pub(super) fn commit(self) -> rusqlite::Result<()> {
+        self.0.commit()
+    }
+
+    /// Runs a statement that gives no rows, and says how many it changed.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
+        self.prepare_cached(sql)?.execute(params)
+    }
+
+    /// The first row that a query gives.
+    ///
+    /// # Errors
+    /// `QueryReturnedNoRows` when it gives none, else what SQLite says.
+    pub fn query_row<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        self.prepare_cached(sql)?.query_row(params, read)
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.0
+    }
+}
+
+/// Has the connection keep every statement that it has prepared.
+pub(super) fn keep_statements(connection: &Connection) {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+}

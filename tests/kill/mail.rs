@@ -1,0 +1,171 @@
+//! The mail of a run that failed, by SMTP, when the program is killed or asked to end at anything that the mail server
+//! hears, and at each request to the provider before that. Each report hears of it: never not at all, and never under two
+//! Message-IDs. Twice under one is what cannot be helped when the program dies between the server's acceptance and the
+//! line that says so.
+
+use std::collections::BTreeSet;
+
+use lastgood::policy::inventory::Kind;
+use lastgood::simulator::{Call, Effect, Options, Rule, ServerSpec, Style};
+
+use crate::gate::{Moment, Stop};
+use crate::office::{How, Office, Strike, When};
+use crate::rig::{Rig, Running};
+use crate::stops::{each, moments};
+
+/// Two reports, so that there are two mails of one failure; one of them has two people.
+const REPORTS: [&str; 2] = ["<oncall@example.com>", "<boss@example.com>"];
+
+struct Post {
+    rig: Rig,
+    office: Office,
+}
+
+fn post() -> Post {
+    let office = Office::open();
+    let port = office.port;
+    let policies = format!(
+        r#"[policy.nightly]
+kind = "snapshot"
+servers = ["*"]
+schedule = "30 2 29 2 *"
+keep = {{ last = 4 }}
+retries = 0
+[smtp]
+host = "127.0.0.1"
+port = {port}
+tls = "none"
+from = "lastgood <backup@example.com>"
+[report.oncall]
+to = ["oncall@example.com", "second@example.com"]
+group_wait = "0s"
+[report.boss]
+to = ["boss@example.com"]
+on = ["failure"]
+group_wait = "0s"
+"#
+    );
+    let rig = Rig::new(Options { servers: ServerSpec::numbered(1, Style::Integer), ..Options::default() }, &policies);
+    rig.simulator.add_fault(Rule::new(Effect::status(400)).call(Call::Create));
+    rig.record_due(Kind::Snapshot);
+    Post { rig, office }
+}
+
+impl Post {
+    fn start(&self, stop: Option<Stop>, strike: Option<Strike>) -> Running {
+        self.office.expect(strike);
+        let daemon = self.rig.start(&["daemon"], stop);
+        self.office.name(daemon.victim());
+        daemon
+    }
+
+    /// One life of the daemon: until nothing is left to do, or it is struck.
+    fn live(&self, stop: Option<Stop>, strike: Option<Strike>) {
+        let daemon = self.start(stop, strike);
+        self.rig.until(|| daemon.has_ended() || (!self.rig.gate.seen().is_empty() && self.rig.is_settled()));
+        let (status, said) = daemon.terminate();
+        let killed = stop.is_some() || strike.is_some_and(|strike| strike.how == How::Kill);
+        assert!(status.success() || killed, "{status}: {said}");
+        assert!(!said.contains("panicked"), "{said}");
+    }
+
+    /// `may_be_twice`: whether a letter may have been accepted without the program having written that down.
+    fn check(&self, may_be_twice: bool, how: &str) {
+        let letters = self.office.letters();
+        let shown: Vec<_> = letters.iter().map(|letter| (letter.message_id(), &letter.to)).collect();
+        let how = format!("{how}: {shown:#?}\n{:#?}", self.rig.history());
+        assert!(letters.iter().all(|letter| letter.text.contains("Subject: [lastgood] FAILED nightly on")), "{how}");
+        let ids: BTreeSet<&str> = letters.iter().map(|letter| letter.message_id()).collect();
+        assert_eq!(ids.len(), REPORTS.len(), "one Message-ID for each report, {how}");
+        for report in REPORTS {
+            let of_it: Vec<_> = letters.iter().filter(|it| it.to.iter().any(|to| to == report)).collect();
+            let ids: BTreeSet<&str> = of_it.iter().map(|letter| letter.message_id()).collect();
+            assert_eq!(ids.len(), 1, "{report}, {how}");
+            let texts: BTreeSet<&str> = of_it.iter().map(|letter| letter.text.as_str()).collect();
+            assert_eq!(texts.len(), 1, "the same letter, {how}");
+        }
+        let most = REPORTS.len() + usize::from(may_be_twice);
+        assert!(letters.len() <= most, "{} letters, {how}", letters.len());
+        let history = self.rig.history();
+        assert_eq!((history.len(), history[0].summary.outcome.as_str()), (1, "failed"), "{how}");
+    }
+}
+
+/// Every strike of an undisturbed dialogue, and whether it may fall between the server's acceptance of a letter and the
+/// program's writing that down: that comes after the goodbye and before the next letter.
+fn strikes() -> Vec<(Strike, bool)> {
+    let post = post();
+    post.live(None, None);
+    post.check(false, "undisturbed");
+    let heard = post.office.heard();
+    assert!(heard.len() > 10 && heard.iter().filter(|line| *line == ".").count() == REPORTS.len(), "{heard:?}");
+    let mut strikes = Vec::new();
+    for (number, line) in (1..).zip(&heard) {
+        let whens: &[When] =
+            if line == "." { &[When::Before, When::Accepted, When::Answered] } else { &[When::Before, When::Answered] };
+        for how in [How::Kill, How::Terminate] {
+            let between = |when: When| line == "QUIT" || (line == "." && when != When::Before);
+            strikes.extend(whens.iter().map(|when| (Strike { heard: number, when: *when, how }, between(*when))));
+        }
+    }
+    strikes
+}
+
+#[test]
+fn a_failure_is_mailed_under_one_message_id_wherever_the_dialogue_is_cut_off() {
+    each(&strikes(), |(strike, may_be_twice)| {
+        let post = post();
+        post.live(None, Some(*strike));
+        let before = post.office.letters().len();
+        post.live(None, None);
+        post.check(*may_be_twice, &format!("{strike:?}, {before} letters before"));
+    });
+}
+
+#[test]
+fn a_letter_that_was_accepted_and_not_known_to_be_comes_again_under_its_message_id() {
+    let post = post();
+    let strikes = strikes();
+    let (strike, _) = strikes.iter().find(|(it, _)| it.when == When::Accepted && it.how == How::Kill).unwrap();
+    post.live(None, Some(*strike));
+    assert_eq!(post.office.letters().len(), 1);
+    post.live(None, None);
+    post.check(true, "accepted and not known");
+    assert_eq!(post.office.letters().len(), REPORTS.len() + 1, "what nobody knows to be there is sent again");
+}
+
+#[test]
+fn a_failure_is_mailed_wherever_its_run_is_killed() {
+    let undisturbed = post();
+    undisturbed.live(None, None);
+    let stops = moments(&undisturbed.rig.gate.seen());
+    assert!(stops.len() > 3 && stops.iter().any(|stop| stop.moment == Moment::CarriedOut), "{stops:?}");
+    each(&stops, |stop| {
+        let post = post();
+        post.live(Some(*stop), None);
+        post.live(None, None);
+        // A list of servers or a look after the mail may be what it is killed at.
+        post.check(true, &format!("{stop:?}"));
+    });
+}
+
+/// One life under `strace`, killed after this write. How many writes there were.
+fn live_until_write(post: &Post, last: Option<usize>) -> usize {
+    post.office.expect(None);
+    let daemon = crate::writes::start(&post.rig, &["daemon"]);
+    post.office.name(daemon.victim());
+    crate::writes::count(daemon, last, || post.office.letters().len() >= REPORTS.len())
+}
+
+#[test]
+#[ignore = "needs strace and minutes: `.ci/kill` runs it"]
+fn a_failure_is_mailed_under_one_message_id_whatever_write_the_program_is_killed_after() {
+    let writes = live_until_write(&post(), None);
+    assert!(writes > 10, "{writes}");
+    each(&(1..=writes).collect::<Vec<_>>(), |write| {
+        let post = post();
+        live_until_write(&post, Some(*write));
+        post.live(None, None);
+        post.check(true, &format!("killed after write {write}"));
+    });
+}
