@@ -137,10 +137,15 @@ impl Drive<'_> {
         let mut missing_since = None;
         // After a crash or an outage it may have been completed long ago: it is looked at before it is judged.
         let mut taken_up = self.since(asked) > self.world.settings.poll;
-        let mut looked = false;
+        let (mut looked, mut unread) = (false, None);
+        let began = Instant::now();
         loop {
             if looked && self.since(asked) >= self.stuck_after() {
                 return self.stuck(id).await;
+            }
+            // A server that was stopped for it must not stand still for as long as the lists cannot be read.
+            if let Some(error) = unread.take_if(|_| began.elapsed() >= self.stuck_after()) {
+                return self.never_seen(id, &error).await;
             }
             let kind = self.task.policy.kind;
             let look = async {
@@ -151,9 +156,13 @@ impl Drive<'_> {
                 self.world.watch.next(&self.task.server, kind, &mut pace).await
             };
             // A list that cannot be read now may be read later: the point is no worse for it.
-            let Ok(inventory) = self.world.unless_stopped(look).await? else {
-                self.world.pause(self.world.settings.poll).await?;
-                continue;
+            let inventory = match self.world.unless_stopped(look).await? {
+                Ok(inventory) => inventory,
+                Err(error) => {
+                    unread = Some(error);
+                    self.world.pause(self.world.settings.poll).await?;
+                    continue;
+                }
             };
             looked = true;
             if let Some(event) = self.double(&inventory, id) {
@@ -207,6 +216,16 @@ impl Drive<'_> {
         let error = format!(
             "{kind} {id} is stuck: still in progress {after} s after it was asked for; it is left alone and looked at \
              again at the next run"
+        );
+        self.fail(error, true).await
+    }
+
+    async fn never_seen(&mut self, id: &Id, error: &ProviderError) -> Result<(), RunError> {
+        let (kind, after) = (self.task.policy.kind, self.stuck_after().as_secs());
+        let error = format!(
+            "{kind} {id} was asked for, and for {after} s no list could be read to see what became of it; it is looked \
+             at again at the next run: {}",
+            words(error)
         );
         self.fail(error, true).await
     }
