@@ -167,8 +167,6 @@ fn end(p: &Projection<'_>, outcome: Outcome) -> Result<(), StoreError> {
             |row| row.get(0),
         )
         .optional()?;
-    // A clock that was wrong has done its harm, and its due times follow each other again: no recovery to tell.
-    close_incidents(p.tx, Some(&p.key.server), Some(policy), Topic::Clock, p.at)?;
     let mut since: Option<Timestamp> = None;
     for topic in [Topic::Run, Topic::Stale, Topic::Missed] {
         let closed = close_incidents(p.tx, Some(&p.key.server), Some(policy), topic, p.at)?;

@@ -189,3 +189,12 @@ fn delete_by_hand_sets_no_brake() {
     lab.run(&["delete", "snapshot", &first, "--yes"]).ends_with(0);
     assert_eq!(lab.run(&["plan", "--json"]).ends_with(0).json()["plans"][0]["brakes"], json!([]));
 }
+
+#[test]
+fn a_hold_may_last_until_a_date() {
+    let lab = Lab::new(&["--servers", "1"]);
+    let held = lab.run(&["hold", "server", "web-server-01", "--until", "2099-01-02"]).ends_with(0);
+    assert!(held.stdout.contains("until 2099-01-02T00:00:00Z"), "{held:#?}");
+    let refused = lab.run(&["hold", "server", "web-server-01", "--until", "soon"]).ends_with(2);
+    assert!(refused.stderr.contains("`soon` is no time; write it like"), "{refused:#?}");
+}

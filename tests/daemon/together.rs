@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lastgood::simulator::{Call, ChangeKind, Effect, Kind, Options, Rule, StatusEffect, Style};
+use lastgood::simulator::{Altered, Call, ChangeKind, Effect, Fate, Kind, Options, Rule, StatusEffect, Style};
 use tokio::sync::Notify;
 
 use crate::stage::{Theatre, at};
@@ -113,6 +113,27 @@ async fn a_machine_that_was_asleep_makes_up_for_the_last_due_time_and_mails_what
     assert_eq!(history.len(), 2, "one for each policy");
     let mails = theatre.mails();
     assert!(mails.iter().any(|mail| mail.contains("4 due times were missed, from 2026-11-21T03:00:00Z")), "{mails:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_crash_a_server_that_stands_still_waits_for_no_place_behind_others() {
+    let options = Options { completion: Duration::from_secs(2000), ..Options::with_servers(5, Style::Integer) };
+    let cold = "[policy.cold]\nkind = \"backup\"\nservers = [\"*\"]\nschedule = \"30 2 * * *\"\nkeep = { last = 3 }\n\
+                [server.web-server-05.cold]\nstop_server = true\n";
+    let theatre = Theatre::new(options, cold);
+    // Four runs fail at first and come back after a quarter of an hour; the fifth is at work by then.
+    for server in 1..=4 {
+        let fails = Altered { fate: Fate::Fails, after_seconds: Some(1.0), ..Altered::default() };
+        let rule = Rule::new(Effect::CreateAs(fails)).call(Call::Create).times(1);
+        theatre.simulator.add_fault(rule.server(&format!("web-server-0{server}")));
+    }
+    let killed = tokio::time::timeout(Duration::from_secs(3600), theatre.play(Duration::from_secs(86_400))).await;
+    assert!(killed.is_err());
+    let status = || theatre.simulator.account().server("web-server-05").map(|server| server.status.clone()).unwrap();
+    assert_eq!(status(), "stopped");
+    // Its point is completed at 03:04, those of the other four not before 03:19.
+    theatre.play(Duration::from_secs(420)).await;
+    assert_eq!(status(), "active");
 }
 
 #[tokio::test(start_paused = true)]
