@@ -137,15 +137,11 @@ impl Drive<'_> {
         let mut missing_since = None;
         // After a crash or an outage it may have been completed long ago: it is looked at before it is judged.
         let mut taken_up = self.since(asked) > self.world.settings.poll;
-        let (mut looked, mut unread) = (false, None);
-        let began = Instant::now();
+        let mut looked = false;
+        let mut unread = Unread::new(self.world.settings.settle, self.stuck_after());
         loop {
             if looked && self.since(asked) >= self.stuck_after() {
                 return self.stuck(id).await;
-            }
-            // A server that was stopped for it must not stand still for as long as the lists cannot be read.
-            if let Some(error) = unread.take_if(|_| began.elapsed() >= self.stuck_after()) {
-                return self.never_seen(id, &error).await;
             }
             let kind = self.task.policy.kind;
             let look = async {
@@ -158,13 +154,14 @@ impl Drive<'_> {
             // A list that cannot be read now may be read later: the point is no worse for it.
             let inventory = match self.world.unless_stopped(look).await? {
                 Ok(inventory) => inventory,
-                Err(error) => {
-                    unread = Some(error);
+                Err(error) if unread.for_too_long(&error) => return self.unseen(id, &error).await,
+                Err(_) => {
                     self.world.pause(self.world.settings.poll).await?;
                     continue;
                 }
             };
             looked = true;
+            unread = Unread::new(self.world.settings.settle, self.stuck_after());
             if let Some(event) = self.double(&inventory, id) {
                 return self.write(event).await;
             }
@@ -220,11 +217,11 @@ impl Drive<'_> {
         self.fail(error, true).await
     }
 
-    async fn never_seen(&mut self, id: &Id, error: &ProviderError) -> Result<(), RunError> {
-        let (kind, after) = (self.task.policy.kind, self.stuck_after().as_secs());
+    async fn unseen(&mut self, id: &Id, error: &ProviderError) -> Result<(), RunError> {
+        let kind = self.task.policy.kind;
         let error = format!(
-            "{kind} {id} was asked for, and for {after} s no list could be read to see what became of it; it is looked \
-             at again at the next run: {}",
+            "{kind} {id} was asked for, and no list can be read to see what becomes of it: {}; it is looked at again at \
+             the next run",
             words(error)
         );
         self.fail(error, true).await
@@ -272,6 +269,27 @@ impl Drive<'_> {
         let mut last = self.world.store.usual_durations(key.server.id.clone(), key.policy.clone()).await?;
         last.sort_unstable();
         Ok(last.get(last.len() / 2).copied())
+    }
+}
+
+/// For how long no list could be read. A server that was stopped for its point must not stand still for as long as that
+/// lasts; what is refused will be refused again.
+struct Unread {
+    began: Instant,
+    refused_since: Option<Instant>,
+    /// How long a refusal is borne, and how long everything else.
+    bears: (Duration, Duration),
+}
+
+impl Unread {
+    fn new(refusals: Duration, others: Duration) -> Self {
+        Self { began: Instant::now(), refused_since: None, bears: (refusals, others) }
+    }
+
+    fn for_too_long(&mut self, error: &ProviderError) -> bool {
+        let refused = error.is_refusal().then(|| self.refused_since.unwrap_or_else(Instant::now));
+        self.refused_since = refused;
+        self.began.elapsed() >= self.bears.1 || refused.is_some_and(|since| since.elapsed() >= self.bears.0)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lastgood::journal::notice::{Class, Topic};
 use lastgood::journal::summary::RunSummary;
 use lastgood::policy::inventory::{Id, Kind};
 use lastgood::policy::policy::{Policy, PolicyName};
@@ -411,6 +412,9 @@ async fn a_server_that_we_stopped_is_started_however_the_making_ends_and_however
         assert!(asked.len() >= 6, "{fault:?}: {}", asked.len());
         let told = stage.world.store.waiting().await.unwrap();
         assert!(told.iter().any(|waiting| waiting.notice.text.contains("could not be started")), "{fault:?}");
+        let started = told.iter().map(|waiting| &waiting.notice).filter(|notice| notice.class == Class::Recovery);
+        let started: Vec<_> = started.filter(|notice| notice.topic == Topic::ServerStopped).collect();
+        assert!(started.len() == 1 && started[0].since.is_some(), "whoever was told hears the end of it: {told:?}");
         let open = stage.world.store.incidents().await.unwrap();
         assert!(open.iter().all(|incident| incident.topic.to_string() != "server_stopped"), "{open:?}");
     }
