@@ -124,15 +124,25 @@ async fn watch(
     let asked = world.clock.now();
     let mut last = String::new();
     loop {
-        if let Ok(server) = world.client.server(&point.server.id).await {
+        let look = world.client.server(&point.server.id).await;
+        let waited = Duration::try_from(asked.duration_until(world.clock.now())).unwrap_or_default();
+        // A server that shows no sign of the restore within `settle` was quicker than our looks.
+        let settled = waited > world.settings.settle;
+        // A lease that is kept holds up every run of the server, so no watch may last for ever.
+        if let Err(error) = &look
+            && ((settled && error.is_refusal()) || waited > TAKES)
+        {
+            let text = format!(
+                "how the restore of {name} goes on cannot be seen: look at the server in the provider's panel ({error})"
+            );
+            return Err(Failure::new(ExitCode::Provider, text).into());
+        }
+        if let Ok(server) = look {
             let status = server.status.to_string();
             if status != last {
                 output::note(&format!("{name}: {}", output::shown(&status)));
             }
             last = status;
-            let waited = Duration::try_from(asked.duration_until(world.clock.now())).unwrap_or_default();
-            // A server that shows no sign of the restore within `settle` was quicker than our looks.
-            let settled = waited > world.settings.settle;
             let active = server.status == ServerStatus::Active;
             // A stopped server may have been so before.
             let at_it = matches!(server.status, ServerStatus::Other(_));

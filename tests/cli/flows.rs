@@ -198,3 +198,15 @@ fn a_hold_may_last_until_a_date() {
     let refused = lab.run(&["hold", "server", "web-server-01", "--until", "soon"]).ends_with(2);
     assert!(refused.stderr.contains("`soon` is no time; write it like"), "{refused:#?}");
 }
+
+#[test]
+fn a_restore_whose_server_can_no_longer_be_looked_at_ends_and_gives_the_server_back() {
+    let lab = Lab::new(&["--servers", "1", "--restore", "200ms"]);
+    let id = lab.provider.person_makes_snapshot("web-server-01", "by-hand", 60).to_string();
+    let lost = json!({ "call": "server", "effect": { "do": "status", "code": 404 } });
+    lab.provider.control("POST", "faults", &lost);
+    let done = lab.run(&["restore", "snapshot", &id, "--yes"]).ends_with(4);
+    assert!(done.stderr.contains("how the restore of web-server-01 goes on cannot be seen"), "{done:#?}");
+    lab.provider.control("DELETE", "faults", &Value::Null);
+    lab.run(&["run"]).ends_with(0);
+}
