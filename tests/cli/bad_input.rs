@@ -191,6 +191,7 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
         &["retention", "--keep", "dayly=3", "-"],
         &["hold", "snapshot", "1", "--until", "tomorrow"],
         &["hold", "snapshot", "1", "--until", "2020-01-01T00:00:00Z"],
+        &["history", "--limit", "0"],
         &["volumes"],
     ] {
         let done = lab.run(command).ends_with(2);

@@ -178,6 +178,18 @@ async fn a_server_that_comes_to_the_account_is_taken_up_and_one_that_goes_is_tol
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_the_list_shows_unreadably_is_not_taken_for_gone() {
+    let theatre = Theatre::new(Options::with_servers(2, Style::Integer), &two_policies("30 * * * *"));
+    theatre.play(Duration::from_secs(60)).await;
+    let fields = [("id".to_owned(), serde_json::Value::Null)].into_iter().collect();
+    theatre.simulator.add_fault(Rule::new(Effect::Show { fields, first: Some(1) }).call(Call::Servers));
+    theatre.play(Duration::from_secs(2 * 3600)).await;
+    let account = theatre.simulator.account();
+    assert_eq!(account.points_of(Kind::Backup, "web-server-01").len(), 2, "02:30 and 03:30");
+    assert!(theatre.mails().iter().all(|mail| !mail.contains("is no longer listed")), "{:?}", theatre.mails());
+}
+
+#[tokio::test(start_paused = true)]
 async fn staleness_is_told_once_however_many_runs_fail_after_it() {
     let policy = "[policy.snapshots]\nkind = \"snapshot\"\nservers = [\"*\"]\nkeep = { last = 2 }\nretries = 0\n\
                   schedule = \"*/10 * * * *\"\nmax_age = \"30m\"\n";
