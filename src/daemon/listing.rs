@@ -1,6 +1,7 @@
 //! The account's servers: listed in the background, one listing at a time, so that a provider that is slow or silent
 //! holds up nothing. Until a list comes, the stored one serves.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::config::Config;
 use crate::daemon::fleet;
 use crate::journal::notice::{Class, Notice, Topic};
-use crate::policy::inventory::Server;
+use crate::policy::inventory::{Id, Server};
 use crate::provider::ProviderError;
 use crate::run::World;
 use crate::store::{Store, StoreError};
@@ -98,17 +99,24 @@ async fn list(world: &World, config: &Arc<Config>) -> Listed {
         Ok(listing) => listing,
         Err(error) => return Ok(Err(error)),
     };
+    let mut servers = listing.items;
+    if !listing.doubts.is_empty() {
+        tracing::warn!("no server is taken for gone, since the list is in doubt: {}", listing.doubts.join("; "));
+        let listed: HashSet<Id> = servers.iter().map(|server| server.reference.id.clone()).collect();
+        let unread = stored(&world.store).await?.into_iter().filter(|server| !listed.contains(&server.reference.id));
+        servers.extend(unread);
+    }
     let file = Arc::clone(config);
     let tell = move |server: &Server| (!fleet::tasks_of(&file, server).is_empty()).then(|| is_gone(server));
     let now = world.clock.now();
-    world.store.save_servers(listing.items.clone(), now, tell).await?;
+    world.store.save_servers(servers.clone(), now, tell).await?;
     if config.smtp.is_none() {
         // Nobody will ever be told of them.
         world.store.close_notices_before(now.checked_sub(config.state_keep).unwrap_or(Timestamp::MIN)).await?;
     }
     // By the earlier of both clocks: one that was set forward must not make us forget.
     world.store.prune_daily(config.state_keep, listing.provider_time.map_or(now, |time| time.min(now))).await?;
-    Ok(Ok(listing.items))
+    Ok(Ok(servers))
 }
 
 /// Lists the account's servers and stores them; tells of those that are gone. When they cannot be listed, the stored
