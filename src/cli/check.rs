@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::setup::Setup;
-use crate::config::diagnostic::{Located, Severity, render};
+use crate::config::diagnostic::{Diagnostic, Located, Severity, render};
 use crate::config::{Config, LoadError, Loaded, find, load};
 use crate::daemon::fleet;
 use crate::exit_code::ExitCode;
@@ -47,7 +47,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     let bad = |error: LoadError| Failure::new(ExitCode::PolicyFile, error.to_string());
     let path = find(setup.file.as_deref()).map_err(bad)?;
     let loaded = match load(&path, &setup.environment, now) {
-        Ok(loaded) => loaded,
+        Ok(loaded) => with_unread_secrets(loaded),
         Err(error) if args.json => {
             output::json(&invalid(&error))?;
             output::note(&format!("lastgood: {error}"));
@@ -67,6 +67,15 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     }
     let refused = online.is_some_and(|online| !online.problems.is_empty());
     Ok(if refused { ExitCode::PolicyFile } else { ExitCode::Done })
+}
+
+/// The file is right without its secrets, and nothing works without them.
+fn with_unread_secrets(mut loaded: Loaded) -> Loaded {
+    let password = loaded.config.smtp.as_ref().and_then(|smtp| smtp.password.as_ref());
+    let secrets = [Some(&loaded.config.provider.token), password].into_iter().flatten();
+    let unread: Vec<_> = secrets.filter_map(|secret| secret.read().err()).collect();
+    loaded.warnings.extend(unread.into_iter().map(|error| Diagnostic::warning(error.to_string())));
+    loaded
 }
 
 fn every_policy(config: &Config) -> Vec<(String, &Policy)> {

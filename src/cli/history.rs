@@ -16,7 +16,7 @@ pub struct Args {
     #[arg(long, value_name = "S")]
     server: Option<String>,
     /// At most so many runs
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// One JSON document on standard output
     #[arg(long)]

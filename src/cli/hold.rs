@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::cli::failure::Failure;
 use crate::cli::output;
+use crate::cli::schedule::moment;
 use crate::cli::setup::Setup;
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::{Id, Kind};
@@ -22,8 +23,8 @@ pub struct HoldArgs {
     /// Why, for those who come later
     #[arg(long, value_name = "R", default_value = "no reason given", global = true)]
     reason: String,
-    /// Until when (RFC 3339); else until it is released
-    #[arg(long, value_name = "T", global = true)]
+    /// Until when (RFC 3339, or a date: its midnight in UTC); else until it is released
+    #[arg(long, value_name = "T", global = true, value_parser = in_utc)]
     until: Option<Timestamp>,
 }
 
@@ -55,6 +56,10 @@ enum What {
         /// Its id, uuid, name or hostname
         name: String,
     },
+}
+
+fn in_utc(text: &str) -> Result<Timestamp, String> {
+    moment(text, &jiff::tz::TimeZone::UTC)
 }
 
 /// Places a hold. Works while the daemon runs.

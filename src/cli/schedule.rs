@@ -22,7 +22,7 @@ pub struct ScheduleArgs {
     /// The zone whose wall clock is meant.
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub timezone: String,
-    /// Times after this moment (RFC 3339); without it, after now.
+    /// Times after this moment (RFC 3339, or a date); without it, after now.
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
     /// How many times.
@@ -74,10 +74,7 @@ fn read(args: &ScheduleArgs, now: Timestamp) -> Result<(Schedule, Timestamp), St
     let zone = zone_named(&args.timezone)?;
     let from = match &args.from {
         None => now,
-        Some(text) => text.trim().parse().map_err(|_| {
-            let text = text.escape_debug();
-            format!("--from: `{text}` is no time; write it like 2026-11-21T02:30:00Z or with an offset, +03:00")
-        })?,
+        Some(text) => moment(text, &zone).map_err(|problem| format!("--from: {problem}"))?,
     };
     let texts: Vec<&str> = args.expressions.iter().map(String::as_str).collect();
     let schedule = Schedule::parse(&texts, zone).map_err(|error| {
@@ -86,6 +83,16 @@ fn read(args: &ScheduleArgs, now: Timestamp) -> Result<(Schedule, Timestamp), St
         format!("{error}{hint}")
     })?;
     Ok((schedule, from))
+}
+
+/// A moment that a person wrote. Without an offset it is the zone's wall clock; a date alone is its midnight.
+pub(super) fn moment(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
+    let text = text.trim();
+    let wall_clock = || zone.to_timestamp(text.parse::<jiff::civil::DateTime>().ok()?).ok();
+    text.parse().ok().or_else(wall_clock).ok_or_else(|| {
+        let text = text.escape_debug();
+        format!("`{text}` is no time; write it like 2026-11-21T02:30:00Z or with an offset, +03:00")
+    })
 }
 
 /// What a clock change did, for people.

@@ -121,15 +121,15 @@ async fn list(world: &World, config: &Arc<Config>) -> Listed {
     let tell = move |server: &Server| (!fleet::tasks_of(&file, server).is_empty()).then(|| is_gone(server));
     let now = world.clock.now();
     let provider_time = listing.provider_time;
-    let listed = (listing.items.clone(), listing.doubts.is_empty());
-    world.store.save_servers(listed, now, tell).await?;
+    let account = known(&world.store, listing).await?;
+    world.store.save_servers(account.servers.clone(), now, tell).await?;
     if config.smtp.is_none() {
         // Nobody will ever be told of them.
         world.store.close_notices_before(now.checked_sub(config.state_keep).unwrap_or(Timestamp::MIN)).await?;
     }
     // By the earlier of both clocks: one that was set forward must not make us forget.
     world.store.prune_daily(config.state_keep, provider_time.map_or(now, |time| time.min(now))).await?;
-    known(&world.store, listing).await.map(Ok)
+    Ok(Ok(account))
 }
 
 /// What a list shows; where it is in doubt, a server that it lacks may be the one that could not be read.

@@ -220,6 +220,12 @@ impl Service {
             return Err(error);
         }
         notify::tell(&[NotifyState::Ready]);
+        tracing::info!(
+            servers = self.servers.len(),
+            policies = self.config.policies.len() + self.config.overrides.len(),
+            "following the schedules; the next is due at {}",
+            self.evaluator.next().map_or_else(|| "no known time yet".to_owned(), |next| next.to_string())
+        );
         loop {
             tokio::select! {
                 // In a fixed order, so that a simulation can be replayed. No run ends often enough to starve the others.
@@ -248,7 +254,10 @@ impl Service {
         self.servers = stored(&store).await?;
         let by_id: HashMap<Id, Server> =
             self.servers.iter().map(|server| (server.reference.id.clone(), server.clone())).collect();
-        for run in store.unfinished().await? {
+        let mut unfinished = store.unfinished().await?;
+        // A server that stands still must not wait for a place behind those that do not.
+        unfinished.sort_by_key(|run| !run.state.owes_start);
+        for run in unfinished {
             let server = by_id.get(&run.state.key.server.id);
             let task = fleet::task_of(&self.config, server.map(std::slice::from_ref).unwrap_or_default(), &run);
             tracing::info!(run = run.id, server = %run.state.key.server, "taking up a run that was cut off");

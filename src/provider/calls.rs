@@ -133,7 +133,7 @@ impl Client {
         let (value, _) = self.json(&call).await?;
         let fields = described(&value, kind.word());
         Ok(Created {
-            id: fields.and_then(|fields| wire::id(fields.get("id"))),
+            id: fields.and_then(convert::point_id),
             point: fields.and_then(|fields| convert::point(*kind, fields).ok()).map(|listed| listed.point),
         })
     }

@@ -80,7 +80,7 @@ pub(crate) fn server_status(word: &str) -> ServerStatus {
 ///
 /// A backup is automatic when its type is any word but `manual`; without a type, when it expires by itself.
 pub(crate) fn point(kind: Kind, fields: &Fields) -> Result<Listed, String> {
-    let id = wire::id(fields.get("id")).ok_or("it has no readable id")?;
+    let id = point_id(fields).ok_or("it has no readable id")?;
     let lacks = |what: &str| format!("{kind} {id} has no readable {what}");
     let named = server_of(fields);
     let server = named.reference().or_else(|| named.by_name()).ok_or_else(|| lacks("server"))?;
@@ -105,6 +105,11 @@ pub(crate) fn point(kind: Kind, fields: &Fields) -> Result<Listed, String> {
         id,
     };
     Ok(Listed { point, named })
+}
+
+/// A restore point's `id`; its `uuid` where it has no `id`.
+pub(crate) fn point_id(fields: &Fields) -> Option<Id> {
+    wire::id(fields.get("id")).or_else(|| wire::text(fields.get("uuid")).map(|uuid| Id::Text(uuid.to_owned())))
 }
 
 /// Only the documented words mean something; every other is kept as it is, and such a point is never deleted.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::journal::event::{Event, Failure, Outcome, Terms};
 use crate::journal::notice::{Class, Notice, Topic};
@@ -27,6 +28,8 @@ pub(super) struct Drive<'a> {
     pub resumed: bool,
     /// When this process took the run up.
     pub began_at: Timestamp,
+    /// One of the `parallel_runs` places, while a point is being made.
+    pub place: Option<OwnedSemaphorePermit>,
 }
 
 /// Drives a run, or what a crash has left of one, to its end.
@@ -36,7 +39,7 @@ pub(super) struct Drive<'a> {
 /// run is then open in the journal, and the next start drives it on. A server that we stopped is started before.
 pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, RunError> {
     let resumed = run.state.attempt > 0;
-    let mut drive = Drive { world, task, run, fresh: None, resumed, began_at: world.clock.now() };
+    let mut drive = Drive { world, task, run, fresh: None, resumed, began_at: world.clock.now(), place: None };
     let done = drive.finish().await;
     match &done {
         Err(RunError::Stopped) if drive.run.state.owes_start => match drive.start_before_the_process_ends().await {
@@ -57,8 +60,9 @@ impl Drive<'_> {
     async fn finish(&mut self) -> Result<(), RunError> {
         loop {
             let (lease, place) = Lease::wait_with_place(self.world, &self.task.server.reference.id).await?;
+            self.place = Some(place);
             let wait = self.attempt().await;
-            drop(place);
+            self.place = None;
             lease.end().await?;
             match wait? {
                 // Between two attempts the server and the place are free for others.
@@ -100,7 +104,11 @@ impl Drive<'_> {
                 Next::Create => self.create().await?,
                 Next::Settle(step) => self.settle(step).await?,
                 Next::Await(id) => self.await_point(&id).await?,
-                Next::StartServer => self.start_server().await?,
+                Next::StartServer => {
+                    // Nothing is made any more, and this may take for ever: others may have the place.
+                    self.place = None;
+                    self.start_server().await?;
+                }
                 Next::Fail { error, last } => self.fail(error, last).await?,
                 Next::Retry { after_seconds } => {
                     let at = self.world.clock.now() + Duration::from_secs(after_seconds);

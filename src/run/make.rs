@@ -154,6 +154,7 @@ impl Drive<'_> {
         // After a crash or an outage it may have been completed long ago: it is looked at before it is judged.
         let mut taken_up = self.since(asked) > self.world.settings.poll;
         let mut looked = false;
+        let mut unread = Unread::new(self.world.settings.settle, self.stuck_after());
         loop {
             if looked && self.since(asked) >= self.stuck_after() {
                 return self.stuck(id).await;
@@ -167,11 +168,16 @@ impl Drive<'_> {
                 self.world.watch.next(&self.task.server, kind, &mut pace).await
             };
             // A list that cannot be read now may be read later: the point is no worse for it.
-            let Ok(inventory) = self.world.unless_stopped(look).await? else {
-                self.world.pause(self.world.settings.poll).await?;
-                continue;
+            let inventory = match self.world.unless_stopped(look).await? {
+                Ok(inventory) => inventory,
+                Err(error) if unread.for_too_long(&error) => return self.unseen(id, &error).await,
+                Err(_) => {
+                    self.world.pause(self.world.settings.poll).await?;
+                    continue;
+                }
             };
             looked = true;
+            unread = Unread::new(self.world.settings.settle, self.stuck_after());
             if let Some(event) = self.double(&inventory, id) {
                 return self.write(event).await;
             }
@@ -223,6 +229,16 @@ impl Drive<'_> {
         let error = format!(
             "{kind} {id} is stuck: still in progress {after} s after it was asked for; it is left alone and looked at \
              again at the next run"
+        );
+        self.fail(error, true).await
+    }
+
+    async fn unseen(&mut self, id: &Id, error: &ProviderError) -> Result<(), RunError> {
+        let kind = self.task.policy.kind;
+        let error = format!(
+            "{kind} {id} was asked for, and no list can be read to see what becomes of it: {}; it is looked at again at \
+             the next run",
+            words(error)
         );
         self.fail(error, true).await
     }
@@ -280,6 +296,27 @@ impl Drive<'_> {
         let mut last = self.world.store.usual_durations(key.server.id.clone(), key.policy.clone()).await?;
         last.sort_unstable();
         Ok(last.get(last.len() / 2).copied())
+    }
+}
+
+/// For how long no list could be read. A server that was stopped for its point must not stand still for as long as that
+/// lasts; what is refused will be refused again.
+struct Unread {
+    began: Instant,
+    refused_since: Option<Instant>,
+    /// How long a refusal is borne, and how long everything else.
+    bears: (Duration, Duration),
+}
+
+impl Unread {
+    fn new(refusals: Duration, others: Duration) -> Self {
+        Self { began: Instant::now(), refused_since: None, bears: (refusals, others) }
+    }
+
+    fn for_too_long(&mut self, error: &ProviderError) -> bool {
+        let refused = error.is_refusal().then(|| self.refused_since.unwrap_or_else(Instant::now));
+        self.refused_since = refused;
+        self.began.elapsed() >= self.bears.1 || refused.is_some_and(|since| since.elapsed() >= self.bears.0)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::store::StoreError;
 use crate::store::brakes::mean_to_delete;
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::transaction::Transaction;
-use crate::store::value::{json, nanos, time};
+use crate::store::value::{json, nanos, read, time};
 
 /// An event of a run, in the transaction that writes it.
 pub(super) struct Projection<'a> {
@@ -145,13 +145,30 @@ fn seen(p: &Projection<'_>, sight: &Sight) -> Result<(), StoreError> {
             made(p, adopted, &token)?;
             made(p, id, &token)?;
         }
-        Sight::ServerRunning | Sight::ServerGone => {
-            let server = &p.key.server;
-            close_incidents(p.tx, Some(server), None, Topic::ServerStopped, p.at)?;
+        Sight::ServerRunning => runs_again(p)?,
+        Sight::ServerGone => {
+            close_incidents(p.tx, Some(&p.key.server), None, Topic::ServerStopped, p.at)?;
         }
         Sight::ServerStopped | Sight::PointFailed { .. } => {}
     }
     Ok(())
+}
+
+/// The server that we stopped runs: whoever was told that it stood still is told so.
+fn runs_again(p: &Projection<'_>) -> Result<(), StoreError> {
+    let last: Option<String> =
+        p.tx.query_row(
+            "SELECT notice.body FROM incident JOIN notice ON notice.incident = incident.id
+             WHERE incident.server = ?1 AND topic = 'server_stopped' AND closed_at IS NULL ORDER BY notice.id DESC LIMIT 1",
+            [json(&p.key.server.id)?],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let closed = close_incidents(p.tx, Some(&p.key.server), None, Topic::ServerStopped, p.at)?;
+    let (Some(last), Some(since)) = (last, closed.into_iter().min()) else { return Ok(()) };
+    let told: Notice = read(&last)?;
+    let recovery = Notice { class: Class::Recovery, policy: None, kind: None, since: Some(since), ..told };
+    insert_notice(p.tx, &recovery, p.at)
 }
 
 /// The run is over: its row says so, and a success closes the policy's incidents with a recovery.
@@ -174,8 +191,6 @@ fn end(p: &Projection<'_>, outcome: Outcome) -> Result<(), StoreError> {
             |row| row.get(0),
         )
         .optional()?;
-    // A clock that was wrong has done its harm, and its due times follow each other again: no recovery to tell.
-    close_incidents(p.tx, Some(&p.key.server), Some(policy), Topic::Clock, p.at)?;
     let mut since: Option<Timestamp> = None;
     for topic in [Topic::Run, Topic::Stale, Topic::Missed] {
         let closed = close_incidents(p.tx, Some(&p.key.server), Some(policy), topic, p.at)?;

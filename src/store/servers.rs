@@ -34,13 +34,13 @@ pub struct Leased {
 
 impl Store {
     /// Stores the account's list. What `tell` says of a server that it no longer shows is told; the incident of one that
-    /// it shows again is closed. All of it is one transaction. A list that is not `whole` says nothing of what it lacks.
+    /// it shows again is closed. All of it is one transaction.
     ///
     /// # Errors
     /// What the database says.
     pub async fn save_servers(
         &self,
-        (servers, whole): (Vec<Server>, bool),
+        servers: Vec<Server>,
         at: Timestamp,
         tell: impl Fn(&Server) -> Option<Notice> + Send + 'static,
     ) -> Result<(), StoreError> {
@@ -52,14 +52,12 @@ impl Store {
             for server in &servers {
                 save.execute(params![json(&server.reference.id)?, json(server)?, nanos(at)])?;
             }
-            if whole {
-                // Not "seen before now": the clock may have been set back since.
-                let mut query = tx.prepare_cached("SELECT body FROM server WHERE seen_at != ?1 AND gone_at IS NULL")?;
-                let bodies: Vec<String> = query.query_map([nanos(at)], |row| row.get(0))?.collect::<Result<_, _>>()?;
-                tx.execute("UPDATE server SET gone_at = ?1 WHERE seen_at != ?1 AND gone_at IS NULL", [nanos(at)])?;
-                for body in &bodies {
-                    tell(&read(body)?).map_or(Ok(()), |notice| insert_notice(tx, &notice, at))?;
-                }
+            // Not "seen before now": the clock may have been set back since.
+            let mut query = tx.prepare_cached("SELECT body FROM server WHERE seen_at != ?1 AND gone_at IS NULL")?;
+            let bodies: Vec<String> = query.query_map([nanos(at)], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            tx.execute("UPDATE server SET gone_at = ?1 WHERE seen_at != ?1 AND gone_at IS NULL", [nanos(at)])?;
+            for body in &bodies {
+                tell(&read(body)?).map_or(Ok(()), |notice| insert_notice(tx, &notice, at))?;
             }
             tx.execute(
                 "UPDATE incident SET closed_at = ?1 WHERE topic = ?2 AND closed_at IS NULL

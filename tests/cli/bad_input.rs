@@ -67,6 +67,9 @@ fn a_missing_token_ends_with_3() {
     for command in [&["plan"], &["run"], &["daemon"]] {
         lab.refuses(command, 3, &["provider.token_file", "elsewhere", "cannot be read"]);
     }
+    // The file itself is right: `check` says what will be missing.
+    let check = lab.run(&["check"]).ends_with(0);
+    assert!(check.stderr.contains("provider.token_file names") && check.stderr.contains("elsewhere"), "{check:#?}");
     lab.policy("token_file = ");
     let text = std::fs::read_to_string(lab.path("policy.toml")).unwrap().replace("token_file = ", "");
     lab.write_private("policy.toml", &text);
@@ -188,6 +191,7 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
         &["retention", "--keep", "dayly=3", "-"],
         &["hold", "snapshot", "1", "--until", "tomorrow"],
         &["hold", "snapshot", "1", "--until", "2020-01-01T00:00:00Z"],
+        &["history", "--limit", "0"],
         &["volumes"],
     ] {
         let done = lab.run(command).ends_with(2);

@@ -205,3 +205,24 @@ fn accept_takes_nothing_off_while_a_run_is_at_work_on_the_server() {
     run.wait().expect("it is our child");
     assert!(accept.sentence().contains("a run is at work on web-server-01"), "{accept:#?}");
 }
+
+#[test]
+fn a_hold_may_last_until_a_date() {
+    let lab = Lab::new(&["--servers", "1"]);
+    let held = lab.run(&["hold", "server", "web-server-01", "--until", "2099-01-02"]).ends_with(0);
+    assert!(held.stdout.contains("until 2099-01-02T00:00:00Z"), "{held:#?}");
+    let refused = lab.run(&["hold", "server", "web-server-01", "--until", "soon"]).ends_with(2);
+    assert!(refused.stderr.contains("`soon` is no time; write it like"), "{refused:#?}");
+}
+
+#[test]
+fn a_restore_whose_server_can_no_longer_be_looked_at_ends_and_gives_the_server_back() {
+    let lab = Lab::new(&["--servers", "1", "--restore", "200ms"]);
+    let id = lab.provider.person_makes_snapshot("web-server-01", "by-hand", 60).to_string();
+    let lost = json!({ "call": "server", "effect": { "do": "status", "code": 404 } });
+    lab.provider.control("POST", "faults", &lost);
+    let done = lab.run(&["restore", "snapshot", &id, "--yes"]).ends_with(4);
+    assert!(done.stderr.contains("how the restore of web-server-01 goes on cannot be seen"), "{done:#?}");
+    lab.provider.control("DELETE", "faults", &Value::Null);
+    lab.run(&["run"]).ends_with(0);
+}

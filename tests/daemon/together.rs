@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lastgood::simulator::{Call, ChangeKind, Effect, Kind, Options, Rule, StatusEffect, Style};
+use lastgood::simulator::{Altered, Call, ChangeKind, Effect, Fate, Kind, Options, Rule, StatusEffect, Style};
 use tokio::sync::Notify;
 
 use crate::stage::{Theatre, at};
@@ -116,6 +116,27 @@ async fn a_machine_that_was_asleep_makes_up_for_the_last_due_time_and_mails_what
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_crash_a_server_that_stands_still_waits_for_no_place_behind_others() {
+    let options = Options { completion: Duration::from_secs(2000), ..Options::with_servers(5, Style::Integer) };
+    let cold = "[policy.cold]\nkind = \"backup\"\nservers = [\"*\"]\nschedule = \"30 2 * * *\"\nkeep = { last = 3 }\n\
+                [server.web-server-05.cold]\nstop_server = true\n";
+    let theatre = Theatre::new(options, cold);
+    // Four runs fail at first and come back after a quarter of an hour; the fifth is at work by then.
+    for server in 1..=4 {
+        let fails = Altered { fate: Fate::Fails, after_seconds: Some(1.0), ..Altered::default() };
+        let rule = Rule::new(Effect::CreateAs(fails)).call(Call::Create).times(1);
+        theatre.simulator.add_fault(rule.server(&format!("web-server-0{server}")));
+    }
+    let killed = tokio::time::timeout(Duration::from_secs(3600), theatre.play(Duration::from_secs(86_400))).await;
+    assert!(killed.is_err());
+    let status = || theatre.simulator.account().server("web-server-05").map(|server| server.status.clone()).unwrap();
+    assert_eq!(status(), "stopped");
+    // Its point is completed at 03:04, those of the other four not before 03:19.
+    theatre.play(Duration::from_secs(420)).await;
+    assert_eq!(status(), "active");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_list_of_servers_holds_up_no_due_time() {
     let theatre = Theatre::new(Options::with_servers(3, Style::Integer), &two_policies("*/10 * * * *"));
     theatre.play(Duration::from_secs(60)).await;
@@ -154,6 +175,18 @@ async fn a_server_that_comes_to_the_account_is_taken_up_and_one_that_goes_is_tol
         mails.iter().any(|mail| mail.contains("web-server-01 (") && mail.contains("is no longer listed")),
         "{mails:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_the_list_shows_unreadably_is_not_taken_for_gone() {
+    let theatre = Theatre::new(Options::with_servers(2, Style::Integer), &two_policies("30 * * * *"));
+    theatre.play(Duration::from_secs(60)).await;
+    let fields = [("id".to_owned(), serde_json::Value::Null)].into_iter().collect();
+    theatre.simulator.add_fault(Rule::new(Effect::Show { fields, first: Some(1) }).call(Call::Servers));
+    theatre.play(Duration::from_secs(2 * 3600)).await;
+    let account = theatre.simulator.account();
+    assert_eq!(account.points_of(Kind::Backup, "web-server-01").len(), 2, "02:30 and 03:30");
+    assert!(theatre.mails().iter().all(|mail| !mail.contains("is no longer listed")), "{:?}", theatre.mails());
 }
 
 #[tokio::test(start_paused = true)]

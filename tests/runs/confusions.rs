@@ -1,14 +1,18 @@
 //! Rules 1 to 6 against a provider that loses answers, lags, changes texts, gives ids again and lets points fail, get
 //! stuck and vanish, while people make and delete points of their own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use lastgood::journal::notice::{Class, Topic};
 use lastgood::journal::summary::RunSummary;
 use lastgood::policy::inventory::{Id, Kind};
 use lastgood::policy::policy::{Policy, PolicyName};
-use lastgood::run::drive;
+use lastgood::run::{Task, drive};
 use lastgood::simulator::{self, Act, Altered, Call, Edit, Effect, Fate, Options, Pick, PointSpec, Rule};
+use tokio::sync::Semaphore;
 
+use crate::crashes::cut_off_when;
 use crate::stage::{Stage, ours, policy};
 
 const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
@@ -408,8 +412,54 @@ async fn a_server_that_we_stopped_is_started_however_the_making_ends_and_however
         assert!(asked.len() >= 6, "{fault:?}: {}", asked.len());
         let told = stage.world.store.waiting().await.unwrap();
         assert!(told.iter().any(|waiting| waiting.notice.text.contains("could not be started")), "{fault:?}");
+        let started = told.iter().map(|waiting| &waiting.notice).filter(|notice| notice.class == Class::Recovery);
+        let started: Vec<_> = started.filter(|notice| notice.topic == Topic::ServerStopped).collect();
+        assert!(started.len() == 1 && started[0].since.is_some(), "whoever was told hears the end of it: {told:?}");
         let open = stage.world.store.incidents().await.unwrap();
         assert!(open.iter().all(|incident| incident.topic.to_string() != "server_stopped"), "{open:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_that_can_never_be_read_again_leave_no_server_stopped_and_end_the_run() {
+    for (stop_server, restarts) in [(false, false), (true, false), (true, true)] {
+        let mut stage = Stage::new(Options::default());
+        // The plan and the create have their lists; no look ever has one.
+        stage.simulator.add_fault(Rule::new(Effect::status(401)).call(Call::List).skip(1 + u64::from(stop_server)));
+        let task = stage.task(Policy { stop_server, ..policy(Kind::Snapshot, 3) }).await;
+        let mut run = stage.open(&task, None).await;
+        if restarts {
+            let made = || stage.simulator.account().points(SNAPSHOT).count() == 1;
+            assert!(cut_off_when(drive(&stage.world, &task, run), made).await.is_none());
+            stage = stage.restart().await;
+            run = stage.world.store.unfinished().await.unwrap().remove(0);
+        }
+        let done = tokio::time::timeout(Duration::from_secs(86_400), drive(&stage.world, &task, run)).await;
+        let run = done.expect("the run ends").unwrap();
+        assert_eq!((run.outcome.as_str(), run.attempts), ("failed", 1), "{run:?}");
+        assert!(run.error.as_ref().is_some_and(|error| error.contains("refused the token")), "{run:?}");
+        assert_eq!(stage.server().await.status.to_string(), "active");
+        assert_eq!((sent(&stage, "POST", "/snapshots/"), sent(&stage, "DELETE", "/")), (1, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_cannot_be_started_keeps_no_place_from_other_runs() {
+    let mut stage = Stage::new(Options::default());
+    stage.world.places = Arc::new(Semaphore::new(1));
+    let never = Rule::new(Effect::status(503)).call(Call::Power).server(SERVER).skip(1);
+    stage.simulator.add_fault(never);
+    let servers = stage.world.client.servers().await.unwrap().items;
+    let policy = Arc::new(Policy { stop_server: true, ..policy(Kind::Backup, 3) });
+    let tasks = servers.into_iter().map(|server| Task { server, policy: Arc::clone(&policy), reserve: 0 });
+    let tasks: Vec<Task> = tasks.collect();
+    let (first, second) = (stage.open(&tasks[0], None).await, stage.open(&tasks[1], None).await);
+    let (first, second) = (drive(&stage.world, &tasks[0], first), drive(&stage.world, &tasks[1], second));
+    tokio::select! {
+        biased;
+        run = first => panic!("its server never starts: {run:?}"),
+        run = second => assert_eq!(run.unwrap().outcome, "succeeded"),
+        () = tokio::time::sleep(Duration::from_secs(86_400)) => panic!("the other run has no place"),
     }
 }
 

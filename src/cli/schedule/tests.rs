@@ -53,6 +53,18 @@ fn several_expressions_are_one_schedule() {
 }
 
 #[test]
+fn a_moment_without_an_offset_is_the_zones_wall_clock() {
+    for (from, first) in [
+        ("2026-11-22", "Sun 2026-11-22T02:30:00+03:00\n"),
+        ("2026-11-22T02:30", "Mon 2026-11-23T02:30:00+03:00\n"),
+        ("2026-11-22T02:30:00Z", "Mon 2026-11-23T02:30:00+03:00\n"),
+    ] {
+        let (_, stdout, _) = call(&["30 2 * * *", "--timezone", "Europe/Istanbul", "--from", from, "--count", "1"]);
+        assert_eq!(stdout, first, "{from}");
+    }
+}
+
+#[test]
 fn mistakes_end_with_2_and_one_json_document() {
     let cases = [
         vec!["0 0 30 2 *"],

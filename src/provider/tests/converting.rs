@@ -55,6 +55,13 @@ fn ids_keep_the_type_that_the_provider_gave_them() {
 }
 
 #[test]
+fn a_point_that_has_a_uuid_in_place_of_an_id_is_known_by_it() {
+    let uuid = || Id::Text("7f0c-11".to_owned());
+    assert_eq!(point(Kind::Backup, json!({"id": null, "uuid": "7f0c-11"})).point.id, uuid());
+    assert_eq!(point(Kind::Backup, json!({"uuid": "7f0c-11"})).point.id, Id::Number(501));
+}
+
+#[test]
 fn times_may_carry_fractions_and_offsets() {
     for (given, time) in [
         ("2025-01-16T03:00:00Z", Some("2025-01-16T03:00:00Z")),

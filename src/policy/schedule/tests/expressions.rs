@@ -240,8 +240,9 @@ fn the_longest_gap_is_the_one_of_the_coming_year() {
 }
 
 #[test]
-fn ten_thousand_due_times_take_less_than_a_second() {
-    // About 0.1 s even unoptimized; what this guards against is a search that looks at every minute or every change.
+fn ten_thousand_due_times_are_found_without_a_look_at_every_minute() {
+    // About 0.1 s even unoptimized, over a second where all cores are taken. What this guards against is a search that
+    // looks at every minute or every change, which takes far longer.
     let begun = tokio::time::Instant::now();
     let mut found = 0;
     for zone_name in ["Europe/Berlin", "Australia/Lord_Howe"] {
@@ -250,7 +251,7 @@ fn ten_thousand_due_times_take_less_than_a_second() {
         }
     }
     assert_eq!(found, 10_000);
-    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
 #[test]
