@@ -197,24 +197,31 @@ pub(super) fn plain(topic: Topic, text: String) -> Notice {
     Notice::new(Class::Failure, topic, text)
 }
 
-/// The list of servers did not come.
-pub(super) fn not_listed(error: &ProviderError, stored: bool) -> Notice {
-    let serves = if stored { "the stored list serves" } else { "no list is stored" };
-    plain(Topic::Attention, format!("the account's servers cannot be listed, {serves}: {error}"))
-}
-
-/// The list of servers came, and not all of it can be read.
-pub(super) fn in_doubt(doubt: &str) -> Notice {
-    let text = format!(
-        "the list of the account's servers is in doubt: {doubt}; a server that it lacks counts as there still, and a new \
-         one that cannot be read is not taken up"
-    );
-    plain(Topic::Attention, text)
-}
-
-/// The account's servers are known again.
-pub(super) fn listed_again() -> Notice {
-    recovery(Topic::Attention, "the account's servers can be listed again")
+/// Tells what a listing brought: that it failed or is in doubt, if that is to be told, or that it is well again.
+pub(super) async fn tell_listed(
+    store: &Store,
+    listed: &Result<AccountServers, ProviderError>,
+    (stored, tell): (bool, bool),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let text = match listed {
+        Ok(AccountServers { doubt: None, .. }) => {
+            let recovery = recovery(Topic::Attention, "the account's servers can be listed again");
+            return store.recover(recovery, now).await;
+        }
+        Ok(AccountServers { doubt: Some(doubt), .. }) => format!(
+            "the list of the account's servers is in doubt: {doubt}; a server that it lacks counts as there still, and a \
+             new one that cannot be read is not taken up"
+        ),
+        Err(error) => {
+            let serves = if stored { "the stored list serves" } else { "no list is stored" };
+            format!("the account's servers cannot be listed, {serves}: {error}")
+        }
+    };
+    if listed.is_err() {
+        tracing::error!("{text}");
+    }
+    if tell { store.tell(vec![plain(Topic::Attention, text)], now).await } else { Ok(()) }
 }
 
 /// It is well again.

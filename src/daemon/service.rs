@@ -14,7 +14,7 @@ use tokio::task::{Id as TaskId, JoinError, JoinSet};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon::evaluate::{PolicyOnServer, place_of};
-use crate::daemon::listing::{AccountServers, Listed, Listing, in_doubt, listed_again, not_listed, plain, stored};
+use crate::daemon::listing::{AccountServers, Listed, Listing, plain, stored, tell_listed};
 use crate::daemon::notify::Watchdog;
 use crate::daemon::reload::Reading;
 use crate::daemon::{Evaluator, IN_FORCE, Signals, Ticker, fleet, mail, notify, review};
@@ -292,26 +292,13 @@ impl Service {
         let listed = listed?;
         let stored = !self.servers.is_empty();
         let tell = self.listing.told(&listed, stored, now);
-        match listed {
-            Ok(AccountServers { servers, doubt }) => {
-                let same = fleet::are_the_same(&self.servers, &servers);
-                self.servers = servers;
-                match doubt {
-                    None => self.world.store.recover(listed_again(), now).await?,
-                    Some(doubt) if tell => self.world.store.tell(vec![in_doubt(&doubt)], now).await?,
-                    Some(_) => {}
-                }
-                // As a rule nothing has changed since the hour before.
-                if !same {
-                    self.follow().await?;
-                }
-            }
-            Err(error) => {
-                let notice = not_listed(&error, stored);
-                tracing::error!("{}", notice.text);
-                if tell {
-                    self.world.store.tell(vec![notice], now).await?;
-                }
+        tell_listed(&self.world.store, &listed, (stored, tell), now).await?;
+        if let Ok(AccountServers { servers, .. }) = listed {
+            let same = fleet::are_the_same(&self.servers, &servers);
+            self.servers = servers;
+            // As a rule nothing has changed since the hour before.
+            if !same {
+                self.follow().await?;
             }
         }
         self.mail.notify_one();
