@@ -243,13 +243,20 @@ fn gone(ground: &Ground<'_>) -> Option<Brake> {
 }
 
 fn shorter(ground: &Ground<'_>) -> Option<Brake> {
-    let points: Vec<About> = missing(ground).map(|seen| seen.about.clone()).collect();
+    let missing: Vec<&Seen> = missing(ground).collect();
+    let points: Vec<About> = missing.iter().map(|seen| seen.about.clone()).collect();
     let before = ground.memory.listed.len();
+    // A person who makes room for us, as the mail of a failed run asks, is met by this, too: the words say so.
+    let by_people = if missing.iter().any(|seen| seen.good) {
+        ""
+    } else {
+        " (none of them was a good one of ours: it is well if people deleted them)"
+    };
     (points.len() >= FEW && points.len() * 2 >= before).then(|| Brake {
         cause: Cause::Shorter,
         policy: None,
         text: format!(
-            "the list of {} is much shorter than the last one: {} of {before} are gone without our doing: {}",
+            "the list of {} is much shorter than the last one: {} of {before} are gone without our doing: {}{by_people}",
             ground.inventory.kind.plural(),
             points.len(),
             in_words(&points)

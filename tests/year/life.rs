@@ -30,7 +30,7 @@ use crate::provider::{self, Gate};
 use crate::truth::Facts;
 
 /// How often the daemon is roused: its own alarm clock does it every second, and without it it looks every 20 seconds.
-const TICK: Duration = Duration::from_secs(60);
+const TICK: Duration = Duration::from_secs(120);
 /// After the last event so long nothing goes wrong, so that everything can come to its end.
 const QUIET: SignedDuration = SignedDuration::from_hours(72);
 
@@ -273,10 +273,8 @@ impl Life {
             if let Some(exit) = self.happen(now, rouse, store).await {
                 return exit;
             }
-            if self.ticks.is_multiple_of(10) {
+            if self.ticks.is_multiple_of(5) {
                 self.post.round(store, self.ours.now()).await;
-            }
-            if self.ticks.is_multiple_of(10) {
                 self.people.go_on(&self.simulator, store, &mut self.audit.truth.facts, now).await;
             }
             if self.simulator.with_account(|account| account.record().entries().len()) > 500 {

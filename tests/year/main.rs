@@ -2,7 +2,7 @@
 //! faults, outages, crashes, clock jumps, reloads and people. The rules are checked against the simulator's own record
 //! at every step, never against the journal alone. A seed decides everything: one that fails is printed and replays.
 //!
-//! `LASTGOOD_YEAR=servers,days,seed` sets the size of `full_year`, which lives more than 250 servers as several
+//! `LASTGOOD_YEAR=servers,days,seed` sets the size of `full_year`, which lives more than 500 servers as several
 //! accounts; `LASTGOOD_SEED=n` replays a short one.
 
 mod audit;
@@ -74,7 +74,7 @@ fn the_same_seed_gives_the_same_figures() {
 }
 
 /// The servers of one account. A larger fleet is several accounts, each with a daemon and a seed of its own.
-const ACCOUNT: usize = 250;
+const ACCOUNT: usize = 500;
 
 #[test]
 #[ignore = "a year of a thousand servers: .ci/run does it in release mode"]

@@ -154,6 +154,8 @@ fn a_list_that_lost_half_and_three_is_much_shorter_whosever_they_were() {
     assert_eq!(case.causes(), []);
     case.lose(&[103]);
     assert_eq!(case.causes(), [Cause::Shorter]);
+    let text = &case.plan().brakes[0].text;
+    assert!(text.ends_with("(none of them was a good one of ours: it is well if people deleted them)"), "{text}");
 }
 
 #[test]
