@@ -69,14 +69,19 @@ impl Store {
     }
 
     /// Opens the state as its owner in simulated time: transactions run on the caller's thread, so that their order
-    /// depends on no other thread and a simulation can be replayed, and nothing waits for the disk. Others get their
+    /// depends on no other thread and a simulation can be replayed, and nothing waits for the disk or for another process. Others get their
     /// turn before and after each, as they do while a blocking thread is at work.
     ///
     /// # Errors
     /// As `own`.
     pub fn own_simulated(dir: &Path) -> Result<Self, StoreError> {
         let store = Self { simulated: true, ..Self::own(dir)? };
-        store.connection.lock().expect("nobody else has it yet").pragma_update(None, "synchronous", "OFF")?;
+        {
+            let connection = store.connection.lock().expect("nobody else has it yet");
+            connection.pragma_update(None, "synchronous", "OFF")?;
+            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+            connection.pragma_update(None, "cache_size", -65_536)?;
+        }
         Ok(store)
     }
 

@@ -1,5 +1,7 @@
 //! The account's servers as last listed, and the leases by which one process at a time works on a server.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
@@ -45,19 +47,23 @@ impl Store {
         tell: impl Fn(&Server) -> Option<Notice> + Send + 'static,
     ) -> Result<(), StoreError> {
         self.transact(move |tx| {
+            let mut query = tx.prepare_cached("SELECT id, body FROM server WHERE gone_at IS NULL")?;
+            let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let mut stored: BTreeMap<String, String> = rows.collect::<Result<_, _>>()?;
             let mut save = tx.prepare_cached(
                 "INSERT INTO server (id, body, seen_at) VALUES (?1, ?2, ?3)
                  ON CONFLICT (id) DO UPDATE SET body = ?2, seen_at = ?3, gone_at = NULL",
             )?;
             for server in &servers {
-                save.execute(params![json(&server.reference.id)?, json(server)?, nanos(at)])?;
+                let (id, body) = (json(&server.reference.id)?, json(server)?);
+                // As a rule nothing has changed since the hour before.
+                if stored.remove(&id).as_ref() != Some(&body) {
+                    save.execute(params![id, body, nanos(at)])?;
+                }
             }
-            // Not "seen before now": the clock may have been set back since.
-            let mut query = tx.prepare_cached("SELECT body FROM server WHERE seen_at != ?1 AND gone_at IS NULL")?;
-            let bodies: Vec<String> = query.query_map([nanos(at)], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            tx.execute("UPDATE server SET gone_at = ?1 WHERE seen_at != ?1 AND gone_at IS NULL", [nanos(at)])?;
-            for body in &bodies {
-                tell(&read(body)?).map_or(Ok(()), |notice| insert_notice(tx, &notice, at))?;
+            for (id, body) in stored {
+                tx.execute("UPDATE server SET gone_at = ?2 WHERE id = ?1", params![id, nanos(at)])?;
+                tell(&read(&body)?).map_or(Ok(()), |notice| insert_notice(tx, &notice, at))?;
             }
             tx.execute(
                 "UPDATE incident SET closed_at = ?1 WHERE topic = ?2 AND closed_at IS NULL

@@ -28,15 +28,15 @@ const SMALL: [(&str, usize); 9] = [
 ];
 /// The same in a large one, most of whose servers are backed up by the week or the month.
 const LARGE: [(&str, usize); 9] = [
-    ("daily", 5),
-    ("full", 4),
+    ("daily", 4),
+    ("full", 3),
     ("snap", 3),
-    ("stop", 3),
+    ("stop", 2),
     ("all", 2),
     ("twice", 1),
-    ("weekly", 44),
+    ("weekly", 46),
     ("none", 9),
-    ("monthly", 29),
+    ("monthly", 30),
 ];
 
 /// What a person changes in the file.
@@ -154,7 +154,6 @@ servers = ["weekly-*"]
 max_age = "9d"
 schedule = "45 16 * * 6"
 keep = {{ weekly = 4, monthly = 6 }}
-stop_server = true
 catch_up = "1d"
 
 [policy.none]
@@ -163,6 +162,7 @@ servers = ["none-*"]
 max_age = "9d"
 schedule = "0 9 * * 2"
 prune = "none"
+stop_server = true
 
 [policy.monthly]
 kind = "snapshot"
