@@ -69,8 +69,8 @@ impl Store {
     }
 
     /// Opens the state as its owner in simulated time: transactions run on the caller's thread, so that their order
-    /// depends on no other thread and a simulation can be replayed, and nothing waits for the disk or for another process. Others get their
-    /// turn before and after each, as they do while a blocking thread is at work.
+    /// depends on no other thread and a simulation can be replayed, and nothing waits for the disk or for another process.
+    /// Others get their turn before and after each, as they do while a blocking thread is at work.
     ///
     /// # Errors
     /// As `own`.
