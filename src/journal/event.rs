@@ -128,6 +128,12 @@ pub enum Act {
 }
 
 impl Act {
+    /// Whether it makes a restore point.
+    #[must_use]
+    pub const fn is_create(&self) -> bool {
+        matches!(self, Self::Create { .. })
+    }
+
     /// The word for `history`.
     #[must_use]
     pub const fn word(&self) -> &'static str {

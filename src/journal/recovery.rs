@@ -86,7 +86,7 @@ pub fn next(state: &RunState) -> Next {
     }
     // Whether the point is there nobody can tell: the run makes and stops nothing more. The server that was stopped for
     // it is started first.
-    if let Some(step) = state.steps.iter().find(|step| is_create(&step.act) && step.state == StepState::Undecided) {
+    if let Some(step) = state.steps.iter().find(|step| step.act.is_create() && step.state == StepState::Undecided) {
         let unknown = || Next::End { outcome: Outcome::Unknown, error: step.error.clone() };
         return if state.owes_start { Next::StartServer } else { unknown() };
     }
@@ -139,10 +139,6 @@ fn stop(state: &RunState) -> Next {
     }
 }
 
-fn is_create(act: &Act) -> bool {
-    matches!(act, Act::Create { .. })
-}
-
 fn make(state: &RunState) -> Option<Next> {
     if let Some(made) = &state.made {
         return match made.progress {
@@ -158,10 +154,12 @@ fn make(state: &RunState) -> Option<Next> {
             Progress::Completed => None,
         };
     }
-    Some(match last(state, is_create) {
+    Some(match last(state, Act::is_create) {
         None => Next::Create,
         Some(step) if refused(step) => Next::Fail { error: words_of_create(state, step), last: step.last },
-        Some(step) if sends(state, is_create) >= SENDS => failed(step, "was asked for three times and never appeared"),
+        Some(step) if sends(state, Act::is_create) >= SENDS => {
+            failed(step, "was asked for three times and never appeared")
+        }
         Some(_) => Next::Create,
     })
 }
@@ -260,7 +258,7 @@ fn failed(step: &Step, what: &str) -> Next {
 
 /// A refusal after a lost answer may be for want of the very slot that the first point takes.
 fn words_of_create(state: &RunState, step: &Step) -> String {
-    let lost = state.current_steps().iter().any(|before| is_create(&before.act) && before.answer_was_lost);
+    let lost = state.current_steps().iter().any(|before| before.act.is_create() && before.answer_was_lost);
     let first =
         "; the answer to the first create was lost, so its point may be there and not listed yet: look at the list";
     format!("{}{}", words(step), if lost { first } else { "" })

@@ -227,7 +227,7 @@ impl RunState {
             self.seen_stopped = false;
             self.started_early |= self.is_being_made();
         }
-        if matches!(act, Act::Create { .. }) {
+        if act.is_create() {
             self.started_early = false;
         }
         let state = StepState::Intended;
@@ -241,9 +241,7 @@ impl RunState {
     fn is_being_made(&self) -> bool {
         match &self.made {
             Some(made) => made.progress == Progress::Running,
-            None => {
-                self.has_open_step() && self.steps.last().is_some_and(|last| matches!(last.act, Act::Create { .. }))
-            }
+            None => self.has_open_step() && self.steps.last().is_some_and(|last| last.act.is_create()),
         }
     }
 
@@ -281,7 +279,7 @@ impl RunState {
         // earlier attempt gave up when no list showed it.
         let given_up = match known.state {
             StepState::NotDone => known.answer_was_lost,
-            StepState::Done => matches!(known.act, Act::Create { .. }) && index < self.attempt_from,
+            StepState::Done => known.act.is_create() && index < self.attempt_from,
             _ => false,
         };
         let late = given_up && self.made.is_none();
@@ -319,7 +317,7 @@ impl RunState {
     }
 
     fn lacks_id(&self, index: usize, state: StepState, id: Option<&Id>) -> bool {
-        matches!(self.steps[index].act, Act::Create { .. }) && state == StepState::Done && id.is_none()
+        self.steps[index].act.is_create() && state == StepState::Done && id.is_none()
     }
 
     fn seen(&mut self, event: &Event, sight: &Sight) -> Result<(), IllegalEvent> {

@@ -59,7 +59,7 @@ fn mark() -> Mark {
 
 /// What a provider and its connection may make of a call; the number chooses.
 fn answer(act: &Act, choice: u8) -> Answer {
-    let id = matches!(act, Act::Create { .. }).then_some(Id::Number(99));
+    let id = act.is_create().then_some(Id::Number(99));
     match choice % 6 {
         0..=2 => Answer::Accepted { id },
         3 => Answer::Refused { error: "no".to_owned(), last: false },
@@ -69,7 +69,7 @@ fn answer(act: &Act, choice: u8) -> Answer {
 }
 
 fn found(act: &Act, choice: u8) -> Found {
-    let id = matches!(act, Act::Create { .. }).then_some(Id::Number(99));
+    let id = act.is_create().then_some(Id::Number(99));
     match choice % 4 {
         0 | 1 => Found::Done { id },
         2 => Found::NotDone,

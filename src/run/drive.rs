@@ -137,12 +137,15 @@ impl Drive<'_> {
             Ok(seen) => seen,
             Err(error) => return self.fail_by(&error).await,
         };
-        if let Some(undecided) = self.undecided(&seen).filter(|_| self.turned_up(&seen.inventory).is_none()) {
+        let turned_up = self.turned_up(&seen.inventory);
+        if turned_up.is_none()
+            && let Some(undecided) = self.undecided(&seen)
+        {
             self.remembered(seen).await?;
             return self.write(undecided).await;
         }
         let spent = u32::try_from(self.run.state.deleted().count()).expect("a handful");
-        let plan = match self.turned_up(&seen.inventory) {
+        let plan = match turned_up {
             // It is the new point, which every plan counts in already: counted twice, it would displace one too many.
             // Nor does a twin count: it goes by itself.
             Some((step, _)) => self.without_made_by(step, &seen).plan(self.world, self.task, spent),

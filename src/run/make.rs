@@ -14,7 +14,7 @@ use crate::policy::plan::Refusal;
 use crate::provider::{CreateRequest, Pace, ProviderError};
 use crate::run::drive::Drive;
 use crate::run::power::Standing;
-use crate::run::settle::{is_of_create, is_what_was_answered};
+use crate::run::settle::{is_of_create, is_of_step};
 use crate::run::take::Inspection;
 use crate::run::{CUT_OFF, RunError, words};
 
@@ -80,11 +80,8 @@ impl Drive<'_> {
         };
         let is_going = |point: &RestorePoint| state.deleted().any(|id| *id == point.id);
         state.steps.iter().zip(1_u32..).filter(|(step, number)| given_up(step, *number)).find_map(|(step, number)| {
-            let Act::Create { mark, listed } = &step.act else { return None };
             let is_it = |point: &&RestorePoint| {
-                (is_of_create(point, mark, listed) || is_what_was_answered(point, step))
-                    && point.status != PointStatus::Failed
-                    && !is_going(point)
+                is_of_step(point, step) && point.status != PointStatus::Failed && !is_going(point)
             };
             let older = inventory.manual().filter(is_it).min_by_key(|point| (point.created_at, point.id.clone()));
             older.map(|point| (number, point.id.clone()))
@@ -94,11 +91,8 @@ impl Drive<'_> {
     /// What is seen, as if this create had made nothing yet.
     pub(super) fn without_made_by(&self, step: u32, seen: &Inspection) -> Inspection {
         let mut other = seen.clone();
-        if let Act::Create { mark, listed } = &self.run.state.steps[step as usize - 1].act {
-            let step = &self.run.state.steps[step as usize - 1];
-            let is_it = |point: &RestorePoint| is_of_create(point, mark, listed) || is_what_was_answered(point, step);
-            other.inventory.points.retain(|point| !is_it(point));
-        }
+        let step = &self.run.state.steps[step as usize - 1];
+        other.inventory.points.retain(|point| !is_of_step(point, step));
         other
     }
 
@@ -281,7 +275,7 @@ impl Drive<'_> {
     }
 
     fn first_asked(&self) -> Timestamp {
-        let create = self.run.state.current_steps().iter().find(|step| matches!(step.act, Act::Create { .. }));
+        let create = self.run.state.current_steps().iter().find(|step| step.act.is_create());
         create.map_or_else(|| self.world.clock.now(), |step| step.intended_at)
     }
 

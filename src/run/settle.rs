@@ -113,7 +113,7 @@ impl Drive<'_> {
 
     /// Whether there may be a point that is left over.
     pub(super) fn was_sent_again(&self) -> bool {
-        self.creates().next().is_some() && self.run.state.steps.iter().filter(|step| is_create(step)).count() > 1
+        self.creates().next().is_some() && self.run.state.steps.iter().filter(|step| step.act.is_create()).count() > 1
     }
 
     /// What was listed before a create was first sent, if it was sent more than once.
@@ -160,10 +160,6 @@ impl Drive<'_> {
     }
 }
 
-const fn is_create(step: &Step) -> bool {
-    matches!(step.act, Act::Create { .. })
-}
-
 /// What a person is told of a point that may be ours.
 pub(super) fn look_at(point: &RestorePoint) -> String {
     format!(
@@ -179,10 +175,13 @@ pub(super) fn is_of_create(point: &RestorePoint, mark: &Mark, listed: &[Id]) -> 
     carries(point, &mark.token) || (!listed.contains(&point.id) && is_beginning_of(point, mark))
 }
 
-/// Whether a new point has the id that the answer named, and no text that would make it another's: an id may come again.
-pub(super) fn is_what_was_answered(point: &RestorePoint, step: &Step) -> bool {
+/// Whether a point is of this step: a create's by its text, or a new one that has the id that the answer named and no
+/// text that would make it another's, for an id may come again.
+pub(super) fn is_of_step(point: &RestorePoint, step: &Step) -> bool {
     let Act::Create { mark, listed } = &step.act else { return false };
-    step.made.as_ref() == Some(&point.id) && !listed.contains(&point.id) && is_nameless(point, mark)
+    let was_answered =
+        || step.made.as_ref() == Some(&point.id) && !listed.contains(&point.id) && is_nameless(point, mark);
+    is_of_create(point, mark, listed) || was_answered()
 }
 
 /// Whether a new point carries a beginning of our text that is long enough.
