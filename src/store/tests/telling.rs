@@ -1,0 +1,115 @@
+//! Incidents, notices and mails.
+
+use super::*;
+
+#[tokio::test]
+async fn a_failing_policy_that_becomes_stale_is_one_incident_and_a_success_ends_it_with_a_recovery() {
+    let folder = folder();
+    folder.store.tell(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
+    folder.store.tell_stale(vec![notice(Class::Stale, Topic::Stale)], at(2)).await.unwrap();
+    assert_eq!(folder.incidents().await, ["run"]);
+    let mut run = folder.planned().await;
+    let step = folder.create(&mut run, 9, 3).await;
+    folder.write(&mut run, accepted(step, Some(9)), 4).await;
+    folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 5).await;
+    let good = Good { id: Id::Number(9), created_at: at(9) };
+    let reports = vec!["oncall".to_owned()];
+    let success = Notice { last_good: Some(good.clone()), reports, ..notice(Class::Success, Topic::Run) };
+    let ended = Event::Ended { outcome: Outcome::Succeeded, error: None };
+    folder.store.append(&mut run, ended, at(6), vec![success]).await.unwrap();
+    assert!(folder.incidents().await.is_empty());
+    let waiting = folder.store.waiting().await.unwrap();
+    let recovery = &waiting.iter().find(|waiting| waiting.notice.class == Class::Recovery).unwrap().notice;
+    assert_eq!((recovery.since, recovery.text.as_str()), (Some(at(1)), "stale"), "since when, and what it was");
+    assert_eq!((&recovery.last_good, &recovery.reports[..]), (&Some(good), &["oncall".to_owned()][..]));
+}
+
+#[tokio::test]
+async fn a_success_closes_the_incident_of_a_wrong_clock_without_a_word() {
+    let folder = folder();
+    folder.store.tell(vec![notice(Class::Failure, Topic::Clock)], at(1)).await.unwrap();
+    assert_eq!(folder.incidents().await, ["clock"]);
+    let mut run = folder.planned().await;
+    let step = folder.create(&mut run, 9, 3).await;
+    folder.write(&mut run, accepted(step, Some(9)), 4).await;
+    folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 5).await;
+    folder.write(&mut run, Event::Ended { outcome: Outcome::Succeeded, error: None }, 6).await;
+    assert!(folder.incidents().await.is_empty());
+    let waiting = folder.store.waiting().await.unwrap();
+    assert!(waiting.iter().all(|waiting| waiting.notice.class != Class::Recovery), "{waiting:?}");
+}
+
+#[tokio::test]
+async fn a_runs_end_and_its_notice_are_one_transaction() {
+    let folder = folder();
+    let mut run = folder.planned().await;
+    let ended = Event::Ended { outcome: Outcome::Failed, error: Some("no".to_owned()) };
+    let blocked = folder.store.transact(|tx| Ok(tx.execute_batch("ALTER TABLE notice RENAME TO elsewhere")?)).await;
+    assert!(blocked.is_ok());
+    let before = run.state.clone();
+    let failed = folder.store.append(&mut run, ended.clone(), at(1), vec![notice(Class::Failure, Topic::Run)]).await;
+    assert!(failed.is_err());
+    assert_eq!((run.state.clone(), folder.store.unfinished().await.unwrap().len()), (before, 1), "it has not ended");
+    folder.store.transact(|tx| Ok(tx.execute_batch("ALTER TABLE elsewhere RENAME TO notice")?)).await.unwrap();
+    folder.store.append(&mut run, ended, at(1), vec![notice(Class::Failure, Topic::Run)]).await.unwrap();
+    assert_eq!(folder.store.waiting().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_an_inventory_gives_no_cause_for_any_more_is_closed() {
+    let folder = folder();
+    let causes = [Topic::Attention, Topic::SecondLastgood, Topic::NewJournal];
+    let notices = causes.into_iter().map(|topic| notice(Class::Failure, topic)).collect();
+    folder.store.remember(list(Vec::new(), 0), "main".to_owned(), place(), notices).await.unwrap();
+    assert_eq!(folder.incidents().await, ["attention", "second_lastgood", "new_journal"]);
+    folder.store.remember(list(Vec::new(), 1), "main".to_owned(), place(), Vec::new()).await.unwrap();
+    assert!(folder.incidents().await.is_empty());
+    assert_eq!(folder.store.waiting().await.unwrap().len(), 3, "they are told all the same");
+}
+
+#[tokio::test]
+async fn a_mail_and_the_notices_it_tells_are_one_transaction_and_it_waits_until_it_is_sent() {
+    let folder = folder();
+    folder.store.tell(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
+    let id = folder.store.waiting().await.unwrap()[0].id;
+    let message = NewMessage {
+        message_id: "<one@lastgood>".to_owned(),
+        subject: "FAILED".to_owned(),
+        report: "oncall".to_owned(),
+        from: "a@example.com".to_owned(),
+        to: vec!["b@example.com".to_owned(), "c@example.com".to_owned()],
+        bytes: b"mail".to_vec(),
+    };
+    let told = || Told { report: "oncall".to_owned(), notices: vec![id], message: Some(message.clone()) };
+    folder.store.told(told(), at(2)).await.unwrap();
+    folder.store.told(told(), at(3)).await.unwrap();
+    let due = folder.store.mails_due(at(4)).await.unwrap();
+    assert_eq!((due.len(), due[0].first_at), (1, at(2)), "the same Message-ID is the same mail");
+    assert_eq!(folder.store.waiting().await.unwrap()[0].told, ["oncall"]);
+    let later = Fate::Later { at: at(60), to: vec!["c@example.com".to_owned()], error: "busy".to_owned() };
+    folder.store.mail_tried(due[0].id, later, at(5)).await.unwrap();
+    assert!(folder.store.mails_due(at(59)).await.unwrap().is_empty());
+    let again = folder.store.mails_due(at(60)).await.unwrap();
+    assert_eq!((again[0].message.to.as_slice(), again[0].attempts), (&["c@example.com".to_owned()][..], 1));
+    folder.store.mail_tried(due[0].id, Fate::Sent { refused: None }, at(61)).await.unwrap();
+    folder.store.told(told(), at(62)).await.unwrap();
+    assert_eq!(folder.store.backlog().await.unwrap().waiting, 0, "what was sent is not sent again");
+}
+
+#[tokio::test]
+async fn a_mail_that_cannot_be_stored_leaves_its_notices_untold() {
+    let folder = folder();
+    folder.store.tell(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
+    folder.store.transact(|tx| Ok(tx.execute_batch("ALTER TABLE outbox RENAME TO elsewhere")?)).await.unwrap();
+    let message = NewMessage {
+        message_id: "<one@lastgood>".to_owned(),
+        subject: "FAILED".to_owned(),
+        report: "oncall".to_owned(),
+        from: "a@example.com".to_owned(),
+        to: vec!["b@example.com".to_owned()],
+        bytes: b"mail".to_vec(),
+    };
+    let told = Told { report: "oncall".to_owned(), notices: vec![1], message: Some(message) };
+    assert!(folder.store.told(told, at(2)).await.is_err());
+    assert!(folder.store.waiting().await.unwrap()[0].told.is_empty());
+}
