@@ -38,13 +38,13 @@ pub fn smtp(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Opti
     let here = |message: String, help: &str| {
         findings.push(Diagnostic::error(message).at(&reader.name, reader.span.clone()).help(help));
     };
-    if !reader.has("from") {
+    if reader.lacks("from") {
         here("[smtp] has no `from`".to_owned(), "add from = \"lastgood <backup@example.com>\"");
     }
-    if file && dir.is_none() && !reader.has("dir") {
+    if file && dir.is_none() && reader.lacks("dir") {
         here("[smtp] writes files and has no `dir`".to_owned(), "add dir = \"mail\"");
     }
-    if !file && !reader.has("host") {
+    if !file && reader.lacks("host") {
         here("[smtp] has no `host`".to_owned(), "add host = \"smtp.example.com\"");
     }
     if let Some(host) = host.as_deref().filter(|host| !file && tls == Tls::None && !is_loopback(host)) {
@@ -101,7 +101,7 @@ fn report(name: &str, reader: Reader<'_>, zone: &TimeZone) -> Option<Report> {
             Err(wrong) => reader.wrong("to", value, format!("`{}` {}", reader.path("to"), wrong.message), wrong.help),
         }
     }
-    if !reader.has("to") || reader.list("to").is_some_and(|(list, _)| list.is_empty()) {
+    if reader.lacks("to") || reader.list("to").is_some_and(|(list, _)| list.is_empty()) {
         let error = Diagnostic::error(format!("report `{name}` reaches nobody: it has no `to`"));
         reader.findings().push(error.at(&reader.name, reader.span.clone()).help("add to = [\"oncall@example.com\"]"));
     }

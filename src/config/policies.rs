@@ -46,7 +46,7 @@ pub struct Keys {
     stop_server: Option<bool>,
     report: Option<Vec<String>>,
     enabled: Option<bool>,
-    /// Keys that were given and are wrong: they are told, and are not missing.
+    /// Keys that were given and are wrong, or misspelt: they are told, and are not missing.
     broken: Vec<&'static str>,
 }
 
@@ -91,7 +91,7 @@ impl Keys {
                 "schedule" => keys.schedule.is_some(),
                 _ => keys.keep.is_some(),
             };
-            if reader.has(key) && !read {
+            if !read && !reader.lacks(key) {
                 keys.broken.push(key);
             }
         }

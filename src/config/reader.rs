@@ -209,6 +209,16 @@ impl<'a> Reader<'a> {
         self.parsed(key, |text| choice_of(text, choices))
     }
 
+    /// Whether a key is neither given nor meant by one that is misspelt, which `finish` tells. Asked when all keys were.
+    pub fn lacks(&self, key: &'static str) -> bool {
+        if self.has(key) {
+            return false;
+        }
+        let known = self.known.borrow();
+        let mut unknown = self.entries().map(|(given, ..)| given).filter(|given| !known.contains(given));
+        !unknown.any(|given| nearest(given, known.iter().copied()) == Some(key))
+    }
+
     /// Tells every key that nobody asked for, with the nearest one that exists.
     pub fn finish(self) {
         let known = self.known.borrow();
