@@ -176,7 +176,9 @@ impl fmt::Display for Refusal {
                 if !foreign.is_empty() {
                     write!(f, "; foreign: {}", foreign.join(", "))?;
                 }
-                write!(f, "; delete a {kind} that is not needed, or lower what the policy keeps")
+                write!(f, "; delete a {kind} that is not needed")?;
+                // Where all are people's, to keep fewer makes no room.
+                if slots.own > 0 { write!(f, ", or lower what the policy keeps") } else { Ok(()) }
             }
             Self::Doubt(why) => write!(f, "the provider's list is in doubt, so nothing is made or deleted: {why}"),
         }

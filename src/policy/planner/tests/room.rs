@@ -84,10 +84,12 @@ fn what_retention_keeps_makes_no_room_and_the_refusal_names_the_foreign_points()
         "limit reached (3 own, 2 foreign); 5 of 5 slots used",
         "before-upgrade-4",
         "before-upgrade-5",
-        "delete a snapshot",
+        "delete a snapshot that is not needed, or lower what the policy keeps",
     ] {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
+    let text = case(4, (1..=5).map(foreign).collect()).refused();
+    assert!(text.ends_with("; delete a snapshot that is not needed"), "to keep fewer makes no room: {text}");
 }
 
 #[test]
