@@ -96,6 +96,7 @@ fn breaches(root: &Path) -> Vec<String> {
         found.extend(looks(module));
         found.extend(directions(module));
         found.extend(purity(module));
+        found.extend(chance(module));
     }
     found.into_iter().collect()
 }
@@ -265,6 +266,18 @@ fn purity(module: &Module) -> Vec<String> {
     found
 }
 
+/// A `select!` that is not `biased` takes any branch that is ready: no simulated year would ever be lived again.
+fn chance(module: &Module) -> Vec<String> {
+    // What people type is not part of a simulation.
+    if module.test || module.top() == "cli" {
+        return Vec::new();
+    }
+    let tokens = &module.source.tokens;
+    let by_chance = |at: &usize| !tokens[*at].test && tokens.get(at + 3).is_none_or(|token| token.text != "biased");
+    let found = module.source.find(&["select", "!"]).filter(by_chance);
+    found.map(|at| module.breach(tokens[at].line, "`select!` without `biased` decides by chance")).collect()
+}
+
 /// The breaches of a tree of planted files.
 fn planted(files: &[(&str, &str)]) -> Vec<String> {
     let root = tempfile::tempdir().expect("a temporary folder can be made");
@@ -379,6 +392,20 @@ fn a_planted_impurity_is_refused() {
         }
         assert_eq!(planted(&[("run/mod.rs", text)]), Vec::<String>::new());
     }
+}
+
+#[test]
+fn a_planted_choice_by_chance_is_refused() {
+    let by_chance = "//! .\nasync fn f() {\n  tokio::select! { () = a() => {} () = b() => {} }\n}";
+    for file in ["run/mod.rs", "daemon/mail.rs", "provider/watch.rs"] {
+        assert_eq!(
+            planted(&[(file, by_chance)]),
+            [format!("src/{file}:3: `select!` without `biased` decides by chance")]
+        );
+        let biased = by_chance.replace("{ () = a()", "{\n    // In this order.\n    biased;\n    () = a()");
+        assert_eq!(planted(&[(file, &biased)]), Vec::<String>::new());
+    }
+    assert_eq!(planted(&[("cli/run.rs", by_chance)]), Vec::<String>::new());
 }
 
 #[test]

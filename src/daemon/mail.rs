@@ -69,6 +69,7 @@ pub fn start(store: Store, clock: Clock, config: Arc<Config>, wake: Arc<Notify>)
             let wait = next.map_or(LOOK_AGAIN, |next| Duration::try_from(now.duration_until(next)).unwrap_or_default());
             let wait = wait.clamp(Duration::from_millis(100), LOOK_AGAIN);
             tokio::select! {
+                biased;
                 () = wake.notified() => tokio::time::sleep(BREATH).await,
                 () = tokio::time::sleep(wait) => {}
             }

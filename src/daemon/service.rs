@@ -180,12 +180,14 @@ impl Service {
         let (told_to_end, mut hang_up) = signals.apart();
         let rouse = async || {
             tokio::select! {
+                biased;
                 () = wake.notified() => Rouse::Tick,
                 _ = hang_up.recv() => Rouse::Reload,
             }
         };
         let end = async {
             tokio::select! {
+                biased;
                 _ = end => {}
                 () = told_to_end => {}
             }

@@ -46,6 +46,7 @@ impl Signals {
         let Self { mut terminate, mut interrupt, hang_up } = self;
         let end = async move {
             tokio::select! {
+                biased;
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }

@@ -200,6 +200,8 @@ impl World {
             tokio::time::sleep(LAST_WORD).await;
         };
         tokio::select! {
+            biased;
+            // One that is there in the last moment counts.
             answer = call => Some(answer),
             () = last_moment => None,
         }

@@ -147,6 +147,11 @@ impl Listener for Door {
                 continue;
             };
             tokio::select! {
+                biased;
+                Ok(()) = self.outage.changed() => {
+                    let duration = *self.outage.borrow_and_update();
+                    self.close_for(duration).await;
+                }
                 accepted = listener.accept() => match accepted {
                     Ok((stream, address)) => {
                         let knife = Arc::new(Knife::default());
@@ -155,10 +160,6 @@ impl Listener for Door {
                     }
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 },
-                Ok(()) = self.outage.changed() => {
-                    let duration = *self.outage.borrow_and_update();
-                    self.close_for(duration).await;
-                }
             }
         }
     }
