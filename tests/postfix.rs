@@ -48,6 +48,7 @@ impl Postfix {
                 connect: Duration::from_secs(5),
                 step: Duration::from_secs(10),
                 message: Duration::from_secs(20),
+                session: Duration::from_secs(60),
             },
         }
     }

@@ -56,11 +56,11 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     let summaries = drive_all(&opened, runs).await;
     opened.world.progress = None;
     // The mail goes out though a run could not be written to its end.
-    let mails = mail::deliver_now(&opened.world.store, &opened.world.clock, &opened.config).await;
+    let mails = deliver_mails(&opened, if summaries.is_ok() { MAILS_TAKE } else { MAILS_OF_A_STOP_TAKE }).await;
     shown.await?;
     let summaries = summaries?;
-    if let Err(error) = mails {
-        output::note(&format!("lastgood: the mails wait in the outbox: {error}"));
+    if let Err(reason) = mails {
+        output::note(&format!("lastgood: the mails wait in the outbox: {reason}"));
     }
     if args.json {
         output::json(&json!({ "runs": summaries }))?;
@@ -69,6 +69,25 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     }
     let good = summaries.iter().all(|run| run.outcome == "succeeded");
     Ok(if good { ExitCode::Done } else { ExitCode::RunFailed })
+}
+
+/// Sends what waits, for no longer than this and until the process is told to end. What is cut off is sent again, under
+/// the same Message-ID.
+async fn deliver_mails(opened: &Opened, limit: Duration) -> Result<(), String> {
+    let told = |error: std::io::Error| error.to_string();
+    let mut terminate = signal(SignalKind::terminate()).map_err(told)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(told)?;
+    let delivered = mail::deliver_now(&opened.world.store, &opened.world.clock, &opened.config);
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => Err("lastgood was told to end".to_owned()),
+        _ = interrupt.recv() => Err("lastgood was told to end".to_owned()),
+        delivered = tokio::time::timeout(limit, delivered) => match delivered {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("the mail server took longer than {} s", limit.as_secs())),
+        },
+    }
 }
 
 async fn record(opened: &Opened, task: Task) -> anyhow::Result<Option<(Task, Run)>> {
@@ -134,5 +153,7 @@ fn show(run: &RunSummary) {
     output::line(&format!("{name} {}: {}{made}{displaced}{tries}{error}", run.policy, run.outcome));
 }
 
-/// How long the mails of a run may take before they are left to the daemon.
-pub const MAIL_TAKES: Duration = Duration::from_mins(2);
+/// How long the mails of a run may take before they are left to the daemon or the next run.
+const MAILS_TAKE: Duration = Duration::from_mins(2);
+/// The same when the run was told to end.
+const MAILS_OF_A_STOP_TAKE: Duration = Duration::from_secs(5);

@@ -13,6 +13,7 @@ use crate::report::facts::{Affected, Good, Matter, Next, Stale};
 use crate::report::text::{between, count, future, moment, names, past, plain, shortened, span};
 use crate::report::{digest, notice};
 
+mod bounded;
 mod cluster;
 mod well;
 
@@ -126,6 +127,7 @@ pub fn compose(matter: &Matter, frame: &Frame) -> Content {
         Matter::Digest(facts) => digest::compose(facts, frame),
     };
     content.subject = shortened(&plain(&format!("[lastgood] {}", content.subject)), LONGEST_SUBJECT);
+    content.blocks = bounded::bounded(content.blocks);
     content
 }
 

@@ -8,7 +8,7 @@ use crate::report::text::plain;
 /// How far a delivery came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The connection to the mail server; with `tls = "tls"` the handshake and the greeting too.
+    /// The connection to the mail server; with `tls = "tls"` the handshake too.
     Connect,
     /// The server's greeting and its answer to EHLO.
     Greeting,

@@ -3,24 +3,24 @@
 //! never a delivery.
 
 use std::fmt;
-use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use lettre::Address;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::client::AsyncSmtpConnection;
-use lettre::transport::smtp::commands::{Auth, Data, Mail, Rcpt};
-use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use lettre::transport::smtp::commands::{Auth, Data, Ehlo, Mail, Quit, Rcpt, Starttls};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter, ServerInfo};
 use lettre::transport::smtp::response::Response;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::report::error::{DeliveryError, Kind, Refusal, Step};
 use crate::report::message::OutboxMessage;
+use crate::report::smtp::dialogue::{Broken, Dialogue, Pace};
 use crate::report::text::plain;
 use crate::report::transport::Delivery;
 
 mod connect;
+mod dialogue;
 
 type SmtpError = lettre::transport::smtp::Error;
 
@@ -56,11 +56,14 @@ pub struct Limits {
     pub step: Duration,
     /// The message and the answer to its end: servers look into it before they answer.
     pub message: Duration,
+    /// The whole session, whatever its steps may take.
+    pub session: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(15), step: Duration::from_secs(30), message: Duration::from_secs(5 * 60) }
+        let session = Duration::from_mins(2);
+        Self { connect: Duration::from_secs(15), step: Duration::from_secs(30), message: session, session }
     }
 }
 
@@ -112,7 +115,8 @@ pub async fn send(settings: &SmtpSettings, message: &OutboxMessage) -> Result<De
     let sent = session.transfer(&sender, &recipients, &message.bytes).await;
     // The answer to QUIT says nothing about the message. A broken connection is just dropped.
     if !matches!(&sent, Err(error) if matches!(error.kind, Kind::NeverSent | Kind::Ambiguous)) {
-        let _ = tokio::time::timeout(Duration::from_secs(1).min(settings.limits.step), session.connection.quit()).await;
+        let limit = Duration::from_secs(1).min(settings.limits.step);
+        let _ = session.pace.within(limit, session.dialogue.command(Quit)).await;
     }
     sent
 }
@@ -129,19 +133,23 @@ fn addresses(settings: &SmtpSettings, message: &OutboxMessage) -> Result<(Addres
 
 struct Session<'a> {
     settings: &'a SmtpSettings,
-    connection: AsyncSmtpConnection,
+    pace: Pace,
+    dialogue: Dialogue,
+    /// What the server offered last: after STARTTLS nothing of what it said in clear.
+    offers: ServerInfo,
 }
 
 impl<'a> Session<'a> {
     /// A connection that is encrypted and logged in as the settings ask.
     async fn open(settings: &'a SmtpSettings) -> Result<Self, DeliveryError> {
-        let connection = match settings.tls {
-            Tls::Wrapper => connect::encrypted(settings).await?,
-            Tls::StartTls | Tls::None => connect::in_clear(settings).await?,
-        };
-        let mut session = Self { settings, connection };
+        let pace = Pace::begin(settings.limits);
+        let dialogue = connect::connect(settings, &pace).await?;
+        let mut session = Self { settings, pace, dialogue, offers: ServerInfo::default() };
+        let greeting = session.pace.within(settings.limits.step, session.dialogue.reply()).await;
+        session.expect(Step::Greeting, &[220], greeting)?;
+        session.hello(Step::Greeting).await?;
         if settings.tls == Tls::StartTls {
-            session.start_tls().await?;
+            session = session.start_tls().await?;
         }
         if let Some(login) = &settings.login {
             session.log_in(login).await?;
@@ -149,41 +157,48 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    async fn start_tls(&mut self) -> Result<(), DeliveryError> {
-        let fail = |kind, text: &str| DeliveryError::new(&self.settings.via(), Step::StartTls, kind, text);
-        if !self.connection.can_starttls() {
-            return Err(fail(
-                Kind::Misconfigured,
-                "the server does not offer STARTTLS; write tls = \"tls\" if this port is encrypted from the start",
-            ));
+    /// EHLO: who we are, and what the server offers.
+    async fn hello(&mut self, step: Step) -> Result<(), DeliveryError> {
+        let command = self.dialogue.command(Ehlo::new(ClientId::default()));
+        let reply = self.pace.within(self.settings.limits.step, command).await;
+        let reply = self.expect(step, &[250], reply)?;
+        self.offers = ServerInfo::from_response(&reply)
+            .map_err(|_| self.fail(step, Kind::NeverSent, "the server's answer to EHLO has no name"))?;
+        Ok(())
+    }
+
+    /// The same session, encrypted.
+    async fn start_tls(mut self) -> Result<Self, DeliveryError> {
+        if !self.offers.supports_feature(Extension::StartTls) {
+            let text =
+                "the server does not offer STARTTLS; write tls = \"tls\" if this port is encrypted from the start";
+            return Err(self.fail(Step::StartTls, Kind::Misconfigured, text));
         }
-        let parameters = connect::tls_parameters(self.settings, Step::StartTls).await?;
-        let name = ClientId::default();
-        let begun = self.connection.starttls(parameters, &name);
-        match limited(self.settings.limits.step, begun).await {
-            Ok(()) => Ok(()),
-            Err(Broken::Smtp(error)) => Err(fail(connect::handshake_kind(&error), &words(&error))),
-            Err(Broken::Silent(limit)) => Err(fail(Kind::NeverSent, &silence(limit))),
-        }
+        let reply = self.pace.within(self.settings.limits.step, self.dialogue.command(Starttls)).await;
+        self.expect(Step::StartTls, &[220], reply)?;
+        self.dialogue = connect::encrypt(self.dialogue, self.settings, &self.pace, Step::StartTls).await?;
+        self.hello(Step::StartTls).await?;
+        Ok(self)
     }
 
     async fn log_in(&mut self, login: &Login) -> Result<(), DeliveryError> {
         let credentials = Credentials::new(login.username.clone(), login.password.expose_secret().to_owned());
-        let attempt = self.connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials);
-        let result = limited(self.settings.limits.step, attempt).await;
-        let fail = |kind, text: &str| {
-            // A server may send back what it was sent.
-            DeliveryError::new(&self.settings.via(), Step::Login, kind, &without_secrets(text, login, &credentials))
+        let Some(mechanism) = self.offers.get_auth_mechanism(&[Mechanism::Plain, Mechanism::Login]) else {
+            let text = "the server offers no login that lastgood knows (AUTH PLAIN or LOGIN)";
+            return Err(self.fail(Step::Login, Kind::Misconfigured, text));
         };
+        let attempt = authenticate(&mut self.dialogue, mechanism, &credentials);
+        let result = self.pace.within(self.settings.limits.step, attempt).await;
+        // A server may send back what it was sent.
+        let fail = |kind, text: &str| self.fail(Step::Login, kind, &without_secrets(text, login, &credentials));
         match result {
             Ok(reply) if reply.has_code(235) => Ok(()),
             Ok(reply) => Err(fail(Kind::NeverSent, &unexpected(&reply))),
-            Err(Broken::Smtp(error)) if error.is_permanent() || error.is_client() => {
-                Err(fail(Kind::Misconfigured, &words(&error)))
+            Err(broken @ Broken::Refused(_)) if is_permanent(&broken) => {
+                Err(fail(Kind::Misconfigured, &broken.to_string()))
             }
-            Err(Broken::Smtp(error)) if error.is_transient() => Err(fail(Kind::RetryLater, &words(&error))),
-            Err(Broken::Smtp(error)) => Err(fail(Kind::NeverSent, &words(&error))),
-            Err(Broken::Silent(limit)) => Err(fail(Kind::NeverSent, &silence(limit))),
+            Err(broken @ Broken::Refused(_)) => Err(fail(Kind::RetryLater, &broken.to_string())),
+            Err(broken) => Err(fail(Kind::NeverSent, &broken.to_string())),
         }
     }
 
@@ -195,16 +210,16 @@ impl<'a> Session<'a> {
         bytes: &[u8],
     ) -> Result<Delivery, DeliveryError> {
         let parameters = self.mail_parameters(sender, recipients, bytes)?;
-        let step = self.settings.limits.step;
-        let reply = limited(step, self.connection.command(Mail::new(Some(sender.clone()), parameters))).await;
+        let (pace, step) = (self.pace, self.settings.limits.step);
+        let reply = pace.within(step, self.dialogue.command(Mail::new(Some(sender.clone()), parameters))).await;
         self.expect(Step::Sender, &[250], reply)?;
         let mut delivery = Delivery::default();
         for recipient in recipients {
-            match limited(step, self.connection.command(Rcpt::new(recipient.clone(), vec![]))).await {
-                Err(Broken::Smtp(error)) if error.status().is_some() => delivery.refused.push(Refusal {
+            match pace.within(step, self.dialogue.command(Rcpt::new(recipient.clone(), vec![]))).await {
+                Err(broken @ Broken::Refused(_)) => delivery.refused.push(Refusal {
                     address: recipient.to_string(),
-                    reply: plain(&words(&error)),
-                    permanent: error.is_permanent(),
+                    reply: plain(&broken.to_string()),
+                    permanent: is_permanent(&broken),
                 }),
                 reply => {
                     self.expect(Step::Recipients, &[250, 251, 252], reply)?;
@@ -215,9 +230,9 @@ impl<'a> Session<'a> {
         if delivery.accepted.is_empty() {
             return Err(self.nobody(delivery.refused));
         }
-        let reply = limited(step, self.connection.command(Data)).await;
+        let reply = pace.within(step, self.dialogue.command(Data)).await;
         self.expect(Step::Data, &[354], reply).map_err(|error| with(error, &delivery.refused))?;
-        let reply = limited(self.settings.limits.message, self.connection.message(bytes)).await;
+        let reply = pace.within(self.settings.limits.message, self.dialogue.message(bytes)).await;
         self.expect(Step::Message, &[250], reply).map_err(|error| with(error, &delivery.refused))?;
         Ok(delivery)
     }
@@ -228,10 +243,10 @@ impl<'a> Session<'a> {
         recipients: &[Address],
         bytes: &[u8],
     ) -> Result<Vec<MailParameter>, DeliveryError> {
-        let offers = |extension| self.connection.server_info().supports_feature(extension);
+        let offers = |extension| self.offers.supports_feature(extension);
         let lacks = |what: &str| {
             let text = format!("the server does not offer {what}, which this message needs");
-            DeliveryError::new(&self.settings.via(), Step::Sender, Kind::Permanent, &text)
+            self.fail(Step::Sender, Kind::Permanent, &text)
         };
         let mut parameters = Vec::new();
         if recipients.iter().chain([sender]).any(|address| !address.to_string().is_ascii()) {
@@ -250,18 +265,31 @@ impl<'a> Session<'a> {
     }
 
     /// The reply of a step, if it is one that the step expects.
-    fn expect(&self, step: Step, codes: &[u16], reply: Result<Response, Broken>) -> Result<(), DeliveryError> {
+    fn expect(&self, step: Step, codes: &[u16], reply: Result<Response, Broken>) -> Result<Response, DeliveryError> {
         let lost = if step == Step::Message { Kind::Ambiguous } else { Kind::NeverSent };
-        let (kind, text) = match reply {
-            Ok(reply) if codes.iter().any(|code| reply.has_code(*code)) => return Ok(()),
-            Ok(reply) => (lost, unexpected(&reply)),
-            Err(Broken::Smtp(error)) if error.is_transient() => (Kind::RetryLater, words(&error)),
-            Err(Broken::Smtp(error)) if wants_login(&error) => (Kind::Misconfigured, words(&error)),
-            Err(Broken::Smtp(error)) if error.is_permanent() => (Kind::Permanent, words(&error)),
-            Err(Broken::Smtp(error)) => (lost, words(&error)),
-            Err(Broken::Silent(limit)) => (lost, silence(limit)),
+        let broken = match reply {
+            Ok(reply) if codes.iter().any(|code| reply.has_code(*code)) => return Ok(reply),
+            Ok(reply) => return Err(self.fail(step, lost, &unexpected(&reply))),
+            Err(broken) => broken,
         };
-        Err(DeliveryError::new(&self.settings.via(), step, kind, &text))
+        let begins = matches!(step, Step::Greeting | Step::StartTls);
+        let kind = match &broken {
+            Broken::Refused(_) if !is_permanent(&broken) => Kind::RetryLater,
+            // A server that wants nobody now may want us tomorrow; it does not know the message yet.
+            Broken::Refused(_) if begins => Kind::NeverSent,
+            Broken::Refused(reply) if wants_login(reply) => Kind::Misconfigured,
+            Broken::Refused(_) => Kind::Permanent,
+            // Seen before anything of the step was sent.
+            Broken::Unasked => Kind::NeverSent,
+            _ => lost,
+        };
+        let silent = matches!(broken, Broken::Silent(_)) && step == Step::Greeting && self.settings.tls != Tls::Wrapper;
+        let hint = if silent { "; a port that is encrypted from the start needs tls = \"tls\"" } else { "" };
+        Err(self.fail(step, kind, &format!("{broken}{hint}")))
+    }
+
+    fn fail(&self, step: Step, kind: Kind, text: &str) -> DeliveryError {
+        DeliveryError::new(&self.settings.via(), step, kind, text)
     }
 
     fn nobody(&self, refused: Vec<Refusal>) -> DeliveryError {
@@ -271,7 +299,7 @@ impl<'a> Session<'a> {
             [first, ..] => format!("all {} were refused, {}: {}", refused.len(), first.address, first.reply),
             [] => "the message has no recipient".to_owned(),
         };
-        with(DeliveryError::new(&self.settings.via(), Step::Recipients, kind, &text), &refused)
+        with(self.fail(Step::Recipients, kind, &text), &refused)
     }
 }
 
@@ -280,44 +308,37 @@ fn with(mut error: DeliveryError, refused: &[Refusal]) -> DeliveryError {
     error
 }
 
-/// Why a step gave no reply to go on with.
-enum Broken {
-    Smtp(SmtpError),
-    Silent(Duration),
+/// AUTH and the answers to what the server asks then; a few times, so that it comes to an end.
+async fn authenticate(
+    dialogue: &mut Dialogue,
+    mechanism: Mechanism,
+    credentials: &Credentials,
+) -> Result<Response, Broken> {
+    let told = |error: SmtpError| Broken::Garbled(error.to_string());
+    let begin = Auth::new(mechanism, credentials.clone(), None).map_err(told)?;
+    let mut reply = dialogue.command(begin).await?;
+    for _ in 0..10 {
+        if !reply.has_code(334) {
+            break;
+        }
+        let answer = Auth::new_from_response(mechanism, credentials.clone(), &reply).map_err(told)?;
+        reply = dialogue.command(answer).await?;
+    }
+    Ok(reply)
 }
 
-/// lettre limits the TCP connection alone; a server that falls silent would be waited for without end.
-async fn limited<T>(limit: Duration, step: impl Future<Output = Result<T, SmtpError>>) -> Result<T, Broken> {
-    match tokio::time::timeout(limit, step).await {
-        Ok(result) => result.map_err(Broken::Smtp),
-        Err(_) => Err(Broken::Silent(limit)),
-    }
+/// Whether the server will always say no (5xx).
+fn is_permanent(broken: &Broken) -> bool {
+    matches!(broken, Broken::Refused(reply) if u16::from(reply.code()) >= 500)
 }
 
 /// 530, 534, 535 and 538 say that the login or the encryption is missing, not that the message is unwanted.
-fn wants_login(error: &SmtpError) -> bool {
-    error.status().is_some_and(|code| matches!(u16::from(code), 530 | 534 | 535 | 538))
-}
-
-/// The server's own words with their code; else what happened to the connection.
-fn words(error: &SmtpError) -> String {
-    let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-    match error.status() {
-        Some(code) => format!("{code} {source}"),
-        None if error.is_response() && source == "incomplete response" => {
-            "the server closed the connection without an answer".to_owned()
-        }
-        None if source.is_empty() => error.to_string(),
-        None => source,
-    }
+fn wants_login(reply: &Response) -> bool {
+    matches!(u16::from(reply.code()), 530 | 534 | 535 | 538)
 }
 
 fn unexpected(reply: &Response) -> String {
     format!("an answer that belongs to another step: {} {}", reply.code(), reply.first_line().unwrap_or_default())
-}
-
-fn silence(limit: Duration) -> String {
-    format!("no answer within {} ms", limit.as_millis())
 }
 
 /// A text without the password, as it is and as the two ways to log in send it.

@@ -1,6 +1,8 @@
 //! The two ways out: a mail server, or a folder of `.eml` files. A message's bytes leave as they are stored.
 
-use std::io::Write as _;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::report::error::{DeliveryError, Kind, Refusal, Step};
@@ -13,7 +15,8 @@ use crate::report::text::slug;
 pub enum Transport {
     /// Through a mail server.
     Smtp(SmtpSettings),
-    /// Into a folder, one file a message: for the demo and for tests. The folder is made when it is missing.
+    /// Into a folder, one file a message: for the demo and for tests. The folder is made when it is missing. Folder and
+    /// files are this user's alone.
     File(PathBuf),
 }
 
@@ -51,24 +54,59 @@ pub fn file_name(message: &OutboxMessage) -> String {
     format!("{}-{}-{}.eml", message.first_at.strftime("%Y%m%dT%H%M%SZ"), slug(&message.subject), message.id)
 }
 
-/// Whoever reads the folder sees whole files only: written beside, flushed, then renamed.
 fn write(folder: &Path, message: &OutboxMessage) -> Result<Delivery, DeliveryError> {
     let name = file_name(message);
-    let unfinished = folder.join(format!(".{name}.part"));
-    let written = std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::File::create(&unfinished))
-        .and_then(|mut file| file.write_all(&message.bytes).and_then(|()| file.sync_all()))
-        .and_then(|()| std::fs::rename(&unfinished, folder.join(&name)))
-        .and_then(|()| std::fs::File::open(folder)?.sync_all());
-    match written {
+    match put(folder, &name, &message.bytes) {
         Ok(()) => Ok(Delivery { accepted: message.to.clone(), refused: Vec::new() }),
         Err(error) => {
-            // Best effort: what is left is hidden and is overwritten by the next try.
-            let _ = std::fs::remove_file(&unfinished);
             let text = format!("{name}: {error}");
             Err(DeliveryError::new(&folder.display().to_string(), Step::File, Kind::NeverSent, &text))
         }
     }
+}
+
+/// Whoever reads the folder sees whole files only: written beside, flushed, then given its name. Nothing that has the
+/// name already is followed or overwritten; it is taken for this message only when it is this message.
+fn put(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let unfinished = folder.join(format!(".{name}.part"));
+    // What a crash has left there, or somebody has put there; a link goes, and not what it leads to.
+    match std::fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    let finished = folder.join(name);
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        // A rename would overwrite; a link of a name that is taken is refused.
+        .and_then(|()| std::fs::hard_link(&unfinished, &finished))
+        .or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => check_is_there(&finished, &file.metadata()?, bytes),
+            _ => Err(error),
+        });
+    // Best effort: what is left is hidden and is removed by the next try.
+    let _ = std::fs::remove_file(&unfinished);
+    written.and_then(|()| File::open(folder)?.sync_all())
+}
+
+/// Whether the message was written before: a file of the user who has just written `own`, with the same bytes.
+fn check_is_there(file: &Path, own: &Metadata, bytes: &[u8]) -> io::Result<()> {
+    let there = std::fs::symlink_metadata(file)?;
+    let other = if !there.is_file() {
+        "something that is no file"
+    } else if there.uid() != own.uid() {
+        "a file of another user"
+    } else if there.len() != bytes.len() as u64 || std::fs::read(file)? != bytes {
+        "another file"
+    } else {
+        return Ok(());
+    };
+    Err(io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        format!("{other} has this name; remove it, and the mail is written"),
+    ))
 }
 
 #[cfg(test)]
@@ -102,6 +140,73 @@ mod tests {
             std::fs::read_dir(&mails).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         assert_eq!(names, vec!["20261121T023000Z-lastgood-failed-nightly-on-web-no-room-7.eml".to_owned()]);
         assert_eq!(std::fs::read(mails.join(&names[0])).unwrap(), message().bytes);
+    }
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::symlink_metadata(path).unwrap().mode() & 0o777
+    }
+
+    #[tokio::test]
+    async fn mails_are_for_their_user_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let mails = folder.path().join("new/mail");
+        Transport::File(mails.clone()).send(&message()).await.unwrap();
+        assert_eq!(mode(&mails), 0o700);
+        assert_eq!(mode(&folder.path().join("new")), 0o700);
+        assert_eq!(mode(&mails.join(file_name(&message()))), 0o600);
+    }
+
+    #[tokio::test]
+    async fn a_link_that_waits_under_the_name_is_neither_followed_nor_replaced_and_the_mail_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("secret");
+        std::fs::write(&secret, "precious").unwrap();
+        let mails = folder.path().join("mail");
+        std::fs::create_dir(&mails).unwrap();
+        let name = mails.join(file_name(&message()));
+        for target in [secret.clone(), folder.path().join("missing")] {
+            std::os::unix::fs::symlink(&target, &name).unwrap();
+            let error = Transport::File(mails.clone()).send(&message()).await.unwrap_err();
+            assert_eq!((error.step, error.kind), (Step::File, Kind::NeverSent));
+            assert!(error.text.contains("no file") && error.text.contains(&file_name(&message())), "{error}");
+            assert_eq!(std::fs::read_link(&name).unwrap(), target);
+            std::fs::remove_file(&name).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&secret).unwrap(), "precious");
+        assert!(!folder.path().join("missing").exists());
+        Transport::File(mails.clone()).send(&message()).await.unwrap();
+        assert_eq!(std::fs::read(&name).unwrap(), message().bytes);
+    }
+
+    #[tokio::test]
+    async fn a_link_that_waits_under_the_unfinished_name_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("secret");
+        std::fs::write(&secret, "precious").unwrap();
+        let mails = folder.path().join("mail");
+        std::fs::create_dir(&mails).unwrap();
+        let name = file_name(&message());
+        std::os::unix::fs::symlink(&secret, mails.join(format!(".{name}.part"))).unwrap();
+        Transport::File(mails.clone()).send(&message()).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&secret).unwrap(), "precious");
+        assert_eq!(std::fs::read(mails.join(&name)).unwrap(), message().bytes);
+        assert_eq!(std::fs::read_dir(&mails).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn another_file_under_the_name_is_kept_and_no_delivery() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = folder.path().join(file_name(&message()));
+        let (longer, other) = (b"Subject: x\r\n\r\nbody\r\nand more".to_vec(), b"Subject: y\r\n\r\nbody\r\n".to_vec());
+        for there in [longer, other] {
+            std::fs::write(&name, &there).unwrap();
+            let error = Transport::File(folder.path().to_owned()).send(&message()).await.unwrap_err();
+            assert!(error.text.contains("another file") && error.is_retryable(), "{error}");
+            assert_eq!(std::fs::read(&name).unwrap(), there);
+        }
+        std::fs::remove_file(&name).unwrap();
+        std::fs::create_dir(&name).unwrap();
+        Transport::File(folder.path().to_owned()).send(&message()).await.unwrap_err();
     }
 
     #[tokio::test]

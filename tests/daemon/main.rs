@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod due;
+mod hostile_mail;
 #[path = "../cli/lab.rs"]
 #[expect(dead_code, reason = "it is shared with the tests of the command line")]
 mod lab;

@@ -1,37 +1,36 @@
-//! The way to a greeted connection: TCP, trust, TLS.
+//! The way to a connection: TCP, and whom to trust with TLS.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::Arc;
 
-use lettre::transport::smtp::client::{
-    AsyncSmtpConnection, Certificate, CertificateStore, TlsParameters, TlsParametersBuilder,
-};
-use lettre::transport::smtp::extension::ClientId;
+use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, Error as TlsError, RootCertStore};
 
-use super::{Broken, SmtpError, SmtpSettings, Tls, limited, silence, words};
+use super::dialogue::{Broken, Dialogue, Pace};
+use super::{SmtpSettings, Tls};
 use crate::report::error::{DeliveryError, Kind, Step};
 
-/// A greeted connection in clear text. With `tls = "none"` to this machine alone.
-pub(super) async fn in_clear(settings: &SmtpSettings) -> Result<AsyncSmtpConnection, DeliveryError> {
-    let fail = |step, kind, text: &str| DeliveryError::new(&settings.via(), step, kind, text);
-    let stream = tcp(settings).await?;
+/// A connection, encrypted with `tls = "tls"`, else in clear. With `tls = "none"` to this machine alone.
+pub(super) async fn connect(settings: &SmtpSettings, pace: &Pace) -> Result<Dialogue, DeliveryError> {
+    let fail = |kind, text: &str| DeliveryError::new(&settings.via(), Step::Connect, kind, text);
+    let target = (settings.host.as_str(), settings.port);
+    let tcp = async { TcpStream::connect(target).await.map_err(Broken::Lost) };
+    let stream = pace.within(settings.limits.connect, tcp).await;
+    let stream = stream.map_err(|broken| fail(Kind::NeverSent, &broken.to_string()))?;
     if !stream.peer_addr().is_ok_and(|address| may_be_clear(settings.tls, address.ip())) {
         let text = "tls = \"none\" is for this machine alone; write \"starttls\" or \"tls\"";
-        return Err(fail(Step::Connect, Kind::Misconfigured, text));
+        return Err(fail(Kind::Misconfigured, text));
     }
-    let name = ClientId::default();
-    let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &name);
-    match limited(settings.limits.step, greeting).await {
-        Ok(connection) => Ok(connection),
-        Err(Broken::Smtp(error)) if error.is_transient() => Err(fail(Step::Greeting, Kind::RetryLater, &words(&error))),
-        Err(Broken::Smtp(error)) => Err(fail(Step::Greeting, Kind::NeverSent, &words(&error))),
-        Err(Broken::Silent(limit)) => {
-            let hint = "a port that is encrypted from the start needs tls = \"tls\"";
-            Err(fail(Step::Greeting, Kind::NeverSent, &format!("{}; {hint}", silence(limit))))
-        }
-    }
+    let dialogue = Dialogue::over(stream);
+    if settings.tls == Tls::Wrapper { encrypt(dialogue, settings, pace, Step::Connect).await } else { Ok(dialogue) }
 }
 
 /// Clear text without STARTTLS stays on this machine. Decided by the address that was reached, not by a name.
@@ -39,73 +38,73 @@ pub(super) fn may_be_clear(tls: Tls, reached: IpAddr) -> bool {
     tls != Tls::None || reached.to_canonical().is_loopback()
 }
 
-async fn tcp(settings: &SmtpSettings) -> Result<TcpStream, DeliveryError> {
-    let limit = settings.limits.connect;
-    let fail = |text: &str| DeliveryError::new(&settings.via(), Step::Connect, Kind::NeverSent, text);
-    match tokio::time::timeout(limit, TcpStream::connect((settings.host.as_str(), settings.port))).await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(fail(&error.to_string())),
-        Err(_) => Err(fail(&silence(limit))),
-    }
-}
-
-/// TCP, the handshake and the greeting are one call of lettre's, so one step with the limits of all three.
-pub(super) async fn encrypted(settings: &SmtpSettings) -> Result<AsyncSmtpConnection, DeliveryError> {
-    let fail = |kind, text: &str| DeliveryError::new(&settings.via(), Step::Connect, kind, text);
-    let parameters = tls_parameters(settings, Step::Connect).await?;
-    let limits = settings.limits;
-    let (target, name) = ((settings.host.as_str(), settings.port), ClientId::default());
-    let connected = AsyncSmtpConnection::connect_tokio1(target, Some(limits.connect), &name, Some(parameters), None);
-    match limited(limits.connect + limits.step, connected).await {
-        Ok(connection) => Ok(connection),
-        Err(Broken::Smtp(error)) if error.is_transient() => Err(fail(Kind::RetryLater, &words(&error))),
-        Err(Broken::Smtp(error)) => {
-            let kind = handshake_kind(&error);
-            let hint =
-                if kind == Kind::Misconfigured { "; a port that begins in clear text needs \"starttls\"" } else { "" };
-            Err(fail(kind, &format!("{}{hint}", words(&error))))
-        }
-        Err(Broken::Silent(limit)) => {
-            let hint = "a port that begins in clear text needs tls = \"starttls\"";
-            Err(fail(Kind::NeverSent, &format!("{}; {hint}", silence(limit))))
-        }
-    }
-}
-
-/// Whom to trust.
-pub(super) async fn tls_parameters(settings: &SmtpSettings, step: Step) -> Result<TlsParameters, DeliveryError> {
-    let (host, ca_file, via) = (settings.host.clone(), settings.ca_file.clone(), settings.via());
+/// The same dialogue, encrypted, with a server whose certificate is good.
+pub(super) async fn encrypt(
+    dialogue: Dialogue,
+    settings: &SmtpSettings,
+    pace: &Pace,
+    step: Step,
+) -> Result<Dialogue, DeliveryError> {
+    let fail = |kind, text: &str| DeliveryError::new(&settings.via(), step, kind, text);
+    let name = ServerName::try_from(settings.host.clone()).map_err(|error| {
+        fail(Kind::Misconfigured, &format!("`{}` cannot be in a certificate: {error}", settings.host))
+    })?;
+    let ca_file = settings.ca_file.clone();
     // Reads files: the authority, or the system's.
-    tokio::task::spawn_blocking(move || {
-        let builder = TlsParameters::builder(host);
-        trusted(builder, ca_file.as_deref())
-            .and_then(|builder| builder.build().map_err(|error| error.to_string()))
-            .map_err(|text| DeliveryError::new(&via, step, Kind::Misconfigured, &text))
+    let config = tokio::task::spawn_blocking(move || trusting(ca_file.as_deref())).await;
+    let config = config.map_err(|error| fail(Kind::NeverSent, &error.to_string()))?;
+    let connector = TlsConnector::from(Arc::new(config.map_err(|text| fail(Kind::Misconfigured, &text))?));
+    let encrypted = pace.within(settings.limits.step, dialogue.encrypt(&connector, name)).await;
+    encrypted.map_err(|broken| {
+        let (kind, hint) = handshake(settings.tls, &broken);
+        fail(kind, &format!("{broken}{hint}"))
     })
-    .await
-    .map_err(|error| DeliveryError::new(&settings.via(), step, Kind::NeverSent, &error.to_string()))?
 }
 
-fn trusted(builder: TlsParametersBuilder, ca_file: Option<&Path>) -> Result<TlsParametersBuilder, String> {
-    let Some(path) = ca_file else { return Ok(builder) };
+/// Trusts the authority in the file and no other; without a file those of the system.
+fn trusting(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
+    let told = |error: TlsError| error.to_string();
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().map_err(told)?;
+    let builder = match ca_file {
+        Some(path) => builder.with_root_certificates(authority(path)?),
+        None => builder.with_platform_verifier().map_err(told)?,
+    };
+    let mut config = builder.with_no_client_auth();
+    // A connection is never used twice, so there is nothing to resume.
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
+fn authority(path: &Path) -> Result<RootCertStore, String> {
     let told = |what: &dyn fmt::Display| format!("the authority in {}: {what}", path.display());
     let pem = std::fs::read(path).map_err(|error| told(&error))?;
-    let certificate = Certificate::from_pem(&pem).map_err(|error| told(&error))?;
-    if !pem.windows(10).any(|window| window == b"-----BEGIN") {
-        return Err(told(&"it holds no certificate (PEM)"));
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&pem) {
+        let certificate = certificate.map_err(|error| told(&error))?;
+        roots.add(certificate).map_err(|error| told(&error))?;
     }
-    Ok(builder.certificate_store(CertificateStore::None).add_root_certificate(certificate))
+    if roots.is_empty() { Err(told(&"it holds no certificate (PEM)")) } else { Ok(roots) }
 }
 
-/// A failed handshake is a matter of certificates or of the wrong port; a broken connection may be well tomorrow.
-pub(super) fn handshake_kind(error: &SmtpError) -> Kind {
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let io = cause.downcast_ref::<std::io::Error>();
-        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::InvalidData) {
-            return Kind::Misconfigured;
+/// A failed handshake is a matter of certificates or of the wrong port; a broken connection may be well tomorrow. Clear
+/// text after the server's reply to STARTTLS is neither: somebody on the way may have put it there.
+fn handshake(tls: Tls, broken: &Broken) -> (Kind, &'static str) {
+    let Broken::Handshake(error) = broken else {
+        let silent = tls == Tls::Wrapper && matches!(broken, Broken::Silent(_));
+        return (
+            Kind::NeverSent,
+            if silent { "; a port that begins in clear text needs tls = \"starttls\"" } else { "" },
+        );
+    };
+    match error.get_ref().and_then(|error| error.downcast_ref()) {
+        Some(TlsError::InvalidMessage(_)) if tls == Tls::StartTls => {
+            (Kind::NeverSent, "; something was sent in clear after the reply to STARTTLS")
         }
-        source = cause.source();
+        Some(TlsError::InvalidMessage(_)) => {
+            (Kind::Misconfigured, "; a port that begins in clear text needs tls = \"starttls\"")
+        }
+        Some(_) => (Kind::Misconfigured, ""),
+        None => (Kind::NeverSent, ""),
     }
-    Kind::NeverSent
 }

@@ -9,6 +9,8 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::report::samples::at;
 
+mod hostile;
+
 const LIMIT: Duration = Duration::from_millis(300);
 
 /// What the server does when a line begins with the given text; the first that fits counts.
@@ -73,7 +75,7 @@ fn settings(port: u16) -> SmtpSettings {
         tls: Tls::None,
         login: None,
         ca_file: None,
-        limits: Limits { connect: LIMIT, step: LIMIT, message: LIMIT },
+        limits: Limits { connect: LIMIT, step: LIMIT, message: LIMIT, session: 20 * LIMIT },
     }
 }
 
