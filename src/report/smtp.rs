@@ -76,6 +76,12 @@ pub struct Login {
     pub password: SecretString,
 }
 
+impl Login {
+    fn credentials(&self) -> Credentials {
+        Credentials::new(self.username.clone(), self.password.expose_secret().to_owned())
+    }
+}
+
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Login").field("username", &self.username).field("password", &"[redacted]").finish()
@@ -182,24 +188,21 @@ impl<'a> Session<'a> {
     }
 
     async fn log_in(&mut self, login: &Login) -> Result<(), DeliveryError> {
-        let credentials = Credentials::new(login.username.clone(), login.password.expose_secret().to_owned());
         let Some(mechanism) = self.offers.get_auth_mechanism(&[Mechanism::Plain, Mechanism::Login]) else {
             let text = "the server offers no login that lastgood knows (AUTH PLAIN or LOGIN)";
             return Err(self.fail(Step::Login, Kind::Misconfigured, text));
         };
+        let credentials = login.credentials();
         let attempt = authenticate(&mut self.dialogue, mechanism, &credentials);
         let result = self.pace.within(self.settings.limits.step, attempt).await;
-        // A server may send back what it was sent.
-        let fail = |kind, text: &str| self.fail(Step::Login, kind, &without_secrets(text, login, &credentials));
-        match result {
-            Ok(reply) if reply.has_code(235) => Ok(()),
-            Ok(reply) => Err(fail(Kind::NeverSent, &unexpected(&reply))),
-            Err(broken @ Broken::Refused(_)) if is_permanent(&broken) => {
-                Err(fail(Kind::Misconfigured, &broken.to_string()))
-            }
-            Err(broken @ Broken::Refused(_)) => Err(fail(Kind::RetryLater, &broken.to_string())),
-            Err(broken) => Err(fail(Kind::NeverSent, &broken.to_string())),
-        }
+        let kind = match &result {
+            Ok(reply) if reply.has_code(235) => return Ok(()),
+            Err(broken @ Broken::Refused(_)) if is_permanent(broken) => Kind::Misconfigured,
+            Err(Broken::Refused(_)) => Kind::RetryLater,
+            _ => Kind::NeverSent,
+        };
+        let text = result.map_or_else(|broken| broken.to_string(), |reply| unexpected(&reply));
+        Err(self.fail(Step::Login, kind, &text))
     }
 
     /// MAIL, RCPT for each, DATA, the message.
@@ -218,7 +221,7 @@ impl<'a> Session<'a> {
             match pace.within(step, self.dialogue.command(Rcpt::new(recipient.clone(), vec![]))).await {
                 Err(broken @ Broken::Refused(_)) => delivery.refused.push(Refusal {
                     address: recipient.to_string(),
-                    reply: plain(&broken.to_string()),
+                    reply: plain(&self.without_secrets(&broken.to_string())),
                     permanent: is_permanent(&broken),
                 }),
                 reply => {
@@ -289,7 +292,12 @@ impl<'a> Session<'a> {
     }
 
     fn fail(&self, step: Step, kind: Kind, text: &str) -> DeliveryError {
-        DeliveryError::new(&self.settings.via(), step, kind, text)
+        DeliveryError::new(&self.settings.via(), step, kind, &self.without_secrets(text))
+    }
+
+    /// A server may send back what it was sent, at the login or later.
+    fn without_secrets(&self, text: &str) -> String {
+        self.settings.login.as_ref().map_or_else(|| text.to_owned(), |login| without_secrets(text, login))
     }
 
     fn nobody(&self, refused: Vec<Refusal>) -> DeliveryError {
@@ -342,7 +350,8 @@ fn unexpected(reply: &Response) -> String {
 }
 
 /// A text without the password, as it is and as the two ways to log in send it.
-fn without_secrets(text: &str, login: &Login, credentials: &Credentials) -> String {
+fn without_secrets(text: &str, login: &Login) -> String {
+    let credentials = login.credentials();
     let sent = |mechanism, challenge: Option<&str>| {
         let auth = Auth::new(mechanism, credentials.clone(), challenge.map(str::to_owned)).ok()?;
         auth.to_string().split_whitespace().last().map(str::to_owned)

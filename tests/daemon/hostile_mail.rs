@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -164,12 +165,12 @@ fn a_stop_is_obeyed_while_a_mail_is_sent_and_the_mail_is_sent_later_as_the_same(
 fn a_run_by_hand_is_ended_while_its_mail_is_sent() {
     let server = Server::open(Greets::Slowly);
     let lab = lab(server.port);
-    let mut run = lab.command(&["run"]).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let mut run = lab.command(&["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     eventually("a session has begun", || (server.begun.load(Ordering::SeqCst) > 0).then_some(()));
     let begun = tokio::time::Instant::now();
-    assert!(std::process::Command::new("kill").args(["-TERM", &run.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-TERM", &run.id().to_string()]).status().unwrap().success());
     let status = eventually("it ends", || run.try_wait().unwrap());
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-    assert_eq!(status.code(), Some(4), "the run itself has failed");
+    assert_eq!(status.code(), Some(5), "the run itself has failed");
     assert_eq!(waiting(&lab).len(), 1);
 }

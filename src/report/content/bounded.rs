@@ -33,8 +33,8 @@ pub(super) fn bounded(blocks: Vec<Block>) -> Vec<Block> {
         }
     }
     if room.missing > 0 {
-        let missing = count(room.missing, "entry").replace("entrys", "entries");
-        kept.push(Block::Text(format!("This mail is cut: {missing} more had no room. The commands show everything.")));
+        let missing = count(room.missing, "line");
+        kept.push(Block::Text(format!("This mail is cut: {missing} had no room. The commands below show everything.")));
     }
     kept.extend(commands);
     kept
@@ -111,9 +111,9 @@ mod tests {
         let commands = Block::Commands(vec!["lastgood status".to_owned()]);
         let blocks = bounded(vec![rows(100_000, "web-server"), commands.clone()]);
         let [Block::Rows(rows), Block::Text(told), last] = blocks.as_slice() else { panic!("{:?}", blocks.len()) };
-        let shown: usize = rows.iter().map(|row| row.title.len() + row.lines.concat().len()).sum();
+        let shown: usize = rows.iter().map(|row| row.title.chars().count() + row.lines.concat().chars().count()).sum();
         assert!(shown <= LONGEST_MAIL && rows.len() > 1000, "{shown} in {}", rows.len());
-        assert!(told.starts_with("This mail is cut: ") && told.contains(" entries more"), "{told}");
+        assert!(told.starts_with("This mail is cut: ") && told.contains(" lines had no room"), "{told}");
         assert_eq!(*last, commands);
     }
 }
