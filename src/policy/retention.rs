@@ -20,7 +20,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 pub use bound::upper_bound;
-pub use ends::next_bucket_end;
+pub use ends::{denser_than, next_bucket_end};
 pub use period::PeriodError;
 pub use reason::KeepReason;
 

@@ -6,5 +6,6 @@ mod brakes;
 mod by_hand;
 mod confusions;
 mod crashes;
+mod late;
 mod plain;
 mod stage;

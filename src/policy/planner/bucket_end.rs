@@ -12,7 +12,7 @@ use super::{Planner, Request, Room};
 use crate::policy::guard::{Guard, Slots};
 use crate::policy::inventory::Id;
 use crate::policy::plan::{Delete, Reason, Refusal};
-use crate::policy::retention::next_bucket_end;
+use crate::policy::retention::{KeepReason, next_bucket_end};
 
 /// The shortest and the longest time that is allowed for from a plan to its create.
 const LEAD: (Duration, Duration) = (Duration::from_mins(2), Duration::from_mins(10));
@@ -47,12 +47,18 @@ impl Planner<'_> {
         self.decisions.iter().filter(|decision| !decision.keep).map(|decision| &decision.id)
     }
 
-    /// Where nothing but the newest point of the policy would go, the new one is worth no more than that one.
+    /// Where nothing but the newest point of the policy would go, since the new one falls into the same bucket, the new
+    /// one is worth no more than that one.
     pub(super) fn only_the_newest(&self) -> Option<Refusal> {
         let droppable = self.droppable();
         let [delete] = droppable.as_slice() else { return None };
         let newest = matches!(self.too_little(&delete.id), Some(Guard::NewestOfServer | Guard::NewestOfPolicy));
-        (delete.completed && newest && self.displaced == 1).then(|| Refusal::OnlyTheNewest {
+        let same_bucket = |reason: &Reason| {
+            matches!(reason, Reason::Retention(KeepReason::NewerStands { .. } | KeepReason::BucketHeld { .. }))
+        };
+        let decision = self.decisions.iter().find(|decision| decision.id == delete.id)?;
+        let same_bucket = decision.why.iter().any(same_bucket);
+        (delete.completed && newest && same_bucket && self.displaced == 1).then(|| Refusal::OnlyTheNewest {
             slots: self.slots,
             kind: self.request.ground.policy.kind,
             id: delete.id.clone(),

@@ -7,6 +7,7 @@ use jiff::{Timestamp, ToSpan};
 use super::bucket::Bucket;
 use super::in_turn;
 use crate::policy::keep::{Count, Keep, Rule};
+use crate::policy::schedule::Schedule;
 
 /// No zone changes its clocks so often between two ends of a bucket.
 const MOST_CLOCK_CHANGES: usize = 64;
@@ -50,6 +51,24 @@ fn next_start(rule: Rule, civil: DateTime) -> Option<DateTime> {
     Some(begins.ok()?.to_datetime(midnight))
 }
 
+/// Due times looked at to find two in one bucket.
+const MOST_LOOKED_AT: usize = 1_000;
+
+/// The finest bucket that `keep` counts, where `schedule` makes more than one point in some of them. `None` where each
+/// point counts for itself (`last`, `within`), and where no bucket gets two points.
+#[must_use]
+pub fn denser_than(keep: &Keep, schedule: &Schedule, from: Timestamp) -> Option<Rule> {
+    let mut counted = in_turn(&keep.counts, Count::Number(0)).map(|(rule, _)| rule);
+    let finest = counted.next().filter(|rule| *rule != Rule::Last && keep.within.is_none())?;
+    let bucket = |due: Timestamp| Bucket::of(finest, 0, schedule.zone().to_datetime(due));
+    let mut last = None;
+    let two = schedule.iter_after(from).take(MOST_LOOKED_AT).any(|due| {
+        let now = Some(bucket(due));
+        std::mem::replace(&mut last, now) == now
+    });
+    two.then_some(finest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +110,27 @@ mod tests {
         }
         assert_eq!(ends(&[Last], "UTC", "2026-11-21T10:00:00Z"), None);
         assert_eq!(ends(&[], "UTC", "2026-11-21T10:00:00Z"), None);
+    }
+
+    #[test]
+    fn a_schedule_is_denser_than_the_finest_bucket_when_two_due_times_fall_into_one() {
+        use Rule::{Daily, Hourly, Last, Weekly};
+        let cases: &[(&[Rule], &[&str], Option<Rule>)] = &[
+            (&[Daily], &["0 0,12 * * *"], Some(Daily)),
+            (&[Daily], &["30 2 * * *"], None),
+            (&[Daily], &["30 2 * * *", "0 12 * * SUN"], Some(Daily)),
+            (&[Hourly, Daily], &["0 * * * *"], None),
+            (&[Hourly, Daily], &["*/30 * * * *"], Some(Hourly)),
+            (&[Last, Daily], &["*/30 * * * *"], None),
+            (&[Weekly], &["30 2 * * *"], Some(Weekly)),
+            (&[], &["30 2 * * *"], None),
+        ];
+        for (rules, schedule, expected) in cases {
+            let counts = rules.iter().map(|rule| (*rule, Count::Number(2))).collect();
+            let keep = Keep { counts, ..Keep::default() };
+            let schedule = Schedule::parse(schedule, TimeZone::UTC).unwrap();
+            assert_eq!(denser_than(&keep, &schedule, Timestamp::UNIX_EPOCH), *expected, "{rules:?} {schedule:?}");
+        }
     }
 
     #[test]

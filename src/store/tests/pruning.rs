@@ -93,7 +93,8 @@ async fn what_is_listed_stays_ours_for_ever() {
     let before = folder.memory(800 * DAY).await;
     assert!(folder.prune(900 * DAY).await > 0);
     assert_eq!(folder.runs().await, 0, "the runs are gone");
-    assert_eq!(folder.memory(900 * DAY).await, before, "the points, their tokens and the first inventory are not");
+    let after = Memory { longest_lead: before.longest_lead, ..folder.memory(900 * DAY).await };
+    assert_eq!(after, before, "the points, their tokens and the first inventory are not");
     folder.see(listed()).await;
     for point in [ours(1), cut.clone()] {
         assert_eq!(folder.owner(&point, 900 * DAY).await, Owner::Ours("nightly".to_owned()));
