@@ -21,7 +21,7 @@ use crate::daemon::{Evaluator, IN_FORCE, Signals, Ticker, fleet, mail, notify, r
 use crate::journal::notice::{Notice, Topic};
 use crate::policy::inventory::{Id, Kind, Server};
 use crate::provider::{Client, ProviderError, Watch};
-use crate::run::{InForce, Leases, Random, RunError, Settings, Task, World, drive, look_after, start_owed};
+use crate::run::{Leases, Random, RunError, Settings, Task, World, drive, look_after, start_owed};
 use crate::store::runs::Run;
 use crate::store::{Store, StoreError};
 
@@ -95,7 +95,7 @@ pub fn open_world(config: &Config, client: Client, store: Store, clock: Clock) -
         store,
         clock,
         settings: settings(config),
-        in_force: InForce::default(),
+        in_force: crate::run::InForce::default(),
         random: Random::new(rand::make_rng()),
         leases: Leases::default(),
         places: Arc::new(Semaphore::new(provider.parallel_runs as usize)),
@@ -255,7 +255,6 @@ impl Service {
         store.set_fact(IN_FORCE, Some(self.config.source.clone())).await?;
         store.set_fact("refused_reload", None).await?;
         self.servers = stored(&store).await?;
-        self.world.in_force.set(&fleet::tasks(&self.config, &self.servers));
         let by_id: HashMap<Id, Server> =
             self.servers.iter().map(|server| (server.reference.id.clone(), server.clone())).collect();
         let mut unfinished = store.unfinished().await?;
@@ -276,7 +275,6 @@ impl Service {
     pub(super) async fn follow(&mut self) -> Result<(), ServiceError> {
         let now = self.world.clock.now();
         let tasks = fleet::tasks(&self.config, &self.servers);
-        // Runs in progress delete nothing that these keep.
         self.world.in_force.set(&tasks);
         // Beside the loop: thousands of policies take a while, and a run that comes first sees the same by itself.
         let (world, reviewed) = (self.world.clone(), tasks.clone());

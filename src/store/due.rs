@@ -108,7 +108,7 @@ impl Store {
     pub async fn handled(&self, followed: Vec<Followed>, at: Timestamp) -> Result<Vec<Handled>, StoreError> {
         self.transact(move |tx| {
             let mut read = tx.prepare_cached(
-                "SELECT schedule, handled, first_at, stale, coalesce(kind, ?3) = ?3 FROM due_time
+                "SELECT schedule, handled, first_at, stale, kind FROM due_time
                  WHERE server = ?1 AND policy = ?2",
             )?;
             let mut write = tx.prepare_cached(
@@ -117,21 +117,27 @@ impl Store {
                  first_at = CASE WHEN coalesce(kind, ?5) = ?5 THEN first_at ELSE ?4 END,
                  stale = CASE WHEN coalesce(kind, ?5) = ?5 THEN stale ELSE 0 END",
             )?;
+            let mut name_kind =
+                tx.prepare_cached("UPDATE due_time SET kind = ?3 WHERE server = ?1 AND policy = ?2 AND kind IS NULL")?;
             let mut all = Vec::with_capacity(followed.len());
             for one in &followed {
                 let (server, policy, kind) = (json(&one.server)?, one.policy.as_str(), one.kind.word());
                 let row = read
-                    .query_row(params![server, policy, kind], |row| {
+                    .query_row(params![server, policy], |row| {
                         let handled = Handled {
                             handled: time(row.get(1)?),
                             first_at: time(row.get(2)?),
                             stale_told: row.get(3)?,
                         };
-                        Ok((row.get::<_, String>(0)?, handled, row.get::<_, bool>(4)?))
+                        Ok((row.get::<_, String>(0)?, handled, row.get::<_, Option<String>>(4)?))
                     })
                     .optional()?;
                 // Of another kind it is another policy, seen for the first time.
-                let row = row.filter(|(_, _, same_kind)| *same_kind).map(|(schedule, handled, _)| (schedule, handled));
+                if matches!(&row, Some((_, _, None))) {
+                    name_kind.execute(params![server, policy, kind])?;
+                }
+                let same_kind = row.filter(|(_, _, known)| known.as_deref().is_none_or(|known| known == kind));
+                let row = same_kind.map(|(schedule, handled, _)| (schedule, handled));
                 let handled = match row {
                     Some((schedule, handled)) if schedule == one.schedule => handled,
                     changed => {

@@ -16,7 +16,7 @@ fn keeping(rules: &[(Rule, u32)], now: &str, limit: u32, points: &[&str]) -> Cas
     let mut case = case(1, points);
     let counts = rules.iter().map(|(rule, count)| (*rule, Count::Number(*count))).collect();
     case.policy.keep = Keep { counts, ..Keep::default() };
-    case.inventory.provider_time = Some(now.parse().unwrap());
+    (case.inventory.provider_time, case.inventory.read_at) = (Some(now.parse().unwrap()), now.parse().unwrap());
     case.limit = limit;
     case
 }
