@@ -121,3 +121,31 @@ fn every_doubt_is_told_and_the_file_is_taken() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn a_run_of_a_policy_that_has_another_kind_now_is_a_former_policys() {
+    use lastgood::daemon::fleet::task_of;
+    use lastgood::journal::event::RunKey;
+    use lastgood::journal::state::RunState;
+    use lastgood::policy::inventory::{Id, Kind, ServerRef};
+    use lastgood::policy::policy::{PolicyName, Prune};
+    use lastgood::store::runs::Run;
+
+    let (config, _, _) = read(&root().join("config/minimal.toml"));
+    let config = config.unwrap();
+    let policy = &config.policies[0];
+    let run = |name: &str, kind: Kind| {
+        let server = ServerRef { id: Id::Number(12345), name: "web-server-01".to_owned() };
+        let key = RunKey { server, policy: PolicyName::new(name).unwrap(), kind, due: None };
+        Run { id: 1, state: RunState::opened(key, at()), events: 0 }
+    };
+    let other = Kind::ALL.into_iter().find(|kind| *kind != policy.kind).unwrap();
+    let task = task_of(&config, &[], &run(policy.name.as_str(), policy.kind));
+    assert_eq!((task.policy.kind, task.policy.enabled), (policy.kind, true));
+    let task = task_of(&config, &[], &run(policy.name.as_str(), other));
+    assert_eq!((task.policy.kind, task.policy.enabled, task.policy.prune), (other, false, Prune::None));
+    // Its points are named as those of a policy that is not in the file.
+    assert!(
+        config.knows_policy(policy.name.as_str(), policy.kind) && !config.knows_policy(policy.name.as_str(), other)
+    );
+}

@@ -76,6 +76,7 @@ pub fn shape(plan: &Plan) -> Value {
         "actions": actions.collect::<Vec<_>>(),
         "points": points.collect::<Vec<_>>(),
         "refused": plan.refused.as_ref().map(ToString::to_string),
+        "wait_until": plan.wait_until,
         "brakes": plan.brakes.iter().map(|brake| json!({ "cause": brake.cause.word(), "text": brake.text })).collect::<Vec<_>>(),
         "notes": plan.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
@@ -114,6 +115,11 @@ pub fn show(plan: &Plan) {
             Action::Delete(delete) => format!("  {number}. delete {} {}: {}", plan.kind, delete.id, delete.why),
             Action::Create(why) => format!("  {number}. make a new {}: {why}", plan.kind),
         });
+    }
+    if let Some(until) = &plan.wait_until {
+        output::line(&format!(
+            "  a run waits until {until}: which point makes room depends on the hour or day that ends then"
+        ));
     }
     if let Some(refused) = &plan.refused {
         output::line(&format!("  nothing is done: {}", output::shown(&refused.to_string())));

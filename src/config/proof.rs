@@ -1,6 +1,6 @@
 //! Slots are proved: for equal selectors and for named servers here, for every server once the account is at hand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,10 +9,10 @@ use crate::config::diagnostic::Diagnostic;
 use crate::config::policies::Policies;
 use crate::config::reader::Findings;
 use crate::config::settings::{Override, Slots};
-use crate::policy::budget::{Proof, Share, proof};
+use crate::policy::budget::{Proof, Share, Verdict, proof};
 use crate::policy::inventory::Kind;
 use crate::policy::policy::{Policy, Prune};
-use crate::policy::retention::upper_bound;
+use crate::policy::retention::{denser_than, upper_bound};
 use crate::policy::selector::Selector;
 
 /// The proof of the policies of one server and kind.
@@ -71,11 +71,13 @@ pub fn offline(policies: &Policies, slots: Slots, at: Timestamp, findings: &Find
     let base: Vec<&Arc<Policy>> = policies.base.iter().map(|(policy, _)| policy).collect();
     let overrides: Vec<&Override> = policies.overrides.iter().map(|(one, _)| one).collect();
     let mut told: Vec<Vec<String>> = Vec::new();
+    let mut denser: BTreeSet<String> = BTreeSet::new();
     for Sum { servers, policies: group, proof } in sums(&base, &overrides, slots, at) {
         if proof.overfills() {
             let message = format!("the policies of `{servers}` want more than its slots: {proof}");
             tell(policies, &group, message, findings);
         }
+        warn_of_denser(&servers, &group, &proof, (at, findings), &mut denser);
         let names: Vec<String> = proof.unbounded().map(str::to_owned).collect();
         if !names.is_empty() && !told.contains(&names) {
             let message = format!(
@@ -86,6 +88,33 @@ pub fn offline(policies: &Policies, slots: Slots, at: Timestamp, findings: &Find
             findings.push(Diagnostic::warning(message).help("delete by hand in time, or let it prune its own"));
             told.push(names);
         }
+    }
+}
+
+/// Where the counts fill the slots, a run whose point would only replace the newest one is skipped.
+fn warn_of_denser(
+    servers: &Selector,
+    group: &[Arc<Policy>],
+    proof: &Proof,
+    (at, findings): (Timestamp, &Findings),
+    told: &mut BTreeSet<String>,
+) {
+    if proof.verdict() != Verdict::Fills {
+        return;
+    }
+    for policy in group {
+        let Some(rule) = denser_than(&policy.keep, &policy.schedule, at) else { continue };
+        if !told.insert(policy.name.to_string()) {
+            continue;
+        }
+        let (name, kind, unit) = (&policy.name, proof.kind.plural(), rule.unit());
+        let message = format!(
+            "policy `{name}` makes more than one of its {kind} of `{servers}` in some {unit}s, and what is kept fills the \
+             {} slots: a run whose new one would only replace the newest of the same {unit} is skipped",
+            proof.limit
+        );
+        let help = format!("keep one less, or make one a {unit}");
+        findings.push(Diagnostic::warning(message).help(help));
     }
 }
 

@@ -222,9 +222,9 @@ pub struct StatusSettings {
 impl Config {
     /// Whether the file has a policy of this name, or one that was called so.
     #[must_use]
-    pub fn knows_policy(&self, name: &str) -> bool {
+    pub fn knows_policy(&self, name: &str, kind: Kind) -> bool {
         let of_servers = self.overrides.iter().map(|one| &one.policy);
-        self.policies.iter().chain(of_servers).any(|policy| policy.answers_to(name))
+        self.policies.iter().chain(of_servers).any(|policy| policy.kind == kind && policy.answers_to(name))
     }
 
     /// The names of all policies, each once.

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::journal::event::RunKey;
 use crate::journal::notice::{Class, Good, Notice, Topic};
-use crate::policy::inventory::Id;
+use crate::policy::inventory::{Id, Kind};
 use crate::policy::policy::PolicyName;
 use crate::policy::schedule::{Due, DueTimes, Lost, due, splay};
 use crate::run::Task;
@@ -21,7 +21,7 @@ use crate::store::{Store, StoreError};
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// A policy on a server, as a key.
-pub(super) type PolicyOnServer = (Id, PolicyName);
+pub(super) type PolicyOnServer = (Id, PolicyName, Kind);
 
 /// A policy on a server whose due times are followed.
 #[derive(Clone, Debug)]
@@ -77,6 +77,7 @@ impl Evaluator {
         let places = tasks.iter().map(|task| Place {
             server: task.server.reference.id.clone(),
             policy: task.policy.name.clone(),
+            kind: task.policy.kind,
             schedule: in_words(task, spread(task)),
         });
         let handled = self.store.handled(places.collect(), now).await?;
@@ -254,7 +255,7 @@ impl Found {
                     "the last handled due time was {handled}, in the future: a clock was wrong. It is put right to \
                      {put_right}"
                 );
-                let (server, policy) = place_of(task);
+                let (server, policy, _) = place_of(task);
                 let notice = task.failure(Topic::Clock, text);
                 self.put_right.push((index, PutRight { server, policy, to: put_right, notice }));
                 return;
@@ -284,7 +285,7 @@ impl Found {
 
 /// The policy on the server that a task is about.
 pub(super) fn place_of(task: &Task) -> PolicyOnServer {
-    (task.server.reference.id.clone(), task.policy.name.clone())
+    (task.server.reference.id.clone(), task.policy.name.clone(), task.policy.kind)
 }
 
 fn names(task: &Task) -> Vec<String> {

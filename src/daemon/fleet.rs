@@ -54,7 +54,9 @@ pub fn task_of(config: &Config, servers: &[Server], run: &Run) -> Task {
         keys: vec![key.server.id.to_string(), key.server.name.clone()],
         status: ServerStatus::Other("unlisted".to_owned()),
     });
-    let task = tasks_of(config, &server).into_iter().find(|task| task.policy.name == key.policy);
+    // Of another kind it is another policy.
+    let is_it = |task: &Task| task.policy.name == key.policy && task.policy.kind == key.kind;
+    let task = tasks_of(config, &server).into_iter().find(is_it);
     task.unwrap_or_else(|| Task {
         policy: Arc::new(Policy::departed(key.policy.clone(), key.kind)),
         server,

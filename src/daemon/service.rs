@@ -95,6 +95,7 @@ pub fn open_world(config: &Config, client: Client, store: Store, clock: Clock) -
         store,
         clock,
         settings: settings(config),
+        in_force: crate::run::InForce::default(),
         random: Random::new(rand::make_rng()),
         leases: Leases::default(),
         places: Arc::new(Semaphore::new(provider.parallel_runs as usize)),
@@ -274,6 +275,7 @@ impl Service {
     pub(super) async fn follow(&mut self) -> Result<(), ServiceError> {
         let now = self.world.clock.now();
         let tasks = fleet::tasks(&self.config, &self.servers);
+        self.world.in_force.set(&tasks);
         // Beside the loop: thousands of policies take a while, and a run that comes first sees the same by itself.
         let (world, reviewed) = (self.world.clone(), tasks.clone());
         self.review = JoinSet::new();

@@ -230,7 +230,8 @@ fn former(config: &Config, listed: &ListedEverywhere, servers: &[Server]) -> Vec
             let Some(listed) = listed.get(&(server.reference.id.clone(), kind)) else { continue };
             let names: BTreeSet<&str> = listed.iter().filter_map(|point| point.policy.as_deref()).collect();
             for name in names {
-                if config.knows_policy(name) || tasks.iter().any(|task| task.policy.answers_to(name)) {
+                let own = |task: &Task| task.policy.kind == kind && task.policy.answers_to(name);
+                if config.knows_policy(name, kind) || tasks.iter().any(own) {
                     continue;
                 }
                 let points = listed.iter().filter(|point| point.policy.as_deref() == Some(name)).count();

@@ -11,6 +11,8 @@ use crate::policy::mark::Mark;
 use crate::policy::plan::Plan;
 use crate::policy::policy::PolicyName;
 
+pub use crate::policy::permit::Cause;
+
 /// What a run is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RunKey {
@@ -53,6 +55,12 @@ pub enum Event {
         /// The plan.
         plan: Box<Plan>,
     },
+    /// Which point makes room depends on the bucket that the new one falls into: the run waits, once, until this moment
+    /// of the provider's time, and plans then.
+    Postponed {
+        /// When the bucket ends.
+        until: Timestamp,
+    },
     /// The server was found not running, so it is neither stopped nor started.
     FoundStopped,
     /// A call is about to be sent. Written before it.
@@ -84,6 +92,9 @@ pub enum Event {
         id: Id,
         /// The guard that refused it.
         guard: Guard,
+        /// It was to make room: the run plans again without it.
+        #[serde(default)]
+        replan: bool,
     },
     /// The attempt failed.
     Failed(Failure),
@@ -144,22 +155,6 @@ impl Act {
             Self::Create { .. } => "create",
         }
     }
-}
-
-/// What a delete is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// A completed point makes room for the new one.
-    Eviction,
-    /// A failed point of ours makes room, or is cleared away.
-    FailedPoint,
-    /// Retention drops it.
-    Retention,
-    /// The point that this run made has failed.
-    OwnFailure,
-    /// A lost answer led to two points: the younger goes.
-    Duplicate,
 }
 
 /// What came of a call.

@@ -4,6 +4,7 @@
 pub mod event;
 pub mod notice;
 pub mod recovery;
+mod replan;
 pub mod state;
 mod step;
 pub mod summary;

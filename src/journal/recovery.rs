@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::journal::event::{Act, Cause, Outcome};
 use crate::journal::state::{Made, Progress, RunState, Step, StepState};
 use crate::policy::inventory::Id;
-use crate::policy::plan::{Delete, Plan};
+use crate::policy::plan::{Delete, Plan, Refusal};
 
 /// How often a call whose answer was lost is sent in one attempt, the first time included.
 pub const SENDS: usize = 3;
@@ -18,6 +18,8 @@ pub enum Next {
     Begin,
     /// Read the inventory, plan, write the plan.
     Plan,
+    /// Wait until this moment of the provider's time, without a place and without the lease; then plan.
+    WaitForBucket(Timestamp),
     /// Look at the server and stop it if it runs.
     StopServer,
     /// Wait until the server stands still.
@@ -90,10 +92,19 @@ pub fn next(state: &RunState) -> Next {
         let unknown = || Next::End { outcome: Outcome::Unknown, error: step.error.clone() };
         return if state.owes_start { Next::StartServer } else { unknown() };
     }
-    let Some(plan) = &state.plan else { return Next::Plan };
-    if let Some(refusal) = &plan.refused {
-        let last = !matches!(refusal, crate::policy::plan::Refusal::Doubt(_));
-        return Next::Fail { error: refusal.to_string(), last };
+    let Some(plan) = &state.plan else {
+        return state.postponed.filter(|_| state.waits).map_or(Next::Plan, Next::WaitForBucket);
+    };
+    match &plan.refused {
+        // Nothing is wrong, and nothing would be gained.
+        Some(refusal @ Refusal::OnlyTheNewest { .. }) if !state.owes_start => {
+            return Next::End { outcome: Outcome::Skipped, error: Some(refusal.to_string()) };
+        }
+        Some(Refusal::OnlyTheNewest { .. }) => return Next::StartServer,
+        Some(refusal) => {
+            return Next::Fail { error: refusal.to_string(), last: !matches!(refusal, Refusal::Doubt(_)) };
+        }
+        None => {}
     }
     before_create(state, plan).or_else(|| make(state)).unwrap_or_else(|| after_create(state, plan))
 }
@@ -109,11 +120,8 @@ fn before_create(state: &RunState, plan: &Plan) -> Option<Next> {
     if state.made.is_some() {
         return None;
     }
-    let stops = state.terms.is_some_and(|terms| terms.stop_server) && !state.found_stopped;
-    if stops && !state.seen_stopped {
-        return Some(stop(state));
-    }
-    plan.evictions().find_map(|delete| match fate(state, delete) {
+    // Room first: the server is down no longer than its point needs.
+    let eviction = plan.evictions().find_map(|delete| match fate(state, delete) {
         Fate::Open => {
             let cause = if delete.completed { Cause::Eviction } else { Cause::FailedPoint };
             Some(Next::Delete { id: delete.id.clone(), created_at: delete.created_at, cause })
@@ -121,7 +129,9 @@ fn before_create(state: &RunState, plan: &Plan) -> Option<Next> {
         Fate::Accepted if !state.gone.contains(&delete.id) => Some(Next::AwaitGone(delete.id.clone())),
         Fate::Accepted | Fate::Spared => None,
         Fate::Failed(next) => Some(next),
-    })
+    });
+    let stops = state.terms.is_some_and(|terms| terms.stop_server) && !state.found_stopped;
+    eviction.or_else(|| (stops && !state.seen_stopped).then(|| stop(state)))
 }
 
 /// The server is to stand still. A stop that was undone since, by our own start on the way out of the process, counts

@@ -39,6 +39,12 @@ pub struct RunState {
     pub duplicate: Option<(Id, Timestamp)>,
     /// Points that a guard kept at the last moment.
     pub spared: Vec<Id>,
+    /// How often the run has planned again, since a point was kept that was to make room.
+    pub replans: u32,
+    /// The bucket's end that the run waits or waited for.
+    pub postponed: Option<Timestamp>,
+    /// Whether it waits for it still.
+    pub waits: bool,
     /// Points of evictions that were seen to be gone.
     pub gone: Vec<Id>,
     /// Whether a server that we stopped was seen stopped, and has been neither started nor seen running since.
@@ -77,6 +83,9 @@ impl RunState {
             max_deletes: 0,
             duplicate: None,
             spared: Vec::new(),
+            replans: 0,
+            postponed: None,
+            waits: false,
             gone: Vec::new(),
             seen_stopped: false,
             owes_start: false,
@@ -145,8 +154,10 @@ impl RunState {
                 self.unless(event, wrong, "an attempt that goes on has one plan")?;
                 self.max_deletes = self.max_deletes.max(plan.max_deletes);
                 self.plan = Some((**plan).clone());
+                self.waits = false;
                 Ok(())
             }
+            Event::Postponed { until } => self.postpone(event, *until),
             Event::FoundStopped => {
                 self.unless(event, self.owes_start, "we have stopped it").map(|()| self.found_stopped = true)
             }
@@ -154,11 +165,7 @@ impl RunState {
             Event::Answered { step, answer } => self.answered(event, *step, answer, at),
             Event::Settled { step, found } => self.settled(event, *step, found, at),
             Event::Seen(sight) => self.seen(event, sight),
-            Event::Spared { id, .. } => {
-                self.unless(event, self.attempt == 0, "no attempt has begun")?;
-                self.spared.push(id.clone());
-                Ok(())
-            }
+            Event::Spared { id, replan, .. } => self.spare(event, id, *replan),
             Event::Failed(failure) => {
                 self.unless(event, self.attempt == 0, "no attempt has begun")?;
                 self.unless(event, self.failure.is_some(), "the attempt has failed before")?;
@@ -184,7 +191,7 @@ impl RunState {
         }
     }
 
-    fn unless(&self, event: &Event, wrong: bool, why: &str) -> Result<(), IllegalEvent> {
+    pub(super) fn unless(&self, event: &Event, wrong: bool, why: &str) -> Result<(), IllegalEvent> {
         if wrong { Err(illegal(event, why)) } else { Ok(()) }
     }
 
@@ -197,6 +204,8 @@ impl RunState {
         self.steps = kept.steps;
         self.owes_start = kept.owes_start;
         self.max_deletes = kept.max_deletes;
+        self.postponed = kept.postponed;
+        self.replans = kept.replans;
         self.attempt = attempt;
         self.terms = Some(terms);
         Ok(())
@@ -245,7 +254,7 @@ impl RunState {
         }
     }
 
-    fn has_open_step(&self) -> bool {
+    pub(super) fn has_open_step(&self) -> bool {
         self.steps.last().is_some_and(|last| matches!(last.state, StepState::Intended | StepState::Unknown))
     }
 

@@ -50,6 +50,7 @@ fn plan() -> Plan {
         notes: Vec::new(),
         max_deletes: 3,
         brakes: Vec::new(),
+        wait_until: None,
     }
 }
 
@@ -87,13 +88,14 @@ fn step(state: &RunState, stop_server: bool, choice: u8) -> Vec<Event> {
     match next(state) {
         Next::Over => Vec::new(),
         Next::Begin | Next::Wait(_) => vec![Event::Began { attempt: state.attempt + 1, terms: terms(stop_server) }],
-        Next::Plan => vec![Event::Planned { plan: Box::new(plan()) }],
+        Next::Plan if choice % 9 == 8 && state.postponed.is_none() => vec![Event::Postponed { until: at(60) }],
+        Next::Plan | Next::WaitForBucket(_) => vec![Event::Planned { plan: Box::new(plan()) }],
         Next::StopServer if choice % 7 == 6 && state.owes_start => vec![Event::Seen(Sight::ServerStopped)],
         Next::StopServer if choice % 7 == 6 => vec![Event::FoundStopped],
         Next::StopServer => call(Act::StopServer),
         Next::AwaitStopped if choice % 7 == 6 => failed(false),
         Next::AwaitStopped => vec![Event::Seen(Sight::ServerStopped)],
-        Next::Delete { id, .. } if choice % 5 == 4 => vec![Event::Spared { id, guard: Guard::Foreign }],
+        Next::Delete { id, .. } if choice % 5 == 4 => vec![Event::Spared { id, guard: Guard::Foreign, replan: false }],
         Next::Delete { id, created_at, cause } => call(Act::Delete { id, created_at, cause }),
         Next::AwaitGone(_) if choice % 7 == 6 => failed(false),
         Next::AwaitGone(id) => vec![Event::Seen(Sight::Gone(id))],

@@ -65,6 +65,10 @@ pub enum Guard {
     NotTheSame,
     /// A slot is free now, so that nothing has to make room.
     NotNeeded,
+    /// It was to be deleted by the plan, and stays by what is known now: another bucket, another policy.
+    KeptNow(String),
+    /// The policy is no longer in the file.
+    NotInForce,
 }
 
 impl fmt::Display for Guard {
@@ -96,6 +100,8 @@ impl fmt::Display for Guard {
             Self::Doubt(why) => write!(f, "the list is in doubt: {why}"),
             Self::NotTheSame => f.write_str("the list no longer shows this very point"),
             Self::NotNeeded => f.write_str("a slot is free now, so nothing has to make room"),
+            Self::KeptNow(why) => write!(f, "the plan would delete it; asked again, it is kept: {why}"),
+            Self::NotInForce => f.write_str("the policy is no longer in the file"),
         }
     }
 }

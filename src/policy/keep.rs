@@ -36,8 +36,20 @@ impl Rule {
     /// Every rule, in order.
     pub const ALL: [Self; 6] = [Self::Last, Self::Hourly, Self::Daily, Self::Weekly, Self::Monthly, Self::Yearly];
 
-    /// The key of the policy file.
+    /// The stretch of time that one of its buckets is.
     #[must_use]
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::Last => "point",
+            Self::Hourly => "hour",
+            Self::Daily => "day",
+            Self::Weekly => "week",
+            Self::Monthly => "month",
+            Self::Yearly => "year",
+        }
+    }
+
+    /// The key of the policy file.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Last => "last",

@@ -36,6 +36,8 @@ pub struct Memory {
     pub server_hold: Option<String>,
     /// Completed points of the policy evicted since its last completed one.
     pub evicted_since_completed: u32,
+    /// The longest time from a plan to its accepted create in the last runs on this server.
+    pub longest_lead: std::time::Duration,
     /// What the last list showed and we did not mean to delete since.
     pub listed: Vec<Seen>,
     /// The brakes that hold, and those that a person has accepted, on the whole server.

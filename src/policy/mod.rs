@@ -8,6 +8,7 @@ pub mod inventory;
 pub mod keep;
 pub mod mark;
 pub mod memory;
+pub mod permit;
 pub mod plan;
 mod planner;
 #[expect(clippy::module_inception, reason = "the word of the design for a rule of the file")]

@@ -43,6 +43,10 @@ pub struct Plan {
     pub brakes: Vec<Brake>,
     /// The brake: no more deletes in the whole run than this.
     pub max_deletes: u32,
+    /// Nothing is done before this moment of the provider's time, when a bucket ends: which point makes room depends on
+    /// the bucket that the new one falls into.
+    #[serde(default)]
+    pub wait_until: Option<Timestamp>,
 }
 
 impl Plan {
@@ -156,6 +160,16 @@ pub enum Refusal {
         /// Why none of our own may go.
         because: Option<String>,
     },
+    /// No slot is free, and the new point would only replace the newest one of its policy: nothing is gained by it, and
+    /// nothing is wrong.
+    OnlyTheNewest {
+        /// The slots.
+        slots: Slots,
+        /// Backup or snapshot.
+        kind: Kind,
+        /// The newest point of the policy.
+        id: Id,
+    },
     /// The list does not prove enough.
     Doubt(String),
 }
@@ -163,6 +177,12 @@ pub enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::OnlyTheNewest { slots, kind, id } => write!(
+                f,
+                "no slot is free ({} of {} used), and a new {kind} would only replace the newest one, {id}: nothing is \
+                 made or deleted; keep one less, or make them less often",
+                slots.used, slots.limit
+            ),
             Self::NoRoom { slots, kind, reserve, foreign, because } => {
                 let own = if slots.own > 0 { format!("{} own, ", slots.own) } else { String::new() };
                 write!(f, "{kind} limit reached ({own}{} foreign)", slots.foreign)?;

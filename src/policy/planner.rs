@@ -9,10 +9,11 @@ use crate::policy::brake::judge;
 use crate::policy::guard::{Ground, Guard, Slots, names_of_foreign};
 use crate::policy::inventory::{Id, PointStatus, RestorePoint};
 use crate::policy::mark::Mark;
-use crate::policy::memory::Owner;
 use crate::policy::plan::{Action, Decision, Delete, Note, Plan, Reason, Refusal};
 use crate::policy::policy::Prune;
 use crate::policy::retention::{self, Candidate, Verdict};
+
+pub(super) use bucket_end::kept_now;
 
 /// What a plan is made from.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,10 @@ pub struct Request<'a> {
     pub reserve: u32,
     /// Deletes that earlier attempts of the same run have sent.
     pub spent: u32,
+    /// The provider's time now, which would date a point that is made now.
+    pub now: Timestamp,
+    /// The run has waited for the end of a bucket: what retention says of a point made now is all that counts.
+    pub waited: bool,
 }
 
 /// Decides what a run does.
@@ -32,22 +37,18 @@ pub struct Request<'a> {
 pub fn plan(request: &Request<'_>) -> Plan {
     let ground = &request.ground;
     let slots = Slots::count(request.limit, ground.instance, ground.inventory, ground.memory);
-    let mut planner =
-        Planner { request: *request, slots, max_deletes: 0, budget: 0, gone: Vec::new(), decisions: Vec::new() };
     let refused = ground.inventory.doubt().map(Refusal::Doubt);
-    let displaced = planner.decide();
-    let max_deletes = ground.policy.max_deletes.unwrap_or(displaced + 1);
-    planner.max_deletes = max_deletes;
-    planner.budget = max_deletes.saturating_sub(request.spent);
+    let mut planner = Planner::dated(request, slots, Some(request.now));
     let mut notes = planner.notes();
-    let (actions, refused) = match refused {
-        Some(doubt) => (Vec::new(), Some(doubt)),
+    let (actions, refused, wait_until) = match refused {
+        Some(doubt) => (Vec::new(), Some(doubt), None),
         None => match planner.actions(&mut notes) {
-            Ok(actions) => (actions, None),
-            Err(refusal) => (Vec::new(), Some(refusal)),
+            Ok(Room::Made(actions)) => (actions, None, None),
+            Ok(Room::Later(bucket_end)) => (Vec::new(), None, Some(bucket_end)),
+            Err(refusal) => (Vec::new(), Some(refusal), None),
         },
     };
-    if refused.is_some() {
+    if actions.is_empty() {
         planner.nothing_goes();
     }
     Plan {
@@ -61,8 +62,17 @@ pub fn plan(request: &Request<'_>) -> Plan {
         refused,
         notes,
         brakes: judge(ground).in_force,
-        max_deletes,
+        max_deletes: planner.max_deletes,
+        wait_until,
     }
+}
+
+/// The room for the new point.
+enum Room<T> {
+    /// It is made by this.
+    Made(T),
+    /// Which point makes it depends on the bucket that the new one falls into: after this moment that is certain.
+    Later(Timestamp),
 }
 
 struct Planner<'a> {
@@ -70,6 +80,7 @@ struct Planner<'a> {
     slots: Slots,
     max_deletes: u32,
     budget: u32,
+    displaced: u32,
     gone: Vec<Id>,
     decisions: Vec<Decision>,
 }
@@ -79,13 +90,23 @@ impl<'a> Planner<'a> {
         self.request.ground
     }
 
+    /// What is decided when the new point is dated `new`; without it, when the list shows it already.
+    fn dated(request: &Request<'a>, slots: Slots, new: Option<Timestamp>) -> Self {
+        let (gone, decisions) = (Vec::new(), Vec::new());
+        let mut planner = Self { request: *request, slots, max_deletes: 0, budget: 0, displaced: 0, gone, decisions };
+        planner.displaced = planner.decide(new);
+        planner.max_deletes = request.ground.policy.max_deletes.unwrap_or(planner.displaced + 1);
+        planner.budget = planner.max_deletes.saturating_sub(request.spent);
+        planner
+    }
+
     /// Fills in a decision for every point, guards that do not depend on the others included. Returns how many points
     /// the new one displaces.
-    fn decide(&mut self) -> u32 {
+    fn decide(&mut self, new: Option<Timestamp>) -> u32 {
         let ground = self.ground();
         let counted: Vec<&RestorePoint> =
             ground.inventory.points.iter().filter(|point| counts(&ground, point)).collect();
-        let (verdicts, displaced) = verdicts(&ground, &counted);
+        let (verdicts, displaced) = verdicts(&ground, &counted, new);
         for point in &ground.inventory.points {
             let mut why = Vec::new();
             let mut keep = true;
@@ -109,11 +130,14 @@ impl<'a> Planner<'a> {
     }
 
     /// The ordered actions, or why there are none.
-    fn actions(&mut self, notes: &mut Vec<Note>) -> Result<Vec<Action>, Refusal> {
+    fn actions(&mut self, notes: &mut Vec<Note>) -> Result<Room<Vec<Action>>, Refusal> {
         let room = self.slots.room(self.reserve());
         let mut actions = Vec::new();
         if room == 0 {
-            actions.extend(self.evict()?.into_iter().map(Action::Delete));
+            match self.make_room()? {
+                Room::Made(evictions) => actions.extend(evictions.into_iter().map(Action::Delete)),
+                Room::Later(bucket_end) => return Ok(Room::Later(bucket_end)),
+            }
         }
         let taken = self.slots.used - u32::try_from(actions.len()).expect("a handful") + 1;
         actions.push(Action::Create(Reason::New { free: self.slots.limit.saturating_sub(taken) }));
@@ -122,11 +146,12 @@ impl<'a> Planner<'a> {
         if left > 0 {
             notes.push(Note::Braked { left, max_deletes: self.max_deletes });
         }
-        Ok(actions)
+        Ok(Room::Made(actions))
     }
 
-    /// Frees the one slot that the new point needs: our failed points first, then at most one completed point.
-    fn evict(&mut self) -> Result<Vec<Delete>, Refusal> {
+    /// Frees the one slot that the new point needs: our failed points first, then at most one completed point among those
+    /// that `may_go`.
+    fn evict(&mut self, may_go: impl Fn(&Id) -> bool) -> Result<Vec<Delete>, Refusal> {
         let (mut slots, mut reserve) = (self.slots, self.reserve());
         let mut evicted = Vec::new();
         let mut because = None;
@@ -140,6 +165,9 @@ impl<'a> Planner<'a> {
                 break;
             }
             if delete.completed {
+                if !may_go(&delete.id) {
+                    continue;
+                }
                 // An eviction that was accepted and not carried out is sent again: it is no second one.
                 let again = self.ground().memory.not_gone.contains(&delete.id);
                 if completed_left == 0 && !again {
@@ -181,6 +209,9 @@ impl<'a> Planner<'a> {
     }
 
     fn no_room(&self, because: Option<String>) -> Refusal {
+        if let Some(only_the_newest) = self.only_the_newest() {
+            return only_the_newest;
+        }
         let ground = self.ground();
         let because = because.or_else(|| ground.server_wide().map(|guard| guard.to_string()));
         Refusal::NoRoom {
@@ -270,29 +301,6 @@ impl<'a> Planner<'a> {
             decision.keep = true;
         }
     }
-
-    fn notes(&self) -> Vec<Note> {
-        let ground = self.ground();
-        let mut notes = Vec::new();
-        for point in ground.inventory.manual() {
-            let owner = ground.owner(point);
-            if ground.is_future(point) {
-                notes.push(Note::Future(point.id.clone()));
-            }
-            if matches!(owner, Owner::Stray(_)) {
-                notes.push(Note::Stray(point.id.clone()));
-            }
-            let running = matches!(point.status, PointStatus::InProgress | PointStatus::Other(_));
-            let late = point.created_at.duration_until(ground.at) > as_signed(ground.policy.stuck_after);
-            if owner.is_own() && running && late {
-                notes.push(Note::Stuck(point.id.clone()));
-            }
-        }
-        if !ground.memory.seen_before && self.slots.own > 0 {
-            notes.push(Note::NewJournal(self.slots.own));
-        }
-        notes
-    }
 }
 
 /// Whether a guard is worth saying of a point that retention keeps anyway, or did not count.
@@ -321,14 +329,14 @@ pub(super) fn would_drop<'a>(ground: &Ground<'a>) -> Vec<&'a RestorePoint> {
     dropped.filter(|point| !ground.memory.holds.contains_key(&point.id)).collect()
 }
 
-/// What retention says of the counted points, the new one among them; and how many the new one displaces.
-fn verdicts(ground: &Ground<'_>, counted: &[&RestorePoint]) -> (Vec<Verdict>, u32) {
+/// What retention says of the counted points, the new one dated `new` among them; and how many the new one displaces.
+fn verdicts(ground: &Ground<'_>, counted: &[&RestorePoint], new: Option<Timestamp>) -> (Vec<Verdict>, u32) {
     let policy = ground.policy;
     let mut candidates: Vec<Candidate> = counted.iter().map(|point| candidate(point)).collect();
     let before = decide(policy, &candidates);
-    let newest = candidates.iter().map(|candidate| candidate.at).max().unwrap_or(ground.at);
     // The provider's clock will date the new point, and has dated the others: ours may be days away from it.
-    let at = ground.inventory.provider_time.unwrap_or(ground.at);
+    let Some(at) = new else { return (before, 0) };
+    let newest = candidates.iter().map(|candidate| candidate.at).max().unwrap_or(at);
     candidates.push(Candidate { at: at.max(newest), due: Some(Timestamp::MAX), id: None });
     let mut after = decide(policy, &candidates);
     after.pop();
@@ -350,9 +358,7 @@ fn candidate(point: &RestorePoint) -> Candidate {
     Candidate { at: point.created_at, due, id: Some(point.id.clone()) }
 }
 
-fn as_signed(duration: std::time::Duration) -> jiff::SignedDuration {
-    jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX)
-}
-
+mod bucket_end;
+mod notes;
 #[cfg(test)]
 mod tests;

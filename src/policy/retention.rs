@@ -6,6 +6,7 @@
 
 mod bound;
 mod bucket;
+mod ends;
 mod period;
 mod reason;
 mod sequential;
@@ -19,6 +20,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 pub use bound::upper_bound;
+pub use ends::{denser_than, next_bucket_end};
 pub use period::PeriodError;
 pub use reason::KeepReason;
 

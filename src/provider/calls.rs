@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::Value;
 
 use crate::policy::inventory::{Id, Kind, RestorePoint, Server, ServerStatus};
-use crate::provider::client::{Client, segment};
+use crate::provider::client::{BeforeSend, Client, segment};
 use crate::provider::convert;
 use crate::provider::error::ProviderError;
 use crate::provider::wire::{self, Fields};
@@ -143,8 +143,17 @@ impl Client {
     /// # Errors
     /// Any `ProviderError` but 404, which is `AlreadyGone`.
     pub async fn delete(&self, kind: Kind, id: &Id) -> Result<Deleted, ProviderError> {
+        self.delete_if(kind, id, &|| Box::pin(std::future::ready(Ok(())))).await
+    }
+
+    /// The same, if `before_send` still says so when the call's turn has come: after the token bucket, and after each
+    /// pause that the provider asked for.
+    ///
+    /// # Errors
+    /// As `delete`; `ErrorKind::Withheld` when it was not sent.
+    pub async fn delete_if(&self, kind: Kind, id: &Id, before_send: &BeforeSend<'_>) -> Result<Deleted, ProviderError> {
         let call = self.call(Method::DELETE, &[kind.plural(), &segment(id)], format!("deleting {kind} {id}"))?;
-        match self.send(&call).await {
+        match self.send_if(&call, before_send).await {
             // A page in place of an answer was not written by the provider's API, whatever its status.
             Ok(answer) if is_page(&answer.body) => Err(call.failed(self.not_understood(&answer, "it is no JSON"))),
             Ok(_) => Ok(Deleted::Accepted),

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
@@ -49,6 +50,9 @@ pub struct ProviderTime {
     /// Our time when the answer had come.
     pub received_at: Timestamp,
 }
+
+/// Asked when a call is about to leave, after every wait for its turn; an error keeps it back.
+pub type BeforeSend<'a> = dyn Fn() -> BoxFuture<'a, Result<(), String>> + Send + Sync + 'a;
 
 /// The way to the provider. Clones share the token bucket, the connections and the counts.
 #[derive(Clone)]
@@ -183,7 +187,12 @@ impl Client {
 
     /// Sends the call, as often as is safe, and gives the answer when its status is a success.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, ProviderError> {
-        self.attempt(call, Ok).await
+        self.attempt(call, None, Ok).await
+    }
+
+    /// The same, and asks each time before the call leaves.
+    pub(crate) async fn send_if(&self, call: &Call, before: &BeforeSend<'_>) -> Result<Answer, ProviderError> {
+        self.attempt(call, Some(before), Ok).await
     }
 
     /// Sends the call and reads the answer as JSON. A read whose answer is no JSON is tried again like a broken one.
@@ -192,13 +201,21 @@ impl Client {
             Ok(value) => Ok((value, answer)),
             Err(error) => Err(self.not_understood(&answer, &format!("it is no JSON ({error})"))),
         };
-        self.attempt(call, read).await
+        self.attempt(call, None, read).await
     }
 
-    async fn attempt<T>(&self, call: &Call, read: impl Fn(Answer) -> Result<T, ErrorKind>) -> Result<T, ProviderError> {
+    async fn attempt<T>(
+        &self,
+        call: &Call,
+        before: Option<&BeforeSend<'_>>,
+        read: impl Fn(Answer) -> Result<T, ErrorKind>,
+    ) -> Result<T, ProviderError> {
         let mut tried = 0;
         loop {
             self.inner.bucket.take().await;
+            if let Some(before) = before {
+                before().await.map_err(|why| call.failed(ErrorKind::Withheld(why)))?;
+            }
             tried += 1;
             self.inner.sent.fetch_add(1, Ordering::Relaxed);
             let request = call.request(&self.inner.authorization);

@@ -44,6 +44,9 @@ pub enum ErrorKind {
     /// No connection was made, so nothing was sent.
     #[error("no connection to the provider: {0}; nothing was sent")]
     NeverSent(String),
+    /// It was kept back when its turn came, so nothing was sent; or not again, after it was certainly not carried out.
+    #[error("it was not sent: {0}")]
+    Withheld(String),
     /// No whole answer within the timeout.
     #[error("no answer within {}", seconds(*.0))]
     Timeout(Duration),
@@ -113,7 +116,7 @@ impl ProviderError {
     /// Whether it is certain that nothing reached the provider.
     #[must_use]
     pub fn never_sent(&self) -> bool {
-        matches!(self.kind, ErrorKind::Settings(_) | ErrorKind::NeverSent(_))
+        matches!(self.kind, ErrorKind::Settings(_) | ErrorKind::NeverSent(_) | ErrorKind::Withheld(_))
     }
 
     /// The answer's status, when one came.
@@ -148,7 +151,7 @@ impl ProviderError {
 impl ErrorKind {
     pub(crate) fn is_retryable(&self) -> bool {
         match self {
-            Self::Settings(_) | Self::TooLarge { .. } => false,
+            Self::Settings(_) | Self::Withheld(_) | Self::TooLarge { .. } => false,
             Self::Status { status, .. } => passes(*status) || (status.is_server_error() && status.as_u16() != 501),
             Self::NeverSent(_)
             | Self::Timeout(_)
@@ -165,7 +168,11 @@ impl ErrorKind {
     /// 301, 302 and 303 are how some sites answer a POST that they have carried out; 307 and 308 ask for it again.
     fn may_have_run(&self) -> bool {
         match self {
-            Self::Settings(_) | Self::NeverSent(_) | Self::Incomplete { .. } | Self::Unsteady(_) => false,
+            Self::Settings(_)
+            | Self::NeverSent(_)
+            | Self::Withheld(_)
+            | Self::Incomplete { .. }
+            | Self::Unsteady(_) => false,
             Self::Timeout(_) | Self::Interrupted(_) => true,
             Self::Status { status, .. }
             | Self::Broken { status, .. }

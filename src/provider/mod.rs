@@ -18,7 +18,7 @@ mod watch;
 mod wire;
 
 pub use calls::{Account, CreateRequest, Created, Deleted, Power, RestoreStarted};
-pub use client::{Client, ProviderTime, Settings};
+pub use client::{BeforeSend, Client, ProviderTime, Settings};
 pub use error::{ErrorKind, Place, ProviderError};
 pub use lists::Listing;
 pub use points::{AccountPoints, BackupType};

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use crate::policy::inventory::{RestorePoint, ServerStatus};
-use crate::provider::{Deleted, ProviderError};
+use crate::provider::{Deleted, ErrorKind, ProviderError};
 use crate::run::{Lease, RunError, World};
 use crate::store::StoreError;
 
@@ -30,6 +31,9 @@ pub enum ByHandError {
     /// A run or another command is at work on the server.
     #[error("a run is at work on {0}: try again when it is over (`lastgood history`)")]
     Busy(String),
+    /// A hold was placed since the command looked; nothing was deleted.
+    #[error("{0}")]
+    Held(String),
     /// What became of it nobody can tell; in words, with what to do.
     #[error("{0}")]
     Unsure(String),
@@ -51,13 +55,24 @@ pub async fn delete(world: &World, point: &RestorePoint, say: Say<'_>) -> Result
     let (server, kind, id) = (&point.server.id, point.kind, &point.id);
     let lease = take(world, point, &format!("delete {kind} {id}"), say).await?;
     let (store, now) = (&world.store, world.clock.now());
-    store.mean_to_delete(server.clone(), kind, id.clone(), Some(now)).await?;
-    let deleted = world.client.delete(kind, id).await;
+    if let Some(guard) = store.intend_delete_by_hand(server.clone(), kind, id.clone(), now).await? {
+        lease.end().await?;
+        return Err(ByHandError::Held(format!("{kind} {id} is not deleted: {guard}")));
+    }
+    // A hold may be placed while the call waits for its turn.
+    let before_send = || {
+        let held = store.hold_on(server.clone(), kind, id.clone(), world.clock.now());
+        async { held.await.map_err(|error| error.to_string())?.map_or(Ok(()), |guard| Err(guard.to_string())) }.boxed()
+    };
+    let deleted = world.client.delete_if(kind, id, &before_send).await;
     if deleted.as_ref().is_err_and(|error| !error.outcome_unknown()) {
         store.mean_to_delete(server.clone(), kind, id.clone(), None).await?;
     }
     lease.end().await?;
-    Ok(deleted?)
+    deleted.map_err(|error| match error.kind {
+        ErrorKind::Withheld(why) => ByHandError::Held(format!("{kind} {id} is not deleted: {why}")),
+        _ => error.into(),
+    })
 }
 
 /// Restores the server from the point and watches until it is back.

@@ -1,26 +1,39 @@
 //! Sends a planned delete, unless a guard refuses it now; and waits for an evicted point to be gone.
 
+use std::sync::Mutex;
+
+use futures_util::FutureExt;
 use jiff::Timestamp;
 
 use crate::journal::event::{Act, Answer, Cause, Event, Sight};
 use crate::journal::state::StepState;
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Inventory, PointStatus};
-use crate::provider::{Deleted, Pace};
+use crate::policy::permit::{Late, before_sending};
+use crate::policy::plan::Request;
+use crate::provider::{Deleted, Pace, ProviderError};
 use crate::run::drive::Drive;
 use crate::run::make::answer_of;
-use crate::run::take::Inspection;
+use crate::run::take::{Inspection, memory_of};
 use crate::run::{CUT_OFF, RunError};
+
+/// A delete that is to be sent.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    id: &'a Id,
+    created_at: Timestamp,
+    cause: Cause,
+}
 
 impl Drive<'_> {
     /// One delete: the guards have the last word, of a list that is as new as can be.
     pub(super) async fn delete(&mut self, id: &Id, created_at: Timestamp, cause: Cause) -> Result<(), RunError> {
-        let seen = match self.inspection().await? {
+        let wanted = Wanted { id, created_at, cause };
+        let mut seen = match self.inspection().await? {
             Ok(seen) => seen,
             // The attempt has failed already: its failed point is cleared away by the next run.
             Err(error) if self.run.state.failure.is_some() => {
-                let guard = Guard::Doubt(crate::run::words(&error));
-                return self.write(Event::Spared { id: id.clone(), guard }).await;
+                return self.spare(id, Guard::Doubt(crate::run::words(&error))).await;
             }
             Err(error) => return self.fail_by(&error).await,
         };
@@ -30,26 +43,74 @@ impl Drive<'_> {
                 return self.world.pause(self.world.settings.poll).await;
             }
         }
-        if let Err(guard) = self.permits(&seen, id, created_at, cause) {
-            self.say(format!("point {id} stays: {guard}"));
+        // The list may be of a moment ago; what the journal knows is of now.
+        seen.memory = memory_of(self.world, self.task, &seen.inventory).await?;
+        if let Err(guard) = self.permits(&seen, wanted) {
             self.fresh = Some(seen);
-            return self.write(Event::Spared { id: id.clone(), guard }).await;
+            return self.spare(id, guard).await;
         }
         let step = self.next_step();
-        self.write(Event::Intended { step, act: Act::Delete { id: id.clone(), created_at, cause } }).await?;
+        let intent = Event::Intended { step, act: Act::Delete { id: id.clone(), created_at, cause } };
+        let now = self.world.clock.now();
+        if let Some(guard) = self.world.store.intend_delete(&mut self.run, intent, now).await? {
+            self.fresh = Some(seen);
+            return self.spare(id, guard).await;
+        }
         self.say(format!("deleting {} {id}", self.task.policy.kind));
-        let answer = match self.world.answer(self.world.client.delete(self.task.policy.kind, id)).await {
+        let (answered, withheld) = self.send(&seen, wanted).await;
+        let answer = match answered {
             Some(Ok(Deleted::Accepted)) => Answer::Accepted { id: None },
             Some(Ok(Deleted::AlreadyGone)) => self.unknown_to_the_provider(id, created_at),
             Some(Err(error)) => answer_of(&error),
             None => Answer::Unknown { error: CUT_OFF.to_owned() },
         };
+        // First, so that a crash between the two does not take the refusal for the provider's.
+        if let Some(guard) = withheld {
+            self.spare(id, guard).await?;
+        }
         self.write(Event::Answered { step, answer }).await?;
         if matches!(cause, Cause::Retention | Cause::Duplicate) {
             // Several prunes of one run are judged by one list, each with the ones before it taken as gone.
             self.fresh = Some(seen);
         }
         Ok(())
+    }
+
+    /// The call itself. It may wait for its turn, and for as long as the provider asks: the holds and the policy in force
+    /// are looked at again each time before it leaves. Says which guard has kept it, if one has.
+    async fn send(
+        &self,
+        seen: &Inspection,
+        wanted: Wanted<'_>,
+    ) -> (Option<Result<Deleted, ProviderError>>, Option<Guard>) {
+        let (server, kind) = (&self.task.server.reference.id, self.task.policy.kind);
+        let withheld = Mutex::new(None);
+        let before_send = || {
+            async {
+                let held = self.world.store.hold_on(server.clone(), kind, wanted.id.clone(), self.world.clock.now());
+                let guard = match held.await {
+                    Ok(Some(guard)) => guard,
+                    Ok(None) => match self.permits(seen, wanted) {
+                        Ok(()) => return Ok(()),
+                        Err(guard) => guard,
+                    },
+                    Err(error) => Guard::Doubt(format!("the holds cannot be read: {error}")),
+                };
+                let words = guard.to_string();
+                *withheld.lock().expect("no code panics while it holds the guard") = Some(guard);
+                Err(words)
+            }
+            .boxed()
+        };
+        let answer = self.world.answer(self.world.client.delete_if(kind, wanted.id, &before_send)).await;
+        (answer, withheld.into_inner().expect("no code panics while it holds the guard"))
+    }
+
+    /// The point stays. Where it was to make room, another one may: the run plans again.
+    async fn spare(&mut self, id: &Id, guard: Guard) -> Result<(), RunError> {
+        self.say(format!("point {id} stays: {guard}"));
+        let replan = self.run.state.plans_again(&guard);
+        self.write(Event::Spared { id: id.clone(), guard, replan }).await
     }
 
     /// What a 404 says of a point that was listed a moment ago: the list has the last word. After a delete whose answer
@@ -67,33 +128,22 @@ impl Drive<'_> {
         }
     }
 
-    fn permits(&self, seen: &Inspection, id: &Id, created_at: Timestamp, cause: Cause) -> Result<(), Guard> {
-        let ground = seen.ground(self.world, self.task);
-        let made = self.run.state.made.as_ref();
-        let own_failure = matches!(cause, Cause::OwnFailure);
-        if made.is_some_and(|made| made.id == *id) && !own_failure {
-            return Err(Guard::JustMade);
-        }
-        let point = seen.inventory.find(id).filter(|point| point.created_at == created_at).ok_or(Guard::NotTheSame)?;
-        if self.run.state.deleted().count() >= self.run.state.max_deletes as usize {
-            return Err(Guard::MaxDeletes(self.run.state.max_deletes));
-        }
-        let makes_room = made.is_none() && self.run.state.failure.is_none();
-        if makes_room && self.slots(seen).room(seen.memory.reserve_now(self.task.reserve)) > 0 {
-            return Err(Guard::NotNeeded);
-        }
-        match cause {
-            // The older twin is completed; the younger one is the newest point for that very reason.
-            Cause::Duplicate => {
-                let adopted = made.and_then(|made| seen.inventory.find(&made.id));
-                if adopted.is_none_or(|older| older.status != PointStatus::Completed) {
-                    return Err(Guard::NewestOfPolicy);
-                }
-                ground.refuses(point).map_or(Ok(()), Err)
-            }
-            Cause::OwnFailure | Cause::FailedPoint if point.status != PointStatus::Failed => Err(Guard::NotTheSame),
-            _ => ground.permits(id, created_at, &self.going(&seen.inventory)),
-        }
+    fn permits(&self, seen: &Inspection, wanted: Wanted<'_>) -> Result<(), Guard> {
+        let state = &self.run.state;
+        let spent = u32::try_from(state.deleted().count()).expect("a handful");
+        let in_force = self.world.in_force.of(self.task);
+        let made = state.made.as_ref();
+        let request = seen.request(self.world, self.task, spent);
+        let late = Late {
+            request: Request { waited: state.postponed.is_some(), ..request },
+            in_force: in_force.as_deref(),
+            made: made.map(|made| &made.id),
+            makes_room: made.is_none() && state.failure.is_none(),
+            room: self.slots(seen).room(seen.memory.reserve_now(self.task.reserve)),
+            gone: &self.going(&seen.inventory),
+            max_deletes: state.max_deletes,
+        };
+        before_sending(&late, wanted.id, wanted.created_at, wanted.cause)
     }
 
     /// The listed points whose delete this run has had accepted.

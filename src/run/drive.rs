@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use crate::journal::event::{Event, Failure, Outcome, Terms};
 use crate::journal::notice::{Class, Notice, Topic};
 use crate::journal::recovery::{Next, next};
 use crate::journal::summary::{RunSummary, summary};
+use crate::policy::plan::{Request, plan};
 use crate::policy::schedule::DueTimes;
 use crate::policy::schedule::splay;
 use crate::provider::ProviderError;
@@ -16,6 +18,9 @@ use crate::run::settle::look_at;
 use crate::run::take::{Inspection, place, remember, set_brakes, with_memory};
 use crate::run::{Lease, Progress, RunError, Task, World, inspect, words};
 use crate::store::runs::Run;
+
+/// No bucket ends later after the plan that waits for it: a clock that says so is wrong.
+const LONGEST_WAIT: Duration = Duration::from_mins(15);
 
 /// A run under way.
 pub(super) struct Drive<'a> {
@@ -30,6 +35,18 @@ pub(super) struct Drive<'a> {
     pub began_at: Timestamp,
     /// One of the `parallel_runs` places, while a point is being made.
     pub place: Option<OwnedSemaphorePermit>,
+    /// Since when this process waits for the end of a bucket.
+    pub waits_since: Option<Instant>,
+}
+
+/// What a run does without its place and its server.
+enum Rest {
+    /// It is over.
+    Over,
+    /// It is tried again at this moment.
+    Retry(Timestamp),
+    /// It plans when the bucket has ended.
+    Bucket(Duration),
 }
 
 /// Drives a run, or what a crash has left of one, to its end.
@@ -39,7 +56,8 @@ pub(super) struct Drive<'a> {
 /// run is then open in the journal, and the next start drives it on. A server that we stopped is started before.
 pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, RunError> {
     let resumed = run.state.attempt > 0;
-    let mut drive = Drive { world, task, run, fresh: None, resumed, began_at: world.clock.now(), place: None };
+    let (fresh, place, waits_since) = (None, None, None);
+    let mut drive = Drive { world, task, run, fresh, resumed, began_at: world.clock.now(), place, waits_since };
     let done = drive.finish().await;
     match &done {
         Err(RunError::Stopped) if drive.run.state.owes_start => match drive.start_before_the_process_ends().await {
@@ -61,12 +79,18 @@ impl Drive<'_> {
         loop {
             let (lease, place) = Lease::wait_with_place(self.world, &self.task.server.reference.id).await?;
             self.place = Some(place);
-            let wait = self.attempt().await;
+            let rest = self.attempt().await;
             self.place = None;
             lease.end().await?;
-            match wait? {
-                // Between two attempts the server and the place are free for others.
-                Some(at) => {
+            // Meanwhile the server and the place are free for others.
+            match rest? {
+                Rest::Bucket(left) => {
+                    self.say(format!("waiting {} s for the end of a bucket", left.as_secs_f64().ceil()));
+                    let until = self.world.pause_until(self.world.clock.now() + left);
+                    tokio::time::timeout(left, until).await.unwrap_or(Ok(()))?;
+                    self.fresh = None;
+                }
+                Rest::Retry(at) => {
                     self.say(format!("tried again at {at}"));
                     // A clock that is set back must not make this last longer than the pause itself.
                     let longest = self.run.state.terms.map_or(0, |terms| terms.retry_after_seconds);
@@ -76,13 +100,13 @@ impl Drive<'_> {
                     self.begin().await?;
                     lease.end().await?;
                 }
-                None => return Ok(()),
+                Rest::Over => return Ok(()),
             }
         }
     }
 
-    /// Everything up to the run's end, or up to the moment of the next attempt.
-    async fn attempt(&mut self) -> Result<Option<Timestamp>, RunError> {
+    /// Everything up to the run's end, or up to a wait for which it needs neither place nor server.
+    async fn attempt(&mut self) -> Result<Rest, RunError> {
         if std::mem::take(&mut self.resumed) {
             // What cannot be told now is looked at again before the point is asked for.
             self.standing().await?;
@@ -93,11 +117,19 @@ impl Drive<'_> {
                 return Err(RunError::Stopped);
             }
             match next {
-                Next::Over => return Ok(None),
-                Next::Wait(at) => return Ok(Some(at)),
+                Next::Over => return Ok(Rest::Over),
+                Next::Wait(at) => return Ok(Rest::Retry(at)),
                 Next::Begin => self.begin().await?,
-                Next::Plan => self.plan().await?,
-                Next::StopServer => self.stop_server().await?,
+                Next::Plan => self.plan(None).await?,
+                Next::WaitForBucket(until) => match self.left_of_bucket(until).await? {
+                    Some(left) => return Ok(Rest::Bucket(left)),
+                    None => self.plan(Some(until)).await?,
+                },
+                // The server is not stopped for a point that cannot be made.
+                Next::StopServer if self.run.state.owes_start || self.finds_room().await? => {
+                    self.stop_server().await?;
+                }
+                Next::StopServer => {}
                 Next::AwaitStopped => self.await_stopped().await?,
                 Next::Delete { id, created_at, cause } => self.delete(&id, created_at, cause).await?,
                 Next::AwaitGone(id) => self.await_gone(&id).await?,
@@ -131,11 +163,27 @@ impl Drive<'_> {
         self.write(Event::Began { attempt: self.run.state.attempt + 1, terms }).await
     }
 
-    async fn plan(&mut self) -> Result<(), RunError> {
+    /// How long the bucket lasts that the run waits for, by the provider's time; `None` when it has ended. A time that
+    /// does not come to it is not believed for ever.
+    async fn left_of_bucket(&mut self, until: Timestamp) -> Result<Option<Duration>, RunError> {
+        let since = *self.waits_since.get_or_insert_with(Instant::now);
+        // What cannot be read is met again by the plan, which says so.
+        let Ok(seen) = self.inspection().await? else { return Ok(None) };
+        let left = Duration::try_from(seen.now(self.world).duration_until(until)).unwrap_or_default();
+        self.fresh = Some(seen);
+        Ok(Some(left).filter(|left| !left.is_zero() && since.elapsed() < LONGEST_WAIT))
+    }
+
+    /// Plans, and writes the plan. With `waited_for`, after the wait for the end of that bucket.
+    async fn plan(&mut self, waited_for: Option<Timestamp>) -> Result<(), RunError> {
         self.say("reading what is there".to_owned());
-        let seen = match inspect(self.world, self.task).await? {
-            Ok(seen) => seen,
-            Err(error) => return self.fail_by(&error).await,
+        // The list that the wait ended with is a moment old.
+        let seen = match self.fresh.take().filter(|_| waited_for.is_some()) {
+            Some(seen) => seen,
+            None => match inspect(self.world, self.task).await? {
+                Ok(seen) => seen,
+                Err(error) => return self.fail_by(&error).await,
+            },
         };
         let turned_up = self.turned_up(&seen.inventory);
         if turned_up.is_none()
@@ -145,14 +193,17 @@ impl Drive<'_> {
             return self.write(undecided).await;
         }
         let spent = u32::try_from(self.run.state.deleted().count()).expect("a handful");
-        let plan = match turned_up {
-            // It is the new point, which every plan counts in already: counted twice, it would displace one too many.
-            // Nor does a twin count: it goes by itself.
-            Some((step, _)) => self.without_made_by(step, &seen).plan(self.world, self.task, spent),
-            None => seen.plan(self.world, self.task, spent),
-        };
+        // It is the new point, which every plan counts in already: counted twice, it would displace one too many.
+        // Nor does a twin count: it goes by itself.
+        let without = turned_up.map(|(step, _)| self.without_made_by(step, &seen));
+        let request = without.as_ref().unwrap_or(&seen).request(self.world, self.task, spent);
+        let plan = plan(&Request { waited: self.run.state.postponed.is_some(), ..request });
         remember(self.world, self.task, &seen, &plan.notes).await?;
-        self.write(Event::Planned { plan: Box::new(plan) }).await?;
+        let event = match plan.wait_until {
+            Some(until) => Event::Postponed { until },
+            None => Event::Planned { plan: Box::new(plan) },
+        };
+        self.write(event).await?;
         self.fresh = Some(seen);
         Ok(())
     }
@@ -205,7 +256,11 @@ impl Drive<'_> {
     }
 
     async fn end(&mut self, outcome: Outcome, error: Option<String>) -> Result<(), RunError> {
-        let mut notices = vec![self.end_notice(outcome, error.as_deref()).await?];
+        let mut notices = Vec::new();
+        // Nothing is wrong with a run that was skipped.
+        if outcome != Outcome::Skipped {
+            notices.push(self.end_notice(outcome, error.as_deref()).await?);
+        }
         if outcome == Outcome::Succeeded {
             notices.extend(self.late_notice().await?);
         }

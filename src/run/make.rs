@@ -51,15 +51,34 @@ impl Drive<'_> {
         if let Some(undecided) = self.undecided(&seen) {
             return self.write(undecided).await;
         }
-        let kind = self.task.policy.kind;
-        let slots = self.slots(&seen);
-        if slots.room(seen.memory.reserve_now(self.task.reserve)) == 0 {
-            let foreign = names_of_foreign(&seen.ground(self.world, self.task));
-            let because = Some("a slot that was free is taken now".to_owned());
-            let refusal = Refusal::NoRoom { slots, kind, reserve: self.task.reserve, foreign, because };
-            return self.fail(refusal.to_string(), true).await;
+        if !self.has_room(&seen).await? {
+            return Ok(());
         }
         self.ask(&seen).await
+    }
+
+    /// Whether a fresh list shows a free slot; if not, the attempt has failed.
+    pub(super) async fn finds_room(&mut self) -> Result<bool, RunError> {
+        let seen = match self.inspection().await? {
+            Ok(seen) => seen,
+            Err(error) => return self.fail_by(&error).await.map(|()| false),
+        };
+        let has_room = self.turned_up(&seen.inventory).is_some() || self.has_room(&seen).await?;
+        self.fresh = Some(seen);
+        Ok(has_room)
+    }
+
+    /// Whether this list shows a free slot; if not, the attempt has failed.
+    async fn has_room(&mut self, seen: &Inspection) -> Result<bool, RunError> {
+        let (slots, kind) = (self.slots(seen), self.task.policy.kind);
+        if slots.room(seen.memory.reserve_now(self.task.reserve)) > 0 {
+            return Ok(true);
+        }
+        let foreign = names_of_foreign(&seen.ground(self.world, self.task));
+        let because = Some("a slot that was free is taken now".to_owned());
+        let refusal = Refusal::NoRoom { slots, kind, reserve: self.task.reserve, foreign, because };
+        self.fail(refusal.to_string(), true).await?;
+        Ok(false)
     }
 
     /// The slots as a list shows them.
@@ -287,7 +306,7 @@ impl Drive<'_> {
     /// The median of the last makings.
     async fn usual(&self) -> Result<Option<Duration>, RunError> {
         let key = &self.run.state.key;
-        let mut last = self.world.store.usual_durations(key.server.id.clone(), key.policy.clone()).await?;
+        let mut last = self.world.store.usual_durations(key.server.id.clone(), key.policy.clone(), key.kind).await?;
         last.sort_unstable();
         Ok(last.get(last.len() / 2).copied())
     }

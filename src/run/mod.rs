@@ -7,6 +7,7 @@ pub mod by_hand;
 mod delete;
 mod drive;
 mod errand;
+mod in_force;
 mod lease;
 mod make;
 mod power;
@@ -32,6 +33,7 @@ use crate::store::{Store, StoreError};
 
 pub use drive::drive;
 pub use errand::look_after;
+pub use in_force::InForce;
 pub use lease::{Lease, Leases};
 pub use power::start_owed;
 pub use take::{Inspection, inspect, place, signs, take_stock};
@@ -52,6 +54,8 @@ pub struct World {
     pub clock: Clock,
     /// The settings.
     pub settings: Settings,
+    /// The policies in force now.
+    pub in_force: InForce,
     /// Where tokens come from.
     pub random: Random,
     /// One run a server at a time.

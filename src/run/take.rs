@@ -1,6 +1,9 @@
 //! Takes stock of a server: a fresh inventory with what the journal remembers, and the plan that follows. `plan`,
 //! `run --dry-run` and `run` all get their plan here.
 
+use jiff::Timestamp;
+use tokio::time::Instant;
+
 use crate::journal::notice::{Notice, Topic};
 use crate::policy::brake::{Cause, Judgement, judge};
 use crate::policy::guard::Ground;
@@ -19,6 +22,8 @@ pub struct Inspection {
     pub inventory: Inventory,
     /// What the journal remembers.
     pub memory: Memory,
+    /// When the list had been read, by the time that nobody sets.
+    pub read: Instant,
 }
 
 impl Inspection {
@@ -37,8 +42,21 @@ impl Inspection {
     /// The plan of a run that starts now; `spent` deletes were sent by its earlier attempts.
     #[must_use]
     pub fn plan(&self, world: &World, task: &Task, spent: u32) -> Plan {
-        let limit = world.settings.limit(task.policy.kind);
-        plan(&Request { ground: self.ground(world, task), limit, reserve: task.reserve, spent })
+        plan(&self.request(world, task, spent))
+    }
+
+    /// What the planner is asked; `spent` deletes were sent by the run.
+    #[must_use]
+    pub fn request<'a>(&'a self, world: &'a World, task: &'a Task, spent: u32) -> Request<'a> {
+        let (ground, limit) = (self.ground(world, task), world.settings.limit(task.policy.kind));
+        Request { ground, limit, reserve: task.reserve, spent, now: self.now(world), waited: false }
+    }
+
+    /// The provider's time now: what it said when it gave the list, and the time passed since. Whoever sets our clock does
+    /// not move it. Our own time where the provider says none.
+    #[must_use]
+    pub fn now(&self, world: &World) -> Timestamp {
+        self.inventory.provider_time.map_or_else(|| world.clock.now(), |said| said + self.read.elapsed())
     }
 }
 
@@ -72,9 +90,15 @@ pub async fn take_stock(world: &World, task: &Task) -> Result<Result<Inspection,
 
 /// Adds what the journal remembers to a list that was just read.
 pub(super) async fn with_memory(world: &World, task: &Task, inventory: Inventory) -> Result<Inspection, RunError> {
+    let read = Instant::now();
+    let memory = memory_of(world, task, &inventory).await?;
+    Ok(Inspection { inventory, memory, read })
+}
+
+/// What the journal remembers now, beside a list.
+pub(super) async fn memory_of(world: &World, task: &Task, inventory: &Inventory) -> Result<Memory, RunError> {
     let memory = world.store.memory_for(place(world, task), &inventory.points, world.clock.now()).await?;
-    let memory = memory.beside(&inventory);
-    Ok(Inspection { inventory, memory })
+    Ok(memory.beside(inventory))
 }
 
 /// Where the journal keeps what it remembers.
@@ -100,9 +124,18 @@ pub(super) async fn remember(world: &World, task: &Task, seen: &Inspection, note
 
 /// Writes the brakes that an inventory sets or releases.
 pub(super) async fn set_brakes(world: &World, task: &Task, seen: &Inspection) -> Result<(), RunError> {
-    let judgement = judge(&seen.ground(world, task));
-    // A policy that has left the file finishes its run, and says nothing of what is kept.
-    let words = Some(task.policy.retention_words()).filter(|_| task.policy.enabled);
+    let mut judgement = judge(&seen.ground(world, task));
+    let words = task.policy.retention_words();
+    // A policy that was changed, or has left the file, finishes its run, and says nothing of what is kept.
+    let in_force = world.in_force.of(task).is_some_and(|policy| policy.retention_words() == words);
+    if !in_force {
+        let retention = |number: &i64| {
+            seen.memory.brakes.iter().any(|held| held.number == *number && held.brake.cause == Cause::Retention)
+        };
+        judgement.new.retain(|brake| brake.cause != Cause::Retention);
+        judgement.over.retain(|number| !retention(number));
+    }
+    let words = Some(words).filter(|_| task.policy.enabled && in_force);
     let retention = words.filter(|words| seen.memory.retention.as_ref() != Some(words));
     if judgement.new.is_empty() && judgement.over.is_empty() && retention.is_none() {
         return Ok(());

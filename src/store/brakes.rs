@@ -59,9 +59,9 @@ impl Store {
             }
             if let Some(words) = &signs.retention {
                 tx.execute(
-                    "INSERT INTO retention (server, policy, words) VALUES (?1, ?2, ?3)
-                     ON CONFLICT (server, policy) DO UPDATE SET words = ?3",
-                    params![server, signs.policy.as_str(), words],
+                    "INSERT INTO retention (server, policy, words, kind) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (server, policy) DO UPDATE SET words = ?3, kind = ?4",
+                    params![server, signs.policy.as_str(), words, signs.kind.word()],
                 )?;
             }
             close_when_released(tx, &signs.server, at)?;
@@ -183,8 +183,8 @@ pub(super) fn into_memory(tx: &Transaction<'_>, place: &Place, memory: &mut Memo
     memory.brakes = held(tx, &place.server)?;
     memory.retention = tx
         .query_row(
-            "SELECT words FROM retention WHERE server = ?1 AND policy = ?2",
-            params![json(&place.server)?, place.policy.as_str()],
+            "SELECT words FROM retention WHERE server = ?1 AND policy = ?2 AND coalesce(kind, ?3) = ?3",
+            params![json(&place.server)?, place.policy.as_str(), place.kind.word()],
             |row| row.get(0),
         )
         .optional()?;

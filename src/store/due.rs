@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 
 use crate::journal::event::RunKey;
 use crate::journal::notice::Notice;
-use crate::policy::inventory::Id;
+use crate::policy::inventory::{Id, Kind};
 use crate::policy::policy::PolicyName;
 use crate::store::notices::insert_notice;
 use crate::store::runs::{Run, open, skip};
@@ -33,6 +33,8 @@ pub struct Followed {
     pub server: Id,
     /// The policy.
     pub policy: PolicyName,
+    /// Its kind: another one makes it another policy.
+    pub kind: Kind,
     /// The schedule, zone and splay in words: a change starts from now.
     pub schedule: String,
 }
@@ -106,15 +108,20 @@ impl Store {
     pub async fn handled(&self, followed: Vec<Followed>, at: Timestamp) -> Result<Vec<Handled>, StoreError> {
         self.transact(move |tx| {
             let mut read = tx.prepare_cached(
-                "SELECT schedule, handled, first_at, stale FROM due_time WHERE server = ?1 AND policy = ?2",
+                "SELECT schedule, handled, first_at, stale, kind FROM due_time
+                 WHERE server = ?1 AND policy = ?2",
             )?;
             let mut write = tx.prepare_cached(
-                "INSERT INTO due_time (server, policy, schedule, handled, first_at) VALUES (?1, ?2, ?3, ?4, ?4)
-                 ON CONFLICT (server, policy) DO UPDATE SET schedule = ?3, handled = ?4",
+                "INSERT INTO due_time (server, policy, schedule, handled, first_at, kind) VALUES (?1, ?2, ?3, ?4, ?4, ?5)
+                 ON CONFLICT (server, policy) DO UPDATE SET schedule = ?3, handled = ?4, kind = ?5,
+                 first_at = CASE WHEN coalesce(kind, ?5) = ?5 THEN first_at ELSE ?4 END,
+                 stale = CASE WHEN coalesce(kind, ?5) = ?5 THEN stale ELSE 0 END",
             )?;
+            let mut name_kind =
+                tx.prepare_cached("UPDATE due_time SET kind = ?3 WHERE server = ?1 AND policy = ?2 AND kind IS NULL")?;
             let mut all = Vec::with_capacity(followed.len());
             for one in &followed {
-                let (server, policy) = (json(&one.server)?, one.policy.as_str());
+                let (server, policy, kind) = (json(&one.server)?, one.policy.as_str(), one.kind.word());
                 let row = read
                     .query_row(params![server, policy], |row| {
                         let handled = Handled {
@@ -122,13 +129,19 @@ impl Store {
                             first_at: time(row.get(2)?),
                             stale_told: row.get(3)?,
                         };
-                        Ok((row.get::<_, String>(0)?, handled))
+                        Ok((row.get::<_, String>(0)?, handled, row.get::<_, Option<String>>(4)?))
                     })
                     .optional()?;
+                // Of another kind it is another policy, seen for the first time.
+                if matches!(&row, Some((_, _, None))) {
+                    name_kind.execute(params![server, policy, kind])?;
+                }
+                let same_kind = row.filter(|(_, _, known)| known.as_deref().is_none_or(|known| known == kind));
+                let row = same_kind.map(|(schedule, handled, _)| (schedule, handled));
                 let handled = match row {
                     Some((schedule, handled)) if schedule == one.schedule => handled,
                     changed => {
-                        write.execute(params![server, policy, one.schedule, nanos(at)])?;
+                        write.execute(params![server, policy, one.schedule, nanos(at), kind])?;
                         let before = changed.map(|(_, handled)| handled);
                         let first_at = before.map_or(at, |handled| handled.first_at);
                         Handled { handled: at, first_at, stale_told: before.is_some_and(|handled| handled.stale_told) }

@@ -1,10 +1,12 @@
 //! Holds: a person's word that a restore point, or everything on a server, must stay.
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
+use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Kind, ServerRef};
 use crate::policy::memory::Memory;
+use crate::store::brakes::mean_to_delete;
 use crate::store::points::Place;
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
@@ -85,6 +87,56 @@ impl Store {
         })
         .await
     }
+}
+
+impl Store {
+    /// The guard of a person's hold on a point, or on its whole server, at this moment.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn hold_on(&self, server: Id, kind: Kind, point: Id, at: Timestamp) -> Result<Option<Guard>, StoreError> {
+        self.transact(move |tx| hold_on(tx, &server, (kind, &point), at)).await
+    }
+
+    /// Writes that a point is about to be deleted by hand, so that it is not missed, unless a person holds it or its
+    /// server: that is looked at in the same transaction. Returns the guard that refuses it; nothing is written then.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn intend_delete_by_hand(
+        &self,
+        server: Id,
+        kind: Kind,
+        point: Id,
+        at: Timestamp,
+    ) -> Result<Option<Guard>, StoreError> {
+        self.transact(move |tx| {
+            let held = hold_on(tx, &server, (kind, &point), at)?;
+            if held.is_none() {
+                mean_to_delete(tx, &server, kind, (&point, Some(at)))?;
+            }
+            Ok(held)
+        })
+        .await
+    }
+}
+
+/// The guard of a hold on a point or its server.
+pub(super) fn hold_on(
+    tx: &Transaction<'_>,
+    server: &Id,
+    (kind, point): (Kind, &Id),
+    at: Timestamp,
+) -> Result<Option<Guard>, StoreError> {
+    let mut query = tx.prepare_cached(
+        "SELECT point IS NULL, reason FROM hold WHERE (until IS NULL OR until > ?1)
+         AND (server = ?2 OR (kind = ?3 AND point = ?4)) ORDER BY id LIMIT 1",
+    )?;
+    let found = query.query_row(params![nanos(at), json(server)?, kind.word(), json(point)?], |row| {
+        let (whole_server, reason): (bool, String) = (row.get(0)?, row.get(1)?);
+        Ok(if whole_server { Guard::ServerHeld(reason) } else { Guard::Held(reason) })
+    });
+    Ok(found.optional()?)
 }
 
 type Columns = (Option<String>, Option<&'static str>, Option<String>, String);

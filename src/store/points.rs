@@ -12,6 +12,7 @@ use crate::policy::mark::Token;
 use crate::policy::memory::{Memory, Origin, Owner, Remembered, Text, Unlisted, owner};
 use crate::policy::policy::PolicyName;
 use crate::store::notices::{close_incidents, insert_notice};
+use crate::store::runs::longest_lead;
 use crate::store::tokens::{carried, given_up_tokens, open_tokens, tokens};
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
@@ -172,7 +173,7 @@ fn see(tx: &Transaction<'_>, inventory: &Inventory, instance: &str, place: &Plac
     let at = nanos(inventory.read_at);
     for point in &inventory.points {
         if let Some(token) = memory.given_up_on(point).filter(|_| point.status == PointStatus::Completed) {
-            turned_up(tx, &server, &token, place.policy.as_str())?;
+            turned_up(tx, (&server, kind), &token, place.policy.as_str())?;
         }
         note(tx, &server, point, &owner(point, instance, &memory), &memory, at)?;
     }
@@ -252,7 +253,7 @@ fn completed_at_last(
     policy: &str,
 ) -> Result<(), StoreError> {
     tx.execute(
-        "DELETE FROM evicted WHERE server = ?1 AND policy = ?4 AND EXISTS (SELECT 1 FROM point WHERE server = ?1
+        "DELETE FROM evicted WHERE server = ?1 AND policy = ?4 AND coalesce(kind, ?2) = ?2 AND EXISTS (SELECT 1 FROM point WHERE server = ?1
          AND kind = ?2 AND id = ?3 AND made_at IS NOT NULL AND coalesce(status, '') != 'completed')",
         params![server, kind, id, policy],
     )?;
@@ -260,9 +261,17 @@ fn completed_at_last(
 }
 
 /// A point that no list showed for as long as its run waited is there after all, and completed.
-fn turned_up(tx: &Transaction<'_>, server: &str, token: &Token, policy: &str) -> Result<(), StoreError> {
+fn turned_up(
+    tx: &Transaction<'_>,
+    (server, kind): (&str, &str),
+    token: &Token,
+    policy: &str,
+) -> Result<(), StoreError> {
     tx.execute("UPDATE token SET state = 'made' WHERE token = ?1", [token.as_str()])?;
-    tx.execute("DELETE FROM evicted WHERE server = ?1 AND policy = ?2", [server, policy])?;
+    tx.execute(
+        "DELETE FROM evicted WHERE server = ?1 AND policy = ?2 AND coalesce(kind, ?3) = ?3",
+        [server, policy, kind],
+    )?;
     Ok(())
 }
 
@@ -281,12 +290,13 @@ fn memory(
             .is_some(),
         evicted_since_completed: tx
             .query_row(
-                "SELECT count FROM evicted WHERE server = ?1 AND policy = ?2",
-                params![server, place.policy.as_str()],
+                "SELECT count FROM evicted WHERE server = ?1 AND policy = ?2 AND coalesce(kind, ?3) = ?3",
+                params![server, place.policy.as_str(), kind],
                 |row| row.get(0),
             )
             .optional()?
             .unwrap_or(0),
+        longest_lead: longest_lead(tx, &server)?,
         ..Memory::default()
     };
     points(tx, place, at, &mut memory)?;

@@ -11,6 +11,7 @@ use crate::policy::memory::Origin;
 use crate::store::StoreError;
 use crate::store::brakes::mean_to_delete;
 use crate::store::notices::{close_incidents, insert_notice};
+use crate::store::runs::write_lead;
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 
@@ -73,6 +74,9 @@ fn resolve(p: &Projection<'_>, step: u32, outcome: Option<&str>, gone: bool) -> 
             p.tx.execute("UPDATE token SET state = ?2 WHERE token = ?1", params![mark.token.as_str(), outcome])?;
             if let (Some(id), "made") = (p.made, outcome) {
                 made(p, id, mark.token.as_str())?;
+                if let Some(plan) = &p.before.plan {
+                    write_lead(p.tx, p.run, plan.at, p.at)?;
+                }
             }
         }
         Act::Delete { id, cause, .. } if outcome == Some("made") || gone => {
@@ -84,9 +88,10 @@ fn resolve(p: &Projection<'_>, step: u32, outcome: Option<&str>, gone: bool) -> 
             )?;
             if *cause == Cause::Eviction {
                 p.tx.execute(
-                    "INSERT INTO evicted (server, policy, count) VALUES (?1, ?2, 1)
-                     ON CONFLICT (server, policy) DO UPDATE SET count = count + 1",
-                    params![server, p.key.policy.as_str()],
+                    "INSERT INTO evicted (server, policy, kind, count) VALUES (?1, ?2, ?3, 1)
+                     ON CONFLICT (server, policy) DO UPDATE SET kind = ?3,
+                     count = CASE WHEN coalesce(kind, ?3) = ?3 THEN count + 1 ELSE 1 END",
+                    params![server, p.key.policy.as_str(), kind],
                 )?;
             }
         }
@@ -124,8 +129,8 @@ fn seen(p: &Projection<'_>, sight: &Sight) -> Result<(), StoreError> {
     match sight {
         Sight::Completed { .. } => {
             p.tx.execute(
-                "DELETE FROM evicted WHERE server = ?1 AND policy = ?2",
-                params![server, p.key.policy.as_str()],
+                "DELETE FROM evicted WHERE server = ?1 AND policy = ?2 AND coalesce(kind, ?3) = ?3",
+                params![server, p.key.policy.as_str(), kind],
             )?;
         }
         Sight::Gone(id) => {
@@ -199,9 +204,10 @@ fn end(p: &Projection<'_>, outcome: Outcome) -> Result<(), StoreError> {
     let Some(since) = since else { return Ok(()) };
     let mut query = p.tx.prepare_cached(
         "SELECT due FROM run WHERE server = ?1 AND policy = ?2 AND due IS NOT NULL AND outcome != 'succeeded'
-         AND ended_at >= ?3 AND id != ?4 ORDER BY due",
+         AND ended_at >= ?3 AND id != ?4 AND kind = ?5 ORDER BY due",
     )?;
-    let rows = query.query_map(params![server, policy, nanos(since), p.run], |row| row.get::<_, i64>(0))?;
+    let kind = p.key.kind.word();
+    let rows = query.query_map(params![server, policy, nanos(since), p.run, kind], |row| row.get::<_, i64>(0))?;
     let lost: Vec<Timestamp> = rows.map(|row| Ok(time(row?))).collect::<Result<_, StoreError>>()?;
     // What the success tells of the new point and of the reports holds for the recovery too.
     let success = p.notices.first().cloned();

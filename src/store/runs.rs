@@ -8,8 +8,10 @@ use crate::journal::event::{Act, Event, Outcome, RunKey, Sight};
 use crate::journal::notice::Notice;
 use crate::journal::state::RunState;
 use crate::journal::summary::{RunHistory, history};
-use crate::policy::inventory::{Id, ServerRef};
+use crate::policy::guard::Guard;
+use crate::policy::inventory::{Id, Kind, ServerRef};
 use crate::policy::policy::PolicyName;
+use crate::store::holds::hold_on;
 use crate::store::notices::insert_notice;
 use crate::store::projection::{Projection, project};
 use crate::store::transaction::Transaction;
@@ -57,12 +59,43 @@ impl Store {
         at: Timestamp,
         notices: Vec<Notice>,
     ) -> Result<(), StoreError> {
+        self.append_unless(run, event, (at, notices), |_| Ok(None)).await.map(drop)
+    }
+
+    /// Writes that a point is about to be deleted, unless a person holds it or its server: that is looked at in the same
+    /// transaction. Returns the guard that refuses it; nothing is written then.
+    ///
+    /// # Errors
+    /// As `append`.
+    pub async fn intend_delete(&self, run: &mut Run, event: Event, at: Timestamp) -> Result<Option<Guard>, StoreError> {
+        let point = match &event {
+            Event::Intended { act: Act::Delete { id, .. }, .. } => Some(id.clone()),
+            _ => None,
+        };
+        let (server, kind) = (run.state.key.server.id.clone(), run.state.key.kind);
+        let held = move |tx: &Transaction<'_>| match &point {
+            Some(point) => hold_on(tx, &server, (kind, point), at),
+            None => Ok(None),
+        };
+        self.append_unless(run, event, (at, Vec::new()), held).await
+    }
+
+    async fn append_unless(
+        &self,
+        run: &mut Run,
+        event: Event,
+        (at, notices): (Timestamp, Vec<Notice>),
+        refuses: impl FnOnce(&Transaction<'_>) -> Result<Option<Guard>, StoreError> + Send + 'static,
+    ) -> Result<Option<Guard>, StoreError> {
         let mut state = run.state.clone();
         state.apply(&event, at)?;
         let (id, seq, key) = (run.id, run.events, run.state.key.clone());
         let made = state.made.as_ref().map(|made| made.id.clone());
         let before = run.state.clone();
-        self.transact(move |tx| {
+        let refused = self.transact(move |tx| {
+            if let Some(guard) = refuses(tx)? {
+                return Ok(Some(guard));
+            }
             tx.execute(
                 "INSERT INTO event (run, seq, at, body) VALUES (?1, ?2, ?3, ?4)",
                 params![id, seq, nanos(at), json(&event)?],
@@ -74,12 +107,14 @@ impl Store {
             for notice in &notices {
                 insert_notice(tx, notice, at)?;
             }
-            Ok(())
-        })
-        .await?;
-        run.state = state;
-        run.events += 1;
-        Ok(())
+            Ok(None)
+        });
+        let refused = refused.await?;
+        if refused.is_none() {
+            run.state = state;
+            run.events += 1;
+        }
+        Ok(refused)
     }
 
     /// The runs that have not ended, oldest first. A run does not end while its server still has to be started.
@@ -140,13 +175,15 @@ impl Store {
         &self,
         server: Id,
         policy: PolicyName,
+        kind: Kind,
     ) -> Result<Vec<std::time::Duration>, StoreError> {
         self.transact(move |tx| {
             let mut query = tx.prepare_cached(
-                "SELECT id FROM run WHERE server = ?1 AND policy = ?2 AND outcome = 'succeeded' ORDER BY id DESC LIMIT 10",
+                "SELECT id FROM run WHERE server = ?1 AND policy = ?2 AND outcome = 'succeeded' AND kind = ?3
+                 ORDER BY id DESC LIMIT 10",
             )?;
-            let ids: Vec<i64> =
-                query.query_map(params![json(&server)?, policy.as_str()], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            let ids = query.query_map(params![json(&server)?, policy.as_str(), kind.word()], |row| row.get(0))?;
+            let ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
             let mut durations = Vec::new();
             for id in ids {
                 let mut asked = None;
@@ -167,6 +204,24 @@ impl Store {
     }
 }
 
+/// Writes how long it took from the plan to the accepted create.
+pub(super) fn write_lead(tx: &Transaction<'_>, run: i64, planned: Timestamp, at: Timestamp) -> Result<(), StoreError> {
+    // A clock that was set meanwhile says nothing of it.
+    let lead = i64::try_from(planned.duration_until(at).as_millis()).unwrap_or_default().max(0);
+    tx.execute("UPDATE run SET lead_ms = max(coalesce(lead_ms, 0), ?2) WHERE id = ?1", params![run, lead])?;
+    Ok(())
+}
+
+/// The longest of these times in the last 20 runs on a server.
+pub(super) fn longest_lead(tx: &Transaction<'_>, server: &str) -> Result<std::time::Duration, StoreError> {
+    let mut query = tx.prepare_cached(
+        "SELECT max(lead_ms) FROM (SELECT lead_ms FROM run WHERE server = ?1 AND lead_ms IS NOT NULL
+         ORDER BY opened_at DESC LIMIT 20)",
+    )?;
+    let longest: Option<i64> = query.query_row([server], |row| row.get(0))?;
+    Ok(std::time::Duration::from_millis(longest.and_then(|longest| u64::try_from(longest).ok()).unwrap_or_default()))
+}
+
 /// Records a due time or a run by hand; `None` when the due time has a run already.
 pub(super) fn open(tx: &Transaction<'_>, key: RunKey, at: Timestamp) -> Result<Option<Run>, StoreError> {
     let (server, policy) = (json(&key.server.id)?, key.policy.to_string());
@@ -178,9 +233,11 @@ pub(super) fn open(tx: &Transaction<'_>, key: RunKey, at: Timestamp) -> Result<O
         add.execute(params![server, key.server.name, policy, key.kind.word(), key.due.map(nanos), nanos(at)])?;
     let id = tx.last_insert_rowid();
     if let Some(due) = key.due {
-        let mut handle =
-            tx.prepare_cached("UPDATE due_time SET handled = max(handled, ?3) WHERE server = ?1 AND policy = ?2")?;
-        handle.execute(params![server, policy, nanos(due)])?;
+        let mut handle = tx.prepare_cached(
+            "UPDATE due_time SET handled = max(handled, ?3)
+                 WHERE server = ?1 AND policy = ?2 AND coalesce(kind, ?4) = ?4",
+        )?;
+        handle.execute(params![server, policy, nanos(due), key.kind.word()])?;
     }
     Ok((added > 0).then(|| Run { id, state: RunState::opened(key, at), events: 0 }))
 }

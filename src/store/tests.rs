@@ -125,6 +125,7 @@ impl Folder {
             notes: Vec::new(),
             max_deletes: 2,
             brakes: Vec::new(),
+            wait_until: None,
         };
         self.write(&mut run, Event::Began { attempt: 1, terms }, 0).await;
         self.write(&mut run, Event::Planned { plan: Box::new(plan) }, 0).await;
@@ -250,7 +251,8 @@ async fn a_due_time_has_one_run_and_runs_by_hand_as_many_as_are_asked_for() {
 async fn a_due_time_that_is_taken_up_moves_the_last_handled_one_on_and_never_back() {
     let folder = folder();
     let follow = |schedule: &str, second: i64| {
-        let followed = Followed { server: server().id, policy: nightly(), schedule: schedule.to_owned() };
+        let followed =
+            Followed { server: server().id, policy: nightly(), kind: Kind::Snapshot, schedule: schedule.to_owned() };
         let store = folder.store.clone();
         async move { store.handled(vec![followed], at(second)).await.unwrap()[0] }
     };
@@ -267,7 +269,8 @@ async fn a_due_time_that_is_taken_up_moves_the_last_handled_one_on_and_never_bac
 #[tokio::test]
 async fn a_last_handled_time_in_the_future_is_written_anew_and_told() {
     let folder = folder();
-    let followed = Followed { server: server().id, policy: nightly(), schedule: "30 2 * * *".to_owned() };
+    let followed =
+        Followed { server: server().id, policy: nightly(), kind: Kind::Snapshot, schedule: "30 2 * * *".to_owned() };
     folder.store.handled(vec![followed.clone()], at(9_000)).await.unwrap();
     let notice = notice(Class::Failure, Topic::Clock);
     let put_right = PutRight { server: server().id, policy: nightly(), to: at(5), notice };

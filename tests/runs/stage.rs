@@ -16,7 +16,7 @@ use lastgood::policy::policy::{Policy, PolicyName, Prune};
 use lastgood::policy::schedule::Schedule;
 use lastgood::policy::selector::Selector;
 use lastgood::provider::{Client, Settings as ClientSettings, Watch};
-use lastgood::run::{Leases, Random, Settings, Task, World, drive, inspect};
+use lastgood::run::{InForce, Leases, Random, Settings, Task, World, drive, inspect};
 use lastgood::simulator::{self, Options, PointSpec, Simulator};
 use lastgood::store::runs::{Recorded, Run};
 use lastgood::store::{Store, StoreError};
@@ -148,6 +148,7 @@ fn world(simulator: &Simulator, clock: &VirtualClock, store: Store) -> (World, w
         store,
         clock,
         settings,
+        in_force: InForce::default(),
         random: Random::new(StdRng::seed_from_u64(7)),
         leases: Leases::default(),
         places: Arc::new(Semaphore::new(8)),

@@ -185,7 +185,10 @@ impl Driven {
                 self.write(event, stops);
             }
             Next::Plan if fault % 8 == 6 => self.write(failed("the list cannot be read", false), stops),
-            Next::Plan => {
+            Next::Plan if fault % 8 == 3 && self.state.postponed.is_none() => {
+                self.write(Event::Postponed { until: at(60) }, stops);
+            }
+            Next::Plan | Next::WaitForBucket(_) => {
                 let plan = Box::new(self.world.plan());
                 self.write(Event::Planned { plan }, stops);
             }
@@ -201,7 +204,7 @@ impl Driven {
                 if there {
                     self.call(Act::Delete { id, created_at, cause }, fault, stops);
                 } else {
-                    self.write(Event::Spared { id, guard: Guard::Foreign }, stops);
+                    self.write(Event::Spared { id, guard: Guard::Foreign, replan: false }, stops);
                 }
             }
             Next::AwaitGone(id) => self.write(Event::Seen(Sight::Gone(id)), stops),

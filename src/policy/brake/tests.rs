@@ -97,7 +97,7 @@ impl Case {
     }
 
     fn plan(&self) -> Plan {
-        plan(&Request { ground: self.ground(), limit: 10, reserve: 0, spent: 0 })
+        plan(&Request { ground: self.ground(), limit: 10, reserve: 0, spent: 0, now: now(), waited: false })
     }
 
     fn lose(&mut self, ids: &[i64]) {

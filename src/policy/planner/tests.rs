@@ -15,6 +15,7 @@ use crate::policy::policy::{Policy, PolicyName};
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::Pattern;
 
+mod late;
 mod ownership;
 mod properties;
 mod room;
@@ -106,8 +107,13 @@ fn case(last: u32, points: Vec<RestorePoint>) -> Case {
 
 impl Case {
     fn plan(&self) -> Plan {
-        let ground = self.ground();
-        plan(&Request { ground, limit: self.limit, reserve: self.reserve, spent: self.spent })
+        plan(&self.request())
+    }
+
+    fn request(&self) -> Request<'_> {
+        let (ground, now) = (self.ground(), self.inventory.provider_time.unwrap_or(now()));
+        let &Self { limit, reserve, spent, .. } = self;
+        Request { ground, limit, reserve, spent, now, waited: false }
     }
 
     fn ground(&self) -> Ground<'_> {

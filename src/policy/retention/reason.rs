@@ -93,18 +93,6 @@ impl KeepReason {
     }
 }
 
-/// The stretch of time that a rule speaks of.
-const fn stretch(rule: Rule) -> &'static str {
-    match rule {
-        Rule::Last => "point",
-        Rule::Hourly => "hour",
-        Rule::Daily => "day",
-        Rule::Weekly => "week",
-        Rule::Monthly => "month",
-        Rule::Yearly => "year",
-    }
-}
-
 impl fmt::Display for KeepReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -123,10 +111,10 @@ impl fmt::Display for KeepReason {
             Self::WithinBucket { rule, period, bucket } => write!(f, "{rule} {bucket} within {period}"),
             Self::OldestWithin { rule, period } => write!(f, "oldest {rule} within {period}"),
             Self::NewerStands { rule, bucket } => {
-                write!(f, "a newer point of the same {} ({bucket}) was kept", stretch(*rule))
+                write!(f, "a newer point of the same {} ({bucket}) was kept", rule.unit())
             }
             Self::BucketHeld { rule, bucket } => {
-                write!(f, "{rule}: the {} {bucket} already holds a kept point", stretch(*rule))
+                write!(f, "{rule}: the {} {bucket} already holds a kept point", rule.unit())
             }
             Self::Full { rule, of: Count::Number(count) } => write!(f, "{rule}: {count} newer already kept"),
             Self::Full { rule, of: Count::All } => write!(f, "{rule}: no more are kept"),

@@ -5,7 +5,7 @@ use super::*;
 use crate::store::MIGRATIONS;
 
 /// What lastgoods with so many migrations have written.
-const WRITTEN: [(usize, &str); 1] = [(1, include_str!("made_by_0001.sql"))];
+const WRITTEN: [(usize, &str); 2] = [(1, include_str!("made_by_0001.sql")), (2, include_str!("made_by_0002.sql"))];
 
 /// A state folder with this database in it.
 pub(super) fn written(text: &str) -> tempfile::TempDir {
@@ -98,4 +98,56 @@ async fn a_run_that_version_one_began_goes_on() {
         store.append(run, event, now, Vec::new()).await.unwrap();
     }
     assert!(store.unfinished().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_version_two_knew_of_a_policy_holds_for_the_kind_that_it_has() {
+    let dir = written(WRITTEN[1].1);
+    let store = Store::own(dir.path()).unwrap();
+    let (server, policy) = (Id::Number(12345), PolicyName::new("hourly").unwrap());
+    let now: Timestamp = "2026-11-21T07:29:30Z".parse().unwrap();
+    let settle = Duration::from_secs(60);
+    let place = Place { server: server.clone(), kind: Kind::Snapshot, policy: policy.clone(), settle };
+    let memory = store.memory(place, now).await.unwrap();
+    assert_eq!((memory.evicted_since_completed, memory.retention.is_some(), memory.brakes.len()), (1, true, 1));
+    assert_eq!(memory.longest_lead, Duration::ZERO, "no run has measured it");
+    let before = store.peek_handled(server.clone(), policy.clone()).await.unwrap().unwrap();
+    let schedule = due_words(&store).await;
+    let followed = |kind| Followed { server: server.clone(), policy: policy.clone(), kind, schedule: schedule.clone() };
+    let handled = store.handled(vec![followed(Kind::Snapshot)], now).await.unwrap();
+    assert_eq!(handled[0].handled, before.handled, "no due time starts over");
+}
+
+/// The schedule of the first policy that is followed.
+async fn due_words(store: &Store) -> String {
+    let read = |row: &rusqlite::Row<'_>| row.get(0);
+    let query = "SELECT schedule FROM due_time WHERE server = '12345' AND policy = 'hourly'";
+    store.transact(move |tx| Ok(tx.query_row(query, [], read)?)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_policy_of_another_kind_starts_from_now_and_knows_no_eviction_of_the_old_kind() {
+    let dir = written(WRITTEN[1].1);
+    let store = Store::own(dir.path()).unwrap();
+    let (server, policy) = (Id::Number(12345), PolicyName::new("hourly").unwrap());
+    let schedule = due_words(&store).await;
+    let followed = |kind| Followed { server: server.clone(), policy: policy.clone(), kind, schedule: schedule.clone() };
+    let then: Timestamp = "2026-11-21T07:29:30Z".parse().unwrap();
+    store.handled(vec![followed(Kind::Snapshot)], then).await.unwrap();
+    let now: Timestamp = "2026-11-22T07:29:30Z".parse().unwrap();
+    let handled = store.handled(vec![followed(Kind::Backup)], now).await.unwrap();
+    assert_eq!((handled[0].handled, handled[0].first_at), (now, now));
+    let again = store.handled(vec![followed(Kind::Backup)], now + Duration::from_secs(60)).await.unwrap();
+    assert_eq!(again, handled);
+    // What was evicted for a snapshot says nothing of backups.
+    evict(&store, Kind::Snapshot).await;
+    let settle = Duration::from_secs(60);
+    let place = |kind| Place { server: server.clone(), kind, policy: policy.clone(), settle };
+    assert_eq!(store.memory(place(Kind::Snapshot), now).await.unwrap().evicted_since_completed, 2);
+    assert_eq!(store.memory(place(Kind::Backup), now).await.unwrap().evicted_since_completed, 0);
+}
+
+async fn evict(store: &Store, kind: Kind) {
+    let sql = "UPDATE evicted SET kind = ?1, count = count + 1 WHERE server = '12345' AND policy = 'hourly'";
+    store.transact(move |tx| Ok(tx.execute(sql, [kind.word()])?)).await.unwrap();
 }

@@ -93,7 +93,8 @@ async fn what_is_listed_stays_ours_for_ever() {
     let before = folder.memory(800 * DAY).await;
     assert!(folder.prune(900 * DAY).await > 0);
     assert_eq!(folder.runs().await, 0, "the runs are gone");
-    assert_eq!(folder.memory(900 * DAY).await, before, "the points, their tokens and the first inventory are not");
+    let after = Memory { longest_lead: before.longest_lead, ..folder.memory(900 * DAY).await };
+    assert_eq!(after, before, "the points, their tokens and the first inventory are not");
     folder.see(listed()).await;
     for point in [ours(1), cut.clone()] {
         assert_eq!(folder.owner(&point, 900 * DAY).await, Owner::Ours("nightly".to_owned()));
@@ -175,7 +176,8 @@ async fn holds_due_times_and_servers_are_never_forgotten() {
     let folder = folder();
     let hold = |what| Hold { what, reason: "audit".to_owned(), since: at(0), until: None };
     folder.store.hold(hold(Held::Point(Kind::Snapshot, Id::Number(1)))).await.unwrap();
-    let followed = || Followed { server: server().id, policy: nightly(), schedule: "daily".to_owned() };
+    let followed =
+        || Followed { server: server().id, policy: nightly(), kind: Kind::Snapshot, schedule: "daily".to_owned() };
     folder.store.handled(vec![followed()], at(0)).await.unwrap();
     folder.open(Some(at(50))).await;
     folder.see(list(vec![ours(1)], 60)).await;

@@ -42,7 +42,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         (step.clone(), answer).prop_map(|(step, answer)| Event::Answered { step, answer }),
         (step, found).prop_map(|(step, found)| Event::Settled { step, found }),
         sight.prop_map(Event::Seen),
-        id().prop_map(|id| Event::Spared { id, guard: Guard::Foreign }),
+        id().prop_map(|id| Event::Spared { id, guard: Guard::Foreign, replan: false }),
         any::<bool>().prop_map(|last| Event::Failed(Failure { error: "no".to_owned(), last })),
         Just(Event::Retrying { at: at(900) }),
         outcome.prop_map(|outcome| Event::Ended { outcome, error: None }),

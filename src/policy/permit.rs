@@ -1,0 +1,104 @@
+//! Every guard on every delete, asked a last time just before it is sent, of the facts of that moment.
+//!
+//! What was planned is an upper bound. The delete goes only when retention, asked again, drops the point too: by the
+//! fresh list, the new point's real date, and both the policy of the run and the one now in force.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::policy::guard::{Ground, Guard};
+use crate::policy::inventory::{Id, PointStatus, RestorePoint};
+use crate::policy::plan::Request;
+use crate::policy::planner::kept_now;
+use crate::policy::policy::Policy;
+
+/// What a delete is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A completed point makes room for the new one.
+    Eviction,
+    /// A failed point of ours makes room, or is cleared away.
+    FailedPoint,
+    /// Retention drops it.
+    Retention,
+    /// The point that this run made has failed.
+    OwnFailure,
+    /// A lost answer led to two points: the younger goes.
+    Duplicate,
+}
+
+/// What is known when a delete is about to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Late<'a> {
+    /// The run's policy with the list and the memory of this moment, and the provider's time.
+    pub request: Request<'a>,
+    /// The policy now in force; `None`: it is no longer in the file.
+    pub in_force: Option<&'a Policy>,
+    /// The point that the run has made.
+    pub made: Option<&'a Id>,
+    /// Whether the delete has to make room for the new point.
+    pub makes_room: bool,
+    /// The free slots that our points may take.
+    pub room: u32,
+    /// Listed points whose delete this run has had accepted.
+    pub gone: &'a [Id],
+    /// The most deletes of the run.
+    pub max_deletes: u32,
+}
+
+/// The last word on a planned delete.
+///
+/// # Errors
+/// The guard that refuses it.
+pub fn before_sending(late: &Late<'_>, id: &Id, created_at: Timestamp, cause: Cause) -> Result<(), Guard> {
+    let ground = &late.request.ground;
+    if late.made == Some(id) && cause != Cause::OwnFailure {
+        return Err(Guard::JustMade);
+    }
+    let point = ground.inventory.find(id).filter(|point| point.created_at == created_at).ok_or(Guard::NotTheSame)?;
+    if late.request.spent >= late.max_deletes {
+        return Err(Guard::MaxDeletes(late.max_deletes));
+    }
+    if late.makes_room && late.room > 0 {
+        return Err(Guard::NotNeeded);
+    }
+    match cause {
+        Cause::OwnFailure | Cause::FailedPoint if point.status != PointStatus::Failed => return Err(Guard::NotTheSame),
+        // The older twin is completed; the younger one is the newest point for that very reason.
+        Cause::Duplicate if !is_completed(ground, late.made) => return Err(Guard::NewestOfPolicy),
+        _ => {}
+    }
+    consents(late, ground.policy, point, cause)?;
+    match late.in_force {
+        Some(policy) if std::ptr::eq(policy, ground.policy) => Ok(()),
+        Some(policy) => consents(late, policy, point, cause),
+        None if matches!(cause, Cause::OwnFailure | Cause::FailedPoint) => Ok(()),
+        None => Err(Guard::NotInForce),
+    }
+}
+
+/// Whether this policy, too, lets the point go now.
+fn consents(late: &Late<'_>, policy: &Policy, point: &RestorePoint, cause: Cause) -> Result<(), Guard> {
+    let ground = Ground { policy, ..late.request.ground };
+    if cause == Cause::Duplicate {
+        return ground.refuses(point).map_or(Ok(()), Err);
+    }
+    ground.permits(&point.id, point.created_at, late.gone)?;
+    let new = match cause {
+        Cause::Eviction => Some(late.request.now),
+        // The list shows the new point, with the date that the provider gave it.
+        Cause::Retention => None,
+        Cause::FailedPoint | Cause::OwnFailure | Cause::Duplicate => return Ok(()),
+    };
+    // What is on its way out is counted no more.
+    let mut memory = ground.memory.clone();
+    memory.deleting.extend(late.gone.iter().cloned());
+    let request = Request { ground: Ground { memory: &memory, ..ground }, ..late.request };
+    kept_now(&request, new, &point.id).map_or(Ok(()), |why| Err(Guard::KeptNow(why)))
+}
+
+fn is_completed(ground: &Ground<'_>, made: Option<&Id>) -> bool {
+    let adopted = made.and_then(|made| ground.inventory.find(made));
+    adopted.is_some_and(|older| older.status == PointStatus::Completed)
+}

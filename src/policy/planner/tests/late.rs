@@ -1,0 +1,155 @@
+//! Two verdicts: what is evicted must be dropped whether the new point is dated now or in the next bucket; and what is
+//! decided when a delete is sent.
+
+use super::*;
+use crate::policy::permit::{Cause, Late, before_sending};
+use crate::policy::plan::Refusal;
+
+/// A completed point of `nightly` of this moment; the number is its id.
+fn made(id: i64, at: &str) -> RestorePoint {
+    RestorePoint { created_at: at.parse().unwrap(), id: Id::Number(id), ..ours(id) }
+}
+
+/// Points of these moments, the first the newest, with the ids 1, 2 and on; the provider's time is `now`.
+fn keeping(rules: &[(Rule, u32)], now: &str, limit: u32, points: &[&str]) -> Case {
+    let points = (1..).zip(points).map(|(id, at)| made(id, at)).collect();
+    let mut case = case(1, points);
+    let counts = rules.iter().map(|(rule, count)| (*rule, Count::Number(*count))).collect();
+    case.policy.keep = Keep { counts, ..Keep::default() };
+    (case.inventory.provider_time, case.inventory.read_at) = (Some(now.parse().unwrap()), now.parse().unwrap());
+    case.limit = limit;
+    case
+}
+
+/// What a run does for its room.
+#[derive(Debug, PartialEq, Eq)]
+enum Does {
+    Evicts(i64),
+    Waits(&'static str),
+    IsSkipped,
+    Fails,
+    NeedsNone,
+}
+
+fn does(case: &Case, waited: bool) -> Does {
+    let plan = plan(&Request { waited, ..case.request() });
+    match (&plan.refused, plan.wait_until, evicted(&plan).as_slice()) {
+        (Some(Refusal::OnlyTheNewest { .. }), None, []) => Does::IsSkipped,
+        (Some(_), None, []) => Does::Fails,
+        (None, Some(until), []) if until.to_string() == "2026-11-22T00:00:00Z" => Does::Waits("midnight"),
+        (None, None, [id]) => Does::Evicts(*id),
+        (None, None, []) => Does::NeedsNone,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_eviction_takes_what_both_verdicts_drop_or_the_run_waits_once() {
+    use Does::{Evicts, Fails, IsSkipped, NeedsNone, Waits};
+    use Rule::{Daily, Hourly, Last};
+    let daily: &[(Rule, u32)] = &[(Daily, 3)];
+    // The newest was made before this day, in it, and long before.
+    let before = &["2026-11-20T23:59:00Z", "2026-11-19T23:59:00Z", "2026-11-18T23:59:00Z"][..];
+    let today = &["2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"][..];
+    let twice = &["2026-11-21T00:00:30Z", "2026-11-20T12:00:30Z", "2026-11-20T00:00:30Z"][..];
+    let table: &[(&str, &[(Rule, u32)], &str, u32, &[&str], Does, Does)] = &[
+        ("both drop the oldest", daily, "2026-11-21T23:59:00Z", 3, before, Evicts(3), Evicts(3)),
+        ("the next day alone", daily, "2026-11-21T23:59:00Z", 3, today, Waits("midnight"), IsSkipped),
+        ("the last second", daily, "2026-11-21T23:59:59Z", 3, today, Waits("midnight"), IsSkipped),
+        ("midnight is over", daily, "2026-11-22T00:00:00Z", 3, today, Evicts(3), Evicts(3)),
+        ("midnight is far", daily, "2026-11-21T23:50:00Z", 3, today, IsSkipped, IsSkipped),
+        ("room is left", daily, "2026-11-21T23:59:00Z", 4, today, NeedsNone, NeedsNone),
+        ("a day has two", daily, "2026-11-21T23:59:00Z", 3, twice, Evicts(3), Evicts(3)),
+        ("no buckets", &[(Last, 3)], "2026-11-21T23:59:00Z", 3, today, Evicts(3), Evicts(3)),
+        ("nothing goes", &[(Last, 3)], "2026-11-21T23:59:00Z", 2, &before[..2], Fails, Fails),
+        ("hours end too", &[(Hourly, 3)], "2026-11-21T23:59:00Z", 3, before, Evicts(3), Evicts(3)),
+    ];
+    for (what, rules, now, limit, points, first, then) in table {
+        let case = keeping(rules, now, *limit, points);
+        assert_eq!((&does(&case, false), &does(&case, true)), (first, then), "{what}");
+    }
+}
+
+#[test]
+fn the_time_from_plan_to_create_is_learned_within_bounds() {
+    let today = ["2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"];
+    let at = |now: &str, lead: u64| {
+        let mut case = keeping(&[(Rule::Daily, 3)], now, 3, &today);
+        case.memory.longest_lead = Duration::from_secs(lead);
+        does(&case, false)
+    };
+    assert_eq!(at("2026-11-21T23:58:00Z", 0), Does::Waits("midnight"), "two minutes at least");
+    assert_eq!(at("2026-11-21T23:57:59Z", 0), Does::IsSkipped);
+    assert_eq!(at("2026-11-21T23:55:00Z", 300), Does::Waits("midnight"));
+    assert_eq!(at("2026-11-21T23:54:59Z", 300), Does::IsSkipped);
+    assert_eq!(at("2026-11-21T23:50:00Z", 86_400), Does::Waits("midnight"), "ten minutes at most");
+    assert_eq!(at("2026-11-21T23:49:59Z", 86_400), Does::IsSkipped);
+}
+
+#[test]
+fn a_reserve_that_holds_the_last_slot_skips_too_and_foreign_points_in_the_way_are_a_failure() {
+    let today = ["2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"];
+    let mut case = keeping(&[(Rule::Daily, 3)], "2026-11-21T12:00:00Z", 4, &today);
+    case.reserve = 1;
+    assert_eq!(does(&case, false), Does::IsSkipped);
+    // One point alone is kept, and people's take the rest: that is nothing to pass over in silence.
+    let mut case = keeping(&[(Rule::Daily, 1)], "2026-11-22T12:00:00Z", 2, &today[..1]);
+    case.inventory.points.push(foreign(2));
+    assert_eq!(does(&case, false), Does::Fails);
+}
+
+/// The last word on point `id`, with the plan's verdict taken as given.
+fn last_word(case: &Case, id: i64, cause: Cause, in_force: Option<&Policy>) -> Result<(), Guard> {
+    let point = case.inventory.find(&Id::Number(id)).unwrap();
+    let made = Id::Number(1);
+    let late = Late {
+        request: case.request(),
+        in_force,
+        made: (cause == Cause::Retention).then_some(&made),
+        makes_room: cause == Cause::Eviction,
+        room: 0,
+        gone: &[],
+        max_deletes: 5,
+    };
+    before_sending(&late, &point.id, point.created_at, cause)
+}
+
+#[test]
+fn a_prune_is_asked_again_with_the_new_points_own_date() {
+    // Planned at 23:59 as of that day, dated after midnight: last night's point is the only one of its day.
+    let points = ["2026-11-22T00:00:30Z", "2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"];
+    let case = keeping(&[(Rule::Daily, 3)], "2026-11-22T00:00:40Z", 5, &points);
+    let word = |id| last_word(&case, id, Cause::Retention, Some(&case.policy));
+    assert!(matches!(word(2), Err(Guard::KeptNow(why)) if why == "daily 2026-11-21 (2 of 3)"), "{:?}", word(2));
+    assert_eq!(word(4), Ok(()));
+    assert_eq!(word(1), Err(Guard::JustMade));
+}
+
+#[test]
+fn an_eviction_is_asked_again_with_the_new_point_dated_now() {
+    let points = ["2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"];
+    for (now, expected) in [("2026-11-21T23:59:00Z", false), ("2026-11-22T00:00:00Z", true)] {
+        let case = keeping(&[(Rule::Daily, 3)], now, 3, &points);
+        let word = last_word(&case, 3, Cause::Eviction, Some(&case.policy));
+        assert_eq!(word.is_ok(), expected, "{now}: {word:?}");
+        assert!(word.is_ok() || matches!(word, Err(Guard::KeptNow(_))), "{word:?}");
+    }
+}
+
+#[test]
+fn both_policies_must_let_a_point_go() {
+    let points = ["2026-11-22T00:00:30Z", "2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"];
+    let mut case = keeping(&[(Rule::Daily, 3)], "2026-11-22T00:00:40Z", 5, &points);
+    let keep = |count| Keep { counts: vec![(Rule::Daily, Count::Number(count))], ..Keep::default() };
+    let word = |policy: Option<Policy>, case: &Case| last_word(case, 4, Cause::Retention, policy.as_ref());
+    let with = |keep| Policy { keep, ..case.policy.clone() };
+    assert_eq!(word(Some(with(keep(2))), &case), Ok(()));
+    assert!(matches!(word(Some(with(keep(4))), &case), Err(Guard::KeptNow(_))));
+    assert_eq!(word(Some(Policy { prune: Prune::None, ..with(keep(3)) }), &case), Err(Guard::PruneNone));
+    assert_eq!(word(Some(Policy { min_keep: 4, ..with(keep(3)) }), &case), Err(Guard::MinKeep(4)));
+    assert_eq!(word(None, &case), Err(Guard::NotInForce));
+    // Our own failed point is worth nothing to any policy.
+    case.inventory.points[3].status = PointStatus::Failed;
+    assert_eq!(last_word(&case, 4, Cause::FailedPoint, None), Ok(()));
+    assert_eq!(last_word(&case, 3, Cause::FailedPoint, None), Err(Guard::NotTheSame));
+}
