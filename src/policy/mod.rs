@@ -15,3 +15,4 @@ pub mod policy;
 pub mod retention;
 pub mod schedule;
 pub mod selector;
+pub mod text;

@@ -27,7 +27,7 @@ impl Drive<'_> {
         if cause == Cause::Duplicate && is_running(&seen.inventory, id) {
             // A point in progress is never deleted: the second one goes when it is completed, too.
             if self.since(self.asked_at()) < self.stuck_after() {
-                return self.world.pause(self.world.settings.poll).await;
+                return self.world.pause(self.world.settings().poll).await;
             }
         }
         if let Err(guard) = self.permits(&seen, id, created_at, cause) {

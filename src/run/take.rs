@@ -1,6 +1,8 @@
 //! Takes stock of a server: a fresh inventory with what the journal remembers, and the plan that follows. `plan`,
 //! `run --dry-run` and `run` all get their plan here.
 
+use std::sync::Arc;
+
 use crate::journal::notice::{Notice, Topic};
 use crate::policy::brake::{Cause, Judgement, judge};
 use crate::policy::guard::Ground;
@@ -8,7 +10,7 @@ use crate::policy::inventory::Inventory;
 use crate::policy::memory::Memory;
 use crate::policy::plan::{Note, Plan, Request, plan};
 use crate::provider::ProviderError;
-use crate::run::{RunError, Task, World};
+use crate::run::{RunError, Settings, Task, World};
 use crate::store::brakes::Signs;
 use crate::store::points::Place;
 
@@ -19,6 +21,8 @@ pub struct Inspection {
     pub inventory: Inventory,
     /// What the journal remembers.
     pub memory: Memory,
+    /// The settings that were in force.
+    pub settings: Arc<Settings>,
 }
 
 impl Inspection {
@@ -27,7 +31,7 @@ impl Inspection {
     pub fn ground<'a>(&'a self, world: &'a World, task: &'a Task) -> Ground<'a> {
         Ground {
             at: world.clock.now(),
-            instance: &world.settings.instance,
+            instance: &self.settings.instance,
             policy: &task.policy,
             inventory: &self.inventory,
             memory: &self.memory,
@@ -37,7 +41,7 @@ impl Inspection {
     /// The plan of a run that starts now; `spent` deletes were sent by its earlier attempts.
     #[must_use]
     pub fn plan(&self, world: &World, task: &Task, spent: u32) -> Plan {
-        let limit = world.settings.limit(task.policy.kind);
+        let limit = world.settings().limit(task.policy.kind);
         plan(&Request { ground: self.ground(world, task), limit, reserve: task.reserve, spent })
     }
 }
@@ -66,7 +70,7 @@ pub async fn take_stock(world: &World, task: &Task) -> Result<Result<Inspection,
         Err(error) => return Ok(Err(error)),
     };
     set_brakes(world, task, &seen).await?;
-    world.store.see(seen.inventory.clone(), world.settings.instance.clone(), place(world, task)).await?;
+    world.store.see(seen.inventory.clone(), world.settings().instance.clone(), place(world, task)).await?;
     with_memory(world, task, seen.inventory).await.map(Ok)
 }
 
@@ -74,7 +78,7 @@ pub async fn take_stock(world: &World, task: &Task) -> Result<Result<Inspection,
 pub(super) async fn with_memory(world: &World, task: &Task, inventory: Inventory) -> Result<Inspection, RunError> {
     let memory = world.store.memory_for(place(world, task), &inventory.points, world.clock.now()).await?;
     let memory = memory.beside(&inventory);
-    Ok(Inspection { inventory, memory })
+    Ok(Inspection { inventory, memory, settings: world.settings() })
 }
 
 /// Where the journal keeps what it remembers.
@@ -84,7 +88,7 @@ pub fn place(world: &World, task: &Task) -> Place {
         server: task.server.reference.id.clone(),
         kind: task.policy.kind,
         policy: task.policy.name.clone(),
-        settle: world.settings.settle,
+        settle: world.settings().settle,
     }
 }
 
@@ -93,7 +97,7 @@ pub fn place(world: &World, task: &Task) -> Place {
 pub(super) async fn remember(world: &World, task: &Task, seen: &Inspection, notes: &[Note]) -> Result<(), RunError> {
     set_brakes(world, task, seen).await?;
     let notices = notes.iter().map(|note| notice(task, note)).collect();
-    let instance = world.settings.instance.clone();
+    let instance = world.settings().instance.clone();
     world.store.remember(seen.inventory.clone(), instance, place(world, task), notices).await?;
     Ok(())
 }

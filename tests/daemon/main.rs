@@ -9,6 +9,7 @@ mod due;
 #[path = "../cli/lab.rs"]
 #[expect(dead_code, reason = "it is shared with the tests of the command line")]
 mod lab;
+mod live;
 mod mails;
 mod process;
 mod scale;
