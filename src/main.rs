@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     // The log goes to standard error, so that `--json` has standard output for itself. Only the daemon is talkative.
-    let daemon = std::env::args().any(|argument| argument == "daemon");
+    let daemon = std::env::args_os().any(|argument| argument == "daemon");
     let quiet = if daemon { "lastgood=info,warn" } else { "error" };
     let filter = EnvFilter::try_from_env("LASTGOOD_LOG").unwrap_or_else(|_| EnvFilter::new(quiet));
     let journald = std::env::var_os("JOURNAL_STREAM").is_some();

@@ -1,5 +1,5 @@
 //! The provider's answers: whatever it says, to whatever call, the client neither panics nor hangs; no point of
-//! another server gets into an inventory, nothing is there twice, and no message holds the token or a line break.
+//! another server gets into an inventory, nothing is there twice, and no text holds the token or a character that misleads.
 //!
 //! The input: the call, then the answers in turn, each ended by a byte 255 (which no JSON holds): its status, its
 //! headers, its body. The last one is repeated. The real client is asked over the in-process transport, in virtual time.
@@ -16,8 +16,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Response;
 use lastgood::clock::{Clock, ManualClock};
-use lastgood::policy::inventory::{Id, Inventory, Kind, Server, ServerRef, ServerStatus};
-use lastgood::provider::{BackupType, Client, CreateRequest, Power, ProviderError, Settings};
+use lastgood::policy::inventory::{Id, Inventory, Kind, RestorePoint, Server, ServerRef, ServerStatus};
+use lastgood::policy::text::misleads;
+use lastgood::provider::{BackupType, Client, CreateRequest, Fields, Power, ProviderError, Settings};
 use libfuzzer_sys::fuzz_target;
 
 const TOKEN: &str = "vps_s3cr3t";
@@ -88,16 +89,33 @@ fn server() -> Server {
     }
 }
 
-fn one_line(text: &str) {
-    assert!(!text.contains(TOKEN), "a message shows the token: {text:?}");
-    assert!(!text.chars().any(char::is_control), "a message moves the cursor: {text:?}");
+/// Whatever comes from the provider was cleaned where it came in; nothing is cleaned here.
+fn clean(text: &str) {
+    assert!(!text.contains(TOKEN), "a text shows the token: {text:?}");
+    assert!(!text.chars().any(misleads), "a text moves the cursor: {text:?}");
+}
+
+fn clean_point(point: &RestorePoint) {
+    let texts = [point.id.to_string(), point.server.id.to_string(), point.status.to_string()];
+    texts.iter().for_each(|text| clean(text));
+    [&point.server.name, &point.description].into_iter().chain(&point.name).for_each(|text| clean(text));
+}
+
+fn clean_server(server: &Server) {
+    assert!(server.keys.contains(&server.reference.id.to_string()), "an id is a key: {server:?}");
+    [&server.reference.name, &server.status.to_string()].into_iter().chain(&server.keys).for_each(|text| clean(text));
+}
+
+fn clean_fields(fields: &Fields) {
+    clean(&fields.to_string());
 }
 
 fn judge(inventory: &Inventory, kind: Kind) {
     let ids: BTreeSet<&Id> = inventory.points.iter().map(|point| &point.id).collect();
     assert_eq!(ids.len(), inventory.points.len(), "a point twice");
     assert!(inventory.points.iter().all(|point| point.server == server().reference && point.kind == kind));
-    inventory.doubts.iter().for_each(|doubt| one_line(doubt));
+    inventory.doubts.iter().for_each(|doubt| clean(doubt));
+    inventory.points.iter().for_each(clean_point);
 }
 
 async fn ask(client: &Client, call: u8) -> Result<(), ProviderError> {
@@ -109,35 +127,52 @@ async fn ask(client: &Client, call: u8) -> Result<(), ProviderError> {
             let all = client.all_points(kind).await?;
             judge(&all.inventory_of(&server), kind);
             assert!(all.points().count() as u64 <= all.entries());
+            all.points().for_each(clean_point);
         }
         5 => {
             let wanted = BackupType::Automatic;
             let listing = client.records(kind, Some(&server), Some(wanted)).await?;
-            assert!(listing.items.iter().all(|(point, _)| point.automatic), "the filter is ours to keep");
+            for (point, fields) in &listing.items {
+                assert!(point.automatic, "the filter is ours to keep");
+                clean_point(point);
+                clean_fields(fields);
+            }
         }
         6 => listing_of_servers(client).await?,
-        7 => drop(client.server_records().await?),
-        8 => one_line(&client.server(&id).await?.reference.name.replace(char::is_control, " ")),
-        9 => drop(client.account().await?.may("servers", "write")),
+        7 => {
+            for (server, fields) in &client.server_records().await?.items {
+                clean_server(server);
+                clean_fields(fields);
+            }
+        }
+        8 => clean_server(&client.server(&id).await?),
+        9 => {
+            let account = client.account().await?;
+            [&account.email, &account.token_name].into_iter().chain(&account.permissions).for_each(|text| clean(text));
+        }
         10 => {
             let (name, description) =
                 (Some("lg-abcd1234-p-20261121T023000Z".to_owned()), "lg-abcd1234 main p".to_owned());
             let request = CreateRequest { server: server.reference.id, kind, name, description };
-            drop(client.create(&request).await?);
+            let created = client.create(&request).await?;
+            created.id.iter().for_each(|id| clean(&id.to_string()));
+            created.point.iter().for_each(clean_point);
         }
         11 => drop(client.delete(kind, &id).await?),
         12 => client.power(&id, Power::Start).await?,
-        _ => drop(client.restore(kind, &server.reference.id, &id).await?.message.inspect(|words| one_line(words))),
+        _ => {
+            let started = client.restore(kind, &server.reference.id, &id).await?;
+            started.message.iter().for_each(|words| clean(words));
+            started.server_status.iter().for_each(|status| clean(&status.to_string()));
+        }
     }
     Ok(())
 }
 
 async fn listing_of_servers(client: &Client) -> Result<(), ProviderError> {
     let listing = client.servers().await?;
-    for server in &listing.items {
-        assert!(server.keys.contains(&server.reference.id.to_string()), "an id is a key: {server:?}");
-    }
-    listing.doubts.iter().for_each(|doubt| one_line(doubt));
+    listing.items.iter().for_each(clean_server);
+    listing.doubts.iter().for_each(|doubt| clean(doubt));
     Ok(())
 }
 
@@ -149,7 +184,7 @@ fuzz_target!(|data: &[u8]| {
         runtime.block_on(async {
             let client = client(answers(rest));
             if let Err(error) = ask(&client, call % 28).await {
-                one_line(&error.to_string());
+                clean(&error.to_string());
                 assert!(!error.never_sent(), "it was sent: {error}");
             }
         });

@@ -1,7 +1,7 @@
 //! `lastgood list`: what the provider has, with own, foreign and held.
 
 use clap::{Parser, ValueEnum};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::cli::output;
 use crate::cli::setup::{Opened, Setup};
@@ -9,9 +9,12 @@ use crate::exit_code::ExitCode;
 use crate::policy::inventory::{Kind, RestorePoint, Server};
 use crate::policy::memory::owner;
 use crate::policy::policy::PolicyName;
-use crate::provider::BackupType;
+use crate::provider::{BackupType, Fields};
 use crate::store::holds::Held;
 use crate::store::points::Place;
+
+/// A longer table is shown as several.
+const TABLE_ROWS: usize = 5_000;
 
 /// List what the provider has.
 #[derive(Debug, Parser)]
@@ -62,7 +65,7 @@ enum TypeWord {
 /// A point with whose it is, and the provider's own fields.
 struct Row {
     point: RestorePoint,
-    fields: Map<String, Value>,
+    fields: Fields,
     own: bool,
     held: bool,
 }
@@ -85,8 +88,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     });
     let rows = rows(&opened, kind, server, wanted).await?;
     if args.json {
-        let values: Vec<Value> = rows.into_iter().map(shape).collect();
-        output::json(&json!({ kind.plural(): values }))?;
+        output::json_list(kind.plural(), rows.iter().map(|row| shape(&row.fields, row.own, row.held)))?;
     } else {
         show(&rows);
     }
@@ -113,18 +115,20 @@ async fn rows(
     warn(&listing.doubts);
     let mut listed = listing.items;
     listed.sort_by(|(a, _), (b, _)| (&a.server, b.created_at).cmp(&(&b.server, a.created_at)));
-    let mut rows = Vec::with_capacity(listed.len());
-    for of_server in listed.chunk_by(|(a, _), (b, _)| a.server == b.server) {
-        let points: Vec<RestorePoint> = of_server.iter().map(|(point, _)| point.clone()).collect();
-        let memory =
-            opened.world.store.memory_for(place(opened, &points[0]), &points, opened.world.clock.now()).await?;
-        rows.extend(points.into_iter().zip(of_server).map(|(point, (_, fields))| {
-            let own = !point.automatic && owner(&point, &opened.world.settings.instance, &memory).is_own();
-            let held = memory.holds.contains_key(&point.id) || memory.server_hold.is_some();
-            Row { point, fields: fields.clone(), own, held }
+    // The list may be long: nothing of it is copied.
+    let (points, fields): (Vec<RestorePoint>, Vec<Fields>) = listed.into_iter().unzip();
+    let instance = opened.world.settings().instance.clone();
+    let mut whose = Vec::with_capacity(points.len());
+    for of_server in points.chunk_by(|a, b| a.server == b.server) {
+        let place = place(opened, &of_server[0]);
+        let memory = opened.world.store.memory_for(place, of_server, opened.world.clock.now()).await?;
+        whose.extend(of_server.iter().map(|point| {
+            let own = !point.automatic && owner(point, &instance, &memory).is_own();
+            (own, memory.holds.contains_key(&point.id) || memory.server_hold.is_some())
         }));
     }
-    Ok(rows)
+    let rows = points.into_iter().zip(fields).zip(whose);
+    Ok(rows.map(|((point, fields), (own, held))| Row { point, fields, own, held }).collect())
 }
 
 fn place(opened: &Opened, point: &RestorePoint) -> Place {
@@ -132,7 +136,7 @@ fn place(opened: &Opened, point: &RestorePoint) -> Place {
         server: point.server.id.clone(),
         kind: point.kind,
         policy: PolicyName::new("list").expect("the word has the form of a name"),
-        settle: opened.world.settings.settle,
+        settle: opened.world.settings().settle,
     }
 }
 
@@ -143,14 +147,23 @@ fn warn(doubts: &[String]) {
     }
 }
 
-fn shape(row: Row) -> Value {
-    let mut fields = row.fields;
-    fields.insert("own".to_owned(), Value::Bool(row.own));
-    fields.insert("held".to_owned(), Value::Bool(row.held));
+/// The provider's own fields with ours.
+fn shape(fields: &Fields, own: bool, held: bool) -> Value {
+    let mut fields = fields.to_map();
+    fields.insert("own".to_owned(), Value::Bool(own));
+    fields.insert("held".to_owned(), Value::Bool(held));
     Value::Object(fields)
 }
 
 fn show(rows: &[Row]) {
+    // A table is laid out as a whole, which takes many times the memory of what is in it.
+    if rows.is_empty() {
+        show_table(rows);
+    }
+    rows.chunks(TABLE_ROWS).for_each(show_table);
+}
+
+fn show_table(rows: &[Row]) {
     let cells = rows.iter().map(|row| {
         let point = &row.point;
         let whose = match (point.automatic, row.own) {
@@ -183,13 +196,11 @@ async fn servers(opened: &Opened, args: &Args) -> anyhow::Result<ExitCode> {
     let fits = |server: &Server| args.server.as_ref().is_none_or(|text| server.keys.contains(text));
     let records: Vec<_> = records.into_iter().filter(|(server, _)| fits(server)).collect();
     if args.json {
-        let values = records.into_iter().map(|(server, mut fields)| {
-            let own = !crate::daemon::fleet::tasks_of(&opened.config, &server).is_empty();
-            fields.insert("own".to_owned(), Value::Bool(own));
-            fields.insert("held".to_owned(), Value::Bool(held(&server)));
-            Value::Object(fields)
+        let values = records.iter().map(|(server, fields)| {
+            let own = !crate::daemon::fleet::tasks_of(&opened.config, server).is_empty();
+            shape(fields, own, held(server))
         });
-        output::json(&json!({ "servers": values.collect::<Vec<_>>() }))?;
+        output::json_list("servers", values)?;
         return Ok(ExitCode::Done);
     }
     let cells = records.iter().map(|(server, _)| {

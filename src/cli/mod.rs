@@ -98,7 +98,7 @@ pub fn main() -> Process {
         Ok(cli) => cli,
         Err(error) => {
             let wrong = error.use_stderr();
-            if wrong && std::env::args().any(|argument| argument == "--json") {
+            if wrong && std::env::args_os().any(|argument| argument == "--json") {
                 let text = error.render().to_string();
                 let document = serde_json::json!({ "error": text.trim().trim_start_matches("error: ") });
                 // Standard output is one document even now; that it cannot be written is told nowhere else.

@@ -1,7 +1,7 @@
 //! What commands print: the only place that writes to standard output and standard error.
 //!
 //! With `--json`, standard output is one JSON document; everything else goes to standard error. Text from outside is
-//! shown without control characters.
+//! shown without characters that move the cursor.
 
 use std::io::{IsTerminal, Write};
 
@@ -28,6 +28,24 @@ pub fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Writes one JSON document `{"name": [...]}` to standard output, value by value: the list may be long.
+///
+/// # Errors
+/// When a value cannot be written as JSON.
+pub fn json_list<T: Serialize>(name: &str, values: impl ExactSizeIterator<Item = T>) -> anyhow::Result<()> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    // A closed pipe is not an error of ours.
+    let mut write = |text: &str| drop(out.write_all(text.as_bytes()));
+    let count = values.len();
+    write(&format!("{{\n  {}: [", serde_json::to_string(name)?));
+    for (at, value) in values.enumerate() {
+        let text = serde_json::to_string_pretty(&value)?;
+        write(&format!("\n    {}{}", text.replace('\n', "\n    "), if at + 1 < count { "," } else { "" }));
+    }
+    write(if count == 0 { "]\n}\n" } else { "\n  ]\n}\n" });
+    Ok(())
+}
+
 /// Whether a person looks at standard output.
 #[must_use]
 pub fn is_terminal() -> bool {
@@ -48,12 +66,10 @@ pub fn table<const N: usize>(heads: [&str; N], rows: impl IntoIterator<Item = [S
     table.trim_fmt()
 }
 
-/// Text from outside, on one line, without control and direction characters.
+/// Text from outside, on one line, with control and direction characters shown by their code.
 #[must_use]
 pub fn shown(text: &str) -> String {
-    let unsafe_direction =
-        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if c.is_control() || unsafe_direction(c) { '\u{fffd}' } else { c }).collect()
+    crate::policy::text::visible(text)
 }
 
 /// A number with its noun: `1 policy`, `3 policies`.
@@ -86,7 +102,7 @@ mod tests {
 
     #[test]
     fn text_from_outside_moves_no_cursor() {
-        assert_eq!(shown("web\u{1b}[2J\r\n\u{202e}x"), "web\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd}x");
+        assert_eq!(shown("web\u{1b}[2J\r\n\u{202e}x"), "web\\u{1b}[2J\\r\\n\\u{202e}x");
     }
 
     #[test]

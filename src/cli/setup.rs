@@ -95,7 +95,9 @@ impl Setup {
     /// # Errors
     /// With exit code 3, when the file is not valid or there is no token.
     pub fn client(&self) -> anyhow::Result<Client> {
-        self.client_of(&self.load()?.config)
+        let client = self.client_of(&self.load()?.config)?;
+        say_waits(&client);
+        Ok(client)
     }
 
     /// A client of the provider that this file names.
@@ -143,6 +145,7 @@ impl Setup {
     /// As `open_daemon`; with exit code 4 when the account cannot be read and no list is stored.
     pub async fn open_owner(&self) -> anyhow::Result<Opened> {
         let mut opened = self.open_daemon()?;
+        say_waits(&opened.world.client);
         opened.servers = match refresh_servers(&opened.world, &opened.config).await {
             Ok(account) => said(account?),
             Err(error) => {
@@ -171,6 +174,7 @@ impl Setup {
 
     async fn open_with(&self, store: impl Fn(&Path) -> Result<Store, StoreError>) -> anyhow::Result<Opened> {
         let (config, client) = self.read_again()?;
+        say_waits(&client);
         let store = store(&config.state_dir)?;
         let (world, stop) = open_world(&config, client, store, self.clock.clone());
         let servers = said(list_servers(&world).await??);
@@ -261,6 +265,11 @@ impl Opened {
         }
         Ok(tasks)
     }
+}
+
+/// Whoever waits for a command is told why nothing happens when the provider asks for a pause.
+pub fn say_waits(client: &Client) {
+    client.on_wait(|text| note(&format!("lastgood: {text}")));
 }
 
 /// The servers; what is in doubt of their list is said.

@@ -221,7 +221,7 @@ pub(super) async fn tell_listed(
     if listed.is_err() {
         tracing::error!("{text}");
     }
-    if tell { store.tell(vec![plain(Topic::Attention, text)], now).await } else { Ok(()) }
+    if tell { store.keep_telling(plain(Topic::Attention, text), now).await } else { Ok(()) }
 }
 
 /// It is well again.

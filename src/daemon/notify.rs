@@ -5,6 +5,8 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::time::Instant;
 
+use crate::policy::text;
+
 /// Sends states to systemd, if it listens.
 pub fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
@@ -22,8 +24,7 @@ pub fn reloading() {
 
 /// A status line. Line breaks would inject other states.
 pub fn status(text: &str) {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    tell(&[NotifyState::Status(&line)]);
+    tell(&[NotifyState::Status(&text::one_line(text))]);
 }
 
 /// systemd's watchdog, where `WATCHDOG_USEC` (and `WATCHDOG_PID`, when it is set) asks this process for signs of life.

@@ -1,5 +1,5 @@
-//! A reload: the file is read again and takes over as a whole, or not at all. Runs under way keep what they began with;
-//! leases, places and the token bucket are one over the old and the new.
+//! A reload: the file is read again and takes over as a whole, or not at all. Token, URL, timeouts, rate and slots reach
+//! the runs in progress too; the one client is kept, and what it holds is exchanged.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::daemon::listing::{plain, recovery};
 use crate::daemon::service::settings;
 use crate::daemon::{Files, Service, ServiceError, notify};
 use crate::journal::notice::Topic;
-use crate::provider::{Client, Watch};
+use crate::provider::Client;
 use crate::store::Store;
 
 /// The fact that holds the text of the file in force, for `status` while the file that is there is not valid.
@@ -73,10 +73,8 @@ impl Service {
     }
 
     async fn take_over(&mut self, config: Arc<Config>, client: Client) -> Result<(), ServiceError> {
-        client.share_bucket_of(&self.world.client);
-        self.world.watch = Watch::new(client.clone());
-        self.world.client = client;
-        self.world.settings = settings(&config);
+        self.world.client.exchange(&client);
+        self.world.settings.exchange(settings(&config));
         resize(&self.world.places, self.config.provider.parallel_runs, config.provider.parallel_runs);
         let store = self.world.store.clone();
         if config.state_dir != store.dir() {

@@ -26,8 +26,14 @@ pub async fn review(world: &World, tasks: &[Task], now: Timestamp) -> Result<(),
             continue;
         };
         let memory = world.store.memory_for(place(world, task), &inventory.points, now).await?;
-        let instance = &world.settings.instance;
-        let ground = Ground { at: now, instance, policy: &task.policy, inventory: &inventory, memory: &memory };
+        let settings = world.settings();
+        let ground = Ground {
+            at: now,
+            instance: &settings.instance,
+            policy: &task.policy,
+            inventory: &inventory,
+            memory: &memory,
+        };
         let mut judgement = judge(&ground);
         // A list from the past says nothing of today but what a file would do to it.
         let retention = |cause| cause == crate::policy::brake::Cause::Retention;

@@ -94,7 +94,7 @@ pub fn open_world(config: &Config, client: Client, store: Store, clock: Clock) -
         client,
         store,
         clock,
-        settings: settings(config),
+        settings: settings(config).into(),
         in_force: crate::run::InForce::default(),
         random: Random::new(rand::make_rng()),
         leases: Leases::default(),

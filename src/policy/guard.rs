@@ -11,6 +11,8 @@ use crate::policy::brake::judge;
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, RestorePoint};
 use crate::policy::memory::{Memory, Owner, owner};
 use crate::policy::policy::{Policy, Prune};
+use crate::policy::selector::Pattern;
+use crate::policy::text;
 
 /// How far after both clocks a point may be dated before it is kept uncounted.
 pub const FUTURE_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
@@ -135,11 +137,14 @@ impl Ground<'_> {
         point.created_at > latest + FUTURE_TOLERANCE
     }
 
-    /// The pattern of `protect` that the point matches.
+    /// The pattern of `protect` that the point matches, or may match with what was cut off its text.
     #[must_use]
     pub fn protected_by(&self, point: &RestorePoint) -> Option<String> {
-        let fits = |pattern: &&crate::policy::selector::Pattern| {
-            point.name.as_deref().is_some_and(|name| pattern.matches(name)) || pattern.matches(&point.description)
+        let fits_text = |pattern: &Pattern, text: &str| {
+            pattern.matches(text) || (text::is_cut(text) && pattern.may_match(text.trim_end_matches('…')))
+        };
+        let fits = |pattern: &&Pattern| {
+            point.name.as_deref().is_some_and(|name| fits_text(pattern, name)) || fits_text(pattern, &point.description)
         };
         self.policy.protect.iter().find(fits).map(ToString::to_string)
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::policy::brake::{self, Seen};
 use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
 use crate::policy::mark::{Mark, Token, tokens_of};
+use crate::policy::text::cleaned;
 
 /// What the journal remembers of one server and kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,6 +114,13 @@ impl Text {
     pub fn of(point: &RestorePoint) -> Self {
         Self { name: point.name.clone(), description: point.description.clone() }
     }
+
+    /// Whether both say the same. A state of before texts were cleaned has them as the provider gave them.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let clean = |text: &Self| (text.name.as_deref().map(cleaned), cleaned(&text.description));
+        self == other || clean(self) == clean(other)
+    }
 }
 
 /// How we came to know a point.
@@ -164,7 +172,8 @@ impl Owner {
 pub fn owner(point: &RestorePoint, instance: &str, memory: &Memory) -> Owner {
     let remembered =
         memory.points.get(&point.id).filter(|known| known.created_at.is_none_or(|at| at == point.created_at));
-    let changed = remembered.and_then(|known| known.text.as_ref()).is_some_and(|first| *first != Text::of(point));
+    let changed =
+        remembered.and_then(|known| known.text.as_ref()).is_some_and(|first| !first.is_same(&Text::of(point)));
     if let Some(Remembered { origin: Origin::Made(policy), .. }) = remembered {
         return if changed { Owner::Changed } else { Owner::Ours(policy.clone()) };
     }

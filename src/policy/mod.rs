@@ -16,3 +16,4 @@ pub mod policy;
 pub mod retention;
 pub mod schedule;
 pub mod selector;
+pub mod text;

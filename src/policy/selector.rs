@@ -83,6 +83,33 @@ impl Pattern {
         }
         pattern[at..].iter().all(|&c| c == '*')
     }
+
+    /// Whether a text that begins so may fit, whatever follows.
+    #[must_use]
+    pub fn may_match(&self, beginning: &str) -> bool {
+        let pattern: Vec<char> = self.0.chars().collect();
+        // The places of the pattern that the beginning may have led to; a star may stand for nothing.
+        let skip_stars = |places: &mut Vec<bool>| {
+            for at in 0..pattern.len() {
+                places[at + 1] |= places[at] && pattern[at] == '*';
+            }
+        };
+        let mut places = vec![false; pattern.len() + 1];
+        places[0] = true;
+        skip_stars(&mut places);
+        for c in beginning.chars() {
+            let mut next = vec![false; pattern.len() + 1];
+            for (at, &p) in pattern.iter().enumerate().filter(|(at, _)| places[*at]) {
+                match p {
+                    '*' => next[at] = true,
+                    _ => next[at + 1] |= p == '?' || p == c,
+                }
+            }
+            skip_stars(&mut next);
+            places = next;
+        }
+        places.contains(&true)
+    }
 }
 
 impl fmt::Display for Pattern {
@@ -112,6 +139,22 @@ mod tests {
             ("web*", "we", false),
         ] {
             assert_eq!(Pattern::new(pattern).matches(text), fits, "{pattern} against {text}");
+        }
+    }
+
+    #[test]
+    fn a_beginning_may_fit_where_something_that_follows_would() {
+        for (pattern, beginning, may) in [
+            ("*keep", "some text", true),
+            ("*keep*", "some text", true),
+            ("some*keep", "some text", true),
+            ("some text", "some text", true),
+            ("some text that goes on", "some text", true),
+            ("some", "some text", false),
+            ("other*", "some text", false),
+            ("?ome t???", "some text", true),
+        ] {
+            assert_eq!(Pattern::new(pattern).may_match(beginning), may, "{pattern}");
         }
     }
 }

@@ -3,19 +3,27 @@
 //! It counts in tokio's time, so that it holds under paused time too, and keeps the order of those who wait.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// A token that is taken comes back one second later, so bursts are as large as the rate and no larger.
+/// A token that is taken comes back one second later, so bursts are as large as the rate and no larger. Who comes first
+/// is served first.
 #[derive(Debug)]
-pub(crate) struct Bucket(Mutex<Arc<Mutex<State>>>);
+pub(crate) struct Bucket {
+    /// Held by the one who is served next.
+    turn: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+    /// The rate was changed.
+    changed: Notify,
+}
 
 #[derive(Debug)]
 struct State {
     tokens: usize,
-    /// When each of the last tokens was, or will be, used; the oldest first.
+    /// When each of the last tokens was used; the oldest first.
     used: VecDeque<Instant>,
     /// Nothing is sent before this: the provider asked for a pause.
     not_before: Option<Instant>,
@@ -24,63 +32,62 @@ struct State {
 impl Bucket {
     /// A full bucket; a rate of 0 is taken as 1.
     pub(crate) fn new(requests_per_second: u32) -> Self {
-        let tokens = usize::try_from(requests_per_second.max(1)).unwrap_or(usize::MAX);
-        Self(Mutex::new(Arc::new(Mutex::new(State { tokens, used: VecDeque::new(), not_before: None }))))
+        let state = State { tokens: tokens(requests_per_second), used: VecDeque::new(), not_before: None };
+        Self { turn: tokio::sync::Mutex::default(), state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// From now on both are one bucket: what the other has sent counts here, and the rate of this one holds for both.
-    pub(crate) fn join(&self, other: &Self) {
-        let (own, shared) = (self.shared(), other.shared());
-        if Arc::ptr_eq(&own, &shared) {
-            return;
-        }
-        let tokens = lock(&own).tokens;
-        lock(&shared).tokens = tokens;
-        *self.0.lock().expect("no code panics while it holds the bucket") = shared;
+    /// From now on this is the rate, also for those who wait already. What was sent before counts.
+    pub(crate) fn set_rate(&self, requests_per_second: u32) {
+        self.lock().tokens = tokens(requests_per_second);
+        self.changed.notify_one();
     }
 
-    /// Waits for a token. One that is given up while it waits is lost, which only slows the next request down.
+    /// Waits for a token.
     pub(crate) async fn take(&self) {
-        let (now, at) = {
-            let shared = self.shared();
-            let mut state = lock(&shared);
+        let _turn = self.turn.lock().await;
+        loop {
             let now = Instant::now();
-            let mut at = now.max(state.used.back().copied().unwrap_or(now));
-            if let Some(not_before) = state.not_before {
-                at = at.max(not_before);
+            let at = self.lock().free_at(now);
+            if at <= now {
+                self.lock().used.push_back(now);
+                return;
             }
-            // Tokens that have come back need no memory of their use.
-            while state.used.front().is_some_and(|used| *used + Duration::from_secs(1) <= now) {
-                state.used.pop_front();
+            tokio::select! {
+                biased;
+                () = self.changed.notified() => {}
+                () = tokio::time::sleep_until(at) => {}
             }
-            // More than one only when the bucket has become smaller.
-            while state.used.len() >= state.tokens {
-                let oldest = state.used.pop_front().expect("a bucket has at least one token");
-                at = at.max(oldest + Duration::from_secs(1));
-            }
-            state.used.push_back(at);
-            (now, at)
-        };
-        if at > now {
-            tokio::time::sleep_until(at).await;
         }
     }
 
     /// Lets nothing through for this long: the provider has had too many requests.
     pub(crate) fn hold(&self, pause: Duration) {
         let until = Instant::now() + pause;
-        let shared = self.shared();
-        let mut state = lock(&shared);
+        let mut state = self.lock();
         state.not_before = Some(state.not_before.map_or(until, |before| before.max(until)));
     }
 
-    fn shared(&self) -> Arc<Mutex<State>> {
-        Arc::clone(&self.0.lock().expect("no code panics while it holds the bucket"))
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("no code panics while it holds the bucket")
     }
 }
 
-fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
-    state.lock().expect("no code panics while it holds the bucket")
+impl State {
+    /// When the next token is there.
+    fn free_at(&mut self, now: Instant) -> Instant {
+        // Tokens that have come back need no memory of their use.
+        while self.used.front().is_some_and(|used| *used + Duration::from_secs(1) <= now) {
+            self.used.pop_front();
+        }
+        // The one that makes room; not the oldest when the bucket has become smaller.
+        let over = (self.used.len() + 1).checked_sub(self.tokens).and_then(|over| over.checked_sub(1));
+        let back = over.map_or(now, |at| self.used[at] + Duration::from_secs(1));
+        self.not_before.map_or(back, |not_before| back.max(not_before))
+    }
+}
+
+fn tokens(requests_per_second: u32) -> usize {
+    usize::try_from(requests_per_second.max(1)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -104,26 +111,47 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn two_that_are_joined_share_the_rate_of_the_newer_one() {
-        let (old, new) = (Bucket::new(10), Bucket::new(4));
+    async fn a_rate_that_is_changed_holds_for_those_who_wait_already() {
+        let bucket = Bucket::new(10);
         let begun = Instant::now();
         for _ in 0..10 {
-            old.take().await;
+            bucket.take().await;
         }
-        new.join(&old);
+        bucket.set_rate(4);
         let mut times = Vec::new();
-        for turn in 0..8 {
-            if turn % 2 == 0 {
-                old.take().await
-            } else {
-                new.take().await
-            }
+        for _ in 0..8 {
+            bucket.take().await;
             times.push(begun.elapsed());
         }
-        assert!(times[0] >= Duration::from_secs(1), "what the old one sent counts: {times:?}");
+        assert!(times[0] >= Duration::from_secs(1), "what was sent counts: {times:?}");
         for window in times.windows(5) {
             assert!(window[4] - window[0] >= Duration::from_secs(1), "four in any second: {times:?}");
         }
+        bucket.set_rate(1);
+        let waiting = async {
+            for _ in 0..100 {
+                bucket.take().await;
+            }
+            begun.elapsed()
+        };
+        let changing = async {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            bucket.set_rate(1000);
+        };
+        let (ended, ()) = tokio::join!(waiting, changing);
+        assert!(ended < Duration::from_secs(6), "at one a second they would take 100 s: {ended:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_is_given_up_while_it_waits_costs_no_token() {
+        let bucket = Bucket::new(1);
+        bucket.take().await;
+        let begun = Instant::now();
+        for _ in 0..10 {
+            let _ = tokio::time::timeout(Duration::from_millis(10), bucket.take()).await;
+        }
+        bucket.take().await;
+        assert!(begun.elapsed() <= Duration::from_millis(1_001), "{:?}", begun.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

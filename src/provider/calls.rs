@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::policy::inventory::{Id, Kind, RestorePoint, Server, ServerStatus};
 use crate::provider::client::{BeforeSend, Client, segment};
-use crate::provider::convert;
+use crate::provider::entry::Entry;
 use crate::provider::error::ProviderError;
-use crate::provider::wire::{self, Fields};
+use crate::provider::{bounded, convert, wire};
 
 /// Whose token it is and what it may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,19 +90,19 @@ impl Client {
     pub async fn account(&self) -> Result<Account, ProviderError> {
         let call = self.read(&["account", "me"], "reading the account")?;
         let (value, answer) = self.json(&call).await?;
-        let me: wire::Me = match value.get("account").is_some() || value.get("token").is_some() {
-            true => serde_json::from_value(value).ok(),
-            false => None,
+        let part = |key: &str| value.get(key).filter(|part| part.is_object());
+        let (account, token) = (part("account"), part("token"));
+        if account.is_none() && token.is_none() {
+            return Err(call.failed(self.not_understood(&answer, "it describes no account")));
         }
-        .ok_or_else(|| call.failed(self.not_understood(&answer, "it describes no account")))?;
-        let text = |fields: &Fields, key: &str| wire::text(fields.get(key)).unwrap_or_default().to_owned();
-        let permissions = me.token.get("permissions").and_then(Value::as_array);
-        let words =
-            |list: &Vec<Value>| list.iter().filter_map(|word| wire::text(Some(word)).map(str::to_owned)).collect();
+        let masks = &self.link().masks;
+        let word = |value: &Value| convert::word(&value.into(), masks);
+        let text = |part: Option<&Value>, key: &str| part.and_then(|part| word(part.get(key)?)).unwrap_or_default();
+        let permissions = token.and_then(|token| token.get("permissions")?.as_array());
         Ok(Account {
-            email: text(&me.account, "email"),
-            token_name: text(&me.token, "name"),
-            permissions: permissions.map(words).unwrap_or_default(),
+            email: text(account, "email"),
+            token_name: text(token, "name"),
+            permissions: permissions.into_iter().flatten().filter_map(word).collect(),
         })
     }
 
@@ -113,10 +113,10 @@ impl Client {
     pub async fn server(&self, id: &Id) -> Result<Server, ProviderError> {
         let call = self.read(&["servers", &segment(id)], format!("reading server {id}"))?;
         let (value, answer) = self.json(&call).await?;
-        let fields = described(&value, "server");
-        fields
+        let masks = &self.link().masks;
+        described(&value, "server")
             .ok_or_else(|| "it describes no server".to_owned())
-            .and_then(convert::server)
+            .and_then(|entry| convert::server(&entry, masks))
             .map_err(|what| call.failed(self.not_understood(&answer, &what)))
     }
 
@@ -131,10 +131,10 @@ impl Client {
         let body = wire::Create { server_id: server, name, description };
         let call = self.call(Method::POST, &[kind.plural()], doing)?.with_json(&body);
         let (value, _) = self.json(&call).await?;
-        let fields = described(&value, kind.word());
+        let (entry, masks) = (described(&value, kind.word()), &self.link().masks);
         Ok(Created {
-            id: fields.and_then(convert::point_id),
-            point: fields.and_then(|fields| convert::point(*kind, fields).ok()).map(|listed| listed.point),
+            id: entry.as_ref().and_then(|entry| convert::point_id(entry, masks)),
+            point: entry.and_then(|entry| convert::point(*kind, &entry, masks).ok()).map(|listed| listed.point),
         })
     }
 
@@ -197,21 +197,26 @@ impl Client {
         if is_page(&answer.body) {
             return Err(call.failed(self.not_understood(&answer, "it is no JSON")));
         }
-        let value: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let value = bounded::answer(&answer.body).unwrap_or_default();
+        let status = value.pointer("/server/status").and_then(|word| convert::word(&word.into(), &self.link().masks));
         Ok(RestoreStarted {
-            message: wire::text(value.get("message")).map(|words| self.tidy(words)),
-            server_status: wire::text(value.pointer("/server/status")).map(convert::server_status),
+            message: value
+                .get("message")
+                .and_then(Value::as_str)
+                .map(|words| self.tidy(words))
+                .filter(|it| !it.is_empty()),
+            server_status: status.map(|word| convert::server_status(&word)),
         })
     }
 }
 
 /// The object that an answer describes: the answer itself, or what it holds under the thing's own word.
-fn described<'a>(value: &'a Value, word: &str) -> Option<&'a Fields> {
+fn described(value: &Value, word: &str) -> Option<Entry> {
     let fields = value.as_object()?;
     if fields.contains_key("id") || fields.contains_key("uuid") {
-        return Some(fields);
+        return Some(Entry::of(fields));
     }
-    fields.get(word).and_then(Value::as_object).or(Some(fields))
+    Some(Entry::of(fields.get(word).and_then(Value::as_object).unwrap_or(fields)))
 }
 
 /// Whether a body that should be empty or JSON is neither.

@@ -1,16 +1,14 @@
-//! The client: one origin, one token, one token bucket; sends a call, tries it again where that is safe, and reads
-//! the answer as JSON. What is called is in `calls`, `lists` and `points`.
+//! The client: one origin, one token, one token bucket, all of them exchangeable while it is in use; sends a call, tries
+//! it again where that is safe, and reads the answer. What is called is in `calls`, `lists` and `points`.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method};
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::Value;
 use url::Url;
@@ -19,28 +17,13 @@ use crate::clock::Clock;
 use crate::policy::inventory::Id;
 use crate::provider::bucket::Bucket;
 use crate::provider::error::{ErrorKind, Place, ProviderError};
-use crate::provider::transport::{Answer, Limits, Request, Transport};
-use crate::provider::{retry, text};
+use crate::provider::link::{Link, Settings};
+use crate::provider::transport::{Answer, Limits, Request};
+use crate::provider::waits::Waits;
+use crate::provider::{bounded, retry};
 
-/// No answer of this API is larger; what is larger is not read.
-const BODY_CAP: usize = 32 * 1024 * 1024;
-
-/// What the policy file says of the provider.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// The base of every path, `https://admin.vps.org/api/v1`. Plain http only to loopback.
-    pub url: String,
-    /// Sent to the origin of `url` and to nothing else.
-    pub token: SecretString,
-    /// For one request, from the connection to the last byte of the answer.
-    pub timeout: Duration,
-    /// For everything that is sent, by all clones of the client together.
-    pub requests_per_second: u32,
-    /// The shortest time between two looks at a list.
-    pub poll: Duration,
-    /// PEM with authorities to trust beside the system's.
-    pub ca_file: Option<PathBuf>,
-}
+/// The most bytes of an answer that is no list.
+const OBJECT_BYTES: usize = 1024 * 1024;
 
 /// The provider's own time, from the last answer that said it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,37 +37,36 @@ pub struct ProviderTime {
 /// Asked when a call is about to leave, after every wait for its turn; an error keeps it back.
 pub type BeforeSend<'a> = dyn Fn() -> BoxFuture<'a, Result<(), String>> + Send + Sync + 'a;
 
-/// The way to the provider. Clones share the token bucket, the connections and the counts.
+/// The way to the provider. Clones share everything, what is exchanged later on too.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    transport: Transport,
-    base: Url,
-    token: SecretString,
-    authorization: HeaderValue,
-    limits: Limits,
-    poll: Duration,
+    link: RwLock<Arc<Link>>,
     bucket: Bucket,
     clock: Clock,
     sent: AtomicU64,
     provider_time: Mutex<Option<ProviderTime>>,
+    waits: Waits,
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("base", &self.inner.base.as_str()).finish_non_exhaustive()
+        f.debug_struct("Client").field("base", &self.link().base.as_str()).finish_non_exhaustive()
     }
 }
 
 /// A call: where it goes and what it is for, in words that come before "of …" in messages.
+#[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) doing: String,
     pub(crate) body: Option<Vec<u8>>,
+    /// The most bytes of its answer that are read.
+    pub(crate) most_bytes: usize,
 }
 
 impl Client {
@@ -94,9 +76,7 @@ impl Client {
     /// `ErrorKind::Settings` when the URL is no http(s) URL, is plain http to another machine than this one, holds a
     /// password, or when the token or the authorities' file cannot be used.
     pub fn new(settings: Settings, clock: Clock) -> Result<Self, ProviderError> {
-        let base = base(&settings.url).map_err(unusable)?;
-        let transport = transport(&base, &settings).map_err(unusable)?;
-        Self::build(&settings, base, transport, clock).map_err(unusable)
+        Self::build(&settings, None, clock)
     }
 
     /// A client that calls a router in this process, under the same rules and limits, in tokio's (pausable) time.
@@ -104,33 +84,35 @@ impl Client {
     /// # Errors
     /// As `new`.
     pub fn in_process(settings: Settings, clock: Clock, router: axum::Router) -> Result<Self, ProviderError> {
-        let base = base(&settings.url).map_err(unusable)?;
-        Self::build(&settings, base, Transport::InProcess(router), clock).map_err(unusable)
+        Self::build(&settings, Some(router), clock)
     }
 
-    fn build(settings: &Settings, base: Url, transport: Transport, clock: Clock) -> Result<Self, String> {
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", settings.token.expose_secret()))
-            .map_err(|_| "the provider's token holds characters that cannot be sent".to_owned())?;
-        authorization.set_sensitive(true);
+    fn build(settings: &Settings, router: Option<axum::Router>, clock: Clock) -> Result<Self, ProviderError> {
+        let link = Link::new(settings, router).map_err(unusable)?;
         let inner = Inner {
-            transport,
-            base,
-            token: settings.token.clone(),
-            authorization,
-            limits: Limits { timeout: settings.timeout, body_cap: BODY_CAP },
-            poll: settings.poll,
-            bucket: Bucket::new(settings.requests_per_second),
+            bucket: Bucket::new(link.requests_per_second),
+            link: RwLock::new(Arc::new(link)),
             clock,
             sent: AtomicU64::new(0),
             provider_time: Mutex::new(None),
+            waits: Waits::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// From now on this client and the other send through one token bucket, at the rate of this one: the runs that are
-    /// under way at a reload keep their client.
-    pub fn share_bucket_of(&self, other: &Self) {
-        self.inner.bucket.join(&other.inner.bucket);
+    /// From now on every clone of this client has the URL, token, timeout, poll and rate of the other one; also those
+    /// that are in the middle of something. A request that was sent ends as it began.
+    pub fn exchange(&self, other: &Self) {
+        let new = other.link();
+        let mut link = self.inner.link.write().unwrap_or_else(PoisonError::into_inner);
+        let masks = new.masks.and(&link.masks);
+        *link = Arc::new(Link { masks, ..(*new).clone() });
+        self.inner.bucket.set_rate(new.requests_per_second);
+    }
+
+    /// Tells `hear`, in words, when the provider asks for a pause that a person would notice: once, until it answers.
+    pub fn on_wait(&self, hear: impl Fn(&str) + Send + Sync + 'static) {
+        self.inner.waits.tell(hear);
     }
 
     /// How many requests have left us, tries that found no connection included.
@@ -148,16 +130,21 @@ impl Client {
     /// The shortest time between two looks at a list.
     #[must_use]
     pub fn poll(&self) -> Duration {
-        self.inner.poll
+        self.link().poll
     }
 
     pub(crate) fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 
+    /// What is in force now.
+    pub(crate) fn link(&self) -> Arc<Link> {
+        Arc::clone(&self.inner.link.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The provider's text, fit for one line of a message.
     pub(crate) fn tidy(&self, words: &str) -> String {
-        text::tidy(words, &self.inner.token)
+        self.link().masks.tidy(words)
     }
 
     /// A read of the path below the base that these segments make.
@@ -172,12 +159,13 @@ impl Client {
         segments: &[&str],
         doing: impl Into<String>,
     ) -> Result<Call, ProviderError> {
-        let mut url = self.inner.base.clone();
+        let mut url = self.link().base.clone();
         {
             let mut path = url.path_segments_mut().expect("the base was checked to have a path");
             path.pop_if_empty().extend(segments).push("");
         }
-        let call = Call { method, url, doing: self.tidy(&doing.into()), body: None };
+        let doing = self.tidy(&doing.into());
+        let call = Call { method, url, doing, body: None, most_bytes: OBJECT_BYTES };
         // A segment that is empty or only dots would make the path of another thing.
         if segments.iter().any(|segment| segment.trim_matches('.').is_empty()) {
             return Err(call.failed(ErrorKind::Settings("an id that is empty or only dots has no path".to_owned())));
@@ -195,16 +183,18 @@ impl Client {
         self.attempt(call, Some(before), Ok).await
     }
 
-    /// Sends the call and reads the answer as JSON. A read whose answer is no JSON is tried again like a broken one.
+    /// Sends the call and reads the answer as JSON, as much of it as makes sense. A read whose answer is no JSON is tried
+    /// again like a broken one.
     pub(crate) async fn json(&self, call: &Call) -> Result<(Value, Answer), ProviderError> {
-        let read = |answer: Answer| match serde_json::from_slice(&answer.body) {
+        let read = |answer: Answer| match bounded::answer(&answer.body) {
             Ok(value) => Ok((value, answer)),
             Err(error) => Err(self.not_understood(&answer, &format!("it is no JSON ({error})"))),
         };
         self.attempt(call, None, read).await
     }
 
-    async fn attempt<T>(
+    /// Sends the call, as often as is safe, until its answer can be read. `before` is asked each time it is about to leave.
+    pub(crate) async fn attempt<T>(
         &self,
         call: &Call,
         before: Option<&BeforeSend<'_>>,
@@ -213,19 +203,30 @@ impl Client {
         let mut tried = 0;
         loop {
             self.inner.bucket.take().await;
+            // After the wait: what a reload has exchanged meanwhile holds for this try already.
+            let link = self.link();
+            if !link.leads_to(&call.url) {
+                let text = "provider.url was changed before the call was sent".to_owned();
+                return Err(call.failed(ErrorKind::NeverSent(text)));
+            }
             if let Some(before) = before {
                 before().await.map_err(|why| call.failed(ErrorKind::Withheld(why)))?;
             }
             tried += 1;
             self.inner.sent.fetch_add(1, Ordering::Relaxed);
-            let request = call.request(&self.inner.authorization);
-            let answer = self.inner.transport.send(request, self.inner.limits).await;
-            let outcome = answer.map_err(|kind| self.tidied(kind)).and_then(|answer| self.judge(answer));
+            let limits = Limits { timeout: link.timeout, body_cap: call.most_bytes.min(link.most_bytes) };
+            let answer = link.transport.send(call.request(&link.authorization), limits).await;
+            let outcome = answer.map_err(|kind| self.tidied(kind)).and_then(|answer| self.judge(&link, answer));
             let kind = match outcome.and_then(&read) {
-                Ok(read) => return Ok(read),
+                Ok(read) => {
+                    self.inner.waits.over();
+                    return Ok(read);
+                }
                 Err(kind) => kind,
             };
-            let Some(pause) = retry::pause(&call.method, tried, &kind) else { return Err(call.failed(kind)) };
+            let pause = retry::pause(&call.method, tried, &kind);
+            self.inner.waits.heed(&kind, pause, &call.doing);
+            let Some(pause) = pause else { return Err(call.failed(kind)) };
             if matches!(&kind, ErrorKind::Status { status, retry_after: Some(_), .. } if status.as_u16() == 429) {
                 self.inner.bucket.hold(pause);
             }
@@ -236,12 +237,13 @@ impl Client {
 
     /// The error for an answer of another shape, with its beginning.
     pub(crate) fn not_understood(&self, answer: &Answer, what: &str) -> ErrorKind {
-        let words = text::words(&answer.body, &self.inner.token);
-        let text = if words.is_empty() { what.to_owned() } else { format!("{what}: {words}") };
+        let link = self.link();
+        let (what, words) = (link.masks.tidy(what), link.masks.words(&answer.body));
+        let text = if words.is_empty() { what } else { format!("{what}: {words}") };
         ErrorKind::NotUnderstood { status: answer.status, text }
     }
 
-    fn judge(&self, answer: Answer) -> Result<Answer, ErrorKind> {
+    fn judge(&self, link: &Link, answer: Answer) -> Result<Answer, ErrorKind> {
         let now = self.now();
         if let Some(said) = retry::date(&answer.headers) {
             let seen = ProviderTime { said, received_at: now };
@@ -250,19 +252,9 @@ impl Client {
         if answer.status.is_success() {
             return Ok(answer);
         }
-        let text = if answer.status.is_redirection() {
-            self.redirected_to(&answer)
-        } else {
-            text::words(&answer.body, &self.inner.token)
-        };
+        let text =
+            if answer.status.is_redirection() { redirected_to(link, &answer) } else { link.masks.words(&answer.body) };
         Err(ErrorKind::Status { status: answer.status, text, retry_after: retry::retry_after(&answer.headers, now) })
-    }
-
-    /// Where a redirect points, without path and query: enough to see that a URL is wrong.
-    fn redirected_to(&self, answer: &Answer) -> String {
-        let location = answer.headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok());
-        let target = location.and_then(|location| self.inner.base.join(location).ok());
-        target.map_or_else(String::new, |url| self.tidy(&format!("to {}", url.origin().ascii_serialization())))
     }
 
     fn tidied(&self, kind: ErrorKind) -> ErrorKind {
@@ -274,12 +266,20 @@ impl Client {
         }
     }
 
-    /// The same client with a smaller cap, before it is cloned.
+    /// The same client with a smaller cap.
     #[cfg(test)]
-    pub(crate) fn with_body_cap(mut self, body_cap: usize) -> Self {
-        Arc::get_mut(&mut self.inner).unwrap().limits.body_cap = body_cap;
+    pub(crate) fn with_body_cap(self, most_bytes: usize) -> Self {
+        let link = Link { most_bytes, ..(*self.link()).clone() };
+        *self.inner.link.write().unwrap() = Arc::new(link);
         self
     }
+}
+
+/// Where a redirect points, without path and query: enough to see that a URL is wrong.
+fn redirected_to(link: &Link, answer: &Answer) -> String {
+    let location = answer.headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok());
+    let target = location.and_then(|location| link.base.join(location).ok());
+    target.map_or_else(String::new, |url| link.masks.tidy(&format!("to {}", url.origin().ascii_serialization())))
 }
 
 impl Call {
@@ -321,58 +321,6 @@ fn unusable(why: String) -> ProviderError {
     ProviderError { place: Box::new(place), kind: ErrorKind::Settings(why) }
 }
 
-fn base(text: &str) -> Result<Url, String> {
-    let mut url = Url::parse(text.trim()).map_err(|error| format!("provider.url is no URL ({error})"))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("provider.url must hold no user name or password; the token has its own place".to_owned());
-    }
-    let local = match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => return Err(format!("provider.url {url} names no host")),
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if local => {}
-        "http" => {
-            return Err(format!(
-                "provider.url {url} is plain http: the token would be readable on the way; write https:// (http only to this machine)"
-            ));
-        }
-        other => return Err(format!("provider.url begins with {other}://, expected https://")),
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("provider.url must end with its path, without ? or #".to_owned());
-    }
-    if !url.path().ends_with('/') {
-        url.set_path(&format!("{}/", url.path()));
-    }
-    Ok(url)
-}
-
-fn transport(base: &Url, settings: &Settings) -> Result<Transport, String> {
-    let pem = match &settings.ca_file {
-        Some(path) => {
-            let pem = std::fs::read(path)
-                .map_err(|error| format!("provider.ca_file {} cannot be read: {error}", path.display()))?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem);
-            if certificates.is_ok_and(|list| list.is_empty()) {
-                return Err(format!("provider.ca_file {} holds no certificate in PEM", path.display()));
-            }
-            Some(pem)
-        }
-        None => None,
-    };
-    Transport::http(base, settings.timeout, pem.as_deref()).map_err(|error| {
-        let source = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-        match &settings.ca_file {
-            Some(path) => format!("provider.ca_file {} cannot be used: {source}", path.display()),
-            None => format!("no connection can be set up: {source}; are the system's CA certificates installed?"),
-        }
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -389,7 +337,7 @@ mod tests {
         };
         let client = Client::new(settings, Clock::System).unwrap();
         let call = client.read(&["servers"], "listing the servers").unwrap();
-        let request = call.request(&client.inner.authorization);
+        let request = call.request(&client.link().authorization);
         assert!(request.authorization.to_str().unwrap().ends_with("vps_secret"));
         assert!(!format!("{request:?}").contains("vps_secret"), "{request:?}");
     }

@@ -1,7 +1,12 @@
 //! From the provider's objects to our words. What cannot be read is told in words, never guessed.
+//!
+//! Text from outside is cleaned here, once. An id is not: one that cleaning would change cannot be read, so that every id
+//! is the provider's own and no two become one.
 
 use crate::policy::inventory::{Id, Kind, PointStatus, RestorePoint, Server, ServerRef, ServerStatus};
-use crate::provider::wire::{self, Fields};
+use crate::provider::entry::{Entry, Names, Reference};
+use crate::provider::text::Masks;
+use crate::provider::wire::Scalar;
 
 /// What an object says of the server that it belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,8 +34,8 @@ pub(crate) enum Belongs {
 }
 
 /// A server, from the account's list or from its own page. `Err` says what is missing.
-pub(crate) fn server(fields: &Fields) -> Result<Server, String> {
-    let named = named(fields);
+pub(crate) fn server(entry: &Entry, masks: &Masks) -> Result<Server, String> {
+    let named = named(&entry.names, masks);
     let reference = named.reference().ok_or("it has neither id nor uuid")?;
     let mut keys: Vec<String> = Vec::new();
     let texts = [named.id.map(|id| id.to_string()), named.uuid, named.name, named.hostname];
@@ -39,104 +44,117 @@ pub(crate) fn server(fields: &Fields) -> Result<Server, String> {
             keys.push(key);
         }
     }
-    let status = server_status(wire::text(fields.get("status")).unwrap_or("unknown"));
+    let status = server_status(&word(&entry.status, masks).unwrap_or_else(|| "unknown".to_owned()));
     Ok(Server { reference, keys, status })
 }
 
 /// A server as an entry of the account's list. What tells servers apart and what selectors match must be readable where
 /// it is given: taken for missing, it would make the server look like another one, or like one that is gone.
-pub(crate) fn listed_server(fields: &Fields) -> Result<Server, String> {
-    let is_given =
-        |value: &&serde_json::Value| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty());
-    let given = |key: &str| fields.get(key).filter(is_given);
-    let unread = |key: &&str| match *key {
-        "id" => given(key).is_some() && wire::id(given(key)).is_none(),
-        _ => given(key).is_some() && wire::text(given(key)).is_none(),
+pub(crate) fn listed_server(entry: &Entry, masks: &Masks) -> Result<Server, String> {
+    let names = &entry.names;
+    let is_given = |value: &Scalar| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty());
+    let fields = [
+        ("id", &names.id, id(&names.id, masks).is_some()),
+        ("uuid", &names.uuid, uuid(&names.uuid, masks).is_some()),
+        ("name", &names.name, names.name.text().is_some()),
+        ("hostname", &names.hostname, names.hostname.text().is_some()),
+    ];
+    let read = match fields.into_iter().find(|(_, value, is_read)| is_given(value) && !is_read) {
+        Some((key, value, _)) => Err(format!("its {key} is {value}")),
+        None => server(entry, masks),
     };
-    let read = match ["id", "uuid", "name", "hostname"].into_iter().find(unread) {
-        Some(key) => Err(format!("its {key} is {}", fields[key])),
-        None => server(fields),
-    };
-    read.map_err(|why| {
-        let named = named(fields);
-        match named.texts().next() {
-            Some(text) => format!("the entry of server {text} cannot be read: {why}"),
-            None => format!("an entry cannot be read: {why}: {}", serde_json::Value::from(fields.clone())),
-        }
+    read.map_err(|why| match named(names, masks).texts().next() {
+        Some(text) => format!("the entry of server {text} cannot be read: {why}"),
+        None => format!("an entry cannot be read: {why}"),
     })
 }
 
 /// The word that the provider uses, in ours where we know it.
 pub(crate) fn server_status(word: &str) -> ServerStatus {
-    match word.trim().to_ascii_lowercase().as_str() {
+    match word.to_ascii_lowercase().as_str() {
         "active" | "running" => ServerStatus::Active,
         "stopped" | "off" => ServerStatus::Stopped,
         "suspended" => ServerStatus::Suspended,
-        _ => ServerStatus::Other(word.trim().to_owned()),
+        _ => ServerStatus::Other(word.to_owned()),
     }
 }
 
 /// A restore point. `Err` says what is missing: id, server, status and `created_at` must be readable.
 ///
 /// A backup is automatic when its type is any word but `manual`; without a type, when it expires by itself.
-pub(crate) fn point(kind: Kind, fields: &Fields) -> Result<Listed, String> {
-    let id = point_id(fields).ok_or("it has no readable id")?;
+pub(crate) fn point(kind: Kind, entry: &Entry, masks: &Masks) -> Result<Listed, String> {
+    let id = point_id(entry, masks).ok_or("it has no readable id")?;
     let lacks = |what: &str| format!("{kind} {id} has no readable {what}");
-    let named = server_of(fields);
+    let named = server_of(entry, masks);
     let server = named.reference().or_else(|| named.by_name()).ok_or_else(|| lacks("server"))?;
-    let status = wire::text(fields.get("status")).map(point_status).ok_or_else(|| lacks("status"))?;
-    let created_at = wire::time(fields.get("created_at")).ok_or_else(|| lacks("created_at"))?;
-    let expires = fields.get("expires_at").is_some_and(|value| !value.is_null());
+    let status = word(&entry.status, masks).map(|word| point_status(&word)).ok_or_else(|| lacks("status"))?;
+    let created_at = entry.created_at.time().ok_or_else(|| lacks("created_at"))?;
     let automatic = kind == Kind::Backup
-        && match fields.get("backup_type") {
-            None | Some(serde_json::Value::Null) => expires,
-            given => !wire::text(given).ok_or_else(|| lacks("backup_type"))?.eq_ignore_ascii_case("manual"),
+        && match &entry.backup_type {
+            Scalar::Null => !entry.expires_at.is_null(),
+            given => !given.text().ok_or_else(|| lacks("backup_type"))?.eq_ignore_ascii_case("manual"),
         };
     let point = RestorePoint {
         kind,
         server,
         automatic,
         status,
-        size_mb: wire::megabytes(fields.get("size_mb")),
+        size_mb: entry.size_mb.megabytes(),
         created_at,
-        expires_at: wire::time(fields.get("expires_at")),
-        name: wire::text(fields.get("name")).map(str::to_owned),
-        description: fields.get("description").and_then(|value| value.as_str()).unwrap_or_default().to_owned(),
+        expires_at: entry.expires_at.time(),
+        name: word(&entry.names.name, masks),
+        description: masks.clean(entry.description.as_str().unwrap_or_default()),
         id,
     };
     Ok(Listed { point, named })
 }
 
 /// A restore point's `id`; its `uuid` where it has no `id`.
-pub(crate) fn point_id(fields: &Fields) -> Option<Id> {
-    wire::id(fields.get("id")).or_else(|| wire::text(fields.get("uuid")).map(|uuid| Id::Text(uuid.to_owned())))
+pub(crate) fn point_id(entry: &Entry, masks: &Masks) -> Option<Id> {
+    id(&entry.names.id, masks).or_else(|| uuid(&entry.names.uuid, masks).map(Id::Text))
 }
 
 /// Only the documented words mean something; every other is kept as it is, and such a point is never deleted.
 fn point_status(word: &str) -> PointStatus {
-    match word.trim().to_ascii_lowercase().as_str() {
+    match word.to_ascii_lowercase().as_str() {
         "in_progress" => PointStatus::InProgress,
         "completed" => PointStatus::Completed,
         "failed" => PointStatus::Failed,
-        _ => PointStatus::Other(word.trim().to_owned()),
+        _ => PointStatus::Other(word.to_owned()),
     }
 }
 
-fn named(fields: &Fields) -> NamedServer {
-    let text = |key: &str| wire::text(fields.get(key)).map(str::to_owned);
-    NamedServer { id: wire::id(fields.get("id")), uuid: text("uuid"), name: text("name"), hostname: text("hostname") }
+/// A text that is not blank, cleaned.
+pub(crate) fn word(value: &Scalar, masks: &Masks) -> Option<String> {
+    value.text().map(|text| masks.clean(text))
+}
+
+/// An id that can be shown as it is.
+fn id(value: &Scalar, masks: &Masks) -> Option<Id> {
+    value.id().filter(|id| if let Id::Text(text) = id { masks.clean(text) == *text } else { true })
+}
+
+fn uuid(value: &Scalar, masks: &Masks) -> Option<String> {
+    value.text().filter(|text| masks.clean(text) == *text).map(str::to_owned)
+}
+
+fn named(names: &Names, masks: &Masks) -> NamedServer {
+    NamedServer {
+        id: id(&names.id, masks),
+        uuid: uuid(&names.uuid, masks),
+        name: word(&names.name, masks),
+        hostname: word(&names.hostname, masks),
+    }
 }
 
 /// `{"id", "name"}`, `{"uuid", "hostname"}`, a bare id or uuid; beside it `server_id`, where there is no `server`.
-fn server_of(fields: &Fields) -> NamedServer {
-    let value = fields.get("server").filter(|value| !value.is_null()).or_else(|| fields.get("server_id"));
-    match value {
-        Some(serde_json::Value::Object(fields)) => named(fields),
-        bare => {
-            let name = wire::text(bare).map(str::to_owned);
-            NamedServer { id: wire::id(bare), name, ..NamedServer::default() }
-        }
-    }
+fn server_of(entry: &Entry, masks: &Masks) -> NamedServer {
+    let bare = match &entry.server {
+        Some(Reference::Names(names)) => return named(names, masks),
+        Some(Reference::Bare(value)) if !value.is_null() => value,
+        _ => &entry.server_id,
+    };
+    NamedServer { id: id(bare, masks), name: word(bare, masks), ..NamedServer::default() }
 }
 
 impl NamedServer {

@@ -95,6 +95,9 @@ pub enum ErrorKind {
         /// The provider's `count`.
         count: u64,
     },
+    /// A list that has, or says that it has, more than any account can have. Nothing more of it was read.
+    #[error("the list cannot be true: {0}")]
+    Excess(String),
     /// A list that kept changing while it was read, or whose pages never end.
     #[error("the list cannot be read as a whole: {0}")]
     Unsteady(String),
@@ -151,7 +154,7 @@ impl ProviderError {
 impl ErrorKind {
     pub(crate) fn is_retryable(&self) -> bool {
         match self {
-            Self::Settings(_) | Self::Withheld(_) | Self::TooLarge { .. } => false,
+            Self::Settings(_) | Self::Withheld(_) | Self::TooLarge { .. } | Self::Excess(_) => false,
             Self::Status { status, .. } => passes(*status) || (status.is_server_error() && status.as_u16() != 501),
             Self::NeverSent(_)
             | Self::Timeout(_)
@@ -172,6 +175,7 @@ impl ErrorKind {
             | Self::NeverSent(_)
             | Self::Withheld(_)
             | Self::Incomplete { .. }
+            | Self::Excess(_)
             | Self::Unsteady(_) => false,
             Self::Timeout(_) | Self::Interrupted(_) => true,
             Self::Status { status, .. }

@@ -1,30 +1,46 @@
 //! A list is read whole or not at all: every page, `count` agreeing, each id once.
 //!
 //! `next` is followed only to the same origin and path; with another, the list is read on by page number. A list that
-//! changes while it is read is read again, three times at most.
+//! changes while it is read is read again, three times at most. It ends within five minutes, and as soon as it has more
+//! entries than it counts, brings nothing new, or is larger than any account's list can be.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 
 use crate::policy::inventory::Server;
 use crate::provider::client::{Call, Client};
 use crate::provider::convert;
+use crate::provider::entry::Entry;
 use crate::provider::error::{ErrorKind, ProviderError};
+use crate::provider::fields::Fields;
+use crate::provider::link::LIST_BYTES;
+use crate::provider::page::{Next, Unread};
+use crate::provider::reading::{Outcome, Page, Reading, Room, Unsteady};
 use crate::provider::retry;
-use crate::provider::wire::{self, Fields, Next, Page};
+use crate::provider::text::Masks;
 
 /// The most entries that the provider gives on a page.
 pub(crate) const PAGE_SIZE: u64 = 100;
 
-/// A list with more pages than this is taken for one that never ends.
-const MOST_PAGES: u64 = 10_000;
+/// The most entries of any list: at 5 requests a second no more can be read within `WHOLE`, 1,500 pages of 100.
+pub(crate) const MOST_ENTRIES: usize = 150_000;
 
-/// Entries that cannot be read are named one by one up to here.
-const MOST_DOUBTS: usize = 5;
+/// How long a whole list may take, with all its readings.
+const WHOLE: Duration = Duration::from_mins(5);
+
+/// The most memory, in bytes, of what is kept of an account's list of servers, and of its restore points: so that no
+/// answer makes the process grow by more than 128 MB, its body included.
+const SERVERS_BYTES: usize = 24 * 1024 * 1024;
+pub(crate) const POINTS_BYTES: usize = 88 * 1024 * 1024;
+
+/// Pages that are read together are smaller than this.
+const PAGE_BYTES: usize = 2 * 1024 * 1024;
 
 /// How often a list that changes is read.
 const READINGS: usize = 3;
@@ -45,6 +61,8 @@ pub struct Listing<T> {
     pub provider_time: Option<Timestamp>,
     /// In how many pages it came.
     pub pages: u64,
+    /// How many entries it had, those that cannot be read or were not wanted included.
+    pub entries: u64,
 }
 
 /// Whether the pages after the first are read one after the other or together.
@@ -54,13 +72,28 @@ pub(crate) enum Order {
     Together,
 }
 
+/// What an entry is read as: `None` when it is not wanted, `Err` in words when it cannot be read.
+pub(crate) type Convert<'a, T> =
+    &'a (dyn Fn(&Entry, Map<String, Value>, &Masks) -> Result<Option<T>, String> + Send + Sync);
+
+/// How the entries of a list are read.
+pub(crate) struct Reader<'a, T> {
+    pub(crate) convert: Convert<'a, T>,
+    /// Whether all fields are wanted.
+    pub(crate) fields: bool,
+    /// The most memory of what is kept.
+    pub(crate) bytes: usize,
+}
+
 impl Client {
     /// All servers of the account. With doubts, nothing is known of the servers that it lacks.
     ///
     /// # Errors
     /// Any `ProviderError`; a list that is not whole is an error.
     pub async fn servers(&self) -> Result<Listing<Server>, ProviderError> {
-        Ok(self.server_records().await?.map(|(server, _)| server))
+        let convert = |entry: &Entry, _, masks: &Masks| convert::listed_server(entry, masks).map(Some);
+        let call = self.read(&["servers"], "listing the servers")?;
+        self.list(&call, Order::Together, &Reader { convert: &convert, fields: false, bytes: SERVERS_BYTES }).await
     }
 
     /// All servers of the account, each with the provider's own fields.
@@ -68,26 +101,58 @@ impl Client {
     /// # Errors
     /// As `servers`.
     pub async fn server_records(&self) -> Result<Listing<(Server, Fields)>, ProviderError> {
+        let convert = |entry: &Entry, fields, masks: &Masks| {
+            let server = convert::listed_server(entry, masks)?;
+            Ok(Some((server, Fields::new(fields, masks))))
+        };
         let call = self.read(&["servers"], "listing the servers")?;
-        let listing = self.list(&call, Order::Together).await?;
-        Ok(listing.read(|fields| match convert::listed_server(&fields) {
-            Ok(server) => Ok((server, fields)),
-            Err(why) => Err(self.tidy(&why)),
-        }))
+        self.list(&call, Order::Together, &Reader { convert: &convert, fields: true, bytes: SERVERS_BYTES }).await
     }
 
     /// How many entries a list has, by one request for a single one; `None` when the provider does not say.
     pub(crate) async fn count(&self, call: Call) -> Result<Option<u64>, ProviderError> {
         let call = call.with_query("page_size", "1");
-        Ok(self.page(&call).await?.0.count)
+        let reader: Reader<'_, ()> = Reader { convert: &|_, _, _| Ok(None), fields: false, bytes: SERVERS_BYTES };
+        Ok(self.page(&call, &reader, &Room::new(SERVERS_BYTES)).await?.count)
     }
 
     /// The whole list at `call`.
-    pub(crate) async fn list(&self, call: &Call, mut order: Order) -> Result<Listing<Fields>, ProviderError> {
-        let mut reading = 0;
-        loop {
-            let outcome = self.list_once(call, order).await?;
-            reading += 1;
+    pub(crate) async fn list<T: Send>(
+        &self,
+        call: &Call,
+        order: Order,
+        reader: &Reader<'_, T>,
+    ) -> Result<Listing<T>, ProviderError> {
+        self.within_limit(call, self.list_steadily(call, order, reader)).await
+    }
+
+    /// What is read, unless it takes longer than a whole list may.
+    pub(crate) async fn within_limit<T>(
+        &self,
+        call: &Call,
+        reading: impl Future<Output = Result<T, ProviderError>>,
+    ) -> Result<T, ProviderError> {
+        match tokio::time::timeout(WHOLE, reading).await {
+            Ok(read) => read,
+            Err(_) => {
+                let text = format!("it was not read within {} minutes", WHOLE.as_secs() / 60);
+                Err(call.failed(ErrorKind::Unsteady(text)))
+            }
+        }
+    }
+
+    async fn list_steadily<T: Send>(
+        &self,
+        call: &Call,
+        mut order: Order,
+        reader: &Reader<'_, T>,
+    ) -> Result<Listing<T>, ProviderError> {
+        for reading in 1.. {
+            let link = self.link();
+            let mut outcome = self.list_once(call, order, reader).await?;
+            if !Arc::ptr_eq(&link, &self.link()) {
+                outcome.change("the token or the URL was exchanged while it was read");
+            }
             let Err(unsteady) = outcome.check() else { return Ok(outcome.listing()) };
             if reading == READINGS {
                 return match unsteady {
@@ -97,97 +162,122 @@ impl Client {
                     Unsteady::Changed(what) => Err(call.failed(ErrorKind::Unsteady(what))),
                 };
             }
+            drop(outcome);
             order = Order::InTurn;
             tokio::time::sleep(retry::PAUSES[reading - 1]).await;
         }
+        unreachable!("the last reading returns")
     }
 
-    async fn list_once(&self, call: &Call, order: Order) -> Result<Reading, ProviderError> {
+    async fn list_once<T: Send>(
+        &self,
+        call: &Call,
+        order: Order,
+        reader: &Reader<'_, T>,
+    ) -> Result<Reading<T>, ProviderError> {
         let read_at = self.now();
-        let first_call = call.page(None);
-        let (first, provider_time) = self.page(&first_call).await?;
-        let mut reading = Reading::new(read_at, provider_time, first.count);
-        let size = first.results.len() as u64;
+        let first_call = call.page(None, LIST_BYTES);
+        let room = Room::new(reader.bytes);
+        let first = self.page(&first_call, reader, &room).await?;
+        if let Some(count) = first.count.filter(|count| *count > MOST_ENTRIES as u64) {
+            let text = format!("it counts {count} entries, and no list with more than {MOST_ENTRIES} is read");
+            return Err(call.failed(ErrorKind::Excess(text)));
+        }
+        let size = first.entries as u64;
         let numbered = matches!(&first.next, Next::At(next) if is_page_two(&first_call.url, next));
         let pages = first.count.filter(|_| size > 0).map(|count| count.div_ceil(size));
-        let next = first.next;
-        reading.take(first.results, first.count);
+        let (next, is_small) = (first.next.clone(), first.bytes <= PAGE_BYTES / 2);
+        let mut reading = Reading::new(read_at, first, room);
         match pages {
-            Some(pages) if order == Order::Together && numbered && (2..=MOST_PAGES).contains(&pages) => {
-                self.rest_together(call, pages, &mut reading).await?;
+            Some(pages) if order == Order::Together && numbered && is_small && pages >= 2 => {
+                self.rest_together(call, pages, reader, &mut reading).await?;
             }
-            _ => self.rest_in_turn(call, next, first_call.url, &mut reading).await?,
+            _ => self.rest_in_turn(call, (next, first_call.url), reader, &mut reading).await?,
         }
         Ok(reading)
     }
 
-    async fn rest_together(&self, call: &Call, pages: u64, reading: &mut Reading) -> Result<(), ProviderError> {
-        let calls: Vec<Call> = (2..=pages).map(|number| call.page(Some(number))).collect();
-        let reads = stream::iter(calls).map(async |call| self.page(&call).await);
-        let answers: Result<Vec<(Page, _)>, ProviderError> = reads.buffered(PARALLEL).try_collect().await;
-        let answers = match answers {
-            // The list has become shorter than its first page said.
-            Err(error) if error.status() == Some(404) => {
-                reading.changed = Some("a page that was announced is gone".to_owned());
-                return Ok(());
+    async fn rest_together<T: Send>(
+        &self,
+        call: &Call,
+        pages: u64,
+        reader: &Reader<'_, T>,
+        reading: &mut Reading<T>,
+    ) -> Result<(), ProviderError> {
+        let room = reading.room.clone();
+        let calls = stream::iter(2..=pages).map(|number| call.page(Some(number), PAGE_BYTES));
+        let reads = calls.map(async |call| self.page(&call, reader, &room).await).buffered(PARALLEL);
+        let mut reads = std::pin::pin!(reads);
+        for number in 2..=pages {
+            let page = match reads.try_next().await {
+                Ok(Some(page)) => page,
+                Ok(None) => break,
+                // The list has become shorter than its first page said.
+                Err(error) if error.status() == Some(404) => {
+                    reading.change("a page that was announced is gone");
+                    break;
+                }
+                Err(error) => return Err(error),
+            };
+            if number == pages && page.next != Next::None {
+                reading.change("there are more pages than its count makes");
             }
-            answers => answers?,
-        };
-        for (index, (page, _)) in answers.into_iter().enumerate() {
-            if index + 2 == usize::try_from(pages).unwrap_or(usize::MAX) && page.next != Next::None {
-                reading.changed = Some("there are more pages than its count makes".to_owned());
+            if reading.take(page) == Outcome::Enough {
+                break;
             }
-            reading.take(page.results, page.count);
         }
         Ok(())
     }
 
-    async fn rest_in_turn(
+    async fn rest_in_turn<T: Send>(
         &self,
         call: &Call,
-        mut next: Next,
-        mut at: Url,
-        reading: &mut Reading,
+        (mut next, mut at): (Next, Url),
+        reader: &Reader<'_, T>,
+        reading: &mut Reading<T>,
     ) -> Result<(), ProviderError> {
         let mut seen = HashSet::from([at.clone()]);
-        while next != Next::None {
-            if reading.pages >= MOST_PAGES {
-                return Err(call.failed(ErrorKind::Unsteady(format!("it has more than {MOST_PAGES} pages"))));
-            }
-            let url = follow(&at, &next).unwrap_or_else(|| call.page(Some(reading.pages + 1)).url);
+        while next != Next::None && reading.may_have_more() {
+            let url = follow(&at, &next).unwrap_or_else(|| call.page(Some(reading.pages + 1), LIST_BYTES).url);
             if !seen.insert(url.clone()) {
                 return Err(call.failed(ErrorKind::Unsteady("its pages lead in a circle".to_owned())));
             }
-            let here = Call { url: url.clone(), doing: call.doing.clone(), body: None, method: call.method.clone() };
-            let page = match self.page(&here).await {
-                Ok((page, _)) => page,
+            let here = Call { url: url.clone(), most_bytes: LIST_BYTES, ..call.clone() };
+            let page = match self.page(&here, reader, &reading.room).await {
+                Ok(page) => page,
                 Err(error) if error.status() == Some(404) => {
-                    reading.changed = Some("a page that was announced is gone".to_owned());
+                    reading.change("a page that was announced is gone");
                     return Ok(());
                 }
                 Err(error) => return Err(error),
             };
-            let empty = page.results.is_empty();
-            reading.take(page.results, page.count);
-            // A page without entries ends the list, whatever it says; the count decides whether it is whole.
-            next = if empty { Next::None } else { page.next };
+            next = page.next.clone();
+            if reading.take(page) == Outcome::Enough {
+                return Ok(());
+            }
             at = url;
         }
         Ok(())
     }
 
-    async fn page(&self, call: &Call) -> Result<(Page, Option<Timestamp>), ProviderError> {
-        let (value, answer) = self.json(call).await?;
-        let page = wire::page(value).map_err(|what| call.failed(self.not_understood(&answer, what)))?;
-        Ok((page, retry::date(&answer.headers)))
+    async fn page<T: Send>(&self, call: &Call, reader: &Reader<'_, T>, room: &Room) -> Result<Page<T>, ProviderError> {
+        self.attempt(call, |answer| {
+            let mut page =
+                Page::read(&answer.body, reader, &self.link().masks, room).map_err(|unread| match unread {
+                    Unread::NotUnderstood(what) => self.not_understood(&answer, &what),
+                    Unread::Excess(what) => ErrorKind::Excess(what),
+                })?;
+            page.provider_time = retry::date(&answer.headers);
+            Ok(page)
+        })
+        .await
     }
 }
 
 impl Call {
     /// The same list, this page of it. The first is asked for without a number: plain lists know none.
-    fn page(&self, number: Option<u64>) -> Self {
-        let call = Self { method: self.method.clone(), url: self.url.clone(), doing: self.doing.clone(), body: None }
-            .with_query("page_size", &PAGE_SIZE.to_string());
+    fn page(&self, number: Option<u64>, most_bytes: usize) -> Self {
+        let call = Self { most_bytes, ..self.clone() }.with_query("page_size", &PAGE_SIZE.to_string());
         match number {
             Some(number) => call.with_query("page", &number.to_string()),
             None => call,
@@ -207,123 +297,4 @@ fn follow(at: &Url, next: &Next) -> Option<Url> {
 /// Whether `next` is the second page by number, so that the others can be asked for by number too.
 fn is_page_two(at: &Url, next: &str) -> bool {
     at.join(next.trim()).is_ok_and(|url| url.query_pairs().any(|(key, value)| key == "page" && value == "2"))
-}
-
-/// What was read of a list, before it is known to be whole.
-struct Reading {
-    read_at: Timestamp,
-    provider_time: Option<Timestamp>,
-    count: Option<u64>,
-    items: Vec<Fields>,
-    ids: HashSet<String>,
-    pages: u64,
-    /// Entries that are no objects, or have no id to tell them apart by.
-    nameless: u64,
-    twice: u64,
-    changed: Option<String>,
-    doubts: Vec<String>,
-}
-
-/// Why a list must be read again.
-enum Unsteady {
-    Twice,
-    Count { got: u64, count: u64 },
-    Changed(String),
-}
-
-impl Reading {
-    fn new(read_at: Timestamp, provider_time: Option<Timestamp>, count: Option<u64>) -> Self {
-        let uncounted = "the list gives no count, so nothing shows that it is whole";
-        Self {
-            read_at,
-            provider_time,
-            count,
-            items: Vec::new(),
-            ids: HashSet::new(),
-            pages: 0,
-            nameless: 0,
-            twice: 0,
-            changed: None,
-            doubts: count.is_none().then(|| uncounted.to_owned()).into_iter().collect(),
-        }
-    }
-
-    fn take(&mut self, results: Vec<Value>, count: Option<u64>) {
-        self.pages += 1;
-        if let (Some(now), Some(before)) = (count, self.count)
-            && now != before
-        {
-            self.changed = Some("its count changed from page to page".to_owned());
-        }
-        for value in results {
-            let Value::Object(fields) = value else {
-                self.nameless += 1;
-                continue;
-            };
-            let id = wire::id(fields.get("id")).map(|id| format!("{id:?}"));
-            match id.or_else(|| wire::text(fields.get("uuid")).map(str::to_owned)) {
-                Some(id) => {
-                    if self.ids.insert(id) {
-                        self.items.push(fields);
-                    } else {
-                        self.twice += 1;
-                    }
-                }
-                None => {
-                    self.nameless += 1;
-                    self.items.push(fields);
-                }
-            }
-        }
-    }
-
-    fn check(&self) -> Result<(), Unsteady> {
-        let got = self.ids.len() as u64 + self.nameless;
-        if let Some(count) = self.count.filter(|count| *count != got) {
-            return Err(Unsteady::Count { got, count });
-        }
-        if let Some(what) = &self.changed {
-            return Err(Unsteady::Changed(what.clone()));
-        }
-        if self.twice > 0 { Err(Unsteady::Twice) } else { Ok(()) }
-    }
-
-    fn listing(self) -> Listing<Fields> {
-        let mut doubts = self.doubts;
-        if self.nameless > 0 {
-            doubts.push(format!("{} entries of the list have no id", self.nameless));
-        }
-        if self.twice > 0 {
-            doubts.push(format!("{} entries of the list came twice", self.twice));
-        }
-        let Self { items, read_at, provider_time, pages, .. } = self;
-        Listing { items, doubts, read_at, provider_time, pages }
-    }
-}
-
-impl<T> Listing<T> {
-    /// The same list of something else.
-    pub(crate) fn map<U>(self, convert: impl FnMut(T) -> U) -> Listing<U> {
-        let Self { items, doubts, read_at, provider_time, pages } = self;
-        Listing { items: items.into_iter().map(convert).collect(), doubts, read_at, provider_time, pages }
-    }
-
-    /// The same list of what its entries mean; those that mean nothing become doubts.
-    pub(crate) fn read<U>(self, mut convert: impl FnMut(T) -> Result<U, String>) -> Listing<U> {
-        let Self { items, mut doubts, read_at, provider_time, pages } = self;
-        let (mut read, mut unread) = (Vec::with_capacity(items.len()), Vec::new());
-        for item in items {
-            match convert(item) {
-                Ok(item) => read.push(item),
-                Err(doubt) => unread.push(doubt),
-            }
-        }
-        let more = unread.len().saturating_sub(MOST_DOUBTS);
-        unread.truncate(MOST_DOUBTS);
-        doubts.append(&mut unread);
-        if more > 0 {
-            doubts.push(format!("and {more} more that cannot be read"));
-        }
-        Listing { items: read, doubts, read_at, provider_time, pages }
-    }
 }

@@ -4,26 +4,34 @@
 //! sent. The token goes to the configured origin alone and is in no text. Only reads are repeated here; a write is
 //! repeated only when it is certain that it was not carried out.
 
+mod bounded;
 mod bucket;
 mod calls;
 mod client;
 mod convert;
+mod entry;
 mod error;
+mod fields;
+mod link;
 mod lists;
+mod page;
 mod points;
+mod reading;
 mod retry;
 mod text;
 mod transport;
+mod waits;
 mod watch;
 mod wire;
 
 pub use calls::{Account, CreateRequest, Created, Deleted, Power, RestoreStarted};
-pub use client::{BeforeSend, Client, ProviderTime, Settings};
+pub use client::{BeforeSend, Client, ProviderTime};
 pub use error::{ErrorKind, Place, ProviderError};
+pub use fields::Fields;
+pub use link::Settings;
 pub use lists::Listing;
 pub use points::{AccountPoints, BackupType};
 pub use watch::{Look, Pace, Watch, cheaper, next_look};
-pub use wire::Fields;
 
 #[cfg(test)]
 mod tests;

@@ -10,9 +10,18 @@ use crate::policy::inventory::{Inventory, Kind, Proof, RestorePoint, Server};
 use crate::policy::mark::Mark;
 use crate::provider::client::{Call, Client};
 use crate::provider::convert::{self, Belongs, Listed};
-use crate::provider::error::ProviderError;
-use crate::provider::lists::{Listing, Order};
-use crate::provider::wire::Fields;
+use crate::provider::entry::Entry;
+use crate::provider::error::{ErrorKind, ProviderError};
+use crate::provider::fields::Fields;
+use crate::provider::lists::{Listing, Order, POINTS_BYTES, Reader};
+use crate::provider::reading::MOST_DOUBTS;
+use crate::provider::text::Masks;
+
+/// The most restore points of a kind on one server: many times what any plan allows, the automatic ones included.
+const MOST_OF_SERVER: usize = 2_000;
+
+/// The most memory, in bytes, of what is kept of one server's list.
+const SERVER_BYTES: usize = 8 * 1024 * 1024;
 
 /// How often a list of several pages is read until two readings are alike.
 const READINGS: usize = 3;
@@ -42,6 +51,11 @@ impl Client {
     /// # Errors
     /// Any `ProviderError`; a list that is not whole is an error, never a short inventory.
     pub async fn inventory(&self, server: &Server, kind: Kind) -> Result<Inventory, ProviderError> {
+        let call = self.points_call(kind, Some(server), Some(BackupType::Manual))?;
+        self.within_limit(&call, self.inventory_read_alike(server, kind)).await
+    }
+
+    async fn inventory_read_alike(&self, server: &Server, kind: Kind) -> Result<Inventory, ProviderError> {
         let mut last = self.look(server, kind).await?;
         for _ in 1..READINGS {
             if last.proof == Proof::OnePage {
@@ -65,10 +79,20 @@ impl Client {
     /// As `inventory`.
     pub async fn look(&self, server: &Server, kind: Kind) -> Result<Inventory, ProviderError> {
         let call = self.points_call(kind, Some(server), Some(BackupType::Manual))?;
-        let listing = self.list(&call, Order::InTurn).await?;
-        let proof = if listing.pages == 1 { Proof::OnePage } else { Proof::ReadOnce };
-        let listing = listing.read(|fields| convert::point(kind, &fields).map_err(|why| self.tidy(&why)));
-        let Listing { items, doubts, read_at, provider_time, .. } = listing;
+        // A filter that is ignored must not fill the memory with other servers' points.
+        let convert = |entry: &Entry, _, masks: &Masks| {
+            let listed = convert::point(kind, entry, masks)?;
+            Ok(Some(listed).filter(|listed| listed.named.belongs_to(server) != Belongs::No))
+        };
+        let reader = Reader { convert: &convert, fields: false, bytes: SERVER_BYTES };
+        let Listing { items, doubts, read_at, provider_time, pages, .. } =
+            self.list(&call, Order::InTurn, &reader).await?;
+        if items.len() > MOST_OF_SERVER {
+            let text =
+                format!("{} {} on one server, and no more than {MOST_OF_SERVER} are read", items.len(), kind.plural());
+            return Err(call.failed(ErrorKind::Excess(text)));
+        }
+        let proof = if pages == 1 { Proof::OnePage } else { Proof::ReadOnce };
         let head = Head { kind, read_at, provider_time, proof };
         Ok(head.inventory(server, items.iter(), doubts))
     }
@@ -80,10 +104,9 @@ impl Client {
     /// As `inventory`.
     pub async fn all_points(&self, kind: Kind) -> Result<AccountPoints, ProviderError> {
         let call = self.points_call(kind, None, Some(BackupType::Manual))?;
-        let listing = self.list(&call, Order::Together).await?;
-        let entries = listing.items.len() as u64;
-        let listing = listing.read(|fields| convert::point(kind, &fields).map_err(|why| self.tidy(&why)));
-        Ok(AccountPoints::new(kind, entries, listing))
+        let convert = |entry: &Entry, _, masks: &Masks| convert::point(kind, entry, masks).map(Some);
+        let reader = Reader { convert: &convert, fields: false, bytes: POINTS_BYTES };
+        Ok(AccountPoints::new(kind, self.list(&call, Order::Together, &reader).await?))
     }
 
     /// How many entries the account's list of a kind has, by one small request.
@@ -103,16 +126,13 @@ impl Client {
         backup_type: Option<BackupType>,
     ) -> Result<Listing<(RestorePoint, Fields)>, ProviderError> {
         let call = self.points_call(kind, server, backup_type)?;
-        let listing = self.list(&call, Order::Together).await?;
-        let mut listing = listing.read(|fields| match convert::point(kind, &fields) {
-            Ok(listed) => Ok((listed, fields)),
-            Err(why) => Err(self.tidy(&why)),
-        });
-        listing.items.retain(|(listed, _)| {
-            let wanted = backup_type.is_none_or(|wanted| listed.point.automatic == (wanted == BackupType::Automatic));
-            wanted && server.is_none_or(|server| listed.named.belongs_to(server) != Belongs::No)
-        });
-        Ok(listing.map(|(listed, fields)| (listed.point, fields)))
+        let convert = |entry: &Entry, fields, masks: &Masks| {
+            let Listed { point, named } = convert::point(kind, entry, masks)?;
+            let is_wanted = backup_type.is_none_or(|wanted| point.automatic == (wanted == BackupType::Automatic))
+                && server.is_none_or(|server| named.belongs_to(server) != Belongs::No);
+            Ok(is_wanted.then(|| (point, Fields::new(fields, masks))))
+        };
+        self.list(&call, Order::Together, &Reader { convert: &convert, fields: true, bytes: POINTS_BYTES }).await
     }
 
     fn points_call(
@@ -145,8 +165,8 @@ pub struct AccountPoints {
 }
 
 impl AccountPoints {
-    fn new(kind: Kind, entries: u64, listing: Listing<Listed>) -> Self {
-        let Listing { items: points, doubts, read_at, provider_time, .. } = listing;
+    fn new(kind: Kind, listing: Listing<Listed>) -> Self {
+        let Listing { items: points, doubts, read_at, provider_time, entries, .. } = listing;
         let mut by_server: HashMap<String, Vec<usize>> = HashMap::new();
         for (place, listed) in points.iter().enumerate() {
             for text in listed.named.texts() {
@@ -188,8 +208,13 @@ impl AccountPoints {
         let mut places: Vec<usize> = texts.filter_map(|text| self.by_server.get(text)).flatten().copied().collect();
         places.sort_unstable();
         places.dedup();
+        let mut doubts = self.doubts.clone();
+        if places.len() > MOST_OF_SERVER {
+            doubts.push(format!("{} {} on one server cannot be", places.len(), self.head.kind.plural()));
+            places.truncate(MOST_OF_SERVER);
+        }
         let listed = places.into_iter().map(|place| &self.points[place]);
-        self.head.inventory(server, listed, self.doubts.clone())
+        self.head.inventory(server, listed, doubts)
     }
 }
 
@@ -210,13 +235,18 @@ impl Head {
         listed: impl Iterator<Item = &'a Listed>,
         mut doubts: Vec<String>,
     ) -> Inventory {
-        let mut points = Vec::new();
+        let (mut points, mut by_name) = (Vec::new(), 0);
         for Listed { point, named } in listed {
             match named.belongs_to(server) {
                 Belongs::No => continue,
                 Belongs::Yes => {}
-                Belongs::ByNameAlone => doubts
-                    .push(format!("{} {} says by name alone that it is of {}", point.kind, point.id, server.reference)),
+                Belongs::ByNameAlone => {
+                    by_name += 1;
+                    if by_name <= MOST_DOUBTS {
+                        let (kind, id, of) = (point.kind, &point.id, &server.reference);
+                        doubts.push(format!("{kind} {id} says by name alone that it is of {of}"));
+                    }
+                }
             }
             points.push(RestorePoint { server: server.reference.clone(), ..point.clone() });
         }

@@ -1,56 +1,147 @@
-//! Text from the provider made fit for one line of a message: short, without control characters, without the token.
+//! Text from the provider, cleaned where it comes in: short, without characters that mislead, without the token.
+
+use std::borrow::Cow;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-/// The most characters of the provider's words that a message repeats.
-const LONGEST: usize = 300;
+use crate::policy::text::{LONGEST, push_visible, shortened};
+use crate::provider::bounded;
 
-/// The provider's own words in the body of an error: `detail`, lists of messages a field, or what an HTML page says.
-pub(crate) fn words(body: &[u8], token: &SecretString) -> String {
-    let raw = match serde_json::from_slice::<Value>(body) {
-        Ok(value) => {
-            let mut parts = Vec::new();
-            flatten(&value, "", 0, &mut parts);
-            parts.join("; ")
-        }
-        Err(_) => plain(&String::from_utf8_lossy(body)),
-    };
-    tidy(&raw, token)
+/// The most bytes of an error's body that are looked at.
+pub(crate) const BODY_BYTES: usize = 64 * 1024;
+
+/// Shorter than this it is no token, and to replace it would tear other words.
+const SHORTEST_TOKEN: usize = 4;
+
+/// As many tokens are known at most; the oldest are forgotten.
+const MOST_TOKENS: usize = 8;
+
+/// What stands in place of a token: the first that does not hold it itself.
+const PLACEHOLDERS: [&str; 3] = ["[token]", "[secret]", "***"];
+
+/// The tokens that no text may show: the one in force, and those that a reload has exchanged.
+#[derive(Clone)]
+pub(crate) struct Masks {
+    /// The newest first.
+    tokens: Vec<SecretString>,
+    /// Each as it is and as it is written in a URL, with what stands in its place.
+    forms: Vec<(SecretString, &'static str)>,
 }
 
-/// One line of at most 300 characters in which nothing can move a cursor or turn the reading direction.
-pub(crate) fn tidy(text: &str, token: &SecretString) -> String {
-    let text = redact(text, token);
-    let mut line = String::new();
-    let (mut length, mut gap) = (0, false);
-    for c in text.chars() {
-        if c.is_whitespace() || c.is_control() || is_invisible(c) {
-            gap = !line.is_empty();
-            continue;
-        }
-        length += 1 + usize::from(gap);
-        if length > LONGEST {
-            line.push('…');
-            break;
-        }
-        if gap {
-            line.push(' ');
-            gap = false;
-        }
-        line.push(c);
+impl Masks {
+    /// A mask for one token.
+    pub(crate) fn new(token: &SecretString) -> Self {
+        Self::of(vec![token.clone()])
     }
-    line
-}
 
-/// The text without the token, wherever the provider repeats it.
-pub(crate) fn redact(text: &str, token: &SecretString) -> String {
-    let token = token.expose_secret();
-    if token.is_empty() { text.to_owned() } else { text.replace(token, "[token]") }
-}
+    /// The same, for the tokens of before as well.
+    pub(crate) fn and(&self, before: &Self) -> Self {
+        let mut tokens = self.tokens.clone();
+        let is_known = |known: &[SecretString], token: &SecretString| {
+            known.iter().any(|known| known.expose_secret() == token.expose_secret())
+        };
+        for token in &before.tokens {
+            if !is_known(&tokens, token) {
+                tokens.push(token.clone());
+            }
+        }
+        tokens.truncate(MOST_TOKENS);
+        Self::of(tokens)
+    }
 
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    fn of(tokens: Vec<SecretString>) -> Self {
+        let mut forms = Vec::new();
+        for token in &tokens {
+            let token = token.expose_secret();
+            if token.len() < SHORTEST_TOKEN {
+                continue;
+            }
+            let holds = |placeholder: &&&str| !placeholder.to_ascii_lowercase().contains(&token.to_ascii_lowercase());
+            let placeholder = PLACEHOLDERS.iter().find(holds).copied().unwrap_or_default();
+            let encoded: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
+            let is_other = encoded != token;
+            forms.push((SecretString::from(token), placeholder));
+            if is_other {
+                forms.push((SecretString::from(encoded), placeholder));
+            }
+        }
+        // A token that begins with another one goes first.
+        forms.sort_by_key(|(form, _)| std::cmp::Reverse(form.expose_secret().len()));
+        Self { tokens, forms }
+    }
+
+    /// What of a text from the provider is kept: 256 characters at most, what misleads shown by its code, every token
+    /// replaced. The same text always gives the same.
+    pub(crate) fn clean(&self, text: &str) -> String {
+        let (mut line, mut length, mut at) = (String::new(), 0, 0);
+        while let Some(c) = text[at..].chars().next() {
+            let before = line.len();
+            match self.token_at(&text[at..]) {
+                Some((skipped, placeholder)) => {
+                    line.push_str(placeholder);
+                    at += skipped;
+                }
+                None => {
+                    push_visible(&mut line, c);
+                    at += c.len_utf8();
+                }
+            }
+            length += line[before..].chars().count();
+            if length > LONGEST {
+                return shortened(&line, LONGEST);
+            }
+        }
+        line
+    }
+
+    /// The same on one line, for messages: line breaks, tabs and several spaces are one space.
+    pub(crate) fn tidy(&self, text: &str) -> String {
+        let is_gap = |c: char| c.is_whitespace() || c == '\u{2028}' || c == '\u{2029}';
+        let mut line = String::new();
+        for word in text.split(is_gap).filter(|word| !word.is_empty()) {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+            // Much more than is shown, whatever tokens are replaced.
+            if line.len() > BODY_BYTES {
+                break;
+            }
+        }
+        self.clean(&line)
+    }
+
+    /// The provider's own words in the body of an error: `detail`, lists of messages a field, or what an HTML page says.
+    pub(crate) fn words(&self, body: &[u8]) -> String {
+        let whole = body.len() < BODY_BYTES;
+        let body = &body[..body.len().min(BODY_BYTES)];
+        let raw = match bounded::answer(body) {
+            Ok(value) if whole => {
+                let mut parts = Vec::new();
+                flatten(&value, "", 0, &mut parts);
+                parts.join("; ")
+            }
+            _ => plain(&self.without_torn_end(&String::from_utf8_lossy(body), whole)).into_owned(),
+        };
+        self.tidy(&raw)
+    }
+
+    /// The text without its last characters, where it was cut and they may be the beginning of a token.
+    fn without_torn_end(&self, text: &str, whole: bool) -> String {
+        let longest = self.forms.first().map_or(0, |(form, _)| form.expose_secret().len());
+        let end = if whole { text.len() } else { text.floor_char_boundary(text.len().saturating_sub(longest)) };
+        text[..end].to_owned()
+    }
+
+    /// The token that a text begins with, in any form: how long it is and what stands in its place.
+    fn token_at(&self, text: &str) -> Option<(usize, &'static str)> {
+        let form = self.forms.iter().find(|(form, _)| {
+            let form = form.expose_secret().as_bytes();
+            text.as_bytes().get(..form.len()).is_some_and(|head| head.eq_ignore_ascii_case(form))
+        });
+        form.map(|(form, placeholder)| (form.expose_secret().len(), *placeholder))
+    }
 }
 
 /// Field names that say nothing beside their text.
@@ -80,10 +171,10 @@ fn flatten(value: &Value, label: &str, depth: usize, parts: &mut Vec<String>) {
 }
 
 /// What a person would read on a page: its title when it is HTML and has one, else the text between the tags.
-fn plain(text: &str) -> String {
+fn plain(text: &str) -> Cow<'_, str> {
     let start = text.trim_start();
     if !start.starts_with('<') {
-        return text.to_owned();
+        return text.into();
     }
     // Lower-casing ASCII alone keeps every byte in its place.
     let lower = text.to_ascii_lowercase();
@@ -94,7 +185,7 @@ fn plain(text: &str) -> String {
             && inner < close
             && !text[inner..close].trim().is_empty()
         {
-            return text[inner..close].to_owned();
+            return text[inner..close].to_owned().into();
         }
     }
     let (mut read, mut inside) = (String::new(), false);
@@ -109,7 +200,7 @@ fn plain(text: &str) -> String {
             _ => {}
         }
     }
-    read
+    read.into()
 }
 
 #[cfg(test)]
@@ -117,7 +208,7 @@ mod tests {
     use super::*;
 
     fn said(body: &str) -> String {
-        words(body.as_bytes(), &SecretString::from("vps_secret"))
+        Masks::new(&SecretString::from("vps_secret")).words(body.as_bytes())
     }
 
     #[test]
@@ -142,21 +233,49 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_moves_a_cursor_is_left() {
-        assert_eq!(said("{\"detail\":\"a\\u001b[31mb\\u0000c\\u202ed\\r\\nX: y\"}"), "a [31mb c d X: y");
+    fn what_moves_a_cursor_is_shown_by_its_code() {
+        assert_eq!(
+            said("{\"detail\":\"a\\u001b[31mb\\u0000c\\u202ed\\r\\nX: y\"}"),
+            "a\\u{1b}[31mb\\u{0}c\\u{202e}d X: y"
+        );
     }
 
     #[test]
     fn a_long_text_is_cut_and_says_so() {
-        let text = said(&"ä".repeat(5_000));
-        assert_eq!(text.chars().count(), LONGEST + 1);
-        assert!(text.ends_with('…'));
+        for body in ["ä".repeat(5_000), format!(r#"{{"detail":"{}"}}"#, "ä".repeat(500_000)), "[".repeat(500_000)] {
+            let text = said(&body);
+            assert_eq!(text.chars().count(), LONGEST);
+            assert!(text.ends_with('…'));
+        }
     }
 
     #[test]
     fn a_token_that_the_provider_repeats_is_not_repeated() {
+        let masks = Masks::new(&SecretString::from("vps_se+cret/=="));
+        for text in
+            ["vps_se+cret/==", "Bearer vps_se+cret/==", "?token=vps_se%2Bcret%2F%3D%3D", "a%vps_se%2bcret%2f%3d%3d"]
+        {
+            let clean = masks.clean(text);
+            assert!(clean.contains("[token]") && !clean.contains("cret"), "{clean}");
+            assert_eq!(masks.clean(&clean), clean);
+        }
         for body in [r#"{"detail":"token vps_secret is bad"}"#, "<p>vps_secret</p>", r#"{"vps_secret":["x"]}"#] {
             assert!(!said(body).contains("vps_secret"), "{body}");
         }
+        let torn = format!("{}vps_secret and more", " ".repeat(BODY_BYTES - 5));
+        assert!(!said(&torn).contains("vps"), "{}", said(&torn));
+    }
+
+    #[test]
+    fn the_tokens_of_before_stay_masked() {
+        let masks = Masks::new(&SecretString::from("vps_new")).and(&Masks::new(&SecretString::from("vps_old")));
+        assert_eq!(masks.clean("vps_new, vps_old, vps_other"), "[token], [token], vps_other");
+    }
+
+    #[test]
+    fn a_token_that_is_part_of_its_placeholder_is_replaced_once() {
+        let masks = Masks::new(&SecretString::from("token"));
+        assert_eq!(masks.clean("my token"), "my [secret]");
+        assert_eq!(Masks::new(&SecretString::from("a")).clean("a name"), "a name");
     }
 }

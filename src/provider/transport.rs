@@ -13,6 +13,7 @@ use tower::ServiceExt;
 use url::Url;
 
 use crate::provider::error::ErrorKind;
+use crate::provider::text::BODY_BYTES;
 
 /// One request, complete but for what the transport adds.
 #[derive(Clone, Debug)]
@@ -24,7 +25,7 @@ pub(crate) struct Request {
     pub(crate) body: Option<Vec<u8>>,
 }
 
-/// One answer, read to its end.
+/// One answer, read to its end; of an error's body only the beginning.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -105,7 +106,11 @@ async fn over_http(client: &reqwest::Client, request: Request, limits: Limits) -
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) => append(&mut body, &chunk, status, limits.body_cap)?,
+            Ok(Some(chunk)) => {
+                if append(&mut body, &chunk, status, limits.body_cap)? == Read::Enough {
+                    return Ok(Answer { status, headers, body });
+                }
+            }
             Ok(None) => return Ok(Answer { status, headers, body }),
             Err(error) if error.is_timeout() => {
                 let text = format!("it was not complete within {} s", limits.timeout.as_secs_f64());
@@ -170,8 +175,10 @@ async fn in_process(router: Router, request: Request, body_cap: usize) -> Result
     let mut body = Vec::new();
     while let Some(frame) = stream.frame().await {
         let frame = frame.map_err(|error| ErrorKind::Broken { status, text: cause(&error) })?;
-        if let Some(chunk) = frame.data_ref() {
-            append(&mut body, chunk, status, body_cap)?;
+        if let Some(chunk) = frame.data_ref()
+            && append(&mut body, chunk, status, body_cap)? == Read::Enough
+        {
+            return Ok(Answer { status, headers: parts.headers, body });
         }
     }
     let told = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
@@ -181,10 +188,25 @@ async fn in_process(router: Router, request: Request, body_cap: usize) -> Result
     Ok(Answer { status, headers: parts.headers, body })
 }
 
-fn append(body: &mut Vec<u8>, chunk: &[u8], status: StatusCode, cap: usize) -> Result<(), ErrorKind> {
-    if body.len() + chunk.len() > cap {
+/// Whether there is more to read.
+#[derive(PartialEq, Eq)]
+enum Read {
+    On,
+    Enough,
+}
+
+/// Adds what has come. An error says what it has to say at its beginning; an answer that is too large is an error itself.
+fn append(body: &mut Vec<u8>, chunk: &[u8], status: StatusCode, cap: usize) -> Result<Read, ErrorKind> {
+    let wanted = if status.is_success() { cap } else { BODY_BYTES.min(cap) };
+    let room = wanted - body.len();
+    if chunk.len() > room && status.is_success() {
         return Err(ErrorKind::TooLarge { status, cap });
     }
+    let chunk = &chunk[..chunk.len().min(room)];
+    if body.capacity() - body.len() < chunk.len() {
+        // Never more than may come: a vector left to itself doubles.
+        body.reserve_exact(body.len().max(chunk.len()).min(room));
+    }
     body.extend_from_slice(chunk);
-    Ok(())
+    Ok(if chunk.len() == room && !status.is_success() { Read::Enough } else { Read::On })
 }

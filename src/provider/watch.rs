@@ -209,8 +209,8 @@ impl Watch {
                     state.give(began, |waiter| Some(Ok(points.inventory_of(&waiter.server))));
                     return;
                 }
-                // A large list may never hold still; single servers' lists are short.
-                Err(ProviderError { kind: ErrorKind::Incomplete { .. } | ErrorKind::Unsteady(_), .. }) => {}
+                // A large list may never hold still, or be too large; single servers' lists are short.
+                Err(error) if is_of_the_list(&error.kind) => {}
                 Err(error) => {
                     state.give(began, |waiter| (waiter.due <= began).then(|| Err(error.clone())));
                     return;
@@ -279,6 +279,12 @@ impl State {
             waiter.result = of(waiter).map(|outcome| (began, outcome));
         }
     }
+}
+
+/// Whether it was the list that could not be read, and not the provider that could not be asked.
+fn is_of_the_list(kind: &ErrorKind) -> bool {
+    use ErrorKind::{Excess, Incomplete, TooLarge, Unsteady};
+    matches!(kind, Incomplete { .. } | Unsteady(_) | Excess(_) | TooLarge { .. })
 }
 
 /// A place among those who wait; given up when dropped.

@@ -1,96 +1,168 @@
-//! What goes over the wire, read with tolerance: unknown fields and nulls are fine, ids are integers or texts.
-//!
-//! Nothing here decides what a missing field means; that is `convert` (things) and `lists` (completeness).
+//! The values that go over the wire, read with tolerance: nulls are fine, ids are integers or texts. Nothing here decides
+//! what a missing field means; that is `convert` (things) and `lists` (completeness).
+
+use std::fmt;
 
 use jiff::Timestamp;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::policy::inventory::Id;
 
-/// An object as the provider gave it, its fields in its order.
-pub type Fields = Map<String, Value>;
+/// The most bytes that are looked at of one text.
+pub(crate) const TEXT_BYTES: usize = 64 * 1024;
 
-/// One page of a list.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Page {
-    /// The number of all matches, where the provider says it in a way that can be read.
-    pub(crate) count: Option<u64>,
-    /// Where the next page is.
-    pub(crate) next: Next,
-    /// The entries.
-    pub(crate) results: Vec<Value>,
+/// The most bytes of a text that are left when it was cleaned.
+pub(crate) const TEXT_BYTES_KEPT: usize = 4 * crate::policy::text::LONGEST;
+
+/// A field's value, as far as any field of this API needs it. A missing field is null.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Scalar {
+    #[default]
+    Null,
+    Bool(bool),
+    Int(i64),
+    /// Beyond every integer that an id may be.
+    Large(u64),
+    Float(f64),
+    Text(String),
+    /// A list or an object, in words.
+    Other(&'static str),
 }
 
-/// What a page says about the page after it.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Next {
-    /// There is none.
-    None,
-    /// There is one, at this address.
-    At(String),
-    /// There is one, and its address cannot be read.
-    Unreadable,
-}
-
-/// A page from an answer's body: `{"count", "results"}`, the same with `next`, or a bare array.
-pub(crate) fn page(value: Value) -> Result<Page, &'static str> {
-    match value {
-        Value::Array(results) => Ok(Page { count: None, next: Next::None, results }),
-        Value::Object(mut fields) => {
-            let Some(Value::Array(results)) = fields.remove("results") else {
-                return Err("a list was expected, and it has no \"results\"");
-            };
-            let next = match fields.remove("next") {
-                None | Some(Value::Null) => Next::None,
-                Some(Value::String(text)) if text.trim().is_empty() => Next::None,
-                Some(Value::String(text)) => Next::At(text),
-                Some(_) => Next::Unreadable,
-            };
-            Ok(Page { count: fields.get("count").and_then(Value::as_u64), next, results })
+impl fmt::Display for Scalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => value.fmt(f),
+            Self::Int(value) => value.fmt(f),
+            Self::Large(value) => value.fmt(f),
+            Self::Float(value) => value.fmt(f),
+            Self::Text(text) => write!(f, "\"{text}\""),
+            Self::Other(what) => f.write_str(what),
         }
-        _ => Err("a list was expected"),
     }
 }
 
-/// An id: an integer or a text that is not empty.
-pub(crate) fn id(value: Option<&Value>) -> Option<Id> {
-    match value? {
-        Value::Number(number) => number.as_i64().map(Id::Number),
-        Value::String(_) => text(value).map(|text| Id::Text(text.to_owned())),
-        _ => None,
+impl From<&Value> for Scalar {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(value) => Self::Bool(*value),
+            Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+                (Some(whole), _) => Self::Int(whole),
+                (None, Some(large)) => Self::Large(large),
+                (None, None) => Self::Float(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Value::String(text) => Self::Text(text.clone()),
+            Value::Array(_) => Self::Other("a list"),
+            Value::Object(_) => Self::Other("an object"),
+        }
     }
 }
 
-/// A text that is not blank, without the white space around it.
-pub(crate) fn text(value: Option<&Value>) -> Option<&str> {
-    value?.as_str().map(str::trim).filter(|text| !text.is_empty())
-}
-
-/// An RFC 3339 time: with or without fractions, in UTC or with an offset.
-pub(crate) fn time(value: Option<&Value>) -> Option<Timestamp> {
-    text(value)?.parse().ok()
-}
-
-/// A whole number of MB from an integer, a fraction or a text; nothing when it makes no sense.
-pub(crate) fn megabytes(value: Option<&Value>) -> Option<u64> {
-    let value = value?;
-    if let Some(whole) = value.as_u64() {
-        return Some(whole);
+impl Scalar {
+    pub(crate) fn is_null(&self) -> bool {
+        *self == Self::Null
     }
-    let number = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
-    // 2^53: beyond it a fraction says nothing, and no disk is that large.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was just checked")]
-    (0.0..9_007_199_254_740_992.0).contains(&number).then_some(number as u64)
+
+    /// The text, blank or not.
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// A text that is not blank, without the white space around it.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.as_str().map(str::trim).filter(|text| !text.is_empty())
+    }
+
+    /// An id: an integer or a text that is not blank.
+    pub(crate) fn id(&self) -> Option<Id> {
+        match self {
+            Self::Int(number) => Some(Id::Number(*number)),
+            _ => self.text().map(|text| Id::Text(text.to_owned())),
+        }
+    }
+
+    /// An RFC 3339 time: with or without fractions, in UTC or with an offset.
+    pub(crate) fn time(&self) -> Option<Timestamp> {
+        self.text()?.parse().ok()
+    }
+
+    /// A whole number of MB from an integer, a fraction or a text; nothing when it makes no sense.
+    pub(crate) fn megabytes(&self) -> Option<u64> {
+        let number = match self {
+            Self::Int(whole) => return u64::try_from(*whole).ok(),
+            Self::Large(whole) => return Some(*whole),
+            Self::Float(number) => *number,
+            _ => self.text()?.parse().ok()?,
+        };
+        // 2^53: beyond it a fraction says nothing, and no disk is that large.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was just checked")]
+        (0.0..9_007_199_254_740_992.0).contains(&number).then_some(number as u64)
+    }
+
+    /// How many bytes of it are kept when it is a text.
+    pub(crate) fn bytes(&self) -> usize {
+        self.as_str().map_or(0, |text| text.len().min(TEXT_BYTES_KEPT))
+    }
 }
 
-/// The answer of `GET /account/me/`.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Me {
-    #[serde(default)]
-    pub(crate) account: Fields,
-    #[serde(default)]
-    pub(crate) token: Fields,
+/// The beginning of a text, as much of it as is looked at.
+pub(crate) fn beginning(text: &str) -> &str {
+    &text[..text.floor_char_boundary(TEXT_BYTES)]
+}
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+/// Reads any value.
+pub(crate) struct ScalarVisitor;
+
+impl<'de> Visitor<'de> for ScalarVisitor {
+    type Value = Scalar;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Scalar, E> {
+        Ok(Scalar::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Scalar, E> {
+        Ok(Scalar::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Scalar, E> {
+        Ok(Scalar::Int(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Scalar, E> {
+        Ok(i64::try_from(value).map_or(Scalar::Large(value), Scalar::Int))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Scalar, E> {
+        Ok(Scalar::Float(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Scalar, E> {
+        Ok(Scalar::Text(beginning(value).to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other("a list"))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other("an object"))
+    }
 }
 
 /// The body of `POST /backups/` and `POST /snapshots/`.

@@ -1,7 +1,6 @@
 //! Words for moments, ages, sizes and counts, and the rule that text from outside is text: whatever a server is
 //! called, what leaves `plain` is one line without control or direction-changing characters.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,24 +17,7 @@ pub(crate) fn plain(text: &str) -> String {
 
 /// What `plain` does, but for cutting.
 pub(crate) fn harmless(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => line.push(' '),
-            _ if character.is_control() || misleads(character) => {
-                let _ = write!(line, "\\u{{{:x}}}", u32::from(character));
-            }
-            _ => line.push(character),
-        }
-    }
-    line.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Characters that reorder or hide the text around them. The joiners are not among them: languages need those.
-fn misleads(character: char) -> bool {
-    matches!(character,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    crate::policy::text::one_line(text)
 }
 
 /// At most `longest` characters; an ellipsis stands for what is missing.

@@ -125,12 +125,13 @@ async fn write_that_it_was_accepted(world: &World, lease: &mut Lease) -> Result<
 /// a second time. Looks for as long as that request may be on its way.
 async fn is_being_restored(world: &World, point: &RestorePoint) -> Result<bool, ByHandError> {
     let began = Instant::now();
-    while began.elapsed() < world.settings.settle + world.settings.timeout {
+    let settings = world.settings();
+    while began.elapsed() < settings.settle + settings.timeout {
         let server = world.client.server(&point.server.id).await?;
         if matches!(server.status, ServerStatus::Other(_)) {
             return Ok(true);
         }
-        world.pause(world.settings.poll).await?;
+        world.pause(world.settings().poll).await?;
     }
     Ok(false)
 }
@@ -167,7 +168,7 @@ async fn watch(
         let look = world.client.server(&point.server.id).await;
         let waited = Duration::try_from(asked.duration_until(world.clock.now())).unwrap_or_default();
         // A server that shows no sign of the restore within `settle` was quicker than our looks.
-        let settled = waited > world.settings.settle;
+        let settled = waited > world.settings().settle;
         // A lease that is kept holds up every run of the server, so no watch may last for ever.
         if let Err(error) = &look
             && ((settled && error.is_refusal()) || waited > TAKES)
@@ -202,7 +203,7 @@ async fn watch(
                 break;
             }
         }
-        world.pause(world.settings.poll).await?;
+        world.pause(world.settings().poll).await?;
     }
     let minutes = TAKES.as_secs() / 60;
     Err(ByHandError::Unsure(format!("{name} is still {last} after {minutes} min: look at it in the provider's panel")))

@@ -40,7 +40,7 @@ impl Drive<'_> {
         if cause == Cause::Duplicate && is_running(&seen.inventory, id) {
             // A point in progress is never deleted: the second one goes when it is completed, too.
             if self.since(self.asked_at()) < self.stuck_after() {
-                return self.world.pause(self.world.settings.poll).await;
+                return self.world.pause(self.world.settings().poll).await;
             }
         }
         // The list may be of a moment ago; what the journal knows is of now.

@@ -13,6 +13,7 @@ use crate::journal::summary::{RunSummary, summary};
 use crate::policy::plan::{Request, plan};
 use crate::policy::schedule::DueTimes;
 use crate::policy::schedule::splay;
+use crate::policy::text;
 use crate::provider::ProviderError;
 use crate::run::settle::look_at;
 use crate::run::take::{Inspection, place, remember, set_brakes, with_memory};
@@ -223,7 +224,7 @@ impl Drive<'_> {
     /// Writes what a list shows; returns it with what the journal remembers then.
     pub(super) async fn remembered(&self, seen: Inspection) -> Result<Inspection, RunError> {
         set_brakes(self.world, self.task, &seen).await?;
-        let (instance, place) = (self.world.settings.instance.clone(), place(self.world, self.task));
+        let (instance, place) = (self.world.settings().instance.clone(), place(self.world, self.task));
         self.world.store.see(seen.inventory.clone(), instance, place).await?;
         with_memory(self.world, self.task, seen.inventory).await
     }
@@ -266,7 +267,7 @@ impl Drive<'_> {
         }
         let text = error.clone().map_or_else(|| outcome.to_string(), |error| format!("{outcome}: {error}"));
         self.write_with(Event::Ended { outcome, error }, notices).await?;
-        tracing::info!(run = self.run.id, server = %self.task.server.reference, policy = %self.task.policy.name, "{}", one_line(&text));
+        tracing::info!(run = self.run.id, server = %self.task.server.reference, policy = %self.task.policy.name, "{}", text::one_line(&text));
         self.show(text, true);
         Ok(())
     }
@@ -323,7 +324,7 @@ impl Drive<'_> {
     /// Tells whoever watches, and the log.
     pub(super) fn say(&self, text: String) {
         let (server, policy) = (&self.task.server.reference, &self.task.policy.name);
-        tracing::info!(run = self.run.id, %server, %policy, "{}", one_line(&text));
+        tracing::info!(run = self.run.id, %server, %policy, "{}", text::one_line(&text));
         self.show(text, false);
     }
 
@@ -344,20 +345,5 @@ impl Drive<'_> {
     pub(super) fn stuck_after(&self) -> Duration {
         let terms = self.run.state.terms;
         Duration::from_secs(terms.map_or(7200, |terms| terms.stuck_after_seconds))
-    }
-}
-
-/// Text from outside fit for a log line.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cause_from_outside_is_one_line_of_the_log_and_moves_no_cursor() {
-        assert_eq!(one_line("no\r\nERROR all is lost\u{1b}[2J"), "no  ERROR all is lost [2J");
     }
 }

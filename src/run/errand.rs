@@ -89,8 +89,10 @@ async fn settle(world: &World, lease: Leased) -> Result<(), RunError> {
 /// started. Says how the server is then.
 async fn at_rest(world: &World, server: &Id, restores: bool) -> Result<String, RunError> {
     let began = Instant::now();
-    let on_its_way = world.settings.settle + world.settings.timeout;
+    let sent_with = world.settings().timeout;
     loop {
+        let settings = world.settings();
+        let on_its_way = settings.settle + settings.timeout.max(sent_with);
         let waited = began.elapsed();
         match world.unless_stopped(world.client.server(server)).await? {
             Ok(server) if waited >= on_its_way => match server.status {
@@ -104,7 +106,7 @@ async fn at_rest(world: &World, server: &Id, restores: bool) -> Result<String, R
             }
             _ => {}
         }
-        world.pause(world.settings.poll).await?;
+        world.pause(world.settings().poll).await?;
     }
 }
 

@@ -83,8 +83,8 @@ impl Drive<'_> {
 
     /// The slots as a list shows them.
     pub(super) fn slots(&self, seen: &Inspection) -> Slots {
-        let limit = self.world.settings.limit(self.task.policy.kind);
-        Slots::count(limit, &self.world.settings.instance, &seen.inventory, &seen.memory)
+        let limit = self.world.settings().limit(self.task.policy.kind);
+        Slots::count(limit, &self.world.settings().instance, &seen.inventory, &seen.memory)
     }
 
     /// The point of a create that was taken for lost, or was given up by an earlier attempt when no list showed it, if
@@ -151,7 +151,7 @@ impl Drive<'_> {
         });
         Mark {
             token: token.expect("the source of tokens never ends"),
-            instance: self.world.settings.instance.clone(),
+            instance: self.world.settings().instance.clone(),
             policy: key.policy.to_string(),
             due: key.due.unwrap_or_else(|| moment_by_hand(self.run.state.opened_at)),
         }
@@ -165,9 +165,9 @@ impl Drive<'_> {
         let mut pace = Pace::new(self.since(asked), usual);
         let mut missing_since = None;
         // After a crash or an outage it may have been completed long ago: it is looked at before it is judged.
-        let mut taken_up = self.since(asked) > self.world.settings.poll;
+        let mut taken_up = self.since(asked) > self.world.settings().poll;
         let mut looked = false;
-        let mut unread = Unread::new(self.world.settings.settle, self.stuck_after());
+        let mut unread = Unread::new();
         loop {
             if looked && self.since(asked) >= self.stuck_after() {
                 return self.stuck(id).await;
@@ -183,14 +183,14 @@ impl Drive<'_> {
             // A list that cannot be read now may be read later: the point is no worse for it.
             let inventory = match self.world.unless_stopped(look).await? {
                 Ok(inventory) => inventory,
-                Err(error) if unread.for_too_long(&error) => return self.unseen(id, &error).await,
+                Err(error) if self.is_unread_for_too_long(&mut unread, &error) => return self.unseen(id, &error).await,
                 Err(_) => {
-                    self.world.pause(self.world.settings.poll).await?;
+                    self.world.pause(self.world.settings().poll).await?;
                     continue;
                 }
             };
             looked = true;
-            unread = Unread::new(self.world.settings.settle, self.stuck_after());
+            unread = Unread::new();
             if let Some(event) = self.double(&inventory, id) {
                 return self.write(event).await;
             }
@@ -205,7 +205,7 @@ impl Drive<'_> {
                 // A list may lag, and may be wrong once: only what is missing for `settle` is gone.
                 None => {
                     let since = *missing_since.get_or_insert_with(Instant::now);
-                    if since.elapsed() >= self.world.settings.settle && self.is_gone(id).await? {
+                    if since.elapsed() >= self.world.settings().settle && self.is_gone(id).await? {
                         return self.write(Event::Seen(Sight::Gone(id.clone()))).await;
                     }
                 }
@@ -233,7 +233,7 @@ impl Drive<'_> {
             Ok(seen) => seen.inventory.doubt().is_none() && seen.inventory.find(id).is_none(),
             Err(_) => false,
         };
-        self.world.pause(self.world.settings.poll).await?;
+        self.world.pause(self.world.settings().poll).await?;
         Ok(gone)
     }
 
@@ -244,6 +244,14 @@ impl Drive<'_> {
              again at the next run"
         );
         self.fail(error, true).await
+    }
+
+    /// Whether a list was refused for `settle`, or could not be read for `stuck_after`.
+    fn is_unread_for_too_long(&self, unread: &mut Unread, error: &ProviderError) -> bool {
+        let refused = error.is_refusal().then(|| unread.refused_since.unwrap_or_else(Instant::now));
+        unread.refused_since = refused;
+        unread.began.elapsed() >= self.stuck_after()
+            || refused.is_some_and(|since| since.elapsed() >= self.world.settings().settle)
     }
 
     async fn unseen(&mut self, id: &Id, error: &ProviderError) -> Result<(), RunError> {
@@ -317,19 +325,11 @@ impl Drive<'_> {
 struct Unread {
     began: Instant,
     refused_since: Option<Instant>,
-    /// How long a refusal is borne, and how long everything else.
-    bears: (Duration, Duration),
 }
 
 impl Unread {
-    fn new(refusals: Duration, others: Duration) -> Self {
-        Self { began: Instant::now(), refused_since: None, bears: (refusals, others) }
-    }
-
-    fn for_too_long(&mut self, error: &ProviderError) -> bool {
-        let refused = error.is_refusal().then(|| self.refused_since.unwrap_or_else(Instant::now));
-        self.refused_since = refused;
-        self.began.elapsed() >= self.bears.1 || refused.is_some_and(|since| since.elapsed() >= self.bears.0)
+    fn new() -> Self {
+        Self { began: Instant::now(), refused_since: None }
     }
 }
 

@@ -11,10 +11,10 @@ mod in_force;
 mod lease;
 mod make;
 mod power;
+mod settings;
 mod settle;
 mod take;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::clock::Clock;
 use crate::journal::notice::{Class, Notice, Topic};
-use crate::policy::inventory::{Kind, Server, ServerRef};
+use crate::policy::inventory::{Server, ServerRef};
 use crate::policy::policy::Policy;
 use crate::provider::{Client, ProviderError, Watch};
 use crate::store::{Store, StoreError};
@@ -36,6 +36,7 @@ pub use errand::look_after;
 pub use in_force::InForce;
 pub use lease::{Lease, Leases};
 pub use power::start_owed;
+pub use settings::{LiveSettings, Settings};
 pub use take::{Inspection, inspect, place, signs, take_stock};
 
 /// How long an answer is still waited for when the process is to end.
@@ -52,8 +53,8 @@ pub struct World {
     pub store: Store,
     /// The time.
     pub clock: Clock,
-    /// The settings.
-    pub settings: Settings,
+    /// The settings in force: a reload exchanges them.
+    pub settings: LiveSettings,
     /// The policies in force now.
     pub in_force: InForce,
     /// Where tokens come from.
@@ -66,29 +67,6 @@ pub struct World {
     pub stop: watch::Receiver<bool>,
     /// Who hears of the steps.
     pub progress: Option<UnboundedSender<Progress>>,
-}
-
-/// The settings that runs need.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// `provider.instance`.
-    pub instance: String,
-    /// `provider.slots`.
-    pub slots: BTreeMap<Kind, u32>,
-    /// How long a list may lag behind what was accepted.
-    pub settle: Duration,
-    /// The shortest time between two looks at a list.
-    pub poll: Duration,
-    /// How long one request may take.
-    pub timeout: Duration,
-}
-
-impl Settings {
-    /// The slots that the provider gives a server.
-    #[must_use]
-    pub fn limit(&self, kind: Kind) -> u32 {
-        self.slots.get(&kind).copied().unwrap_or_default()
-    }
 }
 
 /// A source of random bits that comes from outside, so that a test can replay it.
@@ -161,6 +139,12 @@ pub enum RunError {
 }
 
 impl World {
+    /// The settings in force now.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.now()
+    }
+
     /// Whether the process is to end.
     #[must_use]
     pub fn stopping(&self) -> bool {

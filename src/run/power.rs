@@ -74,7 +74,7 @@ impl Drive<'_> {
                 ServerStatus::Other(_) if began.elapsed() < START_TAKES => {
                     // A list that was read before the wait is not fresh after it.
                     self.fresh = None;
-                    self.world.pause(self.world.settings.poll).await?;
+                    self.world.pause(self.world.settings().poll).await?;
                 }
                 status => {
                     let error = format!("the server was stopped and is {status} now, so nothing is made");
@@ -98,7 +98,7 @@ impl Drive<'_> {
         let id = self.task.server.reference.id.clone();
         match self.world.unless_stopped(self.world.client.server(&id)).await? {
             Ok(server) if server.status == ServerStatus::Active => {}
-            Ok(_) if self.is_starting() => return self.world.pause(self.world.settings.poll).await,
+            Ok(_) if self.is_starting() => return self.world.pause(self.world.settings().poll).await,
             // By a stop of ours that nobody could tell the outcome of.
             Ok(server) if server.status == ServerStatus::Stopped && self.run.state.owes_start => {
                 return self.write(Event::Seen(Sight::ServerStopped)).await;
@@ -113,7 +113,7 @@ impl Drive<'_> {
                     && self.run.state.owes_start
                     && self.since(self.last_step_at()) < START_TAKES =>
             {
-                return self.world.pause(self.world.settings.poll).await;
+                return self.world.pause(self.world.settings().poll).await;
             }
             Ok(server) => {
                 let error = format!("the server is {}, so it is not stopped and nothing is made", server.status);
@@ -157,7 +157,7 @@ impl Drive<'_> {
                 Ok(server)
                     if server.status == ServerStatus::Active
                         && asked < self.began_at
-                        && began.elapsed() >= self.world.settings.settle =>
+                        && began.elapsed() >= self.world.settings().settle =>
                 {
                     self.say("the server runs still, or again: stopping it once more".to_owned());
                     return self.power(Act::StopServer, Power::Stop).await;
@@ -167,7 +167,7 @@ impl Drive<'_> {
             if self.since(asked) >= START_TAKES.min(self.stuck_after()) {
                 return self.fail("the server was asked to stop and has not".to_owned(), false).await;
             }
-            self.world.pause(self.world.settings.poll).await?;
+            self.world.pause(self.world.settings().poll).await?;
         }
     }
 
@@ -193,7 +193,7 @@ impl Drive<'_> {
         let last = self.starts().last();
         match last.map(|step| (step.state, step.at, step.error.clone())) {
             Some((StepState::Done, at, _)) if self.since(at) < START_TAKES => {
-                self.world.pause(self.world.settings.poll).await
+                self.world.pause(self.world.settings().poll).await
             }
             Some((StepState::NotDone, at, error)) if self.since(at) < self.pause_between_starts() => {
                 self.tell_not_started(error.as_deref().unwrap_or("the provider did not start it")).await?;
@@ -227,7 +227,7 @@ impl Drive<'_> {
     fn pause_between_starts(&self) -> Duration {
         let tries = self.starts().count();
         let tries = u32::try_from(tries.min(10)).expect("ten at the most");
-        (self.world.settings.poll * 2_u32.pow(tries)).min(LONGEST_PAUSE)
+        (self.world.settings().poll * 2_u32.pow(tries)).min(LONGEST_PAUSE)
     }
 
     async fn tell_not_started(&self, why: &str) -> Result<(), RunError> {
@@ -235,7 +235,7 @@ impl Drive<'_> {
         let text = format!("the server was stopped for its {kind} and could not be started again yet: {why}");
         let notice = self.task.failure(Topic::ServerStopped, text);
         self.say(notice.text.clone());
-        self.world.store.tell(vec![notice], self.world.clock.now()).await?;
+        self.world.store.keep_telling(notice, self.world.clock.now()).await?;
         Ok(())
     }
 
@@ -255,7 +255,7 @@ impl Drive<'_> {
                     StepState::NotDone => {}
                     StepState::Done | StepState::Undecided => return Ok(()),
                 }
-                tokio::time::sleep(self.world.settings.poll).await;
+                tokio::time::sleep(self.world.settings().poll).await;
             }
         };
         match tokio::time::timeout(BEFORE_THE_END, started).await {
@@ -275,7 +275,7 @@ impl Drive<'_> {
     async fn start_until_heard(&self) {
         let id = &self.task.server.reference.id;
         while self.world.client.power(id, Power::Start).await.is_err() {
-            tokio::time::sleep(self.world.settings.poll).await;
+            tokio::time::sleep(self.world.settings().poll).await;
         }
     }
 

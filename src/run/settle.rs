@@ -26,14 +26,17 @@ impl Drive<'_> {
     pub(super) async fn settle(&mut self, number: u32) -> Result<(), RunError> {
         let step = self.run.state.steps[number as usize - 1].clone();
         self.say(format!("finding out what became of the {} whose answer was lost", step.act.word()));
-        // An intent without an answer may have been on its way for as long as one request may take.
-        let unanswered =
-            if step.state == StepState::Intended { self.world.settings.timeout } else { std::time::Duration::ZERO };
-        let until = step.at + self.world.settings.settle + unanswered;
+        // An intent without an answer may have been on its way for as long as one request may take; it was sent before a
+        // reload that shortens that.
+        let sent_with = self.world.settings().timeout;
         // A clock that is set back must not make this last longer than the time itself.
         let began = Instant::now();
         loop {
-            let waited = began.elapsed() >= self.world.settings.settle + unanswered;
+            let settings = self.world.settings();
+            let is_unanswered = step.state == StepState::Intended;
+            let unanswered = if is_unanswered { sent_with.max(settings.timeout) } else { std::time::Duration::ZERO };
+            let until = step.at + settings.settle + unanswered;
+            let waited = began.elapsed() >= settings.settle + unanswered;
             let settled = self.world.clock.now() >= until || waited;
             let found = match &step.act {
                 Act::Create { .. } => self.settle_create(settled).await?,
@@ -56,7 +59,7 @@ impl Drive<'_> {
                 let why = "the provider could not be asked what became of it".to_owned();
                 return self.write(Event::Settled { step: number, found: Found::Undecided { why } }).await;
             }
-            self.world.pause(self.world.settings.poll).await?;
+            self.world.pause(self.world.settings().poll).await?;
         }
     }
 

@@ -1,6 +1,8 @@
 //! Takes stock of a server: a fresh inventory with what the journal remembers, and the plan that follows. `plan`,
 //! `run --dry-run` and `run` all get their plan here.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -11,7 +13,7 @@ use crate::policy::inventory::Inventory;
 use crate::policy::memory::Memory;
 use crate::policy::plan::{Note, Plan, Request, plan};
 use crate::provider::ProviderError;
-use crate::run::{RunError, Task, World};
+use crate::run::{RunError, Settings, Task, World};
 use crate::store::brakes::Signs;
 use crate::store::points::Place;
 
@@ -24,6 +26,8 @@ pub struct Inspection {
     pub memory: Memory,
     /// When the list had been read, by the time that nobody sets.
     pub read: Instant,
+    /// The settings that were in force.
+    pub settings: Arc<Settings>,
 }
 
 impl Inspection {
@@ -32,7 +36,7 @@ impl Inspection {
     pub fn ground<'a>(&'a self, world: &'a World, task: &'a Task) -> Ground<'a> {
         Ground {
             at: world.clock.now(),
-            instance: &world.settings.instance,
+            instance: &self.settings.instance,
             policy: &task.policy,
             inventory: &self.inventory,
             memory: &self.memory,
@@ -48,7 +52,7 @@ impl Inspection {
     /// What the planner is asked; `spent` deletes were sent by the run.
     #[must_use]
     pub fn request<'a>(&'a self, world: &'a World, task: &'a Task, spent: u32) -> Request<'a> {
-        let (ground, limit) = (self.ground(world, task), world.settings.limit(task.policy.kind));
+        let (ground, limit) = (self.ground(world, task), world.settings().limit(task.policy.kind));
         Request { ground, limit, reserve: task.reserve, spent, now: self.now(world), waited: false }
     }
 
@@ -84,7 +88,7 @@ pub async fn take_stock(world: &World, task: &Task) -> Result<Result<Inspection,
         Err(error) => return Ok(Err(error)),
     };
     set_brakes(world, task, &seen).await?;
-    world.store.see(seen.inventory.clone(), world.settings.instance.clone(), place(world, task)).await?;
+    world.store.see(seen.inventory.clone(), world.settings().instance.clone(), place(world, task)).await?;
     with_memory(world, task, seen.inventory).await.map(Ok)
 }
 
@@ -92,7 +96,7 @@ pub async fn take_stock(world: &World, task: &Task) -> Result<Result<Inspection,
 pub(super) async fn with_memory(world: &World, task: &Task, inventory: Inventory) -> Result<Inspection, RunError> {
     let read = Instant::now();
     let memory = memory_of(world, task, &inventory).await?;
-    Ok(Inspection { inventory, memory, read })
+    Ok(Inspection { inventory, memory, read, settings: world.settings() })
 }
 
 /// What the journal remembers now, beside a list.
@@ -108,7 +112,7 @@ pub fn place(world: &World, task: &Task) -> Place {
         server: task.server.reference.id.clone(),
         kind: task.policy.kind,
         policy: task.policy.name.clone(),
-        settle: world.settings.settle,
+        settle: world.settings().settle,
     }
 }
 
@@ -117,7 +121,7 @@ pub fn place(world: &World, task: &Task) -> Place {
 pub(super) async fn remember(world: &World, task: &Task, seen: &Inspection, notes: &[Note]) -> Result<(), RunError> {
     set_brakes(world, task, seen).await?;
     let notices = notes.iter().map(|note| notice(task, note)).collect();
-    let instance = world.settings.instance.clone();
+    let instance = world.settings().instance.clone();
     world.store.remember(seen.inventory.clone(), instance, place(world, task), notices).await?;
     Ok(())
 }

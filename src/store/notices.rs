@@ -1,7 +1,7 @@
 //! Notices and incidents: what happened waits here until a mail has told it, and an incident stands from the first
 //! notice of a trouble to the recovery.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
 use crate::journal::notice::{Class, Notice, Topic};
@@ -10,6 +10,11 @@ use crate::store::outbox::{NewMessage, insert_message};
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
+
+/// How often a trouble that lasts is written down.
+const TELL_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+/// How soon at the earliest, when its text changes.
+const TELL_A_CHANGE: SignedDuration = SignedDuration::from_mins(10);
 
 /// A notice that some report may still have to tell.
 #[derive(Clone, Debug)]
@@ -61,6 +66,16 @@ impl Store {
     /// What the database says.
     pub async fn tell(&self, notices: Vec<Notice>, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| notices.iter().try_for_each(|notice| insert_notice(tx, notice, at))).await
+    }
+
+    /// Goes on telling of a trouble that lasts: once an hour while it stays the same, ten minutes apart at least when its
+    /// text changes. Whoever looks every few seconds may call it each time.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn keep_telling(&self, notice: Notice, at: Timestamp) -> Result<(), StoreError> {
+        self.transact(move |tx| if is_told_already(tx, &notice, at)? { Ok(()) } else { insert_notice(tx, &notice, at) })
+            .await
     }
 
     /// Closes the incidents of a topic without a mail: the cause is gone by itself.
@@ -218,6 +233,22 @@ impl Store {
         })
         .await
     }
+}
+
+/// Whether the open incident of this notice has one that is young enough to stand for it.
+fn is_told_already(tx: &Transaction<'_>, notice: &Notice, at: Timestamp) -> Result<bool, StoreError> {
+    let (server, policy, topic) = key(notice)?;
+    let mut last = tx.prepare_cached(
+        "SELECT incident.text, notice.at FROM incident JOIN notice ON notice.incident = incident.id
+         WHERE server = ?1 AND policy = ?2 AND topic = ?3 AND closed_at IS NULL ORDER BY notice.id DESC LIMIT 1",
+    )?;
+    let last: Option<(String, i64)> =
+        last.query_row(params![server, policy, topic], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    Ok(last.is_some_and(|(text, told)| {
+        let apart = if text == notice.text { TELL_AGAIN } else { TELL_A_CHANGE };
+        // A clock that was set back tells once more.
+        (SignedDuration::ZERO..apart).contains(&time(told).duration_until(at))
+    }))
 }
 
 /// Writes a notice. A failure or staleness opens its incident, or goes on with the open one.

@@ -10,6 +10,7 @@ mod hostile_mail;
 #[path = "../cli/lab.rs"]
 #[expect(dead_code, reason = "it is shared with the tests of the command line")]
 mod lab;
+mod live;
 mod mails;
 mod process;
 mod scale;

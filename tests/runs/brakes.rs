@@ -76,7 +76,7 @@ async fn a_point_that_a_person_deleted_stops_our_deletes_until_it_is_accepted() 
 async fn what_is_shown_before_any_run_can_be_accepted() {
     let stage = Stage::new(Options::default());
     let task = full(&stage, 3).await;
-    tokio::time::advance(stage.world.settings.settle * 2).await;
+    tokio::time::advance(stage.world.settings().settle * 2).await;
     stage.simulator.act(&Act::DeletePoint(by_id(&stage.ids(SNAPSHOT)[1]))).unwrap();
     let shown = take_stock(&stage.world, &task).await.unwrap().unwrap().memory.brakes;
     assert_eq!(shown.iter().map(|held| held.brake.cause).collect::<Vec<_>>(), [Cause::Gone]);

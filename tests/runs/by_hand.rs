@@ -57,8 +57,8 @@ impl Scene {
         let foreign = vec![ours(SNAPSHOT, 2), ours(SNAPSHOT, 1), person];
         let (latency, restore) = (Duration::from_millis(200), Duration::from_secs(20));
         let mut stage = Stage::new(Options { foreign, latency, restore, delete: self.delete, ..Options::default() });
-        stage.world.settings.settle = Duration::from_secs(4);
-        stage.world.settings.timeout = Duration::from_secs(4);
+        stage.world.settings.change(|settings| settings.settle = Duration::from_secs(4));
+        stage.world.settings.change(|settings| settings.timeout = Duration::from_secs(4));
         if self.lost {
             let call = if self.typed == Typed::Delete { Call::Delete } else { Call::Restore };
             stage.simulator.add_fault(Rule::new(Effect::Reset { carried_out: true }).call(call).times(1));

@@ -140,8 +140,8 @@ impl Scene {
         let options = Options { foreign, latency, power, completion, delete, list_lag, ..Options::default() };
         let mut stage = Stage::new(options);
         // Short, since every look in this span is an await to be cut off at.
-        stage.world.settings.settle = Duration::from_secs(4);
-        stage.world.settings.timeout = Duration::from_secs(4);
+        stage.world.settings.change(|settings| settings.settle = Duration::from_secs(4));
+        stage.world.settings.change(|settings| settings.timeout = Duration::from_secs(4));
         stage.simulator.add_fault(Rule::new(Effect::AnsweredLate { seconds: 0.2 }).call(Call::Server));
         if let Some(rule) = &self.fault {
             stage.simulator.add_fault(rule.clone());
@@ -157,7 +157,7 @@ impl Scene {
         let points = account.points_of(self.theirs(), "web-server-01");
         let shown = format!("{how}: {:#?}", stage.world.store.history(None, 9).await.unwrap());
         // Lists that lag for longer than `settle` look wrong: a brake may keep the oldest until a person has looked.
-        let braked = usize::from(self.list_lag > stage.world.settings.settle);
+        let braked = usize::from(self.list_lag > stage.world.settings().settle);
         let left = self.after..=self.after + braked;
         assert!(left.contains(&points.len()), "{left:?} points, {shown}\n{points:#?}");
         assert!(points.iter().all(|point| point.status == "completed"), "{shown}");

@@ -147,7 +147,7 @@ fn world(simulator: &Simulator, clock: &VirtualClock, store: Store) -> (World, w
         client,
         store,
         clock,
-        settings,
+        settings: settings.into(),
         in_force: InForce::default(),
         random: Random::new(StdRng::seed_from_u64(7)),
         leases: Leases::default(),

@@ -6,33 +6,47 @@ use serde_json::{Map, Value, json};
 
 use super::server;
 use crate::policy::inventory::{Id, Kind, PointStatus, Server, ServerRef, ServerStatus};
+use crate::policy::text::{LONGEST, cleaned, misleads};
 use crate::provider::convert::{self, Belongs, Listed};
-use crate::provider::{text, wire};
+use crate::provider::entry::Entry;
+use crate::provider::page;
+use crate::provider::text::Masks;
+use crate::provider::wire::Scalar;
 
 fn fields(value: Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
+}
+
+fn masks() -> Masks {
+    Masks::new(&SecretString::from(super::TOKEN))
+}
+
+fn read_server(value: Value) -> Result<Server, String> {
+    convert::server(&Entry::of(&fields(value)), &masks())
 }
 
 fn point(kind: Kind, changes: Value) -> Listed {
     let mut all = fields(json!({"id": 501, "server": {"id": 7, "name": "web-7"}, "status": "completed",
         "created_at": "2025-01-16T03:00:00Z"}));
     all.extend(fields(changes));
-    convert::point(kind, &all).unwrap()
+    convert::point(kind, &Entry::of(&all), &masks()).unwrap()
 }
 
 #[test]
 fn the_documented_examples_are_read() {
-    let backup = fields(json!({"id":501,"server":{"id":12345,"name":"web-server-01"},"backup_type":"automatic",
+    let backup =
+        Entry::of(&fields(json!({"id":501,"server":{"id":12345,"name":"web-server-01"},"backup_type":"automatic",
         "status":"completed","size_mb":4523,"created_at":"2025-01-16T03:00:00Z","expires_at":"2025-02-16T03:00:00Z",
-        "description":"Automatic daily backup"}));
-    let read = convert::point(Kind::Backup, &backup).unwrap().point;
+        "description":"Automatic daily backup"})));
+    let read = convert::point(Kind::Backup, &backup, &masks()).unwrap().point;
     assert!(read.automatic);
     assert_eq!((read.size_mb, read.name), (Some(4523), None));
     assert_eq!(read.expires_at.unwrap().to_string(), "2025-02-16T03:00:00Z");
-    let snapshot =
-        fields(json!({"id":801,"server":{"id":12345,"name":"web-server-01"},"name":"pre-migration-snapshot",
-        "status":"completed","size_mb":5120,"created_at":"2025-01-15T18:30:00Z","description":"Before"}));
-    let read = convert::point(Kind::Snapshot, &snapshot).unwrap().point;
+    let snapshot = Entry::of(&fields(
+        json!({"id":801,"server":{"id":12345,"name":"web-server-01"},"name":"pre-migration-snapshot",
+        "status":"completed","size_mb":5120,"created_at":"2025-01-15T18:30:00Z","description":"Before"}),
+    ));
+    let read = convert::point(Kind::Snapshot, &snapshot, &masks()).unwrap().point;
     assert_eq!(read.name.as_deref(), Some("pre-migration-snapshot"));
     assert_eq!(read.server, ServerRef { id: Id::Number(12345), name: "web-server-01".to_owned() });
 }
@@ -50,7 +64,7 @@ fn ids_keep_the_type_that_the_provider_gave_them() {
         (json!(null), None),
         (json!([1]), None),
     ] {
-        assert_eq!(wire::id(Some(&given)), id, "{given}");
+        assert_eq!(Scalar::from(&given).id(), id, "{given}");
     }
 }
 
@@ -72,7 +86,7 @@ fn times_may_carry_fractions_and_offsets() {
         ("2025-01-16", None),
         ("soon", None),
     ] {
-        let read = wire::time(Some(&json!(given))).map(|time| time.to_string());
+        let read = Scalar::from(&json!(given)).time().map(|time| time.to_string());
         assert_eq!(read.as_deref(), time, "{given}");
     }
 }
@@ -129,16 +143,15 @@ fn sizes_and_descriptions_of_any_kind_do_no_harm() {
 
 #[test]
 fn a_server_shows_its_id_and_name_and_answers_to_all_its_keys() {
-    let both =
-        fields(json!({"id": 7, "uuid": "7f0c", "name": "web", "hostname": "web.example.com", "status": "Running"}));
-    let both = convert::server(&both).unwrap();
+    let both = json!({"id": 7, "uuid": "7f0c", "name": "web", "hostname": "web.example.com", "status": "Running"});
+    let both = read_server(both).unwrap();
     assert_eq!(both.reference, ServerRef { id: Id::Number(7), name: "web".to_owned() });
     assert_eq!(both.keys, ["7", "7f0c", "web", "web.example.com"]);
     assert_eq!(both.status, ServerStatus::Active);
-    let bare = convert::server(&fields(json!({"uuid": "7f0c", "id": null, "name": ""}))).unwrap();
+    let bare = read_server(json!({"uuid": "7f0c", "id": null, "name": ""})).unwrap();
     assert_eq!(bare.reference, ServerRef { id: Id::Text("7f0c".to_owned()), name: "7f0c".to_owned() });
     assert_eq!(bare.status, ServerStatus::Other("unknown".to_owned()));
-    assert!(convert::server(&fields(json!({"name": "web"}))).is_err());
+    assert!(read_server(json!({"name": "web"})).is_err());
 }
 
 fn uuid_server() -> Server {
@@ -226,40 +239,100 @@ fn any_json() -> impl Strategy<Value = Value> {
     })
 }
 
+fn is_clean(text: &str) -> bool {
+    text.chars().count() <= LONGEST && !text.chars().any(misleads) && !text.contains(super::TOKEN)
+}
+
+#[test]
+fn names_words_and_descriptions_are_cleaned_where_they_come_in() {
+    let evil =
+        format!("a\u{1b}[2Jb\r\nERROR x\u{202e}\u{200b}\u{2028}\u{e0041} {} {}", super::TOKEN, "x".repeat(5_000_000));
+    let read = point(
+        Kind::Snapshot,
+        json!({"name": evil, "description": evil, "status": evil,
+        "server": {"id": 7, "name": evil}}),
+    );
+    let PointStatus::Other(status) = &read.point.status else { panic!("{:?}", read.point.status) };
+    for text in [read.point.name.as_ref().unwrap(), &read.point.description, status, &read.point.server.name] {
+        assert!(is_clean(text), "{text}");
+        assert!(text.starts_with("a\\u{1b}[2Jb\\r\\nERROR x\\u{202e}") && text.contains("[token] xxx"), "{text}");
+    }
+    let server = read_server(json!({"id": 7, "name": evil, "hostname": evil, "status": evil})).unwrap();
+    assert!(server.keys.iter().all(|key| is_clean(key)) && is_clean(&server.reference.name), "{server:?}");
+    assert!(is_clean(&server.status.to_string()));
+    assert_eq!(point(Kind::Snapshot, json!({"name": evil})).point, point(Kind::Snapshot, json!({"name": evil})).point);
+}
+
+#[test]
+fn an_id_that_cleaning_would_change_is_no_id() {
+    for evil in ["a\u{1b}[2J", "a\nb", "a\u{200b}b", "a\u{202e}b", &"x".repeat(257), &format!("x{}", super::TOKEN)] {
+        let mut entry = fields(json!({"id": evil, "server": {"id": 7}, "status": "completed",
+            "created_at": "2025-01-16T03:00:00Z"}));
+        let why = convert::point(Kind::Backup, &Entry::of(&entry), &masks()).unwrap_err();
+        assert_eq!(why, "it has no readable id");
+        entry["id"] = json!(5);
+        entry["server"] = json!({"id": evil});
+        let why = convert::point(Kind::Backup, &Entry::of(&entry), &masks()).unwrap_err();
+        assert_eq!(why, "backup 5 has no readable server");
+        for field in ["id", "uuid"] {
+            let listed = Entry::of(&fields(json!({(field): evil, "name": "web"})));
+            let why = convert::listed_server(&listed, &masks()).unwrap_err();
+            assert!(why.starts_with("the entry of server web cannot be read: its "), "{why}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_json_makes_the_conversion_panic(value in any_json()) {
-        let token = SecretString::from("vps_x");
-        prop_assert!(text::words(value.to_string().as_bytes(), &token).chars().count() <= 301);
+        prop_assert!(is_clean(&masks().words(value.to_string().as_bytes())));
         if let Some(fields) = value.as_object() {
+            let entry = Entry::of(fields);
             for kind in Kind::ALL {
-                if let Ok(listed) = convert::point(kind, fields) {
-                    prop_assert!(wire::id(fields.get("id")) == Some(listed.point.id.clone()));
+                if let Ok(listed) = convert::point(kind, &entry, &masks()) {
+                    prop_assert!(is_clean(&listed.point.id.to_string()));
+                    prop_assert!(is_clean(&listed.point.description));
                     listed.named.belongs_to(&uuid_server());
                     listed.named.belongs_to(&server(7, "web-7"));
                 }
             }
-            if let Ok(server) = convert::server(fields) {
+            if let Ok(server) = convert::server(&entry, &masks()) {
                 prop_assert!(server.keys.contains(&server.reference.id.to_string()));
+                prop_assert!(server.keys.iter().all(|key| is_clean(key)));
             }
         }
-        if let Ok(page) = wire::page(value) {
-            prop_assert!(page.results.len() < 100);
-        }
+        let mut read = Vec::new();
+        let body = value.to_string();
+        // A fraction may read back as its neighbour.
+        let value: Value = serde_json::from_str(&body).unwrap();
+        let page = page::read(body.as_bytes(), false, &mut |element| Ok(read.push(element)));
+        let results = if value.is_array() { Some(&value) } else { value.get("results") };
+        let results = results.and_then(Value::as_array);
+        prop_assert_eq!(page.is_ok(), results.is_some());
+        let of = |value: &Value| value.as_object().map(Entry::of);
+        let expected: Vec<_> = results.into_iter().flatten().map(of).collect();
+        prop_assert_eq!(read.into_iter().map(|it| it.map(|(entry, _)| entry)).collect::<Vec<_>>(), expected);
     }
 
     #[test]
     fn no_bytes_make_the_words_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), html in "<.{0,80}>.{0,80}") {
-        let token = SecretString::from("vps_x");
-        for words in [text::words(&bytes, &token), text::words(html.as_bytes(), &token)] {
-            prop_assert!(!words.chars().any(char::is_control), "{words:?}");
+        for words in [masks().words(&bytes), masks().words(html.as_bytes())] {
+            prop_assert!(is_clean(&words), "{words:?}");
         }
+    }
+
+    #[test]
+    fn cleaning_any_text_twice_changes_nothing(text in "\\PC{0,40}.{0,300}") {
+        let once = masks().clean(&text);
+        prop_assert!(is_clean(&once));
+        prop_assert_eq!(masks().clean(&once), once.clone());
+        prop_assert_eq!(cleaned(&once), once);
     }
 
     #[test]
     fn a_servers_own_points_are_always_its_own(id in any::<i64>(), uuid in "[0-9a-f]{8}", name in "[a-z]{1,8}") {
         let both = json!({"id": id, "uuid": uuid, "name": name, "hostname": name});
-        let read = convert::server(&fields(both.clone())).unwrap();
+        let read = read_server(both.clone()).unwrap();
         for named in [both, json!({"id": id}), json!(id), json!({"uuid": uuid}), json!({"id": uuid, "name": "x"})] {
             let belongs = point(Kind::Snapshot, json!({"server": named})).named.belongs_to(&read);
             let numeric = named.get("id") == Some(&json!(uuid)) && uuid.parse::<i64>().is_ok();

@@ -171,20 +171,94 @@ async fn a_list_without_count_is_doubted() {
 
 #[tokio::test(start_paused = true)]
 async fn pages_that_lead_in_a_circle_end_in_an_error() {
-    let (client, _) = played(|_, _, _| {
+    let (client, log) = played(|_, _, _| {
         ok(&json!({"count": 9, "next": "https://provider.test/api/v1/backups/?page=3", "results": [backup(1, 7)]}))
     });
     let error = client.inventory(&server(7, "web-7"), Kind::Backup).await.unwrap_err();
-    assert!(matches!(error.kind, ErrorKind::Unsteady(_)), "{error}");
+    assert!(matches!(error.kind, ErrorKind::Incomplete { .. }), "{error}");
+    assert_eq!(log.lines().len(), 6);
 }
 
 #[tokio::test(start_paused = true)]
-async fn pages_without_end_end_in_an_error() {
-    let (client, log) =
-        played(|number, _, _| ok(&json!({"count": 1, "next": format!("?cursor={number}"), "results": [backup(7, 7)]})));
+async fn a_list_that_never_ends_is_an_error_after_a_few_pages() {
+    // The same entry for ever; five new ones a page; entries without an id; always another count.
+    type Results = fn(i64) -> Vec<Value>;
+    let endless: [(i64, Results); 4] = [
+        (1, |_| vec![backup(7, 7)]),
+        (5, |number| (number * 5..number * 5 + 5).map(|id| backup(id, 7)).collect()),
+        (5, |_| vec![json!({}), json!(1)]),
+        (100_000, |_| (1..6).map(|id| backup(id, 7)).collect()),
+    ];
+    for (case, (count, results)) in endless.into_iter().enumerate() {
+        let (client, log) = played(move |number, _, _| {
+            let next = format!("?cursor={number}");
+            ok(&json!({"count": count, "next": next, "results": results(i64::try_from(number).unwrap())}))
+        });
+        let error = client.inventory(&server(7, "web-7"), Kind::Backup).await.unwrap_err();
+        assert!(matches!(error.kind, ErrorKind::Unsteady(_) | ErrorKind::Incomplete { .. }), "{case}: {error}");
+        assert!(log.lines().len() <= 12, "{case}: {} requests", log.lines().len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_count_that_cannot_be_is_refused_at_the_first_page() {
+    for count in [json!(150_001), json!(1_000_000_000), json!(u64::MAX)] {
+        let (client, log) = played(move |_, _, uri| {
+            let page = parameter(uri, "page").map_or(1, |page| page.parse().unwrap());
+            let results: Vec<Value> = (page * 100..page * 100 + 100).map(|id| backup(id, 7)).collect();
+            let next = format!("{}?page={}", uri.path(), page + 1);
+            ok(&json!({"count": count, "next": next, "results": results}))
+        });
+        let error = client.all_points(Kind::Backup).await.unwrap_err();
+        assert!(matches!(error.kind, ErrorKind::Excess(_)), "{error}");
+        assert_eq!(log.lines().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_list_ends_within_five_minutes() {
+    let settings =
+        crate::provider::Settings { requests_per_second: 1, ..super::settings("https://provider.test/api/v1") };
+    let (client, log) = super::played_with(settings, |_, _, uri| {
+        let page = parameter(uri, "page").map_or(1, |page| page.parse().unwrap());
+        let next = format!("{}?page={}", uri.path(), page + 1);
+        ok(&json!({"count": 100_000, "next": next, "results": [backup(page, 7)]}))
+    });
+    let begun = tokio::time::Instant::now();
+    for wanted in [false, true] {
+        let error = match wanted {
+            true => client.all_points(Kind::Backup).await.unwrap_err(),
+            false => client.inventory(&server(7, "web-7"), Kind::Backup).await.unwrap_err(),
+        };
+        assert!(matches!(error.kind, ErrorKind::Unsteady(_)) && error.to_string().contains("5 minutes"), "{error}");
+    }
+    assert_eq!(begun.elapsed().as_secs(), 600);
+    assert!(log.lines().len() > 500, "it was read until then");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_accounts_list_of_a_hundred_thousand_points_is_read() {
+    let (client, _) = played(|_, _, uri| {
+        let page: i64 = parameter(uri, "page").map_or(1, |page| page.parse().unwrap());
+        let results: Vec<Value> = ((page - 1) * 100..page * 100).map(|id| backup(id, id / 10)).collect();
+        let next = (page < 1000).then(|| format!("{}?page={}", uri.path(), page + 1));
+        ok(&json!({"count": 100_000, "next": next, "results": results}))
+    });
+    let account = client.all_points(Kind::Backup).await.unwrap();
+    assert_eq!((account.entries(), account.doubts().len()), (100_000, 0));
+    assert_eq!(account.inventory_of(&server(9_999, "web-9999")).points.len(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_points_on_one_server_than_can_be_are_refused() {
+    let all: Vec<Value> = (1..=2_001).map(|id| backup(id, 7)).collect();
+    let list = json!({"count": 2_001, "results": all});
+    let (client, _) = played(move |_, _, _| ok(&list));
     let error = client.inventory(&server(7, "web-7"), Kind::Backup).await.unwrap_err();
-    assert!(matches!(error.kind, ErrorKind::Unsteady(_)), "{error}");
-    assert_eq!(log.lines().len(), 10_000);
+    assert!(error.to_string().contains("2001 backups on one server"), "{error}");
+    let account = client.all_points(Kind::Backup).await.unwrap().inventory_of(&server(7, "web-7"));
+    assert!(account.points.len() <= 2_000 && account.doubt().is_some());
+    assert!(client.inventory(&server(8, "web-8"), Kind::Backup).await.unwrap().points.is_empty(), "filters are ours");
 }
 
 #[tokio::test(start_paused = true)]
@@ -198,7 +272,7 @@ async fn a_filter_that_the_provider_ignores_changes_nothing() {
     assert_eq!(inventory.doubt(), None);
     let records = client.records(Kind::Backup, Some(&server(2, "web-2")), Some(BackupType::Automatic)).await.unwrap();
     assert_eq!(records.items.len(), 1);
-    assert_eq!(records.items[0].1["size_mb"], json!(4523), "the provider's own fields are kept");
+    assert_eq!(records.items[0].1.to_map()["size_mb"], json!(4523), "the provider's own fields are kept");
 }
 
 #[tokio::test(start_paused = true)]
@@ -257,7 +331,7 @@ async fn servers_are_listed_whole_with_their_own_fields() {
     let listing = client.server_records().await.unwrap();
     assert_eq!(listing.items.len(), 2);
     assert_eq!(listing.items[0].0.keys, ["12345", "web-server-01"]);
-    assert_eq!(listing.items[0].1["plan"]["ram"], json!(4));
+    assert_eq!(listing.items[0].1.to_map()["plan"]["ram"], json!(4));
     assert_eq!(listing.items[1].0.reference.id, Id::Text("7f0c".to_owned()));
     assert_eq!(listing.doubts.len(), 2, "no id to tell it apart by, and unreadable: {:?}", listing.doubts);
 }
@@ -274,15 +348,16 @@ async fn an_entry_of_the_servers_that_cannot_be_read_is_named_and_puts_the_list_
         let listing = client.servers().await.unwrap();
         assert_eq!(listing.items.len(), 1, "{key} {value}");
         let [doubt] = listing.doubts.as_slice() else { panic!("{key} {value}: {:?}", listing.doubts) };
+        let shown = if value.is_object() { "an object".to_owned() } else { value.to_string() };
         let named = ["2", "7f0c", "web-2"].iter().any(|name| doubt.contains(&format!("server {name} cannot be read")));
-        assert!(named && doubt.contains(&format!("its {key} is {value}")), "{doubt}");
+        assert!(named && doubt.contains(&format!("its {key} is {shown}")), "{doubt}");
     }
     let nobody =
         json!({"count": 2, "results": [{"status": "active", "name": ["x"]}, {"id": 1, "hostname": "", "name": null}]});
     let (client, _) = played(move |_, _, _| ok(&nobody));
     let listing = client.servers().await.unwrap();
     assert_eq!(listing.items.len(), 1, "what is not given is not unreadable");
-    assert!(listing.doubts.iter().any(|doubt| doubt.contains(r#"its name is ["x"]"#)), "{:?}", listing.doubts);
+    assert!(listing.doubts.iter().any(|doubt| doubt.contains("its name is a list")), "{:?}", listing.doubts);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 
 mod calling;
 mod converting;
+mod exchanging;
 mod listing;
 mod networking;
 mod watching;

@@ -1,0 +1,288 @@
+//! What is read of a list, page by page, before it is known to be whole; and how much of it may be kept.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::policy::inventory::Id;
+use crate::provider::bounded::bytes_of;
+use crate::provider::convert;
+use crate::provider::entry::{Element, Entry};
+use crate::provider::lists::{Listing, MOST_ENTRIES, Reader};
+use crate::provider::page::{self, Next, Unread};
+use crate::provider::text::Masks;
+
+/// Entries that cannot be read are named one by one up to here.
+pub(crate) const MOST_DOUBTS: usize = 5;
+
+/// What an entry takes beside its texts and itself: its id among those that were seen.
+const ENTRY_BYTES: usize = 120;
+
+/// How much of a list may be kept yet, in bytes. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Room(Arc<AtomicUsize>);
+
+impl Room {
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(bytes)))
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
+        taken.is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// What cannot be read, the first of it in words.
+#[derive(Debug, Default)]
+struct Doubts {
+    texts: Vec<String>,
+    more: usize,
+}
+
+impl Doubts {
+    fn add(&mut self, text: impl FnOnce() -> String) {
+        if self.texts.len() < MOST_DOUBTS { self.texts.push(text()) } else { self.more += 1 }
+    }
+
+    fn append(&mut self, other: Self) {
+        other.texts.into_iter().for_each(|text| self.add(|| text));
+        self.more += other.more;
+    }
+
+    fn into_texts(self) -> Vec<String> {
+        let mut texts = self.texts;
+        if self.more > 0 {
+            texts.push(format!("and {} more that cannot be read", self.more));
+        }
+        texts
+    }
+}
+
+/// One page, its entries read.
+#[derive(Debug)]
+pub(crate) struct Page<T> {
+    pub(crate) count: Option<u64>,
+    pub(crate) next: Next,
+    pub(crate) provider_time: Option<Timestamp>,
+    /// How many entries it has.
+    pub(crate) entries: usize,
+    /// How long its body was.
+    pub(crate) bytes: usize,
+    items: Vec<T>,
+    /// The ids of `items`, one each.
+    ids: Vec<Id>,
+    /// The ids of the entries that cannot be read or are not wanted.
+    others: Vec<Id>,
+    /// Entries that are no objects, or have no id to tell them apart by.
+    nameless: u64,
+    doubts: Doubts,
+}
+
+impl<T> Page<T> {
+    /// Reads the page.
+    pub(crate) fn read(body: &[u8], reader: &Reader<'_, T>, masks: &Masks, room: &Room) -> Result<Self, Unread> {
+        let mut page = Self {
+            count: None,
+            next: Next::None,
+            provider_time: None,
+            entries: 0,
+            bytes: body.len(),
+            items: Vec::new(),
+            ids: Vec::new(),
+            others: Vec::new(),
+            nameless: 0,
+            doubts: Doubts::default(),
+        };
+        let mut taken = 0;
+        let head = page::read(body, reader.fields, &mut |element| {
+            page.entries += 1;
+            if page.entries > MOST_ENTRIES {
+                return Err(format!("it has more than {MOST_ENTRIES} entries"));
+            }
+            let bytes = element.as_ref().map_or(0, |(entry, fields)| weight::<T>(entry, fields));
+            if !room.take(bytes) {
+                return Err(format!("its entries take more than {} MB", reader.bytes / (1024 * 1024)));
+            }
+            taken += bytes;
+            page.add(element, reader, masks);
+            Ok(())
+        });
+        match head {
+            Ok(head) => Ok(Self { count: head.count, next: head.next, ..page }),
+            Err(unread) => {
+                room.give_back(taken);
+                Err(unread)
+            }
+        }
+    }
+
+    fn add(&mut self, element: Element, reader: &Reader<'_, T>, masks: &Masks) {
+        let Some((entry, fields)) = element else {
+            self.nameless += 1;
+            return;
+        };
+        let id = convert::point_id(&entry, masks);
+        match (id, (reader.convert)(&entry, fields, masks)) {
+            (Some(id), Ok(Some(item))) => {
+                self.items.push(item);
+                self.ids.push(id);
+            }
+            (Some(id), Ok(None)) => self.others.push(id),
+            (Some(id), Err(why)) => {
+                self.others.push(id);
+                self.doubts.add(|| masks.tidy(&why));
+            }
+            (None, read) => {
+                self.nameless += 1;
+                let why = read.err().unwrap_or_else(|| "an entry has no readable id".to_owned());
+                self.doubts.add(|| masks.tidy(&why));
+            }
+        }
+    }
+}
+
+/// How much memory an entry takes that is kept.
+fn weight<T>(entry: &Entry, fields: &Map<String, Value>) -> usize {
+    size_of::<T>() + ENTRY_BYTES + entry.bytes() * 3 / 2 + bytes_of(fields)
+}
+
+/// Whether there may be more to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    More,
+    Enough,
+}
+
+/// What was read of a list, before it is known to be whole.
+pub(crate) struct Reading<T> {
+    pub(crate) pages: u64,
+    /// How much more may be kept.
+    pub(crate) room: Room,
+    read_at: Timestamp,
+    provider_time: Option<Timestamp>,
+    count: Option<u64>,
+    items: Vec<T>,
+    ids: HashSet<Id>,
+    nameless: u64,
+    twice: u64,
+    changed: Option<String>,
+    doubts: Doubts,
+}
+
+/// Why a list must be read again.
+pub(crate) enum Unsteady {
+    Twice,
+    Count { got: u64, count: u64 },
+    Changed(String),
+}
+
+impl<T> Reading<T> {
+    /// What the first page brings.
+    pub(crate) fn new(read_at: Timestamp, first: Page<T>, room: Room) -> Self {
+        let mut reading = Self {
+            pages: 0,
+            room,
+            read_at,
+            provider_time: first.provider_time,
+            count: first.count,
+            items: Vec::new(),
+            ids: HashSet::new(),
+            nameless: 0,
+            twice: 0,
+            changed: None,
+            doubts: Doubts::default(),
+        };
+        reading.take(first);
+        reading
+    }
+
+    /// The list has changed while it was read.
+    pub(crate) fn change(&mut self, what: &str) {
+        self.changed = Some(what.to_owned());
+    }
+
+    /// Whether the list may have more than was read.
+    pub(crate) fn may_have_more(&self) -> bool {
+        self.count.is_none_or(|count| self.entries() + self.twice <= count)
+    }
+
+    /// The entries so far, each once.
+    fn entries(&self) -> u64 {
+        self.ids.len() as u64 + self.nameless
+    }
+
+    /// Adds a page. Enough is read when it brings nothing new or there are more entries than the list counts: what goes on
+    /// then may go on for ever.
+    pub(crate) fn take(&mut self, page: Page<T>) -> Outcome {
+        self.pages += 1;
+        if let (Some(now), Some(before)) = (page.count, self.count)
+            && now != before
+        {
+            self.change("its count changed from page to page");
+        }
+        let before = self.entries();
+        self.nameless += page.nameless;
+        self.doubts.append(page.doubts);
+        for id in page.others {
+            self.twice += u64::from(!self.ids.insert(id));
+        }
+        let (mut items, mut ids) = (page.items, page.ids.into_iter());
+        items.retain(|_| {
+            let is_new = ids.next().is_some_and(|id| self.ids.insert(id));
+            self.twice += u64::from(!is_new);
+            is_new
+        });
+        // A list in one page is not copied.
+        if self.items.is_empty() {
+            self.items = items
+        } else {
+            self.items.append(&mut items)
+        }
+        if page.entries == 0 {
+            // A page without entries ends the list, whatever it says; the count decides whether it is whole.
+            return Outcome::Enough;
+        }
+        if self.entries() == before {
+            self.change("a page of it brought nothing new");
+            return Outcome::Enough;
+        }
+        if self.may_have_more() { Outcome::More } else { Outcome::Enough }
+    }
+
+    /// Whether it is whole and each entry came once.
+    pub(crate) fn check(&self) -> Result<(), Unsteady> {
+        let got = self.entries();
+        if let Some(count) = self.count.filter(|count| *count != got) {
+            return Err(Unsteady::Count { got, count });
+        }
+        if let Some(what) = &self.changed {
+            return Err(Unsteady::Changed(what.clone()));
+        }
+        if self.twice > 0 { Err(Unsteady::Twice) } else { Ok(()) }
+    }
+
+    pub(crate) fn listing(self) -> Listing<T> {
+        let entries = self.entries();
+        let mut doubts = Vec::new();
+        if self.count.is_none() {
+            doubts.push("the list gives no count, so nothing shows that it is whole".to_owned());
+        }
+        if self.nameless > 0 {
+            doubts.push(format!("{} entries of the list have no id", self.nameless));
+        }
+        if self.twice > 0 {
+            doubts.push(format!("{} entries of the list came twice", self.twice));
+        }
+        doubts.extend(self.doubts.into_texts());
+        let Self { items, read_at, provider_time, pages, .. } = self;
+        Listing { items, doubts, read_at, provider_time, pages, entries }
+    }
+}
