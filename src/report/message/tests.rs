@@ -88,6 +88,15 @@ fn a_hostile_name_adds_no_header() {
 }
 
 #[test]
+fn no_name_and_no_cause_makes_a_large_mail() {
+    let (name, cause) = ("web-server ".repeat(500_000), "no room ".repeat(500_000));
+    let rendered = render(&words(&Matter::Failed(vec![failed(&name, &cause), failed("db", &cause)]), &frame()));
+    let to = to();
+    let bytes = compose(&letter(&to, &rendered)).unwrap().bytes;
+    assert!(bytes.len() < 1024 * 1024, "{} bytes", bytes.len());
+}
+
+#[test]
 fn a_subject_beyond_ascii_and_a_digest_travel_in_seven_bits() {
     let mut rendered = render(&words(&Matter::Digest(Box::new(digest())), &frame()));
     rendered.subject = "[lastgood] FAILED gecelik on sunucu-ağ: yer yok".to_owned();

@@ -51,7 +51,9 @@ pub(super) async fn encrypt(
     })?;
     let ca_file = settings.ca_file.clone();
     // Reads files: the authority, or the system's.
-    let config = tokio::task::spawn_blocking(move || trusting(ca_file.as_deref())).await;
+    let reading = async { Ok(tokio::task::spawn_blocking(move || trusting(ca_file.as_deref())).await) };
+    let config = pace.within(settings.limits.step, reading).await;
+    let config = config.map_err(|broken| fail(Kind::NeverSent, &format!("reading whom to trust: {broken}")))?;
     let config = config.map_err(|error| fail(Kind::NeverSent, &error.to_string()))?;
     let connector = TlsConnector::from(Arc::new(config.map_err(|text| fail(Kind::Misconfigured, &text))?));
     let encrypted = pace.within(settings.limits.step, dialogue.encrypt(&connector, name)).await;

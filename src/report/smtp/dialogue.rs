@@ -141,7 +141,8 @@ impl Dialogue {
         loop {
             let line = self.line().await?;
             text.push_str(&line);
-            text.push_str("\r\n");
+            // A code alone is a reply, too (RFC 5321, 4.2).
+            text.push_str(if line.len() == 3 { " \r\n" } else { "\r\n" });
             // A hyphen behind the code says that another line follows.
             if line.as_bytes().get(3) != Some(&b'-') {
                 break;

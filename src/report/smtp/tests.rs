@@ -249,6 +249,20 @@ async fn an_answer_that_belongs_to_another_step_is_no_delivery() {
 }
 
 #[tokio::test]
+async fn a_code_without_words_is_a_reply() {
+    let script = vec![("greeting", Say("220")), ("MAIL", Say("250")), (".", Say("250"))];
+    let (port, _serve) = server(script).await;
+    assert_eq!(send(&settings(port), &message()).await.unwrap().accepted.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_no_reply_is_shown() {
+    let error = fault(vec![("greeting", Say("HTTP/1.1 400 Bad Request"))], |_| ()).await;
+    assert_eq!(sort(&error), (Step::Greeting, Kind::NeverSent));
+    assert!(error.text.contains("HTTP/1.1 400 Bad Request"), "{error}");
+}
+
+#[tokio::test]
 async fn a_slow_goodbye_does_not_undo_a_delivery() {
     for does in [Silence, Close] {
         let (port, _serve) = server(vec![("QUIT", does)]).await;

@@ -356,6 +356,13 @@ async fn steps_that_are_each_in_time_do_not_stretch_the_session() {
     assert!(took >= Duration::from_secs(2) && took < Duration::from_secs(10), "{took:?}");
 }
 
+#[test]
+fn no_session_is_longer_than_two_minutes() {
+    let limits = Limits::default();
+    assert_eq!(limits.session, Duration::from_mins(2));
+    assert!([limits.connect, limits.step, limits.message].iter().all(|limit| *limit <= limits.session));
+}
+
 #[tokio::test]
 async fn a_session_that_ends_in_the_answer_to_the_message_leaves_it_open_whether_it_was_taken() {
     let script = vec![(".", Silence)];
