@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
-use crate::journal::event::{Act, Answer, Cause, Event, Sight};
+use crate::journal::event::{Act, Answer, Cause, Event, Found, Sight};
 use crate::journal::state::StepState;
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Inventory, PointStatus};
@@ -24,6 +24,17 @@ struct Wanted<'a> {
     created_at: Timestamp,
     cause: Cause,
 }
+
+/// Why a delete was kept back when its turn came.
+enum Withheld {
+    /// A guard refuses it.
+    Guarded(Guard),
+    /// The list that it was decided by is an old one by now.
+    Stale,
+}
+
+/// What the journal says of a delete that was kept back so that it is decided by a new list.
+const WAITED: &str = "its turn came late and it was not sent: the list is read again first";
 
 impl Drive<'_> {
     /// One delete: the guards have the last word, of a list that is as new as can be.
@@ -58,6 +69,9 @@ impl Drive<'_> {
         }
         self.say(format!("deleting {} {id}", self.task.policy.kind));
         let (answered, withheld) = self.send(&seen, wanted).await;
+        if matches!(withheld, Some(Withheld::Stale)) {
+            return self.look_again(step).await;
+        }
         let answer = match answered {
             Some(Ok(Deleted::Accepted)) => Answer::Accepted { id: None },
             Some(Ok(Deleted::AlreadyGone)) => self.unknown_to_the_provider(id, created_at),
@@ -65,7 +79,7 @@ impl Drive<'_> {
             None => Answer::Unknown { error: CUT_OFF.to_owned() },
         };
         // First, so that a crash between the two does not take the refusal for the provider's.
-        if let Some(guard) = withheld {
+        if let Some(Withheld::Guarded(guard)) = withheld {
             self.spare(id, guard).await?;
         }
         self.write(Event::Answered { step, answer }).await?;
@@ -82,11 +96,15 @@ impl Drive<'_> {
         &self,
         seen: &Inspection,
         wanted: Wanted<'_>,
-    ) -> (Option<Result<Deleted, ProviderError>>, Option<Guard>) {
+    ) -> (Option<Result<Deleted, ProviderError>>, Option<Withheld>) {
         let (server, kind) = (&self.task.server.reference.id, self.task.policy.kind);
         let withheld = Mutex::new(None);
         let before_send = || {
             async {
+                if self.is_stale(seen) {
+                    *withheld.lock().expect("no code panics while it holds the guard") = Some(Withheld::Stale);
+                    return Err(WAITED.to_owned());
+                }
                 let held = self.world.store.hold_on(server.clone(), kind, wanted.id.clone(), self.world.clock.now());
                 let guard = match held.await {
                     Ok(Some(guard)) => guard,
@@ -97,13 +115,20 @@ impl Drive<'_> {
                     Err(error) => Guard::Doubt(format!("the holds cannot be read: {error}")),
                 };
                 let words = guard.to_string();
-                *withheld.lock().expect("no code panics while it holds the guard") = Some(guard);
+                *withheld.lock().expect("no code panics while it holds the guard") = Some(Withheld::Guarded(guard));
                 Err(words)
             }
             .boxed()
         };
         let answer = self.world.answer(self.world.client.delete_if(kind, wanted.id, &before_send)).await;
         (answer, withheld.into_inner().expect("no code panics while it holds the guard"))
+    }
+
+    /// The call's turn came so late that the list it was decided by is an old one: it is decided again.
+    async fn look_again(&mut self, step: u32) -> Result<(), RunError> {
+        self.fresh = None;
+        self.write(Event::Answered { step, answer: Answer::Unknown { error: WAITED.to_owned() } }).await?;
+        self.write(Event::Settled { step, found: Found::NotDone }).await
     }
 
     /// The point stays. Where it was to make room, another one may: the run plans again.

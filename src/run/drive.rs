@@ -209,9 +209,14 @@ impl Drive<'_> {
         Ok(())
     }
 
+    /// Whether so much time has passed since the list was read that it may have come to show something else.
+    pub(super) fn is_stale(&self, seen: &Inspection) -> bool {
+        seen.read.elapsed() > self.world.settings.settle
+    }
+
     /// A list that is as new as can be, remembered.
     pub(super) async fn inspection(&mut self) -> Result<Result<Inspection, ProviderError>, RunError> {
-        if let Some(seen) = self.fresh.take() {
+        if let Some(seen) = self.fresh.take().filter(|seen| !self.is_stale(seen)) {
             return Ok(Ok(seen));
         }
         let seen = match inspect(self.world, self.task).await? {

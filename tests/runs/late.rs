@@ -95,6 +95,26 @@ async fn a_hold_that_is_placed_while_a_delete_waits_for_its_turn_keeps_its_point
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_delete_whose_turn_comes_minutes_later_is_decided_by_a_new_list() {
+    let stage = Stage::new(four());
+    let task = stage.task(prunes_three()).await;
+    let oldest = stage.ids(SNAPSHOT)[0].clone();
+    let busy = StatusEffect { retry_after: Some(RetryAfter::Seconds(60)), ..StatusEffect::new(429) };
+    stage.simulator.add_fault(Rule::new(Effect::Status(busy)).call(Call::Delete).times(2));
+    let edited = async {
+        had_deletes(&stage, 1).await;
+        let Id::Number(id) = &oldest else { panic!("{oldest}") };
+        let description = "the last one before the migration: keep";
+        let edit = serde_json::json!({ "act": "edit_point", "kind": "snapshot", "id": id, "description": description });
+        let act = serde_json::from_value(edit).unwrap_or_else(|error| panic!("{error}"));
+        stage.simulator.act(&act).unwrap();
+    };
+    let (run, ()) = tokio::join!(stage.run(&task), edited);
+    assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 2), "{run:?}");
+    assert!(stage.ids(SNAPSHOT).contains(&oldest));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hold_on_the_point_that_was_to_make_room_lets_another_go_or_names_itself() {
     let stage = Stage::new(Options::default());
     let task = stage.task(policy(Kind::Snapshot, 5)).await;

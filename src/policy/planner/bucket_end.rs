@@ -69,7 +69,9 @@ impl Planner<'_> {
 /// Why a point stays, asked again with what is known now; `None` when it is dropped still. Without `new` the list shows
 /// the new point.
 pub(in crate::policy) fn kept_now(request: &Request<'_>, new: Option<Timestamp>, id: &Id) -> Option<String> {
-    let planner = Planner::dated(request, Slots::default(), new);
+    let ground = &request.ground;
+    let slots = Slots::count(request.limit, ground.instance, ground.inventory, ground.memory);
+    let planner = Planner::dated(request, slots, new);
     let decision = planner.decisions.iter().find(|decision| decision.id == *id)?;
     let words = |why: &[Reason]| why.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     decision.keep.then(|| words(&decision.why))
