@@ -56,7 +56,7 @@ impl Scene {
         let person = PointSpec::aged(SNAPSHOT, "web-server-01", 3_600);
         let foreign = vec![ours(SNAPSHOT, 2), ours(SNAPSHOT, 1), person];
         let (latency, restore) = (Duration::from_millis(200), Duration::from_secs(20));
-        let mut stage = Stage::new(Options { foreign, latency, restore, delete: self.delete, ..Options::default() });
+        let stage = Stage::new(Options { foreign, latency, restore, delete: self.delete, ..Options::default() });
         stage.world.settings.change(|settings| settings.settle = Duration::from_secs(4));
         stage.world.settings.change(|settings| settings.timeout = Duration::from_secs(4));
         if self.lost {

@@ -138,7 +138,7 @@ impl Scene {
         let latency = Duration::from_millis(200);
         let Self { power, completion, delete, list_lag, .. } = *self;
         let options = Options { foreign, latency, power, completion, delete, list_lag, ..Options::default() };
-        let mut stage = Stage::new(options);
+        let stage = Stage::new(options);
         // Short, since every look in this span is an await to be cut off at.
         stage.world.settings.change(|settings| settings.settle = Duration::from_secs(4));
         stage.world.settings.change(|settings| settings.timeout = Duration::from_secs(4));
