@@ -38,6 +38,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         (0_u32..4, any::<bool>()).prop_map(|(attempt, stop)| Event::Began { attempt, terms: terms(stop) }),
         Just(Event::Planned { plan: Box::new(plan()) }),
         Just(Event::FoundStopped),
+        Just(Event::FoundOwed),
+        Just(Event::StartLeft),
         (step.clone(), act).prop_map(|(step, act)| Event::Intended { step, act }),
         (step.clone(), answer).prop_map(|(step, answer)| Event::Answered { step, answer }),
         (step, found).prop_map(|(step, found)| Event::Settled { step, found }),
