@@ -123,11 +123,15 @@ async fn release_debt(setup: &Setup, store: &Store, text: &str, reason: Option<&
     };
     let name = output::shown(text);
     let Some(debt) = store.release_debt(id, setup.clock.now()).await? else {
-        let text = format!("nothing is owed to server {name}: lastgood has not stopped it, or has seen it run again since");
+        let text =
+            format!("nothing is owed to server {name}: lastgood has not stopped it, or has seen it run again since");
         return Err(Failure::usage(text).into());
     };
     tracing::info!(reason, server = %debt.server, "what was owed to the server was released");
-    output::line(&format!("server {} is left as it is: lastgood does not start it any more", output::shown(&debt.server.name)));
+    output::line(&format!(
+        "server {} is left as it is: lastgood does not start it any more",
+        output::shown(&debt.server.name)
+    ));
     Ok(ExitCode::Done)
 }
 

@@ -133,7 +133,9 @@ async fn drive_all(opened: &Opened, runs: Vec<(Task, Run)>) -> anyhow::Result<Ve
         return Err(error.into());
     }
     if let Some(error) = cut_off {
-        return Err(anyhow::Error::new(error).context("a run was cut off by a fault of lastgood: it is resumed by the next"));
+        return Err(
+            anyhow::Error::new(error).context("a run was cut off by a fault of lastgood: it is resumed by the next")
+        );
     }
     if stopped {
         output::note("lastgood: stopped: what is under way is taken up by the next run or by the daemon");

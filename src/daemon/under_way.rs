@@ -89,7 +89,8 @@ impl Service {
             let text = format!("the run was cut off by a fault of lastgood and is resumed after a pause: {error}");
             let server = Some(server.clone());
             let (policy, kind) = (Some(policy.to_string()), Some(task.policy.kind));
-            let notice = Notice { server, policy, kind, reports: task.policy.report.clone(), ..plain(Topic::Run, text) };
+            let notice =
+                Notice { server, policy, kind, reports: task.policy.report.clone(), ..plain(Topic::Run, text) };
             store.tell(vec![notice], self.world.clock.now()).await?;
         }
         self.resume(under_way);

@@ -64,10 +64,12 @@ impl Looks {
         let (look, status) = match world.unless_stopped(world.client.server(server)).await? {
             Ok(found) if found.status == ServerStatus::Active => (Look::Running, Some(found.status)),
             Ok(found) => (Look::NotRunning, Some(found.status)),
-            Err(error) if error.status() == Some(404) => match world.unless_stopped(is_unlisted(world, server)).await? {
-                true => (Look::Missing, None),
-                false => return Ok(Found::Unreadable(error)),
-            },
+            Err(error) if error.status() == Some(404) => {
+                match world.unless_stopped(is_unlisted(world, server)).await? {
+                    true => (Look::Missing, None),
+                    false => return Ok(Found::Unreadable(error)),
+                }
+            }
             Err(error) => return Ok(Found::Unreadable(error)),
         };
         let since_last = self.last.map(|last| began.saturating_duration_since(last));
@@ -146,7 +148,8 @@ pub async fn watch_debts(world: World) -> Result<(), StoreError> {
 
 /// Watches one server until nothing is owed to it, or a run takes charge. Returns it.
 async fn watch(world: World, server: ServerRef) -> Id {
-    let mut watch = Watching { world: &world, server: &server, looks: Looks::default(), looked: 0, tries: 0, asked: None };
+    let mut watch =
+        Watching { world: &world, server: &server, looks: Looks::default(), looked: 0, tries: 0, asked: None };
     loop {
         let pause = match watch.round().await {
             Ok(Some(pause)) => pause,
@@ -229,7 +232,8 @@ impl Watching<'_> {
     async fn send(&mut self, debt: Debt) -> Result<(), RunError> {
         let (world, name) = (self.world, &self.server.name);
         let again = if self.asked.is_some() { " again" } else { "" };
-        let text = format!("{}, and {name} reads stopped: it is asked{again} to start; {}", cause(&debt), advice(self.server));
+        let text =
+            format!("{}, and {name} reads stopped: it is asked{again} to start; {}", cause(&debt), advice(self.server));
         if !world.store.start_intended(debt, text, world.clock.now()).await? {
             return Ok(());
         }
@@ -237,7 +241,8 @@ impl Watching<'_> {
         let accepted = ask_to_start(world, self.server, true).await;
         self.asked = Some((Instant::now(), accepted.is_ok()));
         if let Err(error) = accepted {
-            let text = format!("the server was stopped and could not be started again yet: {error}; {}", advice(self.server));
+            let text =
+                format!("the server was stopped and could not be started again yet: {error}; {}", advice(self.server));
             world.store.tell_debt(self.server.clone(), text, world.clock.now()).await?;
         }
         Ok(())

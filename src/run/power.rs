@@ -269,8 +269,10 @@ impl Drive<'_> {
 
     fn not_started(&self, why: &str) -> Notice {
         let (kind, server) = (self.task.policy.kind, &self.task.server.reference);
-        let text =
-            format!("the server was stopped for its {kind} and could not be started again yet: {why}; {}", advice(server));
+        let text = format!(
+            "the server was stopped for its {kind} and could not be started again yet: {why}; {}",
+            advice(server)
+        );
         // One incident a server, whichever policies have stopped it.
         Notice { policy: None, kind: None, ..self.task.failure(Topic::ServerStopped, text) }
     }

@@ -338,9 +338,7 @@ fn end(tx: &Transaction<'_>, server: &ServerRef, why: Option<String>, at: Timest
 fn tell(tx: &Transaction<'_>, server: &ServerRef, text: String, at: Timestamp) -> Result<(), StoreError> {
     let notice = match last_told(tx, server)? {
         Some(last) => Notice { class: Class::Failure, text, ..last },
-        None => {
-            Notice { server: Some(server.clone()), ..Notice::new(Class::Failure, Topic::ServerStopped, text) }
-        }
+        None => Notice { server: Some(server.clone()), ..Notice::new(Class::Failure, Topic::ServerStopped, text) },
     };
     insert_notice(tx, &notice, at)
 }

@@ -38,7 +38,8 @@ use transaction::keep_statements;
 pub const DATABASE: &str = "lastgood.db";
 const LOCK: &str = "lock";
 /// Numbered from 1; one that was released is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
 /// A database up to this size is looked through when its owner opens it; a larger one when it is read.
 const LOOKED_THROUGH_BYTES: i64 = 512 * 1024 * 1024;
 

@@ -42,11 +42,7 @@ async fn until(what: &str, so: impl Fn() -> bool) {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_shuts_down_longer_than_we_wait_is_started_when_it_is_down() {
     for ignored in [true, false] {
-        let slow = Options {
-            slow_shutdown: 20 * MINUTE,
-            start_ignored_while_stopping: ignored,
-            ..Options::default()
-        };
+        let slow = Options { slow_shutdown: 20 * MINUTE, start_ignored_while_stopping: ignored, ..Options::default() };
         let theatre = Theatre::new(slow, &cold("retries = 0"));
         theatre.play(45 * MINUTE).await;
         assert!(is_open(&theatre, "server_stopped").await, "a server that does not obey is told of");
@@ -126,9 +122,8 @@ async fn a_clock_that_is_set_back_stretches_no_wait_for_a_stuck_point() {
     let theatre = Theatre::new(Options::default(), &cold("retries = 0\nstuck_after = \"30m\""));
     theatre.simulator.add_fault(Rule::new(Effect::CreateAs(never)).call(Call::Create).times(1));
     let set_back = async {
-        let made = |account: &lastgood::simulator::Account| {
-            account.points(lastgood::simulator::Kind::Snapshot).count() == 1
-        };
+        let made =
+            |account: &lastgood::simulator::Account| account.points(lastgood::simulator::Kind::Snapshot).count() == 1;
         until("a point is asked for", || theatre.simulator.with_account(made)).await;
         tokio::time::sleep(5 * MINUTE).await;
         theatre.clock.jump(-24 * 3600);
@@ -191,7 +186,7 @@ async fn a_run_that_cannot_be_read_is_set_aside_and_its_server_started() {
         assert_eq!(history[0].summary.outcome, "unknown", "{body}: {history:#?}");
         assert!(history[0].summary.error.as_ref().is_some_and(|error| error.contains("set aside")), "{history:#?}");
         assert!(theatre.mails().iter().any(|mail| mail.contains("set aside")), "{body}: {:?}", theatre.mails());
-        theatre.play(Duration::from_secs(24 * 3600)).await;
+        theatre.play(Duration::from_secs(26 * 3600)).await;
         let history = theatre.store.history(None, 9).await.unwrap();
         assert_eq!(history[0].summary.outcome, "succeeded", "the next due time is as any: {history:#?}");
     }

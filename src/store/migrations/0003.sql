@@ -27,17 +27,21 @@ stop AS (
     FROM told WHERE json_extract(body, '$.intended.act') = 'stop_server' GROUP BY run
 )
 INSERT INTO debt (server, what, name, since, run, step, policy, kind, in_charge, seen_down, start)
-SELECT run.server, 'start', run.server_name, stop.since, run.id, stop.step, run.policy, run.kind, run.id,
-    EXISTS (SELECT 1 FROM told WHERE run = run.id AND seq > stop.seq
-            AND json_extract(body, '$.seen') = 'server_stopped' AND told.run = stop.run),
-    CASE WHEN EXISTS (SELECT 1 FROM told WHERE told.run = stop.run AND seq > stop.seq
-                      AND json_extract(body, '$.intended.act') = 'start_server') THEN 'accepted' ELSE 'not_sent' END
+SELECT run.server, 'start', run.server_name, stop.since, run.id, stop.step, run.policy, run.kind,
+    -- A run that takes its stop for not carried out will not start the server.
+    CASE WHEN EXISTS (SELECT 1 FROM told WHERE told.run = stop.run AND told.seq > stop.seq
+                      AND json_extract(told.body, '$.settled.step') = stop.step
+                      AND json_extract(told.body, '$.settled.found') = 'not_done') THEN NULL ELSE run.id END,
+    EXISTS (SELECT 1 FROM told WHERE told.run = stop.run AND told.seq > stop.seq
+            AND json_extract(told.body, '$.seen') = 'server_stopped'),
+    CASE WHEN EXISTS (SELECT 1 FROM told WHERE told.run = stop.run AND told.seq > stop.seq
+                      AND json_extract(told.body, '$.intended.act') = 'start_server') THEN 'accepted' ELSE 'not_sent' END
 FROM stop JOIN run ON run.id = stop.run
 WHERE NOT EXISTS (
     SELECT 1 FROM told WHERE told.run = stop.run AND told.seq > stop.seq AND (
-        json_extract(body, '$.seen') IN ('server_running', 'server_gone')
-        OR (json_extract(body, '$.answered.step') = stop.step AND json_type(body, '$.answered.answer.refused') IS NOT NULL)
-        OR (json_extract(body, '$.settled.step') = stop.step AND json_extract(body, '$.settled.found') = 'not_done')))
+        json_extract(told.body, '$.seen') IN ('server_running', 'server_gone')
+        OR (json_extract(told.body, '$.answered.step') = stop.step
+            AND json_type(told.body, '$.answered.answer.refused') IS NOT NULL)))
 ORDER BY run.id
 ON CONFLICT (server, what) DO NOTHING;
 
