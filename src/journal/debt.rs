@@ -141,6 +141,8 @@ pub enum Look {
 pub struct Streak {
     /// For how long the server has been seen running without a break.
     pub running_for: Option<Duration>,
+    /// Whether the last complete list lacked it.
+    pub missing: bool,
 }
 
 /// Whether the debt is over.
@@ -177,17 +179,17 @@ pub fn observe(
             let paid = must_run_for.is_some_and(|time| running_for >= time);
             let evidence = Evidence { missing_for: Duration::ZERO, ..evidence };
             let verdict = if paid { Verdict::Paid } else { Verdict::Owed };
-            (evidence, Streak { running_for: Some(running_for) }, verdict)
+            (evidence, Streak { running_for: Some(running_for), missing: false }, verdict)
         }
         Look::NotRunning => {
             let evidence = Evidence { seen_down: true, missing_for: Duration::ZERO, ..evidence };
             (evidence, Streak::default(), Verdict::Owed)
         }
         Look::Missing => {
-            let gap = since_last.filter(|gap| *gap <= LISTS_APART).unwrap_or_default();
+            let gap = since_last.filter(|gap| streak.missing && *gap <= LISTS_APART).unwrap_or_default();
             let evidence = Evidence { missing_for: evidence.missing_for + gap, ..evidence };
             let verdict = if evidence.missing_for >= GONE_FOR { Verdict::Gone } else { Verdict::Owed };
-            (evidence, Streak::default(), verdict)
+            (evidence, Streak { running_for: None, missing: true }, verdict)
         }
     }
 }

@@ -234,7 +234,7 @@ impl Watching<'_> {
         let again = if self.asked.is_some() { " again" } else { "" };
         let text =
             format!("{}, and {name} reads stopped: it is asked{again} to start; {}", cause(&debt), advice(self.server));
-        if !world.store.start_intended(debt, text, world.clock.now()).await? {
+        if !world.store.start_intended(debt, Some(text), world.clock.now()).await? {
             return Ok(());
         }
         self.tries += 1;
@@ -329,7 +329,9 @@ pub(super) async fn start_when_stopped(world: &World, server: &ServerRef, record
 /// Writes the start before it is sent. False when nothing is owed any more, or a run is in charge.
 async fn note_start(store: &Store, world: &World, server: &ServerRef) -> Result<bool, StoreError> {
     let Some(debt) = store.debt(server.id.clone()).await? else { return Ok(false) };
+    // A run that is in charge goes on with the next start of the process: there is nothing to report yet.
     let text = format!("{}: it is asked to start before the process ends; {}", cause(&debt), advice(server));
+    let text = Some(text).filter(|_| debt.in_charge.is_none());
     store.start_intended(debt, text, world.clock.now()).await
 }
 

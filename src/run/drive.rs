@@ -65,7 +65,7 @@ pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, R
     };
     if drive.run.state.owes_start {
         let server = &task.server.reference.id;
-        let _power = world.unless_stopped(world.leases.power(server)).await?;
+        let _power = world.leases.power(server).await;
         world.store.take_charge(server.clone(), drive.run.id).await?;
     }
     let done = drive.finish().await;

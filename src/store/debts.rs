@@ -113,12 +113,12 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn start_intended(&self, debt: Debt, text: String, at: Timestamp) -> Result<bool, StoreError> {
+    pub async fn start_intended(&self, debt: Debt, text: Option<String>, at: Timestamp) -> Result<bool, StoreError> {
         self.transact(move |tx| {
             let same = |now: &Debt| now.round == debt.round && now.in_charge == debt.in_charge;
             let Some(now) = find(tx, &debt.server.id)?.filter(same) else { return Ok(false) };
             write_evidence(tx, &debt.server.id, now.evidence.start_sent())?;
-            tell(tx, &debt.server, text, at)?;
+            text.map_or(Ok(()), |text| tell(tx, &debt.server, text, at))?;
             Ok(true)
         })
         .await
