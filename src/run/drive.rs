@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::journal::event::{Event, Failure, Outcome, Terms};
+use crate::journal::event::{Act, Event, Failure, Outcome, Terms};
 use crate::journal::notice::{Class, Notice, Topic};
 use crate::journal::recovery::{Next, next};
 use crate::journal::summary::{RunSummary, summary};
@@ -15,6 +15,8 @@ use crate::policy::schedule::DueTimes;
 use crate::policy::schedule::splay;
 use crate::policy::text;
 use crate::provider::ProviderError;
+use crate::run::ages::Ages;
+use crate::run::debts::Looks;
 use crate::run::settle::look_at;
 use crate::run::take::{Inspection, place, remember, set_brakes, with_memory};
 use crate::run::{Lease, Progress, RunError, Task, World, inspect, words};
@@ -34,6 +36,14 @@ pub(super) struct Drive<'a> {
     pub resumed: bool,
     /// When this process took the run up.
     pub began_at: Timestamp,
+    /// When this process began the attempt, or took it up.
+    pub attempt_began: Instant,
+    /// When this process began to wait for the start of the server.
+    pub starting_since: Option<Instant>,
+    /// The looks at a server that is owed a start.
+    pub looks: Looks,
+    /// How long ago the moments of the journal were.
+    pub ages: Ages,
     /// One of the `parallel_runs` places, while a point is being made.
     pub place: Option<OwnedSemaphorePermit>,
     /// Since when this process waits for the end of a bucket.
@@ -57,8 +67,25 @@ enum Rest {
 /// run is then open in the journal, and the next start drives it on. A server that we stopped is started before.
 pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, RunError> {
     let resumed = run.state.attempt > 0;
-    let (fresh, place, waits_since) = (None, None, None);
-    let mut drive = Drive { world, task, run, fresh, resumed, began_at: world.clock.now(), place, waits_since };
+    let mut drive = Drive {
+        world,
+        task,
+        run,
+        fresh: None,
+        resumed,
+        began_at: world.clock.now(),
+        attempt_began: Instant::now(),
+        starting_since: None,
+        looks: Looks::default(),
+        ages: Ages::default(),
+        place: None,
+        waits_since: None,
+    };
+    if drive.run.state.owes_start {
+        let server = &task.server.reference.id;
+        let _power = world.leases.power(server).await;
+        world.store.take_charge(server.clone(), drive.run.id).await?;
+    }
     let done = drive.finish().await;
     match &done {
         Err(RunError::Stopped) if drive.run.state.owes_start => match drive.start_before_the_process_ends().await {
@@ -161,6 +188,7 @@ impl Drive<'_> {
             retry_after_seconds: policy.retry_after.as_secs(),
         };
         self.fresh = None;
+        self.attempt_began = Instant::now();
         self.write(Event::Began { attempt: self.run.state.attempt + 1, terms }).await
     }
 
@@ -211,7 +239,7 @@ impl Drive<'_> {
 
     /// Whether so much time has passed since the list was read that it may have come to show something else.
     pub(super) fn is_stale(&self, seen: &Inspection) -> bool {
-        seen.read.elapsed() > self.world.settings.settle
+        seen.read.elapsed() > self.world.settings().settle
     }
 
     /// A list that is as new as can be, remembered.
@@ -241,7 +269,17 @@ impl Drive<'_> {
 
     pub(super) async fn write_with(&mut self, event: Event, notices: Vec<Notice>) -> Result<(), RunError> {
         let at = self.world.clock.now();
+        // From here on its age does not depend on the clock.
+        self.ages.since(at, at);
+        // The watch over debts does not start a server that this run is about to stop, or keeps stopped.
+        let stops = matches!(event, Event::FoundOwed | Event::Intended { act: Act::StopServer, .. });
+        let server = &self.task.server.reference.id;
+        let _power = if stops { Some(self.world.unless_stopped(self.world.leases.power(server)).await?) } else { None };
+        let owed = self.run.state.owes_start;
         self.world.store.append(&mut self.run, event, at, notices).await?;
+        if owed && !self.run.state.owes_start {
+            self.world.leases.debts_changed().notify_one();
+        }
         Ok(())
     }
 

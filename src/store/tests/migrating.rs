@@ -1,11 +1,18 @@
 //! A state that an earlier lastgood has written is taken over whole. Each migration has its own text with data in it,
 //! written by a lastgood that knew no later one.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::store::MIGRATIONS;
 
 /// What lastgoods with so many migrations have written.
-const WRITTEN: [(usize, &str); 2] = [(1, include_str!("made_by_0001.sql")), (2, include_str!("made_by_0002.sql"))];
+const WRITTEN: [(usize, &str); 3] = [
+    (1, include_str!("made_by_0001.sql")),
+    (2, include_str!("made_by_0002.sql")),
+    // With open runs that have stopped their servers.
+    (2, include_str!("made_by_0002_stopped.sql")),
+];
 
 /// A state folder with this database in it.
 pub(super) fn written(text: &str) -> tempfile::TempDir {
@@ -28,7 +35,8 @@ fn version(dir: &tempfile::TempDir) -> usize {
 
 #[test]
 fn every_earlier_version_becomes_what_a_new_state_is() {
-    assert_eq!(WRITTEN.len(), MIGRATIONS.len() - 1, "a migration without a text of the version before it");
+    let written_by: BTreeSet<usize> = WRITTEN.iter().map(|(number, _)| *number).collect();
+    assert!(written_by.into_iter().eq(1..MIGRATIONS.len()), "a migration without a text of the version before it");
     let fresh = tempfile::tempdir().unwrap();
     drop(Store::own(fresh.path()).unwrap());
     for (number, text) in WRITTEN {
@@ -150,4 +158,25 @@ async fn a_policy_of_another_kind_starts_from_now_and_knows_no_eviction_of_the_o
 async fn evict(store: &Store, kind: Kind) {
     let sql = "UPDATE evicted SET kind = ?1, count = count + 1 WHERE server = '12345' AND policy = 'hourly'";
     store.transact(move |tx| Ok(tx.execute(sql, [kind.word()])?)).await.unwrap();
+async fn the_servers_that_open_runs_of_version_two_have_stopped_are_owed_their_start() {
+    use crate::journal::debt::Start;
+    let dir = written(WRITTEN[2].1);
+    let store = Store::own(dir.path()).unwrap();
+    let debts = store.debts().await.unwrap();
+    let shown: Vec<_> = debts
+        .iter()
+        .map(|debt| (debt.server.id.clone(), debt.in_charge, debt.evidence.seen_down, debt.evidence.start))
+        .collect();
+    let expected = [
+        // Stopped; settled as not carried out, which may be wrong; started and not seen running; cut short by damage.
+        (Id::Number(12347), Some(13), false, Start::NotSent),
+        (Id::Number(12350), None, false, Start::NotSent),
+        (Id::Number(12351), Some(17), true, Start::Accepted),
+        (Id::Number(12352), Some(18), false, Start::NotSent),
+    ];
+    assert_eq!(shown, expected);
+    let told = store.set_unreadable_aside("2026-11-21T08:00:00Z".parse().unwrap()).await.unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(store.debt(Id::Number(12352)).await.unwrap().unwrap().in_charge, None, "its run is set aside");
+    assert_eq!(store.unfinished().await.unwrap().len(), 6);
 }
