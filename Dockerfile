@@ -2,8 +2,10 @@
 #
 #   docker build -t lastgood .
 #
+# The base image is pinned by the digest of its index, which has an image for every architecture. A newer one:
+# `docker buildx imagetools inspect rust:1.95-bookworm` shows its digest.
 # Without a registry, BUILDER names any local image with cargo, a C compiler and ca-certificates (.ci/image does so).
-ARG BUILDER=docker.io/library/rust:1.95-bookworm
+ARG BUILDER=docker.io/library/rust:1.95-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1
 
 FROM ${BUILDER} AS build
 WORKDIR /src

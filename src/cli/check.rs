@@ -45,8 +45,8 @@ struct Online {
 pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     let now = setup.clock.now();
     let bad = |error: LoadError| Failure::new(ExitCode::PolicyFile, error.to_string());
-    let path = find(setup.file.as_deref()).map_err(bad)?;
-    let loaded = match load(&path, &setup.environment, now) {
+    let found = find(setup.file.as_deref()).map_err(bad)?;
+    let loaded = match load(&found, &setup.environment, now) {
         Ok(loaded) => with_unread_secrets(loaded),
         Err(error) if args.json => {
             output::json(&invalid(&error))?;

@@ -94,7 +94,7 @@ pub fn failure(error: ByHandError) -> anyhow::Error {
         ByHandError::Provider(error) => error.into(),
         ByHandError::Run(error) => error.into(),
         ByHandError::Busy(_) => Failure::new(ExitCode::Locked, text).into(),
-        ByHandError::Held(_) => Failure::usage(text).into(),
+        ByHandError::Held(_) | ByHandError::CutOff(_) => Failure::usage(text).into(),
         ByHandError::Unsure(_) => Failure::new(ExitCode::Provider, text).into(),
     }
 }

@@ -9,7 +9,7 @@ use crate::cli::output;
 use crate::cli::setup::{Setup, ask};
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::{Kind, PointStatus, RestorePoint};
-use crate::run::by_hand;
+use crate::run::by_hand::{self, CutOff};
 
 /// Restore a server from a restore point.
 #[derive(Debug, Parser)]
@@ -22,6 +22,9 @@ pub struct Args {
     /// Do not ask for the server's name
     #[arg(long)]
     yes: bool,
+    /// Restore though an earlier restore was cut off that may have been carried out
+    #[arg(long)]
+    again: bool,
 }
 
 /// Restores the server and watches until it is back.
@@ -37,17 +40,52 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
             Failure::usage(format!("{kind} {id} is {}: only a completed one can be restored", point.status)).into()
         );
     }
-    say_what_is_lost(setup, &point);
-    if !args.yes && ask("Type the server's name to go on: ")? != point.server.name {
-        output::note("that is not its name: nothing was restored");
+    let before = by_hand::cut_off(&opened.world, &point).await.map_err(failure)?;
+    let Some(again) = ask_person(setup, &args, &point, before.as_ref())? else {
+        output::note("nothing was restored");
         return Ok(ExitCode::Usage);
-    }
+    };
     opened.keep_state()?;
     let say = |text: String| output::note(&output::shown(&text));
-    by_hand::restore(&opened.world, &point, &say).await.map_err(failure)?;
+    by_hand::restore(&opened.world, &point, again, &say).await.map_err(failure)?;
     let name = output::shown(&point.server.name);
     output::line(&format!("{name} is back, restored from {} {} of {}", point.kind, point.id, point.created_at));
     Ok(ExitCode::Done)
+}
+
+/// Says what an earlier command has left and what is lost, and asks. `None` when the person does not want it; else
+/// whether it is to be done though an earlier restore may have been carried out.
+fn ask_person(
+    setup: &Setup,
+    args: &Args,
+    point: &RestorePoint,
+    before: Option<&CutOff>,
+) -> anyhow::Result<Option<bool>> {
+    let twice = before.is_some_and(|before| before.needs_again(point)) && !args.again;
+    if twice && args.yes {
+        // It is refused when the server is taken: until then somebody else may settle what was left.
+        return Ok(Some(false));
+    }
+    if let Some(before) = before {
+        output::note(&output::shown(&before.to_string()));
+        if before.is_watched(point) {
+            let name = output::shown(&point.server.name);
+            output::note(&format!("nothing is sent again: {name} is watched until it is back"));
+            return Ok(Some(false));
+        }
+    }
+    say_what_is_lost(setup, point);
+    if args.yes {
+        return Ok(Some(args.again));
+    }
+    if ask("Type the server's name to go on: ")? != point.server.name {
+        output::note("that is not its name");
+        return Ok(None);
+    }
+    if twice && ask("It may have been restored already. Type `again` to restore it all the same: ")? != "again" {
+        return Ok(None);
+    }
+    Ok(Some(args.again || twice))
 }
 
 fn say_what_is_lost(setup: &Setup, point: &RestorePoint) {

@@ -77,9 +77,9 @@ impl Setup {
     /// With exit code 3, when there is none.
     pub fn try_load(&self) -> anyhow::Result<(PathBuf, Result<Loaded, LoadError>)> {
         let bad = |error: LoadError| Failure::new(ExitCode::PolicyFile, error.to_string());
-        let path = find(self.file.as_deref()).map_err(bad)?;
-        let loaded = load(&path, &self.environment, self.clock.now());
-        Ok((path, loaded))
+        let found = find(self.file.as_deref()).map_err(bad)?;
+        let loaded = load(&found, &self.environment, self.clock.now());
+        Ok((found.path, loaded))
     }
 
     fn load_and_warn(&self) -> anyhow::Result<Config> {

@@ -47,14 +47,32 @@ impl Environment {
     }
 }
 
+/// Where the policy file is, and how we came by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The file.
+    pub path: PathBuf,
+    /// Whether nobody named it and it lies in the folder that we are in, which may be anybody's.
+    pub here: bool,
+}
+
+impl Found {
+    /// One that somebody named, or that is in the default place.
+    #[must_use]
+    pub fn named(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), here: false }
+    }
+}
+
 /// The policy file: the one that was named, else the default place, else the folder that we are in.
 ///
 /// # Errors
 /// `NotFound` with every place that was looked at.
-pub fn find(explicit: Option<&Path>) -> Result<PathBuf, LoadError> {
+pub fn find(explicit: Option<&Path>) -> Result<Found, LoadError> {
     if let Some(path) = explicit {
-        return if path.exists() { Ok(path.to_owned()) } else { Err(LoadError::NotFound(vec![path.to_owned()])) };
+        return if path.exists() { Ok(Found::named(path)) } else { Err(LoadError::NotFound(vec![path.to_owned()])) };
     }
-    let places = [PathBuf::from(DEFAULT_FILE), PathBuf::from("policy.toml")];
-    places.iter().find(|path| path.exists()).cloned().ok_or_else(|| LoadError::NotFound(places.to_vec()))
+    let places = [Found::named(DEFAULT_FILE), Found { path: PathBuf::from("policy.toml"), here: true }];
+    let found = places.iter().find(|found| found.path.exists()).cloned();
+    found.ok_or_else(|| LoadError::NotFound(places.into_iter().map(|place| place.path).collect()))
 }

@@ -18,6 +18,18 @@ pub enum LoadError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Somebody else could have written it.
+    #[error("the policy file {} (mode {mode:o}) is refused: {why}, and it says where the token is sent; {advice}; nothing was asked, made or deleted", .path.display())]
+    Untrusted {
+        /// The file.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+        /// Who, and how.
+        why: String,
+        /// What to do.
+        advice: String,
+    },
     /// It has errors. The text shows all of them.
     #[error("{}the policy file {name} is not valid: {}; nothing was made or deleted", render(.diagnostics, .source_text, .name, false), tally(.diagnostics))]
     Invalid {

@@ -10,7 +10,7 @@ use crate::config::diagnostic::Diagnostic;
 use crate::config::environment::Environment;
 use crate::config::reader::{Findings, Reader, Wrong, choice_of};
 use crate::config::settings::{Class, Report, SecretSource, Smtp, SmtpTransport, Tls};
-use crate::config::values::{self, filled, secret_file};
+use crate::config::values::{self, filled};
 
 const CLASSES: [(&str, Class); 4] =
     [("failure", Class::Failure), ("stale", Class::Stale), ("recovery", Class::Recovery), ("success", Class::Success)];
@@ -31,7 +31,7 @@ pub fn smtp(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Opti
     };
     let port = reader.number("port", 1, 65_535).and_then(|port| u16::try_from(port).ok()).unwrap_or(standard);
     let username = reader.parsed("username", filled);
-    let file_of_password = reader.parsed("password_file", secret_file).map(|file| folder.join(file));
+    let file_of_password = values::file_of_secret(&reader, "password_file", folder);
     let from = reader.parsed("from", address);
     let ca_file = reader.parsed("ca_file", filled).map(|file| folder.join(file));
     let findings = reader.findings();
@@ -62,11 +62,10 @@ pub fn smtp(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Opti
     Some(Smtp { host: host.unwrap_or_default(), port, tls, username, password, from: from?, ca_file, transport })
 }
 
-fn password(file: Option<std::path::PathBuf>, needed: bool, environment: &Environment) -> Option<SecretSource> {
-    let from_file = file.map(|path| SecretSource::File { path, from: "smtp.password_file".to_owned() });
+fn password(from_file: Option<SecretSource>, needed: bool, environment: &Environment) -> Option<SecretSource> {
     let credential = || {
         let path = environment.credential("smtp-password")?;
-        Some(SecretSource::File { path, from: "the systemd credential smtp-password".to_owned() })
+        Some(SecretSource::File { path, from: "the systemd credential smtp-password".to_owned(), span: None })
     };
     from_file.or_else(credential).or_else(|| {
         let text = "there is no SMTP password: name a file with smtp.password_file, or give the systemd credential smtp-password";

@@ -8,6 +8,7 @@ mod account;
 pub mod diagnostic;
 pub mod environment;
 pub mod error;
+mod file;
 mod mail;
 mod mask;
 mod names;
@@ -21,7 +22,7 @@ mod values;
 
 pub use account::{Overfill, Unmatched};
 pub use diagnostic::{Diagnostic, Severity};
-pub use environment::{Environment, find};
+pub use environment::{Environment, Found, find};
 pub use error::{LoadError, SecretError};
 pub use proof::Sum;
 pub use settings::{

@@ -31,10 +31,14 @@ impl Findings {
 
     /// All of them, in the order of the file; those without a place last.
     pub fn into_sorted(self) -> Vec<Diagnostic> {
-        let mut all = self.0.into_inner();
-        all.sort_by_key(|one| one.span.as_ref().map_or((1, 0), |span| (0, span.start)));
-        all
+        sorted(self.0.into_inner())
     }
+}
+
+/// The same in the order of the file; those without a place last.
+pub fn sorted(mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    all.sort_by_key(|one| one.span.as_ref().map_or((1, 0), |span| (0, span.start)));
+    all
 }
 
 /// A table being read. Keys that nobody asks for are unknown.

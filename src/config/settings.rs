@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use crate::config::error::SecretError;
+use crate::config::file;
 use crate::config::secret::Secret;
 use crate::policy::inventory::Kind;
 use crate::policy::policy::{Policy, PolicyName};
@@ -103,6 +105,8 @@ pub enum SecretSource {
         path: PathBuf,
         /// How the message calls it: the key, or the credential.
         from: String,
+        /// Where the policy file names it, if it does.
+        span: Option<Range<usize>>,
     },
     /// A variable's value, read at start.
     Variable(Secret),
@@ -119,8 +123,8 @@ impl SecretSource {
         match self {
             Self::Variable(secret) => Ok(secret.clone()),
             Self::Missing(text) => Err(SecretError::Missing(text.clone())),
-            Self::File { path, from } => {
-                let text = std::fs::read_to_string(path).map_err(|source| SecretError::Unreadable {
+            Self::File { path, from, .. } => {
+                let (text, _) = file::read(path, file::SECRET_BYTES).map_err(|source| SecretError::Unreadable {
                     path: path.clone(),
                     from: from.clone(),
                     source,

@@ -201,7 +201,7 @@ fn a_token_file_that_others_may_read_is_a_warning() {
     fs::write(&token, "abc").unwrap();
     let told = |mode: u32| {
         fs::set_permissions(&token, fs::Permissions::from_mode(mode)).unwrap();
-        let loaded = load(&policy, &Environment::default(), at()).unwrap();
+        let loaded = load(&Found::named(&policy), &Environment::default(), at()).unwrap();
         loaded.warnings.into_iter().filter(|one| one.message.contains("others may read")).collect::<Vec<_>>()
     };
     assert!(told(0o600).is_empty());

@@ -8,13 +8,13 @@ use jiff::tz::TimeZone;
 use toml::de::DeTable;
 
 use crate::config::diagnostic::Diagnostic;
-use crate::config::environment::Environment;
+use crate::config::environment::{Environment, Found};
 use crate::config::error::LoadError;
 use crate::config::policies::{self, Keys};
-use crate::config::reader::{Findings, Reader, Wrong};
+use crate::config::reader::{Findings, Reader, Wrong, sorted};
 use crate::config::settings::{Config, ProviderSettings, SecretSource, Slots, StatusSettings};
-use crate::config::values::{filled, secret_file};
-use crate::config::{mail, proof, values};
+use crate::config::values::filled;
+use crate::config::{file, mail, proof, values};
 
 /// The place of the state when nothing else is said.
 const DEFAULT_STATE: &str = "/var/lib/lastgood";
@@ -35,18 +35,20 @@ pub struct Loaded {
 /// Reads and validates a file.
 ///
 /// # Errors
-/// `Unreadable`, or `Invalid` with every error at once.
-pub fn load(path: &Path, environment: &Environment, at: Timestamp) -> Result<Loaded, LoadError> {
-    let source =
-        std::fs::read_to_string(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+/// `Unreadable`, `Untrusted`, or `Invalid` with every error at once.
+pub fn load(found: &Found, environment: &Environment, at: Timestamp) -> Result<Loaded, LoadError> {
+    let path = &found.path;
+    let read = file::read(path, file::POLICY_BYTES);
+    let (source, data) = read.map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+    let mut diagnostics = file::judge_writers(found, &data)?;
     let name = path.display().to_string();
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let (config, mut diagnostics) = parse(&source, &folder, environment, at);
-    match config {
-        Some(config) => {
-            diagnostics.extend(readable_secrets(&config));
-            Ok(Loaded { config, warnings: diagnostics, source, name })
-        }
+    let (config, told) = examine(&source, &folder, environment, at);
+    diagnostics.extend(told);
+    diagnostics.extend(config.iter().flat_map(secret_files));
+    let diagnostics = sorted(diagnostics);
+    match config.filter(|_| !diagnostics.iter().any(Diagnostic::is_error)) {
+        Some(config) => Ok(Loaded { config, warnings: diagnostics, source, name }),
         None => Err(LoadError::Invalid { name, source_text: source, diagnostics }),
     }
 }
@@ -59,6 +61,13 @@ pub fn parse(
     environment: &Environment,
     at: Timestamp,
 ) -> (Option<Config>, Vec<Diagnostic>) {
+    let (config, diagnostics) = examine(source, folder, environment, at);
+    let good = !diagnostics.iter().any(Diagnostic::is_error);
+    (config.filter(|_| good), diagnostics)
+}
+
+/// As `parse`; what can be made of a text that has errors comes with them.
+fn examine(source: &str, folder: &Path, environment: &Environment, at: Timestamp) -> (Option<Config>, Vec<Diagnostic>) {
     let findings = Findings::default();
     let (document, errors) = DeTable::parse_recoverable(source);
     for error in &errors {
@@ -76,9 +85,7 @@ pub fn parse(
     }
     let root = Reader::new(String::new(), 0..source.len(), document.get_ref(), &findings);
     let config = read(root, folder, environment, at).map(|config| Config { source: source.to_owned(), ..config });
-    let diagnostics = findings.into_sorted();
-    let good = errors.is_empty() && !diagnostics.iter().any(Diagnostic::is_error);
-    (config.filter(|_| good), diagnostics)
+    (config, findings.into_sorted())
 }
 
 /// The state folder that a text names, though the rest of it may be wrong.
@@ -154,7 +161,7 @@ fn provider(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Opti
     let provider = ProviderSettings {
         url: url.unwrap_or_else(|| "https://admin.vps.org/api/v1".to_owned()),
         instance: reader.parsed("instance", values::name).unwrap_or_else(|| "main".to_owned()),
-        token: token(reader.parsed("token_file", secret_file).map(|file| folder.join(file)), environment),
+        token: token(values::file_of_secret(&reader, "token_file", folder), environment),
         timeout: reader.duration("timeout", values::positive).unwrap_or(Duration::from_secs(30)),
         requests_per_second: reader.number("requests_per_second", 1, 1000).unwrap_or(5),
         parallel_runs: reader.number("parallel_runs", 1, 10_000).unwrap_or(8),
@@ -177,11 +184,10 @@ fn slots(reader: &Reader<'_>) -> Slots {
     Slots { backup: backup.unwrap_or(10), snapshot: snapshot.unwrap_or(5) }
 }
 
-fn token(file: Option<PathBuf>, environment: &Environment) -> SecretSource {
-    let from_file = file.map(|path| SecretSource::File { path, from: "provider.token_file".to_owned() });
+fn token(from_file: Option<SecretSource>, environment: &Environment) -> SecretSource {
     let credential = || {
         let path = environment.credential("vps-api-token")?;
-        Some(SecretSource::File { path, from: "the systemd credential vps-api-token".to_owned() })
+        Some(SecretSource::File { path, from: "the systemd credential vps-api-token".to_owned(), span: None })
     };
     let variable = || environment.api_token.clone().map(SecretSource::Variable);
     from_file.or_else(credential).or_else(variable).unwrap_or_else(|| {
@@ -251,17 +257,26 @@ fn status(root: &Reader<'_>) -> StatusSettings {
     StatusSettings { listen, unprotected_ok }
 }
 
-/// Files with secrets that others may read.
-fn readable_secrets(config: &Config) -> Vec<Diagnostic> {
+/// Files that cannot be those of secrets, and files with secrets that others may read.
+fn secret_files(config: &Config) -> Vec<Diagnostic> {
     let password = config.smtp.as_ref().and_then(|smtp| smtp.password.as_ref());
     let sources = [Some(&config.provider.token), password];
-    sources.into_iter().flatten().filter_map(readable).collect()
+    sources.into_iter().flatten().filter_map(secret_file).collect()
 }
 
-fn readable(source: &SecretSource) -> Option<Diagnostic> {
+fn secret_file(source: &SecretSource) -> Option<Diagnostic> {
     use std::os::unix::fs::PermissionsExt;
-    let SecretSource::File { path, from } = source else { return None };
-    let mode = std::fs::metadata(path).ok()?.permissions().mode();
+    let SecretSource::File { path, from, span } = source else { return None };
+    let data = std::fs::metadata(path).ok()?;
+    if let Some(what) = file::oddity(&data, file::SECRET_BYTES) {
+        let error = Diagnostic::error(format!("{from} names {}, which cannot hold the secret: {what}", path.display()));
+        let error = error.help("write the secret alone into a file, and name that file here");
+        return Some(match span {
+            Some(span) => error.at(from, span.clone()),
+            None => error,
+        });
+    }
+    let mode = data.permissions().mode();
     (mode & 0o077 != 0).then(|| {
         let message = format!("{from} names {}, which others may read (mode {:o})", path.display(), mode & 0o777);
         Diagnostic::warning(message).help(format!("chmod 600 {}", path.display()))

@@ -1,5 +1,6 @@
 //! The values of keys: durations, names, zones, schedules, retentions, selectors.
 
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -7,6 +8,7 @@ use toml::de::DeValue;
 
 use crate::config::mask::shown;
 use crate::config::reader::{Reader, Wrong, nearest};
+use crate::config::settings::SecretSource;
 use crate::policy::keep::{Count, Keep, Period, Rule};
 use crate::policy::mark::is_name;
 use crate::policy::schedule::Schedule;
@@ -168,8 +170,14 @@ pub fn filled(text: &str) -> Result<String, Wrong> {
     }
 }
 
+/// The file of a secret that a key names; relative to `folder`.
+pub fn file_of_secret(reader: &Reader<'_>, key: &'static str, folder: &Path) -> Option<SecretSource> {
+    let path = folder.join(reader.parsed(key, secret_file)?);
+    Some(SecretSource::File { path, from: reader.path(key), span: reader.value(key).map(|value| value.span()) })
+}
+
 /// The name of a file that holds a secret, which is not the secret itself.
-pub fn secret_file(text: &str) -> Result<String, Wrong> {
+fn secret_file(text: &str) -> Result<String, Wrong> {
     if text.contains("vps_") {
         return Err(Wrong::new(
             "is a token, not the name of a file",

@@ -4,12 +4,15 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::policy::inventory::{RestorePoint, ServerStatus};
 use crate::provider::{Deleted, ErrorKind, ProviderError};
+use crate::run::errand::is_gone;
 use crate::run::{Lease, RunError, World};
 use crate::store::StoreError;
+use crate::store::servers::Leased;
 
 /// How long a restore may take before the watch ends: the provider says 5 to 15 minutes.
 const TAKES: Duration = Duration::from_hours(2);
@@ -37,6 +40,76 @@ pub enum ByHandError {
     /// What became of it nobody can tell; in words, with what to do.
     #[error("{0}")]
     Unsure(String),
+    /// An earlier restore was cut off, and nobody has said that it is to be done again.
+    #[error("{0}")]
+    CutOff(String),
+}
+
+/// What an earlier command was doing on a server when it was killed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CutOff {
+    command: String,
+    accepted: bool,
+    heard_of: Timestamp,
+    /// Whether the daemon has looked after it since: the server came to rest, and people were told.
+    settled: bool,
+}
+
+impl CutOff {
+    fn of(lease: &Leased, settled: bool) -> Self {
+        let (command, accepted) = accepted(lease.errand().unwrap_or_default());
+        let heard_of = Timestamp::from_second(lease.heard_of().as_second()).unwrap_or_default();
+        Self { command: command.to_owned(), accepted, heard_of, settled }
+    }
+
+    /// Whether a restore from the point might do a second time what the earlier command has done, or come upon one that
+    /// is in progress: it is begun only when a person says so, knowing of it.
+    #[must_use]
+    pub fn needs_again(&self, point: &RestorePoint) -> bool {
+        let (same, restores) = (self.command == restore_of(point), self.command.starts_with("restore "));
+        restores && if self.settled { same } else { !self.is_watched(point) }
+    }
+
+    /// Whether a restore from the point sends nothing, but watches the one that the earlier command has begun.
+    #[must_use]
+    pub fn is_watched(&self, point: &RestorePoint) -> bool {
+        self.accepted && !self.settled && self.command == restore_of(point)
+    }
+}
+
+impl std::fmt::Display for CutOff {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { command, accepted, heard_of, .. } = self;
+        write!(f, "`lastgood {command}` was cut off at about {heard_of}")?;
+        let known = if *accepted {
+            " after the provider had accepted it"
+        } else {
+            ": it is unknown whether it was carried out"
+        };
+        f.write_str(known)
+    }
+}
+
+fn restore_of(point: &RestorePoint) -> String {
+    format!("restore {} {}", point.kind, point.id)
+}
+
+/// The command that was killed at its work on the point's server, unless a later one has settled what it left.
+///
+/// # Errors
+/// What the state says.
+pub async fn cut_off(world: &World, point: &RestorePoint) -> Result<Option<CutOff>, ByHandError> {
+    let (store, server) = (&world.store, &point.server.id);
+    let left = |lease: &Leased| lease.server == *server && lease.errand().is_some() && is_gone(store, lease);
+    match store.leases().await?.into_iter().find(left) {
+        Some(lease) => Ok(Some(CutOff::of(&lease, false))),
+        None => settled(world, point).await,
+    }
+}
+
+/// The restore that was cut off on the point's server and that the daemon has looked after.
+async fn settled(world: &World, point: &RestorePoint) -> Result<Option<CutOff>, ByHandError> {
+    Ok(world.store.cut_off(point.server.id.clone()).await?.map(|lease| CutOff::of(&lease, true)))
 }
 
 /// Who hears what is going on.
@@ -53,7 +126,10 @@ pub(super) fn accepted(errand: &str) -> (&str, bool) {
 /// When somebody is at work on the server, or what the state or the provider says.
 pub async fn delete(world: &World, point: &RestorePoint, say: Say<'_>) -> Result<Deleted, ByHandError> {
     let (server, kind, id) = (&point.server.id, point.kind, &point.id);
-    let lease = take(world, point, &format!("delete {kind} {id}"), say).await?;
+    let lease = take(world, point, &format!("delete {kind} {id}")).await?;
+    if let Some(before) = lease.cut_off() {
+        say(CutOff::of(before, false).to_string());
+    }
     let (store, now) = (&world.store, world.clock.now());
     if let Some(guard) = store.intend_delete_by_hand(server.clone(), kind, id.clone(), now).await? {
         lease.end().await?;
@@ -75,39 +151,45 @@ pub async fn delete(world: &World, point: &RestorePoint, say: Say<'_>) -> Result
     })
 }
 
-/// Restores the server from the point and watches until it is back.
+/// Restores the server from the point and watches until it is back. With `again`, though an earlier restore was cut off
+/// that may have been carried out (`cut_off` says so beforehand).
 ///
 /// # Errors
-/// As `delete`; `Unsure` when it does not come back, or nobody can tell whether the restore was begun.
-pub async fn restore(world: &World, point: &RestorePoint, say: Say<'_>) -> Result<(), ByHandError> {
-    let errand = format!("restore {} {}", point.kind, point.id);
-    let mut lease = take(world, point, &errand, say).await?;
+/// As `delete`; `CutOff` without `again`; `Unsure` when the server does not come back, or nobody can tell whether the
+/// restore was begun.
+pub async fn restore(world: &World, point: &RestorePoint, again: bool, say: Say<'_>) -> Result<(), ByHandError> {
+    let mut lease = take(world, point, &restore_of(point)).await?;
+    let before = match lease.cut_off() {
+        Some(before) => Some(CutOff::of(before, false)),
+        None => settled(world, point).await?,
+    };
+    if let Some(before) = before.as_ref().filter(|before| !again && before.needs_again(point)) {
+        lease.leave().await?;
+        return Err(ByHandError::CutOff(format!(
+            "{before}; nothing was restored now: look at {}, and add --again if it is to be restored all the same",
+            point.server.name
+        )));
+    }
+    // From here on the lease says what was typed.
+    world.store.forget_cut_off(point.server.id.clone()).await?;
     let watched = restore_with(world, point, &mut lease, say).await;
     lease.end().await?;
     watched
 }
 
-/// The lease on the point's server. Says what an earlier command, now gone, was doing there.
-async fn take(world: &World, point: &RestorePoint, errand: &str, say: Say<'_>) -> Result<Lease, ByHandError> {
-    let Some(lease) = Lease::try_beside(world, &point.server.id, errand).await? else {
-        return Err(ByHandError::Busy(point.server.name.clone()));
-    };
-    match lease.cut_off().map(accepted) {
-        Some((before, true)) => say(format!("`lastgood {before}` was cut off after the provider had accepted it")),
-        Some((before, false)) => {
-            say(format!("`lastgood {before}` was cut off: it is unknown whether it was carried out"));
-        }
-        None => {}
-    }
-    Ok(lease)
+/// The lease on the point's server.
+async fn take(world: &World, point: &RestorePoint, errand: &str) -> Result<Lease, ByHandError> {
+    let lease = Lease::try_beside(world, &point.server.id, errand).await?;
+    lease.ok_or_else(|| ByHandError::Busy(point.server.name.clone()))
 }
 
 async fn restore_with(world: &World, point: &RestorePoint, lease: &mut Lease, say: Say<'_>) -> Result<(), ByHandError> {
-    let before = lease.cut_off().map(accepted).filter(|(before, _)| *before == lease.errand());
-    let (again, was_accepted) = before.map_or((false, false), |(_, accepted)| (true, accepted));
-    let begun = again && !was_accepted && is_being_restored(world, point).await?;
+    let before = lease.cut_off().map(|before| CutOff::of(before, false));
+    let before = before.filter(|before| before.command == lease.errand());
+    let (again, was_accepted) = before.map_or((false, false), |before| (true, before.accepted));
+    let begun = again && !was_accepted && is_being_restored(world, point, say).await?;
     let lost = if was_accepted || begun {
-        say("the restore is under way: it is watched".to_owned());
+        say("the restore is in progress: watching it".to_owned());
         None
     } else {
         ask_for(world, point, say).await?
@@ -123,10 +205,12 @@ async fn write_that_it_was_accepted(world: &World, lease: &mut Lease) -> Result<
 
 /// Whether the server shows the restore that an earlier command has asked for: it is watched then, and not asked for
 /// a second time. Looks for as long as that request may be on its way.
-async fn is_being_restored(world: &World, point: &RestorePoint) -> Result<bool, ByHandError> {
+async fn is_being_restored(world: &World, point: &RestorePoint, say: Say<'_>) -> Result<bool, ByHandError> {
     let began = Instant::now();
     let settings = world.settings();
-    while began.elapsed() < settings.settle + settings.timeout {
+    let on_its_way = settings.settle + settings.timeout;
+    say(format!("looking for {} s whether the earlier restore is in progress", on_its_way.as_secs()));
+    while began.elapsed() < on_its_way {
         let server = world.client.server(&point.server.id).await?;
         if matches!(server.status, ServerStatus::Other(_)) {
             return Ok(true);

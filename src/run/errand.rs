@@ -7,7 +7,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -29,9 +28,10 @@ pub(super) struct Errands {
     holders: HashSet<String>,
 }
 
-/// Whether the holder of a lease is gone: killed, or not to be heard of for as long as its lease lasts.
-pub(super) fn is_gone(store: &Store, lease: &Leased, now: Timestamp) -> bool {
-    !store.is_present(presence_of(&lease.holder)) || (lease.holder != OWNER && lease.until <= now)
+/// Whether the holder of a lease is gone. Its lock alone says so: the clock may have jumped beyond the lease's time while
+/// the holder is at work.
+pub(super) fn is_gone(store: &Store, lease: &Leased) -> bool {
+    !store.is_present(presence_of(&lease.holder))
 }
 
 /// Looks after every errand that was cut off and is not looked after yet, in the background.
@@ -40,7 +40,7 @@ pub(super) fn is_gone(store: &Store, lease: &Leased, now: Timestamp) -> bool {
 /// What the state says.
 pub async fn look_after(world: &World) -> Result<(), StoreError> {
     for lease in world.store.leases().await? {
-        if lease.holder == OWNER || !is_gone(&world.store, &lease, world.clock.now()) {
+        if lease.holder == OWNER || !is_gone(&world.store, &lease) {
             continue;
         }
         let mut locks = world.leases.locks();
@@ -80,7 +80,7 @@ async fn settle(world: &World, lease: Leased) -> Result<(), RunError> {
     let notice = Notice { server: Some(server), ..Notice::new(Class::Failure, Topic::Attention, text) };
     tracing::warn!("{}", notice.text);
     let presence = presence_of(&lease.holder).to_owned();
-    world.store.end_of_the_gone(lease, notice, world.clock.now()).await?;
+    world.store.end_of_the_gone(lease, notice, restores, world.clock.now()).await?;
     world.store.forget_presence(&presence);
     Ok(())
 }

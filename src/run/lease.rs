@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit};
 
 use crate::clock::Clock;
@@ -15,7 +16,8 @@ use crate::store::presence::Presence;
 use crate::store::servers::{Leased, OWNER};
 use crate::store::{Store, StoreError};
 
-/// How long a lease holds without being prolonged.
+/// How far beyond the moment when its holder was last heard of a lease's time reaches. The holder's lock says whether it
+/// lives; this only tells people when it was cut off.
 const LASTS: Duration = Duration::from_mins(5);
 /// How often it is prolonged, and how often a busy one is asked for.
 const PROLONG: Duration = Duration::from_mins(2);
@@ -44,13 +46,14 @@ impl Leases {
         self.0.lock().expect("no code panics while it holds the leases")
     }
 
-    /// Shows that the owner of the state lives. Another process may look at the sign just now: the next lease shows it.
-    fn show_owner(&self, store: &Store) -> Result<(), StoreError> {
+    /// Shows that the owner of the state lives. False while another process looks at the sign: a lease that is taken
+    /// without it would be that of a process which is gone.
+    fn show_owner(&self, store: &Store) -> Result<bool, StoreError> {
         let mut locks = self.locks();
         if locks.owner.is_none() {
             locks.owner = store.show_presence(OWNER)?;
         }
-        Ok(())
+        Ok(locks.owner.is_some())
     }
 
     fn try_lock(&self, server: &Id) -> Option<OwnedMutexGuard<()>> {
@@ -96,7 +99,7 @@ pub struct Lease {
     lock: Option<OwnedMutexGuard<()>>,
     prolong: tokio::task::JoinHandle<()>,
     end: Option<(Store, Id, String)>,
-    cut_off: Option<String>,
+    cut_off: Option<Leased>,
     /// Held for its drop, which follows the lease's end.
     presence: Option<Presence>,
 }
@@ -165,11 +168,11 @@ impl Lease {
         let mut lease = take(store, clock, server, &holder).await?;
         if lease.is_none() {
             let before = store.leases().await?.into_iter().find(|lease| lease.server == *server);
-            if let Some(before) = before.filter(|before| is_gone(store, before, clock.now())) {
+            if let Some(before) = before.filter(|before| is_gone(store, before)) {
                 let until = clock.now() + LASTS;
                 if store.take_over(before.clone(), holder.clone(), until).await? {
                     let mut taken = held(store, clock, server, &holder);
-                    taken.cut_off = before.errand().map(str::to_owned);
+                    taken.cut_off = Some(before).filter(|before| before.errand().is_some());
                     lease = Some(taken);
                 }
             }
@@ -181,10 +184,10 @@ impl Lease {
         Ok(lease)
     }
 
-    /// The errand of an earlier command that was killed at it, as long as nobody has been told.
+    /// The lease of an earlier command that was killed at its errand, as long as nobody has been told.
     #[must_use]
-    pub fn cut_off(&self) -> Option<&str> {
-        self.cut_off.as_deref()
+    pub fn cut_off(&self) -> Option<&Leased> {
+        self.cut_off.as_ref()
     }
 
     /// What it is for, as the journal has it.
@@ -211,7 +214,21 @@ impl Lease {
         Ok(())
     }
 
-    /// Gives the server back. A lease that is dropped instead runs out by itself, as that of a killed process does.
+    /// Leaves the server as it was found: to the command that was killed, if there is one.
+    ///
+    /// # Errors
+    /// What the state says.
+    pub(super) async fn leave(mut self) -> Result<(), StoreError> {
+        let (Some(before), Some((store, server, holder))) = (self.cut_off.take(), self.end.clone()) else {
+            return self.end().await;
+        };
+        self.prolong.abort();
+        let ours = Leased { server, holder, until: before.until };
+        store.take_over(ours, before.holder, before.until).await?;
+        self.end().await
+    }
+
+    /// Gives the server back. A lease that is dropped instead is left, as that of a killed process is.
     ///
     /// # Errors
     /// What the state says.
@@ -249,11 +266,18 @@ impl Leased {
     pub(super) fn errand(&self) -> Option<&str> {
         (self.holder != OWNER).then(|| errand_of(&self.holder))
     }
+
+    /// When the holder was last heard of, to a few minutes.
+    pub(super) fn heard_of(&self) -> Timestamp {
+        self.until - LASTS
+    }
 }
 
 /// Takes the server for a run of this process. While somebody else has it, those who were killed are looked after.
 async fn own(world: &World, server: &Id) -> Result<Option<Lease>, StoreError> {
-    world.leases.show_owner(&world.store)?;
+    if !world.leases.show_owner(&world.store)? {
+        return Ok(None);
+    }
     let lease = take(&world.store, &world.clock, server, OWNER).await?;
     if lease.is_none() {
         crate::run::errand::look_after(world).await?;
@@ -262,8 +286,7 @@ async fn own(world: &World, server: &Id) -> Result<Option<Lease>, StoreError> {
 }
 
 async fn take(store: &Store, clock: &Clock, server: &Id, holder: &str) -> Result<Option<Lease>, StoreError> {
-    let now = clock.now();
-    let taken = store.lease(server.clone(), holder.to_owned(), now, now + LASTS).await?;
+    let taken = store.lease(server.clone(), holder.to_owned(), clock.now() + LASTS).await?;
     Ok(taken.then(|| held(store, clock, server, holder)))
 }
 
@@ -273,9 +296,8 @@ fn held(store: &Store, clock: &Clock, server: &Id, holder: &str) -> Lease {
     let prolong = tokio::spawn(async move {
         loop {
             tokio::time::sleep(PROLONG).await;
-            let now = clock.now();
             // A failure to prolong shows at the run's next write.
-            let _ = store.lease(server.clone(), holder.clone(), now, now + LASTS).await;
+            let _ = store.lease(server.clone(), holder.clone(), clock.now() + LASTS).await;
         }
     });
     Lease { lock: None, prolong, end, cut_off: None, presence: None }

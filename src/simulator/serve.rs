@@ -2,7 +2,7 @@
 //! A [`Lost`] answer cuts it, an outage closes the port as well, and the end of serving cuts all that are open.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -12,6 +12,8 @@ use std::time::Duration;
 use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::header::HOST;
+use axum::http::uri::Authority;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::serve::{IncomingStream, Listener};
@@ -47,21 +49,41 @@ pub async fn serve(
     axum::serve(door, router.into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown(shut).await
 }
 
-/// Cuts the connection instead of sending a lost answer, and keeps strangers from the control endpoint.
+/// Cuts the connection instead of sending a lost answer, and keeps strangers from the control endpoint: those on other
+/// machines, and web pages that reach it through a name of their own.
 async fn cut_lost(
     State(()): State<()>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
     next: Next,
 ) -> Response {
-    if request.uri().path().starts_with("/_control") && !peer.address.ip().is_loopback() {
-        return StatusCode::FORBIDDEN.into_response();
+    if request.uri().path().starts_with("/_control") {
+        if !peer.address.ip().is_loopback() {
+            return StatusCode::FORBIDDEN.into_response();
+        }
+        if !is_meant_for_loopback(&request) {
+            return StatusCode::MISDIRECTED_REQUEST.into_response();
+        }
     }
     let response = next.run(request).await;
     if Lost::of(&response).is_some() {
         peer.knife.cut();
     }
     response
+}
+
+/// Whether every host that the request names is this machine, by address or as `localhost`; one at least is named.
+fn is_meant_for_loopback(request: &Request) -> bool {
+    let headers = request.headers().get_all(HOST).iter();
+    let named = headers.map(|value| value.to_str().ok().and_then(|text| text.parse::<Authority>().ok()));
+    let named: Vec<_> = named.chain(request.uri().authority().cloned().map(Some)).collect();
+    !named.is_empty() && named.iter().all(|authority| authority.as_ref().is_some_and(is_loopback))
+}
+
+fn is_loopback(authority: &Authority) -> bool {
+    let host = authority.host();
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Who is at the other end, and the means to cut the connection.

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
+use crate::store::folder::Refusal;
+
 const DAMAGED: &str =
     "restore it from a copy, or move it and its -wal and -shm away (points keep their marks, holds are lost)";
 
@@ -22,6 +24,9 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The folder, or a file in it, is not this user's alone and cannot be made so.
+    #[error("{0}")]
+    Refused(Box<Refusal>),
     /// A newer lastgood has written it.
     #[error("the state in {} was written by a newer lastgood (version {found}, this one knows {known}): upgrade lastgood", .dir.display())]
     Newer {

@@ -7,6 +7,7 @@ pub mod brakes;
 pub mod debts;
 pub mod due;
 mod error;
+mod folder;
 pub mod holds;
 pub mod notices;
 pub mod outbox;
@@ -31,6 +32,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OpenFlags};
 
 pub use error::StoreError;
+use folder::{Access, Folder};
 pub use transaction::Transaction;
 use transaction::keep_statements;
 
@@ -48,6 +50,8 @@ const LOOKED_THROUGH_BYTES: i64 = 512 * 1024 * 1024;
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
     dir: Arc<Path>,
+    /// `None` where the memory is in no file.
+    folder: Option<Arc<Folder>>,
     /// Whether time is simulated: see `own_simulated`.
     simulated: bool,
     /// Held until the last clone is dropped; the system lets go of it at `kill -9` too.
@@ -60,15 +64,15 @@ impl Store {
     /// # Errors
     /// `Locked` when another owner is at work, else why the folder or the database cannot be used.
     pub fn own(dir: &Path) -> Result<Self, StoreError> {
-        let folder = |source| StoreError::Folder { dir: dir.to_owned(), source };
-        make_private(dir).map_err(folder)?;
-        let lock = File::options().create(true).truncate(false).write(true).open(dir.join(LOCK)).map_err(folder)?;
+        folder::make(dir)?;
+        let folder = Folder::secure(dir, Access::Own)?;
+        let lock = folder.open(LOCK)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(dir.to_owned())),
-            Err(TryLockError::Error(source)) => return Err(folder(source)),
+            Err(TryLockError::Error(source)) => return Err(StoreError::Folder { dir: dir.to_owned(), source }),
         }
-        Self::open(dir, Some(lock), OpenFlags::SQLITE_OPEN_CREATE)
+        Self::open(dir, folder, Some(lock), OpenFlags::SQLITE_OPEN_CREATE)
     }
 
     /// Opens the state as its owner in simulated time: transactions run on the caller's thread, so that their order
@@ -96,7 +100,7 @@ impl Store {
         if !Self::exists(dir)? {
             return Err(StoreError::Absent(dir.to_owned()));
         }
-        Self::open(dir, None, OpenFlags::empty())
+        Self::open(dir, Folder::secure(dir, Access::Beside)?, None, OpenFlags::empty())
     }
 
     /// Opens the state beside a running owner, and makes it where it is missing.
@@ -104,8 +108,8 @@ impl Store {
     /// # Errors
     /// Why it cannot be used.
     pub fn beside_or_new(dir: &Path) -> Result<Self, StoreError> {
-        make_private(dir).map_err(|source| StoreError::Folder { dir: dir.to_owned(), source })?;
-        Self::open(dir, None, OpenFlags::SQLITE_OPEN_CREATE)
+        folder::make(dir)?;
+        Self::open(dir, Folder::secure(dir, Access::Beside)?, None, OpenFlags::SQLITE_OPEN_CREATE)
     }
 
     /// Opens the state beside a running owner for a command that only looks. Where there is none, nothing is
@@ -115,18 +119,18 @@ impl Store {
     /// Why it cannot be used, when it is there.
     pub fn beside_or_empty(dir: &Path) -> Result<Self, StoreError> {
         if Self::exists(dir)? {
-            return Self::open(dir, None, OpenFlags::empty());
+            return Self::open(dir, Folder::secure(dir, Access::Beside)?, None, OpenFlags::empty());
         }
         let file = dir.join(DATABASE);
         let opened = Connection::open_in_memory().map_err(StoreError::from);
         let connection = opened.and_then(|mut connection| migrate(&mut connection, dir).map(|()| connection));
         let connection = connection.map_err(|error| error.of_file(&file))?;
         let connection = Arc::new(Mutex::new(connection));
-        Ok(Self { connection, dir: dir.into(), simulated: false, _lock: None })
+        Ok(Self { connection, dir: dir.into(), folder: None, simulated: false, _lock: None })
     }
 
     fn exists(dir: &Path) -> Result<bool, StoreError> {
-        match dir.join(DATABASE).metadata() {
+        match dir.join(DATABASE).symlink_metadata() {
             Ok(_) => Ok(true),
             Err(source) if source.kind() == ErrorKind::NotFound => Ok(false),
             Err(source) => Err(StoreError::Folder { dir: dir.to_owned(), source }),
@@ -139,12 +143,14 @@ impl Store {
         self.dir.to_path_buf()
     }
 
-    fn open(dir: &Path, lock: Option<File>, create: OpenFlags) -> Result<Self, StoreError> {
+    fn open(dir: &Path, folder: Folder, lock: Option<File>, create: OpenFlags) -> Result<Self, StoreError> {
         let (file, owned) = (dir.join(DATABASE), lock.is_some());
         let opened = || {
             refuse_stump(&file)?;
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
             let mut connection = Connection::open_with_flags(&file, flags)?;
+            // Before anything is written: what SQLite makes beside the database gets the database's mode.
+            folder.secure_database()?;
             connection.busy_timeout(std::time::Duration::from_secs(10))?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
@@ -158,7 +164,8 @@ impl Store {
         };
         let connection: Connection = opened().map_err(|error: StoreError| error.of_file(&file))?;
         let connection = Arc::new(Mutex::new(connection));
-        Ok(Self { connection, dir: dir.into(), simulated: false, _lock: lock.map(Arc::new) })
+        let folder = Some(Arc::new(folder));
+        Ok(Self { connection, dir: dir.into(), folder, simulated: false, _lock: lock.map(Arc::new) })
     }
 
     /// Runs one transaction on a blocking thread. It is committed when `work` returns `Ok`, else it leaves no trace.
@@ -200,11 +207,6 @@ impl Store {
         tokio::task::yield_now().await;
         Ok(done)
     }
-}
-
-fn make_private(dir: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
 /// SQLite takes a file that is too short for a header for a new one, and would begin anew. An empty file it makes itself

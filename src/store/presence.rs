@@ -1,10 +1,12 @@
 //! A file lock that says that a process lives: the system lets go of it at `kill -9` too, at once.
 
 use std::fs::{File, TryLockError};
-use std::io::ErrorKind;
-use std::path::PathBuf;
 
+use crate::store::folder::look_at;
 use crate::store::{Store, StoreError};
+
+/// How the names of their files end.
+pub(super) const PRESENCE: &str = ".alive";
 
 /// The sign that this process lives. It ends with its drop.
 #[derive(Debug)]
@@ -18,32 +20,31 @@ impl Store {
     /// # Errors
     /// When the file cannot be made.
     pub fn show_presence(&self, name: &str) -> Result<Option<Presence>, StoreError> {
-        let folder = |source| StoreError::Folder { dir: self.dir(), source };
-        let file =
-            File::options().create(true).truncate(false).write(true).open(self.presence(name)).map_err(folder)?;
+        let Some(folder) = &self.folder else { return Err(StoreError::Absent(self.dir())) };
+        let file = folder.open(&file_of(name))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Presence { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(source)) => Err(folder(source)),
+            Err(TryLockError::Error(source)) => Err(StoreError::Folder { dir: self.dir(), source }),
         }
     }
 
     /// Whether the process of this name lives. What cannot be told counts as living.
     #[must_use]
     pub fn is_present(&self, name: &str) -> bool {
-        match File::open(self.presence(name)) {
-            Ok(file) => file.try_lock_shared().is_err(),
-            Err(error) => error.kind() != ErrorKind::NotFound,
+        match look_at(&self.dir().join(file_of(name))) {
+            Ok(file) => file.is_some_and(|file| file.try_lock_shared().is_err()),
+            Err(_) => true,
         }
     }
 
     /// Clears away the file of a process that is gone.
     pub fn forget_presence(&self, name: &str) {
         // A file that stays says nothing: nobody holds its lock.
-        let _ = std::fs::remove_file(self.presence(name));
+        let _ = std::fs::remove_file(self.dir().join(file_of(name)));
     }
+}
 
-    fn presence(&self, name: &str) -> PathBuf {
-        self.dir().join(format!("{name}.alive"))
-    }
+fn file_of(name: &str) -> String {
+    format!("{name}{PRESENCE}")
 }

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 
 use crate::journal::notice::{Notice, Topic};
 use crate::policy::inventory::{Id, Server};
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Transaction};
 
 /// So many lists in a row lack a server that is gone.
 const LISTS_TO_BE_GONE: i64 = 3;
@@ -37,6 +38,32 @@ pub struct Leased {
     pub holder: String,
     /// How long, unless it is prolonged.
     pub until: Timestamp,
+}
+
+/// A lease whose holder was cut off, as it is stored among the facts.
+#[derive(Serialize, Deserialize)]
+struct CutOff {
+    holder: String,
+    until: Timestamp,
+}
+
+impl CutOff {
+    fn of(self, server: Id) -> Leased {
+        Leased { server, holder: self.holder, until: self.until }
+    }
+}
+
+fn cut_off_of(server: &Id) -> Result<String, StoreError> {
+    Ok(format!("cut_off {}", json(server)?))
+}
+
+fn remember_cut_off(tx: &Transaction<'_>, lease: &Leased) -> Result<(), StoreError> {
+    let body = json(&CutOff { holder: lease.holder.clone(), until: lease.until })?;
+    tx.execute(
+        "INSERT INTO fact (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2",
+        params![cut_off_of(&lease.server)?, body],
+    )?;
+    Ok(())
 }
 
 impl Store {
@@ -106,18 +133,18 @@ impl Store {
         .await
     }
 
-    /// Takes the lease on a server until `until`, or prolongs it. False when somebody else has it. One that has run out
-    /// is taken from the owner alone: what a command was doing must not be forgotten.
+    /// Takes the lease on a server until `until`, or prolongs it. False when somebody else has it, though its time may be
+    /// over: whether its holder is gone the clock cannot tell, since it may have jumped.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn lease(&self, server: Id, holder: String, at: Timestamp, until: Timestamp) -> Result<bool, StoreError> {
+    pub async fn lease(&self, server: Id, holder: String, until: Timestamp) -> Result<bool, StoreError> {
         self.transact(move |tx| {
             let taken = tx.execute(
                 "INSERT INTO lease (server, holder, until) VALUES (?1, ?2, ?3)
                  ON CONFLICT (server) DO UPDATE SET holder = ?2, until = ?3
-                 WHERE holder = ?2 OR (until <= ?4 AND holder = ?5)",
-                params![json(&server)?, holder, nanos(until), nanos(at), OWNER],
+                 WHERE holder = ?2",
+                params![json(&server)?, holder, nanos(until)],
             )?;
             Ok(taken > 0)
         })
@@ -157,12 +184,19 @@ impl Store {
         .await
     }
 
-    /// Ends the lease of a holder that is gone and tells it, in one transaction. False (and nothing is told) when
-    /// somebody else has done so. Nothing goes on after it, so no incident stays open.
+    /// Ends the lease of a holder that is gone, and tells it, in one transaction; with `remember` it stays known as the
+    /// server's last errand that was cut off. False (and nothing is told) when somebody else has done so. Nothing goes on
+    /// after it, so no incident stays open.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn end_of_the_gone(&self, lease: Leased, notice: Notice, at: Timestamp) -> Result<bool, StoreError> {
+    pub async fn end_of_the_gone(
+        &self,
+        lease: Leased,
+        notice: Notice,
+        remember: bool,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.transact(move |tx| {
             let ended = tx.execute(
                 "DELETE FROM lease WHERE server = ?1 AND holder = ?2",
@@ -170,9 +204,37 @@ impl Store {
             )?;
             if ended > 0 {
                 insert_notice(tx, &notice, at)?;
+                if remember {
+                    remember_cut_off(tx, &lease)?;
+                }
                 close_incidents(tx, notice.server.as_ref(), Some(""), notice.topic, at)?;
             }
             Ok(ended > 0)
+        })
+        .await
+    }
+
+    /// The last errand on a server that was cut off, as its lease was, unless it was forgotten since.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn cut_off(&self, server: Id) -> Result<Option<Leased>, StoreError> {
+        self.transact(move |tx| {
+            let query = "SELECT value FROM fact WHERE name = ?1";
+            let body: Option<String> = tx.query_row(query, [cut_off_of(&server)?], |row| row.get(0)).optional()?;
+            body.map(|body| read::<CutOff>(&body).map(|it| it.of(server))).transpose()
+        })
+        .await
+    }
+
+    /// Forgets the last errand on a server that was cut off.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn forget_cut_off(&self, server: Id) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            tx.execute("DELETE FROM fact WHERE name = ?1", [cut_off_of(&server)?])?;
+            Ok(())
         })
         .await
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::journal::event::{Act, Answer, Cause, Event, Found, Outcome, RunKey, Sight, Terms};
 use crate::journal::notice::{Class, Good, Notice, Topic};
@@ -284,20 +284,18 @@ async fn one_process_at_a_time_holds_the_lease_of_a_server() {
     let folder = folder();
     let lease = |holder: &str, second: i64| {
         let (store, holder) = (folder.store.clone(), holder.to_owned());
-        async move {
-            let until = at(second) + SignedDuration::from_secs(300);
-            store.lease(server().id, holder, at(second), until).await.unwrap()
-        }
+        async move { store.lease(server().id, holder, at(second)).await.unwrap() }
     };
-    assert!(lease("owner", 0).await);
-    assert!(!lease("delete 7", 299).await);
-    assert!(lease("owner", 200).await, "prolonged");
-    assert!(!lease("delete 7", 499).await);
-    assert!(lease("delete 7", 500).await, "it has run out");
+    assert!(lease("owner", 300).await);
+    assert!(!lease("delete 7", 599).await);
+    assert!(lease("owner", 500).await, "prolonged");
+    assert!(!lease("delete 7", 99_999).await, "its time says nothing of its holder");
     folder.store.drop_leases_of("owner").await.unwrap();
-    assert!(!lease("owner", 501).await, "another's lease stays");
+    assert!(lease("delete 7", 800).await);
+    folder.store.drop_leases_of("owner").await.unwrap();
+    assert!(!lease("owner", 801).await, "another's lease stays");
     folder.store.end_lease(server().id, "delete 7".to_owned()).await.unwrap();
-    assert!(lease("owner", 502).await);
+    assert!(lease("owner", 802).await);
 }
 
 #[tokio::test]

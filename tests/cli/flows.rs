@@ -1,5 +1,7 @@
 //! What a person does: plan and run, delete, restore, hold and release.
 
+use lastgood::policy::inventory::Id;
+use lastgood::store::Store;
 use serde_json::{Value, json};
 
 use crate::lab::Lab;
@@ -213,6 +215,57 @@ fn a_hold_may_last_until_a_date() {
     assert!(held.stdout.contains("until 2099-01-02T00:00:00Z"), "{held:#?}");
     let refused = lab.run(&["hold", "server", "web-server-01", "--until", "soon"]).ends_with(2);
     assert!(refused.stderr.contains("`soon` is no time; write it like"), "{refused:#?}");
+}
+
+/// A lease as a command leaves it that was killed at its work.
+fn leave(lab: &Lab, errand: &str) {
+    let store = Store::beside(&lab.path("state")).unwrap();
+    let until = "2026-11-21T02:35:00Z".parse().unwrap();
+    let lease = store.lease(Id::Number(12345), format!("{errand} #beside-0"), until);
+    assert!(tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(lease).unwrap());
+}
+
+fn restores(lab: &Lab) -> usize {
+    let record = lab.provider.control("GET", "record", &Value::Null).to_string();
+    record.matches("restore_started").count()
+}
+
+#[test]
+fn a_restore_that_was_cut_off_is_told_before_anything_is_asked_and_repeated_only_on_demand() {
+    let lab = Lab::new(&["--servers", "1", "--restore", "100ms"]);
+    lab.policy("requests_per_second = 1000\ntimeout = \"1s\"");
+    let id = lab.run(&["run", "--json"]).ends_with(0).json()["runs"][0]["created"].to_string();
+    let command = ["restore", "snapshot", &id];
+    leave(&lab, &format!("restore snapshot {id}"));
+    let words =
+        [format!("`lastgood restore snapshot {id}` was cut off at about 2026-11-21T02:30:00Z"), "unknown".to_owned()];
+    let words: Vec<&str> = words.iter().map(String::as_str).chain(["--again", "web-server-01"]).collect();
+    lab.refuses(&[&command[..], &["--yes"]].concat(), 2, &words);
+    for answer in ["", "web-server-01\n", "web-server-01\nyes\n", "again\nagain\n"] {
+        let done = lab.answer(&command, answer).ends_with(2);
+        let (said, asked) = (done.stderr.find(words[0]), done.stderr.find("Type the server's name"));
+        assert!(said.is_some() && said < asked && done.stderr.contains("nothing was restored"), "{answer}: {done:#?}");
+        assert_eq!(restores(&lab), 0, "{answer}");
+    }
+    lab.answer(&command, "web-server-01\nagain\n").ends_with(0);
+    assert_eq!(restores(&lab), 1);
+    leave(&lab, &format!("restore snapshot {id}"));
+    let done = lab.run(&[&command[..], &["--yes", "--again"]].concat()).ends_with(0);
+    assert!(done.stderr.contains(words[0]), "{done:#?}");
+    assert_eq!(restores(&lab), 2);
+    // One that the provider has accepted is watched: there is nothing to lose and nothing to ask.
+    leave(&lab, &format!("restore snapshot {id} (accepted)"));
+    let done = lab.run(&command).ends_with(0);
+    assert!(done.stderr.contains("after the provider had accepted it"), "{done:#?}");
+    assert!(done.stderr.contains("nothing is sent again"), "{done:#?}");
+    assert_eq!(restores(&lab), 2);
+    // Of another point it is as new, and says what was left.
+    leave(&lab, "restore snapshot 4711 (accepted)");
+    lab.refuses(&[&command[..], &["--yes"]].concat(), 2, &["restore snapshot 4711", "--again"]);
+    let done = lab.run(&[&command[..], &["--yes", "--again"]].concat()).ends_with(0);
+    assert!(done.stderr.contains("restore snapshot 4711"), "{done:#?}");
+    lab.run(&[&command[..], &["--yes"]].concat()).ends_with(0);
+    assert_eq!(restores(&lab), 4);
 }
 
 #[test]

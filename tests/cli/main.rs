@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod demo;
+mod files;
 mod flows;
 mod lab;
 mod shapes;

@@ -70,8 +70,13 @@ impl Scene {
         (stage, id)
     }
 
-    /// The command, as the command line carries it out.
+    /// The command, as the command line carries it out; a restore that may have been carried out is done again.
     async fn type_it(&self, world: &World, id: &Id) -> Said {
+        self.type_with(world, id, true).await
+    }
+
+    /// The command, with or without `--again`.
+    async fn type_with(&self, world: &World, id: &Id, again: bool) -> Said {
         let notes = Mutex::new(Vec::new());
         let say = |text: String| notes.lock().unwrap().push(text);
         let listed = world.client.records(Kind::Snapshot, None, None).await.unwrap().items;
@@ -81,7 +86,12 @@ impl Scene {
             (Some(point), Typed::Delete) => {
                 by_hand::delete(world, &point, &say).await.map(drop).map_err(|e| e.to_string())
             }
-            (Some(point), Typed::Restore) => by_hand::restore(world, &point, &say).await.map_err(|e| e.to_string()),
+            (Some(point), Typed::Restore) => {
+                if let Some(before) = by_hand::cut_off(world, &point).await.unwrap() {
+                    say(before.to_string());
+                }
+                by_hand::restore(world, &point, again, &say).await.map_err(|e| e.to_string())
+            }
         };
         Said { done, notes: notes.into_inner().unwrap() }
     }
@@ -184,6 +194,86 @@ async fn a_restore_that_was_accepted_is_not_sent_again_hours_later_and_one_that_
         scene.check(&stage, &id, &how).await;
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restore_that_may_have_been_carried_out_is_said_to_be_so_and_is_not_repeated_unless_somebody_asks_for_it() {
+    let mut asked = 0;
+    cut_off_everywhere(async |scene, stage, id, how| {
+        let left = leases(&stage).await;
+        if scene.typed == Typed::Delete || left.is_empty() {
+            return;
+        }
+        let sent = || stage.simulator.account().record().requests().filter(|it| it.path.contains("restore")).count();
+        let (before, requests) = (scene.carried_out(&stage, &id), sent());
+        let refused = async |seed: u64| {
+            let again = scene.type_with(&stage.beside(seed), &id, false).await;
+            let text = again.done.as_ref().expect_err(&how).clone();
+            assert!(text.contains("was cut off") && text.contains("add --again"), "{how}: {again:?}");
+            assert!(again.notes.len() == 1 && text.starts_with(&again.notes[0]), "{how}: {again:?}");
+            assert_eq!((scene.carried_out(&stage, &id), sent()), (before, requests), "{how}: {again:?}");
+        };
+        if !left[0].holder.contains("(accepted)") {
+            asked += 1;
+            // However often it is typed, what was cut off is neither repeated nor forgotten.
+            refused(2).await;
+            refused(3).await;
+            assert_eq!(leases(&stage).await, left, "{how}");
+        }
+        // The daemon has told people and given the server back, which makes it no more certain.
+        look_after(&stage.world).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(leases(&stage).await, [], "{how}");
+        refused(4).await;
+        let again = scene.type_with(&stage.beside(5), &id, true).await;
+        assert_eq!(again.done, Ok(()), "{how}: {again:?}");
+        assert_eq!(scene.carried_out(&stage, &id), before + 1, "{how}: {again:?}");
+        // Who came to an end knows how it ended.
+        assert_eq!(scene.type_with(&stage.beside(6), &id, false).await.done, Ok(()), "{how}");
+        scene.check(&stage, &id, &how).await;
+    })
+    .await;
+    assert!(asked >= 4, "{asked} were cut off before an answer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_forward_takes_no_server_from_a_run_or_a_command_that_lives() {
+    let scene = Scene { typed: Typed::Restore, lost: false, delete: Duration::ZERO };
+    // A command beside the owner.
+    let (stage, id) = scene.stage().await;
+    stage.simulator.set_options(|options| options.restore = Duration::from_secs(4 * 3600));
+    let (first, second) = (stage.beside(1), stage.beside(2));
+    let meanwhile = async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        stage.clock.jump(3 * 3600);
+        look_after(&stage.world).await.unwrap();
+        let other = scene.type_with(&second, &id, true).await;
+        assert!(other.done.as_ref().is_err_and(|text| text.contains("at work on web-server-01")), "{other:?}");
+        tokio::time::sleep(Duration::from_secs(300)).await;
+        let waiting = stage.world.store.waiting().await.unwrap();
+        assert!(!waiting.iter().any(|it| it.notice.text.contains("was cut off")), "{waiting:#?}");
+        assert_eq!(leases(&stage).await.len(), 1);
+    };
+    let (done, ()) = tokio::join!(scene.type_it(&first, &id), meanwhile);
+    assert_eq!(done.done, Ok(()));
+    scene.check(&stage, &id, "a command").await;
+    // A run of the owner.
+    let (stage, id) = scene.stage().await;
+    stage.simulator.set_options(|options| options.completion = Duration::from_secs(3600));
+    let task = stage.task(policy(Kind::Snapshot, 4)).await;
+    let run = stage.open(&task, Some(DUE.parse().unwrap())).await;
+    let beside = stage.beside(1);
+    let meanwhile = async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        stage.clock.jump(20 * 60);
+        for scene in [scene, Scene { typed: Typed::Delete, ..scene }] {
+            let other = scene.type_it(&beside, &id).await;
+            assert!(other.done.as_ref().is_err_and(|text| text.contains("at work on web-server-01")), "{other:?}");
+        }
+    };
+    let (run, ()) = tokio::join!(drive(&stage.world, &task, run), meanwhile);
+    assert_eq!(run.unwrap().outcome.as_str(), "succeeded");
+    assert_eq!(scene.carried_out(&stage, &id), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! Runs against the simulator: one by one, the rules one by one. Each test names the rule that it guards.
+//! Runs against the simulator, one by one. Each test names the rule that it guards.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod boundaries;

@@ -27,15 +27,22 @@ async fn served() -> Served {
 
 impl Served {
     async fn connect(&self, path: &str) -> TcpStream {
+        self.connect_as(path, &format!("Host: {}\r\n", self.address)).await
+    }
+
+    async fn connect_as(&self, path: &str, headers: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer vps_a\r\n");
+        let head = format!("GET {path} HTTP/1.1\r\n{headers}Authorization: Bearer vps_a\r\n");
         stream.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes()).await.unwrap();
         stream
     }
 
     /// Everything that was answered until the connection ended, in whatever way.
     async fn get(&self, path: &str) -> String {
-        let mut stream = self.connect(path).await;
+        Self::answer(self.connect(path).await).await
+    }
+
+    async fn answer(mut stream: TcpStream) -> String {
         let mut bytes = Vec::new();
         let _ = stream.read_to_end(&mut bytes).await;
         String::from_utf8(bytes).unwrap()
@@ -57,6 +64,33 @@ async fn an_answer_comes_over_the_socket() {
     assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     assert!(answer.contains("date: Sat, 21 Nov 2026 02:30:00 GMT"), "{answer}");
     assert!(served.get("/_control/state").await.contains("web-server-03"));
+}
+
+#[tokio::test]
+async fn the_control_endpoint_answers_to_names_of_this_machine_alone() {
+    let served = served().await;
+    let port = served.address.port();
+    let status = async |path: &str, headers: &str| {
+        let answer = Served::answer(served.connect_as(path, headers).await).await;
+        answer.get(9..12).unwrap_or_default().to_owned()
+    };
+    for host in ["127.0.0.1", "127.8.8.8", "localhost", "LocalHost", "[::1]"] {
+        assert_eq!(status("/_control/state", &format!("Host: {host}:{port}\r\n")).await, "200", "{host}");
+        assert_eq!(status("/_control/state", &format!("Host: {host}\r\n")).await, "200", "{host}");
+    }
+    // A name that a web page had point here, and what looks like one of ours.
+    for host in
+        ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "0.0.0.0", "10.0.0.1", "", "[::2]", "a b"]
+    {
+        assert_eq!(status("/_control/state", &format!("Host: {host}:{port}\r\n")).await, "421", "{host}");
+    }
+    let two = format!("Host: 127.0.0.1:{port}\r\nHost: evil.example\r\n");
+    assert_eq!(status("/_control/state", &two).await, "421");
+    let absolute = format!("http://evil.example:{port}/_control/state");
+    assert_eq!(status(&absolute, &format!("Host: 127.0.0.1:{port}\r\n")).await, "421");
+    assert_eq!(status("/_control/state", "").await, "421");
+    // The API asks for its token alone.
+    assert_eq!(status("/api/v1/servers/", "Host: evil.example\r\n").await, "200");
 }
 
 #[tokio::test]

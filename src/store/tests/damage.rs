@@ -37,12 +37,19 @@ fn database() -> Vec<u8> {
     std::fs::read(dir.path().join(DATABASE)).unwrap()
 }
 
+/// A folder that is one user's alone: in another, what is no database is none of ours.
+fn private_folder() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(dir.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    dir
+}
+
 #[tokio::test]
 async fn a_file_cut_short_is_an_error_that_names_it() {
     let whole = database();
     let pages = whole.len() / 4096;
     for length in (1..pages).map(|page| page * 4096).chain([1, 99, 100, 511, 4095, 4097]) {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = private_folder();
         std::fs::write(dir.path().join(DATABASE), &whole[..length]).unwrap();
         let error = use_all(dir.path()).await.expect_err(&format!("{length} of {} bytes", whole.len()));
         assert!(matches!(error, StoreError::Unusable { .. }), "{length}: {error:?}");
@@ -61,7 +68,7 @@ async fn random_bytes_anywhere_are_an_error_or_change_nothing_that_is_read() {
         for byte in bytes.iter_mut().skip(from).take(length) {
             *byte = u8::try_from(dice.below(256)).unwrap();
         }
-        let dir = tempfile::tempdir().unwrap();
+        let dir = private_folder();
         std::fs::write(dir.path().join(DATABASE), &bytes).unwrap();
         if let Err(error) = use_all(dir.path()).await {
             refused += 1;
