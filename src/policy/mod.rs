@@ -3,6 +3,7 @@
 
 pub mod brake;
 pub mod budget;
+pub mod extra;
 pub mod guard;
 pub mod inventory;
 pub mod keep;
@@ -12,6 +13,7 @@ pub mod plan;
 mod planner;
 #[expect(clippy::module_inception, reason = "the word of the design for a rule of the file")]
 pub mod policy;
+pub mod predecessor;
 pub mod retention;
 pub mod schedule;
 pub mod selector;

@@ -56,7 +56,8 @@ impl Drive<'_> {
         if slots.room(seen.memory.reserve_now(self.task.reserve)) == 0 {
             let foreign = names_of_foreign(&seen.ground(self.world, self.task));
             let because = Some("a slot that was free is taken now".to_owned());
-            let refusal = Refusal::NoRoom { slots, kind, reserve: self.task.reserve, foreign, because };
+            let in_the_way = Vec::new();
+            let refusal = Refusal::NoRoom { slots, kind, reserve: self.task.reserve, foreign, because, in_the_way };
             return self.fail(refusal.to_string(), true).await;
         }
         self.ask(&seen).await

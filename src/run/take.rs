@@ -7,6 +7,7 @@ use crate::policy::guard::Ground;
 use crate::policy::inventory::Inventory;
 use crate::policy::memory::Memory;
 use crate::policy::plan::{Note, Plan, Request, plan};
+use crate::policy::predecessor::{Remember, remember as remember_kept};
 use crate::provider::ProviderError;
 use crate::run::{RunError, Task, World};
 use crate::store::brakes::Signs;
@@ -37,8 +38,14 @@ impl Inspection {
     /// The plan of a run that starts now; `spent` deletes were sent by its earlier attempts.
     #[must_use]
     pub fn plan(&self, world: &World, task: &Task, spent: u32) -> Plan {
+        plan(&self.request(world, task, spent))
+    }
+
+    /// What a plan is made from.
+    #[must_use]
+    pub fn request<'a>(&'a self, world: &'a World, task: &'a Task, spent: u32) -> Request<'a> {
         let limit = world.settings.limit(task.policy.kind);
-        plan(&Request { ground: self.ground(world, task), limit, reserve: task.reserve, spent })
+        Request { ground: self.ground(world, task), limit, reserve: task.reserve, others: &task.others, spent }
     }
 }
 
@@ -101,10 +108,11 @@ pub(super) async fn remember(world: &World, task: &Task, seen: &Inspection, note
 /// Writes the brakes that an inventory sets or releases.
 pub(super) async fn set_brakes(world: &World, task: &Task, seen: &Inspection) -> Result<(), RunError> {
     let judgement = judge(&seen.ground(world, task));
-    // A policy that has left the file finishes its run, and says nothing of what is kept.
-    let words = Some(task.policy.retention_words()).filter(|_| task.policy.enabled);
-    let retention = words.filter(|words| seen.memory.retention.as_ref() != Some(words));
-    if judgement.new.is_empty() && judgement.over.is_empty() && retention.is_none() {
+    // A policy that has left the file finishes its run, and says nothing of what is kept. Nor does a list in doubt, which
+    // cannot tell whether a changed policy would drop anything.
+    let says = task.policy.enabled && seen.inventory.doubt().is_none();
+    let retention = if says { remember_kept(&task.policy, &task.others, &seen.memory) } else { Remember::default() };
+    if judgement.new.is_empty() && judgement.over.is_empty() && retention.is_empty() {
         return Ok(());
     }
     world.store.brake(signs(task, judgement, retention), world.clock.now()).await?;
@@ -113,7 +121,7 @@ pub(super) async fn set_brakes(world: &World, task: &Task, seen: &Inspection) ->
 
 /// What the state is told of the brakes of a policy on a server, with what tells people.
 #[must_use]
-pub fn signs(task: &Task, judgement: Judgement, retention: Option<String>) -> Signs {
+pub fn signs(task: &Task, judgement: Judgement, retention: Remember) -> Signs {
     let (server, kind) = (task.server.reference.clone(), task.policy.kind);
     // The second lastgood has a word of its own.
     let new = judgement.new.iter().filter(|brake| brake.cause != Cause::SecondLastgood);

@@ -20,6 +20,7 @@ mod tests;
 mod tokens;
 mod transaction;
 mod value;
+mod vanished;
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
@@ -36,7 +37,8 @@ use transaction::keep_statements;
 pub const DATABASE: &str = "lastgood.db";
 const LOCK: &str = "lock";
 /// Numbered from 1; one that was released is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0005.sql")];
 /// A database up to this size is looked through when its owner opens it; a larger one when it is read.
 const LOOKED_THROUGH_BYTES: i64 = 512 * 1024 * 1024;
 

@@ -3,7 +3,10 @@
 
 mod brakes;
 mod by_hand;
+mod changed_text;
 mod confusions;
 mod crashes;
+mod holds;
 mod plain;
+mod renames;
 mod stage;

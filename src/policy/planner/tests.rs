@@ -77,6 +77,7 @@ struct Case {
     memory: Memory,
     limit: u32,
     reserve: u32,
+    others: Vec<Arc<Policy>>,
     spent: u32,
 }
 
@@ -101,13 +102,13 @@ fn case(last: u32, points: Vec<RestorePoint>) -> Case {
         proof: Proof::OnePage,
         doubts: Vec::new(),
     };
-    Case { policy: policy(last), inventory, memory, limit: 5, reserve: 0, spent: 0 }
+    Case { policy: policy(last), inventory, memory, limit: 5, reserve: 0, others: Vec::new(), spent: 0 }
 }
 
 impl Case {
     fn plan(&self) -> Plan {
         let ground = self.ground();
-        plan(&Request { ground, limit: self.limit, reserve: self.reserve, spent: self.spent })
+        plan(&Request { ground, limit: self.limit, reserve: self.reserve, others: &self.others, spent: self.spent })
     }
 
     fn ground(&self) -> Ground<'_> {

@@ -5,7 +5,7 @@ use super::*;
 use crate::store::MIGRATIONS;
 
 /// What lastgoods with so many migrations have written.
-const WRITTEN: [(usize, &str); 1] = [(1, include_str!("made_by_0001.sql"))];
+const WRITTEN: [(usize, &str); 2] = [(1, include_str!("made_by_0001.sql")), (2, include_str!("made_by_0002.sql"))];
 
 /// A state folder with this database in it.
 pub(super) fn written(text: &str) -> tempfile::TempDir {
