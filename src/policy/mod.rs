@@ -5,6 +5,7 @@ pub mod brake;
 pub mod budget;
 pub mod extra;
 pub mod guard;
+pub mod hold_cost;
 pub mod inventory;
 pub mod keep;
 pub mod mark;

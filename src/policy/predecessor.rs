@@ -32,8 +32,8 @@ impl Remember {
 pub fn is_changed(policy: &Policy, memory: &Memory) -> bool {
     let mut before = memory.retention.iter().filter(|(name, _)| policy.answers_to(name));
     match (before.next(), before.next()) {
-        // Nobody deleted anything under its names. A journal that sees the server for the first time has another brake.
-        (None, _) => memory.seen_before,
+        // Others looked here, and none of them kept what it may claim: nothing of it was deleted so far.
+        (None, _) => !memory.retention.is_empty(),
         (Some((name, words)), None) => {
             let now = policy.retention_words();
             let ((kept, former), (keeps, _)) = (split(words), split(&now));
@@ -58,7 +58,7 @@ pub fn remember(policy: &Policy, others: &[Arc<Policy>], memory: &Memory) -> Rem
     if known(policy) != Some(&now) {
         words.push((policy.name.clone(), now));
     }
-    if !memory.seen_before {
+    if memory.retention.is_empty() {
         let new = others.iter().filter(|other| other.name != policy.name && known(other).is_none());
         words.extend(new.map(|other| (other.name.clone(), other.retention_words())));
     }
@@ -96,7 +96,7 @@ mod tests {
 
     /// What the journal remembers once these policies have looked, one after the other.
     fn after(policies: &[&Policy]) -> Memory {
-        let mut memory = Memory { seen_before: true, ..Memory::default() };
+        let mut memory = Memory::default();
         for policy in policies {
             let Remember { words, taken_over } = remember(policy, &[], &memory);
             memory.retention.retain(|name, _| !taken_over.iter().any(|former| former.as_str() == name));

@@ -15,6 +15,7 @@ use crate::policy::policy::{Policy, PolicyName};
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::Pattern;
 
+mod extra;
 mod ownership;
 mod properties;
 mod room;
