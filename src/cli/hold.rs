@@ -7,10 +7,15 @@ use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::schedule::moment;
 use crate::cli::setup::Setup;
+use crate::daemon::fleet;
 use crate::exit_code::ExitCode;
+use crate::policy::guard::{Ground, Slots};
+use crate::policy::hold_cost::of_point;
 use crate::policy::inventory::{Id, Kind, ServerRef};
+use crate::policy::plan::Request;
 use crate::store::Store;
 use crate::store::holds::{Held, Hold};
+use crate::store::points::Place;
 
 /// Keep a restore point, or everything on a server, from being deleted.
 #[derive(Debug, Parser)]
@@ -86,10 +91,49 @@ pub async fn hold(setup: &Setup, args: HoldArgs) -> anyhow::Result<ExitCode> {
     let what = held(setup, &setup.state_to_look()?, &args.what).await?;
     let words = in_words(&what);
     let store = setup.state_beside_or_new()?;
+    let costs = costs(setup, &store, &what).await.unwrap_or_default();
     store.hold(Hold { what, reason: args.reason.clone(), since: now, until: args.until }).await?;
     let until = args.until.map_or_else(|| "until it is released".to_owned(), |until| format!("until {until}"));
     output::line(&format!("{words} is on hold {until}: {}", output::shown(&args.reason)));
+    costs.iter().for_each(|cost| output::line(cost));
     Ok(ExitCode::Done)
+}
+
+/// What the hold will cost, by the last inventories and the policy file; `None` where they do not tell.
+async fn costs(setup: &Setup, store: &Store, what: &Held) -> Option<Vec<String>> {
+    let config = setup.load().ok()?.config;
+    let server = match what {
+        Held::Server(server) => server.id.clone(),
+        Held::Point(kind, id) => store.server_of_point(*kind, id.clone()).await.ok()??.0,
+    };
+    let known = store.servers().await.ok()?.into_iter().find(|known| known.server.reference.id == server)?.server;
+    let mut costs = Vec::new();
+    for task in fleet::tasks_of(&config, &known) {
+        let (kind, at) = (task.policy.kind, setup.clock.now());
+        let Some(inventory) = store.last_inventory(known.clone(), kind).await.ok()? else { continue };
+        let (policy, settle) = (task.policy.name.clone(), config.provider.settle);
+        let place = Place { server: server.clone(), kind, policy, settle };
+        let memory = store.memory_for(place, &inventory.points, at).await.ok()?;
+        let instance = &config.provider.instance;
+        let ground = Ground { at, instance, policy: &task.policy, inventory: &inventory, memory: &memory };
+        let limit = config.provider.slots.of(kind);
+        let request = Request { ground, limit, reserve: task.reserve, others: &task.others, spent: 0, now: at, waited: false };
+        match what {
+            Held::Point(of, id) if *of == kind => costs.extend(of_point(&request, id).map(|cost| cost.to_string())),
+            Held::Point(..) => {}
+            Held::Server(server) => {
+                let room = Slots::count(limit, instance, &inventory, &memory).room(task.reserve);
+                costs.push(format!(
+                    "policy {}: nothing of it is deleted on {}; there is room for {room} more {}, then its runs fail until \
+                     this hold ends",
+                    task.policy.name,
+                    output::shown(&server.name),
+                    kind.plural()
+                ));
+            }
+        }
+    }
+    Some(costs)
 }
 
 /// Takes a hold away.

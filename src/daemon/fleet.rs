@@ -24,11 +24,12 @@ pub fn tasks_of(config: &Config, server: &Server) -> Vec<Task> {
         let largest = reserve.entry(policy.kind).or_default();
         *largest = policy.reserve.max(*largest);
     }
-    let task = |policy: Arc<Policy>| {
+    let task = |policy: &Arc<Policy>| {
         let reserve = reserve.get(&policy.kind).copied().unwrap_or_default();
-        Task { server: server.clone(), policy, reserve }
+        let others = policies.iter().filter(|other| other.kind == policy.kind && other.name != policy.name);
+        Task { server: server.clone(), policy: Arc::clone(policy), reserve, others: others.cloned().collect() }
     };
-    policies.into_iter().map(task).collect()
+    policies.iter().map(task).collect()
 }
 
 /// The servers that no enabled policy is for, those that need none left out.
@@ -61,5 +62,6 @@ pub fn task_of(config: &Config, servers: &[Server], run: &Run) -> Task {
         policy: Arc::new(Policy::departed(key.policy.clone(), key.kind)),
         server,
         reserve: 0,
+        others: Vec::new(),
     })
 }

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::policy::brake::judge;
 use crate::policy::guard::Ground;
+use crate::policy::predecessor::remember;
 use crate::run::{Task, World, place, signs};
 use crate::store::StoreError;
 
@@ -16,12 +17,12 @@ use crate::store::StoreError;
 pub async fn review(world: &World, tasks: &[Task], now: Timestamp) -> Result<(), StoreError> {
     let before = world.store.retentions().await?;
     for task in tasks {
+        let key = (task.server.reference.id.clone(), task.policy.kind);
         let words = task.policy.retention_words();
-        let key = (task.server.reference.id.clone(), task.policy.name.to_string());
-        // What was never looked at has nothing that stayed before.
-        if before.get(&key).is_none_or(|before| *before == words) {
+        if before.get(&key).is_some_and(|before| before.get(task.policy.name.as_str()) == Some(&words)) {
             continue;
         }
+        // What was never looked at has nothing that stayed before.
         let Some(inventory) = world.store.last_inventory(task.server.clone(), task.policy.kind).await? else {
             continue;
         };
@@ -41,7 +42,8 @@ pub async fn review(world: &World, tasks: &[Task], now: Timestamp) -> Result<(),
         let held =
             |number: &i64| memory.brakes.iter().any(|held| held.number == *number && retention(held.brake.cause));
         judgement.over.retain(held);
-        world.store.brake(signs(task, judgement, Some(words)), now).await?;
+        let kept = remember(&task.policy, &task.others, &memory);
+        world.store.brake(signs(task, judgement, kept), now).await?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::policy::guard::Ground;
 use crate::policy::inventory::{Id, Kind, RestorePoint};
 use crate::policy::planner::{counts, would_drop};
+use crate::policy::predecessor::is_changed;
 
 /// How far our clock and the provider's may be apart.
 pub const APART: SignedDuration = SignedDuration::from_hours(1);
@@ -82,6 +83,12 @@ impl Brake {
     fn is_same(&self, other: &Self) -> bool {
         self.cause == other.cause && self.policy == other.policy
     }
+
+    /// Makes it be about these points, too.
+    fn widen(&mut self, points: &[About]) {
+        let more: Vec<About> = points.iter().filter(|about| !self.points.contains(about)).cloned().collect();
+        self.points.extend(more);
+    }
 }
 
 impl fmt::Display for Brake {
@@ -142,12 +149,18 @@ impl Judgement {
 pub fn judge(ground: &Ground<'_>) -> Judgement {
     let mut judgement = Judgement::default();
     let kind = ground.inventory.kind;
-    let observed = if ground.inventory.doubt().is_none() { observe(ground) } else { Vec::new() };
+    let proven = ground.inventory.doubt().is_none();
+    let mut observed = if proven { observe(ground) } else { Vec::new() };
     let mut standing: Vec<&Held> = Vec::new();
     for held in &ground.memory.brakes {
         let same_kind = held.kind == kind;
-        if same_kind && ground.inventory.doubt().is_none() && is_over(held, ground, &observed) {
+        if same_kind && proven && is_over(held, ground, &observed) {
             judgement.over.push(held.number);
+            continue;
+        }
+        if same_kind && proven && !held.accepted && is_of_former_name(&held.brake, ground) {
+            judgement.over.push(held.number);
+            under_the_new_name(&held.brake, ground, &mut observed);
             continue;
         }
         // A second lastgood is at work on the whole server.
@@ -165,9 +178,8 @@ pub fn judge(ground: &Ground<'_>) -> Judgement {
             Some(held) if held.accepted && brake.cause == Cause::Clock => {}
             Some(held) if !held.accepted && brake.points.iter().all(|about| held.brake.points.contains(about)) => {}
             Some(held) if !held.accepted => {
-                let mut points = held.brake.points.clone();
-                points.extend(brake.points.iter().filter(|about| !held.brake.points.contains(about)).cloned());
-                let wider = Brake { points, ..brake };
+                let mut wider = Brake { points: held.brake.points.clone(), ..brake.clone() };
+                wider.widen(&brake.points);
                 judgement.in_force.retain(|other| !other.is_same(&wider));
                 judgement.in_force.push(wider.clone());
                 judgement.new.push(wider);
@@ -181,8 +193,22 @@ pub fn judge(ground: &Ground<'_>) -> Judgement {
     judgement
 }
 
+/// Whether it was set before the policy was renamed.
+fn is_of_former_name(brake: &Brake, ground: &Ground<'_>) -> bool {
+    brake.policy.as_ref().is_some_and(|name| name != ground.policy.name.as_str() && ground.policy.answers_to(name))
+}
+
+/// A brake that waits for a person waits under the policy's new name.
+fn under_the_new_name(brake: &Brake, ground: &Ground<'_>, observed: &mut Vec<Brake>) {
+    let renamed = Brake { policy: Some(ground.policy.name.to_string()), ..brake.clone() };
+    match observed.iter_mut().find(|other| other.is_same(&renamed)) {
+        Some(other) => other.widen(&renamed.points),
+        None => observed.push(renamed),
+    }
+}
+
 fn concerns_policy(brake: &Brake, ground: &Ground<'_>) -> bool {
-    brake.policy.as_ref().is_none_or(|name| name == ground.policy.name.as_str())
+    brake.policy.as_ref().is_none_or(|name| ground.policy.answers_to(name))
 }
 
 /// Everything that looks wrong in this list.
@@ -206,8 +232,7 @@ fn is_over(held: &Held, ground: &Ground<'_>, observed: &[Brake]) -> bool {
         Cause::Small => !brake.points.iter().any(listed),
         Cause::Clock | Cause::SecondLastgood => !observed.iter().any(|other| other.is_same(brake)),
         Cause::Retention => {
-            let changed_again = brake.policy.as_deref() == Some(ground.policy.name.as_str())
-                && ground.memory.retention.as_ref() != Some(&ground.policy.retention_words());
+            let changed_again = concerns_policy(brake, ground) && is_changed(ground.policy, ground.memory);
             changed_again || !brake.points.iter().any(listed)
         }
     }
@@ -319,8 +344,7 @@ fn clock(ground: &Ground<'_>) -> Option<Brake> {
 }
 
 fn retention(ground: &Ground<'_>) -> Option<Brake> {
-    let before = ground.memory.retention.as_ref()?;
-    if *before == ground.policy.retention_words() {
+    if !is_changed(ground.policy, ground.memory) {
         return None;
     }
     let points: Vec<About> = would_drop(ground).into_iter().map(about).collect();

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::policy::brake::{self, Seen};
 use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
 use crate::policy::mark::{Mark, Token, tokens_of};
+use crate::policy::predecessor::Kept;
 use crate::policy::text::cleaned;
 
 /// What the journal remembers of one server and kind.
@@ -33,8 +34,12 @@ pub struct Memory {
     pub given_up: BTreeSet<Token>,
     /// Points that a person holds, with the reason.
     pub holds: BTreeMap<Id, String>,
+    /// When those of these holds end that end by themselves.
+    pub hold_ends: BTreeMap<Id, Timestamp>,
     /// The reason why nothing at all may be deleted on this server, where a person said so.
     pub server_hold: Option<String>,
+    /// When that hold ends by itself.
+    pub server_hold_until: Option<Timestamp>,
     /// Completed points of the policy evicted since its last completed one.
     pub evicted_since_completed: u32,
     /// The longest time from a plan to its accepted create in the last runs on this server.
@@ -43,8 +48,8 @@ pub struct Memory {
     pub listed: Vec<Seen>,
     /// The brakes that hold, and those that a person has accepted, on the whole server.
     pub brakes: Vec<brake::Held>,
-    /// What the policy kept when it last looked here, in the words of `Policy::retention_words`.
-    pub retention: Option<String>,
+    /// What each policy of the server and kind kept when it last looked here.
+    pub retention: Kept,
 }
 
 impl Memory {

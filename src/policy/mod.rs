@@ -3,7 +3,9 @@
 
 pub mod brake;
 pub mod budget;
+pub mod extra;
 pub mod guard;
+pub mod hold_cost;
 pub mod inventory;
 pub mod keep;
 pub mod mark;
@@ -13,6 +15,7 @@ pub mod plan;
 mod planner;
 #[expect(clippy::module_inception, reason = "the word of the design for a rule of the file")]
 pub mod policy;
+pub mod predecessor;
 pub mod retention;
 pub mod schedule;
 pub mod selector;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::brake::Brake;
+use crate::policy::extra::{InTheWay, Listed};
 use crate::policy::guard::{Guard, Slots};
 use crate::policy::inventory::{Id, Kind, PointStatus, ServerRef};
 use crate::policy::policy::PolicyName;
@@ -50,6 +51,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The points that the policy gives up beside what is held and protected, with the reason.
+    pub fn given_up(&self) -> impl Iterator<Item = (&Id, &Reason)> {
+        let reasons = self.points.iter().flat_map(|point| point.why.iter().map(move |why| (&point.id, why)));
+        reasons.filter(|(_, why)| matches!(why, Reason::GivenUp { .. }))
+    }
+
     /// The deletes that come before the create.
     pub fn evictions(&self) -> impl Iterator<Item = &Delete> {
         self.actions.iter().map_while(Action::as_delete)
@@ -107,6 +114,11 @@ pub enum Reason {
     Failed,
     /// No slot is free, and retention would drop it anyway.
     Eviction,
+    /// The rules keep it, but the slots do not suffice beside what holds and `protect` keep of the policy.
+    GivenUp {
+        /// What they keep.
+        beside: Vec<Id>,
+    },
     /// The policy asks for a new point, which leaves this many free slots.
     New {
         /// Free slots after it.
@@ -121,6 +133,10 @@ impl fmt::Display for Reason {
             Self::Guard(guard) => guard.fmt(f),
             Self::Failed => f.write_str("it failed, so it is worth nothing"),
             Self::Eviction => f.write_str("no slot is free: evicted, as retention drops it anyway"),
+            Self::GivenUp { beside } => {
+                let beside = Listed(beside);
+                write!(f, "given up: the slots do not suffice beside {beside}, kept by a hold or `protect`")
+            }
             Self::New { free } => write!(f, "the policy asks for a new one; slots free then: {free}"),
         }
     }
@@ -159,6 +175,9 @@ pub enum Refusal {
         foreign: Vec<String>,
         /// Why none of our own may go.
         because: Option<String>,
+        /// The holds, and what `protect` keeps, by which no room is left.
+        #[serde(default)]
+        in_the_way: Vec<InTheWay>,
     },
     /// No slot is free, and the new point would only replace the newest one of its policy: nothing is gained by it, and
     /// nothing is wrong.
@@ -183,7 +202,7 @@ impl fmt::Display for Refusal {
                  made or deleted; keep one less, or make them less often",
                 slots.used, slots.limit
             ),
-            Self::NoRoom { slots, kind, reserve, foreign, because } => {
+            Self::NoRoom { slots, kind, reserve, foreign, because, in_the_way } => {
                 let own = if slots.own > 0 { format!("{} own, ", slots.own) } else { String::new() };
                 write!(f, "{kind} limit reached ({own}{} foreign)", slots.foreign)?;
                 write!(f, "; {} of {} slots used", slots.used, slots.limit)?;
@@ -195,6 +214,13 @@ impl fmt::Display for Refusal {
                 }
                 if !foreign.is_empty() {
                     write!(f, "; foreign: {}", foreign.join(", "))?;
+                }
+                for way in in_the_way {
+                    write!(f, "; {}", way.sentence(*kind))?;
+                }
+                // As long as the whole server is held, nothing else helps.
+                if matches!(in_the_way.as_slice(), [InTheWay::Server { .. }]) {
+                    return Ok(());
                 }
                 write!(f, "; delete a {kind} that is not needed")?;
                 // Where all are people's, to keep fewer makes no room.

@@ -3,14 +3,17 @@
 //! Retention says what would go, the new point counted; the guards say what stays all the same; what is left becomes
 //! the plan's deletes, evictions first.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::policy::brake::judge;
+use crate::policy::extra::{GivenUp, given_up, in_the_way};
 use crate::policy::guard::{Ground, Guard, Slots, names_of_foreign};
 use crate::policy::inventory::{Id, PointStatus, RestorePoint};
 use crate::policy::mark::Mark;
 use crate::policy::plan::{Action, Decision, Delete, Note, Plan, Reason, Refusal};
-use crate::policy::policy::Prune;
+use crate::policy::policy::{Policy, Prune};
 use crate::policy::retention::{self, Candidate, Verdict};
 
 pub(super) use bucket_end::kept_now;
@@ -24,6 +27,8 @@ pub struct Request<'a> {
     pub limit: u32,
     /// The largest `reserve` of all policies of this server and kind.
     pub reserve: u32,
+    /// The other enabled policies of this server and kind.
+    pub others: &'a [Arc<Policy>],
     /// Deletes that earlier attempts of the same run have sent.
     pub spent: u32,
     /// The provider's time now, which would date a point that is made now.
@@ -106,7 +111,8 @@ impl<'a> Planner<'a> {
         let ground = self.ground();
         let counted: Vec<&RestorePoint> =
             ground.inventory.points.iter().filter(|point| counts(&ground, point)).collect();
-        let (verdicts, displaced) = verdicts(&ground, &counted, new);
+        let (verdicts, displaced) = verdicts(&self.request, &counted, new);
+        let GivenUp { points: given_up, beside } = given_up(&self.request, &counted, &verdicts, new.is_some());
         for point in &ground.inventory.points {
             let mut why = Vec::new();
             let mut keep = true;
@@ -114,6 +120,10 @@ impl<'a> Planner<'a> {
                 let Verdict { keep: wanted, why: reasons } = &verdicts[place];
                 keep = *wanted;
                 why.extend(reasons.iter().cloned().map(Reason::Retention));
+                if given_up.contains(&point.id) {
+                    keep = false;
+                    why.push(Reason::GivenUp { beside: beside.clone() });
+                }
             } else if point.status == PointStatus::Failed {
                 keep = false;
                 why.push(Reason::Failed);
@@ -185,7 +195,8 @@ impl<'a> Planner<'a> {
             self.budget -= 1;
             slots = slots.without(self.is_own(&delete.id));
             self.gone.push(delete.id.clone());
-            evicted.push(Delete { why: if delete.completed { Reason::Eviction } else { delete.why }, ..delete });
+            let says_why = !delete.completed || matches!(delete.why, Reason::GivenUp { .. });
+            evicted.push(Delete { why: if says_why { delete.why } else { Reason::Eviction }, ..delete });
         }
         if slots.room(reserve) > 0 { Ok(evicted) } else { Err(self.no_room(because)) }
     }
@@ -213,13 +224,17 @@ impl<'a> Planner<'a> {
             return only_the_newest;
         }
         let ground = self.ground();
-        let because = because.or_else(|| ground.server_wide().map(|guard| guard.to_string()));
+        let in_the_way = in_the_way(&self.request);
+        let said = |guard: &Guard| matches!(guard, Guard::ServerHeld(_));
+        let because =
+            because.or_else(|| ground.server_wide().filter(|guard| !said(guard)).map(|guard| guard.to_string()));
         Refusal::NoRoom {
             slots: self.slots,
             kind: ground.policy.kind,
             reserve: self.request.reserve,
             foreign: names_of_foreign(&ground),
             because,
+            in_the_way,
         }
     }
 
@@ -329,8 +344,14 @@ pub(super) fn would_drop<'a>(ground: &Ground<'a>) -> Vec<&'a RestorePoint> {
     dropped.filter(|point| !ground.memory.holds.contains_key(&point.id)).collect()
 }
 
-/// What retention says of the counted points, the new one dated `new` among them; and how many the new one displaces.
-fn verdicts(ground: &Ground<'_>, counted: &[&RestorePoint], new: Option<Timestamp>) -> (Vec<Verdict>, u32) {
+/// What retention says of the counted points, the new one dated `new` among them; and how many the new one displaces. What
+/// is held is displaced by nothing; what is given up beside it is.
+pub(super) fn verdicts(
+    request: &Request<'_>,
+    counted: &[&RestorePoint],
+    new: Option<Timestamp>,
+) -> (Vec<Verdict>, u32) {
+    let ground = &request.ground;
     let policy = ground.policy;
     let mut candidates: Vec<Candidate> = counted.iter().map(|point| candidate(point)).collect();
     let before = decide(policy, &candidates);
@@ -340,11 +361,21 @@ fn verdicts(ground: &Ground<'_>, counted: &[&RestorePoint], new: Option<Timestam
     candidates.push(Candidate { at: at.max(newest), due: Some(Timestamp::MAX), id: None });
     let mut after = decide(policy, &candidates);
     after.pop();
-    let displaced = before.iter().zip(&after).filter(|(before, after)| before.keep && !after.keep).count();
+    let goes = |verdicts: &[Verdict], with_new| {
+        let given_up = given_up(request, counted, verdicts, with_new).points;
+        let is_held = |point: &RestorePoint| ground.memory.holds.contains_key(&point.id);
+        let goes = counted
+            .iter()
+            .zip(verdicts)
+            .map(move |(point, verdict)| given_up.contains(&point.id) || (!verdict.keep && !is_held(point)));
+        goes.collect::<Vec<bool>>()
+    };
+    let displaced =
+        goes(&before, false).iter().zip(goes(&after, true)).filter(|(before, after)| !**before && *after).count();
     (after, u32::try_from(displaced).expect("a handful"))
 }
 
-fn decide(policy: &crate::policy::policy::Policy, candidates: &[Candidate]) -> Vec<Verdict> {
+pub(super) fn decide(policy: &Policy, candidates: &[Candidate]) -> Vec<Verdict> {
     let decided = retention::decide(candidates, &policy.keep, policy.keep_mode, &policy.timezone);
     // A policy without rules has prune = "none": then everything stays.
     decided.unwrap_or_else(|_no_rules| {
@@ -353,7 +384,7 @@ fn decide(policy: &crate::policy::policy::Policy, candidates: &[Candidate]) -> V
     })
 }
 
-fn candidate(point: &RestorePoint) -> Candidate {
+pub(super) fn candidate(point: &RestorePoint) -> Candidate {
     let due = Mark::parse(&point.description).map(|mark| mark.due);
     Candidate { at: point.created_at, due, id: Some(point.id.clone()) }
 }

@@ -344,7 +344,7 @@ impl Drive<'_> {
             .and_then(|(seen, made)| seen.inventory.find(&made.id).and_then(|point| point.size_mb));
         let early =
             if self.run.state.started_early { "; the server was started before it was seen completed" } else { "" };
-        let made = made.map(|made| format!("{made}{early}"));
+        let made = made.map(|made| format!("{made}{early}{}", self.given_up()));
         let text = error.map(str::to_owned).or(made).unwrap_or_else(|| outcome.to_string());
         Ok(Notice {
             class: if outcome == Outcome::Succeeded { Class::Success } else { Class::Failure },
@@ -355,6 +355,14 @@ impl Drive<'_> {
             size_mb,
             ..self.task.failure(Topic::Run, text)
         })
+    }
+
+    /// What was deleted though the rules keep it, since a hold or `protect` left no other way.
+    fn given_up(&self) -> String {
+        let plan = self.run.state.plan.iter();
+        let given_up =
+            plan.flat_map(|plan| plan.given_up()).filter(|(id, _)| self.run.state.deleted().any(|it| it == *id));
+        given_up.map(|(id, why)| format!("; {} {id} was {why}", self.task.policy.kind)).collect()
     }
 
     /// The policy's next due time on this server.

@@ -98,6 +98,8 @@ pub struct Task {
     pub policy: Arc<Policy>,
     /// The largest `reserve` of all policies of this server and kind.
     pub reserve: u32,
+    /// The other enabled policies of this server and kind.
+    pub others: Vec<Arc<Policy>>,
 }
 
 impl Task {

@@ -12,6 +12,7 @@ use crate::policy::guard::Ground;
 use crate::policy::inventory::Inventory;
 use crate::policy::memory::Memory;
 use crate::policy::plan::{Note, Plan, Request, plan};
+use crate::policy::predecessor::{Remember, remember as remember_kept};
 use crate::provider::ProviderError;
 use crate::run::{RunError, Settings, Task, World};
 use crate::store::brakes::Signs;
@@ -53,7 +54,8 @@ impl Inspection {
     #[must_use]
     pub fn request<'a>(&'a self, world: &'a World, task: &'a Task, spent: u32) -> Request<'a> {
         let (ground, limit) = (self.ground(world, task), world.settings().limit(task.policy.kind));
-        Request { ground, limit, reserve: task.reserve, spent, now: self.now(world), waited: false }
+        let (reserve, others) = (task.reserve, &task.others);
+        Request { ground, limit, reserve, others, spent, now: self.now(world), waited: false }
     }
 
     /// The provider's time now: what it said when it gave the list, and the time passed since. Whoever sets our clock does
@@ -130,7 +132,8 @@ pub(super) async fn remember(world: &World, task: &Task, seen: &Inspection, note
 pub(super) async fn set_brakes(world: &World, task: &Task, seen: &Inspection) -> Result<(), RunError> {
     let mut judgement = judge(&seen.ground(world, task));
     let words = task.policy.retention_words();
-    // A policy that was changed, or has left the file, finishes its run, and says nothing of what is kept.
+    // A policy that was changed, or has left the file, finishes its run, and says nothing of what is kept. Nor does a list
+    // in doubt, which cannot tell whether a changed policy would drop anything.
     let in_force = world.in_force.of(task).is_some_and(|policy| policy.retention_words() == words);
     if !in_force {
         let retention = |number: &i64| {
@@ -139,9 +142,9 @@ pub(super) async fn set_brakes(world: &World, task: &Task, seen: &Inspection) ->
         judgement.new.retain(|brake| brake.cause != Cause::Retention);
         judgement.over.retain(|number| !retention(number));
     }
-    let words = Some(words).filter(|_| task.policy.enabled && in_force);
-    let retention = words.filter(|words| seen.memory.retention.as_ref() != Some(words));
-    if judgement.new.is_empty() && judgement.over.is_empty() && retention.is_none() {
+    let says = task.policy.enabled && in_force && seen.inventory.doubt().is_none();
+    let retention = if says { remember_kept(&task.policy, &task.others, &seen.memory) } else { Remember::default() };
+    if judgement.new.is_empty() && judgement.over.is_empty() && retention.is_empty() {
         return Ok(());
     }
     world.store.brake(signs(task, judgement, retention), world.clock.now()).await?;
@@ -150,7 +153,7 @@ pub(super) async fn set_brakes(world: &World, task: &Task, seen: &Inspection) ->
 
 /// What the state is told of the brakes of a policy on a server, with what tells people.
 #[must_use]
-pub fn signs(task: &Task, judgement: Judgement, retention: Option<String>) -> Signs {
+pub fn signs(task: &Task, judgement: Judgement, retention: Remember) -> Signs {
     let (server, kind) = (task.server.reference.clone(), task.policy.kind);
     // The second lastgood has a word of its own.
     let new = judgement.new.iter().filter(|brake| brake.cause != Cause::SecondLastgood);

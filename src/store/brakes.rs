@@ -1,6 +1,8 @@
 //! The brakes that hold on servers, until what they are about is over or a person accepts it; and what each policy
 //! kept when it last looked, so that a changed file is seen.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
@@ -9,6 +11,7 @@ use crate::policy::brake::{About, Brake, Cause, Held, Judgement, Seen};
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, Proof, RestorePoint, Server, ServerRef};
 use crate::policy::memory::{Memory, Origin, Text};
 use crate::policy::policy::PolicyName;
+use crate::policy::predecessor::{Kept, Remember};
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::points::Place;
 use crate::store::transaction::Transaction;
@@ -26,8 +29,8 @@ pub struct Signs {
     pub policy: PolicyName,
     /// What was judged.
     pub judgement: Judgement,
-    /// What the policy keeps by now, where that is to be remembered.
-    pub retention: Option<String>,
+    /// What policies of the server and kind keep by now, where that is to be remembered.
+    pub retention: Remember,
     /// What tells of the new ones.
     pub notices: Vec<Notice>,
 }
@@ -57,11 +60,18 @@ impl Store {
                     ],
                 )?;
             }
-            if let Some(words) = &signs.retention {
+            let kind = signs.kind.word();
+            for former in &signs.retention.taken_over {
                 tx.execute(
-                    "INSERT INTO retention (server, policy, words, kind) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT (server, policy) DO UPDATE SET words = ?3, kind = ?4",
-                    params![server, signs.policy.as_str(), words, signs.kind.word()],
+                    "DELETE FROM retention WHERE server = ?1 AND kind = ?2 AND policy = ?3",
+                    params![server, kind, former.as_str()],
+                )?;
+            }
+            for (policy, words) in &signs.retention.words {
+                tx.execute(
+                    "INSERT INTO retention (server, kind, policy, words) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (server, kind, policy) DO UPDATE SET words = ?4",
+                    params![server, kind, policy.as_str(), words],
                 )?;
             }
             close_when_released(tx, &signs.server, at)?;
@@ -123,17 +133,18 @@ impl Store {
         self.transact(move |tx| Ok(held(tx, &server)?.into_iter().filter(|held| !held.accepted).collect())).await
     }
 
-    /// What each policy kept when it last looked, by server and policy.
+    /// What each policy kept when it last looked, by server and kind.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn retentions(&self) -> Result<std::collections::HashMap<(Id, String), String>, StoreError> {
+    pub async fn retentions(&self) -> Result<HashMap<(Id, Kind), Kept>, StoreError> {
         self.transact(|tx| {
-            let mut query = tx.prepare_cached("SELECT server, policy, words FROM retention")?;
+            let mut query = tx.prepare_cached("SELECT server, kind, policy, words FROM retention")?;
             let mut rows = query.query([])?;
-            let mut all = std::collections::HashMap::new();
+            let mut all: HashMap<(Id, Kind), Kept> = HashMap::new();
             while let Some(row) = rows.next()? {
-                all.insert((read(&row.get::<_, String>(0)?)?, row.get(1)?), row.get(2)?);
+                let key = (read(&row.get::<_, String>(0)?)?, read(&format!("\"{}\"", row.get::<_, String>(1)?))?);
+                all.entry(key).or_default().insert(row.get(2)?, row.get(3)?);
             }
             Ok(all)
         })
@@ -181,13 +192,10 @@ pub(super) fn mean_to_delete(
 /// Fills in what the brakes are judged by.
 pub(super) fn into_memory(tx: &Transaction<'_>, place: &Place, memory: &mut Memory) -> Result<(), StoreError> {
     memory.brakes = held(tx, &place.server)?;
-    memory.retention = tx
-        .query_row(
-            "SELECT words FROM retention WHERE server = ?1 AND policy = ?2 AND coalesce(kind, ?3) = ?3",
-            params![json(&place.server)?, place.policy.as_str(), place.kind.word()],
-            |row| row.get(0),
-        )
-        .optional()?;
+    let mut query = tx.prepare_cached("SELECT policy, words FROM retention WHERE server = ?1 AND kind = ?2")?;
+    let words =
+        query.query_map(params![json(&place.server)?, place.kind.word()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    memory.retention = words.collect::<Result<_, _>>()?;
     let mut query = tx.prepare_cached(
         "SELECT id, created_at, status, policy FROM point WHERE server = ?1 AND kind = ?2 AND automatic = 0
          AND seen_at IS NOT NULL AND created_at IS NOT NULL AND deleting IS NULL AND asked_gone IS NULL",

@@ -163,15 +163,18 @@ pub(super) fn into_memory(
     memory: &mut Memory,
 ) -> Result<(), StoreError> {
     let mut query = tx.prepare_cached(
-        "SELECT point, reason FROM hold WHERE (until IS NULL OR until > ?1) AND (server = ?2 OR kind = ?3)",
+        "SELECT point, reason, until FROM hold WHERE (until IS NULL OR until > ?1) AND (server = ?2 OR kind = ?3)",
     )?;
     let mut rows = query.query(params![nanos(at), json(&place.server)?, place.kind.word()])?;
     while let Some(row) = rows.next()? {
+        let until = row.get::<_, Option<i64>>(2)?.map(time);
         match row.get::<_, Option<String>>(0)? {
             Some(point) => {
-                memory.holds.insert(read(&point)?, row.get(1)?);
+                let id: Id = read(&point)?;
+                memory.hold_ends.extend(until.map(|until| (id.clone(), until)));
+                memory.holds.insert(id, row.get(1)?);
             }
-            None => memory.server_hold = Some(row.get(1)?),
+            None => (memory.server_hold, memory.server_hold_until) = (Some(row.get(1)?), until),
         }
     }
     Ok(())

@@ -23,6 +23,7 @@ mod tokens;
 mod transaction;
 mod unreadable;
 mod value;
+mod vanished;
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;

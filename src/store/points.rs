@@ -16,6 +16,7 @@ use crate::store::runs::longest_lead;
 use crate::store::tokens::{carried, given_up_tokens, open_tokens, tokens};
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
+use crate::store::vanished::{self, Shown, forget, shown};
 use crate::store::{Store, StoreError};
 
 /// How long a delete that was accepted counts as under way.
@@ -63,8 +64,8 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn memory_for(&self, place: Place, points: &[RestorePoint], at: Timestamp) -> Result<Memory, StoreError> {
-        let carried = carried(points);
-        self.transact(move |tx| memory(tx, &place, Some(&carried), at)).await
+        let listed = (carried(points), shown(points));
+        self.transact(move |tx| memory(tx, &place, Some(&listed), at)).await
     }
 
     /// Takes note of an inventory: new points with their first text, and which are gone. A point that we made and the
@@ -168,7 +169,8 @@ impl Store {
 }
 
 fn see(tx: &Transaction<'_>, inventory: &Inventory, instance: &str, place: &Place) -> Result<(), StoreError> {
-    let memory = memory(tx, place, Some(&carried(&inventory.points)), inventory.read_at)?;
+    let listed = (carried(&inventory.points), shown(&inventory.points));
+    let memory = memory(tx, place, Some(&listed), inventory.read_at)?;
     let (server, kind) = (json(&place.server)?, place.kind.word());
     let at = nanos(inventory.read_at);
     for point in &inventory.points {
@@ -180,11 +182,9 @@ fn see(tx: &Transaction<'_>, inventory: &Inventory, instance: &str, place: &Plac
     let settled = at.saturating_sub(i64::try_from(place.settle.as_nanos()).unwrap_or(i64::MAX));
     // What a doubtful list lacks may be there all the same, and it does not count as the first one either.
     if inventory.doubt().is_none() {
-        tx.execute(
-            "DELETE FROM point WHERE server = ?1 AND kind = ?2 AND (seen_at IS NULL OR seen_at != ?3)
-             AND (made_at IS NULL OR made_at < ?4)",
-            params![server, kind, at, settled],
-        )?;
+        let lacks =
+            "server = ?1 AND kind = ?2 AND (seen_at IS NULL OR seen_at != ?3) AND (made_at IS NULL OR made_at < ?4)";
+        forget(tx, lacks, params![server, kind, at, settled], inventory.read_at)?;
         tx.execute(
             "INSERT INTO inventory (server, kind, first_at, last_at) VALUES (?1, ?2, ?3, ?3)
              ON CONFLICT (server, kind) DO UPDATE SET last_at = ?3",
@@ -203,8 +203,10 @@ fn note(
     memory: &Memory,
     at: i64,
 ) -> Result<(), StoreError> {
-    let (kind, id, text) = (point.kind.word(), json(&point.id)?, json(&Text::of(point))?);
-    let created_at = nanos(point.created_at);
+    let (kind, id, created_at) = (point.kind.word(), json(&point.id)?, nanos(point.created_at));
+    // One that was listed before and then was not keeps the text and the origin that it had.
+    let known = memory.points.get(&point.id).filter(|known| known.created_at.is_none_or(|at| at == point.created_at));
+    let text = json(known.and_then(|known| known.text.as_ref()).unwrap_or(&Text::of(point)))?;
     let policy = match owner {
         Owner::Ours(policy) => Some(policy.as_str()),
         _ => None,
@@ -215,14 +217,13 @@ fn note(
         completed_at_last(tx, (server, kind, &id), policy)?;
     }
     // The id of a point that is gone may come again for another point.
-    tx.execute(
-        "DELETE FROM point WHERE server = ?1 AND kind = ?2 AND id = ?3 AND created_at IS NOT NULL AND created_at != ?4",
-        params![server, kind, id, created_at],
-    )?;
-    let origin = match (owner, memory.seen_before) {
-        (Owner::Ours(policy), true) => Origin::Made(policy.clone()),
-        (_, false) => Origin::First,
-        (_, true) => Origin::Later,
+    let another = "server = ?1 AND kind = ?2 AND id = ?3 AND created_at IS NOT NULL AND created_at != ?4";
+    forget(tx, another, params![server, kind, id, created_at], time(at))?;
+    let origin = match (known, owner, memory.seen_before) {
+        (Some(known), ..) => known.origin.clone(),
+        (None, Owner::Ours(policy), true) => Origin::Made(policy.clone()),
+        (None, _, false) => Origin::First,
+        (None, _, true) => Origin::Later,
     };
     tx.execute(
         "INSERT INTO point (server, kind, id, created_at, first_text, origin, policy, status, size_mb, automatic, seen_at)
@@ -275,11 +276,11 @@ fn turned_up(
     Ok(())
 }
 
-/// With `carried`, the tokens that are on listed points or take a slot; without, all of them.
+/// With `listed`, the tokens that are on listed points or take a slot; without, all of them.
 fn memory(
     tx: &Transaction<'_>,
     place: &Place,
-    carried: Option<&BTreeSet<Token>>,
+    listed: Option<&(BTreeSet<Token>, Shown)>,
     at: Timestamp,
 ) -> Result<Memory, StoreError> {
     let (server, kind) = (json(&place.server)?, place.kind.word());
@@ -300,8 +301,11 @@ fn memory(
         ..Memory::default()
     };
     points(tx, place, at, &mut memory)?;
+    if let Some((_, shown)) = listed {
+        vanished::into_memory(tx, place, shown, &mut memory)?;
+    }
     open_tokens(tx, place, at, &mut memory)?;
-    tokens(tx, place, carried, &mut memory)?;
+    tokens(tx, place, listed.map(|(carried, _)| carried), &mut memory)?;
     if memory.evicted_since_completed > 0 {
         given_up_tokens(tx, place, &mut memory)?;
     }

@@ -14,7 +14,8 @@ use crate::store::debts;
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::runs::write_lead;
 use crate::store::transaction::Transaction;
-use crate::store::value::{json, nanos, time};
+use crate::store::value::{json, nanos, read, time};
+use crate::store::vanished::{forget, keep};
 
 /// An event of a run, in the transaction that writes it.
 pub(super) struct Projection<'a> {
@@ -109,19 +110,13 @@ fn resolve(p: &Projection<'_>, step: u32, outcome: Option<&str>, gone: bool) -> 
 /// with the same id does not hold for it.
 fn made(p: &Projection<'_>, id: &Id, token: &str) -> Result<(), StoreError> {
     let policy = p.key.policy.as_str();
+    let (server, kind, key) = (json(&p.key.server.id)?, p.key.kind.word(), json(id)?);
+    keep(p.tx, "server = ?1 AND kind = ?2 AND id = ?3", params![server, kind, key], p.at)?;
     p.tx.execute(
         "INSERT INTO point (server, kind, id, origin, policy, made_at, token) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
          ON CONFLICT (server, kind, id) DO UPDATE SET origin = ?4, policy = ?5, made_at = ?6, token = ?7,
          created_at = NULL, first_text = NULL, status = NULL, size_mb = NULL, deleting = NULL, seen_at = NULL, asked_gone = NULL",
-        params![
-            json(&p.key.server.id)?,
-            p.key.kind.word(),
-            json(id)?,
-            json(&Origin::Made(policy.to_owned()))?,
-            policy,
-            nanos(p.at),
-            token
-        ],
+        params![server, kind, key, json(&Origin::Made(policy.to_owned()))?, policy, nanos(p.at), token],
     )?;
     Ok(())
 }
@@ -136,10 +131,7 @@ fn seen(p: &Projection<'_>, sight: &Sight) -> Result<(), StoreError> {
             )?;
         }
         Sight::Gone(id) => {
-            p.tx.execute(
-                "DELETE FROM point WHERE server = ?1 AND kind = ?2 AND id = ?3",
-                params![server, kind, json(id)?],
-            )?;
+            forget(p.tx, "server = ?1 AND kind = ?2 AND id = ?3", params![server, kind, json(id)?], p.at)?;
             // It counts as not made until a list shows it after all.
             if let (Some(made), Some(mark)) = (&p.before.made, p.before.mark())
                 && made.id == *id

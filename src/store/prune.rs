@@ -1,6 +1,7 @@
 //! Forgets what is old: runs that ended longer ago than `[state] keep`, with what was told of them and the mails.
 //!
-//! Never forgotten: what ownership rests on (the rows of points, and the token of every point that is still listed),
+//! Never forgotten: what ownership rests on (the rows of points, and the token of every point that is still listed; what
+//! was seen of a point that lists lack for another 400 days),
 //! runs that have not ended, runs of which something is still to be told, open incidents, mail that waits.
 
 use std::time::Duration;
@@ -22,7 +23,7 @@ const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 const FACT: &str = "pruned_at";
 
 /// One table's old rows; `?1` is the moment before which they are old, `?2` the most that are taken.
-pub(super) const STATEMENTS: [&str; 5] = [
+pub(super) const STATEMENTS: [&str; 6] = [
     // A run's end and its notice bear the same time; what was told on its way lies between its beginning and its end.
     "DELETE FROM run WHERE id IN (
          SELECT id FROM run AS old WHERE ended_at < ?1 AND NOT EXISTS (
@@ -47,6 +48,10 @@ pub(super) const STATEMENTS: [&str; 5] = [
     "DELETE FROM outbox WHERE id IN (
          SELECT id FROM outbox WHERE coalesce(sent_at, failed_at) < ?1
          ORDER BY coalesce(sent_at, failed_at) LIMIT ?2)",
+    // However short `keep` is: whose a point is rests on it, and there are few.
+    "DELETE FROM vanished WHERE (server, kind, id, created_at) IN (
+         SELECT server, kind, id, created_at FROM vanished WHERE vanished_at < ?1 - 34560000000000000
+         ORDER BY vanished_at LIMIT ?2)",
 ];
 
 impl Store {

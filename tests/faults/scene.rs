@@ -84,7 +84,7 @@ impl Scene {
             inventory::Kind::Snapshot => Kind::Snapshot,
         };
         let name = policy.name.to_string();
-        let task = Task { server, reserve: policy.reserve, policy: policy.into() };
+        let task = Task { server, reserve: policy.reserve, policy: policy.into(), others: Vec::new() };
         self.truth.run_began(SERVER, &name);
         let run = self.stage.open(&task, Some(due)).await;
         let (ended, helped) = self.drive(&task, run).await;

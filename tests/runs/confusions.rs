@@ -453,7 +453,8 @@ async fn a_server_that_cannot_be_started_keeps_no_place_from_other_runs() {
     stage.simulator.add_fault(never);
     let servers = stage.world.client.servers().await.unwrap().items;
     let policy = Arc::new(Policy { stop_server: true, ..policy(Kind::Backup, 3) });
-    let tasks = servers.into_iter().map(|server| Task { server, policy: Arc::clone(&policy), reserve: 0 });
+    let task = |server| Task { server, policy: Arc::clone(&policy), reserve: 0, others: Vec::new() };
+    let tasks = servers.into_iter().map(task);
     let tasks: Vec<Task> = tasks.collect();
     let (first, second) = (stage.open(&tasks[0], None).await, stage.open(&tasks[1], None).await);
     let (first, second) = (drive(&stage.world, &tasks[0], first), drive(&stage.world, &tasks[1], second));

@@ -4,9 +4,12 @@
 mod boundaries;
 mod brakes;
 mod by_hand;
+mod changed_text;
 mod confusions;
 mod crashes;
 mod debts;
+mod holds;
 mod late;
 mod plain;
+mod renames;
 mod stage;

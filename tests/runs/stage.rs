@@ -88,7 +88,18 @@ impl Stage {
 
     pub async fn task(&self, policy: Policy) -> Task {
         let reserve = policy.reserve;
-        Task { server: self.server().await, policy: Arc::new(policy), reserve }
+        Task { server: self.server().await, policy: Arc::new(policy), reserve, others: Vec::new() }
+    }
+
+    /// The policies of one server and kind.
+    pub async fn tasks<const N: usize>(&self, policies: [Policy; N]) -> [Task; N] {
+        let server = self.server().await;
+        let policies = policies.map(Arc::new);
+        let reserve = policies.iter().map(|policy| policy.reserve).max().unwrap_or_default();
+        policies.clone().map(|policy| {
+            let others = policies.iter().filter(|other| other.name != policy.name).cloned().collect();
+            Task { server: server.clone(), policy, reserve, others }
+        })
     }
 
     pub async fn plan(&self, task: &Task) -> Plan {

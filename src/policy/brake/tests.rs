@@ -9,6 +9,7 @@ use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin, Remembered, Text};
 use crate::policy::plan::{Plan, Request, plan};
 use crate::policy::policy::{Policy, PolicyName, Prune};
+use crate::policy::predecessor::Kept;
 use crate::policy::schedule::Schedule;
 
 mod sizes;
@@ -64,7 +65,7 @@ fn case(points: Vec<RestorePoint>) -> Case {
         seen_before: true,
         points: points.iter().map(|point| (point.id.clone(), remembered(point))).collect(),
         listed: points.iter().map(seen).collect(),
-        retention: Some(policy.retention_words()),
+        retention: kept_by(&policy),
         ..Memory::default()
     };
     let inventory = Inventory {
@@ -83,6 +84,11 @@ fn keep(last: u32) -> Keep {
     Keep { counts: vec![(Rule::Last, Count::Number(last))], ..Keep::default() }
 }
 
+/// What is remembered once the policy has looked.
+fn kept_by(policy: &Policy) -> Kept {
+    [(policy.name.to_string(), policy.retention_words())].into()
+}
+
 impl Case {
     fn judge(&self) -> Judgement {
         judge(&self.ground())
@@ -97,7 +103,8 @@ impl Case {
     }
 
     fn plan(&self) -> Plan {
-        plan(&Request { ground: self.ground(), limit: 10, reserve: 0, spent: 0, now: now(), waited: false })
+        let ground = self.ground();
+        plan(&Request { ground, limit: 10, reserve: 0, others: &[], spent: 0, now: now(), waited: false })
     }
 
     fn lose(&mut self, ids: &[i64]) {
@@ -131,7 +138,7 @@ fn the_same_list_again_sets_no_brake() {
 fn points_of_ours_that_are_gone_without_our_doing_stop_every_delete() {
     let mut case = case((1..=7).map(ours).collect());
     case.policy.keep = keep(2);
-    case.memory.retention = Some(case.policy.retention_words());
+    case.memory.retention = kept_by(&case.policy);
     assert!(case.plan().prunes().next().is_some(), "without a brake, some would go");
     case.lose(&[3]);
     assert_eq!(case.causes(), [Cause::Gone]);
@@ -203,7 +210,7 @@ fn a_brake_that_holds_is_told_once() {
     for case in [&mut gone, &mut small, &mut clock, &mut retention, &mut second] {
         let causes = case.causes();
         assert_eq!(causes.len(), 1, "{causes:?}");
-        case.written().memory.retention = Some(case.policy.retention_words());
+        case.written().memory.retention = kept_by(&case.policy);
         let judged = case.judge();
         assert_eq!(judged.in_force.iter().map(|brake| brake.cause).collect::<Vec<_>>(), causes);
         assert_eq!((judged.new, judged.over), (vec![], vec![]), "{causes:?}");
@@ -281,7 +288,7 @@ fn a_changed_retention_that_would_drop_points_waits_and_evictions_still_make_roo
     let named: Vec<&Id> = plan.brakes[0].points.iter().map(|about| &about.id).collect();
     let dropped: Vec<Id> = (5..=10).map(Id::Number).collect();
     assert_eq!(named, dropped.iter().collect::<Vec<_>>());
-    case.written().memory.retention = Some(case.policy.retention_words());
+    case.written().memory.retention = kept_by(&case.policy);
     assert_eq!(case.causes(), [Cause::Retention], "it waits");
     case.memory.brakes[0].accepted = true;
     assert_eq!(case.causes(), []);
@@ -292,7 +299,7 @@ fn a_changed_retention_that_would_drop_points_waits_and_evictions_still_make_roo
 fn a_retention_that_is_changed_back_releases_its_brake() {
     let mut case = case((1..=10).map(ours).collect());
     case.policy.keep = keep(4);
-    case.written().memory.retention = Some(case.policy.retention_words());
+    case.written().memory.retention = kept_by(&case.policy);
     case.policy.keep = keep(10);
     assert_eq!((case.causes(), case.judge().over), (vec![], vec![1]));
 }
@@ -326,7 +333,7 @@ fn what_a_changed_retention_would_not_delete_anyway_sets_no_brake() {
 fn a_changed_retention_whose_points_are_all_gone_releases_its_brake() {
     let mut case = case((1..=3).map(ours).collect());
     case.policy.keep = keep(2);
-    case.written().memory.retention = Some(case.policy.retention_words());
+    case.written().memory.retention = kept_by(&case.policy);
     case.lose(&[3]);
     case.memory.listed.clear();
     assert_eq!((case.causes(), case.judge().over), (vec![], vec![1]));
@@ -357,7 +364,7 @@ fn a_brake_on_one_kind_but_for_a_second_lastgood_leaves_the_other_alone() {
 fn a_second_lastgood_on_one_kind_stops_the_deletes_of_the_other() {
     let mut case = case((1..=4).map(ours).collect());
     case.policy.keep = keep(2);
-    case.memory.retention = Some(case.policy.retention_words());
+    case.memory.retention = kept_by(&case.policy);
     let brake = Brake { cause: Cause::SecondLastgood, policy: None, text: "stray".to_owned(), points: Vec::new() };
     case.memory.brakes.push(Held { number: 1, kind: Kind::Snapshot, brake, accepted: false });
     assert_eq!(case.causes(), [Cause::SecondLastgood]);
@@ -370,5 +377,26 @@ fn a_brake_of_another_policy_is_no_brake_of_this_one() {
     let mut case = case((1..=8).map(ours).collect()).sized(0);
     case.written().memory.brakes[0].brake.policy = Some("weekly".to_owned());
     case.inventory.points[0].size_mb = Some(1000);
+    assert_eq!(case.causes(), []);
+}
+
+#[test]
+fn a_brake_of_a_former_name_goes_on_under_the_new_one_until_it_is_accepted() {
+    let mut case = case((1..=10).map(ours).collect());
+    case.policy.keep = keep(4);
+    case.written().memory.retention = kept_by(&case.policy);
+    let before = case.memory.brakes[0].brake.points.clone();
+    (case.policy.name, case.policy.formerly) =
+        (PolicyName::new("daily").unwrap(), vec![PolicyName::new("nightly").unwrap()]);
+    let judged = case.judge();
+    assert_eq!((judged.over, judged.in_force.len(), judged.new.len()), (vec![1], 1, 1));
+    assert_eq!((judged.new[0].policy.as_deref(), &judged.new[0].points), (Some("daily"), &before));
+    assert_eq!(case.plan().prunes().count(), 0);
+    // Two that were merged become one that is about the points of both.
+    case.policy.keep = keep(8);
+    let judged = case.judge();
+    assert_eq!((judged.over, judged.new.len()), (vec![1], 1), "changed once more: what it drops now waits");
+    case.memory.brakes[0].accepted = true;
+    case.memory.retention = kept_by(&case.policy);
     assert_eq!(case.causes(), []);
 }

@@ -15,6 +15,7 @@ use crate::policy::policy::{Policy, PolicyName};
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::Pattern;
 
+mod extra;
 mod late;
 mod ownership;
 mod properties;
@@ -78,6 +79,7 @@ struct Case {
     memory: Memory,
     limit: u32,
     reserve: u32,
+    others: Vec<Arc<Policy>>,
     spent: u32,
 }
 
@@ -102,7 +104,7 @@ fn case(last: u32, points: Vec<RestorePoint>) -> Case {
         proof: Proof::OnePage,
         doubts: Vec::new(),
     };
-    Case { policy: policy(last), inventory, memory, limit: 5, reserve: 0, spent: 0 }
+    Case { policy: policy(last), inventory, memory, limit: 5, reserve: 0, others: Vec::new(), spent: 0 }
 }
 
 impl Case {
@@ -113,7 +115,7 @@ impl Case {
     fn request(&self) -> Request<'_> {
         let (ground, now) = (self.ground(), self.inventory.provider_time.unwrap_or(now()));
         let &Self { limit, reserve, spent, .. } = self;
-        Request { ground, limit, reserve, spent, now, waited: false }
+        Request { ground, limit, reserve, others: &self.others, spent, now, waited: false }
     }
 
     fn ground(&self) -> Ground<'_> {

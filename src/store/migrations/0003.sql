@@ -54,11 +54,39 @@ ALTER TABLE run ADD COLUMN lead_ms INTEGER;
 
 -- A policy of the same name and another kind is another policy. NULL where no run tells: the kind that it is next seen with.
 ALTER TABLE due_time ADD COLUMN kind TEXT;
-ALTER TABLE retention ADD COLUMN kind TEXT;
 ALTER TABLE evicted ADD COLUMN kind TEXT;
 UPDATE due_time SET kind = (SELECT kind FROM run WHERE run.server = due_time.server AND run.policy = due_time.policy
                             ORDER BY id DESC LIMIT 1);
-UPDATE retention SET kind = (SELECT kind FROM run WHERE run.server = retention.server AND run.policy = retention.policy
-                             ORDER BY id DESC LIMIT 1);
 UPDATE evicted SET kind = (SELECT kind FROM run WHERE run.server = evicted.server AND run.policy = evicted.policy
                            ORDER BY id DESC LIMIT 1);
+
+-- The first text of points that a list lacked without our doing: one that is listed again is judged by it, and not by
+-- what a person has made of it meanwhile.
+CREATE TABLE vanished (
+    server      TEXT NOT NULL,
+    kind        TEXT NOT NULL,
+    id          TEXT NOT NULL,
+    created_at  INTEGER NOT NULL,           -- a later point with the same id is another one
+    first_text  TEXT NOT NULL,
+    origin      TEXT NOT NULL,
+    vanished_at INTEGER NOT NULL,
+    PRIMARY KEY (server, kind, id, created_at)
+) WITHOUT ROWID;
+CREATE INDEX vanished_since ON vanished (vanished_at);
+
+-- What a policy keeps is remembered for each kind: one that changes its kind begins anew there. Where no run tells the
+-- kind, it may be either.
+CREATE TABLE retention_of_kind (
+    server TEXT NOT NULL,
+    kind   TEXT NOT NULL,
+    policy TEXT NOT NULL,
+    words  TEXT NOT NULL,
+    PRIMARY KEY (server, kind, policy)
+) WITHOUT ROWID;
+INSERT INTO retention_of_kind (server, kind, policy, words)
+    SELECT server, either.kind, policy, words FROM retention
+    JOIN (SELECT 'backup' AS kind UNION ALL SELECT 'snapshot') AS either
+    WHERE either.kind = coalesce((SELECT kind FROM run WHERE run.server = retention.server
+                                  AND run.policy = retention.policy ORDER BY id DESC LIMIT 1), either.kind);
+DROP TABLE retention;
+ALTER TABLE retention_of_kind RENAME TO retention;

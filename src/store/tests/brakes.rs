@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::policy::brake::{About, Brake, Cause as Sign, Held as OnServer, Judgement};
+use crate::policy::predecessor::Remember;
 use crate::store::brakes::Signs;
 
 fn about(id: i64) -> About {
@@ -17,7 +18,7 @@ impl Folder {
         let judgement = Judgement { new, ..Judgement::default() };
         let notices = vec![notice(Class::Failure, Topic::Brake)];
         let (server, kind, policy) = (server(), Kind::Snapshot, nightly());
-        let signs = Signs { server, kind, policy, judgement, retention: None, notices };
+        let signs = Signs { server, kind, policy, judgement, retention: Remember::default(), notices };
         self.store.brake(signs, at(second)).await.unwrap();
     }
 

@@ -147,3 +147,28 @@ async fn holds_are_in_force_until_their_moment_and_for_their_place() {
     let elsewhere = Place { server: Id::Number(1), ..place() };
     assert_eq!(folder.store.memory(elsewhere, at(60)).await.unwrap().server_hold, None);
 }
+
+#[tokio::test]
+async fn what_was_seen_first_outlives_a_list_without_the_point_and_not_another_point_under_its_id() {
+    let folder = folder();
+    folder.see(list(vec![ours(1), ours(2)], 0)).await;
+    let owner_of = async |point: &RestorePoint| {
+        let memory = folder.store.memory_for(place(), std::slice::from_ref(point), at(9000)).await.unwrap();
+        owner(point, "main", &memory)
+    };
+    let changed = RestorePoint { description: format!("{} (keep!)", ours(1).description), ..ours(1) };
+    for second in [1000, 2000] {
+        folder.see(list(vec![ours(2)], second)).await;
+        assert_eq!(owner_of(&changed).await, Owner::Changed);
+        assert_eq!(owner_of(&ours(1)).await, Owner::Ours("nightly".to_owned()), "its text is what it was");
+        folder.see(list(vec![changed.clone(), ours(2)], second + 500)).await;
+        assert_eq!(owner_of(&changed).await, Owner::Changed);
+    }
+    let another = RestorePoint { created_at: at(77), ..changed };
+    assert_eq!(owner_of(&another).await, Owner::Stray("nightly".to_owned()), "that one nobody has seen before");
+    assert_eq!(folder.store.prune_daily(Duration::from_hours(24), at(300 * 86_400)).await.unwrap(), 0);
+    folder.see(list(vec![ours(2)], 3000)).await;
+    folder.store.prune_daily(Duration::from_hours(24), at(399 * 86_400)).await.unwrap();
+    let back = RestorePoint { description: format!("{} (keep!)", ours(1).description), ..ours(1) };
+    assert_eq!(owner_of(&back).await, Owner::Changed, "however short the state is kept");
+}

@@ -49,7 +49,7 @@ fn any_case() -> impl Strategy<Value = Case> {
 
 /// The case after the plan was carried out.
 fn applied(case: Case, plan: &Plan) -> Case {
-    let Case { policy, mut inventory, mut memory, limit, reserve, spent } = case;
+    let Case { policy, mut inventory, mut memory, limit, reserve, others, spent } = case;
     inventory.points.retain(|point| !plan.actions.iter().filter_map(Action::as_delete).any(|it| it.id == point.id));
     let made = RestorePoint { id: Id::Number(99), created_at: now(), ..ours(0) };
     memory.points.insert(
@@ -58,7 +58,7 @@ fn applied(case: Case, plan: &Plan) -> Case {
     );
     inventory.points.insert(0, made);
     memory.evicted_since_completed = 0;
-    Case { policy, inventory, memory, limit, reserve, spent }
+    Case { policy, inventory, memory, limit, reserve, others, spent }
 }
 
 proptest! {

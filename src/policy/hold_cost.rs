@@ -1,0 +1,88 @@
+//! What a hold on a point will cost once its policy has made as many points as its rules keep: known before it is placed.
+
+use std::fmt;
+
+use crate::policy::extra::{Payer, beyond_the_slots, claims, most, shares};
+use crate::policy::guard::Guard;
+use crate::policy::inventory::Id;
+use crate::policy::planner::Request;
+use crate::policy::policy::{Policy, PolicyName, Prune};
+
+/// What a hold costs a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldCost {
+    /// The policy.
+    pub policy: PolicyName,
+    /// So many points of its own it keeps beside the hold, held and protected ones left out.
+    pub keeps: u32,
+    /// So many it keeps without.
+    pub instead_of: u32,
+    /// Whether the slots suffice then. If not, runs fail as soon as they are full.
+    pub suffices: bool,
+}
+
+impl fmt::Display for HoldCost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { policy, keeps, instead_of, suffices } = self;
+        if !suffices {
+            return write!(
+                f,
+                "policy {policy} has too few points that may go beside this hold: once the slots are full, its runs fail for \
+                 lack of room until it ends"
+            );
+        }
+        write!(f, "policy {policy} keeps {keeps} instead of {instead_of} points of its own until this hold ends")
+    }
+}
+
+/// What a hold on the point costs the policy of the request, whose point it is; `None` when it costs nothing.
+#[must_use]
+pub fn of_point(request: &Request<'_>, id: &Id) -> Option<HoldCost> {
+    let ground = &request.ground;
+    let point = ground.inventory.find(id).filter(|point| claims(ground, ground.policy, point))?;
+    // What is protected is extra already, and what is held is paid for.
+    let is_kept_anyway = ground.protected_by(point).is_some() || ground.memory.holds.contains_key(id);
+    if is_kept_anyway || ground.policy.prune == Prune::None {
+        return None;
+    }
+    let (before, _) = pays(request, None);
+    let (then, suffices) = pays(request, Some(id));
+    let most = most(ground.policy, 0, ground.at);
+    let cost = HoldCost {
+        policy: ground.policy.name.clone(),
+        keeps: most.saturating_sub(then),
+        instead_of: most.saturating_sub(before),
+        suffices,
+    };
+    (then > before || !suffices).then_some(cost)
+}
+
+/// What the policy of the request pays once every held and protected point is extra, this one among them, and whether
+/// everything that must be paid is.
+fn pays(request: &Request<'_>, more: Option<&Id>) -> (u32, bool) {
+    let ground = &request.ground;
+    let others = request.others.iter().map(AsRef::as_ref).filter(|other: &&Policy| other.name != ground.policy.name);
+    let policies: Vec<&Policy> = std::iter::once(ground.policy).chain(others).collect();
+    let extra_of = |policy: &Policy| {
+        let ground = crate::policy::guard::Ground { policy, ..*ground };
+        let is_extra = |point: &&crate::policy::inventory::RestorePoint| match ground.not_ours_to_delete(point) {
+            Some(guard) => matches!(guard, Guard::Protected(_)),
+            None => ground.memory.holds.contains_key(&point.id) || more == Some(&point.id),
+        };
+        u32::try_from(ground.inventory.manual().filter(is_extra).count()).unwrap_or(u32::MAX)
+    };
+    let payer = |policy: &&'_ Policy| {
+        let (extra, most) = (extra_of(policy), most(policy, 0, ground.at));
+        // The slots are full then: beside the one that makes room, the newest stays.
+        let stay = (policy.min_keep + 1).saturating_sub(extra).max(2);
+        let spare = most.saturating_sub(stay);
+        (extra, most, if policy.prune == Prune::None { 0 } else { extra.min(spare) })
+    };
+    let stakes: Vec<(u32, u32, u32)> = policies.iter().map(payer).collect();
+    let payers: Vec<Payer<'_>> =
+        policies.iter().zip(&stakes).map(|(&policy, &(_, most, pays))| Payer { policy, most, pays }).collect();
+    let extra = stakes.iter().map(|(extra, ..)| extra).sum();
+    let excess = beyond_the_slots(request, &payers, extra);
+    let shares = shares(&payers, excess);
+    (shares[0], shares.iter().sum::<u32>() >= excess.min(extra))
+}

@@ -1,0 +1,165 @@
+//! Whether a policy keeps what was kept before the policy file was changed: by the policy itself, and by those whose
+//! points it has taken over with `formerly`. A new name alone changes nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::policy::memory::Memory;
+use crate::policy::policy::{Policy, PolicyName};
+
+/// What each policy of a server and kind kept when it last looked there: by name, as `Policy::retention_words`.
+pub type Kept = BTreeMap<String, String>;
+
+/// What is to be remembered after a look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remember {
+    /// What policies keep now.
+    pub words: Vec<(PolicyName, String)>,
+    /// The names under which nothing is kept any more, since another policy has taken them over.
+    pub taken_over: Vec<PolicyName>,
+}
+
+impl Remember {
+    /// Whether there is nothing to remember.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty() && self.taken_over.is_empty()
+    }
+}
+
+/// Whether the policy may drop points of this server and kind that were kept before the file was changed.
+#[must_use]
+pub fn is_changed(policy: &Policy, memory: &Memory) -> bool {
+    let mut before = memory.retention.iter().filter(|(name, _)| policy.answers_to(name));
+    match (before.next(), before.next()) {
+        // Others looked here, and none of them kept what it may claim: nothing of it was deleted so far.
+        (None, _) => !memory.retention.is_empty(),
+        (Some((name, words)), None) => {
+            let now = policy.retention_words();
+            let ((kept, former), (keeps, _)) = (split(words), split(&now));
+            let was_its_own = |name_now: &PolicyName| {
+                let name_now = name_now.as_str();
+                name_now == name || quoted(former).any(|former| former == name_now)
+            };
+            kept != keeps || !policy.formerly.iter().all(was_its_own)
+        }
+        // Together they kept more than one of them.
+        (Some(_), Some(_)) => true,
+    }
+}
+
+/// What is to be remembered once the policy has looked; `others` are the other policies of the server and kind. At the
+/// very first look theirs is remembered too, since what they will find there is kept from then on.
+#[must_use]
+pub fn remember(policy: &Policy, others: &[Arc<Policy>], memory: &Memory) -> Remember {
+    let known = |policy: &Policy| memory.retention.get(policy.name.as_str());
+    let mut words = Vec::new();
+    let now = policy.retention_words();
+    if known(policy) != Some(&now) {
+        words.push((policy.name.clone(), now));
+    }
+    if memory.retention.is_empty() {
+        let new = others.iter().filter(|other| other.name != policy.name && known(other).is_none());
+        words.extend(new.map(|other| (other.name.clone(), other.retention_words())));
+    }
+    let taken_over = policy.formerly.iter().filter(|former| memory.retention.contains_key(former.as_str()));
+    Remember { words, taken_over: taken_over.cloned().collect() }
+}
+
+/// What decides, and the former names.
+fn split(words: &str) -> (&str, &str) {
+    words.rsplit_once("; formerly ").unwrap_or((words, ""))
+}
+
+/// The names of a list as `retention_words` writes it: `["a", "b"]`.
+fn quoted(list: &str) -> impl Iterator<Item = &str> {
+    list.split('"').skip(1).step_by(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::inventory::Kind;
+    use crate::policy::keep::{Count, Keep, Rule};
+
+    fn named(text: &str) -> PolicyName {
+        PolicyName::new(text).unwrap()
+    }
+
+    fn policy(name: &str, formerly: &[&str], last: u32) -> Policy {
+        Policy {
+            keep: Keep { counts: vec![(Rule::Last, Count::Number(last))], ..Keep::default() },
+            formerly: formerly.iter().map(|former| named(former)).collect(),
+            ..Policy::departed(named(name), Kind::Backup)
+        }
+    }
+
+    /// What the journal remembers once these policies have looked, one after the other.
+    fn after(policies: &[&Policy]) -> Memory {
+        let mut memory = Memory::default();
+        for policy in policies {
+            let Remember { words, taken_over } = remember(policy, &[], &memory);
+            memory.retention.retain(|name, _| !taken_over.iter().any(|former| former.as_str() == name));
+            memory.retention.extend(words.into_iter().map(|(name, words)| (name.to_string(), words)));
+        }
+        memory
+    }
+
+    #[test]
+    fn a_new_name_changes_nothing_and_what_it_keeps_does() {
+        let table: [(&[Policy], Policy, bool); 12] = [
+            (&[policy("a", &[], 6)], policy("a", &[], 6), false),
+            (&[policy("a", &[], 6)], policy("a", &[], 5), true),
+            (&[policy("a", &[], 6)], policy("b", &["a"], 6), false),
+            (&[policy("a", &[], 6)], policy("b", &["a"], 1), true),
+            (&[policy("a", &[], 6), policy("b", &["a"], 6)], policy("a", &["b"], 6), false),
+            (&[policy("a", &[], 6), policy("b", &["a"], 1)], policy("a", &["b"], 6), true),
+            (&[policy("a", &[], 6), policy("b", &["a"], 6)], policy("c", &["b", "a"], 6), false),
+            (&[policy("a", &[], 6), policy("b", &["a"], 6)], policy("c", &["b"], 6), false),
+            (&[policy("a", &[], 6), policy("b", &[], 6)], policy("c", &["a", "b"], 6), true),
+            (&[policy("a", &[], 6), policy("b", &[], 6)], policy("b", &["a"], 6), true),
+            (&[policy("a", &[], 6)], policy("a", &["of-old"], 6), true),
+            (&[policy("a", &[], 6)], policy("b", &[], 6), true),
+        ];
+        for (before, now, changed) in table {
+            let memory = after(&before.iter().collect::<Vec<_>>());
+            assert_eq!(is_changed(&now, &memory), changed, "{before:?} -> {now:?}");
+        }
+    }
+
+    #[test]
+    fn at_the_first_look_nothing_is_changed_and_the_other_policies_are_remembered_too() {
+        let (a, b) = (policy("a", &[], 6), Arc::new(policy("b", &[], 2)));
+        let memory = Memory::default();
+        assert!(!is_changed(&a, &memory));
+        let words = remember(&a, &[Arc::clone(&b)], &memory).words;
+        assert_eq!(words, [(a.name.clone(), a.retention_words()), (b.name.clone(), b.retention_words())]);
+        assert_eq!(remember(&a, &[b], &after(&[&a])), Remember::default());
+    }
+
+    #[test]
+    fn every_key_that_can_make_more_points_go_is_in_the_words() {
+        use crate::policy::keep::KeepMode;
+        use crate::policy::policy::Prune;
+        let changes: [fn(&mut Policy); 7] = [
+            |policy| policy.keep.counts[0].1 = Count::Number(5),
+            |policy| policy.keep_mode = KeepMode::Union,
+            |policy| policy.timezone = jiff::tz::TimeZone::get("Asia/Tokyo").unwrap(),
+            |policy| policy.min_keep = 0,
+            |policy| policy.prune = Prune::All,
+            |policy| policy.protect.clear(),
+            |policy| policy.formerly.push(named("other")),
+        ];
+        let before = Policy {
+            protect: vec![crate::policy::selector::Pattern::new("golden*")],
+            min_keep: 3,
+            ..policy("a", &[], 6)
+        };
+        let memory = after(&[&before]);
+        for (number, change) in changes.into_iter().enumerate() {
+            let mut now = before.clone();
+            change(&mut now);
+            assert!(is_changed(&now, &memory), "change {number}");
+        }
+    }
+}
