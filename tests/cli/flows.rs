@@ -94,6 +94,8 @@ fn a_hold_on_a_server_stops_all_deletes_there() {
     }
     assert_eq!(lab.provider.tally().1, 3);
     assert_eq!(lab.run(&["list", "servers", "--json"]).json()["servers"][0]["held"], true);
+    let again = lab.run(&["hold", "server", "web-server-01", "--reason", "migration"]).ends_with(0);
+    assert!(again.stdout.contains("there is room for 2 more snapshots"), "what it will cost: {again:#?}");
     lab.run(&["release", "server", "web-server-01"]).ends_with(0);
     lab.run(&["run"]).ends_with(0);
     assert!(lab.provider.tally().1 < 4);

@@ -3,6 +3,8 @@
 use super::*;
 use crate::policy::keep::KeepMode;
 
+const NOTHING: [i64; 0] = [];
+
 fn hold(case: &mut Case, ids: &[i64]) {
     case.memory.holds.extend(ids.iter().map(|id| (Id::Number(*id), "audit".to_owned())));
 }
@@ -74,13 +76,13 @@ fn the_slots_are_those_of_all_policies_the_reserve_people_and_what_is_extra() {
         case.others = others.iter().zip(["a", "b"]).map(|(last, name)| other(name, *last)).collect();
         gone(&case)
     };
-    assert_eq!(with(4, 0, 0, &[]), [], "3 and 1 extra are 4");
+    assert_eq!(with(4, 0, 0, &[]), NOTHING, "3 and 1 extra are 4");
     assert_eq!(with(5, 2, 0, &[]), [2], "3, 1 and 2 left to people are 6");
-    assert_eq!(with(6, 2, 0, &[]), []);
-    assert_eq!(with(6, 2, 2, &[]), [], "they use what is left to them");
-    assert_eq!(with(6, 0, 2, &[]), []);
+    assert_eq!(with(6, 2, 0, &[]), NOTHING);
+    assert_eq!(with(6, 2, 2, &[]), NOTHING, "they use what is left to them");
+    assert_eq!(with(6, 0, 2, &[]), NOTHING);
     assert_eq!(with(6, 0, 3, &[]), [2]);
-    assert_eq!(with(6, 0, 0, &[2]), []);
+    assert_eq!(with(6, 0, 0, &[2]), NOTHING);
     assert_eq!(with(5, 0, 0, &[2]), [2]);
     assert_eq!(with(6, 0, 0, &[1, 2]), [2]);
 }
