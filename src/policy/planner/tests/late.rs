@@ -43,6 +43,10 @@ fn does(case: &Case, waited: bool) -> Does {
     }
 }
 
+type Rules<'a> = &'a [(Rule, u32)];
+/// What it is, the rules, the provider's time, the slots, the points; what a run does, and what after its wait.
+type Row<'a> = (&'a str, Rules<'a>, &'a str, u32, &'a [&'a str], Does, Does);
+
 #[test]
 fn an_eviction_takes_what_both_verdicts_drop_or_the_run_waits_once() {
     use Does::{Evicts, Fails, IsSkipped, NeedsNone, Waits};
@@ -52,7 +56,7 @@ fn an_eviction_takes_what_both_verdicts_drop_or_the_run_waits_once() {
     let before = &["2026-11-20T23:59:00Z", "2026-11-19T23:59:00Z", "2026-11-18T23:59:00Z"][..];
     let today = &["2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"][..];
     let twice = &["2026-11-21T00:00:30Z", "2026-11-20T12:00:30Z", "2026-11-20T00:00:30Z"][..];
-    let table: &[(&str, &[(Rule, u32)], &str, u32, &[&str], Does, Does)] = &[
+    let table: &[Row<'_>] = &[
         ("both drop the oldest", daily, "2026-11-21T23:59:00Z", 3, before, Evicts(3), Evicts(3)),
         ("the next day alone", daily, "2026-11-21T23:59:00Z", 3, today, Waits("midnight"), IsSkipped),
         ("the last second", daily, "2026-11-21T23:59:59Z", 3, today, Waits("midnight"), IsSkipped),
