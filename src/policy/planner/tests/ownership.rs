@@ -1,6 +1,7 @@
 //! Whose a point is, and what follows from it.
 
 use super::*;
+use crate::policy::text::cleaned;
 
 #[test]
 fn with_prune_all_peoples_points_count_as_own_but_no_other_policys_former_or_not() {
@@ -132,4 +133,33 @@ fn an_id_that_came_again_is_not_the_point_that_the_journal_made() {
     let ground = case.ground();
     assert_eq!(ground.permits(&Id::Number(2), now(), &[]), Err(Guard::NotTheSame));
     assert_eq!(ground.permits(&Id::Number(9), now(), &[]), Err(Guard::NotTheSame));
+}
+
+#[test]
+fn a_text_that_was_cut_counts_as_protected_by_what_it_may_have_matched() {
+    let description = cleaned(&format!("{} keep", "x".repeat(300)));
+    let long = RestorePoint { name: None, description, ..foreign(2) };
+    let mut case = case(1, vec![ours(1), long, foreign(3)]);
+    case.policy.prune = Prune::All;
+    case.policy.protect = vec![Pattern::new("y*"), Pattern::new("*keep")];
+    let plan = case.plan();
+    assert_eq!(guard(&plan, 2), Guard::Protected("*keep".to_owned()));
+    assert_eq!(pruned(&plan), [3, 1]);
+}
+
+#[test]
+fn a_state_of_before_texts_were_cleaned_knows_its_points_again() {
+    let mut case = case(1, vec![ours(1), ours(2)]);
+    let point = case.inventory.points.iter().find(|point| point.id == Id::Number(2)).unwrap().clone();
+    let first = Text { name: Some(format!("{}\u{200b}", point.name.unwrap())), description: "a\nb\u{1b}".repeat(100) };
+    let of = |text: &Text| Text { name: text.name.as_deref().map(cleaned), description: cleaned(&text.description) };
+    assert!(first.is_same(&of(&first)) && !first.is_same(&Text { description: "a".to_owned(), ..first.clone() }));
+    let description = format!("{}\r\n", point.description);
+    case.memory.points.get_mut(&Id::Number(2)).unwrap().text =
+        Some(Text { name: None, description: description.clone() });
+    let listed = case.inventory.points.iter_mut().find(|point| point.id == Id::Number(2)).unwrap();
+    (listed.name, listed.description) = (None, cleaned(&description));
+    assert_eq!(pruned(&case.plan()), [2, 1]);
+    case.memory.points.get_mut(&Id::Number(2)).unwrap().text = Some(Text { name: None, description: "x".to_owned() });
+    assert_eq!(guard(&case.plan(), 2), Guard::Changed);
 }
