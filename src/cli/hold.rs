@@ -117,7 +117,8 @@ async fn costs(setup: &Setup, store: &Store, what: &Held) -> Option<Vec<String>>
         let instance = &config.provider.instance;
         let ground = Ground { at, instance, policy: &task.policy, inventory: &inventory, memory: &memory };
         let limit = config.provider.slots.of(kind);
-        let request = Request { ground, limit, reserve: task.reserve, others: &task.others, spent: 0, now: at, waited: false };
+        let request =
+            Request { ground, limit, reserve: task.reserve, others: &task.others, spent: 0, now: at, waited: false };
         match what {
             Held::Point(of, id) if *of == kind => costs.extend(of_point(&request, id).map(|cost| cost.to_string())),
             Held::Point(..) => {}

@@ -78,8 +78,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     }
     owed.iter().for_each(|debt| output::note(&still_owed(debt)));
     // Nothing is wrong with a run that was skipped.
-    let good =
-        owed.is_empty() && summaries.iter().all(|run| matches!(run.outcome.as_str(), "succeeded" | "skipped"));
+    let good = owed.is_empty() && summaries.iter().all(|run| matches!(run.outcome.as_str(), "succeeded" | "skipped"));
     Ok(if good { ExitCode::Done } else { ExitCode::RunFailed })
 }
 

@@ -261,7 +261,7 @@ impl Client {
     }
 
     async fn page<T: Send>(&self, call: &Call, reader: &Reader<'_, T>, room: &Room) -> Result<Page<T>, ProviderError> {
-        self.attempt(call, |answer| {
+        self.attempt(call, None, |answer| {
             let mut page =
                 Page::read(&answer.body, reader, &self.link().masks, room).map_err(|unread| match unread {
                     Unread::NotUnderstood(what) => self.not_understood(&answer, &what),

@@ -76,7 +76,8 @@ impl Drive<'_> {
         }
         let foreign = names_of_foreign(&seen.ground(self.world, self.task));
         let because = Some("a slot that was free is taken now".to_owned());
-        let refusal = Refusal::NoRoom { slots, kind, reserve: self.task.reserve, foreign, because, in_the_way: Vec::new() };
+        let refusal =
+            Refusal::NoRoom { slots, kind, reserve: self.task.reserve, foreign, because, in_the_way: Vec::new() };
         self.fail(refusal.to_string(), true).await?;
         Ok(false)
     }

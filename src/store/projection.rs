@@ -14,7 +14,7 @@ use crate::store::debts;
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::runs::write_lead;
 use crate::store::transaction::Transaction;
-use crate::store::value::{json, nanos, read, time};
+use crate::store::value::{json, nanos, time};
 use crate::store::vanished::{forget, keep};
 
 /// An event of a run, in the transaction that writes it.

@@ -12,7 +12,7 @@ use crate::policy::inventory::{Id, Server};
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
-use crate::store::{Store, StoreError, Transaction};
+use crate::store::{Store, StoreError};
 
 /// So many lists in a row lack a server that is gone.
 const LISTS_TO_BE_GONE: i64 = 3;

@@ -29,7 +29,7 @@ fn description(stage: &Stage, id: &Id) -> String {
 async fn vanish_for_a_while(stage: &Stage, task: &Task) {
     stage.simulator.add_fault(Rule::new(Effect::OnlyItems { items: 0 }).call(Call::List));
     for _ in 0..2 {
-        tokio::time::advance(stage.world.settings.settle * 2).await;
+        tokio::time::advance(stage.world.settings().settle * 2).await;
         assert_eq!(take_stock(&stage.world, task).await.unwrap().unwrap().inventory.points, []);
     }
     stage.simulator.clear_faults();
