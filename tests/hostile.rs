@@ -186,7 +186,6 @@ fn no_answer_takes_more_memory_than_its_bytes() {
                 continue;
             }
             let done = provider.run(&command.split(' ').collect::<Vec<_>>());
-            println!("{name}, {command}: {} MB, calm {} MB", done.kilobytes / 1024, calm / 1024);
             assert!(done.kilobytes < calm + MOST_KILOBYTES, "{name}: {command} took {} MB", done.kilobytes / 1024);
             assert!(done.stderr.len() < 20_000, "{name}: {} bytes of messages", done.stderr.len());
         }
