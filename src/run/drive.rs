@@ -81,11 +81,6 @@ pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, R
         place: None,
         waits_since: None,
     };
-    if drive.run.state.owes_start {
-        let server = &task.server.reference.id;
-        let _power = world.leases.power(server).await;
-        world.store.take_charge(server.clone(), drive.run.id).await?;
-    }
     let done = drive.finish().await;
     match &done {
         Err(RunError::Stopped) if drive.run.state.owes_start => match drive.start_before_the_process_ends().await {
@@ -136,6 +131,11 @@ impl Drive<'_> {
     /// Everything up to the run's end, or up to a wait for which it needs neither place nor server.
     async fn attempt(&mut self) -> Result<Rest, RunError> {
         if std::mem::take(&mut self.resumed) {
+            if self.run.state.owes_start {
+                let server = &self.task.server.reference.id;
+                let _power = self.world.leases.power(server).await;
+                self.world.store.take_charge(server.clone(), self.run.id).await?;
+            }
             // What cannot be told now is looked at again before the point is asked for.
             self.standing().await?;
         }
