@@ -8,7 +8,7 @@ use crate::cli::output;
 use crate::cli::schedule::moment;
 use crate::cli::setup::Setup;
 use crate::exit_code::ExitCode;
-use crate::policy::inventory::{Id, Kind};
+use crate::policy::inventory::{Id, Kind, ServerRef};
 use crate::store::Store;
 use crate::store::holds::{Held, Hold};
 
@@ -28,12 +28,12 @@ pub struct HoldArgs {
     until: Option<Timestamp>,
 }
 
-/// Take a hold away.
+/// Take a hold away, or forget that a server is to be started.
 #[derive(Debug, Parser)]
-#[command(after_help = "Example:\n  lastgood release backup 502")]
+#[command(after_help = "Examples:\n  lastgood release backup 502\n  lastgood release debt web-server-01")]
 pub struct ReleaseArgs {
     #[command(subcommand)]
-    what: What,
+    what: Released,
     /// Why, for the log
     #[arg(long, value_name = "R", global = true)]
     reason: Option<String>,
@@ -55,6 +55,17 @@ enum What {
     Server {
         /// Its id, uuid, name or hostname
         name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Released {
+    #[command(flatten)]
+    Held(What),
+    /// What is owed to a server that lastgood has stopped: it is left as it is
+    Debt {
+        /// Its id, uuid, name or hostname
+        server: String,
     },
 }
 
@@ -88,9 +99,10 @@ pub async fn hold(setup: &Setup, args: HoldArgs) -> anyhow::Result<ExitCode> {
 pub async fn release(setup: &Setup, args: ReleaseArgs) -> anyhow::Result<ExitCode> {
     let store = setup.state_beside()?;
     let what = match &args.what {
-        What::Backup { id } => Held::Point(Kind::Backup, id_of(id)),
-        What::Snapshot { id } => Held::Point(Kind::Snapshot, id_of(id)),
-        What::Server { name } => server(setup, &store, name).await?,
+        Released::Held(What::Backup { id }) => Held::Point(Kind::Backup, id_of(id)),
+        Released::Held(What::Snapshot { id }) => Held::Point(Kind::Snapshot, id_of(id)),
+        Released::Held(What::Server { name }) => server(setup, &store, name).await?,
+        Released::Debt { server } => return release_debt(setup, &store, server, args.reason.as_deref()).await,
     };
     let words = in_words(&what);
     if !store.release(what).await? {
@@ -98,6 +110,28 @@ pub async fn release(setup: &Setup, args: ReleaseArgs) -> anyhow::Result<ExitCod
     }
     tracing::info!(reason = args.reason, "{words} was released");
     output::line(&format!("{words} is no longer on hold"));
+    Ok(ExitCode::Done)
+}
+
+async fn release_debt(setup: &Setup, store: &Store, text: &str, reason: Option<&str>) -> anyhow::Result<ExitCode> {
+    let debts = store.debts().await?;
+    let called = |server: &ServerRef| server.name == text || server.id.to_string() == text;
+    // A server that has left the account, or was renamed, may be owed a start yet.
+    let id = match debts.into_iter().find(|debt| called(&debt.server)) {
+        Some(debt) => debt.server.id,
+        None => setup.stored_server(store, text).await?.reference.id,
+    };
+    let name = output::shown(text);
+    let Some(debt) = store.release_debt(id, setup.clock.now()).await? else {
+        let text =
+            format!("nothing is owed to server {name}: lastgood has not stopped it, or has seen it run again since");
+        return Err(Failure::usage(text).into());
+    };
+    tracing::info!(reason, server = %debt.server, "what was owed to the server was released");
+    output::line(&format!(
+        "server {} is left as it is: lastgood does not start it any more",
+        output::shown(&debt.server.name)
+    ));
     Ok(ExitCode::Done)
 }
 

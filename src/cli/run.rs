@@ -1,11 +1,12 @@
 //! `lastgood run`: makes and prunes now, in the foreground, with progress and retries as the daemon does.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use clap::Parser;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cli::output;
 use crate::cli::plan::show_plans;
@@ -13,9 +14,11 @@ use crate::cli::progress;
 use crate::cli::setup::{Choice, Opened, Setup};
 use crate::daemon::{self, mail};
 use crate::exit_code::ExitCode;
+use crate::journal::debt::Debt;
 use crate::journal::event::RunKey;
 use crate::journal::summary::RunSummary;
-use crate::run::{RunError, Task, drive};
+use crate::run::{RunError, Task, drive, until_paid, watch_debts};
+use crate::store::StoreError;
 use crate::store::runs::{Recorded, Run};
 
 /// Make and prune restore points now, in the foreground.
@@ -44,6 +47,10 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     let mut opened = setup.open_owner().await?;
     opened.world.store.drop_leases_of("owner").await?;
     let tasks = opened.tasks(&args.choice)?;
+    for notice in opened.world.store.set_unreadable_aside(opened.world.clock.now()).await? {
+        output::note(&format!("lastgood: {}", output::shown(&notice.text)));
+    }
+    let watch = tokio::spawn(watch_debts(opened.world.clone()));
     let (sender, shown) = progress::start();
     opened.world.progress = Some(sender);
     let mut runs = Vec::new();
@@ -55,10 +62,11 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     }
     let summaries = drive_all(&opened, runs).await;
     opened.world.progress = None;
+    let owed = pay_debts(&opened, watch).await;
     // The mail goes out though a run could not be written to its end.
     let mails = mail::deliver_now(&opened.world.store, &opened.world.clock, &opened.config).await;
     shown.await?;
-    let summaries = summaries?;
+    let (summaries, owed) = (summaries?, owed?);
     if let Err(error) = mails {
         output::note(&format!("lastgood: the mails wait in the outbox: {error}"));
     }
@@ -67,7 +75,8 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     } else {
         summaries.iter().for_each(show);
     }
-    let good = summaries.iter().all(|run| run.outcome == "succeeded");
+    owed.iter().for_each(|debt| output::note(&still_owed(debt)));
+    let good = owed.is_empty() && summaries.iter().all(|run| run.outcome == "succeeded");
     Ok(if good { ExitCode::Done } else { ExitCode::RunFailed })
 }
 
@@ -86,27 +95,35 @@ async fn record(opened: &Opened, task: Task) -> anyhow::Result<Option<(Task, Run
 
 async fn drive_all(opened: &Opened, runs: Vec<(Task, Run)>) -> anyhow::Result<Vec<RunSummary>> {
     let mut driven = JoinSet::new();
+    let mut of_task = HashMap::new();
     for (task, run) in runs {
-        let world = opened.world.clone();
-        driven.spawn(async move { drive(&world, &task, run).await });
+        let (id, world) = (run.id, opened.world.clone());
+        let handle = driven.spawn(async move { drive(&world, &task, run).await });
+        of_task.insert(handle.id(), id);
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut summaries = Vec::new();
-    let (mut stopped, mut failed) = (false, None);
+    let (mut stopped, mut failed, mut cut_off) = (false, None, None);
     loop {
         tokio::select! {
             ended = driven.join_next() => match ended {
                 None => break,
-                Some(ended) => match ended? {
-                    Ok(summary) => summaries.push(summary),
-                    Err(RunError::Stopped) => stopped = true,
-                    // The others come to rest before the process ends: one of them may have stopped its server.
-                    Err(RunError::Store(error)) => {
-                        opened.stop.send_replace(true);
-                        failed = failed.or(Some(error));
+                Some(Ok(Ok(summary))) => summaries.push(summary),
+                Some(Ok(Err(RunError::Stopped))) => stopped = true,
+                // The others come to rest before the process ends: one of them may have stopped its server.
+                Some(Ok(Err(RunError::Store(error)))) => {
+                    opened.stop.send_replace(true);
+                    failed = failed.or(Some(error));
+                }
+                // A fault of ours in one run must not end the others; what is owed to its server is paid without it.
+                Some(Err(error)) => {
+                    if let Some(run) = of_task.get(&error.id()) {
+                        opened.world.store.leave_charge(*run).await?;
+                        opened.world.leases.debts_changed().notify_one();
                     }
-                },
+                    cut_off = Some(error);
+                }
             },
             _ = terminate.recv() => { opened.stop.send_replace(true); }
             _ = interrupt.recv() => { opened.stop.send_replace(true); }
@@ -115,12 +132,54 @@ async fn drive_all(opened: &Opened, runs: Vec<(Task, Run)>) -> anyhow::Result<Ve
     if let Some(error) = failed {
         return Err(error.into());
     }
+    if let Some(error) = cut_off {
+        return Err(
+            anyhow::Error::new(error).context("a run was cut off by a fault of lastgood: it is resumed by the next")
+        );
+    }
     if stopped {
         output::note("lastgood: stopped: what is under way is taken up by the next run or by the daemon");
         return Err(RunError::Stopped.into());
     }
     summaries.sort_by_key(|summary| summary.run);
     Ok(summaries)
+}
+
+/// Waits, not for ever, until the servers that lastgood has stopped are known to run again. Returns those that are not.
+async fn pay_debts(opened: &Opened, watch: JoinHandle<Result<(), StoreError>>) -> anyhow::Result<Vec<Debt>> {
+    let world = &opened.world;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    if !world.stopping() {
+        for debt in world.store.debts().await? {
+            let name = output::shown(&debt.server.name);
+            output::note(&format!("lastgood: waiting until {name}, which lastgood has stopped, runs again"));
+        }
+    }
+    {
+        let paid = until_paid(world, PAID_WITHIN);
+        tokio::pin!(paid);
+        loop {
+            tokio::select! {
+                biased;
+                paid = &mut paid => { paid?; break; }
+                _ = terminate.recv() => { opened.stop.send_replace(true); }
+                _ = interrupt.recv() => { opened.stop.send_replace(true); }
+            }
+        }
+    }
+    // What reads `stopped` now is asked to start.
+    opened.stop.send_replace(true);
+    let _ = tokio::time::timeout(WATCH_ENDS, watch).await;
+    Ok(world.store.debts().await?)
+}
+
+fn still_owed(debt: &Debt) -> String {
+    let (name, id) = (output::shown(&debt.server.name), &debt.server.id);
+    format!(
+        "lastgood: {name} was stopped by lastgood and is not known to run again: look at it; the next `lastgood run` or \
+         the daemon goes on watching it; `lastgood release debt {id}` leaves it as it is"
+    )
 }
 
 /// Says what was made and what it displaced.
@@ -136,3 +195,8 @@ fn show(run: &RunSummary) {
 
 /// How long the mails of a run may take before they are left to the daemon.
 pub const MAIL_TAKES: Duration = Duration::from_mins(2);
+/// How long servers that lastgood has stopped are waited for when all runs are over: a little longer than the ten minutes
+/// after which a server that runs is believed to.
+const PAID_WITHIN: Duration = Duration::from_mins(12);
+/// How long the watch over them may take to end.
+const WATCH_ENDS: Duration = Duration::from_millis(8_500);

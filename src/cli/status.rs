@@ -126,6 +126,14 @@ fn show(status: &Status) {
             format!("incident since {}{server}{policy}: {}", output::to_the_second(incident.since), incident.text);
         output::line(&output::shown(&text));
     }
+    for debt in &status.debts {
+        let (name, since) = (output::shown(&debt.server.name), output::to_the_second(debt.since));
+        let by = debt.run.map_or_else(
+            || format!("it is watched; `lastgood release debt {}` leaves it as it is", debt.server.id),
+            |run| format!("run {run} has stopped it for its restore point"),
+        );
+        output::line(&format!("to be started since {since}: {name}: {by}"));
+    }
     if !status.unprotected.is_empty() {
         let names: Vec<String> = status.unprotected.iter().map(|server| server.name.clone()).collect();
         output::line(&output::shown(&format!("unprotected: {}", names.join(", "))));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::daemon::fleet;
@@ -34,6 +35,8 @@ pub struct AccountServers {
     pub servers: Vec<Server>,
     /// What could not be read or proved of the list.
     pub doubt: Option<String>,
+    /// Whether it lacks servers that are taken to be there until several lists lack them.
+    pub missing: bool,
 }
 
 /// The listing under way, and when the next one is due.
@@ -42,7 +45,11 @@ pub(super) struct Listing {
     under_way: Option<JoinHandle<Listed>>,
     /// When the last one began or failed; `None` asks for one now.
     last: Option<Timestamp>,
+    /// The same by a clock that nobody sets.
+    last_by_elapsed: Option<Instant>,
     failures: u32,
+    /// The last list lacked servers: it is read again soon.
+    missing: bool,
 }
 
 impl Drop for Listing {
@@ -56,13 +63,16 @@ impl Listing {
     pub(super) fn start_if_due(&mut self, world: &World, config: &Arc<Config>) {
         let now = world.clock.now();
         let pause = match self.failures {
+            0 if self.missing => SignedDuration::try_from(world.settings.settle / 2).unwrap_or(LIST_AGAIN),
             0 => LIST_AGAIN,
             failures => (AFTER_FAILURE * (1_i32 << (failures - 1).min(5))).min(LONGEST_PAUSE),
         };
         // A clock that was set back must not put it off.
-        let due = self.last.is_none_or(|last| now < last || last.duration_until(now) >= pause);
+        let elapsed = self.last_by_elapsed.map(|last| SignedDuration::try_from(last.elapsed()).unwrap_or(pause));
+        let due = self.last.is_none_or(|last| now < last || last.duration_until(now) >= pause)
+            || elapsed.is_none_or(|elapsed| elapsed >= pause);
         if self.under_way.is_none() && due {
-            self.last = Some(now);
+            (self.last, self.last_by_elapsed) = (Some(now), Some(Instant::now()));
             let (world, config) = (world.clone(), Arc::clone(config));
             self.under_way = Some(tokio::spawn(async move { list(&world, &config).await }));
         }
@@ -97,6 +107,7 @@ impl Listing {
         stored: bool,
         now: Timestamp,
     ) -> bool {
+        self.missing = listed.as_ref().is_ok_and(|listed| listed.missing);
         let at_once = match listed {
             Ok(AccountServers { doubt: None, .. }) => {
                 self.failures = 0;
@@ -105,7 +116,7 @@ impl Listing {
             Ok(_) => !stored,
             Err(error) => error.is_refusal() || !stored,
         };
-        self.last = Some(now);
+        (self.last, self.last_by_elapsed) = (Some(now), Some(Instant::now()));
         self.failures = self.failures.saturating_add(1);
         at_once || self.failures >= FAILURES_TOLD
     }
@@ -122,27 +133,27 @@ async fn list(world: &World, config: &Arc<Config>) -> Listed {
     let now = world.clock.now();
     let provider_time = listing.provider_time;
     let account = known(&world.store, listing).await?;
-    world.store.save_servers(account.servers.clone(), now, tell).await?;
+    let missing = world.store.save_servers(account.servers.clone(), (now, world.settings.settle), tell).await?;
     if config.smtp.is_none() {
         // Nobody will ever be told of them.
         world.store.close_notices_before(now.checked_sub(config.state_keep).unwrap_or(Timestamp::MIN)).await?;
     }
     // By the earlier of both clocks: one that was set forward must not make us forget.
     world.store.prune_daily(config.state_keep, provider_time.map_or(now, |time| time.min(now))).await?;
-    Ok(Ok(account))
+    Ok(Ok(AccountServers { missing: !missing.is_empty(), servers: [account.servers, missing].concat(), ..account }))
 }
 
 /// What a list shows; where it is in doubt, a server that it lacks may be the one that could not be read.
 async fn known(store: &Store, listing: provider::Listing<Server>) -> Result<AccountServers, StoreError> {
     let provider::Listing { items: mut servers, doubts, .. } = listing;
     if doubts.is_empty() {
-        return Ok(AccountServers { servers, doubt: None });
+        return Ok(AccountServers { servers, doubt: None, missing: false });
     }
     let doubt = doubts.join("; ");
     tracing::warn!("the list of the account's servers is in doubt, and what it lacks counts as there still: {doubt}");
     let shown: HashSet<Id> = servers.iter().map(|server| server.reference.id.clone()).collect();
     servers.extend(stored(store).await?.into_iter().filter(|server| !shown.contains(&server.reference.id)));
-    Ok(AccountServers { servers, doubt: Some(doubt) })
+    Ok(AccountServers { servers, doubt: Some(doubt), missing: false })
 }
 
 /// Lists the account's servers and stores nothing.
@@ -174,7 +185,7 @@ pub async fn refresh_servers(
         return Ok(Err(error));
     }
     tracing::warn!("the servers could not be listed, so the stored list serves: {error}");
-    Ok(Ok(AccountServers { servers: stored, doubt: None }))
+    Ok(Ok(AccountServers { servers: stored, doubt: None, missing: false }))
 }
 
 /// The servers that the last list showed.

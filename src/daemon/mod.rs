@@ -14,6 +14,7 @@ mod service;
 mod signals;
 pub mod survey;
 mod ticker;
+mod under_way;
 
 pub use evaluate::{Evaluator, Followed};
 pub use listing::{AccountServers, list_servers, refresh_servers};

@@ -17,12 +17,12 @@ use crate::daemon::evaluate::{PolicyOnServer, place_of};
 use crate::daemon::listing::{AccountServers, Listed, Listing, plain, stored, tell_listed};
 use crate::daemon::notify::Watchdog;
 use crate::daemon::reload::Reading;
+use crate::daemon::under_way::UnderWay;
 use crate::daemon::{Evaluator, IN_FORCE, Signals, Ticker, fleet, mail, notify, review};
 use crate::journal::notice::{Notice, Topic};
 use crate::policy::inventory::{Id, Kind, Server};
 use crate::provider::{Client, ProviderError, Watch};
-use crate::run::{Leases, Random, RunError, Settings, Task, World, drive, look_after, start_owed};
-use crate::store::runs::Run;
+use crate::run::{Leases, Random, RunError, Settings, World, look_after, start_owed, watch_debts};
 use crate::store::{Store, StoreError};
 
 /// How long the way out may take for the runs: they are given 8 seconds to start the servers that they stopped.
@@ -67,11 +67,13 @@ pub struct Service {
     pub(super) reading: Reading,
     /// The look at what a new file would drop; another one ends it.
     review: JoinSet<()>,
-    runs: JoinSet<Result<(), RunError>>,
-    /// The runs under way, by their tasks.
-    under_way: HashMap<TaskId, Task>,
-    /// How many runs of each policy on each server are under way.
-    busy: HashMap<PolicyOnServer, usize>,
+    pub(super) runs: JoinSet<Result<(), RunError>>,
+    /// The runs in progress, by their tasks.
+    pub(super) under_way: HashMap<TaskId, UnderWay>,
+    /// How many runs of each policy on each server are in progress.
+    pub(super) busy: HashMap<PolicyOnServer, usize>,
+    /// The watch over the servers that are owed a start.
+    debts: JoinSet<Result<(), StoreError>>,
     pub(super) mail: Arc<Notify>,
     mail_task: Option<mail::Mail>,
     watchdog: Watchdog,
@@ -137,6 +139,7 @@ impl Service {
             runs: JoinSet::new(),
             under_way: HashMap::new(),
             busy: HashMap::new(),
+            debts: JoinSet::new(),
             mail: Arc::new(Notify::new()),
             mail_task: None,
             watchdog: Watchdog::of_process(),
@@ -234,6 +237,7 @@ impl Service {
                 biased;
                 rouse = rouse() => if rouse == Rouse::Reload { self.reload() },
                 Some(ended) = self.runs.join_next_with_id() => self.ended(ended).await?,
+                Some(ended) = self.debts.join_next() => self.watch_ended(ended)?,
                 listed = self.listing.done() => self.listed(listed).await?,
                 read = self.reading.done() => self.reloaded(read).await?,
                 () = tokio::time::sleep(WITHOUT_ALARM) => {}
@@ -256,6 +260,9 @@ impl Service {
         self.servers = stored(&store).await?;
         let by_id: HashMap<Id, Server> =
             self.servers.iter().map(|server| (server.reference.id.clone(), server.clone())).collect();
+        for notice in store.set_unreadable_aside(self.world.clock.now()).await? {
+            tracing::error!("{}", notice.text);
+        }
         let mut unfinished = store.unfinished().await?;
         // A server that stands still must not wait for a place behind those that do not.
         unfinished.sort_by_key(|run| !run.state.owes_start);
@@ -265,6 +272,7 @@ impl Service {
             tracing::info!(run = run.id, server = %run.state.key.server, "taking up a run that was cut off");
             self.spawn(task, run);
         }
+        self.watch_debts();
         self.send_mail();
         self.follow().await?;
         self.tick().await
@@ -341,42 +349,21 @@ impl Service {
         Ok(())
     }
 
-    fn spawn(&mut self, task: Task, run: Run) {
-        *self.busy.entry(place_of(&task)).or_default() += 1;
-        let (world, of) = (self.world.clone(), task.clone());
-        // Boxed in steps: thousands of runs that wait for their place should weigh little.
-        let handle = self.runs.spawn(async move { Box::pin(drive(&world, &of, run)).await.map(drop) });
-        self.under_way.insert(handle.id(), task);
+    /// (Re)starts the watch over the servers that are owed a start.
+    pub(super) fn watch_debts(&mut self) {
+        self.debts = JoinSet::new();
+        self.debts.spawn(watch_debts(self.world.clone()));
     }
 
-    async fn ended(&mut self, ended: Result<(TaskId, Result<(), RunError>), JoinError>) -> Result<(), ServiceError> {
-        let (id, done) = match ended {
-            Ok((id, done)) => (id, Ok(done)),
-            Err(error) => (error.id(), Err(error)),
-        };
-        let Some(task) = self.under_way.remove(&id) else { return Ok(()) };
-        let place = place_of(&task);
-        if let Some(count) = self.busy.get_mut(&place) {
-            *count -= 1;
-            if *count == 0 {
-                self.busy.remove(&place);
-            }
-        }
-        self.mail.notify_one();
-        notify::status(&format!("runs under way: {}", self.under_way.len()));
-        match done {
-            Ok(Ok(()) | Err(RunError::Stopped)) => Ok(self.evaluator.ended(&task).await?),
-            Ok(Err(RunError::Store(error))) => Err(error.into()),
-            // A fault of ours in one run must not end all the others.
+    fn watch_ended(&mut self, ended: Result<Result<(), StoreError>, JoinError>) -> Result<(), ServiceError> {
+        match ended {
+            Ok(ended) => ended?,
             Err(error) => {
-                let (policy, server) = (&task.policy.name, &task.server.reference);
-                tracing::error!(%policy, %server, "a run was cut off by a bug: {error}");
-                let text = format!("a run was cut off by a fault of lastgood; the next start takes it up: {error}");
-                let server = Some(server.clone());
-                let notice = Notice { server, policy: Some(policy.to_string()), ..plain(Topic::Attention, text) };
-                Ok(self.world.store.tell(vec![notice], self.world.clock.now()).await?)
+                tracing::error!("the watch over stopped servers was cut off by a bug and is begun again: {error}");
+                self.watch_debts();
             }
         }
+        Ok(())
     }
 
     /// (Re)starts the mail of the file in force.
@@ -390,7 +377,10 @@ impl Service {
     /// No new step; stopped servers are started; the journal is closed. What is awaited is taken up by the next start.
     async fn leave(mut self) {
         self.stop.send_replace(true);
-        let all = async { while self.runs.join_next().await.is_some() {} };
+        let all = async {
+            while self.runs.join_next().await.is_some() {}
+            while self.debts.join_next().await.is_some() {}
+        };
         if tokio::time::timeout(WAY_OUT, all).await.is_err() {
             tracing::warn!("some runs did not come to rest in time: the next start takes them up");
         }

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 
 use crate::config::Config;
 use crate::daemon::fleet;
+use crate::journal::debt::Debt;
 use crate::journal::notice::{Good, Topic};
 use crate::policy::guard::Slots;
 use crate::policy::inventory::{Id, Kind, Server, ServerRef};
 use crate::policy::schedule::{DueTimes, splay};
 use crate::run::Task;
-use crate::status::{Facts, IncidentStatus, Level, OutboxStatus, PolicyStatus, State, Status, judge};
+use crate::status::{DebtStatus, Facts, IncidentStatus, Level, OutboxStatus, PolicyStatus, State, Status, judge};
 use crate::store::due::Handled;
 use crate::store::holds::{Held, Hold};
 use crate::store::notices::Incident;
@@ -119,6 +120,7 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
         policies: policies.iter().map(|one| one.status.clone()).collect(),
         unprotected,
         incidents: incidents.into_iter().map(shown).collect(),
+        debts: store.debts().await?.into_iter().map(owed).collect(),
         outbox,
         warnings,
     };
@@ -239,6 +241,10 @@ fn former(config: &Config, listed: &ListedEverywhere, servers: &[Server]) -> Vec
         }
     }
     former
+}
+
+fn owed(debt: Debt) -> DebtStatus {
+    DebtStatus { what: debt.what.word(), since: debt.since, run: debt.in_charge, server: debt.server }
 }
 
 fn shown(incident: Incident) -> IncidentStatus {

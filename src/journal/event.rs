@@ -55,6 +55,10 @@ pub enum Event {
     },
     /// The server was found not running, so it is neither stopped nor started.
     FoundStopped,
+    /// The server was found stopped, and a start is still owed to it: it counts as stopped by this run.
+    FoundOwed,
+    /// The run waits no longer for the server that it is to start: the start stays owed, or was released by a person.
+    StartLeft,
     /// A call is about to be sent. Written before it.
     Intended {
         /// Counts from 1 within the run.

@@ -150,6 +150,20 @@ impl RunState {
             Event::FoundStopped => {
                 self.unless(event, self.owes_start, "we have stopped it").map(|()| self.found_stopped = true)
             }
+            Event::FoundOwed => {
+                self.unless(event, self.owes_start, "this run is to start it already")?;
+                self.unless(event, self.attempt == 0, "no attempt has begun")?;
+                self.owes_start = true;
+                self.seen_stopped = true;
+                Ok(())
+            }
+            Event::StartLeft => {
+                self.unless(event, !self.owes_start, "this run is not to start it")?;
+                self.unless(event, self.has_open_step(), "a step is not settled")?;
+                self.owes_start = false;
+                self.seen_stopped = false;
+                Ok(())
+            }
             Event::Intended { step, act } => self.intended(event, *step, act, at),
             Event::Answered { step, answer } => self.answered(event, *step, answer, at),
             Event::Settled { step, found } => self.settled(event, *step, found, at),

@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
-use crate::journal::event::{Event, Failure, Outcome, Terms};
+use crate::journal::event::{Act, Event, Failure, Outcome, Terms};
 use crate::journal::notice::{Class, Notice, Topic};
 use crate::journal::recovery::{Next, next};
 use crate::journal::summary::{RunSummary, summary};
 use crate::policy::schedule::DueTimes;
 use crate::policy::schedule::splay;
 use crate::provider::ProviderError;
+use crate::run::ages::Ages;
+use crate::run::debts::Looks;
 use crate::run::settle::look_at;
 use crate::run::take::{Inspection, place, remember, set_brakes, with_memory};
 use crate::run::{Lease, Progress, RunError, Task, World, inspect, words};
@@ -28,6 +31,14 @@ pub(super) struct Drive<'a> {
     pub resumed: bool,
     /// When this process took the run up.
     pub began_at: Timestamp,
+    /// When this process began the attempt, or took it up.
+    pub attempt_began: Instant,
+    /// When this process began to wait for the start of the server.
+    pub starting_since: Option<Instant>,
+    /// The looks at a server that is owed a start.
+    pub looks: Looks,
+    /// How long ago the moments of the journal were.
+    pub ages: Ages,
     /// One of the `parallel_runs` places, while a point is being made.
     pub place: Option<OwnedSemaphorePermit>,
 }
@@ -39,7 +50,19 @@ pub(super) struct Drive<'a> {
 /// run is then open in the journal, and the next start drives it on. A server that we stopped is started before.
 pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, RunError> {
     let resumed = run.state.attempt > 0;
-    let mut drive = Drive { world, task, run, fresh: None, resumed, began_at: world.clock.now(), place: None };
+    let mut drive = Drive {
+        world,
+        task,
+        run,
+        fresh: None,
+        resumed,
+        began_at: world.clock.now(),
+        attempt_began: Instant::now(),
+        starting_since: None,
+        looks: Looks::default(),
+        ages: Ages::default(),
+        place: None,
+    };
     let done = drive.finish().await;
     match &done {
         Err(RunError::Stopped) if drive.run.state.owes_start => match drive.start_before_the_process_ends().await {
@@ -84,6 +107,11 @@ impl Drive<'_> {
     /// Everything up to the run's end, or up to the moment of the next attempt.
     async fn attempt(&mut self) -> Result<Option<Timestamp>, RunError> {
         if std::mem::take(&mut self.resumed) {
+            if self.run.state.owes_start {
+                let server = &self.task.server.reference.id;
+                let _power = self.world.leases.power(server).await;
+                self.world.store.take_charge(server.clone(), self.run.id).await?;
+            }
             // What cannot be told now is looked at again before the point is asked for.
             self.standing().await?;
         }
@@ -128,6 +156,7 @@ impl Drive<'_> {
             retry_after_seconds: policy.retry_after.as_secs(),
         };
         self.fresh = None;
+        self.attempt_began = Instant::now();
         self.write(Event::Began { attempt: self.run.state.attempt + 1, terms }).await
     }
 
@@ -184,7 +213,17 @@ impl Drive<'_> {
 
     pub(super) async fn write_with(&mut self, event: Event, notices: Vec<Notice>) -> Result<(), RunError> {
         let at = self.world.clock.now();
+        // From here on its age does not depend on the clock.
+        self.ages.since(at, at);
+        // The watch over debts does not start a server that this run is about to stop, or keeps stopped.
+        let stops = matches!(event, Event::FoundOwed | Event::Intended { act: Act::StopServer, .. });
+        let server = &self.task.server.reference.id;
+        let _power = if stops { Some(self.world.unless_stopped(self.world.leases.power(server)).await?) } else { None };
+        let owed = self.run.state.owes_start;
         self.world.store.append(&mut self.run, event, at, notices).await?;
+        if owed && !self.run.state.owes_start {
+            self.world.leases.debts_changed().notify_one();
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
+use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit};
 
 use crate::clock::Clock;
 use crate::policy::inventory::Id;
@@ -28,6 +28,10 @@ pub struct Leases(Arc<Mutex<Locks>>);
 #[derive(Debug, Default)]
 pub(super) struct Locks {
     of: HashMap<Id, Arc<tokio::sync::Mutex<()>>>,
+    /// Held while a server is started or stopped, so that the one does not undo the other.
+    power: HashMap<Id, Arc<tokio::sync::Mutex<()>>>,
+    /// Told when a run leaves a debt to others.
+    debts: Arc<Notify>,
     /// So many locks give cause to sweep.
     sweep_at: usize,
     /// Shows others that the owner of the state lives.
@@ -47,6 +51,27 @@ impl Leases {
             locks.owner = store.show_presence(OWNER)?;
         }
         Ok(())
+    }
+
+    fn try_lock(&self, server: &Id) -> Option<OwnedMutexGuard<()>> {
+        let lock = Arc::clone(self.locks().of.entry(server.clone()).or_default());
+        lock.try_lock_owned().ok()
+    }
+
+    /// The right to start or stop a server, for as long as one look and one call take.
+    pub(super) async fn power(&self, server: &Id) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.locks();
+            locks.power.retain(|_, lock| Arc::strong_count(lock) > 1);
+            Arc::clone(locks.power.entry(server.clone()).or_default())
+        };
+        lock.lock_owned().await
+    }
+
+    /// What is notified when a run leaves what is owed to its server to others.
+    #[must_use]
+    pub fn debts_changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.locks().debts)
     }
 
     async fn lock(&self, server: &Id) -> OwnedMutexGuard<()> {
@@ -109,6 +134,22 @@ impl Lease {
             drop(place);
             world.pause(ASK_AGAIN).await?;
         }
+    }
+
+    /// Takes the server for one call beside the run of this process that may have it. `None` when a command beside the
+    /// daemon is at work on it.
+    ///
+    /// # Errors
+    /// What the state says.
+    pub(super) async fn share(world: &World, server: &Id) -> Result<Option<Self>, StoreError> {
+        let free = world.leases.try_lock(server);
+        let Some(mut lease) = own(world, server).await? else { return Ok(None) };
+        // The run that has the server gives it back.
+        if free.is_none() {
+            lease.end = None;
+        }
+        lease.lock = free;
+        Ok(Some(lease))
     }
 
     /// Takes the server for an errand of a command beside the daemon, such as `restore snapshot 801`. `None` when a run

@@ -279,9 +279,9 @@ impl Drive<'_> {
         create.map_or_else(|| self.world.clock.now(), |step| step.intended_at)
     }
 
-    /// The time passed since; nothing when the clock was set back.
+    /// The time passed since, whatever has become of the clock.
     pub(super) fn since(&self, at: Timestamp) -> Duration {
-        Duration::try_from(at.duration_until(self.world.clock.now())).unwrap_or_default()
+        self.ages.since(at, self.world.clock.now())
     }
 
     /// The median of the last makings.

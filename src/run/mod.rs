@@ -3,7 +3,9 @@
 //! `journal::recovery::next` says what comes next; `drive` does it and never decides anew. A run that was cut off by
 //! a crash or a stop is driven on from its journal by the same code.
 
+mod ages;
 pub mod by_hand;
+mod debts;
 mod delete;
 mod drive;
 mod errand;
@@ -30,10 +32,10 @@ use crate::policy::policy::Policy;
 use crate::provider::{Client, ProviderError, Watch};
 use crate::store::{Store, StoreError};
 
+pub use debts::{start_owed, until_paid, watch_debts};
 pub use drive::drive;
 pub use errand::look_after;
 pub use lease::{Lease, Leases};
-pub use power::start_owed;
 pub use take::{Inspection, inspect, place, signs, take_stock};
 
 /// How long an answer is still waited for when the process is to end.
@@ -171,15 +173,16 @@ impl World {
         self.unless_stopped(tokio::time::sleep(time)).await
     }
 
-    /// Waits until a moment by our clock, unless the process is to end. Looks at the clock at least once a minute,
-    /// since it may be set.
+    /// Waits until a moment by our clock, unless the process is to end, and no longer than it takes by the clock of now.
+    /// Looks at the clock at least once a minute, since it may be set.
     ///
     /// # Errors
     /// `Stopped`.
     pub async fn pause_until(&self, at: Timestamp) -> Result<(), RunError> {
+        let left = || Duration::try_from(self.clock.now().duration_until(at)).unwrap_or_default();
+        let end = tokio::time::Instant::now() + left();
         loop {
-            let left = self.clock.now().duration_until(at);
-            let Ok(left) = Duration::try_from(left) else { return Ok(()) };
+            let left = left().min(end.saturating_duration_since(tokio::time::Instant::now()));
             if left.is_zero() {
                 return Ok(());
             }

@@ -1,25 +1,25 @@
-//! Stops the server for the making and starts it again. A server found stopped is left stopped; a server that we
-//! stopped is started, however often that must be tried, and before the process ends.
+//! Stops the server for the making and starts it again. A server found stopped is left stopped, unless a start is owed to
+//! it. One that we stopped is started by the run or, where that takes too long or is not proved yet, by the watch over
+//! debts; and before the process ends.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::journal::event::{Act, Answer, Event, Found, Sight};
-use crate::journal::notice::Topic;
+use crate::journal::notice::{Notice, Topic};
 use crate::journal::state::{Step, StepState};
-use crate::policy::inventory::{ServerRef, ServerStatus};
+use crate::policy::inventory::ServerStatus;
 use crate::provider::Power;
+use crate::run::debts::{
+    self, BEFORE_THE_END, LONGEST_PAUSE, START_TAKES, advice, glance, missing, start_when_stopped,
+};
 use crate::run::drive::Drive;
 use crate::run::make::answer_of;
-use crate::run::{CUT_OFF, RunError, World, words};
+use crate::run::{CUT_OFF, RunError, words};
 
-/// How long a server may take to start before it is asked for again and people are told.
-const START_TAKES: Duration = Duration::from_mins(5);
-/// The longest pause between two tries to start it.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-/// How long the way out of the process may take for it.
-const BEFORE_THE_END: Duration = Duration::from_secs(7);
+/// After so long the run leaves a server that does not start to the watch over debts, and ends.
+const LEFT_AFTER: Duration = Duration::from_mins(10);
 
 /// How a server that we stopped for the point is found.
 pub(super) enum Standing {
@@ -34,18 +34,6 @@ pub(super) enum Standing {
         /// Whether it makes no sense to try again.
         last: bool,
     },
-}
-
-/// The state cannot be written, so no run can go on; but no server may stand still for it: those that open runs have
-/// stopped are asked to start. The next start of the process that can write makes sure of it.
-pub async fn start_owed(world: &World) {
-    let open = world.store.unfinished().await.unwrap_or_default();
-    let owed = open.into_iter().filter(|run| run.state.owes_start).map(|run| run.state.key.server);
-    let start = async |server: ServerRef| {
-        let asked = tokio::time::timeout(BEFORE_THE_END, world.client.power(&server.id, Power::Start)).await;
-        tracing::warn!(%server, accepted = matches!(asked, Ok(Ok(()))), "the state cannot be written: asked to start");
-    };
-    futures_util::future::join_all(owed.map(start)).await;
 }
 
 impl Drive<'_> {
@@ -104,8 +92,21 @@ impl Drive<'_> {
                 return self.write(Event::Seen(Sight::ServerStopped)).await;
             }
             Ok(server) if server.status == ServerStatus::Stopped => {
-                self.say("the server stands still already: it is left so".to_owned());
+                // A stop of ours, by whatever run, is no person's.
+                if self.world.store.debt(id.clone()).await?.is_some() {
+                    self.say("the server is stopped, by us: it is started when its point is made".to_owned());
+                    return self.write(Event::FoundOwed).await;
+                }
+                self.say("the server is already stopped: it is left so".to_owned());
                 return self.write(Event::FoundStopped).await;
+            }
+            // The watch over debts, or a stop that is still being carried out, is at work on it.
+            Ok(server)
+                if matches!(server.status, ServerStatus::Other(_))
+                    && self.attempt_began.elapsed() < START_TAKES
+                    && self.world.store.debt(id.clone()).await?.is_some() =>
+            {
+                return self.world.pause(self.world.settings.poll).await;
             }
             // Asked to start by the way out of the process before, most likely: it is stopped when it runs.
             Ok(server)
@@ -171,25 +172,57 @@ impl Drive<'_> {
         }
     }
 
-    /// One try to see the server running: looks, asks for the start when none is under way, waits a little.
+    /// One try to see the server running: looks, asks for the start where it reads `stopped` and none is under way, waits
+    /// a little. What takes too long is left to the watch over debts.
     pub(super) async fn start_server(&mut self) -> Result<(), RunError> {
         self.fresh = None;
-        let look = self.world.client.server(&self.task.server.reference.id);
-        match self.world.unless_stopped(look).await? {
-            Ok(server) if server.status == ServerStatus::Active => {
+        let began = *self.starting_since.get_or_insert_with(tokio::time::Instant::now);
+        let server = self.task.server.reference.clone();
+        let found = self.looks.look(self.world, &server.id).await?;
+        if matches!(found, debts::Found::Paid | debts::Found::Nothing | debts::Found::Gone) {
+            self.starting_since = None;
+        }
+        let status = match found {
+            debts::Found::Paid => {
                 self.say("the server runs again".to_owned());
                 return self.write(Event::Seen(Sight::ServerRunning)).await;
             }
-            Ok(_) => {}
-            Err(error) if error.status() == Some(404) && self.server_is_gone().await => {
-                self.say("the server is no longer in the account: there is nothing to start".to_owned());
-                return self.write(Event::Seen(Sight::ServerGone)).await;
+            debts::Found::Nothing | debts::Found::Gone => return self.write(Event::StartLeft).await,
+            debts::Found::Owed(debt, ServerStatus::Active) => {
+                // It was never seen down: it may be on its way, and nothing can be done about it now.
+                if !debt.evidence.seen_down || began.elapsed() >= LEFT_AFTER {
+                    let kind = self.task.policy.kind;
+                    let text = format!(
+                        "the server was asked to stop for its {kind} and reads active: whether it obeys is not known yet, so \
+                         it is watched, and started if it goes down; {}",
+                        advice(&server)
+                    );
+                    return self.leave_start(text).await;
+                }
+                return self.world.pause(self.world.settings.poll).await;
             }
-            Err(error) => {
-                self.tell_not_started(&words(&error)).await?;
+            debts::Found::Missing if began.elapsed() >= self.world.settings.settle => {
+                return self.leave_start(missing(&server)).await;
+            }
+            debts::Found::Missing => return self.world.pause(self.world.settings.poll).await,
+            debts::Found::Owed(_, status) => status,
+            debts::Found::Unreadable(error) => {
+                let why = words(&error);
+                if began.elapsed() >= LEFT_AFTER {
+                    return self.leave_start(self.not_started(&why).text).await;
+                }
+                self.tell_not_started(&why).await?;
                 return self.world.pause(self.pause_between_starts()).await;
             }
+        };
+        if began.elapsed() >= LEFT_AFTER {
+            return self.leave_start(self.not_started(&format!("it is {status}")).text).await;
         }
+        self.start_stopped(&status).await
+    }
+
+    /// The server is not running: it is asked to start if it reads `stopped`, unless that was just done.
+    async fn start_stopped(&mut self, status: &ServerStatus) -> Result<(), RunError> {
         let last = self.starts().last();
         match last.map(|step| (step.state, step.at, step.error.clone())) {
             Some((StepState::Done, at, _)) if self.since(at) < START_TAKES => {
@@ -203,17 +236,21 @@ impl Drive<'_> {
                 if matches!(before, Some((StepState::Done, ..))) {
                     self.tell_not_started("it was asked to start and does not run").await?;
                 }
+                if *status != ServerStatus::Stopped {
+                    return self.world.pause(self.world.settings.poll).await;
+                }
                 self.say("starting the server".to_owned());
                 self.power(Act::StartServer, Power::Start).await
             }
         }
     }
 
-    /// Whether the account's whole list lacks the server, too.
-    async fn server_is_gone(&self) -> bool {
-        let id = &self.task.server.reference.id;
-        let listed = self.world.client.servers().await;
-        listed.is_ok_and(|list| list.doubts.is_empty() && !list.items.iter().any(|it| it.reference.id == *id))
+    /// The run waits for its server no longer. What is owed to it stays owed, and is reported.
+    async fn leave_start(&mut self, text: String) -> Result<(), RunError> {
+        self.starting_since = None;
+        self.say(text.clone());
+        let notice = Notice { policy: None, kind: None, ..self.task.failure(Topic::ServerStopped, text) };
+        self.write_with(Event::StartLeft, vec![notice]).await
     }
 
     /// The starts that were asked for since the server was last stopped: an earlier attempt has its own.
@@ -230,57 +267,70 @@ impl Drive<'_> {
         (self.world.settings.poll * 2_u32.pow(tries)).min(LONGEST_PAUSE)
     }
 
+    fn not_started(&self, why: &str) -> Notice {
+        let (kind, server) = (self.task.policy.kind, &self.task.server.reference);
+        let text = format!(
+            "the server was stopped for its {kind} and could not be started again yet: {why}; {}",
+            advice(server)
+        );
+        // One incident a server, whichever policies have stopped it.
+        Notice { policy: None, kind: None, ..self.task.failure(Topic::ServerStopped, text) }
+    }
+
     async fn tell_not_started(&self, why: &str) -> Result<(), RunError> {
-        let kind = self.task.policy.kind;
-        let text = format!("the server was stopped for its {kind} and could not be started again yet: {why}");
-        let notice = self.task.failure(Topic::ServerStopped, text);
+        let notice = self.not_started(why);
         self.say(notice.text.clone());
         self.world.store.tell(vec![notice], self.world.clock.now()).await?;
         Ok(())
     }
 
-    /// The process is to end and the server stands still: it is asked to start, and looked at while there is time.
+    /// The process is to end and the server may be stopped: while there is time it is looked at, and asked to start when
+    /// it reads `stopped`. The journal knows that the start is owed: the next start of the process pays it.
     pub(super) async fn start_before_the_process_ends(&mut self) -> Result<(), RunError> {
+        if self.settle_quietly().await? {
+            // What became of a create or a delete is found out by the next start.
+            start_when_stopped(self.world, &self.task.server.reference, true).await;
+            return Ok(());
+        }
         let started = async {
-            self.settle_quietly().await?;
             self.say("starting the server before the process ends".to_owned());
             loop {
-                // Sent unseen: a server that still shows as active may be on its way down, and time is short.
-                self.power(Act::StartServer, Power::Start).await?;
-                let step = self.next_step() - 1;
-                match self.run.state.steps[step as usize - 1].state {
-                    StepState::Intended | StepState::Unknown => {
-                        self.write(Event::Settled { step, found: Found::NotDone }).await?;
+                match glance(self.world, &self.task.server.reference.id).await {
+                    Some(ServerStatus::Stopped) => {
+                        self.power(Act::StartServer, Power::Start).await?;
+                        let step = self.next_step() - 1;
+                        match self.run.state.steps[step as usize - 1].state {
+                            StepState::Intended | StepState::Unknown => {
+                                self.write(Event::Settled { step, found: Found::NotDone }).await?;
+                            }
+                            StepState::NotDone => {}
+                            StepState::Done | StepState::Undecided => return Ok(()),
+                        }
                     }
-                    StepState::NotDone => {}
-                    StepState::Done | StepState::Undecided => return Ok(()),
+                    // It was asked before, or somebody else has started it.
+                    Some(_) if self.starts().any(|step| step.state == StepState::Done) => return Ok(()),
+                    Some(ServerStatus::Active) if self.run.state.seen_stopped => return Ok(()),
+                    // It may be on its way down.
+                    _ => {}
                 }
-                tokio::time::sleep(self.world.settings.poll).await;
+                tokio::time::sleep(self.world.settings.poll.min(Duration::from_millis(500))).await;
             }
         };
         match tokio::time::timeout(BEFORE_THE_END, started).await {
             Ok(done) => done,
-            // The journal knows that the start is owed: the next start of the process pays it.
             Err(_) => Ok(()),
         }
     }
 
-    /// The journal cannot be written, so nothing more is made or deleted; but the server must not stand still for it.
+    /// The journal cannot be written, so nothing more is made or deleted; but the server must not stay stopped for it.
     /// The journal, as far as it goes, says that a start is owed: the next start of the process makes sure of it.
     pub(super) async fn start_unrecorded(&self) {
-        // What is not heard by then is for the next start.
-        let _ = tokio::time::timeout(BEFORE_THE_END, self.start_until_heard()).await;
+        start_when_stopped(self.world, &self.task.server.reference, false).await;
     }
 
-    async fn start_until_heard(&self) {
-        let id = &self.task.server.reference.id;
-        while self.world.client.power(id, Power::Start).await.is_err() {
-            tokio::time::sleep(self.world.settings.poll).await;
-        }
-    }
-
-    /// An open step would stand in the way of the start: its answer counts as lost.
-    async fn settle_quietly(&mut self) -> Result<(), RunError> {
+    /// An open step would stand in the way of the start: its answer counts as lost. True when it is a create or a delete,
+    /// which stays open.
+    async fn settle_quietly(&mut self) -> Result<bool, RunError> {
         let open = self
             .run
             .state
@@ -288,19 +338,16 @@ impl Drive<'_> {
             .last()
             .is_some_and(|step| matches!(step.state, StepState::Intended | StepState::Unknown));
         if !open {
-            return Ok(());
+            return Ok(false);
         }
         let step = self.next_step() - 1;
         match &self.run.state.steps[step as usize - 1].act {
             Act::StopServer | Act::StartServer => {
                 let found = Found::Done { id: None };
-                self.write(Event::Settled { step, found }).await
+                self.write(Event::Settled { step, found }).await?;
+                Ok(false)
             }
-            // What became of a create or a delete is found out by the next start; the power call is sent unrecorded.
-            Act::Create { .. } | Act::Delete { .. } => {
-                self.start_until_heard().await;
-                Err(RunError::Stopped)
-            }
+            Act::Create { .. } | Act::Delete { .. } => Ok(true),
         }
     }
 }

@@ -52,7 +52,8 @@ impl Drive<'_> {
                 self.fresh = None;
                 return self.write(Event::Settled { step: number, found }).await;
             }
-            if self.since(until).max(began.elapsed()) > self.stuck_after() {
+            let overdue = self.since(step.at).saturating_sub(self.world.settings.settle + unanswered);
+            if overdue.max(began.elapsed()) > self.stuck_after() {
                 let why = "the provider could not be asked what became of it".to_owned();
                 return self.write(Event::Settled { step: number, found: Found::Undecided { why } }).await;
             }

@@ -20,6 +20,8 @@ pub struct Status {
     pub unprotected: Vec<ServerRef>,
     /// What is not as it should be, from the first mail to the recovery.
     pub incidents: Vec<IncidentStatus>,
+    /// What must still happen to servers, whatever becomes of the runs that brought it about.
+    pub debts: Vec<DebtStatus>,
     /// The mails that wait.
     pub outbox: OutboxStatus,
     /// What else a person should know: selectors that match nothing, a refused reload, points of former policies.
@@ -104,6 +106,19 @@ pub struct IncidentStatus {
     pub text: String,
     /// Since when.
     pub since: Timestamp,
+}
+
+/// What must still happen to a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DebtStatus {
+    /// The server.
+    pub server: ServerRef,
+    /// `start`: lastgood has stopped it.
+    pub what: &'static str,
+    /// Since when.
+    pub since: Timestamp,
+    /// The run that keeps it stopped just now; none is at work when it is null.
+    pub run: Option<i64>,
 }
 
 /// The mails that wait.

@@ -4,6 +4,7 @@
 //! call: each method is one transaction on a blocking thread.
 
 pub mod brakes;
+pub mod debts;
 pub mod due;
 mod error;
 pub mod holds;
@@ -19,12 +20,13 @@ pub mod servers;
 mod tests;
 mod tokens;
 mod transaction;
+mod unreadable;
 mod value;
 
 use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -36,7 +38,8 @@ use transaction::keep_statements;
 pub const DATABASE: &str = "lastgood.db";
 const LOCK: &str = "lock";
 /// Numbered from 1; one that was released is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
 /// A database up to this size is looked through when its owner opens it; a larger one when it is read.
 const LOOKED_THROUGH_BYTES: i64 = 512 * 1024 * 1024;
 
@@ -169,7 +172,8 @@ impl Store {
     {
         let (connection, file) = (Arc::clone(&self.connection), self.dir.join(DATABASE));
         let transaction = move || {
-            let mut connection = connection.lock().expect("a transaction that panicked was rolled back");
+            // One that panicked was rolled back, and must not stop all others.
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let transaction = Transaction::begin(&mut connection)?;
             let value = work(&transaction)?;
             transaction.commit()?;

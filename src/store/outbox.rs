@@ -86,7 +86,7 @@ impl Store {
                  WHERE sent_at IS NULL AND failed_at IS NULL AND (next_at <= ?1 OR next_at > ?2) ORDER BY id LIMIT 100",
             )?;
             // No mail waits for more than 15 minutes: one that seems to was put off by a clock that was wrong.
-            let wrong = at.saturating_add(SignedDuration::from_hours(1)).unwrap_or(at);
+            let wrong = at.saturating_add(SignedDuration::from_mins(16)).unwrap_or(at);
             let mut rows = query.query([nanos(at), nanos(wrong)])?;
             let mut messages = Vec::new();
             while let Some(row) = rows.next()? {

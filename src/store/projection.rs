@@ -10,9 +10,10 @@ use crate::policy::inventory::Id;
 use crate::policy::memory::Origin;
 use crate::store::StoreError;
 use crate::store::brakes::mean_to_delete;
+use crate::store::debts;
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::transaction::Transaction;
-use crate::store::value::{json, nanos, read, time};
+use crate::store::value::{json, nanos, time};
 
 /// An event of a run, in the transaction that writes it.
 pub(super) struct Projection<'a> {
@@ -28,6 +29,7 @@ pub(super) struct Projection<'a> {
 
 /// What follows from an event for the tables that the next plan reads.
 pub(super) fn project(p: &Projection<'_>, event: &Event) -> Result<(), StoreError> {
+    debts::project(p, event)?;
     match event {
         Event::Intended { act: Act::Create { mark, .. }, .. } => {
             let (server, kind) = (json(&p.key.server.id)?, p.key.kind.word());
@@ -145,30 +147,9 @@ fn seen(p: &Projection<'_>, sight: &Sight) -> Result<(), StoreError> {
             made(p, adopted, &token)?;
             made(p, id, &token)?;
         }
-        Sight::ServerRunning => runs_again(p)?,
-        Sight::ServerGone => {
-            close_incidents(p.tx, Some(&p.key.server), None, Topic::ServerStopped, p.at)?;
-        }
-        Sight::ServerStopped | Sight::PointFailed { .. } => {}
+        Sight::ServerStopped | Sight::ServerRunning | Sight::ServerGone | Sight::PointFailed { .. } => {}
     }
     Ok(())
-}
-
-/// The server that we stopped runs: whoever was told that it stood still is told so.
-fn runs_again(p: &Projection<'_>) -> Result<(), StoreError> {
-    let last: Option<String> =
-        p.tx.query_row(
-            "SELECT notice.body FROM incident JOIN notice ON notice.incident = incident.id
-             WHERE incident.server = ?1 AND topic = 'server_stopped' AND closed_at IS NULL ORDER BY notice.id DESC LIMIT 1",
-            [json(&p.key.server.id)?],
-            |row| row.get(0),
-        )
-        .optional()?;
-    let closed = close_incidents(p.tx, Some(&p.key.server), None, Topic::ServerStopped, p.at)?;
-    let (Some(last), Some(since)) = (last, closed.into_iter().min()) else { return Ok(()) };
-    let told: Notice = read(&last)?;
-    let recovery = Notice { class: Class::Recovery, policy: None, kind: None, since: Some(since), ..told };
-    insert_notice(p.tx, &recovery, p.at)
 }
 
 /// The run is over: its row says so, and a success closes the policy's incidents with a recovery.

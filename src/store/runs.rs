@@ -7,12 +7,13 @@ use rusqlite::{OptionalExtension, params};
 use crate::journal::event::{Act, Event, Outcome, RunKey, Sight};
 use crate::journal::notice::Notice;
 use crate::journal::state::RunState;
-use crate::journal::summary::{RunHistory, history};
+use crate::journal::summary::RunHistory;
 use crate::policy::inventory::{Id, ServerRef};
 use crate::policy::policy::PolicyName;
 use crate::store::notices::insert_notice;
 use crate::store::projection::{Projection, project};
 use crate::store::transaction::Transaction;
+use crate::store::unreadable::{history_of, open_runs};
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
@@ -82,17 +83,20 @@ impl Store {
         Ok(())
     }
 
-    /// The runs that have not ended, oldest first. A run does not end while its server still has to be started.
+    /// The runs that have not ended, oldest first; without those that cannot be read (see `set_unreadable_aside`).
     ///
     /// # Errors
-    /// What the database says, or an event that cannot follow.
+    /// What the database says.
     pub async fn unfinished(&self) -> Result<Vec<Run>, StoreError> {
-        self.transact(|tx| {
-            let mut query = tx.prepare_cached("SELECT id FROM run WHERE ended_at IS NULL ORDER BY id")?;
-            let ids: Vec<i64> = query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            ids.into_iter().map(|id| load(tx, id)).collect()
-        })
-        .await
+        self.transact(open_runs).await
+    }
+
+    /// A run as its journal tells it.
+    ///
+    /// # Errors
+    /// What the database says, or what of the run cannot be read.
+    pub async fn run(&self, id: i64) -> Result<Run, StoreError> {
+        self.transact(move |tx| load(tx, id)).await
     }
 
     /// Runs with their steps, newest first.
@@ -107,7 +111,7 @@ impl Store {
             let mut query =
                 tx.prepare_cached(&format!("SELECT id FROM run WHERE {of} ORDER BY opened_at DESC, id DESC LIMIT ?2"))?;
             let ids: Vec<i64> = query.query_map(params![server, limit], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            ids.into_iter().map(|id| load(tx, id).map(|run| history(id, &run.state))).collect()
+            ids.into_iter().map(|id| history_of(tx, id)).collect()
         })
         .await
     }
@@ -129,7 +133,7 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn histories(&self, ids: Vec<i64>) -> Result<Vec<RunHistory>, StoreError> {
-        self.transact(move |tx| ids.iter().map(|id| Ok(history(*id, &load(tx, *id)?.state))).collect()).await
+        self.transact(move |tx| ids.iter().map(|id| history_of(tx, *id)).collect()).await
     }
 
     /// How long the last points of a policy took to be made, newest first, for at most ten of them.
@@ -150,7 +154,8 @@ impl Store {
             let mut durations = Vec::new();
             for id in ids {
                 let mut asked = None;
-                for (at, event) in events_like(tx, id, |body| !body.starts_with("{\"planned\""))? {
+                // What cannot be read of a run that is over says nothing of the next one.
+                for (at, event) in events_like(tx, id, |body| !body.starts_with("{\"planned\"")).unwrap_or_default() {
                     match event {
                         Event::Intended { act: Act::Create { .. }, .. } => asked = Some(at),
                         Event::Seen(Sight::Completed { .. }) => {

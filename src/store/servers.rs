@@ -1,6 +1,7 @@
 //! The account's servers as last listed, and the leases by which one process at a time works on a server.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -8,8 +9,12 @@ use rusqlite::{OptionalExtension, params};
 use crate::journal::notice::{Notice, Topic};
 use crate::policy::inventory::{Id, Server};
 use crate::store::notices::{close_incidents, insert_notice};
+use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
+
+/// So many lists in a row lack a server that is gone.
+const LISTS_TO_BE_GONE: i64 = 3;
 
 /// A server as last listed.
 #[derive(Clone, Debug)]
@@ -35,42 +40,50 @@ pub struct Leased {
 }
 
 impl Store {
-    /// Stores the account's list. What `tell` says of a server that it no longer shows is told; the incident of one that
-    /// it shows again is closed. All of it is one transaction.
+    /// Stores the account's list. A server that lists lack is taken to be gone once several in a row have lacked it for
+    /// `settle`; what `tell` says of it is told then. The incident of one that is listed again is closed. All of it is one
+    /// transaction. Returns the servers that it lacks and that are not taken to be gone yet.
     ///
     /// # Errors
     /// What the database says.
     pub async fn save_servers(
         &self,
         servers: Vec<Server>,
-        at: Timestamp,
+        (at, settle): (Timestamp, Duration),
         tell: impl Fn(&Server) -> Option<Notice> + Send + 'static,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Server>, StoreError> {
         self.transact(move |tx| {
-            let mut query = tx.prepare_cached("SELECT id, body FROM server WHERE gone_at IS NULL")?;
-            let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            let mut stored: BTreeMap<String, String> = rows.collect::<Result<_, _>>()?;
+            let mut query = tx.prepare_cached("SELECT id, body, missing_lists FROM server WHERE gone_at IS NULL")?;
+            let rows = query.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
+            let mut stored: BTreeMap<String, (String, i64)> = rows.collect::<Result<_, _>>()?;
             let mut save = tx.prepare_cached(
                 "INSERT INTO server (id, body, seen_at) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (id) DO UPDATE SET body = ?2, seen_at = ?3, gone_at = NULL",
+                 ON CONFLICT (id) DO UPDATE SET body = ?2, seen_at = ?3, gone_at = NULL, missing_since = NULL,
+                 missing_lists = 0",
             )?;
             for server in &servers {
                 let (id, body) = (json(&server.reference.id)?, json(server)?);
                 // As a rule nothing has changed since the hour before.
-                if stored.remove(&id).as_ref() != Some(&body) {
+                if stored.remove(&id).is_none_or(|(before, missing)| before != body || missing > 0) {
                     save.execute(params![id, body, nanos(at)])?;
                 }
             }
-            for (id, body) in stored {
-                tx.execute("UPDATE server SET gone_at = ?2 WHERE id = ?1", params![id, nanos(at)])?;
-                tell(&read(&body)?).map_or(Ok(()), |notice| insert_notice(tx, &notice, at))?;
+            let mut missing = Vec::new();
+            for (id, (body, _)) in stored {
+                let server: Server = read(&body)?;
+                if is_missing_for_good(tx, &id, at, settle)? {
+                    tx.execute("UPDATE server SET gone_at = ?2 WHERE id = ?1", params![id, nanos(at)])?;
+                    tell(&server).map_or(Ok(()), |notice| insert_notice(tx, &notice, at))?;
+                } else {
+                    missing.push(server);
+                }
             }
             tx.execute(
                 "UPDATE incident SET closed_at = ?1 WHERE topic = ?2 AND closed_at IS NULL
                  AND server IN (SELECT id FROM server WHERE gone_at IS NULL)",
                 params![nanos(at), Topic::ServerGone.to_string()],
             )?;
-            Ok(())
+            Ok(missing)
         })
         .await
     }
@@ -216,4 +229,19 @@ impl Store {
         })
         .await
     }
+}
+
+/// Counts a list that lacks the server, and says whether enough of them have.
+fn is_missing_for_good(tx: &Transaction<'_>, id: &str, at: Timestamp, settle: Duration) -> Result<bool, StoreError> {
+    // A moment to come is that of a clock that was wrong.
+    tx.execute(
+        "UPDATE server SET missing_lists = missing_lists + 1, missing_since = min(coalesce(missing_since, ?2), ?2)
+         WHERE id = ?1",
+        params![id, nanos(at)],
+    )?;
+    let (since, lists): (i64, i64) =
+        tx.query_row("SELECT missing_since, missing_lists FROM server WHERE id = ?1", [id], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    Ok(lists >= LISTS_TO_BE_GONE && Duration::try_from(time(since).duration_until(at)).is_ok_and(|for_| for_ >= settle))
 }

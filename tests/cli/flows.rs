@@ -226,3 +226,48 @@ fn a_restore_whose_server_can_no_longer_be_looked_at_ends_and_gives_the_server_b
     lab.provider.control("DELETE", "faults", &Value::Null);
     lab.run(&["run"]).ends_with(0);
 }
+
+/// A policy that stops its server and waits for that no longer than a second.
+fn stops_its_server(lab: &Lab) {
+    let text = std::fs::read_to_string(lab.path("policy.toml")).unwrap();
+    let text = text.replace("retries = 0", "retries = 0\nstop_server = true\nstuck_after = \"1s\"");
+    lab.write_private("policy.toml", &text);
+}
+
+#[test]
+fn a_run_waits_at_its_end_until_a_server_that_went_down_late_runs_again() {
+    let lab = Lab::new(&["--servers", "1", "--slow-shutdown", "3s", "--start-ignored-while-stopping"]);
+    stops_its_server(&lab);
+    let done = lab.run(&["run"]).ends_with(5);
+    assert!(done.stderr.contains("waiting until web-server-01"), "{done:#?}");
+    let state = lab.provider.control("GET", "state", &Value::Null);
+    assert_eq!(state["servers"][0]["status"], "active", "{done:#?}");
+    let status = lab.run(&["status", "--json"]).json();
+    assert_eq!(status["debts"], json!([]), "{status:#}");
+    lab.refuses(&["release", "debt", "web-server-01"], 2, &["nothing is owed to server web-server-01"]);
+    lab.refuses(&["release", "debt", "nobody"], 2, &["there is no server nobody"]);
+}
+
+#[test]
+fn what_is_owed_to_a_server_is_shown_and_can_be_released() {
+    let lab = Lab::new(&["--servers", "1", "--slow-shutdown", "1h"]);
+    stops_its_server(&lab);
+    let mut run = crate::state::Service::start(&mut lab.command(&["run"]));
+    run.says("waiting until web-server-01");
+    assert_eq!(run.terminate().0, 5);
+    let status = lab.run(&["status", "--json"]).ends_with(2).json();
+    assert_eq!(status["level"], "critical", "{status:#}");
+    assert_eq!(
+        (&status["debts"][0]["what"], &status["debts"][0]["run"]),
+        (&json!("start"), &json!(null)),
+        "{status:#}"
+    );
+    assert!(status["incidents"].to_string().contains("lastgood release debt web-server-01"), "{status:#}");
+    let shown = lab.run(&["status"]).ends_with(2);
+    assert!(shown.stdout.contains("to be started since"), "{shown:#?}");
+    let done = lab.run(&["release", "debt", "web-server-01", "--reason", "it is broken"]).ends_with(0);
+    assert!(done.stdout.contains("is left as it is"), "{done:#?}");
+    let status = lab.run(&["status", "--json"]).json();
+    assert!(!status["incidents"].to_string().contains("server_stopped"), "{status:#}");
+    lab.refuses(&["release", "debt", "web-server-01"], 2, &["nothing is owed"]);
+}

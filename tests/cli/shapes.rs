@@ -49,7 +49,7 @@ fn plan_run_history_status_and_list_have_the_documented_shapes() {
     assert_eq!(past["steps"][0]["id"], run["created"]);
 
     let status = lab.run(&["status", "--json"]).ends_with(0).json();
-    has_keys(&status, &["at", "level", "policies", "unprotected", "incidents", "outbox"]);
+    has_keys(&status, &["at", "level", "policies", "unprotected", "incidents", "debts", "outbox"]);
     has_keys(&status["outbox"], &["waiting", "oldest"]);
     let one = &status["policies"][0];
     let keys =

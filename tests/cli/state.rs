@@ -356,13 +356,13 @@ fn a_disk_that_fills_up_under_several_runs_leaves_no_server_standing() {
 }
 
 /// `lastgood daemon` as a child, whose log is read line by line.
-struct Service {
+pub struct Service {
     child: Child,
     log: std::io::Lines<BufReader<std::process::ChildStderr>>,
 }
 
 impl Service {
-    fn start(command: &mut Command) -> Self {
+    pub fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap()).lines();
         Self { child, log }
@@ -370,7 +370,7 @@ impl Service {
 
     /// Reads its log up to a line with these words.
     #[track_caller]
-    fn says(&mut self, words: &str) {
+    pub fn says(&mut self, words: &str) {
         let said = self.log.by_ref().map(Result::unwrap).find(|line| line.contains(words));
         assert!(said.is_some(), "it ended without: {words}");
     }
@@ -380,7 +380,7 @@ impl Service {
         (self.child.wait().unwrap().code().unwrap(), rest.join("\n"))
     }
 
-    fn terminate(self) -> (i32, String) {
+    pub fn terminate(self) -> (i32, String) {
         assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
         self.end()
     }

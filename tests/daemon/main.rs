@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod debts;
 mod due;
 #[path = "../cli/lab.rs"]
 #[expect(dead_code, reason = "it is shared with the tests of the command line")]

@@ -70,9 +70,18 @@ pub struct Theatre {
 impl Theatre {
     /// It is the 21st of November 2026, 02:00 UTC.
     pub fn new(options: Options, policies: &str) -> Self {
+        Self::with_provider_time(options, policies, |now| now)
+    }
+
+    /// The same with a provider that asks `told` what time it is, given the right one.
+    pub fn with_provider_time(
+        options: Options,
+        policies: &str,
+        told: impl Fn(Timestamp) -> Timestamp + Send + Sync + 'static,
+    ) -> Self {
         let clock = VirtualClock::new(at("02:00:00"));
         let theirs = clock.clone();
-        let simulator = Simulator::new(options, Arc::new(move || theirs.now()));
+        let simulator = Simulator::new(options, Arc::new(move || told(theirs.now())));
         let folder = tempfile::tempdir().unwrap();
         let config = Arc::new(config(folder.path(), policies));
         let store = Store::own(&config.state_dir).unwrap();

@@ -5,5 +5,6 @@ mod brakes;
 mod by_hand;
 mod confusions;
 mod crashes;
+mod debts;
 mod plain;
 mod stage;

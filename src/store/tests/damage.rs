@@ -101,18 +101,33 @@ async fn garbage_in_the_write_ahead_log_loses_at_most_what_was_in_it() {
 
 #[tokio::test]
 async fn a_state_that_says_less_than_a_state_says_is_an_error() {
+    let dir = written(include_str!("made_by_0001.sql"));
+    rusqlite::Connection::open(dir.path().join(DATABASE)).unwrap().execute_batch("DROP TABLE notice").unwrap();
+    let error = use_all(dir.path()).await.unwrap_err().to_string();
+    assert!(error.contains(DATABASE) && error.contains("restore it from a copy"), "{error}");
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_read_is_set_aside_and_shown_and_stops_nothing() {
     for (change, words) in [
-        ("DROP TABLE notice", "restore it from a copy"),
         ("UPDATE event SET body = '{\"unheard_of\":1}' WHERE run = 12", "cannot be read"),
         ("UPDATE event SET body = 'x' WHERE run = 12", "cannot be read"),
-        ("UPDATE run SET kind = 'tape'", "cannot be read"),
+        ("UPDATE run SET kind = 'tape' WHERE id = 12", "cannot be read"),
         ("DELETE FROM event WHERE run = 12 AND seq = 0", "cannot follow what is before it"),
     ] {
         let dir = written(include_str!("made_by_0001.sql"));
         rusqlite::Connection::open(dir.path().join(DATABASE)).unwrap().execute_batch(change).unwrap();
-        let error = use_all(dir.path()).await.expect_err(change).to_string();
-        let all = [words, DATABASE, "restore it from a copy"];
-        assert!(all.iter().all(|words| error.contains(words)), "{change}: {error}");
+        assert_eq!(use_all(dir.path()).await.expect(change), 12);
+        let store = Store::own(dir.path()).unwrap();
+        let before = store.history(None, 1).await.unwrap().remove(0);
+        assert_eq!((before.summary.run, before.summary.outcome.as_str()), (12, "running"), "{change}");
+        let told = store.set_unreadable_aside(at(0)).await.unwrap();
+        assert!(told.len() == 1 && told[0].text.contains(words), "{change}: {told:?}");
+        let after = store.history(None, 1).await.unwrap().remove(0);
+        assert_eq!(after.summary.outcome, "unknown", "{change}");
+        assert!(after.summary.error.unwrap().contains("was set aside"), "{change}");
+        assert!(store.set_unreadable_aside(at(1)).await.unwrap().is_empty(), "once");
+        assert_eq!(store.incidents().await.unwrap().len(), 3, "{change}");
     }
 }
 

@@ -5,7 +5,7 @@ use super::*;
 use crate::store::MIGRATIONS;
 
 /// What lastgoods with so many migrations have written.
-const WRITTEN: [(usize, &str); 1] = [(1, include_str!("made_by_0001.sql"))];
+const WRITTEN: [(usize, &str); 2] = [(1, include_str!("made_by_0001.sql")), (2, include_str!("made_by_0002.sql"))];
 
 /// A state folder with this database in it.
 pub(super) fn written(text: &str) -> tempfile::TempDir {
@@ -98,4 +98,28 @@ async fn a_run_that_version_one_began_goes_on() {
         store.append(run, event, now, Vec::new()).await.unwrap();
     }
     assert!(store.unfinished().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_servers_that_open_runs_of_version_two_have_stopped_are_owed_their_start() {
+    use crate::journal::debt::Start;
+    let dir = written(WRITTEN[1].1);
+    let store = Store::own(dir.path()).unwrap();
+    let debts = store.debts().await.unwrap();
+    let shown: Vec<_> = debts
+        .iter()
+        .map(|debt| (debt.server.id.clone(), debt.in_charge, debt.evidence.seen_down, debt.evidence.start))
+        .collect();
+    let expected = [
+        // Stopped; settled as not carried out, which may be wrong; started and not seen running; cut short by damage.
+        (Id::Number(12347), Some(13), false, Start::NotSent),
+        (Id::Number(12350), None, false, Start::NotSent),
+        (Id::Number(12351), Some(17), true, Start::Accepted),
+        (Id::Number(12352), Some(18), false, Start::NotSent),
+    ];
+    assert_eq!(shown, expected);
+    let told = store.set_unreadable_aside("2026-11-21T08:00:00Z".parse().unwrap()).await.unwrap();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(store.debt(Id::Number(12352)).await.unwrap().unwrap().in_charge, None, "its run is set aside");
+    assert_eq!(store.unfinished().await.unwrap().len(), 6);
 }

@@ -1,0 +1,50 @@
+-- What must still happen to a server, whatever becomes of the run that brought it about.
+CREATE TABLE debt (
+    server         TEXT NOT NULL,              -- the provider's key
+    what           TEXT NOT NULL,              -- start
+    name           TEXT NOT NULL,              -- the server's name then
+    since          INTEGER NOT NULL,
+    run            INTEGER,                    -- the run and its step that opened it
+    step           INTEGER,
+    policy         TEXT,
+    kind           TEXT,
+    round          INTEGER NOT NULL DEFAULT 1, -- counts the stops: what was seen before the last one proves nothing
+    in_charge      INTEGER,                    -- the open run that keeps the server stopped and will start it
+    seen_down      INTEGER NOT NULL DEFAULT 0,
+    start          TEXT NOT NULL DEFAULT 'not_sent', -- not_sent, sent, accepted, runs_already
+    missing_millis INTEGER NOT NULL DEFAULT 0, -- for how long complete lists have lacked it
+    PRIMARY KEY (server, what)
+) WITHOUT ROWID;
+
+-- Open runs that have stopped their server, as far as their events tell: the last stop was not certainly refused, and
+-- the server was not seen running since. An event that is no JSON tells nothing.
+WITH told AS (
+    SELECT event.run, event.seq, event.at, CASE WHEN json_valid(event.body) THEN event.body ELSE 'null' END AS body
+    FROM event JOIN run ON run.id = event.run WHERE run.ended_at IS NULL
+),
+stop AS (
+    SELECT run, max(seq) AS seq, min(at) AS since, json_extract(body, '$.intended.step') AS step
+    FROM told WHERE json_extract(body, '$.intended.act') = 'stop_server' GROUP BY run
+)
+INSERT INTO debt (server, what, name, since, run, step, policy, kind, in_charge, seen_down, start)
+SELECT run.server, 'start', run.server_name, stop.since, run.id, stop.step, run.policy, run.kind,
+    -- A run that takes its stop for not carried out will not start the server.
+    CASE WHEN EXISTS (SELECT 1 FROM told WHERE told.run = stop.run AND told.seq > stop.seq
+                      AND json_extract(told.body, '$.settled.step') = stop.step
+                      AND json_extract(told.body, '$.settled.found') = 'not_done') THEN NULL ELSE run.id END,
+    EXISTS (SELECT 1 FROM told WHERE told.run = stop.run AND told.seq > stop.seq
+            AND json_extract(told.body, '$.seen') = 'server_stopped'),
+    CASE WHEN EXISTS (SELECT 1 FROM told WHERE told.run = stop.run AND told.seq > stop.seq
+                      AND json_extract(told.body, '$.intended.act') = 'start_server') THEN 'accepted' ELSE 'not_sent' END
+FROM stop JOIN run ON run.id = stop.run
+WHERE NOT EXISTS (
+    SELECT 1 FROM told WHERE told.run = stop.run AND told.seq > stop.seq AND (
+        json_extract(told.body, '$.seen') IN ('server_running', 'server_gone')
+        OR (json_extract(told.body, '$.answered.step') = stop.step
+            AND json_type(told.body, '$.answered.answer.refused') IS NOT NULL)))
+ORDER BY run.id
+ON CONFLICT (server, what) DO NOTHING;
+
+-- Since when the account's lists lack a server that is not taken to be gone yet, and how many they were.
+ALTER TABLE server ADD COLUMN missing_since INTEGER;
+ALTER TABLE server ADD COLUMN missing_lists INTEGER NOT NULL DEFAULT 0;
