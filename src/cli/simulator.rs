@@ -82,6 +82,9 @@ pub struct Pace {
     /// How long a start or a stop takes
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub power: Option<Duration>,
+    /// How long a stop takes in place of --power, while the server still shows active
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub slow_shutdown: Option<Duration>,
     /// How long a server is restoring
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub restore: Option<Duration>,
@@ -129,6 +132,9 @@ pub struct Oddities {
     /// Ids of points that are gone come again
     #[arg(long)]
     pub reuse_ids: bool,
+    /// A start sent while a server shuts down is accepted and has no effect
+    #[arg(long)]
+    pub start_ignored_while_stopping: bool,
     /// How far the provider's clock is ahead, in seconds
     #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     pub clock_skew: Option<i64>,
@@ -200,6 +206,7 @@ fn options(args: &SimulatorArgs) -> anyhow::Result<Options> {
 fn set_pace(options: &mut Options, pace: &Pace) {
     put(&mut options.completion, pace.completion);
     put(&mut options.power, pace.power);
+    put(&mut options.slow_shutdown, pace.slow_shutdown);
     put(&mut options.restore, pace.restore);
     put(&mut options.delete, pace.delete);
     put(&mut options.list_lag, pace.list_lag);
@@ -220,6 +227,7 @@ fn set_oddities(options: &mut Options, oddities: &Oddities) {
     options.extra_fields |= oddities.extra_fields;
     options.uuid_points |= oddities.uuid_points;
     options.reuse_ids |= oddities.reuse_ids;
+    options.start_ignored_while_stopping |= oddities.start_ignored_while_stopping;
     options.next_origin = oddities.next_origin.clone().or_else(|| options.next_origin.take());
     options.truncate_description = oddities.truncate_description.or(options.truncate_description);
     put(&mut options.clock_skew_seconds, oddities.clock_skew);

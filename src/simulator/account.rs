@@ -83,6 +83,8 @@ pub struct Server {
     pub status: String,
     /// Not in the account any more.
     pub removed: bool,
+    /// What it shows in place of `status`.
+    pub shows: Option<String>,
     /// When `status` last changed.
     pub since: Timestamp,
     /// The point it was last restored from.
@@ -97,6 +99,12 @@ impl Server {
     #[must_use]
     pub fn name(&self) -> &str {
         self.spec.name.as_deref().or(self.spec.hostname.as_deref()).unwrap_or("")
+    }
+
+    /// The status that clients see.
+    #[must_use]
+    pub fn shown_status(&self) -> &str {
+        self.shows.as_deref().unwrap_or(&self.status)
     }
 
     /// Whether `key` is its integer id or uuid: what the API's paths and bodies carry.

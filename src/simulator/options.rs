@@ -36,6 +36,11 @@ pub struct Options {
     /// How long a start or a stop takes.
     #[serde(with = "seconds")]
     pub power: Duration,
+    /// When not zero: how long a stop takes in place of `power`. The server shows `active` until it is `stopped`.
+    #[serde(with = "seconds")]
+    pub slow_shutdown: Duration,
+    /// A start that is sent while the server shuts down is accepted and has no effect.
+    pub start_ignored_while_stopping: bool,
     /// How long a server is `restoring`.
     #[serde(with = "seconds")]
     pub restore: Duration,
@@ -99,6 +104,8 @@ impl Default for Options {
             completion: Duration::from_secs(2),
             completion_spread: Duration::ZERO,
             power: Duration::from_secs(1),
+            slow_shutdown: Duration::ZERO,
+            start_ignored_while_stopping: false,
             restore: Duration::from_secs(3),
             delete: Duration::ZERO,
             deleting_word: None,

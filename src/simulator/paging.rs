@@ -64,7 +64,7 @@ impl Account {
             let server = &self.servers[*place];
             let here = server.spec.location.as_deref().unwrap_or("Istanbul");
             !server.removed
-                && status.is_none_or(|status| status == server.status)
+                && status.is_none_or(|status| status == server.shown_status())
                 && location.is_none_or(|location| location == here)
         });
         if self.options.unordered {

@@ -12,7 +12,7 @@ impl Account {
     /// Adds a server; its points are the callers' to add.
     pub(super) fn add_server(&mut self, now: Timestamp, spec: ServerSpec) -> usize {
         let status = spec.status.clone().unwrap_or_else(|| "active".to_owned());
-        let server = Server { spec, status, removed: false, since: now, restored_from: None, turn: 0 };
+        let server = Server { spec, status, shows: None, removed: false, since: now, restored_from: None, turn: 0 };
         self.servers.push(server);
         let place = self.servers.len() - 1;
         self.note_server(now, ChangeKind::ServerChanged, place, Cause::PERSON, json!("added"));
@@ -33,6 +33,7 @@ impl Account {
     pub(super) fn set_status(&mut self, now: Timestamp, server: usize, word: &str, cause: Cause) {
         let it = &mut self.servers[server];
         it.turn += 1;
+        it.shows = None;
         if it.status == word {
             return;
         }
@@ -44,7 +45,15 @@ impl Account {
     fn pass_through(&mut self, now: Timestamp, server: usize, words: (&str, &str), cause: Cause) {
         self.set_status(now, server, words.0, cause);
         let turn = self.servers[server].turn;
-        let takes = if words.0 == "restoring" { self.options.restore } else { self.options.power };
+        let slow = words.0 == "stopping" && !self.options.slow_shutdown.is_zero();
+        let takes = match words.0 {
+            "restoring" => self.options.restore,
+            "stopping" if slow => self.options.slow_shutdown,
+            _ => self.options.power,
+        };
+        if slow {
+            self.servers[server].shows = Some("active".to_owned());
+        }
         self.plan(now + takes, Due::Status { server, turn, word: words.1.to_owned() });
         self.settle(now);
     }
@@ -60,6 +69,7 @@ impl Account {
                 return Err(Refusal::detail(400, format!("The server is {status}.")));
             }
             ("start", "active" | "starting") | ("stop", "stopped" | "stopping") => {}
+            ("start", "stopping") if self.options.start_ignored_while_stopping => {}
             ("start", _) => self.pass_through(now, server, ("starting", "active"), cause),
             ("stop", _) => self.pass_through(now, server, ("stopping", "stopped"), cause),
             ("restart", _) => self.pass_through(now, server, ("restarting", "active"), cause),

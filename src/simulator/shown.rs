@@ -53,7 +53,7 @@ impl Account {
         let mut shown = keys_of(&server.spec);
         let location = server.spec.location.as_deref().unwrap_or("Istanbul");
         let created = self.time("2025-01-10T08:00:00Z".parse().expect("it is a timestamp"));
-        shown.insert("status".to_owned(), json!(server.status));
+        shown.insert("status".to_owned(), json!(server.shown_status()));
         shown.insert("ip_address".to_owned(), json!(address));
         if server.spec.uuid.is_some() {
             shown.insert("ipv4_addresses".to_owned(), json!([address]));
@@ -109,7 +109,7 @@ impl Account {
     pub(super) fn show_power(&self, place: usize, action: &str) -> Value {
         let server = &self.servers[place];
         let message = format!("Power action '{action}' was accepted.");
-        json!({ "status": "success", "message": message, "server": brief(server, &server.status) })
+        json!({ "status": "success", "message": message, "server": brief(server, server.shown_status()) })
     }
 
     /// `GET /account/me/`.

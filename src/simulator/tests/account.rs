@@ -134,6 +134,43 @@ async fn power_is_accepted_before_it_is_done() {
 }
 
 #[tokio::test]
+async fn a_slow_shutdown_shows_active_until_the_server_is_stopped() {
+    let stage = Stage::new(Options { slow_shutdown: Duration::from_secs(90), ..Options::default() });
+    let status = async || stage.get("/servers/12345/").await["status"].as_str().unwrap().to_owned();
+    let power = async |action: &str| stage.call("POST", "/servers/12345/power/", json!({ "action": action })).await;
+    let (code, body) = power("stop").await;
+    assert_eq!((code, &body["server"]["status"]), (200, &json!("active")));
+    stage.advance(89);
+    assert_eq!(status().await, "active");
+    assert_eq!(stage.get("/servers/?status=active").await["count"], 3);
+    let truth = || stage.simulator.with_account(|account| account.server("web-server-01").unwrap().status.clone());
+    assert_eq!(truth(), "stopping");
+    stage.advance(1);
+    assert_eq!(status().await, "stopped");
+    power("start").await;
+    assert_eq!(status().await, "starting");
+    stage.advance(1);
+    assert_eq!(status().await, "active");
+}
+
+#[tokio::test]
+async fn a_start_during_the_shutdown_is_accepted_and_ignored_if_so_asked() {
+    for (ignored, then) in [(true, "stopped"), (false, "active")] {
+        let stage = Stage::new(Options {
+            slow_shutdown: Duration::from_secs(90),
+            start_ignored_while_stopping: ignored,
+            ..Options::default()
+        });
+        let power = async |action: &str| stage.call("POST", "/servers/12345/power/", json!({ "action": action })).await;
+        power("stop").await;
+        stage.advance(30);
+        assert_eq!(power("start").await.0, 200);
+        stage.advance(90);
+        assert_eq!(stage.get("/servers/12345/").await["status"], then, "ignored: {ignored}");
+    }
+}
+
+#[tokio::test]
 async fn a_restore_passes_through_restoring() {
     let stage = Stage::new(Options { restore: Duration::from_secs(300), ..Options::default() });
     stage.snapshot("good").await;
