@@ -35,8 +35,9 @@ pub struct Figures {
     pub checked: u64,
     /// Due times that were told as missed.
     pub missed: u64,
-    /// Mails sent.
+    /// Mails sent, and digests among them.
     pub mails: u64,
+    pub digests: u64,
     /// The last moments of the simulator's and of the daemon's clock.
     pub ended: Option<(Timestamp, Timestamp)>,
     /// Broken rules.
@@ -70,7 +71,7 @@ impl fmt::Display for Figures {
         writeln!(f, "  faults      {} ({})", sum(&self.faults), list(&self.faults))?;
         writeln!(f, "  events      {}", list(&self.events))?;
         writeln!(f, "  missed      {} due times, each told", self.missed)?;
-        writeln!(f, "  mails       {}", self.mails)?;
+        writeln!(f, "  mails       {} ({} digests)", self.mails, self.digests)?;
         writeln!(f, "  checked     {} entries of the record", self.checked)?;
         write!(f, "  violations  {}", self.violations.len())
     }

@@ -8,6 +8,7 @@ use lastgood::simulator::Simulator;
 use lastgood::store::Store;
 
 use crate::figures::Figures;
+use crate::fleet::first_name;
 use crate::followed::Line;
 use crate::harvest::{Ended, Told};
 use crate::life::Life;
@@ -125,7 +126,7 @@ async fn check_incidents(store: &Store, runs: &[Ended], told: &[Told], figures: 
     for incident in store.incidents().await.expect("the incidents can be read") {
         let topic = incident.topic.to_string();
         let line = incident.server.as_ref().zip(incident.policy.clone());
-        let line = line.map(|(server, policy)| (server.name.clone(), policy));
+        let line = line.map(|(server, policy)| (first_name(&server.name).to_owned(), policy));
         let last = told.iter().filter(|told| told.line == line && told.topic == topic).map(|told| told.at).max();
         let mut since = last.unwrap_or(incident.opened_at);
         if topic == "clock" {
@@ -147,7 +148,7 @@ async fn check_incidents(store: &Store, runs: &[Ended], told: &[Told], figures: 
 
 fn check_servers(simulator: &Simulator, figures: &mut Figures) {
     simulator.with_account(|account| {
-        for server in account.servers().iter().filter(|server| server.status != "active") {
+        for server in account.servers().iter().filter(|server| server.status != "active" && !server.removed) {
             figures.violation(format!("{} is {} in the end", server.name(), server.status));
         }
     });

@@ -6,11 +6,14 @@
 //! accounts; `LASTGOOD_SEED=n` replays a short one.
 
 mod audit;
+mod events;
 mod figures;
 mod finish;
 mod fleet;
 mod followed;
 mod harvest;
+mod ingredients;
+mod late;
 mod life;
 mod mail;
 mod people;
@@ -59,7 +62,7 @@ fn check(scale: Scale) {
 }
 
 fn short(seed: u64) -> Scale {
-    Scale { servers: 8, days: 10, seed }
+    Scale { servers: 15, days: 10, seed }
 }
 
 #[test]
