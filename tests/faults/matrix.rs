@@ -136,7 +136,9 @@ async fn cell(row: &Row, rules: Vec<Rule>, phase: Option<&Phase>) -> (Cell, Vec<
     let due = scene.stage.clock.now();
     let ended = scene.run(policy.clone(), due).await;
     let (outcome, exit, error) = told(&ended);
-    if !row.options.slow_shutdown.is_zero() {
+    // What is owed to the server may be paid after the run.
+    let later = matches!(row.what, What::Missing | What::Beside(Deed::NewToken));
+    if later || !row.options.slow_shutdown.is_zero() {
         scene.look_after(60).await;
     }
     let writes = scene.writes();
@@ -187,7 +189,6 @@ fn rules(row: &Row, phase: &Phase) -> Vec<(&'static str, Rule)> {
 /// What strikes in a phase: each with the word for the table.
 fn strikes(row: &Row, phase: &Phase) -> Vec<(&'static str, Vec<Rule>)> {
     match row.what {
-        What::Beside(Deed::Hold(_)) if phase.call == Call::Delete => Vec::new(),
         What::Beside(_) | What::Midnight => vec![("once", Vec::new())],
         What::Missing if phase.call == Call::Server => {
             let looked = Rule::new(Effect::status(404)).call(Call::Server).skip(phase.skip_of_call).times(1);

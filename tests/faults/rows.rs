@@ -272,6 +272,7 @@ fn late_facts() -> Vec<Row> {
         beside("the token changes", Deed::NewToken, |_| {}),
         beside("the oldest point is held during the run", Deed::Hold(805), |_| {}),
         beside("the second oldest point is held during the run", Deed::Hold(804), |_| {}),
+        beside("the third oldest point is held during the run", Deed::Hold(803), |_| {}),
         Row {
             what: What::Midnight,
             ..with("midnight comes during a request", |options| options.latency = minutes(1) * 7 / 600)
