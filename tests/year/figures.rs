@@ -40,8 +40,10 @@ pub struct Figures {
     pub digests: u64,
     /// The last moments of the simulator's and of the daemon's clock.
     pub ended: Option<(Timestamp, Timestamp)>,
-    /// Broken rules.
+    /// Broken rules, the first of each sort.
     pub violations: Vec<String>,
+    /// How often each sort of them was broken.
+    pub sorts: BTreeMap<String, u64>,
 }
 
 impl Figures {
@@ -52,8 +54,11 @@ impl Figures {
 
     /// Writes a broken rule down.
     pub fn violation(&mut self, text: String) {
-        // The first ones say enough, and one cause may break a rule a thousand times.
-        if self.violations.len() < 200 {
+        // The first ones of a sort say enough, and one cause may break a rule a thousand times.
+        let sort: String = text.chars().filter(|sign| sign.is_ascii_alphabetic()).take(80).collect();
+        let seen = self.sorts.entry(sort).or_default();
+        *seen += 1;
+        if *seen <= 3 {
             self.violations.push(text);
         }
     }
@@ -73,6 +78,6 @@ impl fmt::Display for Figures {
         writeln!(f, "  missed      {} due times, each told", self.missed)?;
         writeln!(f, "  mails       {} ({} digests)", self.mails, self.digests)?;
         writeln!(f, "  checked     {} entries of the record", self.checked)?;
-        write!(f, "  violations  {}", self.violations.len())
+        write!(f, "  violations  {} of {} sorts", self.sorts.values().sum::<u64>(), self.sorts.len())
     }
 }

@@ -37,8 +37,9 @@ const TICK: Duration = Duration::from_secs(120);
 const LOOKS: [u64; 8] = [1, 2, 3, 3_540, 3_541, 3_597, 3_599, 3_600];
 /// The first of the tokens; they all begin so.
 pub const TOKEN: &str = "vps_year";
-/// After the last event so long nothing goes wrong, so that everything can come to its end.
-const QUIET: SignedDuration = SignedDuration::from_hours(72);
+/// After the last event so long nothing goes wrong, so that everything can come to its end: half past four, when no
+/// policy that stops its server is due.
+const QUIET: SignedDuration = SignedDuration::from_mins(76 * 60 + 30);
 
 /// Why the daemon's life ends.
 pub enum Exit {
