@@ -188,8 +188,9 @@ impl Audit {
         if let Some(newest) = points.iter().map(|it| it.point.created_at).max() {
             cases.push(points.into_iter().filter(|it| it.point.created_at < newest).collect());
         }
-        let moments =
-            [None, Some(at), Some(at - SignedDuration::from_mins(30)), Some(at - SignedDuration::from_hours(6))];
+        // What makes room is judged for the bucket that begins within minutes, too.
+        let minutes = |minutes| Some(at + SignedDuration::from_mins(minutes));
+        let moments = [None, Some(at), minutes(12), minutes(-30), minutes(-360)];
         cases.iter().any(|case| moments.iter().any(|moment| drops(policy, case, *moment, known)))
     }
 

@@ -55,7 +55,7 @@ impl Figures {
     /// Writes a broken rule down.
     pub fn violation(&mut self, text: String) {
         // The first ones of a sort say enough, and one cause may break a rule a thousand times.
-        let sort: String = text.chars().filter(|sign| sign.is_ascii_alphabetic()).take(80).collect();
+        let sort: String = text.chars().filter(|sign| sign.is_ascii_alphabetic()).take(30).collect();
         let seen = self.sorts.entry(sort).or_default();
         *seen += 1;
         if *seen <= 3 {
