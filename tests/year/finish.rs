@@ -53,12 +53,21 @@ impl Life {
                     }
                 }
                 (Some(_), Some(at)) if failures.contains(&(&run.line, at)) => {}
+                // It would only have taken the place of a point that is new enough: nobody needs to be told.
+                (Some("skipped"), _) if run.due.is_some_and(|due| self.has_recent(&run.line, due)) => {}
                 (Some(outcome), _) => self.figures.violation(format!("{name} is {outcome}, and nobody is told")),
                 // What is due shortly before the end may go on.
                 (None, _) if run.due.is_some_and(|due| due.duration_until(now) < SignedDuration::from_hours(1)) => {}
                 (None, _) => self.figures.violation(format!("{name} has not ended")),
             }
         }
+    }
+
+    /// Whether a due time of the day before had its point.
+    fn has_recent(&self, (server, policy): &Line, due: Timestamp) -> bool {
+        let from = (server.clone(), policy.clone(), due - SignedDuration::from_hours(26));
+        let to = (server.clone(), policy.clone(), due);
+        self.audit.done.range(from..to).next().is_some()
     }
 
     /// Every due time has a run, or was told as missed.

@@ -35,7 +35,7 @@ use crate::truth::{Facts, Rule};
 const TICK: Duration = Duration::from_secs(120);
 /// The seconds of an hour around which something is due, or a bucket ends.
 const LOOKS: [u64; 8] = [1, 2, 3, 3_540, 3_541, 3_597, 3_599, 3_600];
-/// The first of the tokens; they all begin so.
+/// How every token begins.
 pub const TOKEN: &str = "vps_year";
 /// After the last event so long nothing goes wrong, so that everything can come to its end: half past four, when no
 /// policy that stops its server is due.
@@ -396,6 +396,5 @@ impl Life {
 
 /// A folder in memory where there is one.
 fn room() -> std::path::PathBuf {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }
+    Some(Path::new("/dev/shm").to_owned()).filter(|memory| memory.is_dir()).unwrap_or_else(std::env::temp_dir)
 }
