@@ -141,7 +141,15 @@ const fn class_of(class: config::Class) -> Class {
 }
 
 /// Writes the digests that are due. Returns when the next one is.
-async fn digests(store: &Store, config: &Config, post: &Post, now: Timestamp) -> Result<Option<Timestamp>, MailError> {
+///
+/// # Errors
+/// When the state cannot be read or written, or a digest cannot be made.
+pub async fn digests(
+    store: &Store,
+    config: &Config,
+    post: &Post,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, MailError> {
     let mut next = None;
     for report in &config.reports {
         let Some(schedule) = &report.digest else { continue };

@@ -1,6 +1,7 @@
 //! The provider and the network at their worst: every fault in every phase of a run, and answers that are lost.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod deeds;
 #[expect(dead_code, reason = "the lab of the commands has more than is needed here")]
 #[path = "../cli/lab.rs"]
 mod lab;

@@ -5,6 +5,7 @@ use lastgood::simulator::{
 };
 use serde_json::{Value, json};
 
+use crate::deeds::Deed;
 use crate::scene::SERVER;
 
 /// A fault of the matrix.
@@ -29,6 +30,12 @@ pub enum What {
     People(Vec<Act>),
     /// People act between the first and the second page of a list.
     BetweenPages(Vec<Act>),
+    /// Beside the provider something is done after a request.
+    Beside(Deed),
+    /// A look at the server finds none (404), and then the list of servers is empty once.
+    Missing,
+    /// Midnight comes during a request, for a policy that counts days.
+    Midnight,
     /// Nothing strikes: the options are the fault.
     Options,
 }
@@ -56,6 +63,11 @@ fn between_pages(name: &'static str, act: Act) -> Row {
     Row { name, options, what: What::BetweenPages(vec![act]), once: false }
 }
 
+/// What is done beside the provider, under a provider that behaves so.
+fn beside(name: &'static str, deed: Deed, change: impl FnOnce(&mut Options)) -> Row {
+    Row { what: What::Beside(deed), ..with(name, change) }
+}
+
 fn status(code: u16) -> StatusEffect {
     StatusEffect::new(code)
 }
@@ -72,6 +84,7 @@ pub fn all() -> Vec<Row> {
     rows.extend(lists());
     rows.extend(points());
     rows.extend(deletes_and_people());
+    rows.extend(late_facts());
     rows
 }
 
@@ -234,5 +247,48 @@ fn deletes_and_people() -> Vec<Row> {
         people("a person starts the server", set("active")),
         people("the server is suspended", set("suspended")),
         people("the server leaves the account", Act::RemoveServer { server: json!(SERVER) }),
+    ]
+}
+
+/// What changes after it was looked at.
+fn late_facts() -> Vec<Row> {
+    let minutes = |minutes: u64| std::time::Duration::from_secs(60 * minutes);
+    let slow = |shutdown: u64, ignored: bool| {
+        move |options: &mut Options| {
+            (options.slow_shutdown, options.start_ignored_while_stopping) = (minutes(shutdown), ignored);
+        }
+    };
+    let mut slowly = Options::default();
+    slow(5, true)(&mut slowly);
+    let lost = Effect::Reset { carried_out: true };
+    const DAY: i64 = 93_600;
+    vec![
+        with("a slow shutdown of half a minute", |options| options.slow_shutdown = minutes(1) / 2),
+        with("a slow shutdown of five minutes", slow(5, false)),
+        with("a slow shutdown of five minutes, starts ignored meanwhile", slow(5, true)),
+        with("a slow shutdown of half an hour, starts ignored meanwhile", slow(30, true)),
+        Row { options: slowly, ..only("a lost stop and a slow shutdown", Call::Power, lost) },
+        Row { what: What::Missing, ..with("the server is missing from one look and one list", |_| {}) },
+        beside("the token changes", Deed::NewToken, |_| {}),
+        beside("the oldest point is held during the run", Deed::Hold(805), |_| {}),
+        beside("the second oldest point is held during the run", Deed::Hold(804), |_| {}),
+        beside("the third oldest point is held during the run", Deed::Hold(803), |_| {}),
+        Row {
+            what: What::Midnight,
+            ..with("midnight comes during a request", |options| options.latency = minutes(1) * 7 / 600)
+        },
+        Row {
+            what: What::Midnight,
+            ..with("midnight comes during a request, and a stop takes 90 s", |options| {
+                (options.latency, options.power) = (minutes(1) * 7 / 600, minutes(3) / 2);
+            })
+        },
+        beside("our clock is set back by a day", Deed::ClockBack(DAY), |_| {}),
+        beside("our clock is set back by a day while a point takes for ever", Deed::ClockBack(DAY), |options| {
+            options.completion = minutes(60 * 24 * 30);
+        }),
+        beside("our clock is set back by a day while a delete takes for ever", Deed::ClockBack(DAY), |options| {
+            options.delete = minutes(60 * 24 * 30);
+        }),
     ]
 }

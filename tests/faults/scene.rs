@@ -1,20 +1,24 @@
 //! One run that goes through every phase: the server is stopped, a point evicted, one made and awaited, the server
 //! started, two points pruned. Beside it the checker, which reads what truly happened.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use lastgood::clock::VirtualClock;
 use lastgood::journal::summary::RunSummary;
 use lastgood::policy::inventory;
+use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
 use lastgood::policy::policy::Policy;
 use lastgood::provider::ProviderError;
-use lastgood::run::{RunError, Task, drive};
-use lastgood::simulator::{Act, Entry, Kind, Options, Request, What};
+use lastgood::run::{RunError, Task, drive, look_after};
+use lastgood::simulator::{Act, Entry, Kind, Options, PointSpec, Request, What};
 use lastgood::store::runs::Run;
 use tokio::time::error::Elapsed;
 
+use crate::deeds::{self, Deed, Done};
 use crate::stage::{Stage, ours, policy};
-use crate::truth::{Facts, PolicyFacts, Told, Truth, Violation};
+use crate::truth::{Facts, Grain, KeepFacts, PolicyFacts, Told, Truth, Violation};
 
 /// The server that it is about.
 pub const SERVER: &str = "web-server-01";
@@ -29,6 +33,8 @@ pub struct Scene {
     pub stage: Stage,
     pub truth: Truth,
     entries: Vec<Entry>,
+    /// What is done beside the provider, once it is.
+    done: Option<Arc<Mutex<Option<Done>>>>,
 }
 
 /// How a run ended, or why there was none.
@@ -49,7 +55,11 @@ impl Scene {
         let foreign = (1..=5).map(|day| ours(Kind::Snapshot, day)).collect();
         Self::with(
             Options { foreign, ..options },
-            PolicyFacts { stop_server: true, ..PolicyFacts::new(Kind::Snapshot) },
+            PolicyFacts {
+                stop_server: true,
+                keep: Some(KeepFacts::only(Grain::Last, 3)),
+                ..PolicyFacts::new(Kind::Snapshot)
+            },
         )
     }
 
@@ -62,12 +72,65 @@ impl Scene {
             ..Facts::default()
         };
         facts.add("*", "nightly", PolicyFacts { max_deletes: policy.max_deletes.or(Some(3)), ..policy });
-        Self { stage: Stage::new(options), truth: Truth::new(facts), entries: Vec::new() }
+        Self { stage: Stage::new(options), truth: Truth::new(facts), entries: Vec::new(), done: None }
+    }
+
+    /// The stage of the matrix for a policy that counts days: the last night's point is of today, since it was made
+    /// after midnight. Both clocks begin at `start`.
+    pub fn of_days(options: Options, start: Timestamp) -> Self {
+        let made = |day: i8| {
+            let at: Timestamp = format!("2026-11-{:02}T00:00:30Z", 22 - day).parse().unwrap();
+            let days = u32::try_from(day).unwrap();
+            PointSpec { created_at: Some(at), age_seconds: 0, ..ours(Kind::Snapshot, days) }
+        };
+        let options = Options { foreign: (1..=5).rev().map(made).collect(), ..options };
+        let keep = Some(KeepFacts::only(Grain::Daily, 3));
+        let facts = PolicyFacts { stop_server: true, keep, ..PolicyFacts::new(Kind::Snapshot) };
+        let mut scene = Self::with(Options::default(), facts);
+        scene.stage = Stage::between(options, VirtualClock::new(start), VirtualClock::new(start));
+        scene
+    }
+
+    /// Our clock and the provider's can be set apart from now on, and this is done after the request of that number.
+    pub fn meanwhile(mut self, deed: Deed, after: u64) -> Self {
+        let now = self.stage.clock.now();
+        let options = self.stage.simulator.with_account(|account| account.options().clone());
+        self.stage = Stage::between(options, VirtualClock::new(now), VirtualClock::new(now));
+        self.done = Some(deeds::arm(&mut self.stage, deed, after));
+        self
     }
 
     /// The policy of the matrix: keeps three, so that one is evicted and two are pruned.
     pub fn policy() -> Policy {
         Policy { stop_server: true, max_deletes: Some(3), ..policy(inventory::Kind::Snapshot, 3) }
+    }
+
+    /// The same for days.
+    pub fn policy_of_days() -> Policy {
+        let keep = Keep { counts: vec![(KeepRule::Daily, Count::Number(3))], ..Keep::default() };
+        Policy { keep, ..Self::policy() }
+    }
+
+    /// For so many minutes what is owed is looked after, as the daemon does beside its runs.
+    pub async fn look_after(&mut self, minutes: u64) {
+        for _ in 0..minutes {
+            look_after(&self.stage.world).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+        }
+        self.truth.time_passes(self.stage.clock.now());
+    }
+
+    /// Our clock, which was set back, is put right.
+    pub fn put_right(&mut self, seconds: i64) {
+        self.feed();
+        self.truth.facts.apart = SignedDuration::ZERO;
+        self.stage.clock.jump(seconds);
+    }
+
+    /// When each request came, since the start of the account.
+    pub fn moments(&self) -> Vec<Timestamp> {
+        let requests = self.entries.iter().filter(|entry| matches!(entry.what, What::Request(_)));
+        requests.map(|entry| entry.at).collect()
     }
 
     /// The run of a due time, from the server list to its end.
@@ -123,7 +186,14 @@ impl Scene {
     /// Hands the checker what has happened since.
     pub fn feed(&mut self) {
         let entries = self.stage.simulator.take_record();
-        self.truth.feed(&entries);
+        let done = self.done.as_ref().and_then(|done| done.lock().unwrap().take());
+        let before = done.as_ref().map_or(entries.len(), |done| entries.partition_point(|entry| entry.seq <= done.seq));
+        self.truth.feed(&entries[..before]);
+        if let Some(done) = done {
+            self.truth.facts.held.extend(done.held);
+            self.truth.facts.apart = SignedDuration::from_secs(done.apart);
+        }
+        self.truth.feed(&entries[before..]);
         self.entries.extend(entries);
     }
 

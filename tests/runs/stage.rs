@@ -37,7 +37,11 @@ impl Stage {
     /// A stage whose provider behaves as the options say. It is the 21st of November 2026, 02:30 UTC.
     pub fn new(options: Options) -> Self {
         let clock = VirtualClock::new("2026-11-21T02:30:00Z".parse().unwrap());
-        let theirs = clock.clone();
+        Self::between(options, clock.clone(), clock)
+    }
+
+    /// The same with a clock of ours and one of the provider's.
+    pub fn between(options: Options, clock: VirtualClock, theirs: VirtualClock) -> Self {
         let simulator = Simulator::new(options, Arc::new(move || theirs.now()));
         let dir = folder();
         let store = Store::own(dir.path()).unwrap();
@@ -134,17 +138,22 @@ impl Stage {
     }
 }
 
-fn world(simulator: &Simulator, clock: &VirtualClock, store: Store) -> (World, watch::Sender<bool>) {
-    let clock = Clock::Virtual(clock.clone());
+/// The client of the stage, by a router and with a token.
+pub fn client(clock: &Clock, router: axum::Router, token: &str) -> Client {
     let settings = ClientSettings {
         url: "http://127.0.0.1:9/api/v1".to_owned(),
-        token: "vps_test".to_owned().into(),
+        token: token.to_owned().into(),
         timeout: Duration::from_secs(30),
         requests_per_second: 1000,
         poll: Duration::from_secs(1),
         ca_file: None,
     };
-    let client = Client::in_process(settings, clock.clone(), simulator.router()).unwrap();
+    Client::in_process(settings, clock.clone(), router).unwrap()
+}
+
+fn world(simulator: &Simulator, clock: &VirtualClock, store: Store) -> (World, watch::Sender<bool>) {
+    let clock = Clock::Virtual(clock.clone());
+    let client = client(&clock, simulator.router(), "vps_test");
     let (stop, stopped) = watch::channel(false);
     let settings = Settings {
         instance: "main".to_owned(),

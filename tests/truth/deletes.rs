@@ -50,7 +50,7 @@ impl Truth {
     }
 
     /// The policy that the point is of, if there is one on its server that may delete.
-    fn policy_of(&self, known: &Known) -> Option<(String, &PolicyFacts)> {
+    pub(super) fn policy_of(&self, known: &Known) -> Option<(String, &PolicyFacts)> {
         let (kind, server) = (known.point.kind, known.server.as_str());
         let found = match &known.mark {
             Some(mark) if !self.is_ours(known) || mark.instance != self.facts.instance => None,
@@ -61,15 +61,20 @@ impl Truth {
     }
 
     /// Made by the client, or there with our mark when the client first looked.
-    fn is_ours(&self, known: &Known) -> bool {
+    pub(super) fn is_ours(&self, known: &Known) -> bool {
         let ours = known.mark.as_ref().is_some_and(|mark| mark.instance == self.facts.instance);
         let there_first = !self.state.read_before((known.point.kind, &known.server), known.born.0);
         known.by_client || (ours && there_first)
     }
 
-    fn is_protected(&self, known: &Known, policy: &PolicyFacts) -> bool {
+    pub(super) fn is_protected(&self, known: &Known, policy: &PolicyFacts) -> bool {
         let point = &known.point;
         policy.protect.iter().any(|pattern| fits(pattern, &point.name) || fits(pattern, &point.description))
+    }
+
+    pub(super) fn is_held(&self, known: &Known) -> bool {
+        let key = (known.point.kind, known.id.clone());
+        self.facts.held.contains(&key) || self.facts.held_servers.contains(&known.server)
     }
 
     fn is_future(&self, known: &Known) -> bool {
@@ -79,8 +84,7 @@ impl Truth {
 
     /// Why the point may not go now.
     fn now(&self, known: &Known) -> Option<Rule> {
-        let key = (known.point.kind, known.id.clone());
-        if self.facts.held.contains(&key) || self.facts.held_servers.contains(&known.server) {
+        if self.is_held(known) {
             return Some(Rule::Held);
         }
         if self.state.is_misled((known.point.kind, &known.server)) {
@@ -135,7 +139,7 @@ impl Truth {
     }
 
     /// Whether an older completed point was made for the very same due time.
-    fn is_younger_twin(&self, known: &Known) -> bool {
+    pub(super) fn is_younger_twin(&self, known: &Known) -> bool {
         let Some(mark) = known.mark.as_ref().filter(|_| known.by_client) else { return false };
         let order = |it: &Known| (it.point.created_at, it.point.id);
         let is_older = |it: &Known| it.completed() && it.by_client && it.mark.as_ref() == Some(mark);

@@ -77,6 +77,9 @@ impl Truth {
         match request.body["action"].as_str() {
             Some("hard_stop") => self.broken(Rule::HardStop, format!("{server} was to be stopped hard")),
             Some("stop") if !asked => self.broken(Rule::PowerUnasked, format!("{server} was to be stopped")),
+            Some("start") if self.powers.runs(&server, self.state.moment.1) => {
+                self.broken(Rule::StartedUnread, format!("{server} was to be started, and was not stopped"));
+            }
             Some("start") if anothers => self.broken(Rule::PowerUnasked, format!("{server} was to be started")),
             _ => {}
         }
@@ -85,7 +88,15 @@ impl Truth {
     fn change(&mut self, change: &Change) {
         match (change.kind, &change.id, &change.point) {
             (Some(kind), Some(id), Some(point)) => self.point_changed(change, (kind, word(id)), point),
-            _ => self.state.server_changed(change),
+            _ => {
+                if let (Some(from), Some(to)) =
+                    (change.detail["renamed"]["from"].as_str(), change.detail["renamed"]["to"].as_str())
+                {
+                    self.renamed(from, to);
+                }
+                self.state.server_changed(change);
+                self.power_changed(change);
+            }
         }
     }
 
@@ -112,15 +123,25 @@ impl Truth {
                     deleting: false,
                     left: None,
                 };
+                if by_client {
+                    self.powers.making(&known, moment.1);
+                }
                 let shelf = self.state.points.entry((key.0, known.server.clone())).or_default();
-                shelf.insert(key.1.clone(), known);
+                shelf.insert(key.1.clone(), known.clone());
                 self.state.places.insert(key, change.server.clone());
+                if known.completed() && !by_client {
+                    self.keeps_completed(&known);
+                }
             }
             ChangeKind::PointDeleted => self.accepted(&key),
             ChangeKind::PointGone | ChangeKind::PointVanished => {
                 let shelf = self.state.points.get_mut(&(key.0, change.server.clone()));
                 if let Some(mut known) = shelf.and_then(|shelf| shelf.remove(&key.1)) {
                     self.state.places.remove(&key);
+                    if !known.deleting {
+                        self.pasts.excuse(&known);
+                    }
+                    self.powers.made(&known, moment.1);
                     known.left = Some(moment);
                     self.state.ghosts.push(known);
                 }
@@ -134,14 +155,27 @@ impl Truth {
                     known.changed = Some(moment);
                 }
                 known.point = point.clone();
-                let completed = known.completed() && change.change == ChangeKind::PointCompleted;
-                if completed && known.by_client {
-                    let known = known.clone();
-                    self.completed(&key, &known);
+                let known = known.clone();
+                self.powers.made(&known, moment.1);
+                if known.changed.is_some() {
+                    self.pasts.excuse(&known);
+                }
+                if known.completed() && change.change == ChangeKind::PointCompleted {
+                    if known.by_client {
+                        self.completed(&key, &known);
+                    }
+                    self.keeps_completed(&known);
                 }
             }
             _ => {}
         }
+    }
+
+    /// A server has another name from now on.
+    fn renamed(&mut self, from: &str, to: &str) {
+        self.state.rename(from, to);
+        self.pasts.rename(from, to);
+        self.powers.rename(from, to);
     }
 
     fn completed(&mut self, key: &(Kind, String), known: &Known) {
@@ -168,6 +202,9 @@ impl Truth {
         known.deleting = true;
         let known = known.clone();
         self.state.deleted.insert(key.clone());
+        if known.completed() {
+            self.keeps_deleted(&known);
+        }
         let policy = known.mark.as_ref().map(|mark| mark.policy.clone());
         let policy = policy.and_then(|name| self.facts.policy(&known.server, &name).map(|(now, _)| now.to_owned()));
         // A point that a person made is deleted by the policy that may.

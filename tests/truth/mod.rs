@@ -6,6 +6,8 @@
 
 mod deletes;
 mod follow;
+mod keeps;
+mod power;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,9 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use lastgood::simulator::{Entry, Kind};
 
+use keeps::Pasts;
+pub use keeps::{Grain, KeepFacts};
+use power::Powers;
 use state::State;
 
 /// A rule of the design that the record shows broken.
@@ -52,12 +57,18 @@ pub enum Rule {
     EvictedTwice,
     /// More deletes in one run than `max_deletes`.
     MaxDeletes,
+    /// After a success, a bucket that retention counts has no point any more.
+    KeptTooFew,
     /// Two restore points of one due time are left.
     OnePointADueTime,
     /// A create was sent again while its point was there to be seen.
     SentTwice,
     /// A server that was stopped for a making does not run.
     LeftStopped,
+    /// A server that ran before was off for longer than a point was being made and its start takes.
+    OffTooLong,
+    /// A start was sent to a server that did not read `stopped`.
+    StartedUnread,
     /// A create of a policy that stops its server was sent while the server ran, or was on its way up.
     MadeRunning,
     /// A server was stopped or started that nobody asked for.
@@ -110,6 +121,8 @@ pub struct PolicyFacts {
     pub protect: Vec<String>,
     /// Its `formerly`.
     pub formerly: Vec<String>,
+    /// Its `keep`, where it is to be checked.
+    pub keep: Option<KeepFacts>,
 }
 
 impl PolicyFacts {
@@ -125,6 +138,7 @@ impl PolicyFacts {
             stop_server: false,
             protect: Vec::new(),
             formerly: Vec::new(),
+            keep: None,
         }
     }
 }
@@ -144,6 +158,12 @@ pub struct Facts {
     pub held_servers: BTreeSet<String>,
     /// How far the later of the program's and the provider's clocks is ahead of the simulator's.
     pub ahead: SignedDuration,
+    /// How far the program's clock is from the provider's.
+    pub apart: SignedDuration,
+    /// How long, in all, no program could have reached the provider so far: it was down, or refused or failed everything.
+    pub unreachable: SignedDuration,
+    /// How long a server may be off with nothing being made, beside that.
+    pub start_takes: SignedDuration,
     /// The longest that a list may lack a new point (`Options::list_lag`).
     pub list_lag: SignedDuration,
     /// Where the record has no reads: what people did within this time, a run may not know yet.
@@ -161,6 +181,9 @@ impl Default for Facts {
             held: BTreeSet::new(),
             held_servers: BTreeSet::new(),
             ahead: SignedDuration::ZERO,
+            apart: SignedDuration::ZERO,
+            unreachable: SignedDuration::ZERO,
+            start_takes: SignedDuration::from_mins(15),
             list_lag: SignedDuration::ZERO,
             grace: SignedDuration::from_mins(10),
             reads: true,
@@ -214,13 +237,16 @@ pub struct Truth {
     /// What the record does not tell.
     pub facts: Facts,
     state: State,
+    pasts: Pasts,
+    powers: Powers,
     violations: Vec<Violation>,
 }
 
 impl Truth {
     /// Nothing has happened yet.
     pub fn new(facts: Facts) -> Self {
-        Self { facts, state: State::default(), violations: Vec::new() }
+        let (state, pasts, powers) = (State::default(), Pasts::default(), Powers::default());
+        Self { facts, state, pasts, powers, violations: Vec::new() }
     }
 
     /// The next entries of the record.
@@ -228,6 +254,12 @@ impl Truth {
         for entry in entries {
             self.entry(entry);
         }
+    }
+
+    /// It is `now`, and nothing may have happened for a while.
+    pub fn time_passes(&mut self, now: Timestamp) {
+        self.state.moment.1 = self.state.moment.1.max(now);
+        self.look_for_long_offs();
     }
 
     /// A run of a policy begins on a server: what counts within one run counts from here.

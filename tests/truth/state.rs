@@ -110,6 +110,36 @@ impl State {
         self.lines.get(server)?.get(policy)
     }
 
+    /// Whether the client stopped the server and has not started it since.
+    pub(super) fn owes_start(&self, server: &str) -> bool {
+        self.servers.get(server).is_some_and(|power| power.owes_start)
+    }
+
+    /// A server has another name from now on.
+    pub(super) fn rename(&mut self, from: &str, to: &str) {
+        for kind in [Kind::Backup, Kind::Snapshot] {
+            let (old, new) = ((kind, from.to_owned()), (kind, to.to_owned()));
+            if let Some(mut shelf) = self.points.remove(&old) {
+                shelf.values_mut().for_each(|known| known.server = to.to_owned());
+                self.points.insert(new.clone(), shelf);
+            }
+            for reads in [&mut self.reads, &mut self.first_reads] {
+                if let Some(read) = reads.remove(&old) {
+                    reads.insert(new.clone(), read);
+                }
+            }
+            if self.misled.remove(&old) {
+                self.misled.insert(new);
+            }
+        }
+        self.places.values_mut().filter(|server| *server == from).for_each(|server| *server = to.to_owned());
+        self.ghosts.iter_mut().filter(|it| it.server == from).for_each(|it| it.server = to.to_owned());
+        self.made.values_mut().filter(|made| made.0 == from).for_each(|made| made.0 = to.to_owned());
+        move_key(&mut self.lines, from, to);
+        move_key(&mut self.servers, from, to);
+        move_key(&mut self.standing, from, to);
+    }
+
     /// Whether a run that was announced is under way on a server.
     pub(super) fn announced(&self, server: &str) -> bool {
         self.lines.get(server).is_some_and(|lines| lines.values().any(|line| line.deleted.is_some()))
@@ -211,6 +241,12 @@ impl State {
     }
 }
 
+pub(super) fn move_key<T>(map: &mut BTreeMap<String, T>, from: &str, to: &str) {
+    if let Some(value) = map.remove(from) {
+        map.insert(to.to_owned(), value);
+    }
+}
+
 impl State {
     /// A list was asked for. Its answer tells the client what was so when the request came in.
     pub(super) fn listed(&mut self, kind: Kind, request: &Request) {
@@ -244,7 +280,7 @@ impl State {
             (ChangeKind::ServerStatus, By::Client) if to.starts_with("stop") => power.owes_start = true,
             (ChangeKind::ServerStatus, _) if to == "active" => *power = Power::default(),
             (ChangeKind::ServerStatus, By::Person) => power.stopped = true,
-            (ChangeKind::ServerChanged, _) => *power = Power::default(),
+            (ChangeKind::ServerChanged, _) if change.detail.is_string() => *power = Power::default(),
             _ => {}
         }
     }

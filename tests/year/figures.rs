@@ -35,12 +35,15 @@ pub struct Figures {
     pub checked: u64,
     /// Due times that were told as missed.
     pub missed: u64,
-    /// Mails sent.
+    /// Mails sent, and digests among them.
     pub mails: u64,
+    pub digests: u64,
     /// The last moments of the simulator's and of the daemon's clock.
     pub ended: Option<(Timestamp, Timestamp)>,
-    /// Broken rules.
+    /// Broken rules, the first of each sort.
     pub violations: Vec<String>,
+    /// How often each sort of them was broken.
+    pub sorts: BTreeMap<String, u64>,
 }
 
 impl Figures {
@@ -51,8 +54,11 @@ impl Figures {
 
     /// Writes a broken rule down.
     pub fn violation(&mut self, text: String) {
-        // The first ones say enough, and one cause may break a rule a thousand times.
-        if self.violations.len() < 200 {
+        // The first ones of a sort say enough, and one cause may break a rule a thousand times.
+        let sort: String = text.chars().filter(|sign| sign.is_ascii_alphabetic()).take(30).collect();
+        let seen = self.sorts.entry(sort).or_default();
+        *seen += 1;
+        if *seen <= 3 {
             self.violations.push(text);
         }
     }
@@ -70,8 +76,8 @@ impl fmt::Display for Figures {
         writeln!(f, "  faults      {} ({})", sum(&self.faults), list(&self.faults))?;
         writeln!(f, "  events      {}", list(&self.events))?;
         writeln!(f, "  missed      {} due times, each told", self.missed)?;
-        writeln!(f, "  mails       {}", self.mails)?;
+        writeln!(f, "  mails       {} ({} digests)", self.mails, self.digests)?;
         writeln!(f, "  checked     {} entries of the record", self.checked)?;
-        write!(f, "  violations  {}", self.violations.len())
+        write!(f, "  violations  {} of {} sorts", self.sorts.values().sum::<u64>(), self.sorts.len())
     }
 }

@@ -8,6 +8,7 @@ use lastgood::simulator::Simulator;
 use lastgood::store::Store;
 
 use crate::figures::Figures;
+use crate::fleet::first_name;
 use crate::followed::Line;
 use crate::harvest::{Ended, Told};
 use crate::life::Life;
@@ -25,14 +26,16 @@ impl Life {
         }
         self.check_runs(&runs, &told);
         self.check_due_times(&runs, &told);
-        check_told(&told, &mut self.figures);
+        check_told(&told, self.now(), &mut self.figures);
         self.check_outbox(store).await;
-        check_incidents(store, &runs, &told, &mut self.figures).await;
+        let there: BTreeSet<&str> = self.specs.iter().filter_map(|spec| spec.name.as_deref()).map(first_name).collect();
+        check_incidents(store, &there, (&runs, &told), &mut self.figures).await;
         check_servers(&self.simulator, &mut self.figures);
     }
 
     /// A success has its point in the record; a failure has its notice.
     fn check_runs(&mut self, runs: &[Ended], told: &[Told]) {
+        let now = self.now();
         let failures: BTreeSet<(&Line, Timestamp)> = told
             .iter()
             .filter(|told| told.class == "failure")
@@ -50,10 +53,21 @@ impl Life {
                     }
                 }
                 (Some(_), Some(at)) if failures.contains(&(&run.line, at)) => {}
+                // It would only have taken the place of a point that is new enough: nobody needs to be told.
+                (Some("skipped"), _) if run.due.is_some_and(|due| self.has_recent(&run.line, due)) => {}
                 (Some(outcome), _) => self.figures.violation(format!("{name} is {outcome}, and nobody is told")),
+                // What is due shortly before the end may go on.
+                (None, _) if run.due.is_some_and(|due| due.duration_until(now) < SignedDuration::from_hours(1)) => {}
                 (None, _) => self.figures.violation(format!("{name} has not ended")),
             }
         }
+    }
+
+    /// Whether a due time of the day before had its point.
+    fn has_recent(&self, (server, policy): &Line, due: Timestamp) -> bool {
+        let from = (server.clone(), policy.clone(), due - SignedDuration::from_hours(26));
+        let to = (server.clone(), policy.clone(), due);
+        self.audit.done.range(from..to).next().is_some()
     }
 
     /// Every due time has a run, or was told as missed.
@@ -110,9 +124,10 @@ impl Life {
 }
 
 /// Every failure is told by a mail, or in silence soon after a mail of its incident.
-fn check_told(told: &[Told], figures: &mut Figures) {
+fn check_told(told: &[Told], now: Timestamp, figures: &mut Figures) {
     for told in told.iter().filter(|told| told.class == "failure" || told.class == "stale") {
-        if told.by.is_none() {
+        // It may wait for others of its group yet.
+        if told.by.is_none() && told.at.duration_until(now) > SignedDuration::from_mins(10) {
             let Told { line, topic, text, at, .. } = told;
             figures.violation(format!("nobody told of {topic} of {line:?} at {at}: {text}"));
         }
@@ -121,11 +136,20 @@ fn check_told(told: &[Told], figures: &mut Figures) {
 
 /// An incident that is open has a reason: no run of its policy has succeeded since it was last told. What a plan gives
 /// cause to tell stands until the next plan, so there it must be two.
-async fn check_incidents(store: &Store, runs: &[Ended], told: &[Told], figures: &mut Figures) {
+async fn check_incidents(
+    store: &Store,
+    there: &BTreeSet<&str>,
+    (runs, told): (&[Ended], &[Told]),
+    figures: &mut Figures,
+) {
     for incident in store.incidents().await.expect("the incidents can be read") {
+        // Nothing ends what is wrong with a server that is gone.
+        if incident.server.as_ref().is_some_and(|server| !there.contains(first_name(&server.name))) {
+            continue;
+        }
         let topic = incident.topic.to_string();
         let line = incident.server.as_ref().zip(incident.policy.clone());
-        let line = line.map(|(server, policy)| (server.name.clone(), policy));
+        let line = line.map(|(server, policy)| (first_name(&server.name).to_owned(), policy));
         let last = told.iter().filter(|told| told.line == line && told.topic == topic).map(|told| told.at).max();
         let mut since = last.unwrap_or(incident.opened_at);
         if topic == "clock" {
@@ -147,7 +171,7 @@ async fn check_incidents(store: &Store, runs: &[Ended], told: &[Told], figures: 
 
 fn check_servers(simulator: &Simulator, figures: &mut Figures) {
     simulator.with_account(|account| {
-        for server in account.servers().iter().filter(|server| server.status != "active") {
+        for server in account.servers().iter().filter(|server| server.status != "active" && !server.removed) {
             figures.violation(format!("{} is {} in the end", server.name(), server.status));
         }
     });

@@ -8,36 +8,51 @@ use jiff::Timestamp;
 use lastgood::config::diagnostic::render;
 use lastgood::config::{Config, Environment, parse};
 use lastgood::policy::inventory::{Id, Kind, Server, ServerRef, ServerStatus};
+use lastgood::policy::keep::{Count, KeepMode, Rule};
 use lastgood::policy::policy::{Policy, Prune};
 use lastgood::simulator::{self, ServerSpec};
 
-use crate::truth::{Facts, PolicyFacts};
+use crate::truth::{Facts, Grain, KeepFacts, PolicyFacts};
 
-/// The sorts of servers: what a name begins with, and how many of a hundred there are in a small fleet, whose every
-/// server must tell something.
-const SMALL: [(&str, usize); 9] = [
-    ("daily", 34),
-    ("full", 12),
-    ("snap", 14),
-    ("stop", 10),
-    ("all", 8),
-    ("twice", 8),
-    ("weekly", 8),
-    ("none", 3),
-    ("monthly", 3),
-];
-/// The same in a large one, most of whose servers are backed up by the week or the month.
-const LARGE: [(&str, usize); 9] = [
-    ("daily", 4),
-    ("full", 3),
-    ("snap", 3),
-    ("stop", 2),
-    ("all", 2),
+/// The sorts of servers: what a name begins with. In a small fleet one of each, so that every server tells something.
+const SMALL: [(&str, usize); 15] = [
+    ("daily", 1),
+    ("late", 1),
+    ("full", 1),
+    ("snap", 1),
+    ("brim", 1),
+    ("stop", 1),
+    ("hourly", 1),
+    ("all", 1),
+    ("midnight", 1),
     ("twice", 1),
-    ("weekly", 38),
-    ("none", 9),
-    ("monthly", 38),
+    ("final", 1),
+    ("splayed", 1),
+    ("weekly", 1),
+    ("none", 1),
+    ("monthly", 1),
 ];
+/// In a large one how many of a thousand: half of them have a daily policy or a denser one.
+const LARGE: [(&str, usize); 15] = [
+    ("daily", 116),
+    ("late", 40),
+    ("full", 60),
+    ("snap", 60),
+    ("brim", 30),
+    ("stop", 40),
+    ("hourly", 4),
+    ("all", 30),
+    ("midnight", 40),
+    ("twice", 10),
+    ("final", 40),
+    ("splayed", 40),
+    ("weekly", 170),
+    ("none", 30),
+    ("monthly", 290),
+];
+
+/// The zones whose midnights matter.
+pub const ZONES: [&str; 3] = ["Europe/Istanbul", "UTC", "America/New_York"];
 
 /// What a person changes in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,31 +63,50 @@ pub struct Knobs {
     pub full: u8,
     /// Whether there is a policy of weekly snapshots for the daily servers, too.
     pub extra: bool,
+    /// Whether the policies `full` and `late` have other names, and these were their former ones.
+    pub renamed: bool,
+}
+
+/// Whether so many servers are a large fleet.
+pub const fn is_large(count: usize) -> bool {
+    count >= 100
 }
 
 /// The servers of the account.
 pub fn servers(count: usize) -> Vec<ServerSpec> {
-    let sorts = if count < 100 { &SMALL } else { &LARGE };
+    let large = is_large(count);
     (0..count)
-        .map(|number| ServerSpec::named(1_000 + number as i64, &format!("{}-{number:04}", sort(sorts, number))))
+        .map(|number| ServerSpec::named(1_000 + number as i64, &format!("{}-{number:04}", sort(large, number))))
         .collect()
 }
 
-/// The sort of a server: the shares are met within every hundred, and nearly within every ten.
-fn sort(sorts: &[(&'static str, usize)], number: usize) -> &'static str {
-    let mut place = number * 37 % 100;
+/// The sort of a server: the shares are met within every thousand, and nearly within every hundred.
+pub fn sort(large: bool, number: usize) -> &'static str {
+    let sorts = if large { &LARGE } else { &SMALL };
+    let all: usize = sorts.iter().map(|(_, share)| share).sum();
+    let mut place = if large { number * 617 % all } else { number % all };
     for (sort, share) in sorts {
         if place < *share {
             return sort;
         }
         place -= share;
     }
-    unreachable!("the shares make a hundred")
+    unreachable!("the place is below the sum of the shares")
+}
+
+/// The name that a server had at first: what is renamed gets something behind a dot.
+pub fn first_name(name: &str) -> &str {
+    name.split('.').next().unwrap_or(name)
 }
 
 /// The policy file as text.
-pub fn text(knobs: Knobs) -> String {
-    let Knobs { hour, full, extra } = knobs;
+pub fn text(knobs: Knobs, large: bool) -> String {
+    let Knobs { hour, full, extra, renamed } = knobs;
+    let names = |first, second| if renamed { (second, first) } else { (first, second) };
+    let (full_now, full_before) = names("full", "filled");
+    let (late_now, late_before) = names("late", "belated");
+    // To write one for hundreds of servers takes a moment.
+    let digest = if large { "0 8 * * 1" } else { "0 8 * * *" };
     let extra = if extra {
         "[policy.extra]\nkind = \"snapshot\"\nservers = [\"daily-*\"]\nschedule = \"15 12 * * 3\"\nmax_age = \"9d\"\nkeep = { last = 2 }\n"
     } else {
@@ -102,7 +136,8 @@ schedule = "30 {hour} * * *"
 keep = {{ daily = 4, weekly = 3 }}
 reserve = 1
 
-[policy.full]                       # fills its slots: one is evicted for every new one
+[policy.{full_now}]                 # fills its slots: one is evicted for every new one
+formerly = ["{full_before}"]
 kind = "backup"
 servers = ["full-*"]
 schedule = "0 5 * * *"
@@ -164,6 +199,63 @@ schedule = "0 9 * * 2"
 prune = "none"
 stop_server = true
 
+[policy.{late_now}]                 # planned on one day, made on the next
+kind = "snapshot"
+servers = ["late-*"]
+schedule = "59 23 * * *"
+splay = "0s"
+keep = {{ daily = 4 }}
+formerly = ["{late_before}"]
+reserve = 1
+stop_server = true
+
+[policy.brim]
+kind = "snapshot"
+servers = ["brim-*"]
+schedule = "59 23 * * *"
+splay = "0s"
+keep = {{ daily = 5 }}
+
+[policy.final]
+kind = "backup"
+servers = ["final-*"]
+schedule = "59 59 23 * * *"
+timezone = "America/New_York"
+splay = "0s"
+keep = {{ daily = 7 }}
+
+[policy.midnight]
+kind = "backup"
+servers = ["midnight-*"]
+schedule = "@daily"
+timezone = "UTC"
+splay = "0s"
+keep = {{ daily = 7 }}
+stop_server = true
+
+[policy.midnight_too]
+kind = "snapshot"
+servers = ["midnight-*"]
+schedule = "0 12 * * 0"
+splay = "1h"
+max_age = "9d"
+keep = {{ last = 2 }}
+
+[policy.splayed]
+kind = "backup"
+servers = ["splayed-*"]
+schedule = "0 22 * * *"
+keep = {{ daily = 5, weekly = 3 }}
+
+[policy.hourly]
+kind = "snapshot"
+servers = ["hourly-*"]
+schedule = "59 * * * *"
+splay = "0s"
+keep = {{ hourly = 4 }}
+reserve = 1
+stop_server = true
+
 [policy.monthly]
 kind = "snapshot"
 servers = ["monthly-*"]
@@ -178,13 +270,17 @@ from = "lastgood <backup@example.com>"
 
 [report.oncall]
 to = ["oncall@example.com"]
+
+[report.ops]
+to = ["ops@example.com"]
+digest = "{digest}"
 "#
     )
 }
 
 /// The file, validated.
-pub fn config(knobs: Knobs, at: Timestamp) -> Config {
-    let source = text(knobs);
+pub fn config(knobs: Knobs, large: bool, at: Timestamp) -> Config {
+    let source = text(knobs, large);
     let environment = Environment { api_token: Some(token()), ..Environment::default() };
     let (config, diagnostics) = parse(&source, Path::new("/nowhere"), &environment, at);
     config.unwrap_or_else(|| panic!("{}", render(&diagnostics, &source, "policy.toml", false)))
@@ -194,9 +290,9 @@ fn token() -> lastgood::config::secret::Secret {
     lastgood::config::secret::Secret::new("vps_year")
 }
 
-/// The policies of every server by its name, as the file has them.
+/// The policies of every server by its first name, as the file has them.
 pub fn policies(config: &Config, servers: &[ServerSpec]) -> BTreeMap<String, Vec<Arc<Policy>>> {
-    servers.iter().map(|spec| (name(spec), config.policies_for(&server(spec)))).collect()
+    servers.iter().map(|spec| (first_name(&name(spec)).to_owned(), config.policies_for(&server(spec)))).collect()
 }
 
 /// The server as the program knows it.
@@ -212,9 +308,10 @@ fn name(spec: &ServerSpec) -> String {
 }
 
 /// What the checker must know of the file.
-pub fn facts(facts: &mut Facts, policies: &BTreeMap<String, Vec<Arc<Policy>>>) {
+pub fn facts(facts: &mut Facts, policies: &BTreeMap<String, Vec<Arc<Policy>>>, specs: &[ServerSpec], depth: bool) {
     facts.policies.clear();
-    for (server, policies) in policies {
+    for server in specs.iter().map(name) {
+        let policies = &policies[first_name(&server)];
         for policy in policies {
             let texts = |all: Vec<String>| all;
             let mut known = PolicyFacts::new(kind(policy.kind));
@@ -227,9 +324,27 @@ pub fn facts(facts: &mut Facts, policies: &BTreeMap<String, Vec<Arc<Policy>>>) {
             known.stop_server = policy.stop_server;
             known.protect = texts(policy.protect.iter().map(ToString::to_string).collect());
             known.formerly = texts(policy.formerly.iter().map(ToString::to_string).collect());
-            facts.add(server, policy.name.as_str(), known);
+            known.keep = depth.then(|| keeps(policy));
+            facts.add(&server, policy.name.as_str(), known);
         }
     }
+}
+
+fn keeps(policy: &Policy) -> KeepFacts {
+    let grain = |rule| match rule {
+        Rule::Last => Grain::Last,
+        Rule::Hourly => Grain::Hourly,
+        Rule::Daily => Grain::Daily,
+        Rule::Weekly => Grain::Weekly,
+        Rule::Monthly => Grain::Monthly,
+        Rule::Yearly => Grain::Yearly,
+    };
+    let counts = policy.keep.counts.iter().filter_map(|(rule, count)| match count {
+        Count::Number(0) | Count::All => None,
+        Count::Number(count) => Some((grain(*rule), *count as usize)),
+    });
+    let union = policy.keep_mode == KeepMode::Union;
+    KeepFacts { counts: counts.collect(), union, zone: policy.timezone.clone() }
 }
 
 /// The simulator's word for a kind.

@@ -27,6 +27,8 @@ pub struct Followed {
     spans: BTreeMap<Line, Vec<Span>>,
     /// Moments at which the clock was set: what is due around them may be passed over.
     jumps: Vec<Timestamp>,
+    /// Servers that came later, and from when the daemon must know them.
+    came: BTreeMap<String, Timestamp>,
 }
 
 impl Followed {
@@ -35,8 +37,9 @@ impl Followed {
         let mut named = BTreeSet::new();
         for spec in specs {
             let server = crate::fleet::server(spec).reference;
-            for policy in &policies[&server.name] {
-                let line = (server.name.clone(), policy.name.to_string());
+            let name = crate::fleet::first_name(&server.name).to_owned();
+            for policy in &policies[&name] {
+                let line = (name.clone(), policy.name.to_string());
                 named.insert(line.clone());
                 let spans = self.spans.entry(line).or_default();
                 let same =
@@ -58,6 +61,11 @@ impl Followed {
         self.jumps.push(now);
     }
 
+    /// A server came; from `known` on its due times count.
+    pub fn comes(&mut self, server: &str, known: Timestamp) {
+        self.came.insert(server.to_owned(), known);
+    }
+
     /// Every due time that there should have been up to `end`. Around the beginning and the end of a schedule, either
     /// way is right.
     pub fn expected(&self, line: &Line, end: Timestamp) -> BTreeSet<Timestamp> {
@@ -66,7 +74,7 @@ impl Followed {
         for span in self.spans.get(line).into_iter().flatten() {
             let times = DueTimes { schedule: &span.policy.schedule, splay: span.splay };
             let until = span.until.map_or(end, |until| until - margin);
-            let mut at = span.from + margin;
+            let mut at = (span.from + margin).max(self.came.get(&line.0).copied().unwrap_or(span.from));
             while let Some(next) = times.next_after(at).filter(|next| *next <= until) {
                 due.insert(next);
                 at = next;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use lastgood::journal::notice::Notice;
 use lastgood::store::Store;
 
+use crate::fleet::first_name;
 use crate::followed::Line;
 
 /// A run that is in the journal.
@@ -51,7 +52,12 @@ impl Harvest {
             while let Some(row) = rows.next()? {
                 let (due, ended_at): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(5)?);
                 let (due, ended_at) = (due.map(time), ended_at.map(time));
-                let run = Ended { line: (row.get(1)?, row.get(2)?), due, outcome: row.get(4)?, ended_at };
+                let run = Ended {
+                    line: (first_name(&row.get::<_, String>(1)?).to_owned(), row.get(2)?),
+                    due,
+                    outcome: row.get(4)?,
+                    ended_at,
+                };
                 runs.push((row.get::<_, i64>(0)?, run));
             }
             let mut query = tx.prepare(
@@ -64,7 +70,10 @@ impl Harvest {
                 let body: String = row.get(2)?;
                 let body: Notice = serde_json::from_str(&body).expect("a notice is stored whole");
                 let told = Told {
-                    line: body.server.zip(body.policy).map(|(server, policy)| (server.name, policy)),
+                    line: body
+                        .server
+                        .zip(body.policy)
+                        .map(|(server, policy)| (first_name(&server.name).to_owned(), policy)),
                     class: body.class.word().to_owned(),
                     topic: body.topic.to_string(),
                     text: body.text,

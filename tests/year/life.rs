@@ -12,7 +12,7 @@ use lastgood::config::Config;
 use lastgood::daemon::{Files, Rouse, Service, open_world};
 use lastgood::provider::{Client, Settings};
 use lastgood::run::Random;
-use lastgood::simulator::{Effect, Rule, ServerSpec, Simulator, StatusEffect};
+use lastgood::simulator::{Options, ServerSpec, Simulator};
 use lastgood::store::{Store, StoreError};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -20,93 +20,73 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::audit::Audit;
+use crate::events::{Event, MEANS};
 use crate::figures::{Figures, Scale};
 use crate::fleet::{self, Knobs};
 use crate::followed::Followed;
 use crate::harvest::Harvest;
+use crate::ingredients::Ingredients;
 use crate::mail::PostOffice;
 use crate::people::People;
 use crate::provider::{self, Gate};
-use crate::truth::Facts;
+use crate::truth::{Facts, Rule};
 
 /// How often the daemon is roused: its own alarm clock does it every second, and without it it looks every 20 seconds.
 const TICK: Duration = Duration::from_secs(120);
-/// After the last event so long nothing goes wrong, so that everything can come to its end.
-const QUIET: SignedDuration = SignedDuration::from_hours(72);
-
-/// What happens to the daemon, the provider and the people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Crash,
-    Stop,
-    Reload,
-    BadReload,
-    Jump,
-    Outage,
-    Storm,
-    SlowDeletes,
-    SkewedProvider,
-    NoMail,
-    Person,
-    Hold,
-    OnCall,
-    Reap,
-    Hour,
-}
-
-/// How often each happens in a year, as a mean of days between two.
-const MEANS: [(Event, f64); 12] = [
-    (Event::Crash, 1.0),
-    (Event::Stop, 9.0),
-    (Event::Reload, 12.0),
-    (Event::BadReload, 40.0),
-    (Event::Jump, 8.0),
-    (Event::Outage, 15.0),
-    (Event::Storm, 15.0),
-    (Event::SlowDeletes, 20.0),
-    (Event::SkewedProvider, 30.0),
-    (Event::NoMail, 20.0),
-    (Event::Hold, 3.0),
-    (Event::Person, 1.0),
-];
+/// The seconds of an hour around which something is due, or a bucket ends.
+const LOOKS: [u64; 8] = [1, 2, 3, 3_540, 3_541, 3_597, 3_599, 3_600];
+/// How every token begins.
+pub const TOKEN: &str = "vps_year";
+/// After the last event so long nothing goes wrong, so that everything can come to its end: half past four, when no
+/// policy that stops its server is due.
+const QUIET: SignedDuration = SignedDuration::from_mins(76 * 60 + 30);
 
 /// Why the daemon's life ends.
-enum Exit {
+pub enum Exit {
     Crash,
     Stop,
     Over,
 }
 
 /// What the daemon reads at start and at a reload.
-struct File {
-    knobs: Knobs,
-    bad: bool,
+pub struct File {
+    pub knobs: Knobs,
+    pub bad: bool,
+    /// What the provider takes, once the file says so, too.
+    pub token: String,
+    large: bool,
     /// To read a file takes longer than a day of the simulation.
     read: BTreeMap<Knobs, Config>,
 }
 
 impl File {
-    fn config(&mut self, at: Timestamp) -> Config {
-        let knobs = self.knobs;
-        self.read.entry(knobs).or_insert_with(|| fleet::config(knobs, at)).clone()
+    pub fn config(&mut self, at: Timestamp) -> Config {
+        let (knobs, large) = (self.knobs, self.large);
+        self.read.entry(knobs).or_insert_with(|| fleet::config(knobs, large, at)).clone()
     }
 }
 
 /// A simulation under way.
 pub struct Life {
-    scale: Scale,
-    random: StdRng,
+    pub scale: Scale,
+    pub with: Ingredients,
+    pub random: StdRng,
     pub simulator: Simulator,
-    gate: Arc<Gate>,
-    truth: VirtualClock,
-    ours: VirtualClock,
-    /// How far the daemon's clock is ahead, in seconds.
-    ahead: i64,
-    specs: Vec<ServerSpec>,
-    file: Arc<Mutex<File>>,
-    agenda: BTreeMap<(Timestamp, Event), ()>,
-    people: People,
-    post: PostOffice,
+    pub gate: Arc<Gate>,
+    pub truth: VirtualClock,
+    pub ours: VirtualClock,
+    /// How far the daemon's clock is ahead, and the provider's, in seconds.
+    pub ahead: i64,
+    pub skew: i64,
+    pub specs: Vec<ServerSpec>,
+    /// How many servers came later.
+    pub came: i64,
+    pub file: Arc<Mutex<File>>,
+    pub agenda: BTreeMap<(Timestamp, Event), ()>,
+    /// Until then every answer may be a failure.
+    pub storm_until: Timestamp,
+    pub people: People,
+    pub post: PostOffice,
     pub audit: Audit,
     pub followed: Followed,
     pub figures: Figures,
@@ -121,9 +101,10 @@ impl Life {
     pub fn new(scale: Scale) -> Self {
         let start: Timestamp = "2026-03-01T00:00:00Z".parse().expect("it is a timestamp");
         let (truth, ours) = (VirtualClock::new(start), VirtualClock::new(start));
+        let large = fleet::is_large(scale.servers);
         let specs = fleet::servers(scale.servers);
         let now = truth.clone();
-        let options = provider::options(specs.clone(), scale.seed);
+        let options = Options { token: Some(TOKEN.to_owned()), ..provider::options(specs.clone(), scale.seed) };
         let facts = Facts {
             instance: "year".to_owned(),
             reads: false,
@@ -133,18 +114,29 @@ impl Life {
         };
         let mut random = StdRng::seed_from_u64(scale.seed);
         let people = StdRng::seed_from_u64(random.random());
-        let knobs = Knobs { hour: 2, full: 10, extra: false };
+        let knobs = Knobs { hour: 2, full: 10, extra: false, renamed: false };
+        let with = Ingredients::chosen();
         let mut life = Self {
             scale,
+            with,
             random,
             simulator: Simulator::new(options, Arc::new(move || now.now())),
             gate: Arc::default(),
             truth,
             ours,
             ahead: 0,
+            skew: 0,
             specs,
-            file: Arc::new(Mutex::new(File { knobs, bad: false, read: BTreeMap::new() })),
+            came: 0,
+            file: Arc::new(Mutex::new(File {
+                knobs,
+                bad: false,
+                token: TOKEN.to_owned(),
+                large,
+                read: BTreeMap::new(),
+            })),
             agenda: BTreeMap::new(),
+            storm_until: start,
             people: People::new(people),
             post: PostOffice::default(),
             audit: Audit::new(facts),
@@ -155,13 +147,22 @@ impl Life {
             harvest: Harvest::default(),
             ticks: 0,
         };
+        if !with.power {
+            life.audit.without = vec![Rule::OffTooLong, Rule::StartedUnread];
+        }
+        life.post.writes_digests = with.digests;
         life.begin(start);
         life
     }
 
     fn begin(&mut self, start: Timestamp) {
         for (event, _) in MEANS {
-            self.again(event, start);
+            if self.with.allow(event) {
+                self.again(event, start);
+            }
+        }
+        if self.with.midnights {
+            self.simulator.set_options(|options| options.power = Duration::from_secs(90));
         }
         for (event, hours) in [(Event::OnCall, 11), (Event::Reap, 12), (Event::Hour, 1)] {
             self.agenda.insert((start + SignedDuration::from_hours(hours), event), ());
@@ -182,6 +183,7 @@ impl Life {
                     self.figures.mails = self.post.sent();
                     self.figures.ended = Some((self.truth.now(), self.ours.now()));
                     provider::renew(&self.simulator, &mut self.figures.faults, Vec::new());
+                    self.figures.digests = self.post.digests();
                     return self.figures;
                 }
                 Exit::Crash => {
@@ -200,7 +202,9 @@ impl Life {
     }
 
     async fn pause(&mut self, seconds: std::ops::Range<u64>) {
-        tokio::time::sleep(Duration::from_secs(self.random.random_range(seconds))).await;
+        let seconds = self.random.random_range(seconds);
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        self.audit.truth.facts.unreachable += SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0));
     }
 
     /// What was left behind lets go of the lock when the runtime next looks at it, as a dead process does at once.
@@ -255,10 +259,11 @@ impl Life {
     /// Time passes.
     async fn days(&mut self, rouse: &UnboundedSender<Rouse>, store: &Store) -> Exit {
         loop {
+            let before = self.truth.now();
             let crash = tokio::select! {
                 biased;
                 () = self.gate.reached() => true,
-                () = tokio::time::sleep(TICK) => false,
+                () = tokio::time::sleep(self.until_next_look()) => false,
             };
             if crash {
                 // Somewhere among the next awaits of everything that is under way.
@@ -270,11 +275,18 @@ impl Life {
             rouse.send(Rouse::Tick).expect("the daemon listens");
             self.ticks += 1;
             let now = self.truth.now();
+            if self.simulator.is_refusing() || now < self.storm_until || !self.gate.is_strict(now) {
+                self.audit.truth.facts.unreachable += before.duration_until(now);
+            }
             if let Some(exit) = self.happen(now, rouse, store).await {
                 return exit;
             }
             if self.ticks.is_multiple_of(5) {
                 self.post.round(store, self.ours.now()).await;
+                if self.people.releases(now) {
+                    // What was deleted so far was deleted under the hold.
+                    self.check();
+                }
                 self.people.go_on(&self.simulator, store, &mut self.audit.truth.facts, now).await;
             }
             if self.simulator.with_account(|account| account.record().entries().len()) > 500 {
@@ -299,10 +311,26 @@ impl Life {
         self.post.has_sent(message_id)
     }
 
-    fn check(&mut self) {
+    /// The time until the daemon is roused next: sooner around the ends of hours by its clock.
+    fn until_next_look(&self) -> Duration {
+        if !self.with.midnights {
+            return TICK;
+        }
+        let now = self.ours.now();
+        let into = Duration::from_millis(u64::try_from(now.as_millisecond().rem_euclid(3_600_000)).unwrap_or(0));
+        let next = LOOKS.iter().map(|second| Duration::from_secs(*second)).find(|second| *second > into);
+        next.map_or(TICK, |next| (next - into).min(TICK))
+    }
+
+    pub fn check(&mut self) {
         let entries = self.simulator.take_record();
-        self.audit.truth.facts.ahead = SignedDuration::from_secs(self.ahead.max(0));
-        self.audit.check(&entries, &mut self.figures);
+        let facts = &mut self.audit.truth.facts;
+        facts.ahead = SignedDuration::from_secs(self.ahead.max(0));
+        facts.apart = SignedDuration::from_secs((self.ahead - self.skew).abs());
+        self.audit.check(&entries, self.truth.now(), &mut self.figures);
+        for at in self.gate.take_stale() {
+            self.figures.violation(format!("{at}: a request bears the old token long after the reload"));
+        }
     }
 
     /// From now on nothing goes wrong any more.
@@ -312,157 +340,49 @@ impl Life {
         provider::renew(&self.simulator, &mut self.figures.faults, Vec::new());
         self.post.down_until = None;
         self.jump(-self.ahead);
-        self.simulator.set_clock_skew(0);
-        self.agenda.retain(|(_, event), ()| matches!(event, Event::OnCall | Event::Reap | Event::Hour));
-        rouse.send(Rouse::Reload).expect("the daemon listens");
-    }
-
-    fn again(&mut self, event: Event, now: Timestamp) {
-        let Some((_, mean)) = MEANS.iter().find(|(it, _)| *it == event) else { return };
-        // A short simulation sees everything, too; more servers have more people.
-        let dense = if self.scale.days < 100 { 0.2 } else { 1.0 };
-        let mean = match event {
-            Event::Person => (mean * 60.0 / self.scale.servers as f64).min(0.5),
-            _ => mean * dense,
-        };
-        let days = -self.random.random_range(0.0001_f64..1.0).ln() * mean;
-        let at = now + SignedDuration::from_millis((days * 86_400_000.0) as i64 + 1);
-        self.agenda.insert((at, event), ());
-    }
-
-    async fn happen(&mut self, now: Timestamp, rouse: &UnboundedSender<Rouse>, store: &Store) -> Option<Exit> {
-        while let Some(entry) = self.agenda.first_entry() {
-            let (at, event) = *entry.key();
-            if at > now {
-                return None;
-            }
-            entry.remove();
-            self.again(event, now);
-            match event {
-                Event::Crash if self.random.random_bool(0.1) => return Some(Exit::Crash),
-                Event::Crash => self.gate.arm(self.random.random_range(1..60)),
-                Event::Stop => return Some(Exit::Stop),
-                Event::Hold => {
-                    if self.people.hold(&self.simulator, store, &mut self.audit.truth.facts, self.ours.now()).await {
-                        self.figures.event("holds");
-                    }
-                }
-                Event::Reap => {
-                    self.agenda.insert((at + SignedDuration::from_hours(24), event), ());
-                    self.harvest.reap(store).await;
-                    self.people.accept(store, &self.specs, self.ours.now(), &mut self.figures).await;
-                }
-                event => self.occur(event, at, now, rouse),
-            }
-        }
-        None
-    }
-
-    fn occur(&mut self, event: Event, at: Timestamp, now: Timestamp, rouse: &UnboundedSender<Rouse>) {
-        match event {
-            Event::Reload => self.reload(rouse),
-            Event::BadReload => {
-                self.file.lock().expect("nobody panics with it").bad = true;
-                self.figures.event("reloads refused");
-                rouse.send(Rouse::Reload).expect("the daemon listens");
-            }
-            Event::Jump => {
-                let by = [5, 60, 120, 1_800, 7_200, 10_800, 93_600][self.random.random_range(0..7)];
-                let by = if self.random.random_bool(0.5) { by } else { -by };
-                let by = if self.ahead != 0 && self.random.random_bool(0.7) { -self.ahead } else { by };
-                self.jump(by);
-                self.figures.event("clock jumps");
-            }
-            Event::Outage => {
-                self.simulator.refuse_for(Duration::from_secs(self.random.random_range(600..21_600)));
-                self.figures.event("outages");
-            }
-            Event::Storm => {
-                let until = now + SignedDuration::from_mins(self.random.random_range(10..180));
-                let storm = Effect::Status(StatusEffect::new(503));
-                let rule = Rule::new(storm).probability(0.6).between(now, until).named("503 in a storm");
-                provider::renew(&self.simulator, &mut self.figures.faults, [vec![rule], provider::faults()].concat());
-                self.figures.event("storms");
-            }
-            Event::SlowDeletes => {
-                let slow = self.random.random_bool(0.5);
-                let seconds = if slow { 1_200 } else { 8 };
-                self.simulator.set_options(|options| options.delete = Duration::from_secs(seconds));
-                self.figures.event("changes of the time that deletes take");
-            }
-            Event::SkewedProvider => {
-                let seconds = self.random.random_range(-120..120);
-                self.simulator.set_clock_skew(seconds);
-                self.figures.event("changes of the provider's clock");
-            }
-            Event::NoMail => {
-                self.post.down_until = Some(now + SignedDuration::from_mins(self.random.random_range(20..1_440)));
-                self.figures.event("outages of the mail server");
-            }
-            Event::Person => self.people.act(&self.simulator, now, &mut self.figures),
-            Event::OnCall => {
-                let extra = self.file.lock().expect("nobody panics with it").knobs.extra;
-                self.people.clear_away(&self.simulator, now, extra, &mut self.figures);
-                self.agenda.insert((at + SignedDuration::from_hours(24), event), ());
-            }
-            Event::Hour => {
-                self.check();
-                self.agenda.insert((at + SignedDuration::from_hours(1), event), ());
-            }
-            Event::Crash | Event::Stop | Event::Hold | Event::Reap => unreachable!("they are taken up before"),
-        }
-    }
-
-    fn jump(&mut self, seconds: i64) {
-        self.ours.jump(seconds);
-        self.ahead += seconds;
-        self.followed.jumped(self.ours.now());
-    }
-
-    fn reload(&mut self, rouse: &UnboundedSender<Rouse>) {
-        let config = {
-            let mut file = self.file.lock().expect("nobody panics with it");
-            match self.random.random_range(0..3) {
-                0 => file.knobs.hour = self.random.random_range(0..24),
-                1 => file.knobs.full = self.random.random_range(7..11),
-                _ => file.knobs.extra = !file.knobs.extra,
-            }
-            file.bad = false;
-            file.config(self.ours.now())
-        };
-        self.figures.event("reloads");
-        self.taken_over(&config);
+        self.set_skew(0);
+        self.simulator.set_options(|options| {
+            options.slow_shutdown = Duration::ZERO;
+            options.start_ignored_while_stopping = false;
+        });
+        self.agenda
+            .retain(|(_, event), ()| matches!(event, Event::OnCall | Event::Reap | Event::Hour | Event::TokenReload));
         rouse.send(Rouse::Reload).expect("the daemon listens");
     }
 
     /// A file holds from now on: the checkers must know.
-    fn taken_over(&mut self, config: &Config) {
+    pub fn taken_over(&mut self, config: &Config) {
         self.check();
+        self.post.of(config);
+        self.follow(config);
+    }
+
+    /// The policies of the file, or the servers, are others from now on.
+    pub fn follow(&mut self, config: &Config) {
         let policies = fleet::policies(config, &self.specs);
-        fleet::facts(&mut self.audit.truth.facts, &policies);
+        fleet::facts(&mut self.audit.truth.facts, &policies, &self.specs, self.with.depth);
         self.followed.file(&policies, &self.specs, self.ours.now());
         self.audit.policies.insert(0, policies);
         self.audit.policies.truncate(2);
-        self.post.of(config);
     }
 
     /// Reads the policy file as the daemon does.
     fn files(&self) -> Files {
         let (file, clock) = (Arc::clone(&self.file), self.ours.clone());
-        let router = provider::router(&self.simulator, &self.gate);
+        let router = provider::router(&self.simulator, &self.gate, &self.truth);
         Arc::new(move || {
-            let mut config = {
+            let (mut config, token) = {
                 let mut file = file.lock().expect("nobody panics with it");
                 if std::mem::take(&mut file.bad) {
                     return Err("a typing error".to_owned());
                 }
-                file.config(clock.now())
+                (file.config(clock.now()), file.token.clone())
             };
             // Mail is carried by the post office of this simulation: threads of their own have no place in its time.
             config.smtp = None;
             let settings = Settings {
                 url: config.provider.url.clone(),
-                token: "vps_year".to_owned().into(),
+                token: token.into(),
                 timeout: config.provider.timeout,
                 requests_per_second: config.provider.requests_per_second,
                 poll: config.provider.poll,
@@ -476,6 +396,5 @@ impl Life {
 
 /// A folder in memory where there is one.
 fn room() -> std::path::PathBuf {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }
+    Some(Path::new("/dev/shm").to_owned()).filter(|memory| memory.is_dir()).unwrap_or_else(std::env::temp_dir)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lastgood::config::Config;
-use lastgood::daemon::mail::post;
+use lastgood::daemon::mail::{digests, post};
 use lastgood::report::post::{Post, compose_due};
 use lastgood::report::sender::next_attempt;
 use lastgood::store::Store;
@@ -16,6 +16,9 @@ use lastgood::store::outbox::Fate;
 #[derive(Debug, Default)]
 pub struct PostOffice {
     post: Option<Post>,
+    /// The file, where digests are written.
+    config: Option<Config>,
+    pub writes_digests: bool,
     sent: BTreeSet<String>,
     /// The mail server is down until then, by the daemon's clock.
     pub down_until: Option<Timestamp>,
@@ -26,12 +29,18 @@ impl PostOffice {
     pub fn of(&mut self, config: &Config) {
         if config.smtp.is_some() {
             self.post = post(config).expect("the file needs no password");
+            self.config = Some(config.clone());
         }
     }
 
     /// How many different mails were sent.
     pub fn sent(&self) -> u64 {
         self.sent.len() as u64
+    }
+
+    /// How many of them were digests.
+    pub fn digests(&self) -> u64 {
+        self.sent.iter().filter(|id| id.contains(".digest.")).count() as u64
     }
 
     /// Whether a mail of that Message-ID was sent.
@@ -43,6 +52,9 @@ impl PostOffice {
     pub async fn round(&mut self, store: &Store, now: Timestamp) {
         let Some(post) = &self.post else { return };
         compose_due(store, post, now, false).await.expect("mails can be composed");
+        if let Some(config) = self.config.as_ref().filter(|_| self.writes_digests) {
+            digests(store, config, post, now).await.expect("digests can be written");
+        }
         for message in store.mails_due(now).await.expect("the outbox can be read") {
             let text = String::from_utf8_lossy(&message.message.bytes);
             assert!(!text.contains("vps_year"), "a mail shows the token: {text}");

@@ -1,7 +1,7 @@
 //! People and their habits: they make, rename and delete points, hold some, stop servers, and one of them reads the
 //! mails and clears away every day what the program must not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use lastgood::policy::inventory::{Id, Kind};
@@ -61,7 +61,8 @@ impl People {
             0..4 => {
                 // Where ours fill every slot, people know that a point of theirs is in the way.
                 let fits = account.used(kind, name) < account.options().slots(kind);
-                let dares = !(name.starts_with("full") || name.starts_with("stop")) || self.random.random_bool(0.1);
+                let dares =
+                    !["full", "stop", "brim"].iter().any(|sort| name.starts_with(sort)) || self.random.random_bool(0.1);
                 let words = ["made by a person", "keep this one", "before the upgrade"].choose(&mut self.random)?;
                 let spec = PointSpec { description: (*words).to_owned(), ..PointSpec::aged(kind, name, 0) };
                 (fits && dares).then_some(("points made by people", Act::CreatePoint(spec)))
@@ -83,15 +84,26 @@ impl People {
         }
     }
 
+    /// Whether a hold is about to be released.
+    pub fn releases(&self, now: Timestamp) -> bool {
+        self.held.iter().any(|(_, _, until)| *until <= now)
+    }
+
+    /// A server has another name.
+    pub fn renamed(&mut self, from: &str, to: &str) {
+        if let Some(until) = self.stopped.remove(from) {
+            self.stopped.insert(to.to_owned(), until);
+        }
+    }
+
     /// Every few minutes: servers that were stopped long enough are started, holds that are over released.
     pub async fn go_on(&mut self, simulator: &Simulator, store: &Store, facts: &mut Facts, now: Timestamp) {
         self.stopped.retain(|server, until| {
             let over = *until <= now;
             if over && simulator.with_account(|account| account.server(server).is_some_and(|it| it.status == "stopped"))
             {
-                simulator
-                    .act(&Act::SetStatus { server: json!(server), status: "active".to_owned() })
-                    .expect("it is there");
+                // It may have left the account.
+                let _ = simulator.act(&Act::SetStatus { server: json!(server), status: "active".to_owned() });
             }
             !over
         });
@@ -104,9 +116,16 @@ impl People {
     /// Somebody holds a point of ours for some days.
     pub async fn hold(&mut self, simulator: &Simulator, store: &Store, facts: &mut Facts, now: Timestamp) -> bool {
         let kind = if self.random.random_bool(0.5) { Kind::Backup } else { Kind::Snapshot };
+        // Where one is being made the others are about to be judged.
+        let in_a_run = self.random.random_bool(0.7);
         let id = simulator.with_account(|account| {
-            let fits = |point: &&Point| point.status == "completed" && point.takes_slot() && !point.deleting;
-            let ids: Vec<i64> = account.points(crate::fleet::kind(kind)).filter(fits).map(|point| point.id).collect();
+            let manual =
+                |point: &&Point| point.takes_slot() && !point.deleting && !account.servers()[point.server].removed;
+            let all: Vec<&Point> = account.points(crate::fleet::kind(kind)).filter(manual).collect();
+            let busy: BTreeSet<usize> =
+                all.iter().filter(|point| point.status == "in_progress").map(|point| point.server).collect();
+            let fits = |point: &&&Point| point.status == "completed" && (!in_a_run || busy.contains(&point.server));
+            let ids: Vec<i64> = all.iter().filter(fits).map(|point| point.id).collect();
             ids.choose(&mut self.random).copied()
         });
         let Some(id) = id else { return false };
@@ -170,7 +189,7 @@ fn in_the_way(account: &Account, point: &Point, now: Timestamp, extra: bool) -> 
         return age > SignedDuration::from_hours(12);
     }
     let server = account.servers()[point.server].name();
-    let tight = server.starts_with("full") || server.starts_with("stop") || server.starts_with("weekly");
+    let tight = ["full", "stop", "brim", "weekly"].iter().any(|sort| server.starts_with(sort));
     if !point.description.starts_with("lg-") {
         return age > if tight { days(1) } else { days(15) };
     }

@@ -2,13 +2,16 @@
 //! counts the requests and tells when the moment of a crash has come.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::extract::{Request, State};
+use axum::http::header::AUTHORIZATION;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use jiff::Timestamp;
+use lastgood::clock::VirtualClock;
 use lastgood::simulator::{
     Altered, Call, Effect, Fate, Options, RetryAfter, Rule, ServerSpec, Simulator, StatusEffect,
 };
@@ -21,6 +24,17 @@ pub struct Gate {
     /// The number of the request at which the process dies; 0: at none. An odd number dies before it is carried out.
     armed: AtomicU64,
     reached: Notify,
+    token: Mutex<Token>,
+}
+
+/// Which token requests must bear.
+#[derive(Debug, Default)]
+struct Token {
+    good: Option<String>,
+    /// From then on everybody must know; nobody while it is `None`.
+    known_from: Option<Timestamp>,
+    /// When another one was seen after that.
+    stale: Vec<Timestamp>,
 }
 
 impl Gate {
@@ -34,6 +48,37 @@ impl Gate {
         self.armed.store(self.calls() + requests.max(1), Ordering::Relaxed);
     }
 
+    /// The provider takes this token from now on, and the file does not say so yet.
+    pub fn expect(&self, token: String) {
+        let mut it = self.token.lock().expect("nobody panics with it");
+        (it.good, it.known_from) = (Some(token), None);
+    }
+
+    /// The daemon reads the file again; from then on it knows the token.
+    pub fn is_told(&self, known_from: Timestamp) {
+        self.token.lock().expect("nobody panics with it").known_from = Some(known_from);
+    }
+
+    /// Whether everybody must know the token that the provider takes.
+    pub fn is_strict(&self, now: Timestamp) -> bool {
+        let it = self.token.lock().expect("nobody panics with it");
+        it.good.is_none() || it.known_from.is_some_and(|from| from <= now)
+    }
+
+    /// When old tokens were seen since the last time.
+    pub fn take_stale(&self) -> Vec<Timestamp> {
+        std::mem::take(&mut self.token.lock().expect("nobody panics with it").stale)
+    }
+
+    fn look_at(&self, request: &Request, now: Timestamp) {
+        let mut it = self.token.lock().expect("nobody panics with it");
+        let Some(good) = it.good.as_ref().filter(|_| it.known_from.is_some_and(|from| from <= now)) else { return };
+        let shown = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if shown.strip_prefix("Bearer ") != Some(good) {
+            it.stale.push(now);
+        }
+    }
+
     /// Nothing dies any more.
     pub fn disarm(&self) {
         self.armed.store(0, Ordering::Relaxed);
@@ -45,7 +90,11 @@ impl Gate {
     }
 }
 
-async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Response {
+/// The gate, and the time there.
+type Door = (Arc<Gate>, VirtualClock);
+
+async fn pass(State((gate, clock)): State<Door>, request: Request, next: Next) -> Response {
+    gate.look_at(&request, clock.now());
     let number = gate.calls.fetch_add(1, Ordering::Relaxed) + 1;
     if gate.armed.load(Ordering::Relaxed) != number {
         return next.run(request).await;
@@ -59,8 +108,8 @@ async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: Next) -> Re
 }
 
 /// The simulator's API behind the gate.
-pub fn router(simulator: &Simulator, gate: &Arc<Gate>) -> axum::Router {
-    simulator.router().layer(from_fn_with_state(Arc::clone(gate), pass))
+pub fn router(simulator: &Simulator, gate: &Arc<Gate>, clock: &VirtualClock) -> axum::Router {
+    simulator.router().layer(from_fn_with_state((Arc::clone(gate), clock.clone()), pass))
 }
 
 /// How the provider behaves when nothing is wrong.

@@ -1,0 +1,125 @@
+//! What people and clocks do beside the provider in the middle of a run: a hold, a new token, a clock that is set back.
+//! Each is done once, after the provider has carried out a chosen request and before its answer is seen.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use jiff::Timestamp;
+use lastgood::clock::Clock;
+use lastgood::policy::inventory::{self, Id};
+use lastgood::provider::{Client, Watch};
+use lastgood::simulator::Kind;
+use lastgood::store::holds::{Held, Hold};
+
+use crate::stage::{Stage, client};
+
+/// Something that is done in the middle of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// A person holds this snapshot.
+    Hold(i64),
+    /// Our clock is set back by so many seconds.
+    ClockBack(i64),
+    /// The provider takes another token from now on; five minutes later a reload brings it.
+    NewToken,
+}
+
+/// How long a token is refused before a person has put the new one into the file.
+const UNTIL_RELOADED: Duration = Duration::from_secs(300);
+
+/// What was done, for the checker.
+#[derive(Clone, Debug, Default)]
+pub struct Done {
+    /// The last entry of the record before it.
+    pub seq: u64,
+    pub held: Option<(Kind, String)>,
+    pub apart: i64,
+}
+
+struct Door {
+    calls: AtomicU64,
+    /// After so many requests the deed is done.
+    after: u64,
+    deed: Deed,
+    inside: Inside,
+    /// The one client that everything uses; it comes through this very door.
+    client: OnceLock<Client>,
+    done: Arc<Mutex<Option<Done>>>,
+}
+
+/// What a deed needs of the stage.
+struct Inside {
+    simulator: lastgood::simulator::Simulator,
+    clock: lastgood::clock::VirtualClock,
+    store: lastgood::store::Store,
+}
+
+/// Until there is one client whose token can be exchanged, a reload does not reach a run in progress. The client's own
+/// method of this name comes before it.
+trait Exchange {
+    fn exchange(&self, _other: &Client) {}
+}
+
+impl Exchange for Client {}
+
+impl Deed {
+    async fn perform(self, door: &Door) -> Done {
+        let inside = &door.inside;
+        let seq = inside.simulator.with_account(|account| account.record().last());
+        let done = Done { seq, ..Done::default() };
+        match self {
+            Self::Hold(id) => {
+                let what = Held::Point(inventory::Kind::Snapshot, Id::Number(id));
+                let since: Timestamp = inside.clock.now();
+                let hold = Hold { what, reason: "a test".to_owned(), since, until: None };
+                inside.store.hold(hold).await.unwrap();
+                Done { held: Some((Kind::Snapshot, id.to_string())), ..done }
+            }
+            Self::ClockBack(seconds) => {
+                inside.clock.jump(-seconds);
+                Done { apart: seconds, ..done }
+            }
+            Self::NewToken => {
+                inside.simulator.set_options(|options| options.token = Some("vps_second".to_owned()));
+                let (clock, router) = (Clock::Virtual(inside.clock.clone()), inside.simulator.router());
+                let (old, new) = (door.client.get().unwrap().clone(), client(&clock, router, "vps_second"));
+                tokio::spawn(async move {
+                    tokio::time::sleep(UNTIL_RELOADED).await;
+                    old.exchange(&new);
+                });
+                done
+            }
+        }
+    }
+}
+
+async fn pass(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    let number = door.calls.fetch_add(1, Ordering::Relaxed);
+    let response = next.run(request).await;
+    if number == door.after {
+        let done = door.deed.perform(&door).await;
+        *door.done.lock().unwrap() = Some(done);
+    }
+    response
+}
+
+/// Lets the deed be done after the request of that number, from 0. Returns where it is told.
+pub fn arm(stage: &mut Stage, deed: Deed, after: u64) -> Arc<Mutex<Option<Done>>> {
+    let done = Arc::new(Mutex::new(None));
+    let clock = Clock::Virtual(stage.clock.clone());
+    let inside =
+        Inside { simulator: stage.simulator.clone(), clock: stage.clock.clone(), store: stage.world.store.clone() };
+    let client_of_door = OnceLock::new();
+    let told = Arc::clone(&done);
+    let door = Door { calls: AtomicU64::new(0), after, deed, inside, client: client_of_door, done: told };
+    let door = Arc::new(door);
+    let router = stage.simulator.router().layer(from_fn_with_state(Arc::clone(&door), pass));
+    stage.world.client = client(&clock, router, "vps_test");
+    door.client.set(stage.world.client.clone()).unwrap();
+    stage.world.watch = Watch::new(stage.world.client.clone());
+    done
+}
