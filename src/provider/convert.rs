@@ -60,7 +60,7 @@ pub(crate) fn listed_server(entry: &Entry, masks: &Masks) -> Result<Server, Stri
         ("hostname", &names.hostname, names.hostname.text().is_some()),
     ];
     let read = match fields.into_iter().find(|(_, value, is_read)| is_given(value) && !is_read) {
-        Some((key, value, _)) => Err(format!("its {key} is {value}")),
+        Some((key, value, _)) => Err(masks.clean(&format!("its {key} is {value}"))),
         None => server(entry, masks),
     };
     read.map_err(|why| match named(names, masks).texts().next() {

@@ -47,15 +47,13 @@ fn reloading_is_told_with_the_monotonic_time_before_the_file_is_read_and_ready_a
     let lab = lab(&policy("nightly", "snapshot", SELDOM, ""));
     let daemon = Daemon::start(&lab);
     // A file that cannot be read before somebody writes it: what is heard until then was told before it was read.
-    let file = lab.path("policy.toml");
-    std::fs::remove_file(&file).unwrap();
-    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    let pipe = waits_for_its_authority(&lab, &policy("other", "backup", ALWAYS, ""));
     daemon.signal("HUP");
     let reloading = daemon.hears("RELOADING=1");
     let time = reloading.text.lines().find_map(|line| line.strip_prefix("MONOTONIC_USEC=")).expect("in one message");
     assert!(time.parse::<u64>().unwrap() > 0);
     assert!(daemon.heard_for(Duration::from_millis(300)).iter().all(|sign| sign.text != "READY=1"));
-    std::fs::write(&file, policy_text(&lab, &(policy("other", "backup", ALWAYS, "") + TELL))).unwrap();
+    std::fs::write(&pipe, authority()).unwrap();
     daemon.hears("READY=1");
     eventually("the new file is in force", || (!changes(&lab, "point_created").is_empty()).then_some(()));
     daemon.stops();
@@ -65,9 +63,7 @@ fn reloading_is_told_with_the_monotonic_time_before_the_file_is_read_and_ready_a
 fn a_stop_is_obeyed_while_a_reload_cannot_read_its_file() {
     let lab = lab(&policy("nightly", "snapshot", SELDOM, ""));
     let daemon = Daemon::start(&lab);
-    let file = lab.path("policy.toml");
-    std::fs::remove_file(&file).unwrap();
-    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    waits_for_its_authority(&lab, &policy("other", "backup", ALWAYS, ""));
     daemon.signal("HUP");
     daemon.hears("RELOADING=1");
     daemon.stops();
@@ -77,10 +73,7 @@ fn a_stop_is_obeyed_while_a_reload_cannot_read_its_file() {
 fn due_times_are_taken_up_while_a_reload_cannot_read_its_file() {
     let lab = lab(&policy("busy", "snapshot", ALWAYS, ""));
     let daemon = Daemon::start(&lab);
-    let (file, pipe) = (lab.path("policy.toml"), lab.path("pipe"));
-    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    std::fs::remove_file(&file).unwrap();
-    std::fs::hard_link(&pipe, &file).unwrap();
+    let pipe = waits_for_its_authority(&lab, &policy("busy", "snapshot", ALWAYS, ""));
     // The second is asked for while the first is being read: the file is read once more after it.
     for _ in 0..2 {
         daemon.signal("HUP");
@@ -88,9 +81,8 @@ fn due_times_are_taken_up_while_a_reload_cannot_read_its_file() {
     }
     let before = changes(&lab, "point_created").len();
     eventually("runs go on", || (changes(&lab, "point_created").len() >= before + 3).then_some(()));
-    std::fs::remove_file(&file).unwrap();
     write_policy(&lab, &(policy("other", "backup", ALWAYS, "") + TELL));
-    std::fs::write(&pipe, "no policy file at all").unwrap();
+    std::fs::write(&pipe, "no certificate at all").unwrap();
     daemon.hears("READY=1");
     let of_other = |it: &serde_json::Value| it["change"]["kind"] == "backup";
     eventually("the second reading is in force", || changes(&lab, "point_created").iter().any(of_other).then_some(()));
@@ -253,39 +245,45 @@ fn a_due_time_is_taken_up_within_two_seconds() {
     assert!(slow <= 1 && late.iter().all(|late| *late >= 0.0), "{late:?}");
 }
 
-/// Opens the pipe for writing, which goes on when somebody reads it.
-fn open_pipe(lab: &Lab) -> std::fs::File {
-    let (tell, opened) = std::sync::mpsc::channel();
-    let file = lab.path("policy.toml");
-    std::thread::spawn(move || tell.send(std::fs::File::options().write(true).open(file)));
-    opened.recv_timeout(PATIENCE).expect("the daemon reads its file").unwrap()
+/// A policy file whose reading comes to an end when somebody writes an authority into the pipe that is returned.
+fn waits_for_its_authority(lab: &Lab, lines: &str) -> std::path::PathBuf {
+    let pipe = lab.path("ca.pem");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let text = policy_text(lab, &(lines.to_owned() + TELL));
+    let text = text.replacen("[provider]\n", "[provider]\nca_file = \"ca.pem\"\n", 1);
+    std::fs::write(lab.path("policy.toml"), text).unwrap();
+    pipe
 }
 
-fn policy_file_is_a_pipe(lab: &Lab) {
-    let file = lab.path("policy.toml");
-    std::fs::remove_file(&file).unwrap();
-    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+/// Opens the pipe for writing, which goes on when somebody reads it.
+fn open_pipe(pipe: std::path::PathBuf) -> std::fs::File {
+    let (tell, opened) = std::sync::mpsc::channel();
+    std::thread::spawn(move || tell.send(std::fs::File::options().write(true).open(pipe)));
+    opened.recv_timeout(PATIENCE).expect("the daemon reads its files").unwrap()
+}
+
+fn authority() -> String {
+    rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem()
 }
 
 #[test]
-fn a_stop_is_obeyed_before_the_policy_file_is_read() {
+fn a_stop_is_obeyed_before_the_files_are_read() {
     let lab = lab(&policy("nightly", "snapshot", SELDOM, ""));
-    policy_file_is_a_pipe(&lab);
+    let pipe = waits_for_its_authority(&lab, &policy("nightly", "snapshot", SELDOM, ""));
     let daemon = Daemon::start_with(&lab, &[], None);
-    let _pipe = open_pipe(&lab);
+    let _pipe = open_pipe(pipe);
     daemon.stops();
 }
 
 #[test]
-fn a_reload_that_is_asked_for_before_the_policy_file_is_read_ends_nothing_and_is_done_later() {
+fn a_reload_that_is_asked_for_before_the_files_are_read_ends_nothing_and_is_done_later() {
     let lab = lab(&policy("nightly", "snapshot", SELDOM, ""));
-    policy_file_is_a_pipe(&lab);
+    let pipe = waits_for_its_authority(&lab, &policy("nightly", "snapshot", SELDOM, ""));
     let daemon = Daemon::start_with(&lab, &[], None);
-    let mut pipe = open_pipe(&lab);
+    let mut file = open_pipe(pipe.clone());
     daemon.signal("HUP");
-    let text = policy_text(&lab, &(policy("nightly", "snapshot", SELDOM, "") + TELL));
-    std::io::Write::write_all(&mut pipe, text.as_bytes()).unwrap();
-    drop(pipe);
+    std::io::Write::write_all(&mut file, authority().as_bytes()).unwrap();
+    drop(file);
     daemon.hears("READY=1");
     daemon.hears("RELOADING=1");
     daemon.stops();
