@@ -91,7 +91,6 @@ impl Service {
         store.recover(recovery, self.world.clock.now()).await?;
         self.follow().await?;
         self.listing.again();
-        self.watch_debts();
         self.send_mail();
         tracing::info!("the policy file was read again and holds from now on");
         Ok(())

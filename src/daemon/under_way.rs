@@ -1,5 +1,6 @@
 //! The runs in progress: started, ended, and resumed after a pause where a bug has cut one off.
 
+use std::fmt;
 use std::time::Duration;
 
 use tokio::task::{Id as TaskId, JoinError};
@@ -9,6 +10,7 @@ use crate::daemon::listing::plain;
 use crate::daemon::{Service, ServiceError, notify};
 use crate::journal::notice::{Notice, Topic};
 use crate::run::{RunError, Task, drive};
+use crate::store::StoreError;
 use crate::store::runs::Run;
 
 /// A run that a bug has cut off is resumed after this long; twice as long after each further time.
@@ -60,6 +62,8 @@ impl Service {
         let Some(under_way) = self.under_way.remove(&id) else { return Ok(()) };
         self.mail.notify_one();
         let done = match done {
+            // An event of ours that cannot follow is a bug of that run, too.
+            Ok(Err(RunError::Store(error @ StoreError::Illegal(_)))) => return self.cut_off(under_way, &error).await,
             Ok(done) => done,
             Err(error) => return self.cut_off(under_way, &error).await,
         };
@@ -78,7 +82,7 @@ impl Service {
     }
 
     /// A fault of ours in one run must not end all the others, and is reported once.
-    async fn cut_off(&mut self, under_way: UnderWay, error: &JoinError) -> Result<(), ServiceError> {
+    async fn cut_off(&mut self, under_way: UnderWay, error: &dyn fmt::Display) -> Result<(), ServiceError> {
         let (task, store) = (&under_way.task, &self.world.store);
         let (policy, server) = (&task.policy.name, &task.server.reference);
         tracing::error!(%policy, %server, "a run was cut off by a bug and is resumed after a pause: {error}");

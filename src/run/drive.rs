@@ -100,8 +100,15 @@ pub async fn drive(world: &World, task: &Task, run: Run) -> Result<RunSummary, R
 impl Drive<'_> {
     async fn finish(&mut self) -> Result<(), RunError> {
         loop {
-            let (lease, place) = Lease::wait_with_place(self.world, &self.task.server.reference.id).await?;
-            self.place = Some(place);
+            let server = &self.task.server.reference.id;
+            let lease = if next(&self.run.state) == Next::StartServer {
+                // Nothing is made any more: the server waits for no place behind others.
+                Lease::wait(self.world, server).await?
+            } else {
+                let (lease, place) = Lease::wait_with_place(self.world, server).await?;
+                self.place = Some(place);
+                lease
+            };
             let rest = self.attempt().await;
             self.place = None;
             lease.end().await?;
@@ -276,8 +283,9 @@ impl Drive<'_> {
         let server = &self.task.server.reference.id;
         let _power = if stops { Some(self.world.unless_stopped(self.world.leases.power(server)).await?) } else { None };
         let owed = self.run.state.owes_start;
+        let ends = matches!(event, Event::Ended { .. });
         self.world.store.append(&mut self.run, event, at, notices).await?;
-        if owed && !self.run.state.owes_start {
+        if ends || (owed && !self.run.state.owes_start) {
             self.world.leases.debts_changed().notify_one();
         }
         Ok(())

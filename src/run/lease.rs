@@ -102,6 +102,8 @@ pub struct Lease {
     cut_off: Option<Leased>,
     /// Held for its drop, which follows the lease's end.
     presence: Option<Presence>,
+    /// A run of this process had the server when this lease was taken: the last of both ends it.
+    ends_if_free: Option<Leases>,
 }
 
 impl Lease {
@@ -147,10 +149,8 @@ impl Lease {
     pub(super) async fn share(world: &World, server: &Id) -> Result<Option<Self>, StoreError> {
         let free = world.leases.try_lock(server);
         let Some(mut lease) = own(world, server).await? else { return Ok(None) };
-        // The run that has the server gives it back.
-        if free.is_none() {
-            lease.end = None;
-        }
+        // A run that has the server gives it back, unless it did so just before.
+        lease.ends_if_free = free.is_none().then(|| world.leases.clone());
         lease.lock = free;
         Ok(Some(lease))
     }
@@ -235,6 +235,10 @@ impl Lease {
     pub async fn end(mut self) -> Result<(), StoreError> {
         let Some((store, server, holder)) = self.end.take() else { return Ok(()) };
         self.prolong.abort();
+        if let Some(leases) = self.ends_if_free.take() {
+            let Some(lock) = leases.try_lock(&server) else { return Ok(()) };
+            self.lock = Some(lock);
+        }
         let name = presence_of(&holder).to_owned();
         let done = store.end_lease(server, holder).await;
         drop(self.lock.take());
@@ -300,5 +304,5 @@ fn held(store: &Store, clock: &Clock, server: &Id, holder: &str) -> Lease {
             let _ = store.lease(server.clone(), holder.clone(), clock.now() + LASTS).await;
         }
     });
-    Lease { lock: None, prolong, end, cut_off: None, presence: None }
+    Lease { lock: None, prolong, end, cut_off: None, presence: None, ends_if_free: None }
 }

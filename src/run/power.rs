@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::journal::debt::Start;
 use crate::journal::event::{Act, Answer, Event, Found, Sight};
 use crate::journal::notice::{Notice, Topic};
 use crate::journal::state::{Step, StepState};
@@ -85,7 +86,10 @@ impl Drive<'_> {
         self.fresh = None;
         let id = self.task.server.reference.id.clone();
         match self.world.unless_stopped(self.world.client.server(&id)).await? {
-            Ok(server) if server.status == ServerStatus::Active => {}
+            // What a look proves of an earlier stop is written before the next stop begins the proof anew.
+            Ok(server) if server.status == ServerStatus::Active => {
+                self.looks.look(self.world, &id).await?;
+            }
             Ok(_) if self.is_starting() => return self.world.pause(self.world.settings().poll).await,
             // By a stop of ours that nobody could tell the outcome of.
             Ok(server) if server.status == ServerStatus::Stopped && self.run.state.owes_start => {
@@ -93,7 +97,11 @@ impl Drive<'_> {
             }
             Ok(server) if server.status == ServerStatus::Stopped => {
                 // A stop of ours, by whatever run, is no person's.
-                if self.world.store.debt(id.clone()).await?.is_some() {
+                if let Some(debt) = self.world.store.debt(id.clone()).await? {
+                    // The watch over debts has asked for its start: it is on its way up, and is stopped when it runs.
+                    if debt.evidence.start != Start::NotSent && self.attempt_began.elapsed() < START_TAKES {
+                        return self.world.pause(self.world.settings().poll).await;
+                    }
                     self.say("the server is stopped, by us: it is started when its point is made".to_owned());
                     return self.write(Event::FoundOwed).await;
                 }

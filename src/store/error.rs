@@ -37,6 +37,17 @@ pub enum StoreError {
         /// The newest version known.
         known: i64,
     },
+    /// An older lastgood has written it, and is still at work on it.
+    #[error("the state in {} is of an older lastgood (version {found}, this one knows {known}) that is still running: \
+        restart it first, so that it is the newer one, too", .dir.display())]
+    Older {
+        /// The folder.
+        dir: PathBuf,
+        /// The version found.
+        found: i64,
+        /// The newest version known.
+        known: i64,
+    },
     /// The database refuses. `Store::transact` makes `Unusable` of it, which names the file.
     #[error("the state database failed: {0}")]
     Database(#[from] rusqlite::Error),

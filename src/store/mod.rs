@@ -160,6 +160,8 @@ impl Store {
             if owned {
                 look_through(&connection)?;
             }
+            // What an owner of an older version goes on to write would not fit what this version makes of the state.
+            let _no_owner = if owned { None } else { no_older_owner(&connection, dir, &folder)? };
             migrate(&mut connection, dir)?;
             Ok(connection)
         };
@@ -235,6 +237,22 @@ fn look_through(connection: &Connection) -> Result<(), StoreError> {
     }
     let words = found.replace('\n', " ");
     Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), Some(words)).into())
+}
+
+/// The owner's lock, where the state is of an older version and no owner is at work on it; `None` where there is nothing
+/// to migrate.
+fn no_older_owner(connection: &Connection, dir: &Path, folder: &Folder) -> Result<Option<File>, StoreError> {
+    let known = i64::try_from(MIGRATIONS.len()).expect("few migrations");
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found == 0 || found >= known {
+        return Ok(None);
+    }
+    let lock = folder.open(LOCK)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(Some(lock)),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Older { dir: dir.to_owned(), found, known }),
+        Err(TryLockError::Error(source)) => Err(StoreError::Folder { dir: dir.to_owned(), source }),
+    }
 }
 
 fn migrate(connection: &mut Connection, dir: &Path) -> Result<(), StoreError> {

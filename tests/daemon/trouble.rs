@@ -99,7 +99,10 @@ fn a_server_whose_entry_cannot_be_read_is_neither_gone_nor_dropped() {
     // At the very first start nobody knows the server: that is told at once.
     fault(&lab, broken.clone());
     let daemon = Daemon::start(&lab);
-    mail_with(&lab, &["servers is in doubt", &format!("the entry of server {name} cannot be read"), "its id is a list"]);
+    mail_with(
+        &lab,
+        &["servers is in doubt", &format!("the entry of server {name} cannot be read"), "its id is a list"],
+    );
     assert_eq!(runs(name), 0);
     no_faults(&lab);
     daemon.signal("HUP");

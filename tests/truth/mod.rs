@@ -160,8 +160,8 @@ pub struct Facts {
     pub ahead: SignedDuration,
     /// How far the program's clock is from the provider's.
     pub apart: SignedDuration,
-    /// How long, in all, no program could have reached the provider so far: it was down, or refused or failed everything.
-    pub unreachable: SignedDuration,
+    /// When no program could have reached the provider: it was down, or refused or failed everything. In order of time.
+    pub unreachable: Vec<(Timestamp, Timestamp)>,
     /// How long a server may be off with nothing being made, beside that.
     pub start_takes: SignedDuration,
     /// The longest that a list may lack a new point (`Options::list_lag`).
@@ -182,7 +182,7 @@ impl Default for Facts {
             held_servers: BTreeSet::new(),
             ahead: SignedDuration::ZERO,
             apart: SignedDuration::ZERO,
-            unreachable: SignedDuration::ZERO,
+            unreachable: Vec::new(),
             start_takes: SignedDuration::from_mins(15),
             list_lag: SignedDuration::ZERO,
             grace: SignedDuration::from_mins(10),
@@ -192,6 +192,21 @@ impl Default for Facts {
 }
 
 impl Facts {
+    /// No program could reach the provider between these moments.
+    pub fn was_unreachable(&mut self, from: Timestamp, to: Timestamp) {
+        match self.unreachable.last_mut() {
+            Some(last) if last.1 >= from => last.1 = last.1.max(to),
+            _ => self.unreachable.push((from, to)),
+        }
+    }
+
+    /// For how long, between these moments, no program could reach it. The record is read later than it was written.
+    pub fn unreachable_within(&self, from: Timestamp, to: Timestamp) -> SignedDuration {
+        let parts = self.unreachable.iter().rev().take_while(|part| part.1 > from);
+        let overlaps = parts.map(|part| part.0.max(from).duration_until(part.1.min(to)));
+        overlaps.filter(SignedDuration::is_positive).sum()
+    }
+
     /// Adds a policy of a server (`*`: of every server).
     pub fn add(&mut self, server: &str, policy: &str, facts: PolicyFacts) {
         self.policies.entry(server.to_owned()).or_default().push((policy.to_owned(), facts));

@@ -26,8 +26,6 @@ pub(super) struct Powers {
 struct Off {
     /// Until then there was a reason.
     needed: Timestamp,
-    /// How long the provider had been out of reach by then.
-    unreachable: SignedDuration,
     making: BTreeSet<(Kind, String)>,
     told: bool,
 }
@@ -81,8 +79,7 @@ impl Truth {
                 self.powers.offs.remove(&server);
             }
             ("stopped", By::Provider) if self.state.owes_start(&server) => {
-                let (unreachable, making) = (self.facts.unreachable, BTreeSet::new());
-                self.powers.offs.insert(server, Off { needed: now, unreachable, making, told: false });
+                self.powers.offs.insert(server, Off { needed: now, making: BTreeSet::new(), told: false });
             }
             _ => {}
         }
@@ -90,10 +87,10 @@ impl Truth {
 
     /// Every server that is off for longer than there is a reason.
     pub(super) fn look_for_long_offs(&mut self) {
-        let (now, unreachable, takes) = (self.state.moment.1, self.facts.unreachable, self.facts.start_takes);
+        let (now, takes) = (self.state.moment.1, self.facts.start_takes);
         let mut told = Vec::new();
         for (server, off) in self.powers.offs.iter_mut().filter(|(_, off)| !off.told) {
-            let excused = unreachable - off.unreachable;
+            let excused = self.facts.unreachable_within(off.needed, now);
             let idle = now.duration_since(off.needed) - excused;
             if idle > takes {
                 off.told = true;

@@ -142,7 +142,7 @@ impl Audit {
             let older = (other.point.created_at, other.point.id) < (known.point.created_at, known.point.id);
             other.mark.is_some() && other.mark == known.mark && older && other.point.status == "completed"
         };
-        if self.beside(known).any(twin) || self.drops(at, known) {
+        if self.beside(known).any(twin) || self.drops(at, known) || self.is_given_up(known) {
             return;
         }
         let policy = known.mark.as_ref().map_or("nobody", |mark| &mark.policy);
@@ -151,6 +151,26 @@ impl Audit {
             "{at}: {} of {} ({policy}, {}) is deleted, and retention keeps it: {there:?}",
             known.point.id, known.server, known.point.created_at
         ));
+    }
+
+    /// Whether it may make way for a point that a hold or `protect` keeps: the oldest that nothing keeps does. That the
+    /// slots do not suffice is what the record's own rules look at.
+    fn is_given_up(&self, known: &Known) -> bool {
+        let facts = &self.truth.facts;
+        let policies = || self.policies.iter().filter_map(|file| file.get(&known.server)).flatten();
+        let protects = |it: &Known| {
+            policies().any(|policy| policy.protect.iter().any(|words| words.matches(&it.point.description)))
+        };
+        let stays =
+            |it: &Known| facts.held.contains(&(it.point.kind, it.point.id.to_string())) || protects(it) || it.changed;
+        let is_of_its_policy = |it: &&Known| match (&it.mark, &known.mark) {
+            (Some(one), Some(other)) => one.policy == other.policy,
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let mut free =
+            self.beside(known).filter(|it| it.point.status == "completed" && !it.point.deleting && !stays(it));
+        let is_oldest = !free.any(|it| is_of_its_policy(&it) && it.point.created_at < known.point.created_at);
+        is_oldest && self.beside(known).any(|it| it.point.id != known.point.id && stays(it) && !it.changed)
     }
 
     fn beside<'a>(&'a self, known: &'a Known) -> impl Iterator<Item = &'a Known> {

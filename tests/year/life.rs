@@ -37,9 +37,8 @@ const TICK: Duration = Duration::from_secs(120);
 const LOOKS: [u64; 8] = [1, 2, 3, 3_540, 3_541, 3_597, 3_599, 3_600];
 /// How every token begins.
 pub const TOKEN: &str = "vps_year";
-/// After the last event so long nothing goes wrong, so that everything can come to its end: half past four, when no
-/// policy that stops its server is due.
-const QUIET: SignedDuration = SignedDuration::from_mins(76 * 60 + 30);
+/// After the last event so long nothing goes wrong: until ten to five, so that everything can come to its end.
+const QUIET: SignedDuration = SignedDuration::from_mins(76 * 60 + 50);
 
 /// Why the daemon's life ends.
 pub enum Exit {
@@ -203,8 +202,9 @@ impl Life {
 
     async fn pause(&mut self, seconds: std::ops::Range<u64>) {
         let seconds = self.random.random_range(seconds);
+        let from = self.truth.now();
         tokio::time::sleep(Duration::from_secs(seconds)).await;
-        self.audit.truth.facts.unreachable += SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0));
+        self.audit.truth.facts.was_unreachable(from, self.truth.now());
     }
 
     /// What was left behind lets go of the lock when the runtime next looks at it, as a dead process does at once.
@@ -276,7 +276,7 @@ impl Life {
             self.ticks += 1;
             let now = self.truth.now();
             if self.simulator.is_refusing() || now < self.storm_until || !self.gate.is_strict(now) {
-                self.audit.truth.facts.unreachable += before.duration_until(now);
+                self.audit.truth.facts.was_unreachable(before, now);
             }
             if let Some(exit) = self.happen(now, rouse, store).await {
                 return exit;

@@ -22,9 +22,14 @@ WITH told AS (
     SELECT event.run, event.seq, event.at, CASE WHEN json_valid(event.body) THEN event.body ELSE 'null' END AS body
     FROM event JOIN run ON run.id = event.run WHERE run.ended_at IS NULL
 ),
+last AS (
+    SELECT run, max(seq) AS seq FROM told WHERE json_extract(body, '$.intended.act') = 'stop_server' GROUP BY run
+),
 stop AS (
-    SELECT run, max(seq) AS seq, min(at) AS since, json_extract(body, '$.intended.step') AS step
-    FROM told WHERE json_extract(body, '$.intended.act') = 'stop_server' GROUP BY run
+    SELECT last.run, last.seq, json_extract(told.body, '$.intended.step') AS step,
+        (SELECT min(first.at) FROM told AS first
+         WHERE first.run = last.run AND json_extract(first.body, '$.intended.act') = 'stop_server') AS since
+    FROM last JOIN told ON told.run = last.run AND told.seq = last.seq
 )
 INSERT INTO debt (server, what, name, since, run, step, policy, kind, in_charge, seen_down, start)
 SELECT run.server, 'start', run.server_name, stop.since, run.id, stop.step, run.policy, run.kind,

@@ -56,6 +56,19 @@ fn a_command_beside_the_owner_migrates_too() {
 }
 
 #[test]
+fn a_command_beside_an_owner_of_an_older_version_changes_nothing() {
+    let dir = written(WRITTEN[1].1);
+    let lock = std::fs::File::create(dir.path().join(crate::store::LOCK)).unwrap();
+    lock.try_lock().unwrap();
+    let error = Store::beside(dir.path()).unwrap_err();
+    assert!(matches!(error, StoreError::Older { found: 2, .. }), "{error}");
+    assert_eq!(version(&dir), 2);
+    drop(lock);
+    drop(Store::beside(dir.path()).unwrap());
+    assert_eq!(version(&dir), MIGRATIONS.len());
+}
+
+#[test]
 fn a_migration_that_fails_leaves_the_state_as_it_was() {
     // A table of the same name stands in the way of the last step.
     let dir = written(&format!("{}\nCREATE TABLE outbox_failed (x);", WRITTEN[0].1));

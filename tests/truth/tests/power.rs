@@ -99,7 +99,8 @@ async fn a_server_that_is_off_for_longer_than_there_is_a_reason_is_flagged() {
             wild.create("aaaaaaaa", TODAY).await;
         }
         wild.wait(off);
-        truth.facts.unreachable = jiff::SignedDuration::from_mins(unreachable);
+        let now = *wild.time.lock().unwrap();
+        truth.facts.was_unreachable(now - jiff::SignedDuration::from_mins(unreachable), now);
         wild.power("start").await;
         wild.wait(5);
         truth.feed(&wild.simulator.take_record());
