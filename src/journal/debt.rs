@@ -228,7 +228,9 @@ mod tests {
     #[test]
     fn a_debt_is_paid_by_evidence_alone() {
         let never_down = |start| Evidence { seen_down: false, start, ..Evidence::default() };
-        let table: Vec<(&str, Evidence, Vec<(u64, Look)>, (usize, Verdict))> = vec![
+        /// What it is, what is known before, what is seen after so many seconds, and at which look it is what.
+        type Case = (&'static str, Evidence, Vec<(u64, Look)>, (usize, Verdict));
+        let table: Vec<Case> = vec![
             ("it never went down", Evidence::default(), many(5000, MINUTE, RUNS), (5000, Verdict::Owed)),
             ("a lost start, never down", never_down(Start::Sent), many(5000, MINUTE, RUNS), (5000, Verdict::Owed)),
             ("down, started, runs", sent(Start::Accepted), vec![(0, DOWN), (5, RUNS)], (2, Verdict::Paid)),

@@ -19,7 +19,7 @@ use crate::run::ages::Ages;
 use crate::run::debts::Looks;
 use crate::run::settle::look_at;
 use crate::run::take::{Inspection, place, remember, set_brakes, with_memory};
-use crate::run::{Lease, Progress, RunError, Task, World, inspect, words};
+use crate::run::{Lease, RunError, Task, World, inspect, words};
 use crate::store::runs::Run;
 
 /// No bucket ends later after the plan that waits for it: a clock that says so is wrong.
@@ -378,26 +378,6 @@ impl Drive<'_> {
         let policy = &self.task.policy;
         let splay = splay(&self.task.server.reference.id.to_string(), policy.name.as_str(), policy.splay);
         DueTimes { schedule: &policy.schedule, splay }.next_after(self.world.clock.now()).filter(|_| policy.enabled)
-    }
-
-    /// Tells whoever watches, and the log.
-    pub(super) fn say(&self, text: String) {
-        let (server, policy) = (&self.task.server.reference, &self.task.policy.name);
-        tracing::info!(run = self.run.id, %server, %policy, "{}", text::one_line(&text));
-        self.show(text, false);
-    }
-
-    /// Tells whoever watches that nothing has changed, which is no news for the log.
-    pub(super) fn wait_for(&self, text: String) {
-        self.show(text, false);
-    }
-
-    fn show(&self, text: String, over: bool) {
-        let (server, policy) = (self.task.server.reference.clone(), self.task.policy.name.to_string());
-        if let Some(progress) = &self.world.progress {
-            // Nobody may be listening any more; the run goes on all the same.
-            let _ = progress.send(Progress { run: self.run.id, server, policy, text, over });
-        }
     }
 
     /// Seconds after which what is awaited counts as stuck.

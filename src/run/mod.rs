@@ -13,6 +13,7 @@ mod in_force;
 mod lease;
 mod make;
 mod power;
+mod progress;
 mod settings;
 mod settle;
 mod take;

@@ -81,7 +81,8 @@ impl Folder {
         let folder = Self { path: dir.to_owned(), owner: (data.uid(), data.gid()) };
         let refuse = |why: String, advice: String| Err(refusal("the state folder", dir, &data, why, advice));
         let (user, private) = (user(), data.mode() & OTHERS == 0);
-        if ![0, user].contains(&data.uid()) && !(user == 0 && access == Access::Beside && private) {
+        let may_look = user == 0 && access == Access::Beside && private;
+        if ![0, user].contains(&data.uid()) && !may_look {
             return refuse(
                 format!("it is another user's, and lastgood runs as user {user}"),
                 format!("run lastgood as user {}, or name a folder of its own with [state] dir", data.uid()),

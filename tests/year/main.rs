@@ -61,22 +61,24 @@ fn check(scale: Scale) {
     assert!(figures.events.contains_key("crashes") && !figures.faults.is_empty(), "{figures}");
 }
 
-fn short(seed: u64) -> Scale {
-    Scale { servers: 15, days: 10, seed }
+#[test]
+fn three_days_of_a_small_fleet_break_no_rule() {
+    check(Scale { servers: 15, days: 3, seed: 2 });
 }
 
 #[test]
-fn ten_days_of_a_small_fleet_break_no_rule() {
+#[ignore = "twelve small fleets for ten days each: .ci/run does it in release mode"]
+fn ten_days_of_small_fleets_break_no_rule() {
     let seeds = std::env::var("LASTGOOD_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seeds: Vec<u64> = seeds.map_or_else(|| vec![1, 2, 3], |seed| vec![seed]);
+    let seeds: Vec<u64> = seeds.map_or_else(|| (1..=12).collect(), |seed| vec![seed]);
     for seed in seeds {
-        check(short(seed));
+        check(Scale { servers: 15, days: 10, seed });
     }
 }
 
 #[test]
 fn the_same_seed_gives_the_same_figures() {
-    let scale = Scale { servers: 6, days: 4, seed: 7 };
+    let scale = Scale { servers: 6, days: 2, seed: 7 };
     assert_eq!(simulate(scale), simulate(scale));
 }
 

@@ -305,7 +305,10 @@ proptest! {
         let body = value.to_string();
         // A fraction may read back as its neighbour.
         let value: Value = serde_json::from_str(&body).unwrap();
-        let page = page::read(body.as_bytes(), false, &mut |element| Ok(read.push(element)));
+        let page = page::read(body.as_bytes(), false, &mut |element| {
+            read.push(element);
+            Ok(())
+        });
         let results = if value.is_array() { Some(&value) } else { value.get("results") };
         let results = results.and_then(Value::as_array);
         prop_assert_eq!(page.is_ok(), results.is_some());
