@@ -58,14 +58,6 @@ struct Inside {
     store: lastgood::store::Store,
 }
 
-/// Until there is one client whose token can be exchanged, a reload does not reach a run in progress. The client's own
-/// method of this name comes before it.
-trait Exchange {
-    fn exchange(&self, _other: &Client) {}
-}
-
-impl Exchange for Client {}
-
 impl Deed {
     async fn perform(self, door: &Door) -> Done {
         let inside = &door.inside;

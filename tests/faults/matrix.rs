@@ -132,15 +132,15 @@ async fn cell(row: &Row, rules: Vec<Rule>, phase: Option<&Phase>) -> (Cell, Vec<
         }
         _ => (Scene::new(row.options.clone()), Scene::policy()),
     };
-    rules.into_iter().for_each(|rule| scene.stage.simulator.add_fault(rule));
     let due = scene.stage.clock.now();
+    if rules.iter().any(|rule| rule.times == Some(LASTS)) {
+        // Nothing can be seen or done for as long as that lasts.
+        scene.truth.facts.was_unreachable(due, due + SignedDuration::from_hours(24));
+    }
+    rules.into_iter().for_each(|rule| scene.stage.simulator.add_fault(rule));
     let ended = scene.run(policy.clone(), due).await;
     let (outcome, exit, error) = told(&ended);
-    // What is owed to the server may be paid after the run.
-    let later = matches!(row.what, What::Missing | What::Beside(Deed::NewToken));
-    if later || !row.options.slow_shutdown.is_zero() {
-        scene.look_after(60).await;
-    }
+    scene.pay_debts().await;
     let writes = scene.writes();
     let broken = scene.broken();
     let mut wrong: Vec<String> = broken.iter().map(ToString::to_string).collect();

@@ -11,7 +11,7 @@ use lastgood::policy::inventory;
 use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
 use lastgood::policy::policy::Policy;
 use lastgood::provider::ProviderError;
-use lastgood::run::{RunError, Task, drive, look_after};
+use lastgood::run::{RunError, Task, drive, watch_debts};
 use lastgood::simulator::{Act, Entry, Kind, Options, PointSpec, Request, What};
 use lastgood::store::runs::Run;
 use tokio::time::error::Elapsed;
@@ -111,13 +111,30 @@ impl Scene {
         Policy { keep, ..Self::policy() }
     }
 
-    /// For so many minutes what is owed is looked after, as the daemon does beside its runs.
-    pub async fn look_after(&mut self, minutes: u64) {
-        for _ in 0..minutes {
-            look_after(&self.stage.world).await.unwrap();
+    /// What is owed to the server may be paid after the run, as the daemon does beside its runs: in an hour as things are,
+    /// else once the provider works again and the server is put right.
+    pub async fn pay_debts(&mut self) {
+        let world = self.stage.world.clone();
+        let watch = tokio::spawn(watch_debts(world.clone()));
+        for minute in 0..120 {
+            if world.store.debts().await.unwrap().is_empty() {
+                break;
+            }
+            if minute == 60 {
+                self.put_provider_right();
+            }
             tokio::time::sleep(Duration::from_secs(60)).await;
         }
+        watch.abort();
+        self.feed();
         self.truth.time_passes(self.stage.clock.now());
+    }
+
+    fn put_provider_right(&self) {
+        self.stage.simulator.clear_faults();
+        let active = Act::SetStatus { server: SERVER.into(), status: "active".to_owned() };
+        // It may have left the account.
+        let _ = self.stage.simulator.act(&active);
     }
 
     /// Our clock, which was set back, is put right.
@@ -176,10 +193,7 @@ impl Scene {
         if ended.is_ok() {
             return (ended, false);
         }
-        self.stage.simulator.clear_faults();
-        let active = Act::SetStatus { server: SERVER.into(), status: "active".to_owned() };
-        // It may have left the account.
-        let _ = self.stage.simulator.act(&active);
+        self.put_provider_right();
         (tokio::time::timeout(LONGEST, &mut driven).await, true)
     }
 

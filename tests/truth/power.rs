@@ -65,7 +65,7 @@ impl Truth {
         let (server, now) = (change.server.clone(), self.state.moment.1);
         if change.change != ChangeKind::ServerStatus {
             if change.detail == "removed" {
-                self.powers.words.remove(&server);
+                // A start may be on its way to it.
                 self.powers.offs.remove(&server);
             }
             return;
