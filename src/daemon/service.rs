@@ -283,7 +283,9 @@ impl Service {
     pub(super) async fn follow(&mut self) -> Result<(), ServiceError> {
         let now = self.world.clock.now();
         let tasks = fleet::tasks(&self.config, &self.servers);
-        self.world.in_force.set(&tasks);
+        if !self.servers.is_empty() {
+            self.world.in_force.set(&tasks);
+        }
         // Beside the loop: thousands of policies take a while, and a run that comes first sees the same by itself.
         let (world, reviewed) = (self.world.clone(), tasks.clone());
         self.review = JoinSet::new();
