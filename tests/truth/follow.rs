@@ -151,7 +151,9 @@ impl Truth {
                 let reads = self.facts.reads;
                 let Some(known) = self.state.point_mut(&key) else { return };
                 let other = known.point.name != point.name || known.point.description != point.description;
-                if other && (known.seen || !reads) {
+                // A person's point with another text of a person's is as foreign as it was, and goes with `prune = "all"`.
+                let marked = known.mark.is_some() || text::mark(&point.description).is_some();
+                if other && marked && (known.seen || !reads) {
                     known.changed = Some(moment);
                 }
                 known.point = point.clone();
