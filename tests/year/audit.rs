@@ -126,7 +126,8 @@ impl Audit {
             }
             _ => {
                 let Some(known) = self.points.get_mut(&place) else { return };
-                known.changed |= change.change == ChangeKind::PointEdited;
+                // A person's point stays a person's, whatever a person writes on it.
+                known.changed |= change.change == ChangeKind::PointEdited && known.mark.is_some();
                 known.point = point.clone();
                 if let (ChangeKind::PointCompleted, Some(mark)) = (change.change, &known.mark) {
                     self.done.insert((known.server.clone(), mark.policy.clone(), mark.due));

@@ -56,6 +56,7 @@ ALTER TABLE server ADD COLUMN missing_lists INTEGER NOT NULL DEFAULT 0;
 
 -- How long it took from a run's plan to its accepted create, in milliseconds: what may end in another hour or day.
 ALTER TABLE run ADD COLUMN lead_ms INTEGER;
+CREATE INDEX run_lead ON run (server, opened_at, lead_ms) WHERE lead_ms IS NOT NULL;
 
 -- A policy of the same name and another kind is another policy. NULL where no run tells: the kind that it is next seen with.
 ALTER TABLE due_time ADD COLUMN kind TEXT;
@@ -95,3 +96,7 @@ INSERT INTO retention_of_kind (server, kind, policy, words)
                                   AND run.policy = retention.policy ORDER BY id DESC LIMIT 1), either.kind);
 DROP TABLE retention;
 ALTER TABLE retention_of_kind RENAME TO retention;
+
+-- The creates that were given up since one was last made, without a look at all that a server ever had.
+DROP INDEX token_of_server;
+CREATE INDEX token_of_policy ON token (server, kind, policy, state, sent_at);
