@@ -58,6 +58,9 @@ ALTER TABLE server ADD COLUMN missing_lists INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE run ADD COLUMN lead_ms INTEGER;
 CREATE INDEX run_lead ON run (server, opened_at, lead_ms) WHERE lead_ms IS NOT NULL;
 
+-- How long the point took from its create to completed. Runs of before say nothing.
+ALTER TABLE run ADD COLUMN creation_ms INTEGER;
+
 -- A policy of the same name and another kind is another policy. NULL where no run tells: the kind that it is next seen with.
 ALTER TABLE due_time ADD COLUMN kind TEXT;
 ALTER TABLE evicted ADD COLUMN kind TEXT;
