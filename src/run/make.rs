@@ -126,11 +126,15 @@ impl Drive<'_> {
             description: mark.description(),
         };
         let step = self.next_step();
-        let listed = seen.inventory.points.iter().map(|point| point.id.clone()).collect();
-        self.write(Event::Intended { step, act: Act::Create { mark, listed } }).await?;
+        let listed: Vec<Id> = seen.inventory.points.iter().map(|point| point.id.clone()).collect();
+        self.write(Event::Intended { step, act: Act::Create { mark, listed: listed.clone() } }).await?;
         self.say(format!("asking for a new {kind}"));
         let answer = match self.world.answer(self.world.client.create(&request)).await {
             Some(Ok(created)) => match created.id {
+                // Whoever made that one, this create did not: the list tells whether it has made another.
+                Some(id) if listed.contains(&id) => {
+                    Answer::Unknown { error: format!("the provider answered with {kind} {id}, which was there before") }
+                }
                 Some(id) => Answer::Accepted { id: Some(id) },
                 None => Answer::Unknown { error: "the provider accepted it and named no id".to_owned() },
             },
