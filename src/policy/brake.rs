@@ -3,15 +3,18 @@
 //! A sign that a list gives (points gone without our doing) is written down before the list is, since the next list
 //! would give it no more. What mends itself (points listed again, clocks that agree again) releases its brake.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::policy::conditions::Conditions;
+use crate::policy::extra::{Going, going};
 use crate::policy::guard::Ground;
 use crate::policy::inventory::{Id, Kind, RestorePoint};
-use crate::policy::planner::{counts, would_drop};
-use crate::policy::predecessor::is_changed;
+use crate::policy::planner::{Request, counts, would_drop};
+use crate::policy::predecessor::{Change, change};
 
 /// How far our clock and the provider's may be apart.
 pub const APART: SignedDuration = SignedDuration::from_hours(1);
@@ -146,15 +149,28 @@ impl Judgement {
 
 /// Judges an inventory. One in doubt neither sets a brake nor releases one: it stops every delete anyway.
 #[must_use]
-pub fn judge(ground: &Ground<'_>) -> Judgement {
+pub fn judge(request: &Request<'_>) -> Judgement {
+    let changed = change(request);
+    let retention = changed.as_ref().and_then(|changed| retention(request, changed));
+    judge_with(&request.ground, changed.is_some(), retention)
+}
+
+/// The brake that stops every delete here, evictions too. What retention would drop has no part in it.
+#[must_use]
+pub fn stops_all(ground: &Ground<'_>) -> Option<Brake> {
+    judge_with(ground, false, None).stops_all().cloned()
+}
+
+/// Judges an inventory, where it is known whether the file was changed and what that brakes.
+fn judge_with(ground: &Ground<'_>, is_changed: bool, retention: Option<Brake>) -> Judgement {
     let mut judgement = Judgement::default();
     let kind = ground.inventory.kind;
     let proven = ground.inventory.doubt().is_none();
-    let mut observed = if proven { observe(ground) } else { Vec::new() };
+    let mut observed = if proven { observe(ground, retention) } else { Vec::new() };
     let mut standing: Vec<&Held> = Vec::new();
     for held in &ground.memory.brakes {
         let same_kind = held.kind == kind;
-        if same_kind && proven && is_over(held, ground, &observed) {
+        if same_kind && proven && is_over(held, ground, is_changed, &observed) {
             judgement.over.push(held.number);
             continue;
         }
@@ -212,19 +228,19 @@ fn concerns_policy(brake: &Brake, ground: &Ground<'_>) -> bool {
 }
 
 /// Everything that looks wrong in this list.
-fn observe(ground: &Ground<'_>) -> Vec<Brake> {
+fn observe(ground: &Ground<'_>, retention: Option<Brake>) -> Vec<Brake> {
     let mut brakes = Vec::new();
     brakes.extend(gone(ground));
     brakes.extend(shorter(ground));
     brakes.extend(small(ground));
     brakes.extend(clock(ground));
-    brakes.extend(retention(ground));
+    brakes.extend(retention);
     brakes.extend(second_lastgood(ground));
     brakes
 }
 
 /// Whether what a brake is about is over by itself.
-fn is_over(held: &Held, ground: &Ground<'_>, observed: &[Brake]) -> bool {
+fn is_over(held: &Held, ground: &Ground<'_>, is_changed: bool, observed: &[Brake]) -> bool {
     let brake = &held.brake;
     let listed = |about: &About| ground.inventory.find(&about.id).is_some_and(|point| is_about(point, about));
     match brake.cause {
@@ -232,8 +248,8 @@ fn is_over(held: &Held, ground: &Ground<'_>, observed: &[Brake]) -> bool {
         Cause::Small => !brake.points.iter().any(listed),
         Cause::Clock | Cause::SecondLastgood => !observed.iter().any(|other| other.is_same(brake)),
         Cause::Retention => {
-            let changed_again = concerns_policy(brake, ground) && is_changed(ground.policy, ground.memory);
-            changed_again || !brake.points.iter().any(listed)
+            // What still waits is about to be braked anew.
+            (is_changed && concerns_policy(brake, ground)) || !brake.points.iter().any(listed)
         }
     }
 }
@@ -343,11 +359,22 @@ fn clock(ground: &Ground<'_>) -> Option<Brake> {
     })
 }
 
-fn retention(ground: &Ground<'_>) -> Option<Brake> {
-    if !is_changed(ground.policy, ground.memory) {
-        return None;
-    }
-    let points: Vec<About> = would_drop(ground).into_iter().map(about).collect();
+/// What a changed file would make go and the last one kept; and what waits already, if it would go still.
+fn retention(request: &Request<'_>, changed: &Change) -> Option<Brake> {
+    let ground = &request.ground;
+    let now = going(request, false);
+    let dropped: Vec<About> = would_drop(ground).into_iter().map(about).collect();
+    let went: Option<BTreeSet<Id>> = changed.before.as_ref().and_then(|before| went_before(request, before));
+    let new = |about: &About| went.as_ref().is_none_or(|went| !went.contains(&about.id));
+    let waits = |about: &About| {
+        let retention = |held: &&Held| held.brake.cause == Cause::Retention && held.kind == ground.inventory.kind;
+        let held = ground.memory.brakes.iter().filter(retention).filter(|held| !held.accepted);
+        held.filter(|held| concerns_policy(&held.brake, ground)).any(|held| held.brake.points.contains(about))
+    };
+    let given_up = now.given_up.iter().filter_map(|id| ground.inventory.find(id)).map(about);
+    let mut points: Vec<About> = dropped.into_iter().filter(|about| changed.rules || waits(about)).collect();
+    let given_up: Vec<About> = given_up.filter(|about| new(about) || waits(about)).collect();
+    points.extend(given_up.into_iter().filter(|about| !points.contains(about)).collect::<Vec<_>>());
     let policy = ground.policy.name.to_string();
     (!points.is_empty()).then(|| Brake {
         cause: Cause::Retention,
@@ -360,6 +387,15 @@ fn retention(ground: &Ground<'_>) -> Option<Brake> {
         policy: Some(policy),
         points,
     })
+}
+
+/// What went, or would have gone, before the file was changed. `None` where that cannot be told.
+fn went_before(request: &Request<'_>, (name, conditions): &(String, Conditions)) -> Option<BTreeSet<Id>> {
+    let (policy, others) = conditions.policies(name, request.ground.policy.kind)?;
+    let ground = Ground { policy: &policy, ..request.ground };
+    let (limit, reserve) = (conditions.limit, conditions.reserve);
+    let Going { by_rules, given_up } = going(&Request { ground, limit, reserve, others: &others, ..*request }, true);
+    Some(by_rules.into_iter().chain(given_up).collect())
 }
 
 fn second_lastgood(ground: &Ground<'_>) -> Option<Brake> {

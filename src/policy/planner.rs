@@ -66,7 +66,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
         points: planner.decisions,
         refused,
         notes,
-        brakes: judge(ground).in_force,
+        brakes: judge(request).in_force,
         max_deletes: planner.max_deletes,
         wait_until,
     }
@@ -242,7 +242,7 @@ impl<'a> Planner<'a> {
     fn prune(&mut self) -> (Vec<Delete>, u32) {
         let mut deletes = Vec::new();
         let mut left = 0;
-        let brake = judge(&self.ground()).stops_retention().map(|brake| Guard::Brake(brake.to_string()));
+        let brake = judge(&self.request).stops_retention().map(|brake| Guard::Brake(brake.to_string()));
         for delete in self.droppable() {
             if self.gone.contains(&delete.id) {
                 continue;
@@ -346,9 +346,9 @@ pub(super) fn would_drop<'a>(ground: &Ground<'a>) -> Vec<&'a RestorePoint> {
 
 /// What retention says of the counted points, the new one dated `new` among them; and how many the new one displaces. What
 /// is held is displaced by nothing; what is given up beside it is.
-pub(super) fn verdicts(
-    request: &Request<'_>,
-    counted: &[&RestorePoint],
+pub(super) fn verdicts<'a>(
+    request: &Request<'a>,
+    counted: &[&'a RestorePoint],
     new: Option<Timestamp>,
 ) -> (Vec<Verdict>, u32) {
     let ground = &request.ground;

@@ -190,6 +190,65 @@ async fn a_run_in_progress_deletes_nothing_that_the_policy_in_force_keeps() {
     }
 }
 
+/// `nightly` keeps three of five slots with this `reserve`, `weekly` so many, as they apply to the server.
+async fn sharing(stage: &Stage, weekly: u32, reserve: u32) -> [Task; 2] {
+    let weekly = Policy { name: PolicyName::new("weekly").unwrap(), ..policy(Kind::Snapshot, weekly) };
+    stage.tasks([Policy { reserve, ..policy(Kind::Snapshot, 3) }, weekly]).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_policies_share_now_decides_too_what_is_given_up() {
+    // What a run began with, what a reload has brought since, and how many points are given up beside one on hold.
+    let table = [
+        ("the same", (2, 0), (2, 0), 1),
+        ("another's count is lower", (2, 0), (1, 0), 0),
+        ("another's count is higher", (1, 0), (2, 0), 0),
+        ("reserve is lower", (1, 1), (1, 0), 0),
+        ("reserve is higher", (1, 0), (1, 1), 0),
+    ];
+    for (what, began, now, given_up) in table {
+        let stage = Stage::new(Options::default());
+        let [nightly, _] = sharing(&stage, began.0, began.1).await;
+        for _ in 0..3 {
+            stage.run(&nightly).await;
+        }
+        hold(&stage, Held::Point(Kind::Snapshot, stage.ids(SNAPSHOT)[0].clone())).await;
+        // The run has planned and its delete waits for its turn when the file is read.
+        first_delete_waits(&stage);
+        let reloaded = async {
+            if given_up > 0 || began > now {
+                had_deletes(&stage, 1).await;
+            }
+            stage.world.in_force.set(&sharing(&stage, now.0, now.1).await);
+        };
+        let (run, ()) = tokio::join!(stage.run(&nightly), reloaded);
+        assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", given_up), "{what}: {run:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reserve_that_is_lower_now_spares_the_eviction() {
+    let stage = Stage::new(Options::default());
+    let [nightly, _] = sharing(&stage, 1, 2).await;
+    for _ in 0..3 {
+        stage.run(&nightly).await;
+    }
+    drop(stage.simulator.take_record());
+    first_delete_waits(&stage);
+    let reloaded = async {
+        had_deletes(&stage, 1).await;
+        stage.world.in_force.set(&sharing(&stage, 1, 1).await);
+    };
+    let (run, ()) = tokio::join!(stage.run(&nightly), reloaded);
+    assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 1), "{run:?}");
+    let account = stage.simulator.account();
+    let entries = account.record().entries().iter();
+    let sent =
+        entries.filter_map(|entry| if let What::Request(request) = &entry.what { Some(&request.method) } else { None });
+    let sent: Vec<&str> = sent.map(|method| method.as_str()).filter(|method| *method != "GET").collect();
+    assert_eq!(sent, ["DELETE", "POST", "DELETE"], "the first was answered 429 and not sent again");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_reload_that_comes_while_a_run_prunes_keeps_what_is_left() {
     let stage = Stage::new(four());

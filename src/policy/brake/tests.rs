@@ -1,5 +1,7 @@
 //! What sets a brake and what releases it, each over a hand-built list.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 
 use super::*;
@@ -7,11 +9,12 @@ use crate::policy::inventory::{Inventory, PointStatus, Proof, ServerRef};
 use crate::policy::keep::{Count, Keep, Rule};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin, Remembered, Text};
-use crate::policy::plan::{Plan, Request, plan};
+use crate::policy::plan::{Plan, plan};
 use crate::policy::policy::{Policy, PolicyName, Prune};
-use crate::policy::predecessor::Kept;
+use crate::policy::predecessor::{Kept, Looked, remember};
 use crate::policy::schedule::Schedule;
 
+mod given_up;
 mod sizes;
 
 fn now() -> Timestamp {
@@ -44,6 +47,9 @@ struct Case {
     policy: Policy,
     inventory: Inventory,
     memory: Memory,
+    limit: u32,
+    reserve: u32,
+    others: Vec<Arc<Policy>>,
 }
 
 /// A policy that keeps the last ten; the journal has seen these points before, and the list shows them again.
@@ -77,21 +83,21 @@ fn case(points: Vec<RestorePoint>) -> Case {
         proof: Proof::OnePage,
         doubts: Vec::new(),
     };
-    Case { policy, inventory, memory }
+    Case { policy, inventory, memory, limit: 10, reserve: 0, others: Vec::new() }
 }
 
 fn keep(last: u32) -> Keep {
     Keep { counts: vec![(Rule::Last, Count::Number(last))], ..Keep::default() }
 }
 
-/// What is remembered once the policy has looked.
+/// What is remembered once the policy has looked, alone on the server.
 fn kept_by(policy: &Policy) -> Kept {
-    [(policy.name.to_string(), policy.retention_words())].into()
+    [(policy.name.to_string(), Looked::of(policy, &[], (10, 0)))].into()
 }
 
 impl Case {
     fn judge(&self) -> Judgement {
-        judge(&self.ground())
+        judge(&self.request())
     }
 
     fn ground(&self) -> Ground<'_> {
@@ -103,8 +109,12 @@ impl Case {
     }
 
     fn plan(&self) -> Plan {
-        let ground = self.ground();
-        plan(&Request { ground, limit: 10, reserve: 0, others: &[], spent: 0, now: now(), waited: false })
+        plan(&self.request())
+    }
+
+    fn request(&self) -> Request<'_> {
+        let &Self { limit, reserve, ref others, .. } = self;
+        Request { ground: self.ground(), limit, reserve, others, spent: 0, now: now(), waited: false }
     }
 
     fn lose(&mut self, ids: &[i64]) {

@@ -108,7 +108,7 @@ fn last_word(case: &Case, id: i64, cause: Cause, in_force: Option<&Policy>) -> R
     let made = Id::Number(1);
     let late = Late {
         request: case.request(),
-        in_force,
+        in_force: in_force.map(|policy| Request { ground: Ground { policy, ..case.ground() }, ..case.request() }),
         made: (cause == Cause::Retention).then_some(&made),
         makes_room: cause == Cause::Eviction,
         room: 0,
