@@ -38,7 +38,7 @@ pub async fn review(world: &World, tasks: &[Task], now: Timestamp) -> Result<(),
             memory: &memory,
         };
         let (reserve, others) = (task.reserve, &task.others);
-        let request = Request { ground, limit, reserve, others, spent: 0, now, waited: false };
+        let request = Request { ground, limit, reserve, others, spent: 0, now, waited_for: None };
         let mut judgement = judge(&request);
         // A list from the past says nothing of today but what a file would do to it.
         let retention = |cause| cause == crate::policy::brake::Cause::Retention;

@@ -3,18 +3,15 @@
 //! A sign that a list gives (points gone without our doing) is written down before the list is, since the next list
 //! would give it no more. What mends itself (points listed again, clocks that agree again) releases its brake.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::policy::conditions::Conditions;
-use crate::policy::extra::{Going, going};
 use crate::policy::guard::Ground;
 use crate::policy::inventory::{Id, Kind, RestorePoint};
-use crate::policy::planner::{Request, counts, would_drop};
-use crate::policy::predecessor::{Change, change};
+use crate::policy::planner::{Request, counts};
+use crate::policy::predecessor::change;
 
 /// How far our clock and the provider's may be apart.
 pub const APART: SignedDuration = SignedDuration::from_hours(1);
@@ -151,7 +148,7 @@ impl Judgement {
 #[must_use]
 pub fn judge(request: &Request<'_>) -> Judgement {
     let changed = change(request);
-    let retention = changed.as_ref().and_then(|changed| retention(request, changed));
+    let retention = changed.as_ref().and_then(|changed| retention::brake(request, changed));
     judge_with(&request.ground, changed.is_some(), retention)
 }
 
@@ -359,45 +356,6 @@ fn clock(ground: &Ground<'_>) -> Option<Brake> {
     })
 }
 
-/// What a changed file would make go and the last one kept; and what waits already, if it would go still.
-fn retention(request: &Request<'_>, changed: &Change) -> Option<Brake> {
-    let ground = &request.ground;
-    let now = going(request, false);
-    let dropped: Vec<About> = would_drop(ground).into_iter().map(about).collect();
-    let went: Option<BTreeSet<Id>> = changed.before.as_ref().and_then(|before| went_before(request, before));
-    let new = |about: &About| went.as_ref().is_none_or(|went| !went.contains(&about.id));
-    let waits = |about: &About| {
-        let retention = |held: &&Held| held.brake.cause == Cause::Retention && held.kind == ground.inventory.kind;
-        let held = ground.memory.brakes.iter().filter(retention).filter(|held| !held.accepted);
-        held.filter(|held| concerns_policy(&held.brake, ground)).any(|held| held.brake.points.contains(about))
-    };
-    let given_up = now.given_up.iter().filter_map(|id| ground.inventory.find(id)).map(about);
-    let mut points: Vec<About> = dropped.into_iter().filter(|about| changed.rules || waits(about)).collect();
-    let given_up: Vec<About> = given_up.filter(|about| new(about) || waits(about)).collect();
-    points.extend(given_up.into_iter().filter(|about| !points.contains(about)).collect::<Vec<_>>());
-    let policy = ground.policy.name.to_string();
-    (!points.is_empty()).then(|| Brake {
-        cause: Cause::Retention,
-        text: format!(
-            "the policy file was changed, and {policy} would now drop {} that are there: {}; they wait, and only what \
-             makes room for a new one goes",
-            ground.inventory.kind.plural(),
-            in_words(&points)
-        ),
-        policy: Some(policy),
-        points,
-    })
-}
-
-/// What went, or would have gone, before the file was changed. `None` where that cannot be told.
-fn went_before(request: &Request<'_>, (name, conditions): &(String, Conditions)) -> Option<BTreeSet<Id>> {
-    let (policy, others) = conditions.policies(name, request.ground.policy.kind)?;
-    let ground = Ground { policy: &policy, ..request.ground };
-    let (limit, reserve) = (conditions.limit, conditions.reserve);
-    let Going { by_rules, given_up } = going(&Request { ground, limit, reserve, others: &others, ..*request }, true);
-    Some(by_rules.into_iter().chain(given_up).collect())
-}
-
 fn second_lastgood(ground: &Ground<'_>) -> Option<Brake> {
     let stray = |point: &&RestorePoint| matches!(ground.owner(point), crate::policy::memory::Owner::Stray(_));
     let points: Vec<About> = ground.inventory.manual().filter(stray).map(about).collect();
@@ -421,5 +379,6 @@ fn in_words(points: &[About]) -> String {
     words.join(", ")
 }
 
+mod retention;
 #[cfg(test)]
 mod tests;

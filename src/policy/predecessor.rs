@@ -157,7 +157,7 @@ mod tests {
         };
         let now = Timestamp::UNIX_EPOCH;
         let ground = Ground { at: now, instance: "main", policy, inventory: &inventory, memory };
-        remember(&Request { ground, limit: 10, reserve: 0, others, spent: 0, now, waited: false })
+        remember(&Request { ground, limit: 10, reserve: 0, others, spent: 0, now, waited_for: None })
     }
 
     /// What the journal remembers once these policies have looked, one after the other.

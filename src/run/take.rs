@@ -55,7 +55,7 @@ impl Inspection {
     pub fn request<'a>(&'a self, world: &'a World, task: &'a Task, spent: u32) -> Request<'a> {
         let (ground, limit) = (self.ground(world, task), world.settings().limit(task.policy.kind));
         let (reserve, others) = (world.in_force.reserve(task), &task.others);
-        Request { ground, limit, reserve, others, spent, now: self.now(world), waited: false }
+        Request { ground, limit, reserve, others, spent, now: self.now(world), waited_for: None }
     }
 
     /// The provider's time now: what it said when it gave the list, and the time passed since. Whoever sets our clock does

@@ -114,7 +114,7 @@ impl Case {
 
     fn request(&self) -> Request<'_> {
         let &Self { limit, reserve, ref others, .. } = self;
-        Request { ground: self.ground(), limit, reserve, others, spent: 0, now: now(), waited: false }
+        Request { ground: self.ground(), limit, reserve, others, spent: 0, now: now(), waited_for: None }
     }
 
     fn lose(&mut self, ids: &[i64]) {

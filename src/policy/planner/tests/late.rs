@@ -32,7 +32,11 @@ enum Does {
 }
 
 fn does(case: &Case, waited: bool) -> Does {
-    let plan = plan(&Request { waited, ..case.request() });
+    does_after(case, waited.then(|| "2026-11-22T00:00:00Z".parse().unwrap()))
+}
+
+fn does_after(case: &Case, waited_for: Option<Timestamp>) -> Does {
+    let plan = plan(&Request { waited_for, ..case.request() });
     match (&plan.refused, plan.wait_until, evicted(&plan).as_slice()) {
         (Some(Refusal::OnlyTheNewest { .. }), None, []) => Does::IsSkipped,
         (Some(_), None, []) => Does::Fails,
@@ -88,6 +92,15 @@ fn the_time_from_plan_to_create_is_learned_within_bounds() {
     assert_eq!(at("2026-11-21T23:54:59Z", 300), Does::IsSkipped);
     assert_eq!(at("2026-11-21T23:50:00Z", 86_400), Does::Waits("midnight"), "ten minutes at most");
     assert_eq!(at("2026-11-21T23:49:59Z", 86_400), Does::IsSkipped);
+}
+
+#[test]
+fn who_waited_for_one_bucket_waits_for_a_later_one() {
+    let today = ["2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"];
+    let case = keeping(&[(Rule::Daily, 3)], "2026-11-21T23:59:00Z", 3, &today);
+    let after = |waited_for: &str| does_after(&case, Some(waited_for.parse().unwrap()));
+    assert_eq!(after("2026-11-21T00:00:00Z"), Does::Waits("midnight"));
+    assert_eq!(after("2026-11-22T00:00:00Z"), Does::IsSkipped);
 }
 
 #[test]
