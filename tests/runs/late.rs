@@ -428,11 +428,9 @@ async fn an_attempt_that_meets_the_end_of_another_bucket_waits_for_that_one_too(
 
 #[tokio::test(start_paused = true)]
 async fn an_eviction_that_the_file_in_force_refuses_is_named_with_the_guard_and_what_to_do() {
-    let gone = || None;
-    let more = || Some(policy(Kind::Snapshot, 6));
-    let table: [(fn() -> Option<Policy>, &str); 2] = [
-        (more, "by the policy file now in force, last"),
-        (gone, "the policy is no longer in the file; put it back; delete a snapshot that is not needed"),
+    let table = [
+        (Some(policy(Kind::Snapshot, 6)), "by the policy file now in force, last"),
+        (None, "the policy is no longer in the file; put it back; delete a snapshot that is not needed"),
     ];
     for (in_force, words) in table {
         let stage = Stage::new(Options::default());
@@ -441,7 +439,7 @@ async fn an_eviction_that_the_file_in_force_refuses_is_named_with_the_guard_and_
             stage.run(&task).await;
         }
         let oldest = stage.ids(SNAPSHOT)[0].clone();
-        let tasks = in_force().map(|policy| Task { policy: Arc::new(policy), ..task.clone() });
+        let tasks = in_force.map(|policy| Task { policy: Arc::new(policy), ..task.clone() });
         stage.world.in_force.set(tasks.as_slice());
         let run = stage.run(&task).await;
         let error = run.error.unwrap_or_default();
