@@ -3,9 +3,10 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use crate::config::Config;
@@ -62,16 +63,7 @@ impl Listing {
     /// Starts one if it is time for it and none is under way.
     pub(super) fn start_if_due(&mut self, world: &World, config: &Arc<Config>) {
         let now = world.clock.now();
-        let pause = match self.failures {
-            0 if self.missing => SignedDuration::try_from(world.settings().settle / 2).unwrap_or(LIST_AGAIN),
-            0 => LIST_AGAIN,
-            failures => (AFTER_FAILURE * (1_i32 << (failures - 1).min(5))).min(LONGEST_PAUSE),
-        };
-        // A clock that was set back must not put it off.
-        let elapsed = self.last_by_elapsed.map(|last| SignedDuration::try_from(last.elapsed()).unwrap_or(pause));
-        let due = self.last.is_none_or(|last| now < last || last.duration_until(now) >= pause)
-            || elapsed.is_none_or(|elapsed| elapsed >= pause);
-        if self.under_way.is_none() && due {
+        if self.under_way.is_none() && self.is_due(now, world.settings().settle) {
             (self.last, self.last_by_elapsed) = (Some(now), Some(Instant::now()));
             let (world, config) = (world.clone(), Arc::clone(config));
             self.under_way = Some(tokio::spawn(async move { list(&world, &config).await }));
@@ -91,12 +83,42 @@ impl Listing {
         }
     }
 
-    /// What the listing under way brings. Never done while there is none; nothing is lost when it is dropped.
-    pub(super) async fn done(&mut self) -> Listed {
+    /// What the listing under way brings, or that a bug has cut it off. Never done while there is none; nothing is lost
+    /// when it is dropped.
+    pub(super) async fn done(&mut self) -> Result<Listed, JoinError> {
         let Some(task) = &mut self.under_way else { return std::future::pending().await };
         let done = task.await;
         self.under_way = None;
-        done.unwrap_or_else(|error| Err(StoreError::Value(format!("a listing was cut off: {error}"))))
+        done
+    }
+
+    /// A bug has cut a listing off: that is reported, and it is begun again after a pause.
+    pub(super) async fn cut_off(&mut self, store: &Store, error: &JoinError, now: Timestamp) -> Result<(), StoreError> {
+        self.failed(now);
+        let text = format!(
+            "the listing of the account's servers was cut off by a fault of lastgood and is tried again after a pause; the \
+             stored list serves until then: {error}"
+        );
+        tracing::error!("{text}");
+        store.keep_telling(plain(Topic::Attention, text), now).await
+    }
+
+    fn failed(&mut self, now: Timestamp) {
+        (self.last, self.last_by_elapsed) = (Some(now), Some(Instant::now()));
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// Whether it is time for the next one.
+    fn is_due(&self, now: Timestamp, settle: Duration) -> bool {
+        let pause = match self.failures {
+            0 if self.missing => SignedDuration::try_from(settle / 2).unwrap_or(LIST_AGAIN),
+            0 => LIST_AGAIN,
+            failures => (AFTER_FAILURE * (1_i32 << (failures - 1).min(5))).min(LONGEST_PAUSE),
+        };
+        // A clock that was set back must not put it off.
+        let elapsed = self.last_by_elapsed.map(|last| SignedDuration::try_from(last.elapsed()).unwrap_or(pause));
+        self.last.is_none_or(|last| now < last || last.duration_until(now) >= pause)
+            || elapsed.is_none_or(|elapsed| elapsed >= pause)
     }
 
     /// Counts what a listing brought. True when a failure is to be told: at once when the provider refuses us or no list
@@ -116,8 +138,7 @@ impl Listing {
             Ok(_) => !stored,
             Err(error) => error.is_refusal() || !stored,
         };
-        (self.last, self.last_by_elapsed) = (Some(now), Some(Instant::now()));
-        self.failures = self.failures.saturating_add(1);
+        self.failed(now);
         at_once || self.failures >= FAILURES_TOLD
     }
 }
@@ -238,4 +259,33 @@ pub(super) async fn tell_listed(
 /// It is well again.
 pub(super) fn recovery(topic: Topic, text: &str) -> Notice {
     Notice { class: Class::Recovery, ..plain(topic, text.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_listing_that_a_bug_cuts_off_is_reported_once_and_tried_again_after_a_pause() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::own(dir.path()).unwrap();
+        let mut listing = Listing::default();
+        let mut now: Timestamp = "2026-11-21T02:30:00Z".parse().unwrap();
+        for minutes in [1, 2] {
+            listing.under_way = Some(tokio::spawn(async { panic!("a bug") }));
+            let error = listing.done().await.unwrap_err();
+            listing.cut_off(&store, &error, now).await.unwrap();
+            let told = store.incidents().await.unwrap();
+            assert!(told.len() == 1 && told[0].text.contains("fault of lastgood"), "{told:?}");
+            let settle = Duration::from_mins(1);
+            now += SignedDuration::from_mins(minutes) - SignedDuration::from_secs(1);
+            assert!(listing.under_way.is_none() && !listing.is_due(now, settle));
+            now += SignedDuration::from_secs(1);
+            assert!(listing.is_due(now, settle));
+        }
+        let well = Ok(AccountServers { servers: Vec::new(), doubt: None, missing: false });
+        assert!(!listing.told(&well, true, now));
+        tell_listed(&store, &well, (true, false), now).await.unwrap();
+        assert_eq!(store.incidents().await.unwrap().len(), 0, "it is well again");
+    }
 }

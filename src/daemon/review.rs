@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use crate::policy::brake::judge;
 use crate::policy::guard::Ground;
-use crate::policy::predecessor::remember;
+use crate::policy::plan::Request;
+use crate::policy::predecessor::{Looked, remember};
 use crate::run::{Task, World, place, signs};
 use crate::store::StoreError;
 
@@ -18,8 +19,9 @@ pub async fn review(world: &World, tasks: &[Task], now: Timestamp) -> Result<(),
     let before = world.store.retentions().await?;
     for task in tasks {
         let key = (task.server.reference.id.clone(), task.policy.kind);
-        let words = task.policy.retention_words();
-        if before.get(&key).is_some_and(|before| before.get(task.policy.name.as_str()) == Some(&words)) {
+        let limit = world.settings().limit(task.policy.kind);
+        let looked = Looked::of(&task.policy, &task.others, (limit, task.reserve));
+        if before.get(&key).is_some_and(|before| before.get(task.policy.name.as_str()) == Some(&looked)) {
             continue;
         }
         // What was never looked at has nothing that stayed before.
@@ -35,14 +37,16 @@ pub async fn review(world: &World, tasks: &[Task], now: Timestamp) -> Result<(),
             inventory: &inventory,
             memory: &memory,
         };
-        let mut judgement = judge(&ground);
+        let (reserve, others) = (task.reserve, &task.others);
+        let request = Request { ground, limit, reserve, others, spent: 0, now, waited_for: None };
+        let mut judgement = judge(&request);
         // A list from the past says nothing of today but what a file would do to it.
         let retention = |cause| cause == crate::policy::brake::Cause::Retention;
         judgement.new.retain(|brake| retention(brake.cause));
         let held =
             |number: &i64| memory.brakes.iter().any(|held| held.number == *number && retention(held.brake.cause));
         judgement.over.retain(held);
-        let kept = remember(&task.policy, &task.others, &memory);
+        let kept = remember(&request);
         world.store.brake(signs(task, judgement, kept), now).await?;
     }
     Ok(())

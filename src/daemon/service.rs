@@ -301,9 +301,16 @@ impl Service {
         self.tell_overfilled().await
     }
 
-    async fn listed(&mut self, listed: Listed) -> Result<(), ServiceError> {
+    async fn listed(&mut self, listed: Result<Listed, JoinError>) -> Result<(), ServiceError> {
         let now = self.world.clock.now();
-        let listed = listed?;
+        let listed = match listed {
+            Ok(listed) => listed?,
+            Err(error) => {
+                self.listing.cut_off(&self.world.store, &error, now).await?;
+                self.mail.notify_one();
+                return Ok(());
+            }
+        };
         let stored = !self.servers.is_empty();
         let tell = self.listing.told(&listed, stored, now);
         tell_listed(&self.world.store, &listed, (stored, tell), now).await?;

@@ -103,3 +103,7 @@ ALTER TABLE retention_of_kind RENAME TO retention;
 -- The creates that were given up since one was last made, without a look at all that a server ever had.
 DROP INDEX token_of_server;
 CREATE INDEX token_of_policy ON token (server, kind, policy, state, sent_at);
+
+-- What else decided what a policy gave up beside held and protected points when it last looked: the slots, the reserve
+-- and the policies that share them. NULL where an earlier version looked.
+ALTER TABLE retention ADD COLUMN conditions TEXT;
