@@ -511,7 +511,7 @@ fn a_disk_that_is_full_ends_with_7_and_what_to_do_and_goes_on_when_there_is_room
 #[test]
 fn a_server_that_stands_still_is_started_though_the_disk_is_full_at_the_next_start() {
     let lab = Lab::new(&["--servers", "1", "--power", "20ms"]);
-    let Some(disk) = Small::new(&lab, "1m") else { return };
+    let Some(disk) = Small::new(&lab, "2m") else { return };
     let text = std::fs::read_to_string(lab.path("policy.toml")).unwrap();
     let text = text.replace("settle = \"500ms\"", "settle = \"500ms\"\ntimeout = \"1s\"");
     lab.write_private("policy.toml", &text.replace("retries = 0", "retries = 0\nstop_server = true"));
