@@ -17,6 +17,7 @@
 //! `policy` and `journal` are pure: they decide, from arguments alone. `run` performs what they decided.
 //! `tests/architecture.rs` enforces who may use whom.
 
+pub mod account;
 pub mod cli;
 pub mod clock;
 pub mod config;

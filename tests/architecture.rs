@@ -23,11 +23,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("run", &["provider", "store", "journal", "policy", "clock"]),
     ("report", &["store", "journal", "policy", "clock"]),
     ("status", &["store", "journal", "policy", "clock"]),
-    ("daemon", &["run", "report", "status", "provider", "store", "journal", "config", "policy", "clock"]),
+    ("account", &["report", "status", "provider", "store", "config", "journal", "policy", "clock"]),
+    ("daemon", &["account", "run", "report", "status", "provider", "store", "journal", "config", "policy", "clock"]),
     (
         "cli",
         &[
             "daemon",
+            "account",
             "run",
             "report",
             "status",
@@ -44,6 +46,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli", "exit_code"]),
     ("lib", &[]),
 ];
+
+/// The only file of `cli` that may use `daemon`: it starts it.
+const STARTS_DAEMON: [&str; 2] = ["cli", "daemon"];
 
 /// Modules that decide from arguments alone.
 const PURE: [&str; 2] = ["policy", "journal"];
@@ -174,6 +179,8 @@ fn directions(module: &Module) -> Vec<String> {
         let played = (test || module.test) && used == "simulator";
         if used != module.top() && !allowed.contains(&used.as_str()) && !played {
             found.push(module.breach(line, format!("`{}` may not use `{used}`", module.top())));
+        } else if module.top() == "cli" && used == "daemon" && module.path != STARTS_DAEMON {
+            found.push(module.breach(line, "`cli` uses `daemon` in cli/daemon.rs alone"));
         }
     }
     let may_use_anyhow = ["cli", "main"].contains(&module.top());
@@ -335,6 +342,12 @@ fn a_planted_use_upwards_is_refused() {
         ("simulator/mod.rs", "//! .\nuse crate::provider::wire;", "`simulator` may not use `provider`"),
         ("provider/mod.rs", "//! .\nuse crate::simulator::App;", "`provider` may not use `simulator`"),
         ("daemon/mod.rs", "//! .\nuse crate::exit_code::ExitCode;", "`daemon` may not use `exit_code`"),
+        ("account/mod.rs", "//! .\nuse crate::run::World;", "`account` may not use `run`"),
+        ("account/mod.rs", "//! .\nuse crate::daemon;", "`account` may not use `daemon`"),
+        ("report/mod.rs", "//! .\nuse crate::account;", "`report` may not use `account`"),
+        ("status/mod.rs", "//! .\nuse crate::account::survey;", "`status` may not use `account`"),
+        ("run/mod.rs", "//! .\nuse crate::account::tasks;", "`run` may not use `account`"),
+        ("cli/status.rs", "//! .\nuse crate::daemon::Service;", "`cli` uses `daemon` in cli/daemon.rs alone"),
         ("clock.rs", "//! .\nuse crate::policy;", "src/clock.rs:2: `clock` may not use `policy`"),
         ("main.rs", "//! .\nuse lastgood::store;", "src/main.rs:2: `main` may not use `store`"),
         ("run/mod.rs", "//! .\nuse crate as all;", "`run` may not use `crate under another name`"),
@@ -359,7 +372,9 @@ fn a_use_downwards_or_in_words_alone_is_fine() {
         ("policy/plan.rs", "//! .\n#[cfg(test)]\nmod tests {\n  use super::*;\n  use crate::policy::mark;\n}"),
         ("provider/mod.rs", "//! .\n#[cfg(test)]\nmod tests { use crate::simulator::App; }"),
         ("provider/tests.rs", "//! .\nuse crate::simulator::App;"),
-        ("cli/mod.rs", "//! .\nuse crate::{daemon, exit_code::ExitCode, simulator};\nuse anyhow::Result;"),
+        ("cli/mod.rs", "//! .\nuse crate::{account, exit_code::ExitCode, simulator};\nuse anyhow::Result;"),
+        ("cli/daemon.rs", "//! .\nuse crate::daemon::Service;"),
+        ("daemon/mod.rs", "//! .\nuse crate::{account, run::World};"),
     ] {
         assert_eq!(planted(&[(file, text)]), Vec::<String>::new(), "{text:?}");
     }

@@ -15,14 +15,15 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 
+use crate::cli::daemon::serve_until;
 use crate::cli::demo::stage::Stage;
 use crate::cli::list::show_points;
 use crate::cli::output::{line, shown};
 use crate::cli::plan::show_plans;
+use crate::cli::run::send_mails_now;
 use crate::cli::setup::{Choice, Opened, Setup};
 use crate::clock::Clock;
 use crate::config::Environment;
-use crate::daemon::{Files, Service, ServiceError, mail};
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::Kind;
 use crate::run::Progress;
@@ -155,9 +156,6 @@ async fn follow(stage: &Stage, setup: &Setup, curtain: &Curtain) -> anyhow::Resu
     let (sender, receiver) = unbounded_channel();
     opened.world.progress = Some(sender);
     let (store, config) = (opened.world.store.clone(), Arc::clone(&opened.config));
-    let again = setup.clone();
-    let files: Files = Arc::new(move || again.read_again().map_err(|error| format!("{error:#}")));
-    let service = Service::new(opened.world, opened.stop, opened.config, files);
     let told = tokio::spawn(tell(receiver, setup.clock.now(), setup.clock.clone()));
     let end = async {
         tokio::select! {
@@ -165,11 +163,11 @@ async fn follow(stage: &Stage, setup: &Setup, curtain: &Curtain) -> anyhow::Resu
             () = curtain.fallen() => {}
         }
     };
-    let ended: Result<(), ServiceError> = service.run_until(end).await;
+    let ended = serve_until(setup, opened, end).await;
     told.await?;
     ended?;
-    // What the end of the service cut short in its mail is sent now.
-    mail::deliver_now(&store, &setup.clock, &config).await?;
+    // The mail that the end of the service interrupted is sent now.
+    send_mails_now(&store, &config, setup.clock.now()).await?;
     Ok(())
 }
 

@@ -4,22 +4,26 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use clap::Parser;
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::account::{self, mail_settings};
 use crate::cli::output;
 use crate::cli::plan::show_plans;
 use crate::cli::progress;
 use crate::cli::setup::{Choice, Opened, Setup};
-use crate::daemon::{self, mail};
+use crate::config::Config;
 use crate::exit_code::ExitCode;
 use crate::journal::debt::Debt;
 use crate::journal::event::RunKey;
 use crate::journal::summary::RunSummary;
-use crate::run::{RunError, Task, drive, until_paid, watch_debts};
-use crate::store::StoreError;
+use crate::policy::task::Task;
+use crate::report::post::{compose_due, send_due};
+use crate::run::{RunError, drive, until_paid, watch_debts};
 use crate::store::runs::{Recorded, Run};
+use crate::store::{Store, StoreError};
 
 /// Make and prune restore points now, in the foreground.
 #[derive(Debug, Parser)]
@@ -53,10 +57,10 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     let watch = tokio::spawn(watch_debts(opened.world.clone()));
     let (sender, shown) = progress::start();
     opened.world.progress = Some(sender);
-    opened.world.in_force.set(&daemon::fleet::tasks(&opened.config, &opened.servers));
+    opened.world.in_force.set(&account::tasks(&opened.config, &opened.servers));
     let mut runs = Vec::new();
     for run in opened.world.store.unfinished().await? {
-        runs.push((daemon::fleet::task_of(&opened.config, &opened.servers, &run), run));
+        runs.push((account::task_of_run(&opened.config, &opened.servers, &run), run));
     }
     for task in tasks {
         runs.extend(record(&opened, task).await?);
@@ -88,7 +92,7 @@ async fn deliver_mails(opened: &Opened, limit: Duration) -> Result<(), String> {
     let told = |error: std::io::Error| error.to_string();
     let mut terminate = signal(SignalKind::terminate()).map_err(told)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(told)?;
-    let delivered = mail::deliver_now(&opened.world.store, &opened.world.clock, &opened.config);
+    let delivered = send_mails_now(&opened.world.store, &opened.config, opened.world.clock.now());
     tokio::select! {
         biased;
         _ = terminate.recv() => Err("lastgood was told to end".to_owned()),
@@ -99,6 +103,19 @@ async fn deliver_mails(opened: &Opened, limit: Duration) -> Result<(), String> {
             Err(_) => Err(format!("the mail server took longer than {} s", limit.as_secs())),
         },
     }
+}
+
+/// Composes and sends everything now, without waiting for groups to close.
+///
+/// # Errors
+/// What the state says, or that a mail cannot be composed. What a server refuses waits in the outbox.
+pub(super) async fn send_mails_now(store: &Store, config: &Config, now: Timestamp) -> anyhow::Result<()> {
+    let Some(post) = mail_settings(config)? else { return Ok(()) };
+    compose_due(store, &post, now, true).await?;
+    if let Some(transport) = &post.transport {
+        send_due(store, transport, now).await?;
+    }
+    Ok(())
 }
 
 async fn record(opened: &Opened, task: Task) -> anyhow::Result<Option<(Task, Run)>> {

@@ -1,5 +1,5 @@
-//! The evaluator: which policies are due now, on which servers. It is woken every second and looks at one number then;
-//! at least once a minute it looks at everything again, since the clock may have been set.
+//! The evaluator: which policies are due now, on which servers. It is woken every second and compares one number then;
+//! at least once a minute it checks everything again, since the clock may have been set.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,24 +12,23 @@ use crate::journal::notice::{Class, Good, Notice, Topic};
 use crate::policy::inventory::{Id, Kind};
 use crate::policy::policy::PolicyName;
 use crate::policy::schedule::{Due, DueTimes, Lost, due, splay};
-use crate::run::Task;
+use crate::policy::task::Task;
 use crate::store::due::{Followed as Place, Opening, PutRight};
 use crate::store::runs::Run;
 use crate::store::{Store, StoreError};
 
-/// Everything is looked at again after this long.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+/// Everything is checked again after this long.
+const CHECK_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// A policy on a server, as a key.
 pub(super) type PolicyOnServer = (Id, PolicyName, Kind);
 
 /// A policy on a server whose due times are followed.
 #[derive(Clone, Debug)]
-pub struct Followed {
-    /// The policy and the server.
-    pub task: Task,
-    /// The splay of this server.
-    pub splay: Duration,
+struct Followed {
+    task: Task,
+    /// The splay on this server.
+    splay: Duration,
     handled: Timestamp,
     next: Option<Timestamp>,
     first_at: Timestamp,
@@ -47,10 +46,10 @@ pub struct Evaluator {
     places: HashMap<PolicyOnServer, usize>,
     /// The earliest moment at which something can be due.
     next: Option<Timestamp>,
-    looked_at: Option<Timestamp>,
+    checked_at: Option<Timestamp>,
 }
 
-/// What one look found, before it is written.
+/// What one check found, before it is written.
 #[derive(Default)]
 struct Found {
     /// With the place in `followed`, and the new last handled due time.
@@ -62,7 +61,7 @@ impl Evaluator {
     /// An evaluator that follows nothing yet; `started` is the start of the process.
     #[must_use]
     pub fn new(store: Store, started: Timestamp) -> Self {
-        Self { store, started, followed: Vec::new(), places: HashMap::new(), next: None, looked_at: None }
+        Self { store, started, followed: Vec::new(), places: HashMap::new(), next: None, checked_at: None }
     }
 
     /// Follows these from now on. One seen for the first time, or with a changed schedule, starts from `now`.
@@ -94,13 +93,13 @@ impl Evaluator {
         });
         self.followed = followed.collect();
         self.places = self.followed.iter().enumerate().map(|(index, one)| (place_of(&one.task), index)).collect();
-        // What is new is looked at now.
+        // What is new is checked now.
         self.next = Some(now);
         Ok(())
     }
 
-    /// The next due time of a task that is followed already and whose schedule is what it was: to work out thousands of
-    /// them again at each list of servers would take longer than everything else.
+    /// The next due time of a task that is already followed with the same schedule: to work out thousands of them again at
+    /// each list of servers would take longer than everything else.
     fn known_next(&self, task: &Task, handled: Timestamp) -> Option<Timestamp> {
         let one = &self.followed[*self.places.get(&place_of(task))?];
         let same = one.handled == handled
@@ -109,36 +108,30 @@ impl Evaluator {
         one.next.filter(|_| same)
     }
 
-    /// What is followed.
-    #[must_use]
-    pub fn followed(&self) -> &[Followed] {
-        &self.followed
-    }
-
     /// The earliest due time to come.
     #[must_use]
     pub const fn next(&self) -> Option<Timestamp> {
         self.next
     }
 
-    /// Whether a look is due: the next due time is reached, a minute has passed, or the clock was set back.
+    /// Whether a check is due: the next due time is reached, a minute has passed, or the clock was set back.
     #[must_use]
     pub fn is_time(&self, now: Timestamp) -> bool {
-        let Some(looked_at) = self.looked_at else { return true };
-        self.next.is_some_and(|next| next <= now) || now < looked_at || looked_at.duration_until(now) >= LOOK_AGAIN
+        let Some(checked_at) = self.checked_at else { return true };
+        self.next.is_some_and(|next| next <= now) || now < checked_at || checked_at.duration_until(now) >= CHECK_EVERY
     }
 
     /// The runs that are due now, recorded in one transaction, each with its task. `busy` says whether a run of the same
-    /// policy on the same server is still under way: then the due time is passed over, and that is told.
+    /// policy on the same server is still in progress: then the due time is skipped, and that is reported.
     ///
     /// # Errors
-    /// What the state says. Nothing of it is recorded then.
+    /// What the state says. Nothing is recorded then.
     pub async fn take(&mut self, now: Timestamp, busy: impl Fn(&Task) -> bool) -> Result<Vec<(Task, Run)>, StoreError> {
         let mut found = Found::default();
-        // Thousands of servers share a policy, and most of them the very due times.
+        // Thousands of servers share a policy, and most of them the same due times.
         let mut decided: HashMap<(*const (), Duration, Timestamp), (Due, Option<Timestamp>)> = HashMap::new();
         for (index, one) in self.followed.iter_mut().enumerate() {
-            if one.rests(now, self.looked_at) {
+            if one.rests(now, self.checked_at) {
                 continue;
             }
             let key = (Arc::as_ptr(&one.task.policy).cast::<()>(), one.splay, one.handled);
@@ -147,7 +140,7 @@ impl Evaluator {
             found.add(index, one, decision, &busy);
         }
         self.next = self.followed.iter().filter_map(|one| one.next).min();
-        self.looked_at = Some(now);
+        self.checked_at = Some(now);
         self.write(found, now).await
     }
 
@@ -168,7 +161,7 @@ impl Evaluator {
         Ok(runs.filter_map(|(index, run)| run.map(|run| (self.followed[index].task.clone(), run))).collect())
     }
 
-    /// A run of this policy on this server has ended: its last good point may be another.
+    /// A run of this policy on this server has ended: its last good point may have changed.
     ///
     /// # Errors
     /// What the state says.
@@ -184,7 +177,7 @@ impl Evaluator {
         Ok(())
     }
 
-    /// Tells what has become stale, once for each incident.
+    /// Reports what has become stale, once for each incident.
     ///
     /// # Errors
     /// What the state says.
@@ -203,9 +196,9 @@ impl Evaluator {
 }
 
 impl Followed {
-    /// Whether nothing can be due: its next due time is to come, and the clock was not set back.
-    fn rests(&self, now: Timestamp, looked_at: Option<Timestamp>) -> bool {
-        self.next.is_some_and(|next| next > now) && looked_at.is_some_and(|at| at <= now) && self.handled <= now
+    /// Whether nothing can be due: its next due time is in the future, and the clock was not set back.
+    fn rests(&self, now: Timestamp, checked_at: Option<Timestamp>) -> bool {
+        self.next.is_some_and(|next| next > now) && checked_at.is_some_and(|at| at <= now) && self.handled <= now
     }
 
     /// What is due, and the due time after it.
@@ -271,7 +264,7 @@ impl Found {
                     lost.map(|lost| format!("{}; the latest, {due}, is made up for now", in_one_sentence(&lost)));
                 (due, None, text.map(|text| missed(&text)))
             }
-            // What is too old to be made up for.
+            // Too old to be made up for.
             Due::Lost { lost, .. } => {
                 let sentence = in_one_sentence(&lost);
                 let text = format!("{sentence}; none is made up for: the latest was longer ago than catch_up");
@@ -298,7 +291,7 @@ fn key(task: &Task, due: Timestamp) -> RunKey {
     RunKey { server, policy, kind: task.policy.kind, due: Some(due) }
 }
 
-/// What a change of makes the due times start from now.
+/// If this text changes, due times start over from now.
 fn in_words(task: &Task, splay: Duration) -> String {
     let schedule = &task.policy.schedule;
     let zone = schedule.zone().iana_name().unwrap_or("UTC");

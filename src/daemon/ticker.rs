@@ -1,6 +1,6 @@
-//! The alarm clock: tokio-cron-scheduler wakes whoever waits, once a second, and does nothing else.
+//! The alarm clock: tokio-cron-scheduler wakes whoever waits, once a second, and nothing else.
 //!
-//! It turns a zone into a fixed offset, loses jobs that fall due together and knows no catch-up; so it is given one
+//! It turns a zone into a fixed offset, loses jobs that fall due together and knows no catch-up; so it gets one
 //! job in UTC whose only effect is a wake-up.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 /// The alarm clock of the daemon.
-pub struct Ticker {
+pub(super) struct Ticker {
     scheduler: JobScheduler,
     wake: Arc<Notify>,
 }
@@ -25,7 +25,7 @@ impl Ticker {
     ///
     /// # Errors
     /// What the scheduler says.
-    pub async fn start() -> Result<Self, JobSchedulerError> {
+    pub(super) async fn start() -> Result<Self, JobSchedulerError> {
         let wake = Arc::new(Notify::new());
         let scheduler = JobScheduler::new().await?;
         let ring = Arc::clone(&wake);
@@ -38,14 +38,13 @@ impl Ticker {
         Ok(Self { scheduler, wake })
     }
 
-    /// What is notified at every tick.
-    #[must_use]
-    pub fn wake(&self) -> Arc<Notify> {
+    /// Notified at every tick.
+    pub(super) fn wake(&self) -> Arc<Notify> {
         Arc::clone(&self.wake)
     }
 
     /// Stops it. A tick may still come after this.
-    pub async fn stop(&mut self) {
+    pub(super) async fn stop(&mut self) {
         if let Err(error) = self.scheduler.shutdown().await {
             tracing::debug!("the alarm clock did not stop: {error}");
         }

@@ -29,11 +29,11 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::clock::Clock;
 use crate::journal::notice::{Class, Notice, Topic};
-use crate::policy::inventory::{Server, ServerRef};
-use crate::policy::policy::Policy;
+use crate::policy::inventory::ServerRef;
 use crate::provider::{Client, ProviderError, Watch};
 use crate::store::{Store, StoreError};
 
+pub use crate::policy::task::Task;
 pub use debts::{start_owed, until_paid, watch_debts};
 pub use drive::drive;
 pub use errand::look_after;
@@ -88,19 +88,6 @@ impl Random {
     pub fn bits(&self) -> u64 {
         self.0.lock().expect("no code panics while it holds the generator").next_u64()
     }
-}
-
-/// A policy on a server, with what it shares with the server's other policies.
-#[derive(Clone, Debug)]
-pub struct Task {
-    /// The server.
-    pub server: Server,
-    /// The policy, as it applies to it.
-    pub policy: Arc<Policy>,
-    /// The largest `reserve` of all policies of this server and kind.
-    pub reserve: u32,
-    /// The other enabled policies of this server and kind.
-    pub others: Vec<Arc<Policy>>,
 }
 
 impl Task {

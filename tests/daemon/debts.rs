@@ -176,7 +176,7 @@ async fn a_run_that_cannot_be_read_is_set_aside_and_its_server_started() {
             theatre.simulator.with_account(|account| account.points(lastgood::simulator::Kind::Snapshot).count() == 1)
         };
         tokio::select! {
-            _ = service.run_woken_by(Arc::new(tokio::sync::Notify::new()), std::future::pending()) => panic!("it goes on"),
+            _ = service.run(async || std::future::pending().await, std::future::pending()) => panic!("it goes on"),
             () = until("a point is asked for", made) => {}
         }
         spoil(&theatre, body);

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lastgood::daemon::review;
+use lastgood::daemon::brake_changed_retention;
 use lastgood::journal::notice::Topic;
 use lastgood::policy::brake::Cause;
 use lastgood::policy::inventory::{Id, Kind};
@@ -143,7 +143,7 @@ async fn a_file_that_keeps_less_names_what_it_would_drop_before_any_run_and_evic
     let ids = stage.ids(SNAPSHOT);
     let less = keeping(&task, 2);
     let requests = stage.simulator.account().record().requests().count();
-    review::review(&stage.world, std::slice::from_ref(&less), stage.world.clock.now()).await.unwrap();
+    brake_changed_retention(&stage.world, std::slice::from_ref(&less), stage.world.clock.now()).await.unwrap();
     assert_eq!(stage.simulator.account().record().requests().count(), requests, "the provider is not asked");
     let told = incidents(&stage).await;
     assert_eq!(told.len(), 1, "{told:?}");
@@ -163,9 +163,9 @@ async fn a_file_that_is_changed_back_waits_for_nobody() {
     let stage = Stage::new(Options::default());
     let task = full(&stage, 5).await;
     let less = keeping(&task, 2);
-    review::review(&stage.world, std::slice::from_ref(&less), stage.world.clock.now()).await.unwrap();
+    brake_changed_retention(&stage.world, std::slice::from_ref(&less), stage.world.clock.now()).await.unwrap();
     assert_eq!(causes(&stage, &less).await, [Cause::Retention]);
-    review::review(&stage.world, std::slice::from_ref(&task), stage.world.clock.now()).await.unwrap();
+    brake_changed_retention(&stage.world, std::slice::from_ref(&task), stage.world.clock.now()).await.unwrap();
     assert_eq!((causes(&stage, &task).await, incidents(&stage).await), (vec![], vec![]));
 }
 

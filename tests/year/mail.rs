@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use lastgood::account::mail_settings;
 use lastgood::config::Config;
-use lastgood::daemon::mail::{digests, post};
+use lastgood::daemon::digests;
 use lastgood::report::post::{Post, compose_due};
 use lastgood::report::sender::next_attempt;
 use lastgood::store::Store;
@@ -28,7 +29,7 @@ impl PostOffice {
     /// The reports of the file in force.
     pub fn of(&mut self, config: &Config) {
         if config.smtp.is_some() {
-            self.post = post(config).expect("the file needs no password");
+            self.post = mail_settings(config).expect("the file needs no password");
             self.config = Some(config.clone());
         }
     }
