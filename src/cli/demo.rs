@@ -3,6 +3,7 @@
 //! What is shown is real: the policy file is read and validated, the service follows it over HTTP, and the mails are
 //! composed and written as for anybody. Nothing outside the folder and loopback is touched, and nothing is left running.
 
+mod curtain;
 mod mails;
 mod scenes;
 mod stage;
@@ -13,9 +14,9 @@ use std::time::Duration;
 use clap::Parser;
 use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::sync::watch;
 
 use crate::cli::daemon::serve_until;
+use crate::cli::demo::curtain::Curtain;
 use crate::cli::demo::stage::Stage;
 use crate::cli::list::show_points;
 use crate::cli::output::{line, shown};
@@ -34,46 +35,6 @@ use crate::run::Progress;
     after_help = "Needs no policy file and no token, and touches no real server. Ctrl-C ends it.\n\nExample:\n  lastgood demo"
 )]
 pub struct Args {}
-
-/// Whether a person has asked for the end.
-#[derive(Clone, Debug)]
-struct Curtain(watch::Receiver<bool>);
-
-impl Curtain {
-    /// Falls at SIGINT and SIGTERM.
-    fn hang() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let (fall, fallen) = watch::channel(false);
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            fall.send_replace(true);
-        });
-        Ok(Self(fallen))
-    }
-
-    fn has_fallen(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    /// Ends when the curtain falls, or never.
-    async fn fallen(&self) {
-        if self.0.clone().wait_for(|fallen| *fallen).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// Time to read; ends early when the curtain falls.
-    async fn pause(&self, time: Duration) {
-        tokio::select! {
-            () = tokio::time::sleep(time) => {}
-            () = self.fallen() => {}
-        }
-    }
-}
 
 /// Plays the demo. The folder stays, since it holds the mails.
 ///

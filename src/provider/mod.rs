@@ -13,6 +13,7 @@ mod entry;
 mod error;
 mod fields;
 mod link;
+mod listing;
 mod lists;
 mod page;
 mod points;
@@ -29,7 +30,7 @@ pub use client::{BeforeSend, Client, ProviderTime};
 pub use error::{ErrorKind, Place, ProviderError};
 pub use fields::Fields;
 pub use link::Settings;
-pub use lists::Listing;
+pub use listing::Listing;
 pub use points::{AccountPoints, BackupType};
 pub use watch::{Look, Pace, Watch, cheaper, next_look};
 

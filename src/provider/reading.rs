@@ -11,7 +11,7 @@ use crate::policy::inventory::Id;
 use crate::provider::bounded::bytes_of;
 use crate::provider::convert;
 use crate::provider::entry::{Element, Entry};
-use crate::provider::lists::{Listing, MOST_ENTRIES, Reader};
+use crate::provider::listing::{Listing, MOST_ENTRIES, Reader};
 use crate::provider::page::{self, Next, Unread};
 use crate::provider::text::Masks;
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::control::Act;
-use super::faults::Call;
+use super::call::Call;
 use super::options::RetryAfter;
+use super::person::Act;
 use super::points::Altered;
 
 /// What a rule does to a request. `carried_out` says whether the account does what was asked before the answer is

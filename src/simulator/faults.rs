@@ -5,35 +5,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::account::{Account, Kind};
-use super::control::Act;
+use super::account::Account;
+use super::call::Call;
 use super::dice::Dice;
 use super::effects::Effect;
+use super::person::Act;
+use super::point::Kind;
 use super::points::word_of;
-
-/// What a request asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Call {
-    /// A list of backups or snapshots.
-    List,
-    /// A new backup or snapshot, by either path.
-    Create,
-    /// The delete of one.
-    Delete,
-    /// A restore from one.
-    Restore,
-    /// A power action.
-    Power,
-    /// The list of servers.
-    Servers,
-    /// One server.
-    Server,
-    /// `/account/me/`.
-    Account,
-    /// Anything else.
-    Unknown,
-}
 
 /// What is known about a request before it is carried out.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::account::{BackupType, Kind};
+use super::point::{BackupType, Kind};
 
 /// How a simulated provider behaves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

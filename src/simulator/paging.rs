@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::account::{Account, Kind};
+use super::account::Account;
 use super::dice::{Dice, scramble};
 use super::effects::Effect;
+use super::point::Kind;
 use super::points::{Refusal, later, word_of};
 
 /// A list that was asked for.

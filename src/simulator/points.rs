@@ -6,9 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::account::{Account, BackupType, Due, Kind, Point};
+use super::account::{Account, Due};
 use super::dice::scramble;
 use super::options::PointSpec;
+use super::point::{BackupType, Kind, Point};
 use super::record::{Cause, ChangeKind};
 
 /// A refusal as the provider words it.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::cli::demo::Curtain;
+use crate::cli::demo::curtain::Curtain;
 use crate::cli::demo::stage::Stage;
 use crate::cli::output::line;
 use crate::simulator::{Act, Call, Effect, Kind, Pick, Rule};
