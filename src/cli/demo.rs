@@ -132,11 +132,11 @@ async fn follow(stage: &Stage, setup: &Setup, curtain: &Curtain) -> anyhow::Resu
     Ok(())
 }
 
-/// A plain line for each news of a run, with the seconds since the start.
-async fn tell(mut news: UnboundedReceiver<Progress>, start: Timestamp, clock: Clock) {
+/// A plain line for each step of a run, with the seconds since the start.
+async fn tell(mut steps: UnboundedReceiver<Progress>, start: Timestamp, clock: Clock) {
     let mut last = std::collections::HashMap::new();
-    while let Some(step) = news.recv().await {
-        // The same news again (a look at the list that shows no change) is no news, nor that a list is read.
+    while let Some(step) = steps.recv().await {
+        // The same step again (a look at the list that shows no change) is not shown, nor that a list is read.
         let known = last.insert(step.run, step.text.clone()).as_ref() == Some(&step.text);
         if known || step.text == "reading what is there" {
             continue;

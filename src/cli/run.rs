@@ -86,8 +86,8 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     Ok(if good { ExitCode::Done } else { ExitCode::RunFailed })
 }
 
-/// Sends what waits, for no longer than this and until the process is told to end. What is cut off is sent again, under
-/// the same Message-ID.
+/// Sends what waits, for no longer than `limit` and until the process is asked to end. A message that is interrupted is
+/// sent again under the same Message-ID.
 async fn deliver_mails(opened: &Opened, limit: Duration) -> Result<(), String> {
     let told = |error: std::io::Error| error.to_string();
     let mut terminate = signal(SignalKind::terminate()).map_err(told)?;
@@ -95,8 +95,8 @@ async fn deliver_mails(opened: &Opened, limit: Duration) -> Result<(), String> {
     let delivered = send_mails_now(&opened.world.store, &opened.config, opened.world.clock.now());
     tokio::select! {
         biased;
-        _ = terminate.recv() => Err("lastgood was told to end".to_owned()),
-        _ = interrupt.recv() => Err("lastgood was told to end".to_owned()),
+        _ = terminate.recv() => Err("lastgood was asked to end".to_owned()),
+        _ = interrupt.recv() => Err("lastgood was asked to end".to_owned()),
         delivered = tokio::time::timeout(limit, delivered) => match delivered {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),
@@ -176,14 +176,14 @@ async fn drive_all(opened: &Opened, runs: Vec<(Task, Run)>) -> anyhow::Result<Ve
         );
     }
     if stopped {
-        output::note("lastgood: stopped: what is under way is taken up by the next run or by the daemon");
+        output::note("lastgood: stopped: the next run or the daemon resumes what is in progress");
         return Err(RunError::Stopped.into());
     }
     summaries.sort_by_key(|summary| summary.run);
     Ok(summaries)
 }
 
-/// Waits, not for ever, until the servers that lastgood has stopped are known to run again. Returns those that are not.
+/// Waits for a limited time until the servers that lastgood has stopped are known to run again. Returns those that are not.
 async fn pay_debts(opened: &Opened, watch: JoinHandle<Result<(), StoreError>>) -> anyhow::Result<Vec<Debt>> {
     let world = &opened.world;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -233,7 +233,7 @@ fn show(run: &RunSummary) {
 
 /// How long the mails of a run may take before they are left to the daemon or the next run.
 const MAILS_TAKE: Duration = Duration::from_mins(2);
-/// The same when the run was told to end.
+/// The same when the run was asked to end.
 const MAILS_OF_A_STOP_TAKE: Duration = Duration::from_secs(5);
 /// How long servers that lastgood has stopped are waited for when all runs are over: a little longer than the ten minutes
 /// after which a server that runs is believed to.

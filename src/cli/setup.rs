@@ -167,7 +167,7 @@ impl Setup {
         self.open_with(Store::beside_or_new).await
     }
 
-    /// Opens everything for a command that only looks: where there is no state, none is made.
+    /// Opens everything for a command that only reads: when there is no state, none is created.
     ///
     /// # Errors
     /// As `open_beside`.
@@ -192,7 +192,7 @@ impl Setup {
         Ok(Store::beside(&self.load()?.config.state_dir)?)
     }
 
-    /// The state beside a running daemon, to look at: where there is none, nothing is remembered and none is made.
+    /// The state beside a running daemon, for reading: when there is none, it is empty and none is created.
     ///
     /// # Errors
     /// When the file is not valid or the folder cannot be used.
@@ -200,7 +200,7 @@ impl Setup {
         Ok(Store::beside_or_empty(&self.load()?.config.state_dir)?)
     }
 
-    /// The state beside a running daemon, made where it is missing.
+    /// The state beside a running daemon, created if it is missing.
     ///
     /// # Errors
     /// When the file is not valid or the folder cannot be used.
@@ -219,7 +219,7 @@ impl Setup {
 }
 
 impl Opened {
-    /// Goes on with the state that is kept, made where it is missing: what was opened to look is to be changed now.
+    /// Switches to the state on disk, created if it is missing: what was opened for reading is to be changed now.
     ///
     /// # Errors
     /// When the folder cannot be used.
@@ -268,7 +268,7 @@ impl Opened {
     }
 }
 
-/// Whoever waits for a command is told why nothing happens when the provider asks for a pause.
+/// Says why nothing happens when the provider asks for a pause.
 pub fn say_waits(client: &Client) {
     client.on_wait(|text| note(&format!("lastgood: {text}")));
 }

@@ -1,7 +1,7 @@
 //! The provider's API: every call that backups, snapshots, servers and the account need.
 //!
-//! A list is complete or an error, never short. What may have been carried out is told apart from what was never
-//! sent. The token goes to the configured origin alone and is in no text. Only reads are repeated here; a write is
+//! A list is complete or an error, never short. What may have been carried out is distinguished from what was
+//! never sent. The token goes to the configured origin alone and is in no text. Only reads are repeated here; a write is
 //! repeated only when it is certain that it was not carried out.
 
 mod bounded;

@@ -82,7 +82,7 @@ pub enum Effect {
         #[serde(default)]
         counted: bool,
     },
-    /// Pages after the first begin so many items late (skipping some) or early (repeating some).
+    /// Pages after the first begin this many items late (skipping some) or early (repeating some).
     Shift {
         /// Positive skips, negative repeats.
         by: i64,
@@ -98,7 +98,7 @@ pub enum Effect {
     Show {
         /// Field by field; `created_at` can be `{"in_seconds": 600}`, seen from now.
         fields: Map<String, Value>,
-        /// Only the first so many items.
+        /// Only the first items, as many as this.
         #[serde(default)]
         first: Option<usize>,
     },

@@ -57,7 +57,7 @@ pub struct Rule {
     /// Only before this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-    /// So many matching requests are let through first: `2` strikes the third.
+    /// Lets this many matching requests through first: `2` strikes the third.
     #[serde(default)]
     pub skip: u64,
     /// How many times it strikes; always when absent.
@@ -115,13 +115,13 @@ impl Rule {
         Self { path: Some(path.to_owned()), ..self }
     }
 
-    /// So many matching requests are let through first.
+    /// Lets this many matching requests through first.
     #[must_use]
     pub fn skip(self, skip: u64) -> Self {
         Self { skip, ..self }
     }
 
-    /// Strikes so many times.
+    /// Strikes this many times.
     #[must_use]
     pub fn times(self, times: u64) -> Self {
         Self { times: Some(times), ..self }

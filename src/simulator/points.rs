@@ -40,7 +40,7 @@ pub enum Fate {
     /// It completes.
     #[default]
     Completes,
-    /// It stays `in_progress` for ever.
+    /// It stays `in_progress` forever.
     NeverFinishes,
     /// It becomes `failed`.
     Fails,

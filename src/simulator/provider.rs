@@ -1,4 +1,4 @@
-//! A simulated provider: one account behind a lock, with the faults in force and the time that it is told.
+//! A simulated provider: one account behind a lock, with the faults in force and the time that is handed to it.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub struct Simulator {
     pub(super) outage: watch::Sender<Duration>,
 }
 
-/// What is behind the lock.
+/// The state behind the lock.
 pub(super) struct Inner {
     pub(super) account: Account,
     pub(super) faults: Faults,
@@ -53,7 +53,7 @@ impl Simulator {
         Self { inner: Arc::new(Mutex::new(inner)), now, outage: watch::Sender::new(Duration::ZERO) }
     }
 
-    /// Looks at the account as it is now.
+    /// Reads the account as it is now.
     pub fn with_account<T>(&self, look: impl FnOnce(&Account) -> T) -> T {
         self.look(|inner| look(&inner.account))
     }
@@ -89,7 +89,7 @@ impl Simulator {
     /// Lets a person act.
     ///
     /// # Errors
-    /// What it should be done to is not there: `{"detail": "…"}`.
+    /// The point or server is not there: `{"detail": "…"}`.
     pub fn act(&self, act: &Act) -> Result<Value, Value> {
         let now = self.now();
         self.look(|inner| inner.account.act(now, act)).map_err(|refusal| refusal.body)
@@ -100,12 +100,12 @@ impl Simulator {
         self.look(|inner| change(&mut inner.account.options));
     }
 
-    /// Puts the provider's clock (`Date`, `created_at`) ahead by so many seconds.
+    /// Puts the provider's clock (`Date`, `created_at`) ahead by this many seconds.
     pub fn set_clock_skew(&self, seconds: i64) {
         self.set_options(|options| options.clock_skew_seconds = seconds);
     }
 
-    /// Refuses connections for so long: in-process every request is [`Lost::Refused`]; a served port is closed, and
+    /// Refuses connections for this long: in-process every request is [`Lost::Refused`]; a served port is closed, and
     /// opened again by real time.
     pub fn refuse_for(&self, duration: Duration) {
         let until = self.now() + duration;
@@ -152,7 +152,7 @@ impl Simulator {
         self.inner.lock().expect("no code panics while it holds the account")
     }
 
-    /// Locks, lets the time do its work, and looks.
+    /// Locks, lets everything happen that is due by now, and looks.
     pub(super) fn look<T>(&self, look: impl FnOnce(&mut Inner) -> T) -> T {
         let now = self.now();
         let mut inner = self.lock();

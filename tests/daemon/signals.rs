@@ -116,7 +116,7 @@ fn a_bad_file_leaves_the_old_one_in_force_loudly_and_a_good_one_ends_it() {
     daemon.signal("HUP");
     daemon.hears("RELOADING=1");
     daemon.hears("READY=1");
-    mail_with(&lab, &["Subject: [lastgood] RECOVERED", "the policy file was read again"]);
+    mail_with(&lab, &["Subject: [lastgood] RECOVERED", "the policy file was reloaded"]);
     let (_, shown) = status(&lab);
     assert!(!shown["warnings"].to_string().contains("refused"), "{shown}");
     assert!(!shown["incidents"].to_string().contains("reload"), "{shown}");
