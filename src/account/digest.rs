@@ -5,9 +5,7 @@ use jiff::Timestamp;
 use crate::account::survey::{Surveyed, survey};
 use crate::config::Config;
 use crate::policy::inventory::{Kind, ServerRef};
-use crate::report::digest::{
-    DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, FormerPoints, RunCounts, Standing,
-};
+use crate::report::digest::{DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, RunCounts, Standing};
 use crate::report::facts::Good;
 use crate::status::State;
 use crate::store::holds::{Held, Hold};
@@ -42,19 +40,13 @@ pub async fn digest_facts(
         let servers = servers.map(|one| digest_server(one, size_before(before.as_ref(), &name, &one.status.server)));
         DigestPolicy { servers: servers.collect(), name, kind }
     });
-    let former = seen.former.iter().map(|former| FormerPoints {
-        policy: former.policy.clone(),
-        server: former.server.clone(),
-        kind: former.kind,
-        points: former.points,
-    });
     Ok(DigestFacts {
         since,
         runs: counts(store, since).await?,
         policies: policies.collect(),
         unprotected: seen.status.unprotected.clone(),
         holds: seen.holds.iter().filter_map(|hold| digest_hold(hold, now)).collect(),
-        former: former.collect(),
+        former: seen.former,
         mails_waiting: seen.status.outbox.waiting as usize,
     })
 }

@@ -13,9 +13,10 @@ use crate::config::Config;
 use crate::journal::debt::Debt;
 use crate::journal::notice::{Good, Topic};
 use crate::policy::guard::Slots;
-use crate::policy::inventory::{Id, Kind, Server, ServerRef};
+use crate::policy::inventory::{Id, Kind, Server};
 use crate::policy::schedule::{DueTimes, splay};
 use crate::policy::task::Task;
+use crate::report::digest::FormerPoints;
 use crate::status::{DebtStatus, Facts, IncidentStatus, Level, OutboxStatus, PolicyStatus, Status, policy_state};
 use crate::store::due::Handled;
 use crate::store::holds::{Held, Hold};
@@ -32,28 +33,13 @@ const NO_SERVERS: &str =
 
 /// A policy on a server, with its points as the last inventory showed them.
 #[derive(Clone, Debug)]
-pub struct Surveyed {
-    /// The policy and the server.
-    pub task: Task,
+pub(super) struct Surveyed {
     /// What `status` shows about it.
-    pub status: PolicyStatus,
+    pub(super) status: PolicyStatus,
     /// How bad it is.
-    pub level: Level,
+    pub(super) level: Level,
     /// Its completed points, newest first.
-    pub points: Vec<Listed>,
-}
-
-/// Points of a policy that is no longer in the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Former {
-    /// The policy that their mark names.
-    pub policy: String,
-    /// The server.
-    pub server: ServerRef,
-    /// The kind of restore point.
-    pub kind: Kind,
-    /// How many there are.
-    pub points: usize,
+    pub(super) points: Vec<Listed>,
 }
 
 /// The whole installation.
@@ -62,11 +48,11 @@ pub struct Survey {
     /// The status.
     pub status: Status,
     /// Every policy on every server.
-    pub policies: Vec<Surveyed>,
+    pub(super) policies: Vec<Surveyed>,
     /// Points of policies that are no longer in the file.
-    pub former: Vec<Former>,
+    pub(super) former: Vec<FormerPoints>,
     /// The holds in force.
-    pub holds: Vec<Hold>,
+    pub(super) holds: Vec<Hold>,
 }
 
 /// Surveys every policy on every server.
@@ -192,7 +178,7 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
         slots: slots(input, task, listed),
         state,
     };
-    Surveyed { task: task.clone(), status, level, points }
+    Surveyed { status, level, points }
 }
 
 /// The slots by the last inventory.
@@ -218,14 +204,13 @@ fn slots(input: &SurveyInput<'_>, task: &Task, listed: &[Listed]) -> Slots {
 }
 
 /// The next due time of a policy on a server.
-#[must_use]
-pub fn next_due(task: &Task, now: Timestamp) -> Option<Timestamp> {
+fn next_due(task: &Task, now: Timestamp) -> Option<Timestamp> {
     let policy = &task.policy;
     let splay: Duration = splay(&task.server.reference.id.to_string(), policy.name.as_str(), policy.splay);
     DueTimes { schedule: &policy.schedule, splay }.next_after(now)
 }
 
-fn former(config: &Config, listed: &ListedEverywhere, servers: &[Server]) -> Vec<Former> {
+fn former(config: &Config, listed: &ListedEverywhere, servers: &[Server]) -> Vec<FormerPoints> {
     let mut former = Vec::new();
     for server in servers {
         let tasks = fleet::tasks_of_server(config, server);
@@ -238,7 +223,7 @@ fn former(config: &Config, listed: &ListedEverywhere, servers: &[Server]) -> Vec
                     continue;
                 }
                 let points = listed.iter().filter(|point| point.policy.as_deref() == Some(name)).count();
-                former.push(Former { policy: name.to_owned(), server: server.reference.clone(), kind, points });
+                former.push(FormerPoints { policy: name.to_owned(), server: server.reference.clone(), kind, points });
             }
         }
     }

@@ -13,7 +13,7 @@ use crate::policy::inventory::{Id, Kind};
 use crate::policy::policy::PolicyName;
 use crate::policy::schedule::{Due, DueTimes, Lost, due, splay};
 use crate::policy::task::Task;
-use crate::store::due::{Followed as Place, Opening, PutRight};
+use crate::store::due::{Followed, Opening, PutRight};
 use crate::store::runs::Run;
 use crate::store::{Store, StoreError};
 
@@ -25,14 +25,14 @@ pub(super) type PolicyOnServer = (Id, PolicyName, Kind);
 
 /// A policy on a server whose due times are followed.
 #[derive(Clone, Debug)]
-struct Followed {
+struct FollowedPolicy {
     task: Task,
     /// The splay on this server.
     splay: Duration,
     handled: Timestamp,
     next: Option<Timestamp>,
     first_at: Timestamp,
-    stale_told: bool,
+    stale_reported: bool,
     last_good: Option<Good>,
 }
 
@@ -41,9 +41,9 @@ struct Followed {
 pub struct Evaluator {
     store: Store,
     started: Timestamp,
-    followed: Vec<Followed>,
+    followed: Vec<FollowedPolicy>,
     /// Where a policy on a server is in `followed`.
-    places: HashMap<PolicyOnServer, usize>,
+    positions: HashMap<PolicyOnServer, usize>,
     /// The earliest moment at which something can be due.
     next: Option<Timestamp>,
     checked_at: Option<Timestamp>,
@@ -52,7 +52,7 @@ pub struct Evaluator {
 /// What one check found, before it is written.
 #[derive(Default)]
 struct Found {
-    /// With the place in `followed`, and the new last handled due time.
+    /// With the position in `followed`, and the new last handled due time.
     openings: Vec<(usize, Timestamp, Opening)>,
     put_right: Vec<(usize, PutRight)>,
 }
@@ -61,7 +61,7 @@ impl Evaluator {
     /// An evaluator that follows nothing yet; `started` is the start of the process.
     #[must_use]
     pub fn new(store: Store, started: Timestamp) -> Self {
-        Self { store, started, followed: Vec::new(), places: HashMap::new(), next: None, checked_at: None }
+        Self { store, started, followed: Vec::new(), positions: HashMap::new(), next: None, checked_at: None }
     }
 
     /// Follows these from now on. One seen for the first time, or with a changed schedule, starts from `now`.
@@ -73,26 +73,27 @@ impl Evaluator {
             let policy = &task.policy;
             splay(&task.server.reference.id.to_string(), policy.name.as_str(), policy.splay)
         };
-        let places = tasks.iter().map(|task| Place {
+        let followed = tasks.iter().map(|task| Followed {
             server: task.server.reference.id.clone(),
             policy: task.policy.name.clone(),
             kind: task.policy.kind,
             schedule: in_words(task, spread(task)),
         });
-        let handled = self.store.handled(places.collect(), now).await?;
+        let handled = self.store.handled(followed.collect(), now).await?;
         let wanted = tasks.iter().map(|task| (task.server.reference.id.clone(), task.policy.kind, names(task)));
         let goods = self.store.last_goods(wanted.collect()).await?;
-        let followed = tasks.into_iter().zip(handled).zip(goods).map(|((task, handled), last_good)| Followed {
+        let followed = tasks.into_iter().zip(handled).zip(goods).map(|((task, handled), last_good)| FollowedPolicy {
             splay: spread(&task),
             next: self.known_next(&task, handled.handled),
             task,
             handled: handled.handled,
             first_at: handled.first_at,
-            stale_told: handled.stale_told,
+            stale_reported: handled.stale_told,
             last_good,
         });
         self.followed = followed.collect();
-        self.places = self.followed.iter().enumerate().map(|(index, one)| (place_of(&one.task), index)).collect();
+        self.positions =
+            self.followed.iter().enumerate().map(|(index, one)| (policy_on_server(&one.task), index)).collect();
         // What is new is checked now.
         self.next = Some(now);
         Ok(())
@@ -101,7 +102,7 @@ impl Evaluator {
     /// The next due time of a task that is already followed with the same schedule: to work out thousands of them again at
     /// each list of servers would take longer than everything else.
     fn known_next(&self, task: &Task, handled: Timestamp) -> Option<Timestamp> {
-        let one = &self.followed[*self.places.get(&place_of(task))?];
+        let one = &self.followed[*self.positions.get(&policy_on_server(task))?];
         let same = one.handled == handled
             && one.task.policy.schedule == task.policy.schedule
             && one.task.policy.splay == task.policy.splay;
@@ -166,12 +167,12 @@ impl Evaluator {
     /// # Errors
     /// What the state says.
     pub async fn ended(&mut self, task: &Task) -> Result<(), StoreError> {
-        let Some(index) = self.places.get(&place_of(task)).copied() else { return Ok(()) };
+        let Some(index) = self.positions.get(&policy_on_server(task)).copied() else { return Ok(()) };
         let (server, kind) = (task.server.reference.id.clone(), task.policy.kind);
         let good = self.store.last_good(server, kind, names(&self.followed[index].task)).await?;
         let one = &mut self.followed[index];
         if good.as_ref().is_some_and(|good| good.created_at > one.good_since()) {
-            one.stale_told = false;
+            one.stale_reported = false;
         }
         one.last_good = good;
         Ok(())
@@ -181,7 +182,7 @@ impl Evaluator {
     ///
     /// # Errors
     /// What the state says.
-    pub async fn tell_stale(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn report_stale(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let stale: Vec<usize> = (0..self.followed.len()).filter(|index| self.followed[*index].is_stale(now)).collect();
         if stale.is_empty() {
             return Ok(());
@@ -189,13 +190,13 @@ impl Evaluator {
         let notices = stale.iter().map(|index| self.followed[*index].stale_notice()).collect();
         self.store.tell_stale(notices, now).await?;
         for index in stale {
-            self.followed[index].stale_told = true;
+            self.followed[index].stale_reported = true;
         }
         Ok(())
     }
 }
 
-impl Followed {
+impl FollowedPolicy {
     /// Whether nothing can be due: its next due time is in the future, and the clock was not set back.
     fn rests(&self, now: Timestamp, checked_at: Option<Timestamp>) -> bool {
         self.next.is_some_and(|next| next > now) && checked_at.is_some_and(|at| at <= now) && self.handled <= now
@@ -214,7 +215,7 @@ impl Followed {
 
     fn is_stale(&self, now: Timestamp) -> bool {
         let age = Duration::try_from(self.good_since().duration_until(now)).unwrap_or_default();
-        !self.stale_told && age > self.task.policy.max_age
+        !self.stale_reported && age > self.task.policy.max_age
     }
 
     /// Since when there is no newer good point.
@@ -238,7 +239,7 @@ impl Followed {
 }
 
 impl Found {
-    fn add(&mut self, index: usize, one: &Followed, decision: Due, busy: &impl Fn(&Task) -> bool) {
+    fn add(&mut self, index: usize, one: &FollowedPolicy, decision: Due, busy: &impl Fn(&Task) -> bool) {
         let task = &one.task;
         let missed = |text: &str| task.failure(Topic::Missed, text.to_owned());
         let (due, passed_over, told) = match decision {
@@ -248,7 +249,7 @@ impl Found {
                     "the last handled due time was {handled}, in the future: a clock was wrong. It is put right to \
                      {put_right}"
                 );
-                let (server, policy, _) = place_of(task);
+                let (server, policy, _) = policy_on_server(task);
                 let notice = task.failure(Topic::Clock, text);
                 self.put_right.push((index, PutRight { server, policy, to: put_right, notice }));
                 return;
@@ -277,7 +278,7 @@ impl Found {
 }
 
 /// The policy on the server that a task is about.
-pub(super) fn place_of(task: &Task) -> PolicyOnServer {
+pub(super) fn policy_on_server(task: &Task) -> PolicyOnServer {
     (task.server.reference.id.clone(), task.policy.name.clone(), task.policy.kind)
 }
 

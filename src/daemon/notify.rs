@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::policy::text;
 
 /// Sends states to systemd, if it listens.
-pub(super) fn tell(states: &[NotifyState<'_>]) {
+pub(super) fn send(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!("systemd could not be notified: {error}");
     }
@@ -17,14 +17,14 @@ pub(super) fn tell(states: &[NotifyState<'_>]) {
 /// `RELOADING=1` with the monotonic time in one message, as systemd requires.
 pub(super) fn reloading() {
     match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Ok(now) => send(&[NotifyState::Reloading, now]),
         Err(error) => tracing::debug!("the monotonic time could not be read: {error}"),
     }
 }
 
 /// A status line. Line breaks are replaced: they would inject other states.
 pub(super) fn status(text: &str) {
-    tell(&[NotifyState::Status(&text::one_line(text))]);
+    send(&[NotifyState::Status(&text::one_line(text))]);
 }
 
 /// systemd's watchdog, when `WATCHDOG_USEC` (and `WATCHDOG_PID`, if it is set) asks this process for signs of life.
@@ -46,7 +46,7 @@ impl Watchdog {
         let Some(every) = self.every else { return };
         if self.last.is_none_or(|last| last.elapsed() >= every) {
             self.last = Some(Instant::now());
-            tell(&[NotifyState::Watchdog]);
+            send(&[NotifyState::Watchdog]);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::{Id as TaskId, JoinError, JoinSet};
 
-use crate::daemon::evaluate::{PolicyOnServer, place_of};
+use crate::daemon::evaluate::{PolicyOnServer, policy_on_server};
 use crate::daemon::listing::plain;
 use crate::daemon::notify;
 use crate::journal::notice::{Notice, Topic};
@@ -44,9 +44,9 @@ struct RunInProgress {
 impl RunsInProgress {
     /// Drives a run in the background.
     pub(super) fn start(&mut self, world: &World, task: Task, run: Run) {
-        *self.busy.entry(place_of(&task)).or_default() += 1;
+        *self.busy.entry(policy_on_server(&task)).or_default() += 1;
         let (id, world, of) = (run.id, world.clone(), task.clone());
-        // Boxed in steps: thousands of runs that wait for their place should take little memory.
+        // Boxed in steps: thousands of waiting runs should take little memory.
         let handle = self.tasks.spawn(async move { Box::pin(drive(&world, &of, run)).await.map(drop) });
         self.runs.insert(handle.id(), RunInProgress { task, run: id, faults: 0 });
     }
@@ -66,7 +66,7 @@ impl RunsInProgress {
 
     /// Whether a run of the same policy on the same server is in progress.
     pub(super) fn is_busy(&self, task: &Task) -> bool {
-        self.busy.contains_key(&place_of(task))
+        self.busy.contains_key(&policy_on_server(task))
     }
 
     /// The next task that ends; `None` without any. Nothing is lost when it is dropped.
@@ -97,11 +97,11 @@ impl RunsInProgress {
             Ok(done) => done,
             Err(error) => return self.interrupted(world, run, &error).await,
         };
-        let place = place_of(&run.task);
-        if let Some(count) = self.busy.get_mut(&place) {
+        let key = policy_on_server(&run.task);
+        if let Some(count) = self.busy.get_mut(&key) {
             *count -= 1;
             if *count == 0 {
-                self.busy.remove(&place);
+                self.busy.remove(&key);
             }
         }
         notify::status(&format!("runs in progress: {}", self.runs.len()));

@@ -113,7 +113,7 @@ impl Service {
             () = shutdown => Ok(()),
             ended = self.serve(wake) => ended,
         };
-        notify::tell(&[NotifyState::Stopping]);
+        notify::send(&[NotifyState::Stopping]);
         self.shut_down().await;
         ended
     }
@@ -158,7 +158,7 @@ impl Service {
         self.send_mail();
         self.follow().await?;
         self.tick().await?;
-        notify::tell(&[NotifyState::Ready]);
+        notify::send(&[NotifyState::Ready]);
         tracing::info!(
             servers = self.servers.len(),
             policies = self.config.policies.len() + self.config.overrides.len(),
@@ -198,7 +198,7 @@ impl Service {
         for (task, run) in due {
             self.runs.start(&self.world, task, run);
         }
-        self.evaluator.tell_stale(now).await?;
+        self.evaluator.report_stale(now).await?;
         if self.mail_task.as_ref().is_some_and(MailTask::is_over) {
             tracing::error!("a bug ended the mail task; it is restarted");
             self.send_mail();
@@ -258,7 +258,7 @@ impl Service {
         if self.config_reader.take_reload_again() {
             self.config_reader.start(&self.world.store);
         } else {
-            notify::tell(&[NotifyState::Ready]);
+            notify::send(&[NotifyState::Ready]);
         }
         Ok(())
     }
@@ -282,11 +282,11 @@ impl Service {
         if self.servers.is_empty() {
             return Ok(());
         }
-        self.tell_overfilled().await
+        self.report_overfilled().await
     }
 
     /// Reports servers that match more policies than their slots hold.
-    async fn tell_overfilled(&mut self) -> Result<(), ServiceError> {
+    async fn report_overfilled(&mut self) -> Result<(), ServiceError> {
         let now = self.world.clock.now();
         let overfilled = self.config.overfilled(&self.servers, now).into_iter();
         let notices: Vec<Notice> = overfilled.map(|text| plain(Topic::Overfilled, text.to_string())).collect();

@@ -37,7 +37,7 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             value = work => return Some(value),
         }
-        notify::tell(&[NotifyState::Stopping]);
+        notify::send(&[NotifyState::Stopping]);
         None
     }
 

@@ -351,15 +351,15 @@ async fn a_stale_policy_is_told_once_and_again_after_a_good_point() {
     let mut desk = Desk::new("2026-11-21T00:00:00");
     let file = policy("30 2 * * *", "max_age = \"26h\"");
     desk.follow(&file, "2026-11-21T00:00:00").await;
-    desk.evaluator.tell_stale(at("2026-11-22T02:00:00")).await.unwrap();
+    desk.evaluator.report_stale(at("2026-11-22T02:00:00")).await.unwrap();
     assert!(desk.told().await.is_empty(), "first seen 26 hours ago is not too long yet");
     for minute in ["02:00:01", "02:01:00"] {
-        desk.evaluator.tell_stale(at(&format!("2026-11-22T{minute}"))).await.unwrap();
+        desk.evaluator.report_stale(at(&format!("2026-11-22T{minute}"))).await.unwrap();
     }
     let waiting = desk.store.waiting().await.unwrap();
     assert_eq!(waiting.len(), 1);
     assert_eq!(waiting[0].notice.last_good, None::<Good>);
     desk.restart(&file, "2026-11-22T03:00:00").await;
-    desk.evaluator.tell_stale(at("2026-11-22T03:00:00")).await.unwrap();
+    desk.evaluator.report_stale(at("2026-11-22T03:00:00")).await.unwrap();
     assert_eq!(desk.told().await.len(), 1, "a restart does not tell it again");
 }
