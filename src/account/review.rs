@@ -1,7 +1,7 @@
 //! What a policy file that comes into force would drop of what stayed before: worked out from the last inventories,
 //! without asking the provider.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use crate::policy::brake::{Judgement, judge};
 use crate::policy::guard::Ground;
 use crate::policy::inventory::{Id, Kind};
-use crate::policy::predecessor::{Kept, Remember, remember};
+use crate::policy::plan::Request;
+use crate::policy::predecessor::{Kept, Looked, Remember, remember};
 use crate::policy::task::Task;
 use crate::store::points::Place;
 use crate::store::{Store, StoreError};
@@ -28,6 +29,8 @@ pub struct RetentionReview<'a> {
     pub instance: &'a str,
     /// How long a list may lag behind what was accepted.
     pub settle: Duration,
+    /// The slots that the provider gives a server.
+    pub slots: &'a BTreeMap<Kind, u32>,
     /// When the file came into force.
     pub now: Timestamp,
 }
@@ -40,9 +43,10 @@ impl RetentionReview<'_> {
     /// What the state says.
     pub async fn of(&self, task: &Task) -> Result<Option<(Judgement, Remember)>, StoreError> {
         let (server, policy) = (&task.server.reference.id, &task.policy);
-        let words = policy.retention_words();
+        let limit = self.slots.get(&policy.kind).copied().unwrap_or_default();
+        let looked = Looked::of(policy, &task.others, (limit, task.reserve));
         let before = self.before.get(&(server.clone(), policy.kind));
-        if before.is_some_and(|before| before.get(policy.name.as_str()) == Some(&words)) {
+        if before.is_some_and(|before| before.get(policy.name.as_str()) == Some(&looked)) {
             return Ok(None);
         }
         // Without an inventory there is nothing that stayed before.
@@ -53,13 +57,16 @@ impl RetentionReview<'_> {
             Place { server: server.clone(), kind: policy.kind, policy: policy.name.clone(), settle: self.settle };
         let memory = self.store.memory_for(place, &inventory.points, self.now).await?;
         let (at, instance) = (self.now, self.instance);
-        let mut judgement = judge(&Ground { at, instance, policy, inventory: &inventory, memory: &memory });
+        let ground = Ground { at, instance, policy, inventory: &inventory, memory: &memory };
+        let (reserve, others) = (task.reserve, &task.others);
+        let request = Request { ground, limit, reserve, others, spent: 0, now: self.now, waited_for: None };
+        let mut judgement = judge(&request);
         // An old list shows what the file would drop, and nothing else about today.
         let retention = |cause| cause == crate::policy::brake::Cause::Retention;
         judgement.new.retain(|brake| retention(brake.cause));
         let held =
             |number: &i64| memory.brakes.iter().any(|held| held.number == *number && retention(held.brake.cause));
         judgement.over.retain(held);
-        Ok(Some((judgement, remember(policy, &task.others, &memory))))
+        Ok(Some((judgement, remember(&request))))
     }
 }

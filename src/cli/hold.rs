@@ -118,7 +118,7 @@ async fn costs(setup: &Setup, store: &Store, what: &Held) -> Option<Vec<String>>
         let ground = Ground { at, instance, policy: &task.policy, inventory: &inventory, memory: &memory };
         let limit = config.provider.slots.of(kind);
         let request =
-            Request { ground, limit, reserve: task.reserve, others: &task.others, spent: 0, now: at, waited: false };
+            Request { ground, limit, reserve: task.reserve, others: &task.others, spent: 0, now: at, waited_for: None };
         match what {
             Held::Point(of, id) if *of == kind => costs.extend(of_point(&request, id).map(|cost| cost.to_string())),
             Held::Point(..) => {}

@@ -2,9 +2,10 @@
 //! delays nothing. Until a list arrives, the stored one is used.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
 use crate::account::{AccountServers, ServerList, list_and_store};
@@ -46,16 +47,7 @@ impl ServerListing {
     /// Starts a listing if one is due and none is in progress.
     pub(super) fn start_if_due(&mut self, world: &World, config: &Arc<Config>) {
         let now = world.clock.now();
-        let pause = match self.failures {
-            0 if self.missing => SignedDuration::try_from(world.settings().settle / 2).unwrap_or(LIST_AGAIN),
-            0 => LIST_AGAIN,
-            failures => (AFTER_FAILURE * (1_i32 << (failures - 1).min(5))).min(LONGEST_PAUSE),
-        };
-        // A clock that was set back must not delay it.
-        let elapsed = self.last_by_elapsed.map(|last| SignedDuration::try_from(last.elapsed()).unwrap_or(pause));
-        let due = self.last.is_none_or(|last| now < last || last.duration_until(now) >= pause)
-            || elapsed.is_none_or(|elapsed| elapsed >= pause);
-        if self.in_progress.is_none() && due {
+        if self.in_progress.is_none() && self.is_due(now, world.settings().settle) {
             (self.last, self.last_by_elapsed) = (Some(now), Some(Instant::now()));
             let World { client, store, clock, .. } = world.clone();
             let config = Arc::clone(config);
@@ -77,12 +69,47 @@ impl ServerListing {
         }
     }
 
-    /// What the listing in progress brings. Never completes without one; nothing is lost when it is dropped.
-    pub(super) async fn done(&mut self) -> ServerList {
+    /// What the listing in progress brings, or that a bug has interrupted it. Never completes without one; nothing is lost
+    /// when it is dropped.
+    pub(super) async fn done(&mut self) -> Result<ServerList, JoinError> {
         let Some(task) = &mut self.in_progress else { return std::future::pending().await };
         let done = task.await;
         self.in_progress = None;
-        done.unwrap_or_else(|error| Err(StoreError::Value(format!("a listing was interrupted: {error}"))))
+        done
+    }
+
+    /// A bug has interrupted a listing: that is reported, and it is started again after a pause.
+    pub(super) async fn interrupted(
+        &mut self,
+        store: &Store,
+        error: &JoinError,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.failed(now);
+        let text = format!(
+            "the listing of the account's servers was interrupted by a fault of lastgood and is tried again after a pause; the \
+             stored list is used until then: {error}"
+        );
+        tracing::error!("{text}");
+        store.keep_telling(plain(Topic::Attention, text), now).await
+    }
+
+    fn failed(&mut self, now: Timestamp) {
+        (self.last, self.last_by_elapsed) = (Some(now), Some(Instant::now()));
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// Whether the next one is due.
+    fn is_due(&self, now: Timestamp, settle: Duration) -> bool {
+        let pause = match self.failures {
+            0 if self.missing => SignedDuration::try_from(settle / 2).unwrap_or(LIST_AGAIN),
+            0 => LIST_AGAIN,
+            failures => (AFTER_FAILURE * (1_i32 << (failures - 1).min(5))).min(LONGEST_PAUSE),
+        };
+        // A clock that was set back must not delay it.
+        let elapsed = self.last_by_elapsed.map(|last| SignedDuration::try_from(last.elapsed()).unwrap_or(pause));
+        self.last.is_none_or(|last| now < last || last.duration_until(now) >= pause)
+            || elapsed.is_none_or(|elapsed| elapsed >= pause)
     }
 
     /// Counts what a listing brought. True when a failure is to be reported: at once when the provider refuses us or no
@@ -102,8 +129,7 @@ impl ServerListing {
             Ok(_) => !stored,
             Err(error) => error.is_refusal() || !stored,
         };
-        (self.last, self.last_by_elapsed) = (Some(now), Some(Instant::now()));
-        self.failures = self.failures.saturating_add(1);
+        self.failed(now);
         at_once || self.failures >= REPORTED_FAILURES
     }
 }
@@ -143,4 +169,33 @@ pub(super) async fn report_listing(
 /// That something works again; it belongs to no server and no policy.
 pub(super) fn recovery(topic: Topic, text: &str) -> Notice {
     Notice { class: Class::Recovery, ..plain(topic, text.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_listing_that_a_bug_interrupts_is_reported_once_and_tried_again_after_a_pause() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::own(dir.path()).unwrap();
+        let mut listing = ServerListing::default();
+        let mut now: Timestamp = "2026-11-21T02:30:00Z".parse().unwrap();
+        for minutes in [1, 2] {
+            listing.in_progress = Some(tokio::spawn(async { panic!("a bug") }));
+            let error = listing.done().await.unwrap_err();
+            listing.interrupted(&store, &error, now).await.unwrap();
+            let told = store.incidents().await.unwrap();
+            assert!(told.len() == 1 && told[0].text.contains("fault of lastgood"), "{told:?}");
+            let settle = Duration::from_mins(1);
+            now += SignedDuration::from_mins(minutes) - SignedDuration::from_secs(1);
+            assert!(listing.in_progress.is_none() && !listing.is_due(now, settle));
+            now += SignedDuration::from_secs(1);
+            assert!(listing.is_due(now, settle));
+        }
+        let well = Ok(AccountServers { servers: Vec::new(), doubt: None, missing: false });
+        assert!(!listing.is_worth_reporting(&well, true, now));
+        report_listing(&store, &well, (true, false), now).await.unwrap();
+        assert_eq!(store.incidents().await.unwrap().len(), 0, "it is well again");
+    }
 }

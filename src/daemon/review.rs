@@ -16,7 +16,7 @@ pub async fn brake_changed_retention(world: &World, tasks: &[Task], now: Timesta
     let before = world.store.retentions().await?;
     let settings = world.settings();
     let (store, instance, settle) = (&world.store, settings.instance.as_str(), settings.settle);
-    let review = RetentionReview { store, before: &before, instance, settle, now };
+    let review = RetentionReview { store, before: &before, instance, settle, slots: &settings.slots, now };
     for task in tasks {
         if let Some((judgement, kept)) = review.of(task).await? {
             store.brake(signs(task, judgement, kept), now).await?;

@@ -216,9 +216,16 @@ impl Service {
         Ok(())
     }
 
-    async fn listed(&mut self, listed: ServerList) -> Result<(), ServiceError> {
+    async fn listed(&mut self, listed: Result<ServerList, JoinError>) -> Result<(), ServiceError> {
         let now = self.world.clock.now();
-        let listed = listed?;
+        let listed = match listed {
+            Ok(listed) => listed?,
+            Err(error) => {
+                self.listing.interrupted(&self.world.store, &error, now).await?;
+                self.mail.notify_one();
+                return Ok(());
+            }
+        };
         let stored = !self.servers.is_empty();
         let report = self.listing.is_worth_reporting(&listed, stored, now);
         report_listing(&self.world.store, &listed, (stored, report), now).await?;

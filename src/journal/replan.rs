@@ -25,8 +25,16 @@ impl RunState {
         self.plan.is_some() && self.made.is_none() && self.failure.is_none() && !asked && self.replans < REPLANS
     }
 
-    pub(super) fn spare(&mut self, event: &Event, id: &Id, replan: bool) -> Result<(), IllegalEvent> {
+    pub(super) fn spare(
+        &mut self,
+        event: &Event,
+        (id, guard): (&Id, &Guard),
+        replan: bool,
+    ) -> Result<(), IllegalEvent> {
         self.unless(event, self.attempt == 0, "no attempt has begun")?;
+        if self.made.is_none() && self.failure.is_none() && !matches!(guard, Guard::NotNeeded) {
+            self.made_no_room = Some((id.clone(), guard.clone()));
+        }
         if replan {
             self.unless(event, !self.may_replan(), "it cannot plan again")?;
             self.plan = None;
@@ -40,7 +48,8 @@ impl RunState {
     pub(super) fn postpone(&mut self, event: &Event, until: Timestamp) -> Result<(), IllegalEvent> {
         let wrong = self.attempt == 0 || self.plan.is_some() || self.failure.is_some();
         self.unless(event, wrong, "only a plan is postponed")?;
-        self.unless(event, self.postponed.is_some(), "a run waits once")?;
+        let again = self.postponed.is_some_and(|before| until <= before);
+        self.unless(event, again, "a run waits for a bucket once")?;
         (self.postponed, self.waits) = (Some(until), true);
         Ok(())
     }

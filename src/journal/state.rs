@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use crate::journal::event::{Act, Answer, Event, Failure, Found, Outcome, RunKey, Sight, Terms};
+use crate::policy::guard::Guard;
 use crate::policy::inventory::Id;
 use crate::policy::mark::Mark;
 use crate::policy::plan::Plan;
@@ -39,9 +40,11 @@ pub struct RunState {
     pub duplicate: Option<(Id, Timestamp)>,
     /// Points that a guard kept at the last moment.
     pub spared: Vec<Id>,
+    /// The last point that was to make room by this plan or the one before it, and the guard that kept it.
+    pub made_no_room: Option<(Id, Guard)>,
     /// How often the run has planned again, since a point was kept that was to make room.
     pub replans: u32,
-    /// The bucket's end that the run waits or waited for.
+    /// The last bucket's end that the run waits or waited for, in this attempt or an earlier one.
     pub postponed: Option<Timestamp>,
     /// Whether it waits for it still.
     pub waits: bool,
@@ -83,6 +86,7 @@ impl RunState {
             max_deletes: 0,
             duplicate: None,
             spared: Vec::new(),
+            made_no_room: None,
             replans: 0,
             postponed: None,
             waits: false,
@@ -154,7 +158,7 @@ impl RunState {
                 self.unless(event, wrong, "an attempt that goes on has one plan")?;
                 self.max_deletes = self.max_deletes.max(plan.max_deletes);
                 self.plan = Some((**plan).clone());
-                self.waits = false;
+                (self.waits, self.made_no_room) = (false, None);
                 Ok(())
             }
             Event::Postponed { until } => self.postpone(event, *until),
@@ -179,7 +183,7 @@ impl RunState {
             Event::Answered { step, answer } => self.answered(event, *step, answer, at),
             Event::Settled { step, found } => self.settled(event, *step, found, at),
             Event::Seen(sight) => self.seen(event, sight),
-            Event::Spared { id, replan, .. } => self.spare(event, id, *replan),
+            Event::Spared { id, guard, replan } => self.spare(event, (id, guard), *replan),
             Event::Failed(failure) => {
                 self.unless(event, self.attempt == 0, "no attempt has begun")?;
                 self.unless(event, self.failure.is_some(), "the attempt has failed before")?;

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::guard::Ground;
 use crate::policy::inventory::{Id, Kind, RestorePoint};
-use crate::policy::planner::{counts, would_drop};
-use crate::policy::predecessor::is_changed;
+use crate::policy::planner::{Request, counts};
+use crate::policy::predecessor::change;
 
 /// How far our clock and the provider's may be apart.
 pub const APART: SignedDuration = SignedDuration::from_hours(1);
@@ -146,15 +146,28 @@ impl Judgement {
 
 /// Judges an inventory. One in doubt neither sets a brake nor releases one: it stops every delete anyway.
 #[must_use]
-pub fn judge(ground: &Ground<'_>) -> Judgement {
+pub fn judge(request: &Request<'_>) -> Judgement {
+    let changed = change(request);
+    let retention = changed.as_ref().and_then(|changed| retention::brake(request, changed));
+    judge_with(&request.ground, changed.is_some(), retention)
+}
+
+/// The brake that stops every delete here, evictions too. What retention would drop has no part in it.
+#[must_use]
+pub fn stops_all(ground: &Ground<'_>) -> Option<Brake> {
+    judge_with(ground, false, None).stops_all().cloned()
+}
+
+/// Judges an inventory, where it is known whether the file was changed and what that brakes.
+fn judge_with(ground: &Ground<'_>, is_changed: bool, retention: Option<Brake>) -> Judgement {
     let mut judgement = Judgement::default();
     let kind = ground.inventory.kind;
     let proven = ground.inventory.doubt().is_none();
-    let mut observed = if proven { observe(ground) } else { Vec::new() };
+    let mut observed = if proven { observe(ground, retention) } else { Vec::new() };
     let mut standing: Vec<&Held> = Vec::new();
     for held in &ground.memory.brakes {
         let same_kind = held.kind == kind;
-        if same_kind && proven && is_over(held, ground, &observed) {
+        if same_kind && proven && is_over(held, ground, is_changed, &observed) {
             judgement.over.push(held.number);
             continue;
         }
@@ -212,19 +225,19 @@ fn concerns_policy(brake: &Brake, ground: &Ground<'_>) -> bool {
 }
 
 /// Everything that looks wrong in this list.
-fn observe(ground: &Ground<'_>) -> Vec<Brake> {
+fn observe(ground: &Ground<'_>, retention: Option<Brake>) -> Vec<Brake> {
     let mut brakes = Vec::new();
     brakes.extend(gone(ground));
     brakes.extend(shorter(ground));
     brakes.extend(small(ground));
     brakes.extend(clock(ground));
-    brakes.extend(retention(ground));
+    brakes.extend(retention);
     brakes.extend(second_lastgood(ground));
     brakes
 }
 
 /// Whether what a brake is about is over by itself.
-fn is_over(held: &Held, ground: &Ground<'_>, observed: &[Brake]) -> bool {
+fn is_over(held: &Held, ground: &Ground<'_>, is_changed: bool, observed: &[Brake]) -> bool {
     let brake = &held.brake;
     let listed = |about: &About| ground.inventory.find(&about.id).is_some_and(|point| is_about(point, about));
     match brake.cause {
@@ -232,8 +245,8 @@ fn is_over(held: &Held, ground: &Ground<'_>, observed: &[Brake]) -> bool {
         Cause::Small => !brake.points.iter().any(listed),
         Cause::Clock | Cause::SecondLastgood => !observed.iter().any(|other| other.is_same(brake)),
         Cause::Retention => {
-            let changed_again = concerns_policy(brake, ground) && is_changed(ground.policy, ground.memory);
-            changed_again || !brake.points.iter().any(listed)
+            // What still waits is about to be braked anew.
+            (is_changed && concerns_policy(brake, ground)) || !brake.points.iter().any(listed)
         }
     }
 }
@@ -343,25 +356,6 @@ fn clock(ground: &Ground<'_>) -> Option<Brake> {
     })
 }
 
-fn retention(ground: &Ground<'_>) -> Option<Brake> {
-    if !is_changed(ground.policy, ground.memory) {
-        return None;
-    }
-    let points: Vec<About> = would_drop(ground).into_iter().map(about).collect();
-    let policy = ground.policy.name.to_string();
-    (!points.is_empty()).then(|| Brake {
-        cause: Cause::Retention,
-        text: format!(
-            "the policy file was changed, and {policy} would now drop {} that are there: {}; they wait, and only what \
-             makes room for a new one goes",
-            ground.inventory.kind.plural(),
-            in_words(&points)
-        ),
-        policy: Some(policy),
-        points,
-    })
-}
-
 fn second_lastgood(ground: &Ground<'_>) -> Option<Brake> {
     let stray = |point: &&RestorePoint| matches!(ground.owner(point), crate::policy::memory::Owner::Stray(_));
     let points: Vec<About> = ground.inventory.manual().filter(stray).map(about).collect();
@@ -385,5 +379,6 @@ fn in_words(points: &[About]) -> String {
     words.join(", ")
 }
 
+mod retention;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 //! slots suffice for everything, else paid for by the policy whose it is, with the oldest points that it may give up. So a
 //! hold stops neither its own policy nor another.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -36,32 +37,74 @@ struct Stake<'a> {
 
 /// What the policy of this request gives up. The verdicts are those of the counted points, with a new one counted in or
 /// as they are.
-pub(super) fn given_up(
-    request: &Request<'_>,
-    counted: &[&RestorePoint],
+pub(super) fn given_up<'a>(
+    request: &Request<'a>,
+    counted: &[&'a RestorePoint],
     verdicts: &[Verdict],
     with_new: bool,
 ) -> GivenUp {
     let ground = &request.ground;
-    let slots = Slots::count(request.limit, ground.instance, ground.inventory, ground.memory);
-    let is_full = slots.room(ground.memory.reserve_now(request.reserve)) == 0;
-    // Before the new point is made, the newest one does not go.
-    let own = stake(ground, counted, verdicts, (with_new, with_new && !is_full));
+    let own = own_stake(request, counted, verdicts, with_new);
     if own.extra.is_empty() || own.may_go.is_empty() || ground.server_wide().is_some() {
         return GivenUp::default();
     }
+    let at_least = u32::from(must_make_room(request, counted, verdicts, with_new));
     let beside = own.extra.iter().map(|point| point.id.clone()).collect();
+    GivenUp { points: paid_with(request, own, at_least), beside }
+}
+
+/// What goes by a policy's rules, and what it gives up, with a new point and without.
+pub(super) struct Going {
+    pub by_rules: BTreeSet<Id>,
+    pub given_up: BTreeSet<Id>,
+}
+
+/// What would go if nothing else kept points on this server now. With `evictions` what it gives up to make room for the
+/// new point counts, too.
+pub(super) fn going(request: &Request<'_>, evictions: bool) -> Going {
+    let counted = counted(&request.ground);
+    let mut going = Going { by_rules: BTreeSet::new(), given_up: BTreeSet::new() };
+    for new in [None, Some(request.now)] {
+        let (verdicts, _) = verdicts(request, &counted, new);
+        let dropped = counted.iter().zip(&verdicts).filter(|(_, verdict)| !verdict.keep);
+        going.by_rules.extend(dropped.map(|(point, _)| point.id.clone()));
+        let at_least = u32::from(evictions && must_make_room(request, &counted, &verdicts, new.is_some()));
+        let own = own_stake(request, &counted, &verdicts, new.is_some());
+        going.given_up.extend(paid_with(request, own, at_least));
+    }
+    going
+}
+
+fn is_full(request: &Request<'_>) -> bool {
+    let ground = &request.ground;
+    let slots = Slots::count(request.limit, ground.instance, ground.inventory, ground.memory);
+    slots.room(ground.memory.reserve_now(request.reserve)) == 0
+}
+
+/// The stake of the policy of this request. Before the new point is made, the newest one does not go.
+fn own_stake<'a>(
+    request: &Request<'a>,
+    counted: &[&'a RestorePoint],
+    verdicts: &[Verdict],
+    with_new: bool,
+) -> Stake<'a> {
+    stake(&request.ground, counted, verdicts, (with_new, with_new && !is_full(request)))
+}
+
+/// Whether no slot is free and what the new point displaces is held, so that another makes room.
+fn must_make_room(request: &Request<'_>, counted: &[&RestorePoint], verdicts: &[Verdict], with_new: bool) -> bool {
+    with_new && is_full(request) && !makes_room(&request.ground, counted, verdicts)
+}
+
+/// The points with which this stake pays its share; `at_least` so many.
+fn paid_with<'a>(request: &Request<'a>, own: Stake<'a>, at_least: u32) -> Vec<Id> {
     let stakes = with_others(request, own);
-    let payers: Vec<Payer> = stakes.iter().map(|stake| stake.payer(ground.at)).collect();
+    let payers: Vec<Payer> = stakes.iter().map(|stake| stake.payer(request.ground.at)).collect();
     let share = shares(&payers, excess(request, &stakes, &payers))[0];
     let own = &stakes[0];
-    let mut goes = own.kept.saturating_sub(payers[0].most.saturating_sub(share));
-    // Where no slot is free and what the new point displaces is held, another makes room.
-    if with_new && is_full && !makes_room(ground, counted, verdicts) {
-        goes = goes.max(1);
-    }
+    let goes = own.kept.saturating_sub(payers[0].most.saturating_sub(share)).max(at_least);
     let goes = own.may_go.iter().take(own.extra.len().min(goes as usize));
-    GivenUp { points: goes.map(|point| point.id.clone()).collect(), beside }
+    goes.map(|point| point.id.clone()).collect()
 }
 
 /// Whether the rules, or its failure, let a point go by which the new one gets its slot.

@@ -7,7 +7,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::policy::brake::judge;
+use crate::policy::brake::stops_all;
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, RestorePoint};
 use crate::policy::memory::{Memory, Owner, owner};
 use crate::policy::policy::{Policy, Prune};
@@ -188,7 +188,7 @@ impl Ground<'_> {
         if let Some(stray) = self.stray() {
             return Some(Guard::SecondLastgood(stray.id.clone()));
         }
-        if let Some(brake) = judge(self).stops_all() {
+        if let Some(brake) = stops_all(self) {
             return Some(Guard::Brake(brake.to_string()));
         }
         (self.policy.prune == Prune::None).then_some(Guard::PruneNone)

@@ -3,6 +3,7 @@
 
 pub mod brake;
 pub mod budget;
+pub mod conditions;
 pub mod extra;
 pub mod guard;
 pub mod hold_cost;

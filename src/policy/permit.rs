@@ -10,7 +10,6 @@ use crate::policy::guard::{Ground, Guard};
 use crate::policy::inventory::{Id, PointStatus, RestorePoint};
 use crate::policy::plan::Request;
 use crate::policy::planner::kept_now;
-use crate::policy::policy::Policy;
 
 /// What a delete is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,8 +32,8 @@ pub enum Cause {
 pub struct Late<'a> {
     /// The run's policy with the list and the memory of this moment, and the provider's time.
     pub request: Request<'a>,
-    /// The policy now in force; `None`: it is no longer in the file.
-    pub in_force: Option<&'a Policy>,
+    /// The same of the policy now in force, with what it shares with others now; `None`: it is no longer in the file.
+    pub in_force: Option<Request<'a>>,
     /// The point that the run has made.
     pub made: Option<&'a Id>,
     /// Whether the delete has to make room for the new point.
@@ -69,24 +68,31 @@ pub fn before_sending(late: &Late<'_>, id: &Id, created_at: Timestamp, cause: Ca
         Cause::Duplicate if !is_completed(ground, late.made) => return Err(Guard::NewestOfPolicy),
         _ => {}
     }
-    consents(late, ground.policy, point, cause)?;
-    match late.in_force {
-        Some(policy) if std::ptr::eq(policy, ground.policy) => Ok(()),
-        Some(policy) => consents(late, policy, point, cause),
+    consents(late, &late.request, point, cause)?;
+    match &late.in_force {
+        Some(request) => consents(late, request, point, cause).map_err(by_the_file_in_force),
         None if matches!(cause, Cause::OwnFailure | Cause::FailedPoint) => Ok(()),
         None => Err(Guard::NotInForce),
     }
 }
 
+/// The run's own policy let the point go.
+fn by_the_file_in_force(guard: Guard) -> Guard {
+    match guard {
+        Guard::KeptNow(why) => Guard::KeptNow(format!("by the policy file now in force, {why}")),
+        other => other,
+    }
+}
+
 /// Whether this policy, too, lets the point go now.
-fn consents(late: &Late<'_>, policy: &Policy, point: &RestorePoint, cause: Cause) -> Result<(), Guard> {
-    let ground = Ground { policy, ..late.request.ground };
+fn consents(late: &Late<'_>, request: &Request<'_>, point: &RestorePoint, cause: Cause) -> Result<(), Guard> {
+    let ground = request.ground;
     if cause == Cause::Duplicate {
         return ground.refuses(point).map_or(Ok(()), Err);
     }
     ground.permits(&point.id, point.created_at, late.gone)?;
     let new = match cause {
-        Cause::Eviction => Some(late.request.now),
+        Cause::Eviction => Some(request.now),
         // The list shows the new point, with the date that the provider gave it.
         Cause::Retention => None,
         Cause::FailedPoint | Cause::OwnFailure | Cause::Duplicate => return Ok(()),
@@ -94,7 +100,7 @@ fn consents(late: &Late<'_>, policy: &Policy, point: &RestorePoint, cause: Cause
     // What is on its way out is counted no more.
     let mut memory = ground.memory.clone();
     memory.deleting.extend(late.gone.iter().cloned());
-    let request = Request { ground: Ground { memory: &memory, ..ground }, ..late.request };
+    let request = Request { ground: Ground { memory: &memory, ..ground }, ..*request };
     kept_now(&request, new, &point.id).map_or(Ok(()), |why| Err(Guard::KeptNow(why)))
 }
 

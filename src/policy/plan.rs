@@ -16,7 +16,7 @@ use crate::policy::inventory::{Id, Kind, PointStatus, ServerRef};
 use crate::policy::policy::PolicyName;
 use crate::policy::retention::KeepReason;
 
-pub use crate::policy::planner::{Request, plan};
+pub use crate::policy::planner::{Request, no_room, plan};
 
 /// What a run intends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

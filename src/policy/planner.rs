@@ -8,8 +8,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::policy::brake::judge;
-use crate::policy::extra::{GivenUp, given_up, in_the_way};
-use crate::policy::guard::{Ground, Guard, Slots, names_of_foreign};
+use crate::policy::extra::{GivenUp, given_up};
+use crate::policy::guard::{Ground, Guard, Slots};
 use crate::policy::inventory::{Id, PointStatus, RestorePoint};
 use crate::policy::mark::Mark;
 use crate::policy::plan::{Action, Decision, Delete, Note, Plan, Reason, Refusal};
@@ -17,6 +17,7 @@ use crate::policy::policy::{Policy, Prune};
 use crate::policy::retention::{self, Candidate, Verdict};
 
 pub(super) use bucket_end::kept_now;
+pub use no_room::no_room;
 
 /// What a plan is made from.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +34,9 @@ pub struct Request<'a> {
     pub spent: u32,
     /// The provider's time now, which would date a point that is made now.
     pub now: Timestamp,
-    /// The run has waited for the end of a bucket: what retention says of a point made now is all that counts.
-    pub waited: bool,
+    /// The end of a bucket that the run has waited for: it does not wait for that one again, and what retention says of
+    /// a point made now is all that counts.
+    pub waited_for: Option<Timestamp>,
 }
 
 /// Decides what a run does.
@@ -66,7 +68,7 @@ pub fn plan(request: &Request<'_>) -> Plan {
         points: planner.decisions,
         refused,
         notes,
-        brakes: judge(ground).in_force,
+        brakes: judge(request).in_force,
         max_deletes: planner.max_deletes,
         wait_until,
     }
@@ -223,26 +225,16 @@ impl<'a> Planner<'a> {
         if let Some(only_the_newest) = self.only_the_newest() {
             return only_the_newest;
         }
-        let ground = self.ground();
-        let in_the_way = in_the_way(&self.request);
         let said = |guard: &Guard| matches!(guard, Guard::ServerHeld(_));
-        let because =
-            because.or_else(|| ground.server_wide().filter(|guard| !said(guard)).map(|guard| guard.to_string()));
-        Refusal::NoRoom {
-            slots: self.slots,
-            kind: ground.policy.kind,
-            reserve: self.request.reserve,
-            foreign: names_of_foreign(&ground),
-            because,
-            in_the_way,
-        }
+        let server_wide = || self.ground().server_wide().filter(|guard| !said(guard)).map(|guard| guard.to_string());
+        no_room(&self.request, because.or_else(server_wide))
     }
 
     /// What goes once the new point is completed, and how many the brake keeps.
     fn prune(&mut self) -> (Vec<Delete>, u32) {
         let mut deletes = Vec::new();
         let mut left = 0;
-        let brake = judge(&self.ground()).stops_retention().map(|brake| Guard::Brake(brake.to_string()));
+        let brake = judge(&self.request).stops_retention().map(|brake| Guard::Brake(brake.to_string()));
         for delete in self.droppable() {
             if self.gone.contains(&delete.id) {
                 continue;
@@ -346,9 +338,9 @@ pub(super) fn would_drop<'a>(ground: &Ground<'a>) -> Vec<&'a RestorePoint> {
 
 /// What retention says of the counted points, the new one dated `new` among them; and how many the new one displaces. What
 /// is held is displaced by nothing; what is given up beside it is.
-pub(super) fn verdicts(
-    request: &Request<'_>,
-    counted: &[&RestorePoint],
+pub(super) fn verdicts<'a>(
+    request: &Request<'a>,
+    counted: &[&'a RestorePoint],
     new: Option<Timestamp>,
 ) -> (Vec<Verdict>, u32) {
     let ground = &request.ground;
@@ -390,6 +382,7 @@ pub(super) fn candidate(point: &RestorePoint) -> Candidate {
 }
 
 mod bucket_end;
+mod no_room;
 mod notes;
 #[cfg(test)]
 mod tests;

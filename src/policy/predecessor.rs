@@ -4,17 +4,63 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::policy::conditions::Conditions;
 use crate::policy::memory::Memory;
+use crate::policy::planner::Request;
 use crate::policy::policy::{Policy, PolicyName};
 
-/// What each policy of a server and kind kept when it last looked there: by name, as `Policy::retention_words`.
-pub type Kept = BTreeMap<String, String>;
+/// What each policy of a server and kind kept when it last looked there, by name.
+pub type Kept = BTreeMap<String, Looked>;
+
+/// What a policy kept when it looked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// Its rules, as `Policy::retention_words`.
+    pub words: String,
+    /// What else decided what it gave up, as `Conditions::words`. `None` where an earlier version looked.
+    pub conditions: Option<String>,
+}
+
+impl Looked {
+    /// What a policy keeps with so many slots, beside these others and this `reserve`.
+    #[must_use]
+    pub fn of(policy: &Policy, others: &[Arc<Policy>], (limit, reserve): (u32, u32)) -> Self {
+        let conditions = Conditions::of(policy, others, (limit, reserve)).words();
+        Self { words: policy.retention_words(), conditions: Some(conditions) }
+    }
+}
+
+/// What was changed since a policy looked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Whether its rules were. Else it is what they share with others.
+    pub rules: bool,
+    /// The name that it had, and the conditions then, where they are known.
+    pub before: Option<(String, Conditions)>,
+}
+
+/// What was changed since the policy of this request looked at this server and kind; `None`: nothing.
+#[must_use]
+pub fn change(request: &Request<'_>) -> Option<Change> {
+    let (policy, memory) = (request.ground.policy, request.ground.memory);
+    let rules = is_changed(policy, memory);
+    let mut before = memory.retention.iter().filter(|(name, _)| policy.answers_to(name));
+    let (Some((name, looked)), None) = (before.next(), before.next()) else {
+        return rules.then_some(Change { rules, before: None });
+    };
+    let conditions = looked.conditions.as_ref();
+    let now = || Conditions::of(policy, request.others, (request.limit, request.reserve)).words();
+    // What an earlier version remembers says nothing of the conditions.
+    let same = conditions.is_none_or(|before| *before == now());
+    let before = || Some((name.clone(), Conditions::parse(conditions?)?));
+    (rules || !same).then(|| Change { rules, before: before() })
+}
 
 /// What is to be remembered after a look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remember {
     /// What policies keep now.
-    pub words: Vec<(PolicyName, String)>,
+    pub words: Vec<(PolicyName, Looked)>,
     /// The names under which nothing is kept any more, since another policy has taken them over.
     pub taken_over: Vec<PolicyName>,
 }
@@ -34,9 +80,9 @@ pub fn is_changed(policy: &Policy, memory: &Memory) -> bool {
     match (before.next(), before.next()) {
         // Others looked here, and none of them kept what it may claim: nothing of it was deleted so far.
         (None, _) => !memory.retention.is_empty(),
-        (Some((name, words)), None) => {
+        (Some((name, looked)), None) => {
             let now = policy.retention_words();
-            let ((kept, former), (keeps, _)) = (split(words), split(&now));
+            let ((kept, former), (keeps, _)) = (split(&looked.words), split(&now));
             let was_its_own = |name_now: &PolicyName| {
                 let name_now = name_now.as_str();
                 name_now == name || quoted(former).any(|former| former == name_now)
@@ -48,19 +94,21 @@ pub fn is_changed(policy: &Policy, memory: &Memory) -> bool {
     }
 }
 
-/// What is to be remembered once the policy has looked; `others` are the other policies of the server and kind. At the
+/// What is to be remembered once the policy of this request has looked. At the
 /// very first look theirs is remembered too, since what they will find there is kept from then on.
 #[must_use]
-pub fn remember(policy: &Policy, others: &[Arc<Policy>], memory: &Memory) -> Remember {
-    let known = |policy: &Policy| memory.retention.get(policy.name.as_str());
+pub fn remember(request: &Request<'_>) -> Remember {
+    let (policy, memory) = (request.ground.policy, request.ground.memory);
     let mut words = Vec::new();
-    let now = policy.retention_words();
-    if known(policy) != Some(&now) {
+    let now = Looked::of(policy, request.others, (request.limit, request.reserve));
+    let conditions = now.conditions.clone();
+    if memory.retention.get(policy.name.as_str()) != Some(&now) {
         words.push((policy.name.clone(), now));
     }
     if memory.retention.is_empty() {
-        let new = others.iter().filter(|other| other.name != policy.name && known(other).is_none());
-        words.extend(new.map(|other| (other.name.clone(), other.retention_words())));
+        let others = request.others.iter().filter(|other| other.name != policy.name);
+        let looked = |other: &Policy| Looked { words: other.retention_words(), conditions: conditions.clone() };
+        words.extend(others.map(|other| (other.name.clone(), looked(other))));
     }
     let taken_over = policy.formerly.iter().filter(|former| memory.retention.contains_key(former.as_str()));
     Remember { words, taken_over: taken_over.cloned().collect() }
@@ -79,7 +127,10 @@ fn quoted(list: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::inventory::Kind;
+    use jiff::Timestamp;
+
+    use crate::policy::guard::Ground;
+    use crate::policy::inventory::{Id, Inventory, Kind, Proof, ServerRef};
     use crate::policy::keep::{Count, Keep, Rule};
 
     fn named(text: &str) -> PolicyName {
@@ -94,11 +145,26 @@ mod tests {
         }
     }
 
+    fn looked(policy: &Policy, others: &[Arc<Policy>], memory: &Memory) -> Remember {
+        let inventory = Inventory {
+            server: ServerRef { id: Id::Number(1), name: "web".to_owned() },
+            kind: Kind::Backup,
+            points: Vec::new(),
+            read_at: Timestamp::UNIX_EPOCH,
+            provider_time: None,
+            proof: Proof::OnePage,
+            doubts: Vec::new(),
+        };
+        let now = Timestamp::UNIX_EPOCH;
+        let ground = Ground { at: now, instance: "main", policy, inventory: &inventory, memory };
+        remember(&Request { ground, limit: 10, reserve: 0, others, spent: 0, now, waited_for: None })
+    }
+
     /// What the journal remembers once these policies have looked, one after the other.
     fn after(policies: &[&Policy]) -> Memory {
         let mut memory = Memory::default();
         for policy in policies {
-            let Remember { words, taken_over } = remember(policy, &[], &memory);
+            let Remember { words, taken_over } = looked(policy, &[], &memory);
             memory.retention.retain(|name, _| !taken_over.iter().any(|former| former.as_str() == name));
             memory.retention.extend(words.into_iter().map(|(name, words)| (name.to_string(), words)));
         }
@@ -132,9 +198,13 @@ mod tests {
         let (a, b) = (policy("a", &[], 6), Arc::new(policy("b", &[], 2)));
         let memory = Memory::default();
         assert!(!is_changed(&a, &memory));
-        let words = remember(&a, &[Arc::clone(&b)], &memory).words;
-        assert_eq!(words, [(a.name.clone(), a.retention_words()), (b.name.clone(), b.retention_words())]);
-        assert_eq!(remember(&a, &[b], &after(&[&a])), Remember::default());
+        let others = [Arc::clone(&b)];
+        let words = looked(&a, &others, &memory).words;
+        let of_b = Looked::of(&b, &[Arc::new(a.clone())], (10, 0));
+        assert_eq!(words, [(a.name.clone(), Looked::of(&a, &others, (10, 0))), (b.name.clone(), of_b)]);
+        let memory =
+            Memory { retention: words.into_iter().map(|(name, it)| (name.to_string(), it)).collect(), ..memory };
+        assert_eq!(looked(&a, &others, &memory), Remember::default());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use http::{HeaderValue, Method};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::clock::Clock;
@@ -50,6 +51,8 @@ struct Inner {
     sent: AtomicU64,
     provider_time: Mutex<Option<ProviderTime>>,
     waits: Waits,
+    /// For the one large answer that is read at a time.
+    large: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Client {
@@ -96,6 +99,7 @@ impl Client {
             sent: AtomicU64::new(0),
             provider_time: Mutex::new(None),
             waits: Waits::default(),
+            large: Arc::new(Semaphore::new(1)),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -214,7 +218,8 @@ impl Client {
             }
             tried += 1;
             self.inner.sent.fetch_add(1, Ordering::Relaxed);
-            let limits = Limits { timeout: link.timeout, body_cap: call.most_bytes.min(link.most_bytes) };
+            let body_cap = call.most_bytes.min(link.most_bytes);
+            let limits = Limits { timeout: link.timeout, body_cap, large: Arc::clone(&self.inner.large) };
             let answer = link.transport.send(call.request(&link.authorization), limits).await;
             let outcome = answer.map_err(|kind| self.tidied(kind)).and_then(|answer| self.judge(&link, answer));
             let kind = match outcome.and_then(&read) {

@@ -20,6 +20,7 @@ mod points;
 mod reading;
 mod retry;
 mod text;
+mod time;
 mod transport;
 mod waits;
 mod watch;

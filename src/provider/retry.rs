@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, StatusCode, header};
 use jiff::Timestamp;
 
 use crate::provider::error::ErrorKind;
+use crate::provider::time::http_date;
 
 /// The pauses between the tries.
 pub(crate) const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(4)];
@@ -53,10 +54,6 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
 /// The provider's own time: the answer's `Date`.
 pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers.get(header::DATE)?.to_str().ok()?)
-}
-
-fn http_date(text: &str) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::parse(text.trim()).ok().map(|zoned| zoned.timestamp())
 }
 
 #[cfg(test)]

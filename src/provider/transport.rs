@@ -3,12 +3,14 @@
 //! Both say alike what became of it: an answer read whole and under a cap, or how far it came. Redirects are never
 //! followed, proxies never used, nothing is sent twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 use url::Url;
 
@@ -26,20 +28,28 @@ pub(crate) struct Request {
 }
 
 /// One answer, read to its end; of an error's body only the beginning.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
+    /// Kept until the answer has been read and dropped.
+    _large: Option<OwnedSemaphorePermit>,
 }
 
+/// Answers up to this size are read side by side; of larger ones, one at a time. So the memory for all answers together
+/// is that for one, however many runs are in progress.
+const SMALL_BYTES: usize = 1024 * 1024;
+
 /// What a request may cost.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Limits {
     /// For the whole request, from the connection to the last byte of the answer.
     pub(crate) timeout: Duration,
     /// The most bytes of an answer that are read, unpacked.
     pub(crate) body_cap: usize,
+    /// Of one permit: for the answer that is large.
+    pub(crate) large: Arc<Semaphore>,
 }
 
 /// The two ways.
@@ -82,10 +92,10 @@ impl Transport {
         match self {
             Self::Http(client) => over_http(client, request, limits).await,
             Self::InProcess(router) => {
-                let answer = in_process(router.clone(), request, limits.body_cap);
-                match tokio::time::timeout(limits.timeout, answer).await {
+                let timeout = limits.timeout;
+                match tokio::time::timeout(timeout, in_process(router.clone(), request, limits)).await {
                     Ok(answer) => answer,
-                    Err(_) => Err(ErrorKind::Timeout(limits.timeout)),
+                    Err(_) => Err(ErrorKind::Timeout(timeout)),
                 }
             }
         }
@@ -103,19 +113,20 @@ async fn over_http(client: &reqwest::Client, request: Request, limits: Limits) -
     let mut response = builder.send().await.map_err(|error| unanswered(error, limits.timeout))?;
     let status = response.status();
     let headers = response.headers().clone();
-    let mut body = Vec::new();
+    let timeout = limits.timeout;
+    let late = || ErrorKind::Broken { status, text: format!("it was not complete within {} s", timeout.as_secs_f64()) };
+    let mut body = Incoming::new(status, limits);
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) => {
-                if append(&mut body, &chunk, status, limits.body_cap)? == Read::Enough {
-                    return Ok(Answer { status, headers, body });
+                // The client's own timeout does not see this wait.
+                let read = tokio::time::timeout(timeout, body.append(&chunk)).await.map_err(|_| late())?;
+                if read? == Read::Enough {
+                    return Ok(body.into_answer(headers));
                 }
             }
-            Ok(None) => return Ok(Answer { status, headers, body }),
-            Err(error) if error.is_timeout() => {
-                let text = format!("it was not complete within {} s", limits.timeout.as_secs_f64());
-                return Err(ErrorKind::Broken { status, text });
-            }
+            Ok(None) => return Ok(body.into_answer(headers)),
+            Err(error) if error.is_timeout() => return Err(late()),
             Err(error) => return Err(ErrorKind::Broken { status, text: cause(&error.without_url()) }),
         }
     }
@@ -148,7 +159,7 @@ fn cause(error: &dyn std::error::Error) -> String {
     if texts.is_empty() { error.to_string() } else { texts.join(": ") }
 }
 
-async fn in_process(router: Router, request: Request, body_cap: usize) -> Result<Answer, ErrorKind> {
+async fn in_process(router: Router, request: Request, limits: Limits) -> Result<Answer, ErrorKind> {
     let path = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
     let host = &request.url[url::Position::BeforeHost..url::Position::AfterPort];
     let mut builder = http::Request::builder()
@@ -172,20 +183,20 @@ async fn in_process(router: Router, request: Request, body_cap: usize) -> Result
         None => {}
     }
     let status = parts.status;
-    let mut body = Vec::new();
+    let mut body = Incoming::new(status, limits);
     while let Some(frame) = stream.frame().await {
         let frame = frame.map_err(|error| ErrorKind::Broken { status, text: cause(&error) })?;
         if let Some(chunk) = frame.data_ref()
-            && append(&mut body, chunk, status, body_cap)? == Read::Enough
+            && body.append(chunk).await? == Read::Enough
         {
-            return Ok(Answer { status, headers: parts.headers, body });
+            return Ok(body.into_answer(parts.headers));
         }
     }
     let told = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if told.is_some_and(|length: usize| length > body.len()) {
+    if told.is_some_and(|length: usize| length > body.bytes.len()) {
         return Err(ErrorKind::Broken { status, text: "it ended before its length".to_owned() });
     }
-    Ok(Answer { status, headers: parts.headers, body })
+    Ok(body.into_answer(parts.headers))
 }
 
 /// Whether there is more to read.
@@ -195,18 +206,42 @@ enum Read {
     Enough,
 }
 
-/// Adds what has come. An error says what it has to say at its beginning; an answer that is too large is an error itself.
-fn append(body: &mut Vec<u8>, chunk: &[u8], status: StatusCode, cap: usize) -> Result<Read, ErrorKind> {
-    let wanted = if status.is_success() { cap } else { BODY_BYTES.min(cap) };
-    let room = wanted - body.len();
-    if chunk.len() > room && status.is_success() {
-        return Err(ErrorKind::TooLarge { status, cap });
+/// What has come of an answer so far.
+struct Incoming {
+    status: StatusCode,
+    limits: Limits,
+    bytes: Vec<u8>,
+    large: Option<OwnedSemaphorePermit>,
+}
+
+impl Incoming {
+    fn new(status: StatusCode, limits: Limits) -> Self {
+        Self { status, limits, bytes: Vec::new(), large: None }
     }
-    let chunk = &chunk[..chunk.len().min(room)];
-    if body.capacity() - body.len() < chunk.len() {
-        // Never more than may come: a vector left to itself doubles.
-        body.reserve_exact(body.len().max(chunk.len()).min(room));
+
+    /// Adds what has come. An error says what it has to say at its beginning; an answer that is too large is an error
+    /// itself; one that is large waits for its turn.
+    async fn append(&mut self, chunk: &[u8]) -> Result<Read, ErrorKind> {
+        let (status, cap) = (self.status, self.limits.body_cap);
+        let wanted = if status.is_success() { cap } else { BODY_BYTES.min(cap) };
+        let room = wanted - self.bytes.len();
+        if chunk.len() > room && status.is_success() {
+            return Err(ErrorKind::TooLarge { status, cap });
+        }
+        let chunk = &chunk[..chunk.len().min(room)];
+        if self.large.is_none() && self.bytes.len() + chunk.len() > SMALL_BYTES {
+            let turn = Arc::clone(&self.limits.large).acquire_owned().await;
+            self.large = Some(turn.expect("nobody closes it"));
+        }
+        if self.bytes.capacity() - self.bytes.len() < chunk.len() {
+            // Never more than may come: a vector left to itself doubles.
+            self.bytes.reserve_exact(self.bytes.len().max(chunk.len()).min(room));
+        }
+        self.bytes.extend_from_slice(chunk);
+        Ok(if chunk.len() == room && !status.is_success() { Read::Enough } else { Read::On })
     }
-    body.extend_from_slice(chunk);
-    Ok(if chunk.len() == room && !status.is_success() { Read::Enough } else { Read::On })
+
+    fn into_answer(self, headers: HeaderMap) -> Answer {
+        Answer { status: self.status, headers, body: self.bytes, _large: self.large }
+    }
 }

@@ -85,9 +85,9 @@ impl Scalar {
         }
     }
 
-    /// An RFC 3339 time: with or without fractions, in UTC or with an offset.
+    /// An RFC 3339 time.
     pub(crate) fn time(&self) -> Option<Timestamp> {
-        self.text()?.parse().ok()
+        crate::provider::time::rfc3339(self.text()?)
     }
 
     /// A whole number of MB from an integer, a fraction or a text; nothing when it makes no sense.

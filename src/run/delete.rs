@@ -10,7 +10,6 @@ use crate::journal::state::StepState;
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Inventory, PointStatus};
 use crate::policy::permit::{Late, before_sending};
-use crate::policy::plan::Request;
 use crate::provider::{Deleted, Pace, ProviderError};
 use crate::run::drive::Drive;
 use crate::run::make::answer_of;
@@ -160,11 +159,11 @@ impl Drive<'_> {
         let made = state.made.as_ref();
         let request = seen.request(self.world, self.task, spent);
         let late = Late {
-            request: Request { waited: state.postponed.is_some(), ..request },
-            in_force: in_force.as_deref(),
+            request,
+            in_force: in_force.as_deref().map(|current| seen.request(self.world, current, spent)),
             made: made.map(|made| &made.id),
             makes_room: made.is_none() && state.failure.is_none(),
-            room: self.slots(seen).room(seen.memory.reserve_now(self.task.reserve)),
+            room: self.slots(seen).room(seen.memory.reserve_now(request.reserve)),
             gone: &self.going(&seen.inventory),
             max_deletes: state.max_deletes,
         };

@@ -46,8 +46,8 @@ pub(super) struct Drive<'a> {
     pub ages: Ages,
     /// One of the `parallel_runs` places, while a point is being made.
     pub place: Option<OwnedSemaphorePermit>,
-    /// Since when this process waits for the end of a bucket.
-    pub waits_since: Option<Instant>,
+    /// The end of a bucket that this process waits for, and since when.
+    pub waits_since: Option<(Timestamp, Instant)>,
 }
 
 /// What a run does without its place and its server.
@@ -157,8 +157,9 @@ impl Drive<'_> {
                 Next::Begin => self.begin().await?,
                 Next::Plan => self.plan(None).await?,
                 Next::WaitForBucket(until) => match self.left_of_bucket(until).await? {
-                    Some(left) => return Ok(Rest::Bucket(left)),
-                    None => self.plan(Some(until)).await?,
+                    Ok(Some(left)) => return Ok(Rest::Bucket(left)),
+                    Ok(None) => self.plan(Some(until)).await?,
+                    Err(error) => self.fail_by(&error).await?,
                 },
                 // The server is not stopped for a point that cannot be made.
                 Next::StopServer if self.run.state.owes_start || self.finds_room().await? => {
@@ -200,14 +201,23 @@ impl Drive<'_> {
     }
 
     /// How long the bucket lasts that the run waits for, by the provider's time; `None` when it has ended. A time that
-    /// does not come to it is not believed for ever.
-    async fn left_of_bucket(&mut self, until: Timestamp) -> Result<Option<Duration>, RunError> {
-        let since = *self.waits_since.get_or_insert_with(Instant::now);
-        // What cannot be read is met again by the plan, which says so.
-        let Ok(seen) = self.inspection().await? else { return Ok(None) };
-        let left = Duration::try_from(seen.now(self.world).duration_until(until)).unwrap_or_default();
-        self.fresh = Some(seen);
-        Ok(Some(left).filter(|left| !left.is_zero() && since.elapsed() < LONGEST_WAIT))
+    /// does not come to it is not believed for ever. As long as no list says what time it is, the run waits on.
+    async fn left_of_bucket(&mut self, until: Timestamp) -> Result<Result<Option<Duration>, ProviderError>, RunError> {
+        let began = self.waits_since.filter(|(waits_for, _)| *waits_for == until);
+        let (_, since) = *self.waits_since.insert(began.unwrap_or_else(|| (until, Instant::now())));
+        let left = |now: Timestamp| Duration::try_from(now.duration_until(until)).unwrap_or_default();
+        let left = match self.inspection().await? {
+            Ok(seen) => {
+                let left = left(seen.now(self.world));
+                self.fresh = Some(seen);
+                left
+            }
+            Err(error) if error.is_refusal() => return Ok(Err(error)),
+            Err(_) => left(self.world.clock.now()).max(self.world.settings().poll),
+        };
+        // After the longest wait, what cannot be read is met again by the plan, which says so.
+        let longest = LONGEST_WAIT.saturating_sub(since.elapsed());
+        Ok(Ok(Some(left.min(longest)).filter(|left| !left.is_zero())))
     }
 
     /// Plans, and writes the plan. With `waited_for`, after the wait for the end of that bucket.
@@ -233,7 +243,7 @@ impl Drive<'_> {
         // Nor does a twin count: it goes by itself.
         let without = turned_up.map(|(step, _)| self.without_made_by(step, &seen));
         let request = without.as_ref().unwrap_or(&seen).request(self.world, self.task, spent);
-        let plan = plan(&Request { waited: self.run.state.postponed.is_some(), ..request });
+        let plan = plan(&Request { waited_for: self.run.state.postponed, ..request });
         remember(self.world, self.task, &seen, &plan.notes).await?;
         let event = match plan.wait_until {
             Some(until) => Event::Postponed { until },

@@ -1,4 +1,4 @@
-//! The policies in force now, which a reload exchanges while runs are in progress.
+//! The policies in force now and what they share, which a reload exchanges while runs are in progress.
 //!
 //! A run is driven by the policy that it began with; what it deletes, the one in force must let go of, too.
 
@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::policy::inventory::{Id, Kind};
-use crate::policy::policy::{Policy, PolicyName};
+use crate::policy::policy::PolicyName;
 use crate::run::Task;
 
-type OfServers = HashMap<(Id, Kind), Vec<Arc<Policy>>>;
+type OfServers = HashMap<(Id, Kind), Vec<Arc<Task>>>;
 
 /// The policies in force on each server. Clones are the same ones. Until they are set for the first time, each run's own
 /// policy is the one in force.
@@ -22,20 +22,26 @@ impl InForce {
         let mut all = OfServers::new();
         for task in tasks {
             let place = (task.server.reference.id.clone(), task.policy.kind);
-            all.entry(place).or_default().push(Arc::clone(&task.policy));
+            all.entry(place).or_default().push(Arc::new(task.clone()));
         }
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(all);
     }
 
-    /// What the run's policy is called now, as it applies to its server: the policy of the same name and kind, else the
+    /// The slots that our points leave to people: no more than the run began with, and no more than it is now.
+    #[must_use]
+    pub fn reserve(&self, task: &Task) -> u32 {
+        self.of(task).map_or(task.reserve, |current| current.reserve.min(task.reserve))
+    }
+
+    /// What the run's policy is called now, as it applies to its server, with what it shares with others: the policy of the same name and kind, else the
     /// one that was formerly called so. `None`: it is no longer in the file, or no longer for this server.
     #[must_use]
-    pub fn of(&self, task: &Task) -> Option<Arc<Policy>> {
+    pub fn of(&self, task: &Task) -> Option<Arc<Task>> {
         let in_force = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(all) = in_force.as_ref() else { return Some(Arc::clone(&task.policy)) };
-        let policies = all.get(&(task.server.reference.id.clone(), task.policy.kind))?;
-        let named = |wanted: &PolicyName| policies.iter().find(|policy| policy.name == *wanted);
-        let formerly = |wanted: &PolicyName| policies.iter().find(|policy| policy.formerly.contains(wanted));
+        let Some(all) = in_force.as_ref() else { return Some(Arc::new(task.clone())) };
+        let tasks = all.get(&(task.server.reference.id.clone(), task.policy.kind))?;
+        let named = |wanted: &PolicyName| tasks.iter().find(|task| task.policy.name == *wanted);
+        let formerly = |wanted: &PolicyName| tasks.iter().find(|task| task.policy.formerly.contains(wanted));
         named(&task.policy.name).or_else(|| formerly(&task.policy.name)).map(Arc::clone)
     }
 }

@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use crate::journal::event::{Act, Answer, Event, Found, Sight};
 use crate::journal::state::{Step, StepState};
-use crate::policy::guard::{Slots, names_of_foreign};
+use crate::policy::guard::{Guard, Slots};
 use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
 use crate::policy::mark::{Mark, Token, moment_by_hand, tokens_of};
-use crate::policy::plan::Refusal;
+use crate::policy::plan::{Refusal, no_room};
 use crate::provider::{CreateRequest, Pace, ProviderError};
 use crate::run::drive::Drive;
 use crate::run::power::Standing;
@@ -70,16 +70,29 @@ impl Drive<'_> {
 
     /// Whether this list shows a free slot; if not, the attempt has failed.
     async fn has_room(&mut self, seen: &Inspection) -> Result<bool, RunError> {
-        let (slots, kind) = (self.slots(seen), self.task.policy.kind);
-        if slots.room(seen.memory.reserve_now(self.task.reserve)) > 0 {
+        let request = seen.request(self.world, self.task, 0);
+        if self.slots(seen).room(seen.memory.reserve_now(request.reserve)) > 0 {
             return Ok(true);
         }
-        let foreign = names_of_foreign(&seen.ground(self.world, self.task));
-        let because = Some("a slot that was free is taken now".to_owned());
-        let refusal =
-            Refusal::NoRoom { slots, kind, reserve: self.task.reserve, foreign, because, in_the_way: Vec::new() };
-        self.fail(refusal.to_string(), true).await?;
+        let refusal = no_room(&request, Some(self.why_no_room())).to_string();
+        self.fail(refusal, true).await?;
         Ok(false)
+    }
+
+    /// Why a slot that the plan counted on is not there, and what ends that beside what is always said.
+    fn why_no_room(&self) -> String {
+        let Some((id, guard)) = &self.run.state.made_no_room else {
+            return "a slot that was free is taken now".to_owned();
+        };
+        let kind = self.task.policy.kind;
+        let what_to_do = match guard {
+            Guard::Brake(_) => "; `lastgood accept` lets deletes go on",
+            Guard::MaxDeletes(_) => "; raise max_deletes",
+            Guard::NotInForce => "; put it back",
+            Guard::KeptNow(_) => "; the next run plans by that",
+            _ => "",
+        };
+        format!("{kind} {id} was to make room and stays: {guard}{what_to_do}")
     }
 
     /// The slots as a list shows them.
@@ -126,11 +139,15 @@ impl Drive<'_> {
             description: mark.description(),
         };
         let step = self.next_step();
-        let listed = seen.inventory.points.iter().map(|point| point.id.clone()).collect();
-        self.write(Event::Intended { step, act: Act::Create { mark, listed } }).await?;
+        let listed: Vec<Id> = seen.inventory.points.iter().map(|point| point.id.clone()).collect();
+        self.write(Event::Intended { step, act: Act::Create { mark, listed: listed.clone() } }).await?;
         self.say(format!("asking for a new {kind}"));
         let answer = match self.world.answer(self.world.client.create(&request)).await {
             Some(Ok(created)) => match created.id {
+                // Whoever made that one, this create did not: the list tells whether it has made another.
+                Some(id) if listed.contains(&id) => {
+                    Answer::Unknown { error: format!("the provider answered with {kind} {id}, which was there before") }
+                }
                 Some(id) => Answer::Accepted { id: Some(id) },
                 None => Answer::Unknown { error: "the provider accepted it and named no id".to_owned() },
             },

@@ -54,8 +54,8 @@ impl Inspection {
     #[must_use]
     pub fn request<'a>(&'a self, world: &'a World, task: &'a Task, spent: u32) -> Request<'a> {
         let (ground, limit) = (self.ground(world, task), world.settings().limit(task.policy.kind));
-        let (reserve, others) = (task.reserve, &task.others);
-        Request { ground, limit, reserve, others, spent, now: self.now(world), waited: false }
+        let (reserve, others) = (world.in_force.reserve(task), &task.others);
+        Request { ground, limit, reserve, others, spent, now: self.now(world), waited_for: None }
     }
 
     /// The provider's time now: what it said when it gave the list, and the time passed since. Whoever sets our clock does
@@ -130,20 +130,22 @@ pub(super) async fn remember(world: &World, task: &Task, seen: &Inspection, note
 
 /// Writes the brakes that an inventory sets or releases.
 pub(super) async fn set_brakes(world: &World, task: &Task, seen: &Inspection) -> Result<(), RunError> {
-    let mut judgement = judge(&seen.ground(world, task));
-    let words = task.policy.retention_words();
     // A policy that was changed, or has left the file, finishes its run, and says nothing of what is kept. Nor does a list
     // in doubt, which cannot tell whether a changed policy would drop anything.
-    let in_force = world.in_force.of(task).is_some_and(|policy| policy.retention_words() == words);
-    if !in_force {
+    let words = task.policy.retention_words();
+    let current = world.in_force.of(task).filter(|current| current.policy.retention_words() == words);
+    // What it shares with others may have changed since the run began.
+    let request = seen.request(world, current.as_deref().unwrap_or(task), 0);
+    let mut judgement = judge(&request);
+    if current.is_none() {
         let retention = |number: &i64| {
             seen.memory.brakes.iter().any(|held| held.number == *number && held.brake.cause == Cause::Retention)
         };
         judgement.new.retain(|brake| brake.cause != Cause::Retention);
         judgement.over.retain(|number| !retention(number));
     }
-    let says = task.policy.enabled && in_force && seen.inventory.doubt().is_none();
-    let retention = if says { remember_kept(&task.policy, &task.others, &seen.memory) } else { Remember::default() };
+    let says = task.policy.enabled && current.is_some() && seen.inventory.doubt().is_none();
+    let retention = if says { remember_kept(&request) } else { Remember::default() };
     if judgement.new.is_empty() && judgement.over.is_empty() && retention.is_empty() {
         return Ok(());
     }

@@ -11,7 +11,7 @@ use crate::policy::brake::{About, Brake, Cause, Held, Judgement, Seen};
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, Proof, RestorePoint, Server, ServerRef};
 use crate::policy::memory::{Memory, Origin, Text};
 use crate::policy::policy::PolicyName;
-use crate::policy::predecessor::{Kept, Remember};
+use crate::policy::predecessor::{Kept, Looked, Remember};
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::points::Place;
 use crate::store::transaction::Transaction;
@@ -67,11 +67,11 @@ impl Store {
                     params![server, kind, former.as_str()],
                 )?;
             }
-            for (policy, words) in &signs.retention.words {
+            for (policy, Looked { words, conditions }) in &signs.retention.words {
                 tx.execute(
-                    "INSERT INTO retention (server, kind, policy, words) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT (server, kind, policy) DO UPDATE SET words = ?4",
-                    params![server, kind, policy.as_str(), words],
+                    "INSERT INTO retention (server, kind, policy, words, conditions) VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (server, kind, policy) DO UPDATE SET words = ?4, conditions = ?5",
+                    params![server, kind, policy.as_str(), words, conditions],
                 )?;
             }
             close_when_released(tx, &signs.server, at)?;
@@ -139,12 +139,13 @@ impl Store {
     /// What the database says.
     pub async fn retentions(&self) -> Result<HashMap<(Id, Kind), Kept>, StoreError> {
         self.transact(|tx| {
-            let mut query = tx.prepare_cached("SELECT server, kind, policy, words FROM retention")?;
+            let mut query = tx.prepare_cached("SELECT server, kind, policy, words, conditions FROM retention")?;
             let mut rows = query.query([])?;
             let mut all: HashMap<(Id, Kind), Kept> = HashMap::new();
             while let Some(row) = rows.next()? {
                 let key = (read(&row.get::<_, String>(0)?)?, read(&format!("\"{}\"", row.get::<_, String>(1)?))?);
-                all.entry(key).or_default().insert(row.get(2)?, row.get(3)?);
+                let looked = Looked { words: row.get(3)?, conditions: row.get(4)? };
+                all.entry(key).or_default().insert(row.get(2)?, looked);
             }
             Ok(all)
         })
@@ -192,10 +193,12 @@ pub(super) fn mean_to_delete(
 /// Fills in what the brakes are judged by.
 pub(super) fn into_memory(tx: &Transaction<'_>, place: &Place, memory: &mut Memory) -> Result<(), StoreError> {
     memory.brakes = held(tx, &place.server)?;
-    let mut query = tx.prepare_cached("SELECT policy, words FROM retention WHERE server = ?1 AND kind = ?2")?;
-    let words =
-        query.query_map(params![json(&place.server)?, place.kind.word()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    memory.retention = words.collect::<Result<_, _>>()?;
+    let mut query =
+        tx.prepare_cached("SELECT policy, words, conditions FROM retention WHERE server = ?1 AND kind = ?2")?;
+    let looked = query.query_map(params![json(&place.server)?, place.kind.word()], |row| {
+        Ok((row.get(0)?, Looked { words: row.get(1)?, conditions: row.get(2)? }))
+    })?;
+    memory.retention = looked.collect::<Result<_, _>>()?;
     let mut query = tx.prepare_cached(
         "SELECT id, created_at, status, policy FROM point WHERE server = ?1 AND kind = ?2 AND automatic = 0
          AND seen_at IS NOT NULL AND created_at IS NOT NULL AND deleting IS NULL AND asked_gone IS NULL",

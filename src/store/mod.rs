@@ -60,12 +60,20 @@ pub struct Store {
     _lock: Option<Arc<File>>,
 }
 
+/// The lock of an owner, and how it looks for damage.
+type Owner = (File, fn(&Connection) -> Result<(), StoreError>);
+
 impl Store {
     /// Opens the state as its owner, for `daemon` and `run`. Makes the folder (for this user alone) where it is missing.
     ///
     /// # Errors
     /// `Locked` when another owner is at work, else why the folder or the database cannot be used.
     pub fn own(dir: &Path) -> Result<Self, StoreError> {
+        Self::own_and(dir, look_through)
+    }
+
+    /// The same; `look` finds damage before anything is read.
+    fn own_and(dir: &Path, look: fn(&Connection) -> Result<(), StoreError>) -> Result<Self, StoreError> {
         folder::make(dir)?;
         let folder = Folder::secure(dir, Access::Own)?;
         let lock = folder.open(LOCK)?;
@@ -74,17 +82,18 @@ impl Store {
             Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(dir.to_owned())),
             Err(TryLockError::Error(source)) => return Err(StoreError::Folder { dir: dir.to_owned(), source }),
         }
-        Self::open(dir, folder, Some(lock), OpenFlags::SQLITE_OPEN_CREATE)
+        Self::open(dir, folder, Some((lock, look)), OpenFlags::SQLITE_OPEN_CREATE)
     }
 
     /// Opens the state as its owner in simulated time: transactions run on the caller's thread, so that their order
-    /// depends on no other thread and a simulation can be replayed, and nothing waits for the disk or for another process.
+    /// depends on no other thread and a simulation can be replayed, nothing waits for the disk or for another process, and
+    /// the file is not searched for damage.
     /// Others get their turn before and after each, as they do while a blocking thread is at work.
     ///
     /// # Errors
     /// As `own`.
     pub fn own_simulated(dir: &Path) -> Result<Self, StoreError> {
-        let store = Self { simulated: true, ..Self::own(dir)? };
+        let store = Self { simulated: true, ..Self::own_and(dir, |_| Ok(()))? };
         {
             let connection = store.connection.lock().expect("nobody else has it yet");
             connection.pragma_update(None, "synchronous", "OFF")?;
@@ -145,8 +154,8 @@ impl Store {
         self.dir.to_path_buf()
     }
 
-    fn open(dir: &Path, folder: Folder, lock: Option<File>, create: OpenFlags) -> Result<Self, StoreError> {
-        let (file, owned) = (dir.join(DATABASE), lock.is_some());
+    fn open(dir: &Path, folder: Folder, owner: Option<Owner>, create: OpenFlags) -> Result<Self, StoreError> {
+        let file = dir.join(DATABASE);
         let opened = || {
             refuse_stump(&file)?;
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
@@ -160,18 +169,18 @@ impl Store {
             // The plan of a statement depends on no value: SQLite does not prepare it anew for each.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             keep_statements(&connection);
-            if owned {
-                look_through(&connection)?;
+            if let Some((_, look)) = &owner {
+                look(&connection)?;
             }
             // What an owner of an older version goes on to write would not fit what this version makes of the state.
-            let _no_owner = if owned { None } else { no_older_owner(&connection, dir, &folder)? };
+            let _no_owner = if owner.is_some() { None } else { no_older_owner(&connection, dir, &folder)? };
             migrate(&mut connection, dir)?;
             Ok(connection)
         };
         let connection: Connection = opened().map_err(|error: StoreError| error.of_file(&file))?;
         let connection = Arc::new(Mutex::new(connection));
         let folder = Some(Arc::new(folder));
-        Ok(Self { connection, dir: dir.into(), folder, simulated: false, _lock: lock.map(Arc::new) })
+        Ok(Self { connection, dir: dir.into(), folder, simulated: false, _lock: owner.map(|(lock, _)| Arc::new(lock)) })
     }
 
     /// Runs one transaction on a blocking thread. It is committed when `work` returns `Ok`, else it leaves no trace.

@@ -12,7 +12,7 @@ use crate::store::StoreError;
 use crate::store::brakes::mean_to_delete;
 use crate::store::debts;
 use crate::store::notices::{close_incidents, insert_notice};
-use crate::store::runs::write_lead;
+use crate::store::runs::{write_creation_time, write_lead};
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, time};
 use crate::store::vanished::{forget, keep};
@@ -129,6 +129,9 @@ fn seen(p: &Projection<'_>, sight: &Sight) -> Result<(), StoreError> {
                 "DELETE FROM evicted WHERE server = ?1 AND policy = ?2 AND coalesce(kind, ?3) = ?3",
                 params![server, p.key.policy.as_str(), kind],
             )?;
+            if let Some(create) = p.before.steps.iter().rfind(|step| step.act.is_create()) {
+                write_creation_time(p.tx, p.run, create.intended_at.duration_until(p.at).unsigned_abs())?;
+            }
         }
         Sight::Gone(id) => {
             forget(p.tx, "server = ?1 AND kind = ?2 AND id = ?3", params![server, kind, json(id)?], p.at)?;

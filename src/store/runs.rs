@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use crate::journal::event::{Act, Event, Outcome, RunKey, Sight};
+use crate::journal::event::{Act, Event, Outcome, RunKey};
 use crate::journal::notice::Notice;
 use crate::journal::state::RunState;
 use crate::journal::summary::RunHistory;
@@ -171,7 +171,7 @@ impl Store {
         self.transact(move |tx| ids.iter().map(|id| history_of(tx, *id)).collect()).await
     }
 
-    /// How long the last points of a policy took to be made, newest first, for at most ten of them.
+    /// How long the last points of a policy took from their create to completed, newest first, for at most ten of them.
     ///
     /// # Errors
     /// What the database says.
@@ -183,30 +183,23 @@ impl Store {
     ) -> Result<Vec<std::time::Duration>, StoreError> {
         self.transact(move |tx| {
             let mut query = tx.prepare_cached(
-                "SELECT id FROM run WHERE server = ?1 AND policy = ?2 AND outcome = 'succeeded' AND kind = ?3
-                 ORDER BY id DESC LIMIT 10",
+                "SELECT creation_ms FROM run WHERE server = ?1 AND policy = ?2 AND outcome = 'succeeded' AND kind = ?3
+                 AND creation_ms IS NOT NULL ORDER BY id DESC LIMIT 10",
             )?;
-            let ids = query.query_map(params![json(&server)?, policy.as_str(), kind.word()], |row| row.get(0))?;
-            let ids: Vec<i64> = ids.collect::<Result<_, _>>()?;
-            let mut durations = Vec::new();
-            for id in ids {
-                let mut asked = None;
-                // What cannot be read of a run that is over says nothing of the next one.
-                for (at, event) in events_like(tx, id, |body| !body.starts_with("{\"planned\"")).unwrap_or_default() {
-                    match event {
-                        Event::Intended { act: Act::Create { .. }, .. } => asked = Some(at),
-                        Event::Seen(Sight::Completed { .. }) => {
-                            let taken = asked.map(|asked| asked.duration_until(at).unsigned_abs());
-                            durations.extend(taken);
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            Ok(durations)
+            let times = query.query_map(params![json(&server)?, policy.as_str(), kind.word()], |row| row.get(0))?;
+            let time =
+                |milliseconds: i64| std::time::Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default());
+            times.map(|milliseconds| Ok(time(milliseconds?))).collect()
         })
         .await
     }
+}
+
+/// Writes how long a point took from its create to completed.
+pub(super) fn write_creation_time(tx: &Transaction<'_>, run: i64, time: std::time::Duration) -> Result<(), StoreError> {
+    let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    tx.execute("UPDATE run SET creation_ms = ?2 WHERE id = ?1", params![run, time])?;
+    Ok(())
 }
 
 /// Writes how long it took from the plan to the accepted create.
@@ -286,23 +279,11 @@ pub(super) fn load(tx: &Transaction<'_>, id: i64) -> Result<Run, StoreError> {
 }
 
 fn events(tx: &Transaction<'_>, run: i64) -> Result<Vec<(Timestamp, Event)>, StoreError> {
-    events_like(tx, run, |_| true)
-}
-
-/// The events whose text passes: a plan is long, and takes longer to read than all the others together.
-fn events_like(
-    tx: &Transaction<'_>,
-    run: i64,
-    passes: impl Fn(&str) -> bool,
-) -> Result<Vec<(Timestamp, Event)>, StoreError> {
     let mut query = tx.prepare_cached("SELECT at, body FROM event WHERE run = ?1 ORDER BY seq")?;
     let mut rows = query.query([run])?;
     let mut events = Vec::new();
     while let Some(row) = rows.next()? {
-        let body = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-        if passes(body) {
-            events.push((time(row.get(0)?), read(body)?));
-        }
+        events.push((time(row.get(0)?), read(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?)?));
     }
     Ok(events)
 }

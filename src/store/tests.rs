@@ -233,6 +233,8 @@ async fn a_run_reads_back_as_it_was_written() {
     folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 3).await;
     folder.write(&mut run, Event::Ended { outcome: Outcome::Succeeded, error: None }, 4).await;
     assert!(folder.store.unfinished().await.unwrap().is_empty());
+    let taken = folder.store.usual_durations(server().id, nightly(), Kind::Snapshot).await.unwrap();
+    assert_eq!(taken, [std::time::Duration::from_secs(2)], "from the create to the completed point");
     let illegal = folder.store.append(&mut run, Event::FoundStopped, at(5), Vec::new()).await;
     assert!(matches!(illegal, Err(StoreError::Illegal(_))));
 }

@@ -9,9 +9,11 @@ use lastgood::journal::notice::Topic;
 use lastgood::policy::brake::Cause;
 use lastgood::policy::inventory::{Id, Kind};
 use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
-use lastgood::policy::policy::Policy;
+use lastgood::policy::policy::{Policy, PolicyName};
+use lastgood::policy::selector::Pattern;
 use lastgood::run::{Task, inspect, take_stock};
 use lastgood::simulator::{self, Act, Altered, Call, Effect, Options, Pick, Rule};
+use lastgood::store::holds::{Held, Hold};
 
 use crate::stage::{Stage, policy};
 
@@ -229,4 +231,57 @@ async fn what_a_short_first_list_lacked_is_told_with_that_cause_and_accepted() {
     assert_eq!(causes(&stage, &task).await, []);
     let run = stage.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 2), "{run:?}");
+}
+
+/// `nightly` keeps the last three and `weekly` one of five slots; `nightly` has four points, the oldest of them on hold.
+async fn one_extra(stage: &Stage) -> [Task; 2] {
+    let tasks = stage.tasks(sharing()).await;
+    let [nightly, _] = &tasks;
+    for _ in 0..3 {
+        assert_eq!(stage.run(nightly).await.outcome, "succeeded");
+    }
+    hold(stage, &stage.ids(SNAPSHOT)[0]).await;
+    let run = stage.run(nightly).await;
+    assert_eq!((run.outcome.as_str(), run.deleted.len(), stage.ids(SNAPSHOT).len()), ("succeeded", 0, 4), "{run:?}");
+    tasks
+}
+
+fn sharing() -> [Policy; 2] {
+    let weekly = Policy { name: PolicyName::new("weekly").unwrap(), ..policy(Kind::Snapshot, 1) };
+    [Policy { max_deletes: Some(9), ..policy(Kind::Snapshot, 3) }, weekly]
+}
+
+async fn hold(stage: &Stage, id: &Id) {
+    let (what, since) = (Held::Point(Kind::Snapshot, id.clone()), stage.world.clock.now());
+    stage.world.store.hold(Hold { what, reason: "audit".to_owned(), since, until: None }).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_changed_file_makes_a_policy_give_up_waits_for_accept() {
+    type Change = fn(&mut [Policy; 2], &str);
+    let changes: [(&str, Change); 4] = [
+        ("another's count", |[_, weekly], _| weekly.keep.counts[0].1 = Count::Number(2)),
+        ("another's reserve", |[_, weekly], _| weekly.reserve = 1),
+        ("its reserve", |[nightly, _], _| nightly.reserve = 1),
+        ("protect", |[nightly, _], name| nightly.protect = vec![Pattern::new(name)]),
+    ];
+    for (what, change) in changes {
+        let stage = Stage::new(Options::default());
+        one_extra(&stage).await;
+        let displaced = stage.simulator.account().points_of(SNAPSHOT, SERVER)[1].name.clone();
+        // The one before it a new point displaces anyway.
+        let given_up = stage.ids(SNAPSHOT)[2].clone();
+        let mut policies = sharing();
+        change(&mut policies, &displaced);
+        let tasks = stage.tasks(policies).await;
+        brake_changed_retention(&stage.world, &tasks, stage.world.clock.now()).await.unwrap();
+        assert_eq!(incidents(&stage).await.len(), 1, "{what}");
+        let run = stage.run(&tasks[0]).await;
+        assert!(run.outcome == "succeeded" && !run.deleted.contains(&given_up), "{what}: {run:?}");
+        assert_eq!(incidents(&stage).await.len(), 1, "{what}: it is told once");
+        accept_all(&stage, &tasks[0]).await;
+        assert_eq!(causes(&stage, &tasks[0]).await, [], "{what}");
+        let run = stage.run(&tasks[0]).await;
+        assert!(run.outcome == "succeeded" && run.deleted.contains(&given_up), "{what}: {run:?}");
+    }
 }

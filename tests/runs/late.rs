@@ -11,7 +11,7 @@ use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
 use lastgood::policy::policy::{Policy, PolicyName, Prune};
 use lastgood::policy::selector::Pattern;
 use lastgood::run::{Lease, Task, by_hand, drive};
-use lastgood::simulator::{self, Call, Effect, Options, RetryAfter, Rule, StatusEffect, What};
+use lastgood::simulator::{self, Act, Call, Effect, Options, PointSpec, RetryAfter, Rule, StatusEffect, What};
 use lastgood::store::holds::{Held, Hold};
 
 use crate::stage::{Stage, ours, policy};
@@ -190,6 +190,69 @@ async fn a_run_in_progress_deletes_nothing_that_the_policy_in_force_keeps() {
     }
 }
 
+/// `nightly` keeps three of five slots with this `reserve`, `weekly` so many, as they apply to the server.
+async fn sharing(stage: &Stage, weekly: u32, reserve: u32) -> [Task; 2] {
+    let weekly = Policy { name: PolicyName::new("weekly").unwrap(), ..policy(Kind::Snapshot, weekly) };
+    stage.tasks([Policy { reserve, ..policy(Kind::Snapshot, 3) }, weekly]).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_policies_share_now_decides_too_what_is_given_up() {
+    // What a run began with, what a reload has brought since, and how many points are given up beside one on hold.
+    let table = [
+        ("the same", (2, 0), (2, 0), 1),
+        ("another's count is lower", (2, 0), (1, 0), 0),
+        ("another's count is higher", (1, 0), (2, 0), 0),
+        ("reserve is lower", (1, 1), (1, 0), 0),
+        ("reserve is higher", (1, 0), (1, 1), 0),
+    ];
+    for (what, began, now, given_up) in table {
+        let stage = Stage::new(Options::default());
+        let [nightly, _] = sharing(&stage, began.0, began.1).await;
+        for _ in 0..3 {
+            stage.run(&nightly).await;
+        }
+        hold(&stage, Held::Point(Kind::Snapshot, stage.ids(SNAPSHOT)[0].clone())).await;
+        // The run has planned and its delete waits for its turn when the file is read.
+        first_delete_waits(&stage);
+        let reloaded = async {
+            if given_up > 0 || began > now {
+                had_deletes(&stage, 1).await;
+            }
+            stage.world.in_force.set(&sharing(&stage, now.0, now.1).await);
+        };
+        let (run, ()) = tokio::join!(stage.run(&nightly), reloaded);
+        assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", given_up), "{what}: {run:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reserve_that_is_lower_now_spares_the_eviction() {
+    let stage = Stage::new(Options::default());
+    let [nightly, _] = sharing(&stage, 1, 2).await;
+    for _ in 0..3 {
+        stage.run(&nightly).await;
+    }
+    drop(stage.simulator.take_record());
+    first_delete_waits(&stage);
+    let reloaded = async {
+        had_deletes(&stage, 1).await;
+        stage.world.in_force.set(&sharing(&stage, 1, 1).await);
+    };
+    let (run, ()) = tokio::join!(stage.run(&nightly), reloaded);
+    assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
+    let account = stage.simulator.account();
+    let entries = account.record().entries().iter();
+    let sent =
+        entries.filter_map(|entry| if let What::Request(request) = &entry.what { Some(&request.method) } else { None });
+    let sent: Vec<&str> = sent.map(|method| method.as_str()).filter(|method| *method != "GET").collect();
+    assert_eq!(
+        sent,
+        ["DELETE", "POST"],
+        "the first was answered 429 and not sent again; the point is for a later plan"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_reload_that_comes_while_a_run_prunes_keeps_what_is_left() {
     let stage = Stage::new(four());
@@ -324,4 +387,89 @@ async fn a_clock_that_is_set_during_the_wait_makes_it_neither_longer_nor_shorter
         let ids: Vec<Id> = stage.ids(SNAPSHOT);
         assert_eq!(ids.len(), 5);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_cannot_be_read_does_not_end_the_wait_for_a_bucket() {
+    let (stage, task, due) = waiting_for_midnight().await;
+    let run = stage.open(&task, Some(due)).await;
+    let cut_off = tokio::time::timeout(Duration::from_secs(20), drive(&stage.world, &task, run)).await;
+    assert!(cut_off.is_err(), "it waits");
+    let stage = stage.restart().await;
+    // One look of the client is four tries.
+    stage.simulator.add_fault(Rule::new(Effect::Status(StatusEffect::new(503))).call(Call::List).times(4));
+    let [run] = stage.world.store.unfinished().await.unwrap().try_into().unwrap();
+    let run = drive(&stage.world, &task, run).await.unwrap();
+    assert_eq!((run.outcome.as_str(), run.attempts, run.deleted.len()), ("succeeded", 1, 1), "{run:?}");
+    let newest = stage.simulator.account().points_of(SNAPSHOT, "web-server-01").last().unwrap().created_at;
+    assert!(newest >= "2026-11-27T00:00:00Z".parse().unwrap(), "{newest}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_meets_the_end_of_another_bucket_waits_for_that_one_too() {
+    let (stage, task, due) = waiting_for_midnight().await;
+    let retry_after = Duration::from_secs(86_400 - 100);
+    let patient = Policy { retries: 1, retry_after, max_deletes: Some(9), ..(*task.policy).clone() };
+    let patient = Task { policy: Arc::new(patient), ..task.clone() };
+    // The first attempt waits for midnight and fails. A day later there is a point of that day, and it is late again.
+    let fails = serde_json::json!({ "call": "create", "times": 1, "effect": { "do": "create_as", "fate": "fails" } });
+    stage.simulator.add_fault(serde_json::from_value(fails).unwrap());
+    let run = stage.open(&patient, Some(due)).await;
+    let beside = async {
+        tokio::time::sleep(Duration::from_hours(12)).await;
+        assert_eq!(stage.run(&task).await.outcome, "succeeded");
+    };
+    let (run, ()) = tokio::join!(drive(&stage.world, &patient, run), beside);
+    let run = run.unwrap();
+    assert_eq!((run.outcome.as_str(), run.attempts), ("succeeded", 2), "{run:?}");
+    let newest = stage.simulator.account().points_of(SNAPSHOT, "web-server-01").last().unwrap().created_at;
+    assert!(newest >= "2026-11-28T00:00:00Z".parse().unwrap(), "{newest}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_eviction_that_the_file_in_force_refuses_is_named_with_the_guard_and_what_to_do() {
+    let table = [
+        (Some(policy(Kind::Snapshot, 6)), "by the policy file now in force, last"),
+        (None, "the policy is no longer in the file; put it back; delete a snapshot that is not needed"),
+    ];
+    for (in_force, words) in table {
+        let stage = Stage::new(Options::default());
+        let task = stage.task(policy(Kind::Snapshot, 5)).await;
+        for _ in 0..5 {
+            stage.run(&task).await;
+        }
+        let oldest = stage.ids(SNAPSHOT)[0].clone();
+        let tasks = in_force.map(|policy| Task { policy: Arc::new(policy), ..task.clone() });
+        stage.world.in_force.set(tasks.as_slice());
+        let run = stage.run(&task).await;
+        let error = run.error.unwrap_or_default();
+        let named = format!("snapshot {oldest} was to make room and stays");
+        assert!(run.outcome == "failed" && run.deleted.is_empty(), "{error}");
+        assert!(error.contains(&named) && error.contains(words) && !error.contains("taken now"), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slot_that_is_taken_at_the_last_look_is_told_with_the_holds_in_the_way() {
+    let stage = Stage::new(Options::default());
+    let stops = Policy { stop_server: true, ..policy(Kind::Snapshot, 3) };
+    let task = stage.task(stops).await;
+    for _ in 0..3 {
+        stage.run(&task).await;
+    }
+    let oldest = stage.ids(SNAPSHOT)[0].clone();
+    hold(&stage, Held::Point(Kind::Snapshot, oldest.clone())).await;
+    stage.run(&task).await;
+    // While the server stops, a person takes the last slot.
+    let stopping = async {
+        while !stage.simulator.account().record().requests().any(|request| request.path.ends_with("/power/")) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        stage.simulator.act(&Act::CreatePoint(PointSpec::aged(SNAPSHOT, "web-server-01", 0))).unwrap();
+    };
+    drop(stage.simulator.take_record());
+    let (run, ()) = tokio::join!(stage.run(&task), stopping);
+    let error = run.error.unwrap_or_default();
+    let named = format!("snapshot {oldest} is on hold (audit; until it is released)");
+    assert!(error.contains("taken now") && error.contains(&named), "{error}");
 }

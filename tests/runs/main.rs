@@ -1,6 +1,7 @@
 //! Runs against the simulator, one by one. Each test names the rule that it guards.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod answers;
 mod boundaries;
 mod brakes;
 mod by_hand;

@@ -101,6 +101,10 @@ impl Audit {
     fn change(&mut self, at: Timestamp, change: &Change, figures: &mut Figures) {
         let Some(point) = &change.point else { return };
         let place = (point.kind, point.id);
+        if change.by == By::Client {
+            let (kind, deed) = (format!("{:?}", point.kind), format!("{:?}", change.change));
+            figures.record((at.as_nanosecond(), &change.server, kind, point.id, deed));
+        }
         match change.change {
             ChangeKind::PointCreated => {
                 let mark = change.request.and_then(|seq| self.asked.remove(&seq));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 use jiff::Timestamp;
 
@@ -33,6 +34,8 @@ pub struct Figures {
     pub events: BTreeMap<String, u64>,
     /// Entries of the record that were checked.
     pub checked: u64,
+    /// A hash of what the record says of points that the program made and deleted, and when.
+    pub record: u64,
     /// Due times that were told as missed.
     pub missed: u64,
     /// Mails sent, and digests among them.
@@ -50,6 +53,13 @@ impl Figures {
     /// Counts an event.
     pub fn event(&mut self, name: &str) {
         *self.events.entry(name.to_owned()).or_default() += 1;
+    }
+
+    /// Takes a point that the program made or deleted into the hash.
+    pub fn record(&mut self, deed: impl Hash) {
+        let mut hasher = DefaultHasher::new();
+        (self.record, deed).hash(&mut hasher);
+        self.record = hasher.finish();
     }
 
     /// Writes a broken rule down.
@@ -77,7 +87,7 @@ impl fmt::Display for Figures {
         writeln!(f, "  events      {}", list(&self.events))?;
         writeln!(f, "  missed      {} due times, each told", self.missed)?;
         writeln!(f, "  mails       {} ({} digests)", self.mails, self.digests)?;
-        writeln!(f, "  checked     {} entries of the record", self.checked)?;
+        writeln!(f, "  checked     {} entries of the record, whose hash is {:016x}", self.checked, self.record)?;
         write!(f, "  violations  {} of {} sorts", self.sorts.values().sum::<u64>(), self.sorts.len())
     }
 }

@@ -17,12 +17,13 @@ use crate::policy::retention::{KeepReason, next_bucket_end};
 /// The shortest and the longest time that is allowed for from a plan to its create.
 const LEAD: (Duration, Duration) = (Duration::from_mins(2), Duration::from_mins(10));
 
-/// The end of the bucket that the new point may miss.
+/// The end of the bucket that the new point may miss, unless the run has waited for it.
 fn bucket_end(request: &Request<'_>) -> Option<Timestamp> {
     let (ground, (shortest, longest)) = (request.ground, LEAD);
     let lead = ground.memory.longest_lead.clamp(shortest, longest);
     let end = next_bucket_end(&ground.policy.keep, &ground.policy.timezone, request.now)?;
-    (!request.waited && end <= request.now + lead).then_some(end)
+    let waited = request.waited_for.is_some_and(|waited_for| end <= waited_for);
+    (!waited && end <= request.now + lead).then_some(end)
 }
 
 impl Planner<'_> {

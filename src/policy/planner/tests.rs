@@ -115,7 +115,7 @@ impl Case {
     fn request(&self) -> Request<'_> {
         let (ground, now) = (self.ground(), self.inventory.provider_time.unwrap_or(now()));
         let &Self { limit, reserve, spent, .. } = self;
-        Request { ground, limit, reserve, others: &self.others, spent, now, waited: false }
+        Request { ground, limit, reserve, others: &self.others, spent, now, waited_for: None }
     }
 
     fn ground(&self) -> Ground<'_> {

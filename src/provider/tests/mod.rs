@@ -4,6 +4,7 @@
 mod calling;
 mod converting;
 mod exchanging;
+mod large;
 mod listing;
 mod networking;
 mod watching;

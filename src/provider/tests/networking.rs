@@ -79,7 +79,9 @@ async fn sent(url: &str, timeout: Duration) -> Result<Answer, ErrorKind> {
     let transport = Transport::http(&url, timeout, Some(include_bytes!("authority.pem"))).unwrap();
     let authorization = HeaderValue::from_static("Bearer x");
     let request = Request { method: Method::POST, url, authorization, body: Some(b"{}".to_vec()) };
-    transport.send(request, Limits { timeout, body_cap: 64 * 1024 }).await
+    transport
+        .send(request, Limits { timeout, body_cap: 64 * 1024, large: Arc::new(tokio::sync::Semaphore::new(1)) })
+        .await
 }
 
 #[tokio::test]

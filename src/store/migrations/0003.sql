@@ -58,6 +58,9 @@ ALTER TABLE server ADD COLUMN missing_lists INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE run ADD COLUMN lead_ms INTEGER;
 CREATE INDEX run_lead ON run (server, opened_at, lead_ms) WHERE lead_ms IS NOT NULL;
 
+-- How long the point took from its create to completed. Runs of before say nothing.
+ALTER TABLE run ADD COLUMN creation_ms INTEGER;
+
 -- A policy of the same name and another kind is another policy. NULL where no run tells: the kind that it is next seen with.
 ALTER TABLE due_time ADD COLUMN kind TEXT;
 ALTER TABLE evicted ADD COLUMN kind TEXT;
@@ -100,3 +103,7 @@ ALTER TABLE retention_of_kind RENAME TO retention;
 -- The creates that were given up since one was last made, without a look at all that a server ever had.
 DROP INDEX token_of_server;
 CREATE INDEX token_of_policy ON token (server, kind, policy, state, sent_at);
+
+-- What else decided what a policy gave up beside held and protected points when it last looked: the slots, the reserve
+-- and the policies that share them. NULL where an earlier version looked.
+ALTER TABLE retention ADD COLUMN conditions TEXT;

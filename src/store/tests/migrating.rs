@@ -11,7 +11,7 @@ const WRITTEN: [(usize, &str); 3] = [
     (1, include_str!("made_by_0001.sql")),
     (2, include_str!("made_by_0002.sql")),
     // With open runs that have stopped their servers.
-    (2, include_str!("made_by_0002_stopped.sql")),
+    (2, concat!(include_str!("made_by_0002.sql"), "\n", include_str!("stopped_under_0002.sql"))),
 ];
 
 /// A state folder with this database in it.

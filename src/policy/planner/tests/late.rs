@@ -32,7 +32,11 @@ enum Does {
 }
 
 fn does(case: &Case, waited: bool) -> Does {
-    let plan = plan(&Request { waited, ..case.request() });
+    does_after(case, waited.then(|| "2026-11-22T00:00:00Z".parse().unwrap()))
+}
+
+fn does_after(case: &Case, waited_for: Option<Timestamp>) -> Does {
+    let plan = plan(&Request { waited_for, ..case.request() });
     match (&plan.refused, plan.wait_until, evicted(&plan).as_slice()) {
         (Some(Refusal::OnlyTheNewest { .. }), None, []) => Does::IsSkipped,
         (Some(_), None, []) => Does::Fails,
@@ -91,6 +95,15 @@ fn the_time_from_plan_to_create_is_learned_within_bounds() {
 }
 
 #[test]
+fn who_waited_for_one_bucket_waits_for_a_later_one() {
+    let today = ["2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"];
+    let case = keeping(&[(Rule::Daily, 3)], "2026-11-21T23:59:00Z", 3, &today);
+    let after = |waited_for: &str| does_after(&case, Some(waited_for.parse().unwrap()));
+    assert_eq!(after("2026-11-21T00:00:00Z"), Does::Waits("midnight"));
+    assert_eq!(after("2026-11-22T00:00:00Z"), Does::IsSkipped);
+}
+
+#[test]
 fn a_reserve_that_holds_the_last_slot_skips_too_and_foreign_points_in_the_way_are_a_failure() {
     let today = ["2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"];
     let mut case = keeping(&[(Rule::Daily, 3)], "2026-11-21T12:00:00Z", 4, &today);
@@ -108,7 +121,7 @@ fn last_word(case: &Case, id: i64, cause: Cause, in_force: Option<&Policy>) -> R
     let made = Id::Number(1);
     let late = Late {
         request: case.request(),
-        in_force,
+        in_force: in_force.map(|policy| Request { ground: Ground { policy, ..case.ground() }, ..case.request() }),
         made: (cause == Cause::Retention).then_some(&made),
         makes_room: cause == Cause::Eviction,
         room: 0,

@@ -1,0 +1,113 @@
+//! What a changed file makes a policy give up beside held and protected points waits, and nothing else does.
+
+use super::*;
+use crate::policy::selector::Pattern;
+
+fn other(name: &str, last: u32) -> Arc<Policy> {
+    let policy = case(Vec::new()).policy;
+    Arc::new(Policy { name: PolicyName::new(name).unwrap(), keep: keep(last), ..policy })
+}
+
+/// `nightly` keeps three of five slots and has four points, of which the oldest is on hold; `weekly` keeps one. It has
+/// looked. A new point displaces 3 anyway.
+fn extra() -> Case {
+    let mut case = case((1..=4).map(ours).collect());
+    case.policy.keep = keep(3);
+    (case.limit, case.others) = (5, vec![other("weekly", 1)]);
+    case.memory.holds.insert(Id::Number(4), "audit".to_owned());
+    case.look();
+    assert_eq!(case.judge(), Judgement::default());
+    case
+}
+
+impl Case {
+    /// The policy looks, and the state remembers what it keeps.
+    fn look(&mut self) {
+        let words = remember(&self.request()).words;
+        self.memory.retention.extend(words.into_iter().map(|(name, looked)| (name.to_string(), looked)));
+    }
+
+    /// The points that a brake of retention is about.
+    fn braked(&self) -> Vec<i64> {
+        let judged = self.judge();
+        let points = judged.stops_retention().into_iter().flat_map(|brake| brake.points.iter());
+        let number = |about: &About| if let Id::Number(number) = about.id { number } else { panic!("{about:?}") };
+        points.map(number).collect()
+    }
+}
+
+#[test]
+fn whatever_makes_a_policy_give_up_more_is_braked_until_it_is_accepted() {
+    type Change = fn(&mut Case);
+    let table: [(&str, Change, &[i64]); 9] = [
+        ("another's count", |case| case.others = vec![other("weekly", 2)], &[2]),
+        ("another's count, by two", |case| case.others = vec![other("weekly", 3)], &[2]),
+        ("one policy more", |case| case.others.push(other("third", 1)), &[2]),
+        ("reserve", |case| case.reserve = 1, &[2]),
+        ("fewer slots", |case| case.limit = 4, &[2]),
+        ("protect", |case| case.policy.protect = vec![Pattern::new("lg-* nightly 2026-11-18*")], &[2]),
+        (
+            "protect, and the same points go",
+            |case| case.policy.protect = vec![Pattern::new("lg-* nightly 2026-11-20*")],
+            &[],
+        ),
+        ("one policy less", |case| case.others = Vec::new(), &[]),
+        ("a new name of another", |case| case.others = vec![other("a", 1)], &[]),
+    ];
+    for (what, change, expected) in table {
+        let mut case = extra();
+        change(&mut case);
+        assert_eq!(case.braked(), expected, "{what}");
+        case.written().look();
+        assert_eq!(
+            (case.braked(), case.judge().new),
+            (expected.to_vec(), vec![]),
+            "{what}: it waits, and is told once"
+        );
+        if expected.is_empty() {
+            continue;
+        }
+        let evictions = case.plan().evictions().count();
+        assert!(case.plan().prunes().count() == 0 && evictions <= 1, "{what}");
+        case.memory.brakes.clear();
+        assert_eq!(case.judge(), Judgement::default(), "{what}: accepted");
+    }
+}
+
+#[test]
+fn an_upgrade_of_the_program_alone_brakes_nothing() {
+    let mut case = extra();
+    case.others = vec![other("weekly", 2)];
+    for looked in case.memory.retention.values_mut() {
+        looked.conditions = None;
+    }
+    assert_eq!(case.judge(), Judgement::default());
+    case.look();
+    assert_eq!(case.judge(), Judgement::default());
+    case.reserve = 1;
+    assert_eq!(case.braked(), [] as [i64; 0], "2 is given up already");
+}
+
+#[test]
+fn a_change_beside_it_lets_nothing_go_that_waits_and_a_change_back_does() {
+    let mut case = extra();
+    case.policy.keep = keep(1);
+    assert_eq!(case.braked(), [2, 3]);
+    case.written().look();
+    case.others = Vec::new();
+    assert_eq!((case.braked(), case.judge().over), (vec![2, 3], vec![1]));
+    case.written().memory.brakes.remove(0);
+    case.look();
+    assert_eq!(case.braked(), [2, 3]);
+    case.policy.keep = keep(3);
+    assert_eq!(case.braked(), [] as [i64; 0]);
+    assert_eq!(case.judge().over.len(), 1);
+}
+
+#[test]
+fn what_a_held_server_hides_is_braked_all_the_same() {
+    let mut case = extra();
+    case.memory.server_hold = Some("audit".to_owned());
+    case.reserve = 1;
+    assert_eq!(case.braked(), [2]);
+}
