@@ -57,3 +57,24 @@ async fn a_mail_that_is_given_up_is_counted_as_refused_and_not_as_sent() {
     let backlog = store.backlog().await.unwrap();
     assert_eq!((backlog.waiting, backlog.refused), (0, 1));
 }
+
+/// What lastgoods stored before notices were data.
+const EARLIER: &str = include_str!("../pipeline/earlier_notices.jsonl");
+
+#[test]
+fn a_notice_that_an_earlier_lastgood_stored_is_still_mailed() {
+    let now = samples::at("2026-11-21T04:32:00Z");
+    let mut all = String::new();
+    for (id, line) in (1..).zip(EARLIER.lines()) {
+        let notice: Notice = serde_json::from_str(line).unwrap();
+        let at = samples::at("2026-11-21T04:30:00Z");
+        let waiting = Waiting { id, at, notice, incident: None, told: Vec::new() };
+        let pending = Pending { event_id: id, at, incident: None, fact: fact(&waiting) };
+        let group = groups(&[pending], Duration::from_secs(120), now, true).remove(0);
+        let frame = Frame { now, timezone: TimeZone::UTC, instance: "main".to_owned() };
+        let rendered = render(&compose(&group.matter, &frame));
+        let text = rendered.text.split("\n--\n").next().unwrap_or_default();
+        all += &format!("{line}\n\nSubject: {}\n\n{text}\n{}\n", rendered.subject, "~".repeat(72));
+    }
+    insta::assert_snapshot!("earlier", all);
+}
