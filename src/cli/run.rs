@@ -48,7 +48,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     opened.world.store.drop_leases_of("owner").await?;
     let tasks = opened.tasks(&args.choice)?;
     for notice in opened.world.store.set_unreadable_aside(opened.world.clock.now()).await? {
-        output::note(&format!("lastgood: {}", output::shown(&notice.text)));
+        output::note(&format!("lastgood: {}", output::shown(&notice.to_string())));
     }
     let watch = tokio::spawn(watch_debts(opened.world.clone()));
     let (sender, shown) = progress::start();

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::daemon::fleet;
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::notice::{Fact, Notice, Recovery};
 use crate::policy::inventory::{Id, Server};
 use crate::provider::{self, ProviderError};
 use crate::run::World;
@@ -129,7 +129,12 @@ async fn list(world: &World, config: &Arc<Config>) -> Listed {
         Err(error) => return Ok(Err(error)),
     };
     let file = Arc::clone(config);
-    let tell = move |server: &Server| (!fleet::tasks_of(&file, server).is_empty()).then(|| is_gone(server));
+    let tell = move |server: &Server| {
+        let policies: Vec<String> =
+            fleet::tasks_of(&file, server).iter().map(|task| task.policy.name.to_string()).collect();
+        let fact = (!policies.is_empty()).then_some(Fact::ServerGone { policies });
+        fact.map(|fact| Notice::of_server(server.reference.clone(), fact))
+    };
     let now = world.clock.now();
     let provider_time = listing.provider_time;
     let account = known(&world.store, listing).await?;
@@ -194,20 +199,6 @@ pub(super) async fn stored(store: &Store) -> Result<Vec<Server>, StoreError> {
     Ok(known.filter(|known| known.gone_at.is_none()).map(|known| known.server).collect())
 }
 
-fn is_gone(server: &Server) -> Notice {
-    let text = format!(
-        "server {} ({}) is no longer listed by the provider: nothing of it is pruned; take it out of the policy file if \
-         it is meant to be gone",
-        server.reference.name, server.reference.id
-    );
-    Notice { server: Some(server.reference.clone()), ..plain(Topic::ServerGone, text) }
-}
-
-/// A notice that belongs to no server and no policy.
-pub(super) fn plain(topic: Topic, text: String) -> Notice {
-    Notice::new(Class::Failure, topic, text)
-}
-
 /// Tells what a listing brought: that it failed or is in doubt, if that is to be told, or that it is well again.
 pub(super) async fn tell_listed(
     store: &Store,
@@ -215,27 +206,13 @@ pub(super) async fn tell_listed(
     (stored, tell): (bool, bool),
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let text = match listed {
-        Ok(AccountServers { doubt: None, .. }) => {
-            let recovery = recovery(Topic::Attention, "the account's servers can be listed again");
-            return store.recover(recovery, now).await;
-        }
-        Ok(AccountServers { doubt: Some(doubt), .. }) => format!(
-            "the list of the account's servers is in doubt: {doubt}; a server that it lacks counts as there still, and a \
-             new one that cannot be read is not taken up"
-        ),
-        Err(error) => {
-            let serves = if stored { "the stored list serves" } else { "no list is stored" };
-            format!("the account's servers cannot be listed, {serves}: {error}")
-        }
-    };
+    let notice = Notice::new(match listed {
+        Ok(AccountServers { doubt: None, .. }) => return store.recover(Recovery::ServersListed, now).await,
+        Ok(AccountServers { doubt: Some(doubt), .. }) => Fact::ServerListDoubtful { doubt: doubt.clone() },
+        Err(error) => Fact::ServerListUnreadable { stored, error: error.to_string() },
+    });
     if listed.is_err() {
-        tracing::error!("{text}");
+        tracing::error!("{notice}");
     }
-    if tell { store.keep_telling(plain(Topic::Attention, text), now).await } else { Ok(()) }
-}
-
-/// It is well again.
-pub(super) fn recovery(topic: Topic, text: &str) -> Notice {
-    Notice { class: Class::Recovery, ..plain(topic, text.to_owned()) }
+    if tell { store.keep_telling(notice, now).await } else { Ok(()) }
 }

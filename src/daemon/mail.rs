@@ -10,13 +10,15 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::daemon::survey::{Survey, survey};
+use crate::journal::notice::Class;
 use crate::policy::inventory::ServerRef;
 use crate::policy::schedule::Schedule;
 use crate::report::digest::{
     DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, FormerPoints, RunCounts,
 };
-use crate::report::facts::{Class, Good, Matter};
-use crate::report::post::{Post, PostError, Subscription, compose_due, mail, send_due};
+use crate::report::matter::Matter;
+use crate::report::pipeline::{Pipeline, PipelineError, Subscription, compose_due, messages, send_due};
+use crate::report::recipients::Recipients;
 use crate::report::smtp::{Limits, Login, SmtpSettings, Tls};
 use crate::report::transport::Transport;
 use crate::store::holds::Held;
@@ -27,7 +29,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// After something failed.
 const RETRY: Duration = Duration::from_secs(5);
 
-/// News that come together make one round.
+/// Notices that come together make one round.
 const BREATH: Duration = Duration::from_millis(500);
 /// So many runs are read for a digest in one transaction.
 const READ_AT_ONCE: usize = 200;
@@ -53,7 +55,7 @@ impl Drop for Mail {
     }
 }
 
-/// Starts to compose and send; `wake` is notified when there is news.
+/// Starts to compose and send; `wake` is notified when there is something new.
 #[must_use]
 pub fn start(store: Store, clock: Clock, config: Arc<Config>, wake: Arc<Notify>) -> Mail {
     Mail(tokio::spawn(async move {
@@ -90,7 +92,7 @@ pub async fn deliver_now(store: &Store, clock: &Clock, config: &Config) -> Resul
 pub enum MailError {
     /// The state, or the mail itself.
     #[error(transparent)]
-    Post(#[from] PostError),
+    Pipeline(#[from] PipelineError),
     /// The state.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -100,27 +102,27 @@ pub enum MailError {
 }
 
 async fn round(store: &Store, config: &Config, now: Timestamp, flush: bool) -> Result<Option<Timestamp>, MailError> {
-    let Some(post) = post(config)? else { return Ok(None) };
-    let mut next = compose_due(store, &post, now, flush).await?;
+    let Some(pipeline) = pipeline(config)? else { return Ok(None) };
+    let mut next = compose_due(store, &pipeline, now, flush).await?;
     if !flush {
-        next = [next, digests(store, config, &post, now).await?].into_iter().flatten().min();
+        next = [next, digests(store, config, &pipeline, now).await?].into_iter().flatten().min();
     }
-    if let Some(transport) = &post.transport {
+    if let Some(transport) = &pipeline.transport {
         send_due(store, transport, now).await?;
     }
     let waiting = store.next_mail().await?;
     Ok([next, waiting].into_iter().flatten().min())
 }
 
-/// What the file says about mail; `None` without `[smtp]`.
+/// What the file says about reports; `None` without `[smtp]`.
 ///
 /// # Errors
 /// When the password cannot be read.
-pub fn post(config: &Config) -> Result<Option<Post>, config::SecretError> {
+pub fn pipeline(config: &Config) -> Result<Option<Pipeline>, config::SecretError> {
     let Some(smtp) = &config.smtp else { return Ok(None) };
     let reports = config.reports.iter().map(|report| Subscription {
         name: report.name.clone(),
-        to: report.to.clone(),
+        recipients: vec![Recipients::Mail(report.to.clone())],
         on: report.on.iter().map(|class| class_of(*class)).collect(),
         group_wait: report.group_wait,
         repeat: report.repeat,
@@ -128,7 +130,7 @@ pub fn post(config: &Config) -> Result<Option<Post>, config::SecretError> {
     });
     let transport = Some(transport(smtp)?);
     let instance = config.provider.instance.clone();
-    Ok(Some(Post { instance, from: smtp.from.clone(), transport, reports: reports.collect() }))
+    Ok(Some(Pipeline { instance, from: smtp.from.clone(), transport, reports: reports.collect() }))
 }
 
 const fn class_of(class: config::Class) -> Class {
@@ -147,7 +149,7 @@ const fn class_of(class: config::Class) -> Class {
 pub async fn digests(
     store: &Store,
     config: &Config,
-    post: &Post,
+    pipeline: &Pipeline,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, MailError> {
     let mut next = None;
@@ -160,12 +162,13 @@ pub async fn digests(
             handled = now;
         }
         if let Some(due) = schedule.latest_at_or_before(now).filter(|due| *due > handled) {
-            let Some(subscription) = post.reports.iter().find(|other| other.name == report.name) else { continue };
+            let Some(subscription) = pipeline.reports.iter().find(|other| other.name == report.name) else { continue };
             let facts = digest(config, store, handled, before.as_deref(), now).await?;
             let stored = serde_json::to_string(&facts).map_err(StoreError::from)?;
             let unique = format!("{}.digest.{}", report.name, due.as_second());
-            let message = mail(post, subscription, &Matter::Digest(Box::new(facts)), &unique, now);
-            store.digest_written(message.map_err(PostError::from)?, due, stored, now).await?;
+            let messages = messages(pipeline, subscription, &Matter::Digest(Box::new(facts)), &unique, now);
+            let messages = messages.map_err(PipelineError::from)?;
+            store.digest_written(report.name.clone(), messages, (due, stored), now).await?;
         }
         next = [next, next_of(schedule, now)].into_iter().flatten().min();
     }
@@ -226,7 +229,7 @@ fn digest_server(one: &crate::daemon::survey::Surveyed, size_before_mb: Option<u
         server: status.server.clone(),
         standing: Survey::standing(status.state),
         points: one.points.len(),
-        last_good: status.last_good.as_ref().map(|good| Good { id: good.id.clone(), created_at: good.created_at }),
+        last_good: status.last_good.clone(),
         oldest: one.points.last().and_then(|point| point.created_at),
         size_mb: one.points.first().and_then(|point| point.size_mb),
         size_before_mb,

@@ -8,10 +8,9 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
-use crate::daemon::listing::{plain, recovery};
 use crate::daemon::service::settings;
 use crate::daemon::{Files, Service, ServiceError, notify};
-use crate::journal::notice::Topic;
+use crate::journal::notice::{Fact, Notice, Recovery};
 use crate::provider::Client;
 use crate::store::Store;
 
@@ -87,21 +86,20 @@ impl Service {
         self.config = config;
         store.set_fact("refused_reload", None).await?;
         store.set_fact(IN_FORCE, Some(self.config.source.clone())).await?;
-        let recovery = recovery(Topic::Reload, "the policy file was read again and holds from now on");
-        store.recover(recovery, self.world.clock.now()).await?;
+        store.recover(Recovery::Reloaded, self.world.clock.now()).await?;
         self.follow().await?;
         self.listing.again();
         self.send_mail();
-        tracing::info!("the policy file was read again and holds from now on");
+        tracing::info!("the policy file was reloaded and is in force");
         Ok(())
     }
 
     async fn refuse(&mut self, errors: String) -> Result<(), ServiceError> {
-        tracing::error!("the policy file was not taken over, the old one holds on:\n{errors}");
+        tracing::error!("the policy file was refused; the previous one stays in force:\n{errors}");
         let store = &self.world.store;
         store.set_fact("refused_reload", Some(errors.clone())).await?;
-        let text = format!("the policy file was read again and is not taken over; the old one holds on: {errors}");
-        store.tell(vec![plain(Topic::Reload, text)], self.world.clock.now()).await?;
+        let refused = Fact::ReloadRefused { errors };
+        store.tell(vec![Notice::new(refused)], self.world.clock.now()).await?;
         self.mail.notify_one();
         Ok(())
     }

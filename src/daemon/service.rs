@@ -12,14 +12,14 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{Id as TaskId, JoinError, JoinSet};
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Overfill};
 use crate::daemon::evaluate::{PolicyOnServer, place_of};
-use crate::daemon::listing::{AccountServers, Listed, Listing, plain, stored, tell_listed};
+use crate::daemon::listing::{AccountServers, Listed, Listing, stored, tell_listed};
 use crate::daemon::notify::Watchdog;
 use crate::daemon::reload::Reading;
 use crate::daemon::under_way::UnderWay;
 use crate::daemon::{Evaluator, IN_FORCE, Signals, Ticker, fleet, mail, notify, review};
-use crate::journal::notice::{Notice, Topic};
+use crate::journal::notice::{Fact, Notice, Topic};
 use crate::policy::inventory::{Id, Kind, Server};
 use crate::provider::{Client, ProviderError, Watch};
 use crate::run::{Leases, Random, RunError, Settings, World, look_after, start_owed, watch_debts};
@@ -262,7 +262,7 @@ impl Service {
         let by_id: HashMap<Id, Server> =
             self.servers.iter().map(|server| (server.reference.id.clone(), server.clone())).collect();
         for notice in store.set_unreadable_aside(self.world.clock.now()).await? {
-            tracing::error!("{}", notice.text);
+            tracing::error!("{notice}");
         }
         let mut unfinished = store.unfinished().await?;
         // A server that stands still must not wait for a place behind those that do not.
@@ -323,7 +323,8 @@ impl Service {
     async fn tell_overfilled(&mut self) -> Result<(), ServiceError> {
         let now = self.world.clock.now();
         let overfilled = self.config.overfilled(&self.servers, now).into_iter();
-        let notices: Vec<Notice> = overfilled.map(|text| plain(Topic::Overfilled, text.to_string())).collect();
+        let fact = |one: Overfill| Fact::Overfilled { over: one.server, sum: one.proof.to_string() };
+        let notices: Vec<Notice> = overfilled.map(|one| Notice::new(fact(one))).collect();
         if notices.is_empty() {
             self.world.store.close(None, Topic::Overfilled, now).await?;
         } else {

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use tokio::task::{Id as TaskId, JoinError};
 
-use crate::daemon::evaluate::place_of;
-use crate::daemon::listing::plain;
+use crate::daemon::evaluate::{names, place_of};
 use crate::daemon::{Service, ServiceError, notify};
-use crate::journal::notice::{Notice, Topic};
+use crate::journal::notice::{Fact, FailedRun, RunProblem};
 use crate::run::{RunError, Task, drive};
 use crate::store::StoreError;
 use crate::store::runs::Run;
@@ -90,12 +89,17 @@ impl Service {
         store.leave_charge(under_way.run).await?;
         self.world.leases.debts_changed().notify_one();
         if under_way.faults == 0 {
-            let text = format!("the run was cut off by a fault of lastgood and is resumed after a pause: {error}");
-            let server = Some(server.clone());
-            let (policy, kind) = (Some(policy.to_string()), Some(task.policy.kind));
-            let notice =
-                Notice { server, policy, kind, reports: task.policy.report.clone(), ..plain(Topic::Run, text) };
-            store.tell(vec![notice], self.world.clock.now()).await?;
+            let fact = Fact::Failed(FailedRun {
+                run: Some(under_way.run),
+                due: None,
+                tries: None,
+                problem: RunProblem::CutOff { error: error.to_string() },
+                last_good: store.last_good(server.id.clone(), task.policy.kind, names(task)).await?,
+                next: None,
+                made: None,
+                deleted: Vec::new(),
+            });
+            store.tell(vec![task.notice(fact)], self.world.clock.now()).await?;
         }
         self.resume(under_way);
         Ok(())

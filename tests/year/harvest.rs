@@ -69,14 +69,15 @@ impl Harvest {
             while let Some(row) = rows.next()? {
                 let body: String = row.get(2)?;
                 let body: Notice = serde_json::from_str(&body).expect("a notice is stored whole");
+                let (class, topic, text) = (body.class().word().to_owned(), body.topic().to_string(), body.to_string());
                 let told = Told {
                     line: body
                         .server
                         .zip(body.policy)
                         .map(|(server, policy)| (first_name(&server.name).to_owned(), policy)),
-                    class: body.class.word().to_owned(),
-                    topic: body.topic.to_string(),
-                    text: body.text,
+                    class,
+                    topic,
+                    text,
                     at: time(row.get(1)?),
                     by: row.get(3)?,
                 };

@@ -100,3 +100,7 @@ ALTER TABLE retention_of_kind RENAME TO retention;
 -- The creates that were given up since one was last made, without a look at all that a server ever had.
 DROP INDEX token_of_server;
 CREATE INDEX token_of_policy ON token (server, kind, policy, state, sent_at);
+
+-- How a message leaves, and what its bytes are: all messages so far are mails.
+ALTER TABLE outbox ADD COLUMN channel TEXT NOT NULL DEFAULT 'mail';
+ALTER TABLE outbox ADD COLUMN payload TEXT NOT NULL DEFAULT 'rfc5322';
