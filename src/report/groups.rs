@@ -1,5 +1,4 @@
-//! PURE: which notices are told together. What happens within `group_wait` of the first untold notice of its kind is one
-//! message. Groups close by the time handed in; a clock that was set back closes them rather than leaving them open.
+//! PURE: which notices make one message: those within `group_wait` of the first pending notice of their kind. Groups close by the time handed in; a clock that was set back closes them rather than leaving them open.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -11,7 +10,7 @@ use crate::journal::notice::Notice;
 use crate::policy::inventory::ServerRef;
 use crate::report::matter::{Happened, MailKind, Matter};
 
-/// A notice that a report has not told yet.
+/// A notice that a report has yet to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
     /// The notice's key in the store; larger is later.
@@ -103,7 +102,7 @@ fn group(kind: MailKind, window: &Window<'_>) -> Option<Group> {
 }
 
 /// The last of each policy and server: a policy that fails again within the window has one thing to say. What its
-/// earlier runs did is told with it, since a mail hides no delete.
+/// earlier runs did is shown with it, since a mail hides no delete.
 fn latest(all: impl Iterator<Item = Happened>) -> Vec<Happened> {
     let mut kept: Vec<Happened> = Vec::new();
     let mut places: BTreeMap<(String, Option<ServerRef>), usize> = BTreeMap::new();

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::journal::notice::{Class, Fact, Notice, Topic};
 use crate::report::digest::DigestFacts;
 
-/// Which mail tells a notice: each kind has a mail of its own.
+/// The kind of mail that a notice goes into: kinds are never mixed in one mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MailKind {
     /// Runs failed.
@@ -23,7 +23,7 @@ pub enum MailKind {
 }
 
 impl MailKind {
-    /// The kind of mail that tells this.
+    /// The kind of mail that this goes into.
     #[must_use]
     pub const fn of(fact: &Fact) -> Self {
         match fact {
@@ -46,7 +46,7 @@ pub struct Happened {
     pub at: Timestamp,
     /// What happened, and where.
     pub notice: Notice,
-    /// Earlier notices of the same policy and server that this one replaces. What their runs did is told with it.
+    /// Earlier notices of the same policy and server that this one replaces. What their runs did is shown with it.
     pub replaced: Vec<Notice>,
 }
 

@@ -31,7 +31,7 @@ pub struct MailDraft<'a> {
     pub rendered: &'a Rendered,
 }
 
-/// Who sends a message and who gets it: bare addresses, as the server is told them.
+/// Who sends a message and who gets it: bare addresses, as they are given to the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// The sender; failures to deliver come back here.

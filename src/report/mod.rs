@@ -1,6 +1,6 @@
 //! What people are told: facts become words, words become messages, messages reach the people on call.
 //!
-//! `matter` and `digest` say as data what a message is about, `groups` what is told together, `content` finds the words,
+//! `matter` and `digest` say as data what a message is about, `groups` which notices make one, `content` finds the words,
 //! `render` gives them a shape, `message` makes a mail of them; `delivery` is a message on its way, `transport` and `smtp`
 //! send it, `sender` decides after each try whether it is sent again. `pipeline` does all of it, from the notices in the
 //! store to the outbox and out. Settings are handed in.

@@ -1,6 +1,6 @@
 //! From notices to delivered messages: composes what is due into the outbox, and sends what the outbox holds.
 //!
-//! A notice is marked told in the transaction that stores its messages; a message is stored byte for byte, so that a
+//! A notice is marked as told in the transaction that stores its messages; a message is stored byte for byte, so that a
 //! repeat is seen as the same. A message that cannot be sent waits and never delays a run.
 
 use std::collections::BTreeSet;
@@ -37,7 +37,7 @@ pub struct Subscription {
     pub on: BTreeSet<Class>,
     /// What happens within it is one message.
     pub group_wait: Duration,
-    /// An incident that lasts is told again after this long.
+    /// An incident that lasts is reported again after this long.
     pub repeat: Duration,
     /// The zone of its times.
     pub timezone: TimeZone,
@@ -126,7 +126,7 @@ async fn compose_report(
     Ok(next_close(&pending, report.group_wait))
 }
 
-/// Whether the incident was told to this report, in this class, less than `repeat` ago.
+/// Whether this report told the incident, in this class, less than `repeat` ago.
 async fn is_repeat(
     store: &Store,
     report: &Subscription,

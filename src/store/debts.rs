@@ -74,7 +74,7 @@ impl Store {
         self.transact(move |tx| find(tx, &server)).await
     }
 
-    /// Writes what a look proves. A debt that it pays closes its incident, and whoever was told hears that it is over.
+    /// Writes what a look proves. A debt that it pays closes its incident, which is reported to whom the debt was.
     ///
     /// # Errors
     /// What the database says.

@@ -250,7 +250,7 @@ fn is_told_already(tx: &Transaction<'_>, notice: &Notice, at: Timestamp) -> Resu
         last.query_row(params![server, policy, topic], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     Ok(last.is_some_and(|(text, told)| {
         let apart = if text == notice.to_string() { TELL_AGAIN } else { TELL_A_CHANGE };
-        // A clock that was set back tells once more.
+        // After a clock was set back it is reported once more.
         (SignedDuration::ZERO..apart).contains(&time(told).duration_until(at))
     }))
 }

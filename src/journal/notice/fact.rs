@@ -1,4 +1,4 @@
-//! The facts that people are told, as data: each is made where it happens and becomes words only in `sentence` and in
+//! The facts that people are told, as data. Each is made where it happens and becomes words only in `sentence` and in
 //! the mails. Their JSON outlives versions: fields are added, never renamed.
 
 use jiff::Timestamp;

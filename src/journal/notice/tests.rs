@@ -1,25 +1,116 @@
 //! Notices are read back as they were written, by this version and by earlier ones.
 
+use jiff::Timestamp;
+
 use super::*;
-use crate::policy::inventory::Id;
+use crate::journal::event::Cause;
+use crate::policy::brake;
+use crate::policy::inventory::{Id, ServerStatus};
+use crate::policy::plan::Reason;
+use crate::policy::schedule::Lost;
 
 /// What lastgoods stored before notices were data.
 const EARLIER: &str = include_str!("tests/earlier.jsonl");
 
-#[test]
-fn a_notice_reads_back_from_its_json() {
-    let server = ServerRef { id: Id::Text("7f0c".to_owned()), name: "web-server-01".to_owned() };
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// One of each fact, with every field that it can have.
+fn facts() -> Vec<Fact> {
+    let (morning, night) = (at("2026-11-21T09:00:00Z"), at("2026-11-21T02:30:00Z"));
+    let good = || Some(Good { id: Id::Number(881), created_at: night });
+    let deleted = vec![DeletedPoint { id: Id::Number(804), cause: Some(Cause::Eviction) }];
+    let error = || "409 Conflict".to_owned();
+    let lost = Some(Lost { count: 3, first: night, last: morning });
+    let brake = brake::Brake {
+        cause: brake::Cause::Gone,
+        policy: Some("nightly".to_owned()),
+        text: "a point is gone".to_owned(),
+        points: vec![brake::About { id: Id::Number(5), created_at: night }],
+    };
+    let why = Reason::GivenUp { beside: vec![Id::Number(640)] };
     let stopped_for = Some(StoppedFor { policy: "nightly".to_owned(), kind: Kind::Backup });
-    let problem = StartProblem::Failed { error: "409 Conflict".to_owned() };
-    let not_started = NotStarted { problem, stopped_for, since: Some("2026-11-21T02:31:00Z".parse().unwrap()) };
-    let notices = [
-        Notice::of_server(server, Fact::ServerNotStarted(not_started)),
-        Notice::new(Fact::ServerListUnreadable { stored: true, error: "401".to_owned() }),
-    ];
-    for notice in notices {
+    vec![
+        Fact::Failed(FailedRun {
+            run: Some(18),
+            due: Some(night),
+            tries: Some(Tries { made: 1, allowed: 3 }),
+            problem: RunProblem::Failed { error: error() },
+            last_good: good(),
+            next: Some(morning),
+            made: Some(Id::Text("7f0c".to_owned())),
+            deleted: deleted.clone(),
+        }),
+        Fact::Succeeded(SucceededRun {
+            run: Some(18),
+            due: Some(night),
+            made: Some(Id::Number(881)),
+            size_mb: Some(12_400),
+            last_good: good(),
+            next: Some(morning),
+            deleted,
+            started_early: true,
+            given_up: vec![GivenUp { id: Id::Number(804), why }],
+        }),
+        Fact::Recovered(Recovered {
+            by: Recovery::PointMade,
+            since: Some(night),
+            was: Some(error()),
+            lost: vec![night],
+            last_good: good(),
+        }),
+        Fact::Stale(StalePolicy {
+            last_good: good(),
+            since: Some(night),
+            max_age_seconds: Some(93_600),
+            cause: Some(error()),
+            next: Some(morning),
+        }),
+        Fact::Missed(MissedDueTimes { lost, latest: LatestDue::CaughtUp(morning), next: Some(morning) }),
+        Fact::ClockCorrected { handled: morning, corrected: night },
+        Fact::ServerGone { policies: vec!["nightly".to_owned()] },
+        Fact::ServerNotStarted(NotStarted {
+            problem: StartProblem::Failed { error: error() },
+            stopped_for,
+            since: Some(night),
+        }),
+        Fact::ServerListDoubtful { doubt: "an entry cannot be read".to_owned() },
+        Fact::ServerListUnreadable { stored: true, error: error() },
+        Fact::NewJournal { points: 12 },
+        Fact::SecondLastgood { id: Id::Number(4) },
+        Fact::Braked { brakes: vec![brake] },
+        Fact::MoreToDelete { left: 25, max_deletes: 2 },
+        Fact::Stuck { id: Id::Number(77), created_at: Some(night), stuck_after_seconds: 7200 },
+        Fact::DatedInFuture { id: Id::Number(78), created_at: Some(morning) },
+        Fact::LeftOver { id: Id::Number(79), created_at: night },
+        Fact::CommandCutOff {
+            command: "restore backup 7".to_owned(),
+            accepted: true,
+            server: FoundServer::Reads(ServerStatus::Stopped),
+        },
+        Fact::ReloadRefused { errors: "unknown key `shedule`".to_owned() },
+        Fact::Overfilled { over: server(), sum: "6 + 6 = 12 > 10 backups".to_owned() },
+        Fact::General { class: Class::Failure, topic: Topic::Attention, text: "something else".to_owned() },
+    ]
+}
+
+fn server() -> ServerRef {
+    ServerRef { id: Id::Number(12_345), name: "web-server-01".to_owned() }
+}
+
+#[test]
+fn each_fact_has_one_sentence_and_reads_back_from_the_json_that_later_versions_will_find() {
+    let mut all = String::new();
+    for fact in facts() {
+        let kind = Some(Kind::Backup);
+        let notice = Notice { policy: Some("nightly".to_owned()), kind, ..Notice::of_server(server(), fact) };
         let json = serde_json::to_string(&notice).unwrap();
         assert_eq!(serde_json::from_str::<Notice>(&json).unwrap(), notice, "{json}");
+        let fact = serde_json::to_string(&notice.fact).unwrap();
+        all += &format!("{} / {}: {notice}\n{fact}\n\n", notice.class().word(), notice.topic());
     }
+    insta::assert_snapshot!("facts", all);
 }
 
 #[test]

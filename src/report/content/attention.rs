@@ -1,5 +1,5 @@
 //! PURE: what a person should know besides failed and stale policies: brakes, missed due times, servers that are gone
-//! or do not start, a second lastgood, a refused reload. Notices with one headline are told together.
+//! or do not start, a second lastgood, a refused reload. Notices with one headline are grouped.
 
 use crate::journal::debt::release_command;
 use crate::journal::notice::{Fact, FoundServer, LatestDue, MissedDueTimes, Notice, Topic};
@@ -11,7 +11,7 @@ use crate::report::content::place::{NAMES, commands, history_of, place, place_fa
 use crate::report::matter::{Happened, MailKind};
 use crate::report::text::{between, count, plain, span};
 
-/// So many notices with one headline are told one by one.
+/// So many notices with one headline are shown one by one.
 const EACH: usize = 30;
 
 /// The words for notices of one kind.
@@ -137,7 +137,7 @@ fn text(notice: &Notice, frame: &Frame) -> String {
         ),
         Fact::LeftOver { id, created_at } => format!(
             "The answer to a create was lost, so it was sent again and made a good {kind}. Since then {kind} {id} of {} \
-             has turned up without any text that tells whose it is. Look at it, and delete it if nobody needs it: it \
+             has turned up without any text that says whose it is. Look at it, and delete it if nobody needs it: it \
              takes a slot that no retention frees.",
             frame.moment(*created_at)
         ),

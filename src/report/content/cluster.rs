@@ -1,4 +1,4 @@
-//! PURE: failures that have one cause are told together.
+//! PURE: failures with one cause are grouped.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! PURE: failed runs. Those with one cause are told together; each says what its run did and when the last good
+//! PURE: failed runs. Those with one cause are grouped; each says what its run did and when the last good
 //! restore point was made.
 
 use crate::journal::notice::{Fact, FailedRun, Notice, Tries};
