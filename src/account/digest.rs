@@ -6,7 +6,6 @@ use crate::account::survey::{Surveyed, survey};
 use crate::config::Config;
 use crate::policy::inventory::{Kind, ServerRef};
 use crate::report::digest::{DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, RunCounts, Standing};
-use crate::report::facts::Good;
 use crate::status::State;
 use crate::store::holds::{Held, Hold};
 use crate::store::{Store, StoreError};
@@ -58,7 +57,7 @@ fn digest_server(one: &Surveyed, size_before_mb: Option<u64>) -> DigestServer {
         server: status.server.clone(),
         standing: standing(status.state),
         points: one.points.len(),
-        last_good: status.last_good.as_ref().map(|good| Good { id: good.id.clone(), created_at: good.created_at }),
+        last_good: status.last_good.clone(),
         oldest: one.points.last().and_then(|point| point.created_at),
         size_mb: one.points.first().and_then(|point| point.size_mb),
         size_before_mb,

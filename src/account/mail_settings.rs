@@ -1,8 +1,9 @@
 //! What the policy file says about mail, in the terms of `report`.
 
 use crate::config::{self, Config};
-use crate::report::facts::Class;
-use crate::report::post::{Post, Subscription};
+use crate::journal::notice::Class;
+use crate::report::pipeline::{Pipeline, Subscription};
+use crate::report::recipients::Recipients;
 use crate::report::smtp::{Limits, Login, SmtpSettings, Tls};
 use crate::report::transport::Transport;
 
@@ -10,11 +11,11 @@ use crate::report::transport::Transport;
 ///
 /// # Errors
 /// When the password cannot be read.
-pub fn mail_settings(config: &Config) -> Result<Option<Post>, config::SecretError> {
+pub fn mail_settings(config: &Config) -> Result<Option<Pipeline>, config::SecretError> {
     let Some(smtp) = &config.smtp else { return Ok(None) };
     let reports = config.reports.iter().map(|report| Subscription {
         name: report.name.clone(),
-        to: report.to.clone(),
+        recipients: vec![Recipients::Mail(report.to.clone())],
         on: report.on.iter().map(|class| class_of(*class)).collect(),
         group_wait: report.group_wait,
         repeat: report.repeat,
@@ -22,7 +23,7 @@ pub fn mail_settings(config: &Config) -> Result<Option<Post>, config::SecretErro
     });
     let transport = Some(transport(smtp)?);
     let instance = config.provider.instance.clone();
-    Ok(Some(Post { instance, from: smtp.from.clone(), transport, reports: reports.collect() }))
+    Ok(Some(Pipeline { instance, from: smtp.from.clone(), transport, reports: reports.collect() }))
 }
 
 const fn class_of(class: config::Class) -> Class {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use crate::account::fleet;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::notice::{Fact, Notice};
 use crate::policy::inventory::{Id, Server};
 use crate::provider::{self, Client, ProviderError};
 use crate::store::{Store, StoreError};
@@ -38,7 +38,12 @@ pub async fn list_and_store(client: &Client, store: &Store, clock: &Clock, confi
         Err(error) => return Ok(Err(error)),
     };
     let file = Arc::clone(config);
-    let tell = move |server: &Server| (!fleet::tasks_of_server(&file, server).is_empty()).then(|| is_gone(server));
+    let tell = move |server: &Server| {
+        let policies: Vec<String> =
+            fleet::tasks_of_server(&file, server).iter().map(|task| task.policy.name.to_string()).collect();
+        let fact = (!policies.is_empty()).then_some(Fact::ServerGone { policies });
+        fact.map(|fact| Notice::of_server(server.reference.clone(), fact))
+    };
     let now = clock.now();
     let provider_time = listing.provider_time;
     let account = with_stored(store, listing).await?;
@@ -100,13 +105,4 @@ pub async fn refresh_servers(client: &Client, store: &Store, clock: &Clock, conf
 pub async fn stored_servers(store: &Store) -> Result<Vec<Server>, StoreError> {
     let known = store.servers().await?.into_iter();
     Ok(known.filter(|known| known.gone_at.is_none()).map(|known| known.server).collect())
-}
-
-fn is_gone(server: &Server) -> Notice {
-    let text = format!(
-        "server {} ({}) is no longer listed by the provider: nothing of it is pruned; take it out of the policy file if \
-         it is meant to be gone",
-        server.reference.name, server.reference.id
-    );
-    Notice { server: Some(server.reference.clone()), ..Notice::new(Class::Failure, Topic::ServerGone, text) }
 }

@@ -20,7 +20,7 @@ use crate::journal::debt::Debt;
 use crate::journal::event::RunKey;
 use crate::journal::summary::RunSummary;
 use crate::policy::task::Task;
-use crate::report::post::{compose_due, send_due};
+use crate::report::pipeline::{compose_due, send_due};
 use crate::run::{RunError, drive, until_paid, watch_debts};
 use crate::store::runs::{Recorded, Run};
 use crate::store::{Store, StoreError};
@@ -52,7 +52,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     opened.world.store.drop_leases_of("owner").await?;
     let tasks = opened.tasks(&args.choice)?;
     for notice in opened.world.store.set_unreadable_aside(opened.world.clock.now()).await? {
-        output::note(&format!("lastgood: {}", output::shown(&notice.text)));
+        output::note(&format!("lastgood: {}", output::shown(&notice.to_string())));
     }
     let watch = tokio::spawn(watch_debts(opened.world.clone()));
     let (sender, shown) = progress::start();
@@ -110,9 +110,9 @@ async fn deliver_mails(opened: &Opened, limit: Duration) -> Result<(), String> {
 /// # Errors
 /// What the state says, or that a mail cannot be composed. What a server refuses waits in the outbox.
 pub(super) async fn send_mails_now(store: &Store, config: &Config, now: Timestamp) -> anyhow::Result<()> {
-    let Some(post) = mail_settings(config)? else { return Ok(()) };
-    compose_due(store, &post, now, true).await?;
-    if let Some(transport) = &post.transport {
+    let Some(pipeline) = mail_settings(config)? else { return Ok(()) };
+    compose_due(store, &pipeline, now, true).await?;
+    if let Some(transport) = &pipeline.transport {
         send_due(store, transport, now).await?;
     }
     Ok(())

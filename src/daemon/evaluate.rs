@@ -8,10 +8,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::journal::event::RunKey;
-use crate::journal::notice::{Class, Good, Notice, Topic};
+use crate::journal::notice::{Fact, Good, LatestDue, MissedDueTimes, Notice, StalePolicy, Topic};
 use crate::policy::inventory::{Id, Kind};
 use crate::policy::policy::PolicyName;
-use crate::policy::schedule::{Due, DueTimes, Lost, due, splay};
+use crate::policy::schedule::{Due, DueTimes, due, splay};
 use crate::policy::task::Task;
 use crate::store::due::{Followed, Opening, PutRight};
 use crate::store::runs::Run;
@@ -187,12 +187,22 @@ impl Evaluator {
         if stale.is_empty() {
             return Ok(());
         }
-        let notices = stale.iter().map(|index| self.followed[*index].stale_notice()).collect();
-        self.store.tell_stale(notices, now).await?;
+        let causes = self.causes(&stale).await?;
+        let notices = stale.iter().zip(causes).map(|(index, cause)| self.followed[*index].stale_notice(cause));
+        self.store.tell_stale(notices.collect(), now).await?;
         for index in stale {
             self.followed[index].stale_reported = true;
         }
         Ok(())
+    }
+
+    /// Why the runs of each of these fail: the last sentence about its open incident.
+    async fn causes(&self, of: &[usize]) -> Result<Vec<Option<String>>, StoreError> {
+        let open = self.store.incidents().await?.into_iter().filter(|incident| incident.topic == Topic::Run);
+        let mut open: HashMap<(Id, String), String> =
+            open.filter_map(|one| Some(((one.server?.id, one.policy?), one.text))).collect();
+        let key = |task: &Task| (task.server.reference.id.clone(), task.policy.name.to_string());
+        Ok(of.iter().map(|index| open.remove(&key(&self.followed[*index].task))).collect())
     }
 }
 
@@ -223,53 +233,38 @@ impl FollowedPolicy {
         self.last_good.as_ref().map_or(self.first_at, |good| good.created_at)
     }
 
-    fn stale_notice(&self) -> Notice {
-        let text = match &self.last_good {
-            Some(good) => format!("the last good {} is {} of {}", self.task.policy.kind, good.id, good.created_at),
-            None => format!("no {} was ever completed", self.task.policy.kind),
-        };
-        Notice {
-            class: Class::Stale,
+    fn stale_notice(&self, cause: Option<String>) -> Notice {
+        self.task.notice(Fact::Stale(StalePolicy {
             last_good: self.last_good.clone(),
-            next: self.next,
             since: Some(self.good_since()),
-            ..self.task.failure(Topic::Stale, text)
-        }
+            max_age_seconds: Some(self.task.policy.max_age.as_secs()),
+            cause,
+            next: self.next,
+        }))
     }
 }
 
 impl Found {
     fn add(&mut self, index: usize, one: &FollowedPolicy, decision: Due, busy: &impl Fn(&Task) -> bool) {
         let task = &one.task;
-        let missed = |text: &str| task.failure(Topic::Missed, text.to_owned());
+        let missed = |lost, latest| task.notice(Fact::Missed(MissedDueTimes { lost, latest, next: one.next }));
         let (due, passed_over, told) = match decision {
             Due::NotYet { .. } => return,
             Due::HandledInFuture { handled, put_right, .. } => {
-                let text = format!(
-                    "the last handled due time was {handled}, in the future: a clock was wrong. It is put right to \
-                     {put_right}"
-                );
                 let (server, policy, _) = policy_on_server(task);
-                let notice = task.failure(Topic::Clock, text);
+                let notice = task.notice(Fact::ClockCorrected { handled, corrected: put_right });
                 self.put_right.push((index, PutRight { server, policy, to: put_right, notice }));
                 return;
             }
             Due::Now { due, lost, .. } if busy(task) => {
-                let error = "the run before it was still under way".to_owned();
-                let lost = lost.map(|lost| format!("; before it, {}", in_one_sentence(&lost))).unwrap_or_default();
-                let text = format!("the due time {due} was passed over: {error}{lost}");
-                (due, Some(error), Some(missed(&text)))
+                let error = "the run before it was still in progress".to_owned();
+                (due, Some(error), Some(missed(lost, LatestDue::Skipped(due))))
             }
-            Due::Now { due, lost, .. } => {
-                let text =
-                    lost.map(|lost| format!("{}; the latest, {due}, is made up for now", in_one_sentence(&lost)));
-                (due, None, text.map(|text| missed(&text)))
-            }
+            Due::Now { due, lost, .. } => (due, None, lost.map(|lost| missed(Some(lost), LatestDue::CaughtUp(due)))),
             // Too old to be made up for.
             Due::Lost { lost, .. } => {
-                let sentence = in_one_sentence(&lost);
-                let text = format!("{sentence}; none is made up for: the latest was longer ago than catch_up");
-                (lost.last, Some(text.clone()), Some(missed(&text)))
+                let notice = missed(Some(lost), LatestDue::TooOld);
+                (lost.last, Some(notice.to_string()), Some(notice))
             }
         };
         let opening = Opening { key: key(task, due), passed_over, notices: told.into_iter().collect() };
@@ -282,7 +277,8 @@ pub(super) fn policy_on_server(task: &Task) -> PolicyOnServer {
     (task.server.reference.id.clone(), task.policy.name.clone(), task.policy.kind)
 }
 
-fn names(task: &Task) -> Vec<String> {
+/// The policy's name and its earlier ones.
+pub(super) fn names(task: &Task) -> Vec<String> {
     let former = task.policy.formerly.iter().map(ToString::to_string);
     std::iter::once(task.policy.name.to_string()).chain(former).collect()
 }
@@ -297,12 +293,4 @@ fn in_words(task: &Task, splay: Duration) -> String {
     let schedule = &task.policy.schedule;
     let zone = schedule.zone().iana_name().unwrap_or("UTC");
     format!("{} {zone} {}", schedule.expressions().join(", "), splay.as_secs())
-}
-
-fn in_one_sentence(lost: &Lost) -> String {
-    if lost.count == 1 {
-        format!("the due time {} was missed", lost.last)
-    } else {
-        format!("{} due times were missed, from {} to {}", lost.count, lost.first, lost.last)
-    }
 }

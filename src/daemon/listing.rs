@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::account::{AccountServers, ServerList, list_and_store};
 use crate::config::Config;
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::notice::{Fact, Notice, Recovery};
 use crate::provider::ProviderError;
 use crate::run::World;
 use crate::store::{Store, StoreError};
@@ -86,12 +86,10 @@ impl ServerListing {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.failed(now);
-        let text = format!(
-            "the listing of the account's servers was interrupted by a fault of lastgood and is tried again after a pause; the \
-             stored list is used until then: {error}"
-        );
-        tracing::error!("{text}");
-        store.keep_telling(plain(Topic::Attention, text), now).await
+        let error = format!("a fault of lastgood interrupted it, and it is tried again after a pause: {error}");
+        let notice = Notice::new(Fact::ServerListUnreadable { stored: true, error });
+        tracing::error!("{notice}");
+        store.keep_telling(notice, now).await
     }
 
     fn failed(&mut self, now: Timestamp) {
@@ -134,11 +132,6 @@ impl ServerListing {
     }
 }
 
-/// A notice that belongs to no server and no policy.
-pub(super) fn plain(topic: Topic, text: String) -> Notice {
-    Notice::new(Class::Failure, topic, text)
-}
-
 /// Reports what a listing brought: that it failed or is doubtful, if that is to be reported, or that it works again.
 pub(super) async fn report_listing(
     store: &Store,
@@ -146,29 +139,15 @@ pub(super) async fn report_listing(
     (stored, report): (bool, bool),
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let text = match listed {
-        Ok(AccountServers { doubt: None, .. }) => {
-            let recovery = recovery(Topic::Attention, "the account's servers can be listed again");
-            return store.recover(recovery, now).await;
-        }
-        Ok(AccountServers { doubt: Some(doubt), .. }) => format!(
-            "the list of the account's servers is in doubt: {doubt}; a server that it lacks counts as there still, and a \
-             new one that cannot be read is not taken up"
-        ),
-        Err(error) => {
-            let serves = if stored { "the stored list serves" } else { "no list is stored" };
-            format!("the account's servers cannot be listed, {serves}: {error}")
-        }
-    };
+    let notice = Notice::new(match listed {
+        Ok(AccountServers { doubt: None, .. }) => return store.recover(Recovery::ServersListed, now).await,
+        Ok(AccountServers { doubt: Some(doubt), .. }) => Fact::ServerListDoubtful { doubt: doubt.clone() },
+        Err(error) => Fact::ServerListUnreadable { stored, error: error.to_string() },
+    });
     if listed.is_err() {
-        tracing::error!("{text}");
+        tracing::error!("{notice}");
     }
-    if report { store.keep_telling(plain(Topic::Attention, text), now).await } else { Ok(()) }
-}
-
-/// That something works again; it belongs to no server and no policy.
-pub(super) fn recovery(topic: Topic, text: &str) -> Notice {
-    Notice { class: Class::Recovery, ..plain(topic, text.to_owned()) }
+    if report { store.keep_telling(notice, now).await } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 use crate::account::{digest_facts, mail_settings};
 use crate::clock::Clock;
 use crate::config::{Config, SecretError};
-use crate::report::facts::Matter;
-use crate::report::post::{Post, PostError, compose_due, mail, send_due};
+use crate::report::matter::Matter;
+use crate::report::pipeline::{Pipeline, PipelineError, compose_due, messages, send_due};
 use crate::store::{Store, StoreError};
 
 /// The outbox is checked at least this often.
@@ -69,7 +69,7 @@ impl Drop for MailTask {
 pub enum MailError {
     /// The state, or the mail itself.
     #[error(transparent)]
-    Post(#[from] PostError),
+    Pipeline(#[from] PipelineError),
     /// The state.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -80,10 +80,10 @@ pub enum MailError {
 
 /// Composes what is due and sends what waits. Returns when there is something to do again.
 async fn round(store: &Store, config: &Config, now: Timestamp) -> Result<Option<Timestamp>, MailError> {
-    let Some(post) = mail_settings(config)? else { return Ok(None) };
-    let group_closes = compose_due(store, &post, now, false).await?;
-    let digest_due = digests(store, config, &post, now).await?;
-    if let Some(transport) = &post.transport {
+    let Some(pipeline) = mail_settings(config)? else { return Ok(None) };
+    let group_closes = compose_due(store, &pipeline, now, false).await?;
+    let digest_due = digests(store, config, &pipeline, now).await?;
+    if let Some(transport) = &pipeline.transport {
         send_due(store, transport, now).await?;
     }
     let retry = store.next_mail().await?;
@@ -97,7 +97,7 @@ async fn round(store: &Store, config: &Config, now: Timestamp) -> Result<Option<
 pub async fn digests(
     store: &Store,
     config: &Config,
-    post: &Post,
+    pipeline: &Pipeline,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, MailError> {
     let mut next = None;
@@ -110,12 +110,13 @@ pub async fn digests(
             handled = now;
         }
         if let Some(due) = schedule.latest_at_or_before(now).filter(|due| *due > handled) {
-            let Some(subscription) = post.reports.iter().find(|other| other.name == report.name) else { continue };
+            let Some(subscription) = pipeline.reports.iter().find(|other| other.name == report.name) else { continue };
             let facts = digest_facts(config, store, handled, before.as_deref(), now).await?;
             let stored = serde_json::to_string(&facts).map_err(StoreError::from)?;
             let unique = format!("{}.digest.{}", report.name, due.as_second());
-            let message = mail(post, subscription, &Matter::Digest(Box::new(facts)), &unique, now);
-            store.digest_written(message.map_err(PostError::from)?, due, stored, now).await?;
+            let messages = messages(pipeline, subscription, &Matter::Digest(Box::new(facts)), &unique, now);
+            let messages = messages.map_err(PipelineError::from)?;
+            store.digest_written(report.name.clone(), messages, (due, stored), now).await?;
         }
         next = [next, schedule.next_after(now)].into_iter().flatten().min();
     }

@@ -9,8 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::account;
 use crate::config::Config;
-use crate::daemon::listing::{plain, recovery};
-use crate::journal::notice::Topic;
+use crate::journal::notice::{Fact, Notice, Recovery};
 use crate::provider::Client;
 use crate::run::{Settings, World};
 use crate::store::{Store, StoreError};
@@ -90,8 +89,7 @@ pub(super) async fn put_in_force(world: &World, before: &Config, new: &NewConfig
         );
     }
     account::put_in_force(store, config.source.clone()).await?;
-    let recovery = recovery(Topic::Reload, "the policy file was reloaded and is in force");
-    store.recover(recovery, world.clock.now()).await?;
+    store.recover(Recovery::Reloaded, world.clock.now()).await?;
     Ok(())
 }
 
@@ -99,8 +97,7 @@ pub(super) async fn put_in_force(world: &World, before: &Config, new: &NewConfig
 pub(super) async fn refuse(world: &World, errors: String) -> Result<(), StoreError> {
     tracing::error!("the policy file was refused; the previous one stays in force:\n{errors}");
     account::refuse_file(&world.store, errors.clone()).await?;
-    let text = format!("the policy file was reloaded and refused; the previous one stays in force: {errors}");
-    world.store.tell(vec![plain(Topic::Reload, text)], world.clock.now()).await?;
+    world.store.tell(vec![Notice::new(Fact::ReloadRefused { errors })], world.clock.now()).await?;
     Ok(())
 }
 

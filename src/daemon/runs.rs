@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use tokio::task::{Id as TaskId, JoinError, JoinSet};
 
-use crate::daemon::evaluate::{PolicyOnServer, policy_on_server};
-use crate::daemon::listing::plain;
+use crate::daemon::evaluate::{PolicyOnServer, names, policy_on_server};
 use crate::daemon::notify;
-use crate::journal::notice::{Notice, Topic};
+use crate::journal::notice::{Fact, FailedRun, RunProblem};
 use crate::policy::task::Task;
 use crate::run::{RunError, World, drive};
 use crate::store::StoreError;
@@ -125,12 +124,17 @@ impl RunsInProgress {
         store.leave_charge(run.run).await?;
         world.leases.debts_changed().notify_one();
         if run.faults == 0 {
-            let text = format!("the run was cut off by a fault of lastgood and is resumed after a pause: {error}");
-            let server = Some(server.clone());
-            let (policy, kind) = (Some(policy.to_string()), Some(task.policy.kind));
-            let notice =
-                Notice { server, policy, kind, reports: task.policy.report.clone(), ..plain(Topic::Run, text) };
-            store.tell(vec![notice], world.clock.now()).await?;
+            let fact = Fact::Failed(FailedRun {
+                run: Some(run.run),
+                due: None,
+                tries: None,
+                problem: RunProblem::CutOff { error: error.to_string() },
+                last_good: store.last_good(server.id.clone(), task.policy.kind, names(task)).await?,
+                next: None,
+                made: None,
+                deleted: Vec::new(),
+            });
+            store.tell(vec![task.notice(fact)], world.clock.now()).await?;
         }
         self.resume(world, run);
         Ok(None)

@@ -12,15 +12,15 @@ use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 
 use crate::account::{self, AccountServers, ServerList, stored_servers};
-use crate::config::Config;
+use crate::config::{Config, Overfill};
 use crate::daemon::evaluate::Evaluator;
-use crate::daemon::listing::{ServerListing, plain, report_listing};
+use crate::daemon::listing::{ServerListing, report_listing};
 use crate::daemon::mail::MailTask;
 use crate::daemon::notify::{self, Watchdog};
 use crate::daemon::reload::{self, ConfigReader, NewConfig, ReloadConfig};
 use crate::daemon::review::brake_changed_retention;
 use crate::daemon::runs::{EndedTask, RunsInProgress};
-use crate::journal::notice::{Notice, Topic};
+use crate::journal::notice::{Fact, Notice, Topic};
 use crate::policy::inventory::{Id, Server};
 use crate::run::{World, look_after, start_owed, watch_debts};
 use crate::store::StoreError;
@@ -151,7 +151,7 @@ impl Service {
         account::put_in_force(&store, self.config.source.clone()).await?;
         self.servers = stored_servers(&store).await?;
         for notice in store.set_unreadable_aside(self.world.clock.now()).await? {
-            tracing::error!("{}", notice.text);
+            tracing::error!("{notice}");
         }
         self.resume_runs().await?;
         self.watch_debts();
@@ -296,7 +296,8 @@ impl Service {
     async fn report_overfilled(&mut self) -> Result<(), ServiceError> {
         let now = self.world.clock.now();
         let overfilled = self.config.overfilled(&self.servers, now).into_iter();
-        let notices: Vec<Notice> = overfilled.map(|text| plain(Topic::Overfilled, text.to_string())).collect();
+        let fact = |one: Overfill| Fact::Overfilled { over: one.server, sum: one.proof.to_string() };
+        let notices: Vec<Notice> = overfilled.map(|one| Notice::new(fact(one))).collect();
         if notices.is_empty() {
             self.world.store.close(None, Topic::Overfilled, now).await?;
         } else {

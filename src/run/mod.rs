@@ -28,7 +28,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Semaphore, watch};
 
 use crate::clock::Clock;
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::notice::{Fact, Notice};
 use crate::policy::inventory::ServerRef;
 use crate::provider::{Client, ProviderError, Watch};
 use crate::store::{Store, StoreError};
@@ -91,15 +91,14 @@ impl Random {
 }
 
 impl Task {
-    /// That something went wrong with this policy on this server.
+    /// What happened to this policy on this server, for the policy's reports.
     #[must_use]
-    pub fn failure(&self, topic: Topic, text: String) -> Notice {
+    pub fn notice(&self, fact: Fact) -> Notice {
         Notice {
-            server: Some(self.server.reference.clone()),
             policy: Some(self.policy.name.to_string()),
             kind: Some(self.policy.kind),
             reports: self.policy.report.clone(),
-            ..Notice::new(Class::Failure, topic, text)
+            ..Notice::of_server(self.server.reference.clone(), fact)
         }
     }
 }

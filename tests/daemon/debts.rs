@@ -151,7 +151,7 @@ async fn a_run_that_a_bug_has_cut_off_is_driven_on_after_a_pause_and_its_server_
     assert_eq!(status(&theatre), "active");
     let history = theatre.store.history(None, 9).await.unwrap();
     assert_eq!((history.len(), history[0].summary.outcome.as_str()), (1, "succeeded"), "{history:#?}");
-    assert!(theatre.mails().iter().any(|mail| mail.contains("fault of lastgood")), "{:?}", theatre.mails());
+    assert!(theatre.mails().iter().any(|mail| mail.contains("bug in lastgood")), "{:?}", theatre.mails());
 }
 
 /// Writes what no lastgood of this version can have written.
