@@ -5,7 +5,10 @@
 //!         │                      │
 //!         └────────┬─────────────┘
 //!                  ▼
-//!      run ─── report ─── status                 make one become the other, and tell
+//!               account                          the account as it is now, for both of them
+//!                  │
+//!                  ▼
+//!      run ─── report ─── status                 make one become the other, and report it
 //!       │         │          │
 //!   provider    store  ◄─────┘                   touch the world
 //!       │         │
@@ -15,8 +18,9 @@
 //! ```
 //!
 //! `policy` and `journal` are pure: they decide, from arguments alone. `run` performs what they decided.
-//! `tests/architecture.rs` enforces who may use whom.
+//! `tests/architecture` enforces who may use whom.
 
+pub mod account;
 pub mod cli;
 pub mod clock;
 pub mod config;

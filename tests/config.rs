@@ -130,7 +130,7 @@ fn every_doubt_is_told_and_the_file_is_taken() {
 
 #[test]
 fn a_run_of_a_policy_that_has_another_kind_now_is_a_former_policys() {
-    use lastgood::daemon::fleet::task_of;
+    use lastgood::account::task_of_run;
     use lastgood::journal::event::RunKey;
     use lastgood::journal::state::RunState;
     use lastgood::policy::inventory::{Id, Kind, ServerRef};
@@ -146,9 +146,9 @@ fn a_run_of_a_policy_that_has_another_kind_now_is_a_former_policys() {
         Run { id: 1, state: RunState::opened(key, at()), events: 0 }
     };
     let other = Kind::ALL.into_iter().find(|kind| *kind != policy.kind).unwrap();
-    let task = task_of(&config, &[], &run(policy.name.as_str(), policy.kind));
+    let task = task_of_run(&config, &[], &run(policy.name.as_str(), policy.kind));
     assert_eq!((task.policy.kind, task.policy.enabled), (policy.kind, true));
-    let task = task_of(&config, &[], &run(policy.name.as_str(), other));
+    let task = task_of_run(&config, &[], &run(policy.name.as_str(), other));
     assert_eq!((task.policy.kind, task.policy.enabled, task.policy.prune), (other, false, Prune::None));
     // Its points are named as those of a policy that is not in the file.
     assert!(

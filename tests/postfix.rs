@@ -10,11 +10,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use lastgood::journal::notice::{Fact, FailedRun, Good, Notice, RunProblem};
 use lastgood::policy::inventory::{Id, Kind as PointKind, ServerRef};
-use lastgood::report::content::{self, Frame};
-use lastgood::report::error::{Kind, Step};
-use lastgood::report::facts::{Affected, Good, Matter, Next};
-use lastgood::report::message::{self, Letter, OutboxMessage};
+use lastgood::report::content;
+use lastgood::report::content::frame::Frame;
+use lastgood::report::delivery::OutboxMessage;
+use lastgood::report::error::{DeliveryStep, FailureKind};
+use lastgood::report::matter::{Happened, MailKind, Matter};
+use lastgood::report::message::{self, MailDraft};
 use lastgood::report::render::render;
 use lastgood::report::sender::deliver;
 use lastgood::report::smtp::{Limits, Login, SmtpSettings, Tls};
@@ -83,27 +86,30 @@ fn at(text: &str) -> Timestamp {
 /// A failure mail with a hostile name, a word beyond ASCII and a line that begins with a dot.
 fn mail(unique: &str, to: &[&str]) -> OutboxMessage {
     let name = "<script>sunucu-ağ</script>\r\nBcc: other@example.test";
-    let affected = Affected {
-        server: Some(ServerRef { id: Id::Number(12345), name: name.to_owned() }),
-        policy: Some("nightly".to_owned()),
-        kind: Some(PointKind::Backup),
-        at: at("2026-11-21T02:31:00Z"),
-        cause: "500 Internal Server Error: yer yok".to_owned(),
-        done: vec![],
+    let fact = Fact::Failed(FailedRun {
+        run: Some(1),
+        due: Some(at("2026-11-21T02:30:00Z")),
+        tries: None,
+        problem: RunProblem::Failed { error: "500 Internal Server Error: yer yok".to_owned() },
         last_good: Some(Good { id: Id::Number(881), created_at: at("2026-11-20T02:30:04Z") }),
-        next: Some(Next::Due(at("2026-11-22T02:30:00Z"))),
-        command: "lastgood history --server 12345".to_owned(),
-    };
+        next: Some(at("2026-11-22T02:30:00Z")),
+        made: None,
+        deleted: vec![],
+    });
+    let server = ServerRef { id: Id::Number(12345), name: name.to_owned() };
+    let (policy, kind) = (Some("nightly".to_owned()), Some(PointKind::Backup));
+    let notice = Notice { policy, kind, ..Notice::of_server(server, fact) };
+    let failed = Happened::new(at("2026-11-21T02:31:00Z"), notice);
     let now = at("2026-11-21T02:33:00Z");
     let frame = Frame { now, timezone: TimeZone::UTC, instance: "main".to_owned() };
-    let mut rendered = render(&content::compose(&Matter::Failed(vec![affected]), &frame));
+    let mut rendered = render(&content::compose(&Matter::Notices(MailKind::Failed, vec![failed]), &frame));
     rendered.text.push_str(".\n.a line that begins with a dot\n");
     let from = "lastgood <backup@example.test>";
     let to: Vec<String> = to.iter().map(|one| (*one).to_owned()).collect();
     // Unique over runs too: the mailboxes stay.
     let unique = format!("{unique}-{}", std::process::id());
     let message_id = message::message_id(&unique, from).unwrap();
-    let letter = Letter {
+    let draft = MailDraft {
         from,
         to: &to,
         date: now,
@@ -112,7 +118,7 @@ fn mail(unique: &str, to: &[&str]) -> OutboxMessage {
         references: &[],
         rendered: &rendered,
     };
-    let composed = message::compose(&letter).unwrap();
+    let composed = message::compose(&draft).unwrap();
     OutboxMessage {
         id: 1,
         message_id,
@@ -226,7 +232,7 @@ async fn only_unknown_recipients_are_a_permanent_refusal() {
     let postfix = Postfix::at_hand();
     let message = mail("nobody", &["nobody@example.test"]);
     let error = deliver(&Transport::Smtp(postfix.settings(Tls::StartTls)), &message).await.unwrap_err();
-    assert_eq!((error.step, error.kind), (Step::Recipients, Kind::Permanent), "{error}");
+    assert_eq!((error.step, error.kind), (DeliveryStep::Recipients, FailureKind::Permanent), "{error}");
     assert!(error.text.contains("User unknown"), "{error}");
 }
 
@@ -238,15 +244,19 @@ async fn what_only_a_person_can_mend_is_told_apart() {
     let right = || postfix.settings(Tls::StartTls);
     let wrong_password = Login { username: postfix.0["user"].clone(), password: SecretString::from("wr0ng-secret") };
     let cases = [
-        ("password", SmtpSettings { login: Some(wrong_password), ..right() }, Step::Login),
-        ("unknown authority", SmtpSettings { ca_file: None, ..right() }, Step::StartTls),
-        ("unknown authority, tls", SmtpSettings { ca_file: None, ..postfix.settings(Tls::Wrapper) }, Step::Connect),
-        ("a clear-text port", SmtpSettings { tls: Tls::Wrapper, ..right() }, Step::Connect),
-        ("no encryption, no login", SmtpSettings { tls: Tls::None, login: None, ..right() }, Step::Sender),
+        ("password", SmtpSettings { login: Some(wrong_password), ..right() }, DeliveryStep::Login),
+        ("unknown authority", SmtpSettings { ca_file: None, ..right() }, DeliveryStep::StartTls),
+        (
+            "unknown authority, tls",
+            SmtpSettings { ca_file: None, ..postfix.settings(Tls::Wrapper) },
+            DeliveryStep::Connect,
+        ),
+        ("a clear-text port", SmtpSettings { tls: Tls::Wrapper, ..right() }, DeliveryStep::Connect),
+        ("no encryption, no login", SmtpSettings { tls: Tls::None, login: None, ..right() }, DeliveryStep::Sender),
     ];
     for (what, settings, step) in cases {
         let error = deliver(&Transport::Smtp(settings), &message).await.unwrap_err();
-        assert_eq!((error.step, error.kind), (step, Kind::Misconfigured), "{what}: {error}");
+        assert_eq!((error.step, error.kind), (step, FailureKind::Misconfigured), "{what}: {error}");
         assert!(!format!("{error} {error:?}").contains("wr0ng-secret"));
     }
 }
@@ -258,6 +268,6 @@ async fn a_port_encrypted_from_the_start_does_not_hold_starttls_for_ever() {
     let limits = Limits { step: Duration::from_millis(500), ..postfix.settings(Tls::Wrapper).limits };
     let settings = SmtpSettings { tls: Tls::StartTls, limits, ..postfix.settings(Tls::Wrapper) };
     let error = deliver(&Transport::Smtp(settings), &mail("wrong-port", &["oncall@example.test"])).await.unwrap_err();
-    assert_eq!((error.step, error.kind), (Step::Greeting, Kind::NeverSent), "{error}");
+    assert_eq!((error.step, error.kind), (DeliveryStep::Greeting, FailureKind::NeverSent), "{error}");
     assert!(error.text.contains("tls = \"tls\""), "{error}");
 }

@@ -4,12 +4,12 @@ use clap::Parser;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::account::unprotected;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::setup::Setup;
 use crate::config::diagnostic::{Diagnostic, Located, Severity, render};
 use crate::config::{Config, LoadError, Loaded, find, load};
-use crate::daemon::fleet;
 use crate::exit_code::ExitCode;
 use crate::policy::budget::{Proof, Verdict};
 use crate::policy::inventory::{Kind, Server};
@@ -169,7 +169,7 @@ fn show_online(config: &Config, online: &Online, now: Timestamp) {
         })
     });
     output::line(&output::table(["server", "kind", "slots"], rows));
-    for server in fleet::unprotected(config, &online.servers) {
+    for server in unprotected(config, &online.servers) {
         output::line(&format!("unprotected: {}", output::shown(&server.reference.name)));
     }
     let unmatched = config.unmatched(&online.servers);

@@ -1,17 +1,18 @@
-//! `lastgood daemon`: the service.
+//! `lastgood daemon`: the service. The only file of the command line that starts the daemon.
 
 use std::sync::Arc;
 
 use clap::Parser;
 
-use crate::cli::setup::Setup;
-use crate::daemon::{Files, Service, Signals};
+use crate::cli::setup::{Opened, Setup};
+use crate::cli::world::run_settings;
+use crate::daemon::{NewConfig, ReloadConfig, Service, ServiceError, Signals, run_in_process};
 use crate::exit_code::ExitCode;
 
 /// Follow the schedules (the service).
 #[derive(Debug, Parser)]
 #[command(
-    after_help = "Example:\n  lastgood daemon --config /etc/lastgood/policy.toml\n\nSIGHUP reads the policy file again, SIGTERM ends the service in an orderly way."
+    after_help = "Example:\n  lastgood daemon --config /etc/lastgood/policy.toml\n\nSIGHUP reloads the policy file, SIGTERM shuts the service down in an orderly way."
 )]
 pub struct Args {}
 
@@ -25,9 +26,28 @@ pub async fn run(setup: &Setup, _args: Args) -> anyhow::Result<ExitCode> {
     let files = setup.clone();
     let opening = tokio::task::spawn_blocking(move || files.open_daemon());
     let Some(opened) = signals.unless_ended(opening).await else { return Ok(ExitCode::Done) };
-    let opened = opened??;
-    let again = setup.clone();
-    let files: Files = Arc::new(move || again.read_again().map_err(|error| format!("{error:#}")));
-    Service::new(opened.world, opened.stop, opened.config, files).run(signals).await?;
+    serve(setup, opened??, signals, std::future::pending()).await?;
     Ok(ExitCode::Done)
+}
+
+/// The service until `end` completes, for the demo.
+///
+/// # Errors
+/// When it cannot start, or the state fails.
+pub(super) async fn serve_until(setup: &Setup, opened: Opened, end: impl Future<Output = ()>) -> anyhow::Result<()> {
+    serve(setup, opened, Signals::install()?, end).await
+}
+
+async fn serve(setup: &Setup, opened: Opened, signals: Signals, end: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let again = setup.clone();
+    let reload_config: ReloadConfig = Arc::new(move || {
+        let (config, client) = again.read_again().map_err(|error| format!("{error:#}"))?;
+        Ok(NewConfig { settings: run_settings(&config), config, client })
+    });
+    let service = Service::new(opened.world, opened.stop, opened.config, reload_config);
+    run_in_process(service, signals, end).await.map_err(|error| match error {
+        // What failed decides the exit code, not who noticed.
+        ServiceError::Store(error) => error.into(),
+        error @ ServiceError::Start(_) => error.into(),
+    })
 }

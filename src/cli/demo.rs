@@ -3,6 +3,7 @@
 //! What is shown is real: the policy file is read and validated, the service follows it over HTTP, and the mails are
 //! composed and written as for anybody. Nothing outside the folder and loopback is touched, and nothing is left running.
 
+mod curtain;
 mod mails;
 mod scenes;
 mod stage;
@@ -13,16 +14,17 @@ use std::time::Duration;
 use clap::Parser;
 use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::sync::watch;
 
+use crate::cli::daemon::serve_until;
+use crate::cli::demo::curtain::Curtain;
 use crate::cli::demo::stage::Stage;
 use crate::cli::list::show_points;
 use crate::cli::output::{line, shown};
 use crate::cli::plan::show_plans;
+use crate::cli::run::send_mails_now;
 use crate::cli::setup::{Choice, Opened, Setup};
 use crate::clock::Clock;
 use crate::config::Environment;
-use crate::daemon::{Files, Service, ServiceError, mail};
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::Kind;
 use crate::run::Progress;
@@ -33,46 +35,6 @@ use crate::run::Progress;
     after_help = "Needs no policy file and no token, and touches no real server. Ctrl-C ends it.\n\nExample:\n  lastgood demo"
 )]
 pub struct Args {}
-
-/// Whether a person has asked for the end.
-#[derive(Clone, Debug)]
-struct Curtain(watch::Receiver<bool>);
-
-impl Curtain {
-    /// Falls at SIGINT and SIGTERM.
-    fn hang() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let (fall, fallen) = watch::channel(false);
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            fall.send_replace(true);
-        });
-        Ok(Self(fallen))
-    }
-
-    fn has_fallen(&self) -> bool {
-        *self.0.borrow()
-    }
-
-    /// Ends when the curtain falls, or never.
-    async fn fallen(&self) {
-        if self.0.clone().wait_for(|fallen| *fallen).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// Time to read; ends early when the curtain falls.
-    async fn pause(&self, time: Duration) {
-        tokio::select! {
-            () = tokio::time::sleep(time) => {}
-            () = self.fallen() => {}
-        }
-    }
-}
 
 /// Plays the demo. The folder stays, since it holds the mails.
 ///
@@ -155,9 +117,6 @@ async fn follow(stage: &Stage, setup: &Setup, curtain: &Curtain) -> anyhow::Resu
     let (sender, receiver) = unbounded_channel();
     opened.world.progress = Some(sender);
     let (store, config) = (opened.world.store.clone(), Arc::clone(&opened.config));
-    let again = setup.clone();
-    let files: Files = Arc::new(move || again.read_again().map_err(|error| format!("{error:#}")));
-    let service = Service::new(opened.world, opened.stop, opened.config, files);
     let told = tokio::spawn(tell(receiver, setup.clock.now(), setup.clock.clone()));
     let end = async {
         tokio::select! {
@@ -165,19 +124,19 @@ async fn follow(stage: &Stage, setup: &Setup, curtain: &Curtain) -> anyhow::Resu
             () = curtain.fallen() => {}
         }
     };
-    let ended: Result<(), ServiceError> = service.run_until(end).await;
+    let ended = serve_until(setup, opened, end).await;
     told.await?;
     ended?;
-    // What the end of the service cut short in its mail is sent now.
-    mail::deliver_now(&store, &setup.clock, &config).await?;
+    // The mail that the end of the service interrupted is sent now.
+    send_mails_now(&store, &config, setup.clock.now()).await?;
     Ok(())
 }
 
-/// A plain line for each news of a run, with the seconds since the start.
-async fn tell(mut news: UnboundedReceiver<Progress>, start: Timestamp, clock: Clock) {
+/// A plain line for each step of a run, with the seconds since the start.
+async fn tell(mut steps: UnboundedReceiver<Progress>, start: Timestamp, clock: Clock) {
     let mut last = std::collections::HashMap::new();
-    while let Some(step) = news.recv().await {
-        // The same news again (a look at the list that shows no change) is no news, nor that a list is read.
+    while let Some(step) = steps.recv().await {
+        // The same step again (a look at the list that shows no change) is not shown, nor that a list is read.
         let known = last.insert(step.run, step.text.clone()).as_ref() == Some(&step.text);
         if known || step.text == "reading what is there" {
             continue;

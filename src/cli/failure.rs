@@ -5,7 +5,6 @@ use std::process::ExitCode as Process;
 use serde_json::{Map, Value};
 
 use crate::cli::output::{json, note};
-use crate::daemon::ServiceError;
 use crate::exit_code::ExitCode;
 use crate::provider::{ErrorKind, ProviderError};
 use crate::run::RunError;
@@ -72,9 +71,6 @@ pub fn text_of(error: &anyhow::Error) -> String {
 
 /// The provider's error, where a cause is one.
 fn asked<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a ProviderError> {
-    if let Some(ServiceError::Provider(error)) = cause.downcast_ref() {
-        return Some(error);
-    }
     cause.downcast_ref()
 }
 
@@ -108,14 +104,9 @@ pub fn code_of(error: &anyhow::Error) -> ExitCode {
         return provider(error);
     }
     match error.downcast_ref::<RunError>() {
-        Some(RunError::Store(error)) => return store(error),
-        Some(RunError::Stopped) => return ExitCode::RunFailed,
-        None => {}
-    }
-    match error.downcast_ref::<ServiceError>() {
-        Some(ServiceError::Store(error)) => store(error),
-        Some(ServiceError::Provider(error)) => provider(error),
-        Some(ServiceError::Start(_)) | None => ExitCode::Bug,
+        Some(RunError::Store(error)) => store(error),
+        Some(RunError::Stopped) => ExitCode::RunFailed,
+        None => ExitCode::Bug,
     }
 }
 

@@ -3,11 +3,11 @@
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 
+use crate::account::tasks_of_server;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::schedule::moment;
 use crate::cli::setup::Setup;
-use crate::daemon::fleet;
 use crate::exit_code::ExitCode;
 use crate::policy::guard::{Ground, Slots};
 use crate::policy::hold_cost::of_point;
@@ -108,7 +108,7 @@ async fn costs(setup: &Setup, store: &Store, what: &Held) -> Option<Vec<String>>
     };
     let known = store.servers().await.ok()?.into_iter().find(|known| known.server.reference.id == server)?.server;
     let mut costs = Vec::new();
-    for task in fleet::tasks_of(&config, &known) {
+    for task in tasks_of_server(&config, &known) {
         let (kind, at) = (task.policy.kind, setup.clock.now());
         let Some(inventory) = store.last_inventory(known.clone(), kind).await.ok()? else { continue };
         let (policy, settle) = (task.policy.name.clone(), config.provider.settle);

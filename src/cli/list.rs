@@ -3,6 +3,7 @@
 use clap::{Parser, ValueEnum};
 use serde_json::Value;
 
+use crate::account::tasks_of_server;
 use crate::cli::output;
 use crate::cli::setup::{Opened, Setup};
 use crate::exit_code::ExitCode;
@@ -197,17 +198,15 @@ async fn servers(opened: &Opened, args: &Args) -> anyhow::Result<ExitCode> {
     let records: Vec<_> = records.into_iter().filter(|(server, _)| fits(server)).collect();
     if args.json {
         let values = records.iter().map(|(server, fields)| {
-            let own = !crate::daemon::fleet::tasks_of(&opened.config, server).is_empty();
+            let own = !tasks_of_server(&opened.config, server).is_empty();
             shape(fields, own, held(server))
         });
         output::json_list("servers", values)?;
         return Ok(ExitCode::Done);
     }
     let cells = records.iter().map(|(server, _)| {
-        let policies: Vec<String> = crate::daemon::fleet::tasks_of(&opened.config, server)
-            .iter()
-            .map(|task| task.policy.name.to_string())
-            .collect();
+        let policies: Vec<String> =
+            tasks_of_server(&opened.config, server).iter().map(|task| task.policy.name.to_string()).collect();
         let policies = if policies.is_empty() { "unprotected".to_owned() } else { policies.join(", ") };
         let hold = if held(server) { "held" } else { "" };
         let (id, name) = (server.reference.id.to_string(), server.reference.name.clone());

@@ -19,6 +19,7 @@ pub mod schedule;
 pub mod setup;
 pub mod simulator;
 pub mod status;
+pub mod world;
 
 use std::path::PathBuf;
 use std::process::ExitCode as Process;
@@ -91,36 +92,52 @@ impl Command {
     }
 }
 
-/// Runs the command line and says how it ended.
-#[must_use]
-pub fn main() -> Process {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => {
+impl Cli {
+    /// Parses the arguments of this process.
+    ///
+    /// # Errors
+    /// How the process ends when there is no command to run: after `--help`, `--version` or a usage error, already
+    /// printed.
+    pub fn of_process() -> Result<Self, Process> {
+        Self::try_parse().map_err(|error| {
             let wrong = error.use_stderr();
             if wrong && std::env::args_os().any(|argument| argument == "--json") {
                 let text = error.render().to_string();
                 let document = serde_json::json!({ "error": text.trim().trim_start_matches("error: ") });
-                // Standard output is one document even now; that it cannot be written is told nowhere else.
+                // Standard output is one document even now; nothing can report that it cannot be written.
                 let _ = output::json(&document);
             }
             // A closed pipe is not an error of ours.
             let _ = error.print();
-            return if wrong { crate::exit_code::ExitCode::Usage.into() } else { Process::SUCCESS };
+            if wrong { crate::exit_code::ExitCode::Usage.into() } else { Process::SUCCESS }
+        })
+    }
+
+    /// What is logged unless `LASTGOOD_LOG` says otherwise: only the daemon is talkative.
+    #[must_use]
+    pub const fn log_filter(&self) -> &'static str {
+        match self.command {
+            Command::Daemon(_) => "lastgood=info,warn",
+            _ => "error",
         }
-    };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            output::note(&format!("lastgood: the system gives no threads: {error}"));
-            return crate::exit_code::ExitCode::Bug.into();
-        }
-    };
-    let list = cli.command.json_list();
-    let ended = runtime.block_on(dispatch(cli));
-    // A blocking read of the terminal must not hold up the end.
-    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    ended.unwrap_or_else(|error| failure::report(&error, list))
+    }
+
+    /// Runs the command and says how it ended.
+    #[must_use]
+    pub fn execute(self) -> Process {
+        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                output::note(&format!("lastgood: the system gives no threads: {error}"));
+                return crate::exit_code::ExitCode::Bug.into();
+            }
+        };
+        let list = self.command.json_list();
+        let ended = runtime.block_on(dispatch(self));
+        // A blocking read of the terminal must not delay the end.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+        ended.unwrap_or_else(|error| failure::report(&error, list))
+    }
 }
 
 async fn dispatch(cli: Cli) -> anyhow::Result<Process> {

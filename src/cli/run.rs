@@ -4,22 +4,26 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use clap::Parser;
+use jiff::Timestamp;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::account::{self, mail_settings};
 use crate::cli::output;
 use crate::cli::plan::show_plans;
 use crate::cli::progress;
 use crate::cli::setup::{Choice, Opened, Setup};
-use crate::daemon::{self, mail};
+use crate::config::Config;
 use crate::exit_code::ExitCode;
 use crate::journal::debt::Debt;
 use crate::journal::event::RunKey;
 use crate::journal::summary::RunSummary;
-use crate::run::{RunError, Task, drive, until_paid, watch_debts};
-use crate::store::StoreError;
+use crate::policy::task::Task;
+use crate::report::pipeline::{compose_due, send_due};
+use crate::run::{RunError, drive, until_paid, watch_debts};
 use crate::store::runs::{Recorded, Run};
+use crate::store::{Store, StoreError};
 
 /// Make and prune restore points now, in the foreground.
 #[derive(Debug, Parser)]
@@ -48,15 +52,15 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     opened.world.store.drop_leases_of("owner").await?;
     let tasks = opened.tasks(&args.choice)?;
     for notice in opened.world.store.set_unreadable_aside(opened.world.clock.now()).await? {
-        output::note(&format!("lastgood: {}", output::shown(&notice.text)));
+        output::note(&format!("lastgood: {}", output::shown(&notice.to_string())));
     }
     let watch = tokio::spawn(watch_debts(opened.world.clone()));
     let (sender, shown) = progress::start();
     opened.world.progress = Some(sender);
-    opened.world.in_force.set(&daemon::fleet::tasks(&opened.config, &opened.servers));
+    opened.world.in_force.set(&account::tasks(&opened.config, &opened.servers));
     let mut runs = Vec::new();
     for run in opened.world.store.unfinished().await? {
-        runs.push((daemon::fleet::task_of(&opened.config, &opened.servers, &run), run));
+        runs.push((account::task_of_run(&opened.config, &opened.servers, &run), run));
     }
     for task in tasks {
         runs.extend(record(&opened, task).await?);
@@ -82,23 +86,36 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     Ok(if good { ExitCode::Done } else { ExitCode::RunFailed })
 }
 
-/// Sends what waits, for no longer than this and until the process is told to end. What is cut off is sent again, under
-/// the same Message-ID.
+/// Sends what waits, for no longer than `limit` and until the process is asked to end. A message that is interrupted is
+/// sent again under the same Message-ID.
 async fn deliver_mails(opened: &Opened, limit: Duration) -> Result<(), String> {
     let told = |error: std::io::Error| error.to_string();
     let mut terminate = signal(SignalKind::terminate()).map_err(told)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(told)?;
-    let delivered = mail::deliver_now(&opened.world.store, &opened.world.clock, &opened.config);
+    let delivered = send_mails_now(&opened.world.store, &opened.config, opened.world.clock.now());
     tokio::select! {
         biased;
-        _ = terminate.recv() => Err("lastgood was told to end".to_owned()),
-        _ = interrupt.recv() => Err("lastgood was told to end".to_owned()),
+        _ = terminate.recv() => Err("lastgood was asked to end".to_owned()),
+        _ = interrupt.recv() => Err("lastgood was asked to end".to_owned()),
         delivered = tokio::time::timeout(limit, delivered) => match delivered {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("the mail server took longer than {} s", limit.as_secs())),
         },
     }
+}
+
+/// Composes and sends everything now, without waiting for groups to close.
+///
+/// # Errors
+/// What the state says, or that a mail cannot be composed. What a server refuses waits in the outbox.
+pub(super) async fn send_mails_now(store: &Store, config: &Config, now: Timestamp) -> anyhow::Result<()> {
+    let Some(pipeline) = mail_settings(config)? else { return Ok(()) };
+    compose_due(store, &pipeline, now, true).await?;
+    if let Some(transport) = &pipeline.transport {
+        send_due(store, transport, now).await?;
+    }
+    Ok(())
 }
 
 async fn record(opened: &Opened, task: Task) -> anyhow::Result<Option<(Task, Run)>> {
@@ -159,14 +176,14 @@ async fn drive_all(opened: &Opened, runs: Vec<(Task, Run)>) -> anyhow::Result<Ve
         );
     }
     if stopped {
-        output::note("lastgood: stopped: what is under way is taken up by the next run or by the daemon");
+        output::note("lastgood: stopped: the next run or the daemon resumes what is in progress");
         return Err(RunError::Stopped.into());
     }
     summaries.sort_by_key(|summary| summary.run);
     Ok(summaries)
 }
 
-/// Waits, not for ever, until the servers that lastgood has stopped are known to run again. Returns those that are not.
+/// Waits for a limited time until the servers that lastgood has stopped are known to run again. Returns those that are not.
 async fn pay_debts(opened: &Opened, watch: JoinHandle<Result<(), StoreError>>) -> anyhow::Result<Vec<Debt>> {
     let world = &opened.world;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -216,7 +233,7 @@ fn show(run: &RunSummary) {
 
 /// How long the mails of a run may take before they are left to the daemon or the next run.
 const MAILS_TAKE: Duration = Duration::from_mins(2);
-/// The same when the run was told to end.
+/// The same when the run was asked to end.
 const MAILS_OF_A_STOP_TAKE: Duration = Duration::from_secs(5);
 /// How long servers that lastgood has stopped are waited for when all runs are over: a little longer than the ten minutes
 /// after which a server that runs is believed to.

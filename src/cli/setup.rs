@@ -8,16 +8,18 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::sync::watch;
 
+use crate::account::{self, AccountServers, list_servers, refresh_servers};
 use crate::cli::failure::Failure;
-use crate::cli::output::note;
+use crate::cli::output::{note, shown};
+use crate::cli::world::open_world;
 use crate::clock::Clock;
 use crate::config::diagnostic::render;
 use crate::config::{Config, Environment, LoadError, Loaded, find, load};
-use crate::daemon::{AccountServers, fleet, list_servers, open_world, refresh_servers};
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::Server;
+use crate::policy::task::Task;
 use crate::provider::{Client, Settings};
-use crate::run::{Task, World, start_owed};
+use crate::run::{World, start_owed};
 use crate::store::{Store, StoreError};
 
 /// What the process was started with.
@@ -146,13 +148,14 @@ impl Setup {
     pub async fn open_owner(&self) -> anyhow::Result<Opened> {
         let mut opened = self.open_daemon()?;
         say_waits(&opened.world.client);
-        opened.servers = match refresh_servers(&opened.world, &opened.config).await {
-            Ok(account) => said(account?),
-            Err(error) => {
-                start_owed(&opened.world).await;
-                return Err(error.into());
-            }
-        };
+        opened.servers =
+            match refresh_servers(&opened.world.client, &opened.world.store, &self.clock, &opened.config).await {
+                Ok(account) => servers_with_warning(account?),
+                Err(error) => {
+                    start_owed(&opened.world).await;
+                    return Err(error.into());
+                }
+            };
         Ok(opened)
     }
 
@@ -164,7 +167,7 @@ impl Setup {
         self.open_with(Store::beside_or_new).await
     }
 
-    /// Opens everything for a command that only looks: where there is no state, none is made.
+    /// Opens everything for a command that only reads: when there is no state, none is created.
     ///
     /// # Errors
     /// As `open_beside`.
@@ -177,7 +180,7 @@ impl Setup {
         say_waits(&client);
         let store = store(&config.state_dir)?;
         let (world, stop) = open_world(&config, client, store, self.clock.clone());
-        let servers = said(list_servers(&world).await??);
+        let servers = servers_with_warning(list_servers(&world.client, &world.store).await??);
         Ok(Opened { config, world, stop, servers })
     }
 
@@ -189,7 +192,7 @@ impl Setup {
         Ok(Store::beside(&self.load()?.config.state_dir)?)
     }
 
-    /// The state beside a running daemon, to look at: where there is none, nothing is remembered and none is made.
+    /// The state beside a running daemon, for reading: when there is none, it is empty and none is created.
     ///
     /// # Errors
     /// When the file is not valid or the folder cannot be used.
@@ -197,7 +200,7 @@ impl Setup {
         Ok(Store::beside_or_empty(&self.load()?.config.state_dir)?)
     }
 
-    /// The state beside a running daemon, made where it is missing.
+    /// The state beside a running daemon, created if it is missing.
     ///
     /// # Errors
     /// When the file is not valid or the folder cannot be used.
@@ -216,7 +219,7 @@ impl Setup {
 }
 
 impl Opened {
-    /// Goes on with the state that is kept, made where it is missing: what was opened to look is to be changed now.
+    /// Switches to the state on disk, created if it is missing: what was opened for reading is to be changed now.
     ///
     /// # Errors
     /// When the folder cannot be used.
@@ -238,7 +241,7 @@ impl Opened {
     /// # Errors
     /// With exit code 2, when there is no such policy or server, or the policy is not for the server.
     pub fn tasks(&self, choice: &Choice) -> anyhow::Result<Vec<Task>> {
-        let mut tasks = fleet::tasks(&self.config, &self.servers);
+        let mut tasks = account::tasks(&self.config, &self.servers);
         if let Some(text) = &choice.server {
             let id = self.server(text)?.reference.id.clone();
             tasks.retain(|task| task.server.reference.id == id);
@@ -247,10 +250,8 @@ impl Opened {
             let names: BTreeSet<&str> = self.config.policy_names().into_iter().map(|name| name.as_str()).collect();
             if !names.contains(name.as_str()) {
                 let names = names.into_iter().collect::<Vec<_>>().join(", ");
-                let shown = crate::cli::output::shown(name);
-                return Err(
-                    Failure::usage(format!("there is no policy {shown} in the file; there are: {names}")).into()
-                );
+                let name = shown(name);
+                return Err(Failure::usage(format!("there is no policy {name} in the file; there are: {names}")).into());
             }
             tasks.retain(|task| task.policy.name.as_str() == name);
         }
@@ -259,7 +260,7 @@ impl Opened {
             let unmatched = if unmatched.is_empty() { String::new() } else { format!(" ({})", unmatched.join("; ")) };
             let text = format!(
                 "no policy is for any of these servers{}: `lastgood check --online` shows what matches what",
-                crate::cli::output::shown(&unmatched)
+                shown(&unmatched)
             );
             return Err(Failure::usage(text).into());
         }
@@ -267,16 +268,16 @@ impl Opened {
     }
 }
 
-/// Whoever waits for a command is told why nothing happens when the provider asks for a pause.
+/// Says why nothing happens when the provider asks for a pause.
 pub fn say_waits(client: &Client) {
     client.on_wait(|text| note(&format!("lastgood: {text}")));
 }
 
-/// The servers; what is in doubt of their list is said.
-fn said(account: AccountServers) -> Vec<Server> {
+/// The servers. A doubtful list is reported.
+fn servers_with_warning(account: AccountServers) -> Vec<Server> {
     if let Some(doubt) = &account.doubt {
-        let doubt = crate::cli::output::shown(doubt);
-        crate::cli::output::note(&format!(
+        let doubt = shown(doubt);
+        note(&format!(
             "warning: the list of the account's servers is in doubt, and one that it lacks counts as there still: {doubt}"
         ));
     }
@@ -285,8 +286,8 @@ fn said(account: AccountServers) -> Vec<Server> {
 
 fn one_server<'a>(servers: &'a [Server], text: &str) -> anyhow::Result<&'a Server> {
     servers.iter().find(|server| server.keys.iter().any(|key| key == text)).ok_or_else(|| {
-        let shown = crate::cli::output::shown(text);
-        Failure::usage(format!("there is no server {shown}: `lastgood list servers` shows them")).into()
+        let text = shown(text);
+        Failure::usage(format!("there is no server {text}: `lastgood list servers` shows them")).into()
     })
 }
 

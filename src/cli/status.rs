@@ -4,12 +4,11 @@ use std::path::Path;
 
 use clap::Parser;
 
+use crate::account::{file_in_force, survey};
 use crate::cli::failure::{self, Failure};
 use crate::cli::output;
 use crate::cli::setup::Setup;
 use crate::config::{LoadError, parse, state_dir};
-use crate::daemon::IN_FORCE;
-use crate::daemon::survey::survey;
 use crate::exit_code::{ExitCode, Nagios};
 use crate::status::{Level, Status};
 use crate::store::Store;
@@ -60,10 +59,10 @@ async fn status(setup: &Setup) -> anyhow::Result<Status> {
     let (path, loaded) = setup.try_load()?;
     let (config, refused) = match loaded {
         Ok(loaded) => (loaded.config, None),
-        // The daemon goes on with the file that was last in force: so does what is shown.
+        // The daemon goes on with the file that was last in force, so that is what is shown.
         Err(LoadError::Invalid { name, source_text, diagnostics }) => {
             let folder = path.parent().unwrap_or(Path::new(""));
-            let in_force = in_force(&state_dir(&source_text, folder, &setup.environment)).await;
+            let in_force = last_in_force(&state_dir(&source_text, folder, &setup.environment)).await;
             let config = in_force.and_then(|text| parse(&text, folder, &setup.environment, now).0);
             let error = LoadError::Invalid { name, source_text, diagnostics };
             match config {
@@ -87,8 +86,8 @@ async fn status(setup: &Setup) -> anyhow::Result<Status> {
 }
 
 /// The text of the file that was last in force here.
-async fn in_force(dir: &Path) -> Option<String> {
-    Store::beside(dir).ok()?.fact(IN_FORCE).await.ok()?
+async fn last_in_force(dir: &Path) -> Option<String> {
+    file_in_force(&Store::beside(dir).ok()?).await.ok()?
 }
 
 fn show(status: &Status) {

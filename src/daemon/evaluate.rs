@@ -1,5 +1,5 @@
-//! The evaluator: which policies are due now, on which servers. It is woken every second and looks at one number then;
-//! at least once a minute it looks at everything again, since the clock may have been set.
+//! The evaluator: which policies are due now, on which servers. It is woken every second and compares one number then;
+//! at least once a minute it checks everything again, since the clock may have been set.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,32 +8,31 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::journal::event::RunKey;
-use crate::journal::notice::{Class, Good, Notice, Topic};
+use crate::journal::notice::{Fact, Good, LatestDue, MissedDueTimes, Notice, StalePolicy, Topic};
 use crate::policy::inventory::{Id, Kind};
 use crate::policy::policy::PolicyName;
-use crate::policy::schedule::{Due, DueTimes, Lost, due, splay};
-use crate::run::Task;
-use crate::store::due::{Followed as Place, Opening, PutRight};
+use crate::policy::schedule::{Due, DueTimes, due, splay};
+use crate::policy::task::Task;
+use crate::store::due::{Followed, Opening, PutRight};
 use crate::store::runs::Run;
 use crate::store::{Store, StoreError};
 
-/// Everything is looked at again after this long.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+/// Everything is checked again after this long.
+const CHECK_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// A policy on a server, as a key.
 pub(super) type PolicyOnServer = (Id, PolicyName, Kind);
 
 /// A policy on a server whose due times are followed.
 #[derive(Clone, Debug)]
-pub struct Followed {
-    /// The policy and the server.
-    pub task: Task,
-    /// The splay of this server.
-    pub splay: Duration,
+struct FollowedPolicy {
+    task: Task,
+    /// The splay on this server.
+    splay: Duration,
     handled: Timestamp,
     next: Option<Timestamp>,
     first_at: Timestamp,
-    stale_told: bool,
+    stale_reported: bool,
     last_good: Option<Good>,
 }
 
@@ -42,18 +41,18 @@ pub struct Followed {
 pub struct Evaluator {
     store: Store,
     started: Timestamp,
-    followed: Vec<Followed>,
+    followed: Vec<FollowedPolicy>,
     /// Where a policy on a server is in `followed`.
-    places: HashMap<PolicyOnServer, usize>,
+    positions: HashMap<PolicyOnServer, usize>,
     /// The earliest moment at which something can be due.
     next: Option<Timestamp>,
-    looked_at: Option<Timestamp>,
+    checked_at: Option<Timestamp>,
 }
 
-/// What one look found, before it is written.
+/// What one check found, before it is written.
 #[derive(Default)]
 struct Found {
-    /// With the place in `followed`, and the new last handled due time.
+    /// With the position in `followed`, and the new last handled due time.
     openings: Vec<(usize, Timestamp, Opening)>,
     put_right: Vec<(usize, PutRight)>,
 }
@@ -62,7 +61,7 @@ impl Evaluator {
     /// An evaluator that follows nothing yet; `started` is the start of the process.
     #[must_use]
     pub fn new(store: Store, started: Timestamp) -> Self {
-        Self { store, started, followed: Vec::new(), places: HashMap::new(), next: None, looked_at: None }
+        Self { store, started, followed: Vec::new(), positions: HashMap::new(), next: None, checked_at: None }
     }
 
     /// Follows these from now on. One seen for the first time, or with a changed schedule, starts from `now`.
@@ -74,45 +73,40 @@ impl Evaluator {
             let policy = &task.policy;
             splay(&task.server.reference.id.to_string(), policy.name.as_str(), policy.splay)
         };
-        let places = tasks.iter().map(|task| Place {
+        let followed = tasks.iter().map(|task| Followed {
             server: task.server.reference.id.clone(),
             policy: task.policy.name.clone(),
             kind: task.policy.kind,
             schedule: in_words(task, spread(task)),
         });
-        let handled = self.store.handled(places.collect(), now).await?;
+        let handled = self.store.handled(followed.collect(), now).await?;
         let wanted = tasks.iter().map(|task| (task.server.reference.id.clone(), task.policy.kind, names(task)));
         let goods = self.store.last_goods(wanted.collect()).await?;
-        let followed = tasks.into_iter().zip(handled).zip(goods).map(|((task, handled), last_good)| Followed {
+        let followed = tasks.into_iter().zip(handled).zip(goods).map(|((task, handled), last_good)| FollowedPolicy {
             splay: spread(&task),
             next: self.known_next(&task, handled.handled),
             task,
             handled: handled.handled,
             first_at: handled.first_at,
-            stale_told: handled.stale_told,
+            stale_reported: handled.stale_told,
             last_good,
         });
         self.followed = followed.collect();
-        self.places = self.followed.iter().enumerate().map(|(index, one)| (place_of(&one.task), index)).collect();
-        // What is new is looked at now.
+        self.positions =
+            self.followed.iter().enumerate().map(|(index, one)| (policy_on_server(&one.task), index)).collect();
+        // What is new is checked now.
         self.next = Some(now);
         Ok(())
     }
 
-    /// The next due time of a task that is followed already and whose schedule is what it was: to work out thousands of
-    /// them again at each list of servers would take longer than everything else.
+    /// The next due time of a task that is already followed with the same schedule: to work out thousands of them again at
+    /// each list of servers would take longer than everything else.
     fn known_next(&self, task: &Task, handled: Timestamp) -> Option<Timestamp> {
-        let one = &self.followed[*self.places.get(&place_of(task))?];
+        let one = &self.followed[*self.positions.get(&policy_on_server(task))?];
         let same = one.handled == handled
             && one.task.policy.schedule == task.policy.schedule
             && one.task.policy.splay == task.policy.splay;
         one.next.filter(|_| same)
-    }
-
-    /// What is followed.
-    #[must_use]
-    pub fn followed(&self) -> &[Followed] {
-        &self.followed
     }
 
     /// The earliest due time to come.
@@ -121,24 +115,24 @@ impl Evaluator {
         self.next
     }
 
-    /// Whether a look is due: the next due time is reached, a minute has passed, or the clock was set back.
+    /// Whether a check is due: the next due time is reached, a minute has passed, or the clock was set back.
     #[must_use]
     pub fn is_time(&self, now: Timestamp) -> bool {
-        let Some(looked_at) = self.looked_at else { return true };
-        self.next.is_some_and(|next| next <= now) || now < looked_at || looked_at.duration_until(now) >= LOOK_AGAIN
+        let Some(checked_at) = self.checked_at else { return true };
+        self.next.is_some_and(|next| next <= now) || now < checked_at || checked_at.duration_until(now) >= CHECK_EVERY
     }
 
     /// The runs that are due now, recorded in one transaction, each with its task. `busy` says whether a run of the same
-    /// policy on the same server is still under way: then the due time is passed over, and that is told.
+    /// policy on the same server is still in progress: then the due time is skipped, and that is reported.
     ///
     /// # Errors
-    /// What the state says. Nothing of it is recorded then.
+    /// What the state says. Nothing is recorded then.
     pub async fn take(&mut self, now: Timestamp, busy: impl Fn(&Task) -> bool) -> Result<Vec<(Task, Run)>, StoreError> {
         let mut found = Found::default();
-        // Thousands of servers share a policy, and most of them the very due times.
+        // Thousands of servers share a policy, and most of them the same due times.
         let mut decided: HashMap<(*const (), Duration, Timestamp), (Due, Option<Timestamp>)> = HashMap::new();
         for (index, one) in self.followed.iter_mut().enumerate() {
-            if one.rests(now, self.looked_at) {
+            if one.rests(now, self.checked_at) {
                 continue;
             }
             let key = (Arc::as_ptr(&one.task.policy).cast::<()>(), one.splay, one.handled);
@@ -147,7 +141,7 @@ impl Evaluator {
             found.add(index, one, decision, &busy);
         }
         self.next = self.followed.iter().filter_map(|one| one.next).min();
-        self.looked_at = Some(now);
+        self.checked_at = Some(now);
         self.write(found, now).await
     }
 
@@ -168,44 +162,54 @@ impl Evaluator {
         Ok(runs.filter_map(|(index, run)| run.map(|run| (self.followed[index].task.clone(), run))).collect())
     }
 
-    /// A run of this policy on this server has ended: its last good point may be another.
+    /// A run of this policy on this server has ended: its last good point may have changed.
     ///
     /// # Errors
     /// What the state says.
     pub async fn ended(&mut self, task: &Task) -> Result<(), StoreError> {
-        let Some(index) = self.places.get(&place_of(task)).copied() else { return Ok(()) };
+        let Some(index) = self.positions.get(&policy_on_server(task)).copied() else { return Ok(()) };
         let (server, kind) = (task.server.reference.id.clone(), task.policy.kind);
         let good = self.store.last_good(server, kind, names(&self.followed[index].task)).await?;
         let one = &mut self.followed[index];
         if good.as_ref().is_some_and(|good| good.created_at > one.good_since()) {
-            one.stale_told = false;
+            one.stale_reported = false;
         }
         one.last_good = good;
         Ok(())
     }
 
-    /// Tells what has become stale, once for each incident.
+    /// Reports what has become stale, once for each incident.
     ///
     /// # Errors
     /// What the state says.
-    pub async fn tell_stale(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn report_stale(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let stale: Vec<usize> = (0..self.followed.len()).filter(|index| self.followed[*index].is_stale(now)).collect();
         if stale.is_empty() {
             return Ok(());
         }
-        let notices = stale.iter().map(|index| self.followed[*index].stale_notice()).collect();
-        self.store.tell_stale(notices, now).await?;
+        let causes = self.causes(&stale).await?;
+        let notices = stale.iter().zip(causes).map(|(index, cause)| self.followed[*index].stale_notice(cause));
+        self.store.tell_stale(notices.collect(), now).await?;
         for index in stale {
-            self.followed[index].stale_told = true;
+            self.followed[index].stale_reported = true;
         }
         Ok(())
     }
+
+    /// Why the runs of each of these fail: the last sentence about its open incident.
+    async fn causes(&self, of: &[usize]) -> Result<Vec<Option<String>>, StoreError> {
+        let open = self.store.incidents().await?.into_iter().filter(|incident| incident.topic == Topic::Run);
+        let mut open: HashMap<(Id, String), String> =
+            open.filter_map(|one| Some(((one.server?.id, one.policy?), one.text))).collect();
+        let key = |task: &Task| (task.server.reference.id.clone(), task.policy.name.to_string());
+        Ok(of.iter().map(|index| open.remove(&key(&self.followed[*index].task))).collect())
+    }
 }
 
-impl Followed {
-    /// Whether nothing can be due: its next due time is to come, and the clock was not set back.
-    fn rests(&self, now: Timestamp, looked_at: Option<Timestamp>) -> bool {
-        self.next.is_some_and(|next| next > now) && looked_at.is_some_and(|at| at <= now) && self.handled <= now
+impl FollowedPolicy {
+    /// Whether nothing can be due: its next due time is in the future, and the clock was not set back.
+    fn rests(&self, now: Timestamp, checked_at: Option<Timestamp>) -> bool {
+        self.next.is_some_and(|next| next > now) && checked_at.is_some_and(|at| at <= now) && self.handled <= now
     }
 
     /// What is due, and the due time after it.
@@ -221,7 +225,7 @@ impl Followed {
 
     fn is_stale(&self, now: Timestamp) -> bool {
         let age = Duration::try_from(self.good_since().duration_until(now)).unwrap_or_default();
-        !self.stale_told && age > self.task.policy.max_age
+        !self.stale_reported && age > self.task.policy.max_age
     }
 
     /// Since when there is no newer good point.
@@ -229,53 +233,38 @@ impl Followed {
         self.last_good.as_ref().map_or(self.first_at, |good| good.created_at)
     }
 
-    fn stale_notice(&self) -> Notice {
-        let text = match &self.last_good {
-            Some(good) => format!("the last good {} is {} of {}", self.task.policy.kind, good.id, good.created_at),
-            None => format!("no {} was ever completed", self.task.policy.kind),
-        };
-        Notice {
-            class: Class::Stale,
+    fn stale_notice(&self, cause: Option<String>) -> Notice {
+        self.task.notice(Fact::Stale(StalePolicy {
             last_good: self.last_good.clone(),
-            next: self.next,
             since: Some(self.good_since()),
-            ..self.task.failure(Topic::Stale, text)
-        }
+            max_age_seconds: Some(self.task.policy.max_age.as_secs()),
+            cause,
+            next: self.next,
+        }))
     }
 }
 
 impl Found {
-    fn add(&mut self, index: usize, one: &Followed, decision: Due, busy: &impl Fn(&Task) -> bool) {
+    fn add(&mut self, index: usize, one: &FollowedPolicy, decision: Due, busy: &impl Fn(&Task) -> bool) {
         let task = &one.task;
-        let missed = |text: &str| task.failure(Topic::Missed, text.to_owned());
+        let missed = |lost, latest| task.notice(Fact::Missed(MissedDueTimes { lost, latest, next: one.next }));
         let (due, passed_over, told) = match decision {
             Due::NotYet { .. } => return,
             Due::HandledInFuture { handled, put_right, .. } => {
-                let text = format!(
-                    "the last handled due time was {handled}, in the future: a clock was wrong. It is put right to \
-                     {put_right}"
-                );
-                let (server, policy, _) = place_of(task);
-                let notice = task.failure(Topic::Clock, text);
+                let (server, policy, _) = policy_on_server(task);
+                let notice = task.notice(Fact::ClockCorrected { handled, corrected: put_right });
                 self.put_right.push((index, PutRight { server, policy, to: put_right, notice }));
                 return;
             }
             Due::Now { due, lost, .. } if busy(task) => {
-                let error = "the run before it was still under way".to_owned();
-                let lost = lost.map(|lost| format!("; before it, {}", in_one_sentence(&lost))).unwrap_or_default();
-                let text = format!("the due time {due} was passed over: {error}{lost}");
-                (due, Some(error), Some(missed(&text)))
+                let error = "the run before it was still in progress".to_owned();
+                (due, Some(error), Some(missed(lost, LatestDue::Skipped(due))))
             }
-            Due::Now { due, lost, .. } => {
-                let text =
-                    lost.map(|lost| format!("{}; the latest, {due}, is made up for now", in_one_sentence(&lost)));
-                (due, None, text.map(|text| missed(&text)))
-            }
-            // What is too old to be made up for.
+            Due::Now { due, lost, .. } => (due, None, lost.map(|lost| missed(Some(lost), LatestDue::CaughtUp(due)))),
+            // Too old to be made up for.
             Due::Lost { lost, .. } => {
-                let sentence = in_one_sentence(&lost);
-                let text = format!("{sentence}; none is made up for: the latest was longer ago than catch_up");
-                (lost.last, Some(text.clone()), Some(missed(&text)))
+                let notice = missed(Some(lost), LatestDue::TooOld);
+                (lost.last, Some(notice.to_string()), Some(notice))
             }
         };
         let opening = Opening { key: key(task, due), passed_over, notices: told.into_iter().collect() };
@@ -284,11 +273,12 @@ impl Found {
 }
 
 /// The policy on the server that a task is about.
-pub(super) fn place_of(task: &Task) -> PolicyOnServer {
+pub(super) fn policy_on_server(task: &Task) -> PolicyOnServer {
     (task.server.reference.id.clone(), task.policy.name.clone(), task.policy.kind)
 }
 
-fn names(task: &Task) -> Vec<String> {
+/// The policy's name and its earlier ones.
+pub(super) fn names(task: &Task) -> Vec<String> {
     let former = task.policy.formerly.iter().map(ToString::to_string);
     std::iter::once(task.policy.name.to_string()).chain(former).collect()
 }
@@ -298,17 +288,9 @@ fn key(task: &Task, due: Timestamp) -> RunKey {
     RunKey { server, policy, kind: task.policy.kind, due: Some(due) }
 }
 
-/// What a change of makes the due times start from now.
+/// If this text changes, due times start over from now.
 fn in_words(task: &Task, splay: Duration) -> String {
     let schedule = &task.policy.schedule;
     let zone = schedule.zone().iana_name().unwrap_or("UTC");
     format!("{} {zone} {}", schedule.expressions().join(", "), splay.as_secs())
-}
-
-fn in_one_sentence(lost: &Lost) -> String {
-    if lost.count == 1 {
-        format!("the due time {} was missed", lost.last)
-    } else {
-        format!("{} due times were missed, from {} to {}", lost.count, lost.first, lost.last)
-    }
 }

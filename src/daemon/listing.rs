@@ -1,7 +1,6 @@
-//! The account's servers: listed in the background, one listing at a time, so that a provider that is slow or silent
-//! holds up nothing. Until a list comes, the stored one serves.
+//! When the account's servers are listed: in the background and one listing at a time, so that a slow or silent provider
+//! delays nothing. Until a list arrives, the stored one is used.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,98 +8,88 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
+use crate::account::{AccountServers, ServerList, list_and_store};
 use crate::config::Config;
-use crate::daemon::fleet;
-use crate::journal::notice::{Class, Notice, Topic};
-use crate::policy::inventory::{Id, Server};
-use crate::provider::{self, ProviderError};
+use crate::journal::notice::{Fact, Notice, Recovery};
+use crate::provider::ProviderError;
 use crate::run::World;
 use crate::store::{Store, StoreError};
 
 /// The account's servers are listed again after this long.
 const LIST_AGAIN: SignedDuration = SignedDuration::from_hours(1);
-/// After a failure; twice as long after each further one.
+/// The pause after a failure; twice as long after each further one.
 const AFTER_FAILURE: SignedDuration = SignedDuration::from_mins(1);
 /// The longest pause after a failure.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(15);
-/// So many failures in a row are told, though a stored list serves: the provider may be away for a moment.
-const FAILURES_TOLD: u32 = 4;
+/// This many failures in a row are reported, even with a stored list; before that the provider may just be busy.
+const REPORTED_FAILURES: u32 = 4;
 
-/// What a listing brought: the servers, stored already, or why there is no list.
-pub(super) type Listed = Result<Result<AccountServers, ProviderError>, StoreError>;
-
-/// The account's servers.
-#[derive(Clone, Debug)]
-pub struct AccountServers {
-    /// Those that were listed. From a list in doubt, the stored ones that it lacks are taken to be there still.
-    pub servers: Vec<Server>,
-    /// What could not be read or proved of the list.
-    pub doubt: Option<String>,
-    /// Whether it lacks servers that are taken to be there until several lists lack them.
-    pub missing: bool,
-}
-
-/// The listing under way, and when the next one is due.
+/// The listing in progress, and when the next one is due.
 #[derive(Debug, Default)]
-pub(super) struct Listing {
-    under_way: Option<JoinHandle<Listed>>,
+pub(super) struct ServerListing {
+    in_progress: Option<JoinHandle<ServerList>>,
     /// When the last one began or failed; `None` asks for one now.
     last: Option<Timestamp>,
-    /// The same by a clock that nobody sets.
+    /// The same by elapsed time.
     last_by_elapsed: Option<Instant>,
     failures: u32,
-    /// The last list lacked servers: it is read again soon.
+    /// The last list lacked servers, so it is read again soon.
     missing: bool,
 }
 
-impl Drop for Listing {
+impl Drop for ServerListing {
     fn drop(&mut self) {
-        self.give_up();
+        self.abandon();
     }
 }
 
-impl Listing {
-    /// Starts one if it is time for it and none is under way.
+impl ServerListing {
+    /// Starts a listing if one is due and none is in progress.
     pub(super) fn start_if_due(&mut self, world: &World, config: &Arc<Config>) {
         let now = world.clock.now();
-        if self.under_way.is_none() && self.is_due(now, world.settings().settle) {
+        if self.in_progress.is_none() && self.is_due(now, world.settings().settle) {
             (self.last, self.last_by_elapsed) = (Some(now), Some(Instant::now()));
-            let (world, config) = (world.clone(), Arc::clone(config));
-            self.under_way = Some(tokio::spawn(async move { list(&world, &config).await }));
+            let World { client, store, clock, .. } = world.clone();
+            let config = Arc::clone(config);
+            self.in_progress =
+                Some(tokio::spawn(async move { list_and_store(&client, &store, &clock, &config).await }));
         }
     }
 
-    /// The file has changed: what is under way is given up, and the next one is due at once.
-    pub(super) fn again(&mut self) {
-        self.give_up();
+    /// The policy file has changed: a listing in progress is abandoned, and the next one is due at once.
+    pub(super) fn list_again(&mut self) {
+        self.abandon();
         self.last = None;
         self.failures = 0;
     }
 
-    fn give_up(&mut self) {
-        if let Some(task) = self.under_way.take() {
+    fn abandon(&mut self) {
+        if let Some(task) = self.in_progress.take() {
             task.abort();
         }
     }
 
-    /// What the listing under way brings, or that a bug has cut it off. Never done while there is none; nothing is lost
+    /// What the listing in progress brings, or that a bug has interrupted it. Never completes without one; nothing is lost
     /// when it is dropped.
-    pub(super) async fn done(&mut self) -> Result<Listed, JoinError> {
-        let Some(task) = &mut self.under_way else { return std::future::pending().await };
+    pub(super) async fn done(&mut self) -> Result<ServerList, JoinError> {
+        let Some(task) = &mut self.in_progress else { return std::future::pending().await };
         let done = task.await;
-        self.under_way = None;
+        self.in_progress = None;
         done
     }
 
-    /// A bug has cut a listing off: that is reported, and it is begun again after a pause.
-    pub(super) async fn cut_off(&mut self, store: &Store, error: &JoinError, now: Timestamp) -> Result<(), StoreError> {
+    /// A bug has interrupted a listing: that is reported, and it is started again after a pause.
+    pub(super) async fn interrupted(
+        &mut self,
+        store: &Store,
+        error: &JoinError,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         self.failed(now);
-        let text = format!(
-            "the listing of the account's servers was cut off by a fault of lastgood and is tried again after a pause; the \
-             stored list serves until then: {error}"
-        );
-        tracing::error!("{text}");
-        store.keep_telling(plain(Topic::Attention, text), now).await
+        let error = format!("a fault of lastgood interrupted it, and it is tried again after a pause: {error}");
+        let notice = Notice::new(Fact::ServerListUnreadable { stored: true, error });
+        tracing::error!("{notice}");
+        store.keep_telling(notice, now).await
     }
 
     fn failed(&mut self, now: Timestamp) {
@@ -108,22 +97,22 @@ impl Listing {
         self.failures = self.failures.saturating_add(1);
     }
 
-    /// Whether it is time for the next one.
+    /// Whether the next one is due.
     fn is_due(&self, now: Timestamp, settle: Duration) -> bool {
         let pause = match self.failures {
             0 if self.missing => SignedDuration::try_from(settle / 2).unwrap_or(LIST_AGAIN),
             0 => LIST_AGAIN,
             failures => (AFTER_FAILURE * (1_i32 << (failures - 1).min(5))).min(LONGEST_PAUSE),
         };
-        // A clock that was set back must not put it off.
+        // A clock that was set back must not delay it.
         let elapsed = self.last_by_elapsed.map(|last| SignedDuration::try_from(last.elapsed()).unwrap_or(pause));
         self.last.is_none_or(|last| now < last || last.duration_until(now) >= pause)
             || elapsed.is_none_or(|elapsed| elapsed >= pause)
     }
 
-    /// Counts what a listing brought. True when a failure is to be told: at once when the provider refuses us or no list
-    /// is stored, else when it lasts. A list in doubt is a failure that may pass, too.
-    pub(super) fn told(
+    /// Counts what a listing brought. True when a failure is to be reported: at once when the provider refuses us or no
+    /// list is stored, else when it persists. A doubtful list is a failure that may pass, too.
+    pub(super) fn is_worth_reporting(
         &mut self,
         listed: &Result<AccountServers, ProviderError>,
         stored: bool,
@@ -139,126 +128,26 @@ impl Listing {
             Err(error) => error.is_refusal() || !stored,
         };
         self.failed(now);
-        at_once || self.failures >= FAILURES_TOLD
+        at_once || self.failures >= REPORTED_FAILURES
     }
 }
 
-/// Lists the account's servers and stores them; tells of those that are gone.
-async fn list(world: &World, config: &Arc<Config>) -> Listed {
-    let listing = match world.client.servers().await {
-        Ok(listing) => listing,
-        Err(error) => return Ok(Err(error)),
-    };
-    let file = Arc::clone(config);
-    let tell = move |server: &Server| (!fleet::tasks_of(&file, server).is_empty()).then(|| is_gone(server));
-    let now = world.clock.now();
-    let provider_time = listing.provider_time;
-    let account = known(&world.store, listing).await?;
-    let missing = world.store.save_servers(account.servers.clone(), (now, world.settings().settle), tell).await?;
-    if config.smtp.is_none() {
-        // Nobody will ever be told of them.
-        world.store.close_notices_before(now.checked_sub(config.state_keep).unwrap_or(Timestamp::MIN)).await?;
-    }
-    // By the earlier of both clocks: one that was set forward must not make us forget.
-    world.store.prune_daily(config.state_keep, provider_time.map_or(now, |time| time.min(now))).await?;
-    Ok(Ok(AccountServers { missing: !missing.is_empty(), servers: [account.servers, missing].concat(), ..account }))
-}
-
-/// What a list shows; where it is in doubt, a server that it lacks may be the one that could not be read.
-async fn known(store: &Store, listing: provider::Listing<Server>) -> Result<AccountServers, StoreError> {
-    let provider::Listing { items: mut servers, doubts, .. } = listing;
-    if doubts.is_empty() {
-        return Ok(AccountServers { servers, doubt: None, missing: false });
-    }
-    let doubt = doubts.join("; ");
-    tracing::warn!("the list of the account's servers is in doubt, and what it lacks counts as there still: {doubt}");
-    let shown: HashSet<Id> = servers.iter().map(|server| server.reference.id.clone()).collect();
-    servers.extend(stored(store).await?.into_iter().filter(|server| !shown.contains(&server.reference.id)));
-    Ok(AccountServers { servers, doubt: Some(doubt), missing: false })
-}
-
-/// Lists the account's servers and stores nothing.
-///
-/// # Errors
-/// `Err` of the provider when they cannot be listed; what the state says.
-pub async fn list_servers(world: &World) -> Result<Result<AccountServers, ProviderError>, StoreError> {
-    match world.client.servers().await {
-        Ok(listing) => known(&world.store, listing).await.map(Ok),
-        Err(error) => Ok(Err(error)),
-    }
-}
-
-/// Lists the account's servers and stores them; tells of those that are gone. When they cannot be listed, the stored
-/// list serves, if there is one.
-///
-/// # Errors
-/// `Err` of the provider when there is no stored list either; what the state says.
-pub async fn refresh_servers(
-    world: &World,
-    config: &Arc<Config>,
-) -> Result<Result<AccountServers, ProviderError>, StoreError> {
-    let error = match list(world, config).await? {
-        Ok(account) => return Ok(Ok(account)),
-        Err(error) => error,
-    };
-    let stored = stored(&world.store).await?;
-    if stored.is_empty() {
-        return Ok(Err(error));
-    }
-    tracing::warn!("the servers could not be listed, so the stored list serves: {error}");
-    Ok(Ok(AccountServers { servers: stored, doubt: None, missing: false }))
-}
-
-/// The servers that the last list showed.
-pub(super) async fn stored(store: &Store) -> Result<Vec<Server>, StoreError> {
-    let known = store.servers().await?.into_iter();
-    Ok(known.filter(|known| known.gone_at.is_none()).map(|known| known.server).collect())
-}
-
-fn is_gone(server: &Server) -> Notice {
-    let text = format!(
-        "server {} ({}) is no longer listed by the provider: nothing of it is pruned; take it out of the policy file if \
-         it is meant to be gone",
-        server.reference.name, server.reference.id
-    );
-    Notice { server: Some(server.reference.clone()), ..plain(Topic::ServerGone, text) }
-}
-
-/// A notice that belongs to no server and no policy.
-pub(super) fn plain(topic: Topic, text: String) -> Notice {
-    Notice::new(Class::Failure, topic, text)
-}
-
-/// Tells what a listing brought: that it failed or is in doubt, if that is to be told, or that it is well again.
-pub(super) async fn tell_listed(
+/// Reports what a listing brought: that it failed or is doubtful, if that is to be reported, or that it works again.
+pub(super) async fn report_listing(
     store: &Store,
     listed: &Result<AccountServers, ProviderError>,
-    (stored, tell): (bool, bool),
+    (stored, report): (bool, bool),
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let text = match listed {
-        Ok(AccountServers { doubt: None, .. }) => {
-            let recovery = recovery(Topic::Attention, "the account's servers can be listed again");
-            return store.recover(recovery, now).await;
-        }
-        Ok(AccountServers { doubt: Some(doubt), .. }) => format!(
-            "the list of the account's servers is in doubt: {doubt}; a server that it lacks counts as there still, and a \
-             new one that cannot be read is not taken up"
-        ),
-        Err(error) => {
-            let serves = if stored { "the stored list serves" } else { "no list is stored" };
-            format!("the account's servers cannot be listed, {serves}: {error}")
-        }
-    };
+    let notice = Notice::new(match listed {
+        Ok(AccountServers { doubt: None, .. }) => return store.recover(Recovery::ServersListed, now).await,
+        Ok(AccountServers { doubt: Some(doubt), .. }) => Fact::ServerListDoubtful { doubt: doubt.clone() },
+        Err(error) => Fact::ServerListUnreadable { stored, error: error.to_string() },
+    });
     if listed.is_err() {
-        tracing::error!("{text}");
+        tracing::error!("{notice}");
     }
-    if tell { store.keep_telling(plain(Topic::Attention, text), now).await } else { Ok(()) }
-}
-
-/// It is well again.
-pub(super) fn recovery(topic: Topic, text: &str) -> Notice {
-    Notice { class: Class::Recovery, ..plain(topic, text.to_owned()) }
+    if report { store.keep_telling(notice, now).await } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -266,26 +155,26 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_listing_that_a_bug_cuts_off_is_reported_once_and_tried_again_after_a_pause() {
+    async fn a_listing_that_a_bug_interrupts_is_reported_once_and_tried_again_after_a_pause() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::own(dir.path()).unwrap();
-        let mut listing = Listing::default();
+        let mut listing = ServerListing::default();
         let mut now: Timestamp = "2026-11-21T02:30:00Z".parse().unwrap();
         for minutes in [1, 2] {
-            listing.under_way = Some(tokio::spawn(async { panic!("a bug") }));
+            listing.in_progress = Some(tokio::spawn(async { panic!("a bug") }));
             let error = listing.done().await.unwrap_err();
-            listing.cut_off(&store, &error, now).await.unwrap();
+            listing.interrupted(&store, &error, now).await.unwrap();
             let told = store.incidents().await.unwrap();
             assert!(told.len() == 1 && told[0].text.contains("fault of lastgood"), "{told:?}");
             let settle = Duration::from_mins(1);
             now += SignedDuration::from_mins(minutes) - SignedDuration::from_secs(1);
-            assert!(listing.under_way.is_none() && !listing.is_due(now, settle));
+            assert!(listing.in_progress.is_none() && !listing.is_due(now, settle));
             now += SignedDuration::from_secs(1);
             assert!(listing.is_due(now, settle));
         }
         let well = Ok(AccountServers { servers: Vec::new(), doubt: None, missing: false });
-        assert!(!listing.told(&well, true, now));
-        tell_listed(&store, &well, (true, false), now).await.unwrap();
+        assert!(!listing.is_worth_reporting(&well, true, now));
+        report_listing(&store, &well, (true, false), now).await.unwrap();
         assert_eq!(store.incidents().await.unwrap().len(), 0, "it is well again");
     }
 }

@@ -1,24 +1,24 @@
-//! The service: wakes once a second, takes up what is due, drives runs, sends mail, and ends in an orderly way.
+//! The service: wakes once a second, starts the runs that are due, sends mail, and shuts down in an orderly way.
 //!
 //! The alarm clock (tokio-cron-scheduler) only wakes the evaluator. What is due is decided by `policy::schedule` from
 //! the last handled due time in the store, so an alarm that is late, doubled or lost changes nothing.
 
 mod evaluate;
-pub mod fleet;
 mod listing;
-pub mod mail;
+mod mail;
 mod notify;
+mod process;
 mod reload;
-pub mod review;
+mod review;
+mod runs;
 mod service;
 mod signals;
-pub mod survey;
 mod ticker;
-mod under_way;
 
-pub use evaluate::{Evaluator, Followed};
-pub use listing::{AccountServers, list_servers, refresh_servers};
-pub use reload::IN_FORCE;
-pub use service::{Files, Rouse, Service, ServiceError, open_world};
+pub use evaluate::Evaluator;
+pub use mail::{MailError, digests};
+pub use process::run_in_process;
+pub use reload::{NewConfig, ReloadConfig};
+pub use review::brake_changed_retention;
+pub use service::{Service, ServiceError, Wake};
 pub use signals::Signals;
-pub use ticker::Ticker;

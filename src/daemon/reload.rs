@@ -1,114 +1,108 @@
-//! A reload: the file is read again and takes over as a whole, or not at all. Token, URL, timeouts, rate and slots reach
-//! the runs in progress too; the one client is kept, and what it holds is exchanged.
+//! A reload: the policy file is read again and comes into force as a whole, or not at all. Token, URL, timeouts, rate and
+//! slots reach the runs in progress too: there is one client, and its contents are exchanged.
 
+use std::fmt;
 use std::sync::Arc;
 
-use sd_notify::NotifyState;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
+use crate::account;
 use crate::config::Config;
-use crate::daemon::listing::{plain, recovery};
-use crate::daemon::service::settings;
-use crate::daemon::{Files, Service, ServiceError, notify};
-use crate::journal::notice::Topic;
+use crate::journal::notice::{Fact, Notice, Recovery};
 use crate::provider::Client;
-use crate::store::Store;
+use crate::run::{Settings, World};
+use crate::store::{Store, StoreError};
 
-/// The fact that holds the text of the file in force, for `status` while the file that is there is not valid.
-pub const IN_FORCE: &str = "policy_file";
-
-/// The file as it is read now, or why it cannot be taken over.
-type Read = Result<(Arc<Config>, Client), String>;
-
-/// The reading of the file that is under way. It may lie on a folder that does not answer, so nothing waits for it.
-#[derive(Debug, Default)]
-pub(super) struct Reading {
-    under_way: Option<JoinHandle<Read>>,
-    /// A reload was asked for while the file was being read: it is read once more.
-    again: bool,
+/// A policy file that was read, with what is made from it.
+#[derive(Clone, Debug)]
+pub struct NewConfig {
+    /// The file.
+    pub config: Arc<Config>,
+    /// A client of the provider that it names.
+    pub client: Client,
+    /// What runs need of it.
+    pub settings: Settings,
 }
 
-impl Reading {
-    /// What the reading under way brings. Never done while there is none; nothing is lost when it is dropped.
-    pub(super) async fn done(&mut self) -> Read {
-        let Some(task) = &mut self.under_way else { return std::future::pending().await };
-        let read = task.await;
-        self.under_way = None;
-        read.unwrap_or_else(|error| Err(format!("the file could not be read: {error}")))
+/// Reads the policy file again, or says why it cannot come into force.
+pub type ReloadConfig = Arc<dyn Fn() -> Result<NewConfig, String> + Send + Sync>;
+
+/// Reads the policy file in the background: it may be in a folder that does not answer, so nothing waits for it.
+pub(super) struct ConfigReader {
+    reload_config: ReloadConfig,
+    reading: Option<JoinHandle<Result<NewConfig, String>>>,
+    /// Another reload was requested while the file was being read: it is read once more.
+    reload_again: bool,
+}
+
+impl fmt::Debug for ConfigReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConfigReader").field("reading", &self.reading.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl ConfigReader {
+    pub(super) fn new(reload_config: ReloadConfig) -> Self {
+        Self { reload_config, reading: None, reload_again: false }
     }
 
-    fn start(&mut self, files: &Files, store: &Store) {
-        if self.under_way.is_some() {
-            self.again = true;
+    /// Starts to read the file, or remembers to read it once more.
+    pub(super) fn start(&mut self, store: &Store) {
+        if self.reading.is_some() {
+            self.reload_again = true;
             return;
         }
-        let (files, store) = (Arc::clone(files), store.clone());
-        self.under_way = Some(tokio::spawn(async move {
-            let read = store.blocking(move || files()).await;
+        let (reload_config, store) = (Arc::clone(&self.reload_config), store.clone());
+        self.reading = Some(tokio::spawn(async move {
+            let read = store.blocking(move || reload_config()).await;
             read.unwrap_or_else(|error| Err(format!("the file could not be read: {error}")))
         }));
     }
-}
 
-impl Service {
-    /// A reload was asked for: the file is read again.
-    pub(super) fn reload(&mut self) {
-        notify::reloading();
-        self.reading.start(&self.files, &self.world.store);
+    /// What was read. Never completes while nothing is being read; nothing is lost when it is dropped.
+    pub(super) async fn done(&mut self) -> Result<NewConfig, String> {
+        let Some(task) = &mut self.reading else { return std::future::pending().await };
+        let read = task.await;
+        self.reading = None;
+        read.unwrap_or_else(|error| Err(format!("the file could not be read: {error}")))
     }
 
-    /// The file was read. A bad one never takes over.
-    pub(super) async fn reloaded(&mut self, read: Read) -> Result<(), ServiceError> {
-        match read {
-            Ok((config, client)) => self.take_over(config, client).await?,
-            Err(errors) => self.refuse(errors).await?,
-        }
-        if std::mem::take(&mut self.reading.again) {
-            self.reading.start(&self.files, &self.world.store);
-        } else {
-            notify::tell(&[NotifyState::Ready]);
-        }
-        Ok(())
-    }
-
-    async fn take_over(&mut self, config: Arc<Config>, client: Client) -> Result<(), ServiceError> {
-        self.world.client.exchange(&client);
-        self.world.settings.exchange(settings(&config));
-        resize(&self.world.places, self.config.provider.parallel_runs, config.provider.parallel_runs);
-        let store = self.world.store.clone();
-        if config.state_dir != store.dir() {
-            tracing::warn!(
-                "[state] dir is {} now: the daemon goes on in {} until it is restarted",
-                config.state_dir.display(),
-                store.dir().display()
-            );
-        }
-        self.config = config;
-        store.set_fact("refused_reload", None).await?;
-        store.set_fact(IN_FORCE, Some(self.config.source.clone())).await?;
-        let recovery = recovery(Topic::Reload, "the policy file was read again and holds from now on");
-        store.recover(recovery, self.world.clock.now()).await?;
-        self.follow().await?;
-        self.listing.again();
-        self.send_mail();
-        tracing::info!("the policy file was read again and holds from now on");
-        Ok(())
-    }
-
-    async fn refuse(&mut self, errors: String) -> Result<(), ServiceError> {
-        tracing::error!("the policy file was not taken over, the old one holds on:\n{errors}");
-        let store = &self.world.store;
-        store.set_fact("refused_reload", Some(errors.clone())).await?;
-        let text = format!("the policy file was read again and is not taken over; the old one holds on: {errors}");
-        store.tell(vec![plain(Topic::Reload, text)], self.world.clock.now()).await?;
-        self.mail.notify_one();
-        Ok(())
+    /// Whether the file must be read once more; it is no longer remembered then.
+    pub(super) fn take_reload_again(&mut self) -> bool {
+        std::mem::take(&mut self.reload_again)
     }
 }
 
-/// Changes the number of places. Places that are taken away are those that come free next; runs that wait already go
-/// before.
+/// Puts a file into force for all runs, those in progress included, and records that it is.
+pub(super) async fn put_in_force(world: &World, before: &Config, new: &NewConfig) -> Result<(), StoreError> {
+    let NewConfig { config, client, settings } = new;
+    world.client.exchange(client);
+    world.settings.exchange(settings.clone());
+    resize(&world.places, before.provider.parallel_runs, config.provider.parallel_runs);
+    let store = &world.store;
+    if config.state_dir != store.dir() {
+        tracing::warn!(
+            "[state] dir is now {}: the daemon stays in {} until it is restarted",
+            config.state_dir.display(),
+            store.dir().display()
+        );
+    }
+    account::put_in_force(store, config.source.clone()).await?;
+    store.recover(Recovery::Reloaded, world.clock.now()).await?;
+    Ok(())
+}
+
+/// Reports why a file was refused. The previous one stays in force.
+pub(super) async fn refuse(world: &World, errors: String) -> Result<(), StoreError> {
+    tracing::error!("the policy file was refused; the previous one stays in force:\n{errors}");
+    account::refuse_file(&world.store, errors.clone()).await?;
+    world.store.tell(vec![Notice::new(Fact::ReloadRefused { errors })], world.clock.now()).await?;
+    Ok(())
+}
+
+/// Changes the number of places. Places that are taken away are the next ones to come free; runs that already wait go
+/// first.
 fn resize(places: &Arc<Semaphore>, before: u32, after: u32) {
     if after >= before {
         places.add_permits((after - before) as usize);

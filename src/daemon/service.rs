@@ -1,34 +1,34 @@
-//! The daemon's life: start, due times, reload, the hourly list of servers, and the way out.
+//! The daemon's life: start, due times, reload, the hourly list of servers, and shutdown.
 //!
 //! Nothing here waits for the provider or for a mail server: both are asked in the background. A stop is obeyed at
-//! whatever point the service is, since each await of it may be given up: what is recorded is taken up by the next start.
+//! whatever point the service is, since each of its awaits may be dropped: what is recorded is resumed by the next start.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::sync::{Notify, Semaphore, watch};
-use tokio::task::{Id as TaskId, JoinError, JoinSet};
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinError, JoinSet};
 
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::daemon::evaluate::{PolicyOnServer, place_of};
-use crate::daemon::listing::{AccountServers, Listed, Listing, plain, stored, tell_listed};
-use crate::daemon::notify::Watchdog;
-use crate::daemon::reload::Reading;
-use crate::daemon::under_way::UnderWay;
-use crate::daemon::{Evaluator, IN_FORCE, Signals, Ticker, fleet, mail, notify, review};
-use crate::journal::notice::{Notice, Topic};
-use crate::policy::inventory::{Id, Kind, Server};
-use crate::provider::{Client, ProviderError, Watch};
-use crate::run::{Leases, Random, RunError, Settings, World, look_after, start_owed, watch_debts};
-use crate::store::{Store, StoreError};
+use crate::account::{self, AccountServers, ServerList, stored_servers};
+use crate::config::{Config, Overfill};
+use crate::daemon::evaluate::Evaluator;
+use crate::daemon::listing::{ServerListing, report_listing};
+use crate::daemon::mail::MailTask;
+use crate::daemon::notify::{self, Watchdog};
+use crate::daemon::reload::{self, ConfigReader, NewConfig, ReloadConfig};
+use crate::daemon::review::brake_changed_retention;
+use crate::daemon::runs::{EndedTask, RunsInProgress};
+use crate::journal::notice::{Fact, Notice, Topic};
+use crate::policy::inventory::{Id, Server};
+use crate::run::{World, look_after, start_owed, watch_debts};
+use crate::store::StoreError;
 
-/// How long the way out may take for the runs: they are given 8 seconds to start the servers that they stopped.
-const WAY_OUT: Duration = Duration::from_millis(8_500);
-/// Without any alarm everything is looked at after this long: well before a due time would count as missed.
-const WITHOUT_ALARM: Duration = Duration::from_secs(20);
+/// How long a shutdown may take: the runs are given 8 seconds to start the servers that they stopped.
+const SHUTDOWN: Duration = Duration::from_millis(8_500);
+/// Without any tick everything is checked after this long, well before a due time would count as missed.
+const WITHOUT_TICK: Duration = Duration::from_secs(20);
 
 /// Why the service cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -36,288 +36,203 @@ pub enum ServiceError {
     /// The state.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The provider's settings.
-    #[error(transparent)]
-    Provider(#[from] ProviderError),
-    /// The alarm clock or the signals.
+    /// The alarm clock.
     #[error("the daemon cannot start: {0}")]
     Start(String),
 }
 
-/// What the service is woken for.
+/// Why the service wakes up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rouse {
-    /// Some time has passed: is something due?
+pub enum Wake {
+    /// Time has passed: something may be due.
     Tick,
     /// The policy file is to be read again.
     Reload,
 }
 
-/// Reads the policy file again, for a reload.
-pub type Files = Arc<dyn Fn() -> Result<(Arc<Config>, Client), String> + Send + Sync>;
-
 /// The running service.
 pub struct Service {
-    pub(super) world: World,
-    pub(super) config: Arc<Config>,
-    pub(super) files: Files,
-    pub(super) evaluator: Evaluator,
-    pub(super) servers: Vec<Server>,
-    pub(super) listing: Listing,
-    pub(super) reading: Reading,
-    /// The look at what a new file would drop; another one ends it.
+    world: World,
+    stop: watch::Sender<bool>,
+    config: Arc<Config>,
+    config_reader: ConfigReader,
+    /// Looks at what a file that comes into force would drop. The next file replaces it.
     review: JoinSet<()>,
-    pub(super) runs: JoinSet<Result<(), RunError>>,
-    /// The runs in progress, by their tasks.
-    pub(super) under_way: HashMap<TaskId, UnderWay>,
-    /// How many runs of each policy on each server are in progress.
-    pub(super) busy: HashMap<PolicyOnServer, usize>,
+    servers: Vec<Server>,
+    listing: ServerListing,
+    evaluator: Evaluator,
+    runs: RunsInProgress,
     /// The watch over the servers that are owed a start.
     debts: JoinSet<Result<(), StoreError>>,
-    pub(super) mail: Arc<Notify>,
-    mail_task: Option<mail::Mail>,
+    /// Notified when there may be something to report.
+    mail: Arc<Notify>,
+    mail_task: Option<MailTask>,
     watchdog: Watchdog,
-    stop: watch::Sender<bool>,
 }
 
 impl std::fmt::Debug for Service {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Service").field("under_way", &self.under_way.len()).finish_non_exhaustive()
-    }
-}
-
-/// What every run shares, made from the file.
-#[must_use]
-pub fn open_world(config: &Config, client: Client, store: Store, clock: Clock) -> (World, watch::Sender<bool>) {
-    let (stop, stopped) = watch::channel(false);
-    let provider = &config.provider;
-    let world = World {
-        watch: Watch::new(client.clone()),
-        client,
-        store,
-        clock,
-        settings: settings(config).into(),
-        in_force: crate::run::InForce::default(),
-        random: Random::new(rand::make_rng()),
-        leases: Leases::default(),
-        places: Arc::new(Semaphore::new(provider.parallel_runs as usize)),
-        stop: stopped,
-        progress: None,
-    };
-    (world, stop)
-}
-
-fn install() -> Result<Signals, ServiceError> {
-    Signals::install().map_err(|error| ServiceError::Start(error.to_string()))
-}
-
-/// What runs need of the file.
-pub(super) fn settings(config: &Config) -> Settings {
-    let provider = &config.provider;
-    Settings {
-        instance: provider.instance.clone(),
-        slots: [(Kind::Backup, provider.slots.backup), (Kind::Snapshot, provider.slots.snapshot)].into(),
-        settle: provider.settle,
-        poll: provider.poll,
-        timeout: provider.timeout,
+        f.debug_struct("Service").finish_non_exhaustive()
     }
 }
 
 impl Service {
-    /// A service over an opened world. `files` reads the policy file again.
+    /// A service over an opened world; `stop` ends its runs.
     #[must_use]
-    pub fn new(world: World, stop: watch::Sender<bool>, config: Arc<Config>, files: Files) -> Self {
+    pub fn new(world: World, stop: watch::Sender<bool>, config: Arc<Config>, reload_config: ReloadConfig) -> Self {
         let evaluator = Evaluator::new(world.store.clone(), world.clock.now());
         Self {
             world,
+            stop,
             config,
-            files,
-            evaluator,
-            servers: Vec::new(),
-            listing: Listing::default(),
-            reading: Reading::default(),
+            config_reader: ConfigReader::new(reload_config),
             review: JoinSet::new(),
-            runs: JoinSet::new(),
-            under_way: HashMap::new(),
-            busy: HashMap::new(),
+            servers: Vec::new(),
+            listing: ServerListing::default(),
+            evaluator,
+            runs: RunsInProgress::default(),
             debts: JoinSet::new(),
             mail: Arc::new(Notify::new()),
             mail_task: None,
             watchdog: Watchdog::of_process(),
-            stop,
         }
     }
 
-    /// Runs until SIGTERM or SIGINT.
+    /// Runs until `shutdown` completes. `wake` says when to look for what is due and when to read the policy file again;
+    /// it may be dropped while it waits, and must lose nothing then.
     ///
     /// # Errors
-    /// When it cannot start, or the state fails.
-    pub async fn run(self, signals: Signals) -> Result<(), ServiceError> {
-        self.run_ticking(signals, std::future::pending()).await
-    }
-
-    /// Runs until `end` is done, or SIGTERM or SIGINT comes.
-    ///
-    /// # Errors
-    /// When it cannot start, or the state fails.
-    pub async fn run_until(self, end: impl Future<Output = ()>) -> Result<(), ServiceError> {
-        self.run_ticking(install()?, end).await
-    }
-
-    async fn run_ticking(self, signals: Signals, end: impl Future<Output = ()>) -> Result<(), ServiceError> {
-        let mut ticker = Ticker::start().await.map_err(|error| ServiceError::Start(error.to_string()))?;
-        let ended = self.run_hearing(signals, ticker.wake(), end).await;
-        // It is not needed any more, so it may not hold up the end either.
-        let _ = tokio::time::timeout(Duration::from_millis(200), ticker.stop()).await;
-        ended
-    }
-
-    /// The same with another alarm clock than the scheduler's: `wake` is notified at each tick.
-    ///
-    /// # Errors
-    /// When it cannot start, or the state fails.
-    pub async fn run_woken_by(self, wake: Arc<Notify>, end: impl Future<Output = ()>) -> Result<(), ServiceError> {
-        self.run_hearing(install()?, wake, end).await
-    }
-
-    async fn run_hearing(self, signals: Signals, wake: Arc<Notify>, end: impl Future) -> Result<(), ServiceError> {
-        let (told_to_end, mut hang_up) = signals.apart();
-        let rouse = async || {
-            tokio::select! {
-                biased;
-                () = wake.notified() => Rouse::Tick,
-                _ = hang_up.recv() => Rouse::Reload,
-            }
-        };
-        let end = async {
-            tokio::select! {
-                biased;
-                _ = end => {}
-                () = told_to_end => {}
-            }
-        };
-        self.run_on(rouse, end).await
-    }
-
-    /// The same without signals: `rouse` says when to look and when to read the file again. Nothing of it may be lost
-    /// when it is dropped while it waits.
-    ///
-    /// # Errors
-    /// When it cannot start, or the state fails.
-    pub async fn run_on(
+    /// When the state fails.
+    pub async fn run(
         mut self,
-        rouse: impl AsyncFnMut() -> Rouse,
-        end: impl Future<Output = ()>,
+        wake: impl AsyncFnMut() -> Wake,
+        shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServiceError> {
         let ended = tokio::select! {
             biased;
-            () = end => Ok(()),
-            ended = self.serve(rouse) => ended,
+            () = shutdown => Ok(()),
+            ended = self.serve(wake) => ended,
         };
-        notify::tell(&[NotifyState::Stopping]);
-        self.leave().await;
+        notify::send(&[NotifyState::Stopping]);
+        self.shut_down().await;
         ended
     }
 
-    /// Never returns but with an error. May be dropped at any await.
-    async fn serve(&mut self, mut rouse: impl AsyncFnMut() -> Rouse) -> Result<(), ServiceError> {
-        if let Err(error) = self.begin().await {
+    /// Returns only with an error. May be dropped at any await.
+    async fn serve(&mut self, mut wake: impl AsyncFnMut() -> Wake) -> Result<(), ServiceError> {
+        if let Err(error) = self.start().await {
             start_owed(&self.world).await;
             return Err(error);
         }
-        notify::tell(&[NotifyState::Ready]);
-        tracing::info!(
-            servers = self.servers.len(),
-            policies = self.config.policies.len() + self.config.overrides.len(),
-            "following the schedules; the next is due at {}",
-            self.evaluator.next().map_or_else(|| "no known time yet".to_owned(), |next| next.to_string())
-        );
         loop {
             tokio::select! {
                 // In a fixed order, so that a simulation can be replayed. No run ends often enough to starve the others.
                 biased;
-                rouse = rouse() => if rouse == Rouse::Reload { self.reload() },
-                Some(ended) = self.runs.join_next_with_id() => self.ended(ended).await?,
+                wake = wake() => if wake == Wake::Reload { self.reload() },
+                Some(ended) = self.runs.next_ended() => self.run_ended(ended).await?,
                 Some(ended) = self.debts.join_next() => self.watch_ended(ended)?,
                 listed = self.listing.done() => self.listed(listed).await?,
-                read = self.reading.done() => self.reloaded(read).await?,
-                () = tokio::time::sleep(WITHOUT_ALARM) => {}
+                read = self.config_reader.done() => self.reloaded(read).await?,
+                () = tokio::time::sleep(WITHOUT_TICK) => {}
             }
-            // After each of these, not after alarms alone: many runs that end must not put off a look.
+            // After each of these, not after ticks alone: many runs that end must not delay what is due.
             self.tick().await?;
-            // Only here: systemd hears of us as long as what is due is looked at.
+            // Only here: the watchdog is fed as long as due times are handled.
             self.watchdog.alive();
         }
     }
 
-    /// Before the first due time: what a crash has left is taken up, mail that waits is tried. The provider is not waited
-    /// for: the stored list of servers serves until the first new one.
-    async fn begin(&mut self) -> Result<(), ServiceError> {
-        let store = self.world.store.clone();
+    /// Resumes what a crash has left, before the first due time. Does not wait for the provider: the stored list of
+    /// servers is used until the first new one.
+    async fn start(&mut self) -> Result<(), ServiceError> {
+        let (store, now) = (self.world.store.clone(), self.world.clock.now());
         store.drop_leases_of("owner").await?;
-        store.try_mails_now(self.world.clock.now()).await?;
-        store.set_fact(IN_FORCE, Some(self.config.source.clone())).await?;
-        store.set_fact("refused_reload", None).await?;
-        self.servers = stored(&store).await?;
-        let by_id: HashMap<Id, Server> =
-            self.servers.iter().map(|server| (server.reference.id.clone(), server.clone())).collect();
+        store.try_mails_now(now).await?;
+        account::put_in_force(&store, self.config.source.clone()).await?;
+        self.servers = stored_servers(&store).await?;
         for notice in store.set_unreadable_aside(self.world.clock.now()).await? {
-            tracing::error!("{}", notice.text);
+            tracing::error!("{notice}");
         }
-        let mut unfinished = store.unfinished().await?;
-        // A server that stands still must not wait for a place behind those that do not.
-        unfinished.sort_by_key(|run| !run.state.owes_start);
-        for run in unfinished {
-            let server = by_id.get(&run.state.key.server.id);
-            let task = fleet::task_of(&self.config, server.map(std::slice::from_ref).unwrap_or_default(), &run);
-            tracing::info!(run = run.id, server = %run.state.key.server, "taking up a run that was cut off");
-            self.spawn(task, run);
-        }
+        self.resume_runs().await?;
         self.watch_debts();
         self.send_mail();
         self.follow().await?;
-        self.tick().await
+        self.tick().await?;
+        notify::send(&[NotifyState::Ready]);
+        tracing::info!(
+            servers = self.servers.len(),
+            policies = self.config.policies.len() + self.config.overrides.len(),
+            "following the schedules; {}",
+            self.evaluator.next().map_or_else(
+                || "next due time not known yet (the server list is being read)".to_owned(),
+                |next| format!("the next due time is {next}")
+            )
+        );
+        Ok(())
     }
 
-    /// Follows the policies in force on the servers that are known. Without any server there is nothing to follow yet.
-    pub(super) async fn follow(&mut self) -> Result<(), ServiceError> {
-        let now = self.world.clock.now();
-        let tasks = fleet::tasks(&self.config, &self.servers);
-        if !self.servers.is_empty() {
-            self.world.in_force.set(&tasks);
+    async fn resume_runs(&mut self) -> Result<(), ServiceError> {
+        let by_id: HashMap<&Id, &Server> = self.servers.iter().map(|server| (&server.reference.id, server)).collect();
+        let mut unfinished = self.world.store.unfinished().await?;
+        // A server that is stopped must not wait for a place behind those that are running.
+        unfinished.sort_by_key(|run| !run.state.owes_start);
+        for run in unfinished {
+            let server = by_id.get(&run.state.key.server.id);
+            let server = server.map(|server| std::slice::from_ref(*server)).unwrap_or_default();
+            let task = account::task_of_run(&self.config, server, &run);
+            tracing::info!(run = run.id, server = %run.state.key.server, "resuming an interrupted run");
+            self.runs.start(&self.world, task, run);
         }
-        // Beside the loop: thousands of policies take a while, and a run that comes first sees the same by itself.
-        let (world, reviewed) = (self.world.clone(), tasks.clone());
-        self.review = JoinSet::new();
-        self.review.spawn(async move {
-            if let Err(error) = review::review(&world, &reviewed, now).await {
-                tracing::error!("what the policy file would drop could not be looked at: {error}");
-            }
-        });
-        self.evaluator.follow(tasks, now).await?;
-        if self.servers.is_empty() {
+        Ok(())
+    }
+
+    /// Looks for what is due, and keeps the background tasks alive.
+    async fn tick(&mut self) -> Result<(), ServiceError> {
+        self.listing.start_if_due(&self.world, &self.config);
+        let now = self.world.clock.now();
+        if !self.evaluator.is_time(now) {
             return Ok(());
         }
-        self.tell_overfilled().await
+        let runs = &self.runs;
+        let due = self.evaluator.take(now, |task| runs.is_busy(task)).await?;
+        for (task, run) in due {
+            self.runs.start(&self.world, task, run);
+        }
+        self.evaluator.report_stale(now).await?;
+        if self.mail_task.as_ref().is_some_and(MailTask::is_over) {
+            tracing::error!("a bug ended the mail task; it is restarted");
+            self.send_mail();
+        }
+        look_after(&self.world).await?;
+        self.mail.notify_one();
+        Ok(())
     }
 
-    async fn listed(&mut self, listed: Result<Listed, JoinError>) -> Result<(), ServiceError> {
+    async fn run_ended(&mut self, ended: EndedTask) -> Result<(), ServiceError> {
+        self.mail.notify_one();
+        if let Some(task) = self.runs.ended(&self.world, ended).await? {
+            self.evaluator.ended(&task).await?;
+        }
+        Ok(())
+    }
+
+    async fn listed(&mut self, listed: Result<ServerList, JoinError>) -> Result<(), ServiceError> {
         let now = self.world.clock.now();
         let listed = match listed {
             Ok(listed) => listed?,
             Err(error) => {
-                self.listing.cut_off(&self.world.store, &error, now).await?;
+                self.listing.interrupted(&self.world.store, &error, now).await?;
                 self.mail.notify_one();
                 return Ok(());
             }
         };
         let stored = !self.servers.is_empty();
-        let tell = self.listing.told(&listed, stored, now);
-        tell_listed(&self.world.store, &listed, (stored, tell), now).await?;
+        let report = self.listing.is_worth_reporting(&listed, stored, now);
+        report_listing(&self.world.store, &listed, (stored, report), now).await?;
         if let Ok(AccountServers { servers, .. }) = listed {
-            let same = fleet::are_the_same(&self.servers, &servers);
+            let same = account::same_servers(&self.servers, &servers);
             self.servers = servers;
-            // As a rule nothing has changed since the hour before.
+            // As a rule nothing has changed within the hour.
             if !same {
                 self.follow().await?;
             }
@@ -326,11 +241,63 @@ impl Service {
         Ok(())
     }
 
-    /// Servers that came to match more policies than their slots hold.
-    async fn tell_overfilled(&mut self) -> Result<(), ServiceError> {
+    fn reload(&mut self) {
+        notify::reloading();
+        self.config_reader.start(&self.world.store);
+    }
+
+    /// A bad file never comes into force.
+    async fn reloaded(&mut self, read: Result<NewConfig, String>) -> Result<(), ServiceError> {
+        match read {
+            Ok(new) => {
+                reload::put_in_force(&self.world, &self.config, &new).await?;
+                self.config = new.config;
+                self.follow().await?;
+                self.listing.list_again();
+                self.send_mail();
+                tracing::info!("the policy file was reloaded and is in force");
+            }
+            Err(errors) => {
+                reload::refuse(&self.world, errors).await?;
+                self.mail.notify_one();
+            }
+        }
+        if self.config_reader.take_reload_again() {
+            self.config_reader.start(&self.world.store);
+        } else {
+            notify::send(&[NotifyState::Ready]);
+        }
+        Ok(())
+    }
+
+    /// Follows the policies in force on the known servers. Without any server there is nothing to follow yet.
+    async fn follow(&mut self) -> Result<(), ServiceError> {
+        let now = self.world.clock.now();
+        let tasks = account::tasks(&self.config, &self.servers);
+        if !self.servers.is_empty() {
+            self.world.in_force.set(&tasks);
+        }
+        // In the background: thousands of policies take a while, and a run that comes first finds the same by itself.
+        let (world, reviewed) = (self.world.clone(), tasks.clone());
+        self.review = JoinSet::new();
+        self.review.spawn(async move {
+            if let Err(error) = brake_changed_retention(&world, &reviewed, now).await {
+                tracing::error!("what the policy file would drop could not be determined: {error}");
+            }
+        });
+        self.evaluator.follow(tasks, now).await?;
+        if self.servers.is_empty() {
+            return Ok(());
+        }
+        self.report_overfilled().await
+    }
+
+    /// Reports servers that match more policies than their slots hold.
+    async fn report_overfilled(&mut self) -> Result<(), ServiceError> {
         let now = self.world.clock.now();
         let overfilled = self.config.overfilled(&self.servers, now).into_iter();
-        let notices: Vec<Notice> = overfilled.map(|text| plain(Topic::Overfilled, text.to_string())).collect();
+        let fact = |one: Overfill| Fact::Overfilled { over: one.server, sum: one.proof.to_string() };
+        let notices: Vec<Notice> = overfilled.map(|one| Notice::new(fact(one))).collect();
         if notices.is_empty() {
             self.world.store.close(None, Topic::Overfilled, now).await?;
         } else {
@@ -339,29 +306,8 @@ impl Service {
         Ok(())
     }
 
-    async fn tick(&mut self) -> Result<(), ServiceError> {
-        self.listing.start_if_due(&self.world, &self.config);
-        let now = self.world.clock.now();
-        if !self.evaluator.is_time(now) {
-            return Ok(());
-        }
-        let busy = &self.busy;
-        let due = self.evaluator.take(now, |task| busy.contains_key(&place_of(task))).await?;
-        for (task, run) in due {
-            self.spawn(task, run);
-        }
-        self.evaluator.tell_stale(now).await?;
-        if self.mail_task.as_ref().is_some_and(mail::Mail::is_over) {
-            tracing::error!("the mail was cut off by a bug and is begun again");
-            self.send_mail();
-        }
-        look_after(&self.world).await?;
-        self.mail.notify_one();
-        Ok(())
-    }
-
     /// (Re)starts the watch over the servers that are owed a start.
-    pub(super) fn watch_debts(&mut self) {
+    fn watch_debts(&mut self) {
         self.debts = JoinSet::new();
         self.debts.spawn(watch_debts(self.world.clone()));
     }
@@ -370,30 +316,30 @@ impl Service {
         match ended {
             Ok(ended) => ended?,
             Err(error) => {
-                tracing::error!("the watch over stopped servers was cut off by a bug and is begun again: {error}");
+                tracing::error!("a bug ended the watch over stopped servers; it is restarted: {error}");
                 self.watch_debts();
             }
         }
         Ok(())
     }
 
-    /// (Re)starts the mail of the file in force.
-    pub(super) fn send_mail(&mut self) {
+    /// (Re)starts the mail of the policy file in force.
+    fn send_mail(&mut self) {
         let (store, clock) = (self.world.store.clone(), self.world.clock.clone());
-        // The old one ends before the new one begins, so that no mail is sent by both.
+        // The old task ends before the new one begins, so that no mail is sent by both.
         self.mail_task = None;
-        self.mail_task = Some(mail::start(store, clock, Arc::clone(&self.config), Arc::clone(&self.mail)));
+        self.mail_task = Some(MailTask::start(store, clock, Arc::clone(&self.config), Arc::clone(&self.mail)));
     }
 
-    /// No new step; stopped servers are started; the journal is closed. What is awaited is taken up by the next start.
-    async fn leave(mut self) {
+    /// No new step; stopped servers are started; the journal is closed. The next start resumes what was awaited.
+    async fn shut_down(mut self) {
         self.stop.send_replace(true);
         let all = async {
-            while self.runs.join_next().await.is_some() {}
+            self.runs.all_ended().await;
             while self.debts.join_next().await.is_some() {}
         };
-        if tokio::time::timeout(WAY_OUT, all).await.is_err() {
-            tracing::warn!("some runs did not come to rest in time: the next start takes them up");
+        if tokio::time::timeout(SHUTDOWN, all).await.is_err() {
+            tracing::warn!("some runs did not end in time: the next start resumes them");
         }
     }
 }

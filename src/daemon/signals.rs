@@ -1,5 +1,5 @@
-//! The signals of the service. From the moment that they are installed none of them kills the process: one that comes
-//! before anybody listens is heard later.
+//! The signals of the service. Once they are installed none of them kills the process: one that arrives before anybody
+//! listens is handled later.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::daemon::notify;
 
-/// SIGTERM and SIGINT (the end), SIGHUP (a reload).
+/// SIGTERM and SIGINT (shutdown), SIGHUP (reload).
 #[derive(Debug)]
 pub struct Signals {
     terminate: Signal,
@@ -29,7 +29,7 @@ impl Signals {
         })
     }
 
-    /// What the work gives, or `None` when the process is told to end before. The work is dropped then, and systemd told.
+    /// The result of the work, or `None` when a shutdown is requested first. The work is dropped then, and systemd notified.
     pub async fn unless_ended<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -37,20 +37,20 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             value = work => return Some(value),
         }
-        notify::tell(&[NotifyState::Stopping]);
+        notify::send(&[NotifyState::Stopping]);
         None
     }
 
-    /// What is done when the process is told to end, and when the file is to be read again.
+    /// A future that completes when a shutdown is requested, and the signal for a reload.
     pub(super) fn apart(self) -> (impl Future<Output = ()>, Signal) {
         let Self { mut terminate, mut interrupt, hang_up } = self;
-        let end = async move {
+        let terminated = async move {
             tokio::select! {
                 biased;
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
         };
-        (end, hang_up)
+        (terminated, hang_up)
     }
 }

@@ -1,8 +1,8 @@
 //! The alarm clock: tokio-cron-scheduler wakes whoever waits, once a second, and does nothing else.
 //!
-//! It turns a zone into a fixed offset, loses jobs that fall due together and knows no catch-up; so it is given one
-//! job in UTC whose only effect is a wake-up. After the clock was set back it waits for the time that it had: an alarm
-//! that has been silent for some seconds is replaced.
+//! It turns a zone into a fixed offset, loses jobs that fall due together and knows no catch-up; so it gets one job
+//! in UTC whose only effect is a wake-up. After the clock was set back it waits until the clock reads what it read before:
+//! an alarm that has been silent for some seconds is replaced.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
-/// An alarm that has not rung for so long is replaced.
+/// An alarm that has not rung for this long is replaced.
 const SILENT: Duration = Duration::from_secs(5);
 
 /// The alarm clock of the daemon.
 #[derive(Debug)]
-pub struct Ticker {
+pub(super) struct Ticker {
     wake: Arc<Notify>,
     stop: Arc<Notify>,
     keeper: JoinHandle<()>,
@@ -27,7 +27,7 @@ impl Ticker {
     ///
     /// # Errors
     /// What the scheduler says.
-    pub async fn start() -> Result<Self, JobSchedulerError> {
+    pub(super) async fn start() -> Result<Self, JobSchedulerError> {
         let bells = Bells::default();
         let (wake, stop) = (Arc::clone(&bells.wake), Arc::new(Notify::new()));
         let scheduler = bells.ring_every_second().await?;
@@ -35,14 +35,13 @@ impl Ticker {
         Ok(Self { wake, stop, keeper })
     }
 
-    /// What is notified at every tick.
-    #[must_use]
-    pub fn wake(&self) -> Arc<Notify> {
+    /// Notified at every tick.
+    pub(super) fn wake(&self) -> Arc<Notify> {
         Arc::clone(&self.wake)
     }
 
     /// Stops it. A tick may still come after this.
-    pub async fn stop(&mut self) {
+    pub(super) async fn stop(&mut self) {
         self.stop.notify_one();
         if let Err(error) = (&mut self.keeper).await {
             tracing::debug!("the alarm clock did not stop: {error}");

@@ -194,6 +194,14 @@ pub fn observe(
     }
 }
 
+/// The command with which a person says that a server is not to be started any more.
+#[must_use]
+pub fn release_command(server: &ServerRef) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let name = if server.name.chars().all(plain) { server.name.clone() } else { server.id.to_string() };
+    format!("lastgood release debt {name}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,4 +20,5 @@ pub mod predecessor;
 pub mod retention;
 pub mod schedule;
 pub mod selector;
+pub mod task;
 pub mod text;

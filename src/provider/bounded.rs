@@ -26,7 +26,7 @@ impl Budget {
     /// For an answer that is no list.
     const OF_ANSWER: Self = Self { values: 4096, bytes: 1024 * 1024 };
 
-    /// Whether one more value with so many bytes may be kept.
+    /// Whether one more value of this many bytes may be kept.
     fn take(&mut self, bytes: usize) -> bool {
         let fits = self.values > 0 && self.bytes >= bytes;
         if fits {

@@ -64,7 +64,7 @@ pub enum Deleted {
     AlreadyGone,
 }
 
-/// What a server may be told. There is no hard stop here, so that none can be sent.
+/// What a server may be told to do. There is no hard stop, so that none can be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Power {
     /// Start it.
@@ -138,7 +138,7 @@ impl Client {
         })
     }
 
-    /// Deletes a restore point, for ever.
+    /// Deletes a restore point permanently.
     ///
     /// # Errors
     /// Any `ProviderError` but 404, which is `AlreadyGone`.

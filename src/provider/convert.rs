@@ -1,4 +1,4 @@
-//! From the provider's objects to our words. What cannot be read is told in words, never guessed.
+//! From the provider's objects to our words. What cannot be read is reported in words, never guessed.
 //!
 //! Text from outside is cleaned here, once. An id is not: one that cleaning would change cannot be read, so that every id
 //! is the provider's own and no two become one.

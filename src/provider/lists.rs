@@ -9,8 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use jiff::Timestamp;
-use serde_json::{Map, Value};
 use url::Url;
 
 use crate::policy::inventory::Server;
@@ -20,6 +18,7 @@ use crate::provider::entry::Entry;
 use crate::provider::error::{ErrorKind, ProviderError};
 use crate::provider::fields::Fields;
 use crate::provider::link::LIST_BYTES;
+use crate::provider::listing::{Listing, MOST_ENTRIES, Reader};
 use crate::provider::page::{Next, Unread};
 use crate::provider::reading::{Outcome, Page, Reading, Room, Unsteady};
 use crate::provider::retry;
@@ -27,9 +26,6 @@ use crate::provider::text::Masks;
 
 /// The most entries that the provider gives on a page.
 pub(crate) const PAGE_SIZE: u64 = 100;
-
-/// The most entries of any list: at 5 requests a second no more can be read within `WHOLE`, 1,500 pages of 100.
-pub(crate) const MOST_ENTRIES: usize = 150_000;
 
 /// How long a whole list may take, with all its readings.
 const WHOLE: Duration = Duration::from_mins(5);
@@ -48,41 +44,11 @@ const READINGS: usize = 3;
 /// Pages that are read at the same time.
 const PARALLEL: usize = 8;
 
-/// A whole list.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Listing<T> {
-    /// The entries, each once, in the provider's order.
-    pub items: Vec<T>,
-    /// What could not be proved or read, in words. Empty when all is well.
-    pub doubts: Vec<String>,
-    /// When the list was asked for, by our clock.
-    pub read_at: Timestamp,
-    /// The provider's own time (`Date` of the first page), where it gave one.
-    pub provider_time: Option<Timestamp>,
-    /// In how many pages it came.
-    pub pages: u64,
-    /// How many entries it had, those that cannot be read or were not wanted included.
-    pub entries: u64,
-}
-
 /// Whether the pages after the first are read one after the other or together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     InTurn,
     Together,
-}
-
-/// What an entry is read as: `None` when it is not wanted, `Err` in words when it cannot be read.
-pub(crate) type Convert<'a, T> =
-    &'a (dyn Fn(&Entry, Map<String, Value>, &Masks) -> Result<Option<T>, String> + Send + Sync);
-
-/// How the entries of a list are read.
-pub(crate) struct Reader<'a, T> {
-    pub(crate) convert: Convert<'a, T>,
-    /// Whether all fields are wanted.
-    pub(crate) fields: bool,
-    /// The most memory of what is kept.
-    pub(crate) bytes: usize,
 }
 
 impl Client {

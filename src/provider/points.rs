@@ -13,7 +13,8 @@ use crate::provider::convert::{self, Belongs, Listed};
 use crate::provider::entry::Entry;
 use crate::provider::error::{ErrorKind, ProviderError};
 use crate::provider::fields::Fields;
-use crate::provider::lists::{Listing, Order, POINTS_BYTES, Reader};
+use crate::provider::listing::{Listing, Reader};
+use crate::provider::lists::{Order, POINTS_BYTES};
 use crate::provider::reading::MOST_DOUBTS;
 use crate::provider::text::Masks;
 

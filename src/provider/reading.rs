@@ -1,4 +1,4 @@
-//! What is read of a list, page by page, before it is known to be whole; and how much of it may be kept.
+//! A list while it is read, page by page, before it is known to be whole; and how much of it may be kept.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::policy::inventory::Id;
 use crate::provider::bounded::bytes_of;
 use crate::provider::convert;
 use crate::provider::entry::{Element, Entry};
-use crate::provider::lists::{Listing, MOST_ENTRIES, Reader};
+use crate::provider::listing::{Listing, MOST_ENTRIES, Reader};
 use crate::provider::page::{self, Next, Unread};
 use crate::provider::text::Masks;
 
@@ -21,7 +21,7 @@ pub(crate) const MOST_DOUBTS: usize = 5;
 /// What an entry takes beside its texts and itself: its id among those that were seen.
 const ENTRY_BYTES: usize = 120;
 
-/// How much of a list may be kept yet, in bytes. Clones share it.
+/// How many more bytes of a list may be kept. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Room(Arc<AtomicUsize>);
 
@@ -40,7 +40,7 @@ impl Room {
     }
 }
 
-/// What cannot be read, the first of it in words.
+/// The entries that cannot be read, the first of them in words.
 #[derive(Debug, Default)]
 struct Doubts {
     texts: Vec<String>,
@@ -161,10 +161,10 @@ pub(crate) enum Outcome {
     Enough,
 }
 
-/// What was read of a list, before it is known to be whole.
+/// The part of a list that was read so far.
 pub(crate) struct Reading<T> {
     pub(crate) pages: u64,
-    /// How much more may be kept.
+    /// How much more of it may be kept.
     pub(crate) room: Room,
     read_at: Timestamp,
     provider_time: Option<Timestamp>,
@@ -185,7 +185,7 @@ pub(crate) enum Unsteady {
 }
 
 impl<T> Reading<T> {
-    /// What the first page brings.
+    /// Begins with the first page.
     pub(crate) fn new(read_at: Timestamp, first: Page<T>, room: Room) -> Self {
         let mut reading = Self {
             pages: 0,
@@ -209,7 +209,7 @@ impl<T> Reading<T> {
         self.changed = Some(what.to_owned());
     }
 
-    /// Whether the list may have more than was read.
+    /// Whether the list may have more entries than were read.
     pub(crate) fn may_have_more(&self) -> bool {
         self.count.is_none_or(|count| self.entries() + self.twice <= count)
     }
@@ -219,8 +219,8 @@ impl<T> Reading<T> {
         self.ids.len() as u64 + self.nameless
     }
 
-    /// Adds a page. Enough is read when it brings nothing new or there are more entries than the list counts: what goes on
-    /// then may go on for ever.
+    /// Adds a page. Enough is read when it brings nothing new or there are more entries than the list counts: such a list
+    /// may never end.
     pub(crate) fn take(&mut self, page: Page<T>) -> Outcome {
         self.pages += 1;
         if let (Some(now), Some(before)) = (page.count, self.count)

@@ -1,4 +1,4 @@
-//! A pause that the provider asks for is reported once, not at each try: in the log, and to whoever waits at a terminal.
+//! A pause that the provider asks for is reported once, not at each try: in the log, and to anyone waiting at a terminal.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,7 @@ pub(crate) struct Waits {
 }
 
 impl Waits {
-    /// From now on `hear` is told.
+    /// Calls `hear` from now on.
     pub(crate) fn tell(&self, hear: impl Fn(&str) + Send + Sync + 'static) {
         *self.hear.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(hear));
     }

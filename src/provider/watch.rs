@@ -1,7 +1,7 @@
-//! Waiting for restore points: when to look next (pure), and one look for everyone who waits.
+//! Waiting for restore points: when to look next (pure), and one look shared by everyone who waits.
 //!
-//! No task runs in the background. Whoever wakes first looks for all; if that one is given up in the middle, the next
-//! takes over. A look shows that points are there; deletes are decided by an inventory of their own.
+//! No task runs in the background. Whoever wakes first looks for all; if that look is dropped halfway, the next
+//! one takes over. A look shows that points are there; deletes are decided by an inventory of their own.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -147,7 +147,7 @@ impl Watch {
         result
     }
 
-    /// What a look shows that begins at or after `since`; at `due` one is made if nobody else has made one by then.
+    /// The result of a look that begins at or after `since`; makes one at `due` if nobody else has made one by then.
     ///
     /// # Errors
     /// The look's `ProviderError`.
@@ -189,7 +189,7 @@ impl Watch {
         }
     }
 
-    /// One look for everyone who is due; who is not due yet takes part when it costs nothing more.
+    /// One look for everyone who is due; others take part when that costs nothing more.
     async fn look(&self, kind: Kind) {
         let of_kind = self.of(kind);
         let began = Instant::now();
@@ -237,7 +237,7 @@ impl Watch {
         {
             return Some(count);
         }
-        // Whatever is wrong will be told by the look itself.
+        // If anything is wrong, the look itself reports it.
         let count = self.client.count_points(kind).await.ok().flatten()?;
         self.of(kind).lock().count = Some((count, now));
         Some(count)

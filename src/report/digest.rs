@@ -1,16 +1,11 @@
-//! PURE: all policies at a glance. Counts, ages, sizes and their change, slots as boxes, and what nobody watches
-//! otherwise: servers without a policy, holds that never end, points of policies that are no longer in the file.
+//! What a digest is made of: every policy with its counts, ages, sizes and slots, and what nobody watches otherwise:
+//! servers without a policy, holds that never end, points of policies that are no longer in the file.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::journal::notice::Good;
 use crate::policy::inventory::{Id, Kind, ServerRef};
-use crate::report::content::{Block, Content, Frame, NAMES, Row, Slot, Tone};
-use crate::report::facts::Good;
-use crate::report::text::{between, change, count, names, plain, size, span};
-
-/// So many servers of a policy are shown one by one, the worst first.
-const ROWS: usize = 40;
 
 /// What a digest is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,11 +52,11 @@ pub struct DigestPolicy {
     pub name: String,
     /// What it makes.
     pub kind: Kind,
-    /// Its servers; none is told too.
+    /// Its servers; an empty list is reported as well.
     pub servers: Vec<DigestServer>,
 }
 
-/// How a policy stands on a server; the words are those of `status`.
+/// The state of a policy on a server; the words are those of `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
@@ -69,11 +64,11 @@ pub enum Standing {
     Failing,
     /// The last good point is too old.
     Stale,
-    /// There has been none yet.
+    /// No point was ever completed.
     Never,
-    /// A run is under way.
+    /// A run is in progress.
     Running,
-    /// All is well.
+    /// The last good point is recent.
     Ok,
 }
 
@@ -82,7 +77,7 @@ pub enum Standing {
 pub struct DigestServer {
     /// The server.
     pub server: ServerRef,
-    /// How it stands.
+    /// Its state.
     pub standing: Standing,
     /// Completed points of this policy.
     pub points: usize,
@@ -139,182 +134,4 @@ pub struct FormerPoints {
     pub kind: Kind,
     /// How many slots they take.
     pub points: usize,
-}
-
-impl DigestSlots {
-    /// One box a slot: ours first, then foreign ones, then free ones.
-    #[must_use]
-    pub fn boxes(self) -> Vec<Slot> {
-        let own = std::iter::repeat_n(Slot::Own, self.own);
-        let foreign = std::iter::repeat_n(Slot::Foreign, self.foreign);
-        let free = self.limit.saturating_sub(self.own + self.foreign);
-        own.chain(foreign).chain(std::iter::repeat_n(Slot::Free, free)).take(60).collect()
-    }
-
-    fn words(self) -> String {
-        let free = self.limit.saturating_sub(self.own + self.foreign);
-        let foreign = if self.foreign > 0 { format!(", {} foreign", self.foreign) } else { String::new() };
-        let held = if self.held > 0 { format!(", {} held", self.held) } else { String::new() };
-        format!("{} of {} slots ours{foreign}{held}, {free} free", self.own, self.limit)
-    }
-}
-
-impl Standing {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Failing => "failing",
-            Self::Stale => "stale",
-            Self::Never => "never made",
-            Self::Running => "running",
-            Self::Ok => "ok",
-        }
-    }
-
-    const fn tone(self) -> Tone {
-        match self {
-            Self::Failing | Self::Stale => Tone::Bad,
-            Self::Never => Tone::Warn,
-            Self::Running => Tone::Plain,
-            Self::Ok => Tone::Good,
-        }
-    }
-}
-
-/// The words for a digest.
-pub(crate) fn compose(facts: &DigestFacts, frame: &Frame) -> Content {
-    let all: Vec<&DigestServer> = facts.policies.iter().flat_map(|policy| &policy.servers).collect();
-    let worst = all.iter().map(|one| one.standing.tone()).min().unwrap_or(Tone::Plain);
-    let summary = summary(&all);
-    let oldest = all.iter().filter_map(|one| one.last_good.as_ref()).map(|good| good.created_at).min();
-    let age = oldest.map(|oldest| format!(", oldest last good {} ago", span(between(oldest, frame.now))));
-    let subject = format!("digest: {summary}{}", age.unwrap_or_default());
-    let mut content = frame.content(worst, subject, summary);
-    content.preheader = runs_words(&facts.runs);
-    content.blocks.push(Block::Facts(head_facts(facts, frame)));
-    for policy in &facts.policies {
-        content.blocks.extend(policy_blocks(policy, frame));
-    }
-    if !all.is_empty() {
-        content.blocks.push(Block::Legend);
-    }
-    content.blocks.extend(rest_blocks(facts, frame));
-    content.blocks.push(Block::Commands(vec!["lastgood status".to_owned()]));
-    content
-}
-
-/// `all 12 ok`, or what is not: `2 failing, 1 stale, 9 ok`.
-fn summary(all: &[&DigestServer]) -> String {
-    let of = |standing: Standing| all.iter().filter(|one| one.standing == standing).count();
-    if all.is_empty() {
-        return "no policy applies to a server".to_owned();
-    }
-    if of(Standing::Ok) == all.len() {
-        return format!("all {} ok", all.len());
-    }
-    [Standing::Failing, Standing::Stale, Standing::Never, Standing::Running, Standing::Ok]
-        .into_iter()
-        .filter(|standing| of(*standing) > 0)
-        .map(|standing| format!("{} {}", of(standing), standing.word()))
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-fn runs_words(runs: &RunCounts) -> String {
-    let mut words = vec![format!("{} succeeded", runs.succeeded), format!("{} failed", runs.failed)];
-    let more = [(runs.unknown, "unknown"), (runs.skipped, "skipped"), (runs.missed, "missed")];
-    words.extend(more.into_iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")));
-    format!("Runs: {}", words.join(", "))
-}
-
-fn head_facts(facts: &DigestFacts, frame: &Frame) -> Vec<(String, String)> {
-    let mut lines = vec![
-        ("Since".to_owned(), frame.past(facts.since)),
-        ("Runs".to_owned(), runs_words(&facts.runs).trim_start_matches("Runs: ").to_owned()),
-        ("Points".to_owned(), format!("{} made, {} deleted", facts.runs.made, facts.runs.deleted)),
-    ];
-    if facts.mails_waiting > 0 {
-        lines.push(("Mails waiting".to_owned(), facts.mails_waiting.to_string()));
-    }
-    lines
-}
-
-fn policy_blocks(policy: &DigestPolicy, frame: &Frame) -> Vec<Block> {
-    let heading = format!("{}: {} of {}", policy.name, policy.kind.plural(), count(policy.servers.len(), "server"));
-    let mut blocks = vec![Block::Heading(heading)];
-    if policy.servers.is_empty() {
-        blocks.push(Block::Text("No server of the account matches this policy: nothing is made.".to_owned()));
-        return blocks;
-    }
-    let mut servers: Vec<&DigestServer> = policy.servers.iter().collect();
-    servers.sort_by(|a, b| {
-        let key = |one: &DigestServer| (one.standing, one.last_good.as_ref().map(|good| good.created_at));
-        key(a).cmp(&key(b)).then_with(|| a.server.name.cmp(&b.server.name))
-    });
-    blocks.push(Block::Rows(servers.iter().take(ROWS).map(|one| row(one, policy.kind, frame)).collect()));
-    let rest = servers.get(ROWS..).unwrap_or_default();
-    if !rest.is_empty() {
-        let oldest = rest.iter().filter_map(|one| one.last_good.as_ref()).map(|good| good.created_at).min();
-        let age = oldest.map(|at| format!(", oldest last good {}", frame.past(at))).unwrap_or_default();
-        blocks.push(Block::Text(format!("And {} more: {}{age}.", rest.len(), summary(rest))));
-    }
-    blocks
-}
-
-fn row(one: &DigestServer, kind: Kind, frame: &Frame) -> Row {
-    let good = match &one.last_good {
-        Some(good) => format!("Last good: {}", frame.past(good.created_at)),
-        None => format!("Last good: none, no completed {kind} of this policy"),
-    };
-    let oldest = one.oldest.filter(|_| one.points > 1).map(|at| format!(", back to {}", frame.moment(at)));
-    let size = one.size_mb.map(|now| {
-        let change = one.size_before_mb.map(|before| format!(" ({})", change(before, now))).unwrap_or_default();
-        format!(", newest {}{change}", size(now))
-    });
-    let points =
-        format!("{}{}{}", count(one.points, kind.word()), oldest.unwrap_or_default(), size.unwrap_or_default());
-    let mut lines = vec![good, points, one.slots.words()];
-    lines.extend(one.next_due.map(|at| format!("Next: {}", frame.future(at))));
-    Row {
-        title: one.server.name.clone(),
-        state: one.standing.word().to_owned(),
-        tone: one.standing.tone(),
-        slots: one.slots.boxes(),
-        lines,
-    }
-}
-
-fn rest_blocks(facts: &DigestFacts, frame: &Frame) -> Vec<Block> {
-    let mut blocks = Vec::new();
-    if !facts.unprotected.is_empty() {
-        let servers = count(facts.unprotected.len(), "server");
-        blocks.push(Block::Heading(format!("{servers} without any policy")));
-        blocks.push(Block::Text(names(facts.unprotected.iter().map(|server| server.name.as_str()), NAMES)));
-    }
-    if !facts.holds.is_empty() {
-        blocks.push(Block::Heading("Holds that end soon or never".to_owned()));
-        blocks.push(Block::Items(facts.holds.iter().map(|hold| hold_words(hold, frame)).collect()));
-    }
-    if !facts.former.is_empty() {
-        blocks.push(Block::Heading("Points of policies that are no longer in the file".to_owned()));
-        let words = |one: &FormerPoints| {
-            let points = count(one.points, one.kind.word());
-            let slots = count(one.points, "slot");
-            format!("{} on {}: {points}, taking {slots}", one.policy, one.server.name)
-        };
-        blocks.push(Block::Items(facts.former.iter().map(words).collect()));
-        blocks.push(Block::Text(
-            "They are never pruned. Name the policy in another one's `formerly`, or delete them by hand.".to_owned(),
-        ));
-    }
-    blocks
-}
-
-fn hold_words(hold: &DigestHold, frame: &Frame) -> String {
-    let what = match &hold.point {
-        Some((kind, id)) => format!("{kind} {id} of {}", hold.server.name),
-        None => format!("all of {}", hold.server.name),
-    };
-    let reason = if hold.reason.is_empty() { "no reason given".to_owned() } else { plain(&hold.reason) };
-    let until = hold.until.map_or_else(|| "never ends".to_owned(), |until| format!("ends {}", frame.future(until)));
-    format!("{what}: {until}; held since {}; {reason}", frame.moment(hold.since))
 }

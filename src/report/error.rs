@@ -7,7 +7,7 @@ use crate::report::text::plain;
 
 /// How far a delivery came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum DeliveryStep {
     /// The connection to the mail server; with `tls = "tls"` the handshake too.
     Connect,
     /// The server's greeting and its answer to EHLO.
@@ -28,7 +28,7 @@ pub enum Step {
     File,
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for DeliveryStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Connect => "connecting",
@@ -46,7 +46,7 @@ impl fmt::Display for Step {
 
 /// What kind of failure it was, so what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FailureKind {
     /// The message has not reached the server. It is sent again later.
     NeverSent,
     /// The server asks to try again later (4xx).
@@ -77,9 +77,9 @@ pub struct DeliveryError {
     /// Where it was to go: `smtp.example.com:587` or a folder.
     pub via: String,
     /// How far it came.
-    pub step: Step,
+    pub step: DeliveryStep,
     /// What kind of failure.
-    pub kind: Kind,
+    pub kind: FailureKind,
     /// What happened, in the server's own words where they are the server's.
     pub text: String,
     /// The recipients that were refused one by one, if it came that far.
@@ -87,20 +87,20 @@ pub struct DeliveryError {
 }
 
 impl DeliveryError {
-    pub(crate) fn new(via: &str, step: Step, kind: Kind, text: &str) -> Self {
+    pub(crate) fn new(via: &str, step: DeliveryStep, kind: FailureKind, text: &str) -> Self {
         Self { via: via.to_owned(), step, kind, text: plain(text), refused: Vec::new() }
     }
 
     /// Whether the message should be sent again later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.kind != Kind::Permanent
+        self.kind != FailureKind::Permanent
     }
 
     /// Whether the message may have been accepted.
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
-        self.kind == Kind::Ambiguous
+        self.kind == FailureKind::Ambiguous
     }
 }
 

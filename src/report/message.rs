@@ -12,18 +12,18 @@ use lettre::{Address, Message};
 use crate::report::error::MessageError;
 use crate::report::render::Rendered;
 
-/// All that a message is made of.
+/// All that a mail is made of.
 #[derive(Clone, Debug)]
-pub struct Letter<'a> {
+pub struct MailDraft<'a> {
     /// `lastgood <backup@example.com>`.
     pub from: &'a str,
-    /// Everybody whom it goes to.
+    /// Everyone it goes to.
     pub to: &'a [String],
     /// When it was written.
     pub date: Timestamp,
     /// Its own id, as `message_id` makes it.
     pub message_id: &'a str,
-    /// The message that it answers: the first of its thread.
+    /// The message that it replies to: the first of its thread.
     pub in_reply_to: Option<&'a str>,
     /// The messages of its thread so far, oldest first.
     pub references: &'a [String],
@@ -31,7 +31,7 @@ pub struct Letter<'a> {
     pub rendered: &'a Rendered,
 }
 
-/// Who sends a message and who gets it: bare addresses, as the server is told them.
+/// Who sends a message and who gets it: bare addresses, as they are given to the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// The sender; failures to deliver come back here.
@@ -53,27 +53,6 @@ pub struct Composed {
     pub bytes: Vec<u8>,
 }
 
-/// A message of the outbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutboxMessage {
-    /// Its key in the store.
-    pub id: i64,
-    /// Its Message-ID, in angle brackets.
-    pub message_id: String,
-    /// Its subject.
-    pub subject: String,
-    /// The sender's bare address.
-    pub from: String,
-    /// The recipients that have not got it yet.
-    pub to: Vec<String>,
-    /// The whole message.
-    pub bytes: Vec<u8>,
-    /// How often it has been tried.
-    pub attempts: u32,
-    /// When it was put into the outbox.
-    pub first_at: Timestamp,
-}
-
 /// A Message-ID from what is unique to the message, in the sender's domain.
 ///
 /// # Errors
@@ -92,48 +71,48 @@ pub fn check_address(text: &str) -> Result<(), MessageError> {
     mailbox(text).map(drop)
 }
 
-/// The bytes and the envelope of a letter. The same letter gives the same bytes.
+/// The bytes and the envelope of a draft. The same letter gives the same bytes.
 ///
 /// # Errors
 /// When an address is not one, or there is no recipient.
-pub fn compose(letter: &Letter<'_>) -> Result<Composed, MessageError> {
-    let from = mailbox(letter.from)?;
-    let to = recipients(letter.to)?;
+pub fn compose(draft: &MailDraft<'_>) -> Result<Composed, MessageError> {
+    let from = mailbox(draft.from)?;
+    let to = recipients(draft.to)?;
     let addresses: Vec<Address> = to.iter().map(|one| one.email.clone()).collect();
     let envelope = SmtpEnvelope::new(Some(from.email.clone()), addresses.clone()).map_err(build)?;
     let sender = from.email.to_string();
     let mut builder = Message::builder()
         .envelope(envelope)
-        .date(date(letter.date))
+        .date(date(draft.date))
         .from(from)
         .mailbox(lettre::message::header::To::from(to.into_iter().collect::<Mailboxes>()))
-        .subject(letter.rendered.subject.clone())
-        .message_id(Some(letter.message_id.to_owned()))
-        // RFC 3834: answering machines keep quiet. Exchange listens to its own word only.
+        .subject(draft.rendered.subject.clone())
+        .message_id(Some(draft.message_id.to_owned()))
+        // RFC 3834: automatic responders must not reply. Exchange honours its own header alone.
         .raw_header(fixed("Auto-Submitted", "auto-generated"))
         .raw_header(fixed("X-Auto-Response-Suppress", "All"));
-    if let Some(first) = letter.in_reply_to {
+    if let Some(first) = draft.in_reply_to {
         builder = builder.in_reply_to(first.to_owned());
     }
-    if !letter.references.is_empty() {
-        builder = builder.references(letter.references.join(" "));
+    if !draft.references.is_empty() {
+        builder = builder.references(draft.references.join(" "));
     }
-    let message = builder.multipart(parts(letter)).map_err(build)?;
+    let message = builder.multipart(parts(draft)).map_err(build)?;
     Ok(Composed {
-        message_id: letter.message_id.to_owned(),
-        subject: letter.rendered.subject.clone(),
+        message_id: draft.message_id.to_owned(),
+        subject: draft.rendered.subject.clone(),
         envelope: Envelope { from: sender, to: addresses.iter().map(ToString::to_string).collect() },
         bytes: message.formatted(),
     })
 }
 
-fn parts(letter: &Letter<'_>) -> MultiPart {
-    // A boundary of its own: lettre's random one would make two builds of one letter differ.
-    let unique: String = letter.message_id.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
+fn parts(draft: &MailDraft<'_>) -> MultiPart {
+    // A boundary of its own: lettre's random one would make two builds of one draft differ.
+    let unique: String = draft.message_id.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
     MultiPart::alternative()
         .boundary(format!("=_{unique}"))
-        .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(letter.rendered.text.clone()))
-        .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(letter.rendered.html.clone()))
+        .singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(draft.rendered.text.clone()))
+        .singlepart(SinglePart::builder().header(ContentType::TEXT_HTML).body(draft.rendered.html.clone()))
 }
 
 fn recipients(all: &[String]) -> Result<Vec<Mailbox>, MessageError> {
@@ -164,7 +143,7 @@ fn build(error: lettre::error::Error) -> MessageError {
     MessageError::Build { text: error.to_string() }
 }
 
-/// lettre's date header knows the years 1970 to 9999 and panics beyond; a clock that far off is told elsewhere.
+/// lettre's date header knows the years 1970 to 9999 and panics beyond; a clock that far off is reported elsewhere.
 fn date(at: Timestamp) -> SystemTime {
     let seconds = at.as_second().clamp(0, 253_402_300_799);
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.unsigned_abs())

@@ -1,17 +1,19 @@
-//! What people are told: facts become words, words become mails, mails reach the people on call.
+//! What people are told: facts become words, words become messages, messages reach the people on call.
 //!
-//! `facts` and `digest` hold what happened as data, `incidents` decides what is told together, `content` and
-//! `notice` find the words, `render` gives them a shape, `message` makes bytes of them, `transport` and `smtp` carry
-//! the bytes, `sender` decides what becomes of a message after each try. Settings are handed in; the outbox is the store's.
+//! `matter` and `digest` say as data what a message is about, `groups` which notices make one, `content` finds the words,
+//! `render` gives them a shape, `message` makes a mail of them; `delivery` is a message on its way, `transport` and `smtp`
+//! send it, `sender` decides after each try whether it is sent again. `pipeline` does all of it, from the notices in the
+//! store to the outbox and out. Settings are handed in.
 
 pub mod content;
+pub mod delivery;
 pub mod digest;
 pub mod error;
-pub mod facts;
-pub mod incidents;
+pub mod groups;
+pub mod matter;
 pub mod message;
-pub mod notice;
-pub mod post;
+pub mod pipeline;
+pub mod recipients;
 pub mod render;
 pub mod sender;
 pub mod smtp;

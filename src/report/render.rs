@@ -5,7 +5,7 @@ use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, Output, State, escape_formatter};
 use serde::Serialize;
 
-use crate::report::content::{Content, Tone};
+use crate::report::content::blocks::{Content, Tone};
 use crate::report::text::harmless;
 
 /// The width of the text alternative: what a mail reader shows without breaking lines.

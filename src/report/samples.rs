@@ -1,16 +1,18 @@
-//! Facts for tests: one of each sort, and names as hostile as they come.
-
-use std::time::Duration;
+//! Facts for tests: one of each kind, and names as hostile as they come.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::journal::event::Cause;
+use crate::journal::notice::{
+    DeletedPoint, Fact, FailedRun, Good, Notice, Recovered, Recovery, RunProblem, StalePolicy, SucceededRun, Tries,
+};
 use crate::policy::inventory::{Id, Kind, ServerRef};
-use crate::report::content::Frame;
+use crate::report::content::frame::Frame;
 use crate::report::digest::{
     DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, FormerPoints, RunCounts, Standing,
 };
-use crate::report::facts::{Affected, Good, Next, Recovery, Stale, Success};
+use crate::report::matter::Happened;
 
 /// A name that tries HTML, headers, a terminal and the direction of writing.
 pub(crate) const HOSTILE: &str =
@@ -33,50 +35,70 @@ pub(crate) fn good(id: i64, created_at: &str) -> Good {
     Good { id: Id::Number(id), created_at: at(created_at) }
 }
 
-pub(crate) fn failed(name: &str, cause: &str) -> Affected {
-    Affected {
-        server: Some(server(name)),
-        policy: Some("nightly".to_owned()),
-        kind: Some(Kind::Snapshot),
-        at: at("2026-11-21T02:31:00Z"),
-        cause: cause.to_owned(),
-        done: vec![],
+pub(crate) fn notice(name: &str, kind: Kind, fact: Fact) -> Notice {
+    Notice { policy: Some("nightly".to_owned()), kind: Some(kind), ..Notice::of_server(server(name), fact) }
+}
+
+pub(crate) fn deleted(id: i64, cause: Cause) -> DeletedPoint {
+    DeletedPoint { id: Id::Number(id), cause: Some(cause) }
+}
+
+pub(crate) fn failed_run(error: &str) -> FailedRun {
+    FailedRun {
+        run: Some(18),
+        due: Some(at("2026-11-21T02:30:00Z")),
+        tries: Some(Tries { made: 3, allowed: 3 }),
+        problem: RunProblem::Failed { error: error.to_owned() },
         last_good: Some(good(881, "2026-11-20T02:30:04Z")),
-        next: Some(Next::Retry { at: at("2026-11-21T04:46:00Z"), retry: 1, of: 2 }),
-        command: format!("lastgood history --server {}", crate::report::notice::quoted(name)),
+        next: Some(at("2026-11-22T02:30:00Z")),
+        made: None,
+        deleted: vec![],
     }
 }
 
-pub(crate) fn stale(name: &str, last_good: Option<Good>) -> Stale {
-    let cause = "timed out after 30s while the list was read".to_owned();
-    let next = Some(Next::Due(at("2026-11-22T02:30:00Z")));
-    Stale { affected: Affected { last_good, next, ..failed(name, &cause) }, max_age: Duration::from_secs(26 * 3600) }
+pub(crate) fn failed(name: &str, error: &str) -> Happened {
+    failed_as(name, failed_run(error))
 }
 
-pub(crate) fn recovery(name: &str, since: &str) -> Recovery {
-    Recovery {
-        server: Some(server(name)),
-        policy: Some("nightly".to_owned()),
-        kind: Some(Kind::Backup),
-        since: at(since),
-        at: at("2026-11-21T04:30:00Z"),
-        cause: "503 Service Unavailable: maintenance".to_owned(),
-        last_good: Some(good(902, "2026-11-21T04:12:09Z")),
+pub(crate) fn failed_as(name: &str, run: FailedRun) -> Happened {
+    Happened::new(at("2026-11-21T02:31:00Z"), notice(name, Kind::Snapshot, Fact::Failed(run)))
+}
+
+pub(crate) fn stale(name: &str, last_good: Option<Good>) -> Happened {
+    let fact = Fact::Stale(StalePolicy {
+        since: last_good.as_ref().map(|good| good.created_at),
+        last_good,
+        max_age_seconds: Some(26 * 3600),
+        cause: Some("timed out after 30s while the list was read".to_owned()),
+        next: Some(at("2026-11-22T02:30:00Z")),
+    });
+    Happened::new(at("2026-11-21T02:31:00Z"), notice(name, Kind::Snapshot, fact))
+}
+
+pub(crate) fn recovery(name: &str, since: &str) -> Happened {
+    let fact = Fact::Recovered(Recovered {
+        by: Recovery::PointMade,
+        since: Some(at(since)),
+        was: Some("503 Service Unavailable: maintenance".to_owned()),
         lost: vec![at("2026-11-19T02:30:00Z"), at("2026-11-20T02:30:00Z")],
-        command: format!("lastgood history --server {name}"),
-    }
+        last_good: Some(good(902, "2026-11-21T04:12:09Z")),
+    });
+    Happened::new(at("2026-11-21T04:30:00Z"), notice(name, Kind::Backup, fact))
 }
 
-pub(crate) fn success(name: &str) -> Success {
-    Success {
-        server: server(name),
-        policy: "nightly".to_owned(),
-        kind: Kind::Backup,
-        at: at("2026-11-21T02:41:00Z"),
-        made: good(902, "2026-11-21T02:30:04Z"),
+pub(crate) fn success(name: &str) -> Happened {
+    let fact = Fact::Succeeded(SucceededRun {
+        run: Some(18),
+        due: Some(at("2026-11-21T02:30:00Z")),
+        made: Some(Id::Number(902)),
         size_mb: Some(12_400),
-        deleted: vec![Id::Number(811)],
-    }
+        last_good: Some(good(902, "2026-11-21T02:30:04Z")),
+        next: Some(at("2026-11-22T02:30:00Z")),
+        deleted: vec![deleted(811, Cause::Retention)],
+        started_early: false,
+        given_up: vec![],
+    });
+    Happened::new(at("2026-11-21T02:41:00Z"), notice(name, Kind::Backup, fact))
 }
 
 fn digest_server(name: &str, standing: Standing, size: (u64, u64)) -> DigestServer {

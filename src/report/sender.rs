@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::report::delivery::{Delivery, OutboxMessage};
 use crate::report::error::{DeliveryError, Refusal};
-use crate::report::message::OutboxMessage;
 use crate::report::text::between;
-use crate::report::transport::{Delivery, Transport};
+use crate::report::transport::Transport;
 
 /// The wait after the first try.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
@@ -21,8 +21,8 @@ const FEWEST_TRIES: u32 = 20;
 
 /// What to do with a message after a try.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// All who will ever get it have got it. `refused` never will: that is told.
+pub enum RetryDecision {
+    /// Everyone who will ever get it has it. `refused` never will, which is reported.
     Done {
         /// Those whom the server refused for good.
         refused: Vec<Refusal>,
@@ -54,7 +54,7 @@ pub fn next_attempt(attempts: u32) -> Duration {
     FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT)
 }
 
-/// Sends a message once. The result goes to `fate`.
+/// Sends a message once. The result goes to `retry_decision`.
 ///
 /// # Errors
 /// When nobody got it, or nobody knows.
@@ -64,7 +64,11 @@ pub async fn deliver(transport: &Transport, message: &OutboxMessage) -> Result<D
 
 /// What to do with `message`, whose `attempts` count the tries before this one.
 #[must_use]
-pub fn fate(message: &OutboxMessage, result: &Result<Delivery, DeliveryError>, now: Timestamp) -> Fate {
+pub fn retry_decision(
+    message: &OutboxMessage,
+    result: &Result<Delivery, DeliveryError>,
+    now: Timestamp,
+) -> RetryDecision {
     let (refused, waiting, reason) = match result {
         Ok(delivery) => {
             let (permanent, for_now) = split(&delivery.refused);
@@ -77,19 +81,19 @@ pub fn fate(message: &OutboxMessage, result: &Result<Delivery, DeliveryError>, n
             let to: Vec<String> = message.to.iter().filter(|address| !lost(address)).cloned().collect();
             (permanent, to, error.to_string())
         }
-        Err(error) => return Fate::GivenUp { to: message.to.clone(), reason: error.to_string() },
+        Err(error) => return RetryDecision::GivenUp { to: message.to.clone(), reason: error.to_string() },
     };
     if waiting.is_empty() {
-        return Fate::Done { refused };
+        return RetryDecision::Done { refused };
     }
     let attempts = message.attempts.saturating_add(1);
     let expired = between(message.first_at, now) >= GIVE_UP_AFTER && attempts >= FEWEST_TRIES;
     if expired {
         let to = waiting.into_iter().chain(refused.into_iter().map(|one| one.address)).collect();
-        return Fate::GivenUp { to, reason: format!("tried for 3 days, at last: {reason}") };
+        return RetryDecision::GivenUp { to, reason: format!("tried for 3 days, at last: {reason}") };
     }
     let at = now.checked_add(next_attempt(attempts)).unwrap_or(now);
-    Fate::Again { at, to: waiting, refused, reason }
+    RetryDecision::Again { at, to: waiting, refused, reason }
 }
 
 fn split(refused: &[Refusal]) -> (Vec<Refusal>, Vec<Refusal>) {
@@ -99,7 +103,7 @@ fn split(refused: &[Refusal]) -> (Vec<Refusal>, Vec<Refusal>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::error::{Kind, Step};
+    use crate::report::error::{DeliveryStep, FailureKind};
     use crate::report::samples::at;
 
     fn message(attempts: u32) -> OutboxMessage {
@@ -119,8 +123,8 @@ mod tests {
         Refusal { address: address.to_owned(), reply: "450 later".to_owned(), permanent }
     }
 
-    fn error(kind: Kind) -> DeliveryError {
-        DeliveryError::new("smtp.example.com:587", Step::Connect, kind, "refused")
+    fn error(kind: FailureKind) -> DeliveryError {
+        DeliveryError::new("smtp.example.com:587", DeliveryStep::Connect, kind, "refused")
     }
 
     #[test]
@@ -133,9 +137,11 @@ mod tests {
 
     #[test]
     fn what_failed_for_now_goes_to_the_same_people_again() {
-        for kind in [Kind::NeverSent, Kind::RetryLater, Kind::Misconfigured, Kind::Ambiguous] {
+        for kind in
+            [FailureKind::NeverSent, FailureKind::RetryLater, FailureKind::Misconfigured, FailureKind::Ambiguous]
+        {
             let now = at("2026-11-21T02:00:10Z");
-            let Fate::Again { at, to, .. } = fate(&message(1), &Err(error(kind)), now) else {
+            let RetryDecision::Again { at, to, .. } = retry_decision(&message(1), &Err(error(kind)), now) else {
                 panic!("{kind:?} is tried again")
             };
             assert_eq!((at.to_string(), to), ("2026-11-21T02:00:20Z".to_owned(), message(1).to));
@@ -144,8 +150,8 @@ mod tests {
 
     #[test]
     fn a_permanent_refusal_is_given_up_at_once() {
-        let fate = fate(&message(0), &Err(error(Kind::Permanent)), at("2026-11-21T02:00:10Z"));
-        assert!(matches!(fate, Fate::GivenUp { to, .. } if to.len() == 2));
+        let decision = retry_decision(&message(0), &Err(error(FailureKind::Permanent)), at("2026-11-21T02:00:10Z"));
+        assert!(matches!(decision, RetryDecision::GivenUp { to, .. } if to.len() == 2));
     }
 
     #[test]
@@ -154,7 +160,9 @@ mod tests {
             accepted: vec!["c@example.com".to_owned()],
             refused: vec![refusal("a@example.com", false), refusal("b@example.com", true)],
         };
-        let Fate::Again { to, refused, .. } = fate(&message(0), &Ok(delivery), at("2026-11-21T02:00:10Z")) else {
+        let RetryDecision::Again { to, refused, .. } =
+            retry_decision(&message(0), &Ok(delivery), at("2026-11-21T02:00:10Z"))
+        else {
             panic!("one waits")
         };
         assert_eq!(to, vec!["a@example.com".to_owned()]);
@@ -165,27 +173,39 @@ mod tests {
     fn a_refusal_for_good_ends_a_message_that_the_others_got() {
         let gone = refusal("b@example.com", true);
         let delivery = Delivery { accepted: vec!["a@example.com".to_owned()], refused: vec![gone.clone()] };
-        let fate = fate(&message(0), &Ok(delivery), at("2026-11-21T02:00:10Z"));
-        assert_eq!(fate, Fate::Done { refused: vec![gone] });
+        let decision = retry_decision(&message(0), &Ok(delivery), at("2026-11-21T02:00:10Z"));
+        assert_eq!(decision, RetryDecision::Done { refused: vec![gone] });
     }
 
     #[test]
     fn after_three_days_and_many_tries_it_is_given_up() {
         let late = at("2026-11-24T02:00:00Z");
-        assert!(matches!(fate(&message(200), &Err(error(Kind::NeverSent)), late), Fate::GivenUp { .. }));
+        assert!(matches!(
+            retry_decision(&message(200), &Err(error(FailureKind::NeverSent)), late),
+            RetryDecision::GivenUp { .. }
+        ));
         let early = at("2026-11-24T01:59:59Z");
-        assert!(matches!(fate(&message(200), &Err(error(Kind::NeverSent)), early), Fate::Again { .. }));
+        assert!(matches!(
+            retry_decision(&message(200), &Err(error(FailureKind::NeverSent)), early),
+            RetryDecision::Again { .. }
+        ));
     }
 
     #[test]
     fn a_host_that_slept_for_a_week_gives_nothing_up_untried() {
         let late = at("2026-11-28T02:00:00Z");
-        assert!(matches!(fate(&message(2), &Err(error(Kind::NeverSent)), late), Fate::Again { .. }));
+        assert!(matches!(
+            retry_decision(&message(2), &Err(error(FailureKind::NeverSent)), late),
+            RetryDecision::Again { .. }
+        ));
     }
 
     #[test]
     fn a_clock_set_back_gives_nothing_up() {
         let before = at("2026-11-01T02:00:00Z");
-        assert!(matches!(fate(&message(500), &Err(error(Kind::NeverSent)), before), Fate::Again { .. }));
+        assert!(matches!(
+            retry_decision(&message(500), &Err(error(FailureKind::NeverSent)), before),
+            RetryDecision::Again { .. }
+        ));
     }
 }

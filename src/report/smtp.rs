@@ -2,8 +2,6 @@
 //! twice, and every reply must have the code that its step expects: a reply that belongs to another step is a failure,
 //! never a delivery.
 
-use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use lettre::Address;
@@ -11,105 +9,20 @@ use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::commands::{Auth, Data, Ehlo, Mail, Quit, Rcpt, Starttls};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter, ServerInfo};
 use lettre::transport::smtp::response::Response;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
-use crate::report::error::{DeliveryError, Kind, Refusal, Step};
-use crate::report::message::OutboxMessage;
+use crate::report::delivery::{Delivery, OutboxMessage};
+use crate::report::error::{DeliveryError, DeliveryStep, FailureKind, Refusal};
 use crate::report::smtp::dialogue::{Broken, Dialogue, Pace};
 use crate::report::text::plain;
-use crate::report::transport::Delivery;
 
 mod connect;
 mod dialogue;
+mod settings;
+
+pub use settings::{Limits, Login, SmtpSettings, Tls};
 
 type SmtpError = lettre::transport::smtp::Error;
-
-/// How the connection is encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tls {
-    /// Begun in clear text, then encrypted; never sent without (`starttls`).
-    StartTls,
-    /// Encrypted from the first byte (`tls`).
-    Wrapper,
-    /// Clear text; refused but to this machine (`none`).
-    None,
-}
-
-impl Tls {
-    /// The port where servers usually listen for it.
-    #[must_use]
-    pub const fn default_port(self) -> u16 {
-        match self {
-            Self::StartTls => 587,
-            Self::Wrapper => 465,
-            Self::None => 25,
-        }
-    }
-}
-
-/// How long each step may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The TCP connection.
-    pub connect: Duration,
-    /// Any other step.
-    pub step: Duration,
-    /// The message and the answer to its end: servers look into it before they answer.
-    pub message: Duration,
-    /// The whole session, whatever its steps may take.
-    pub session: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        let session = Duration::from_mins(2);
-        Self { connect: Duration::from_secs(15), step: Duration::from_secs(30), message: session, session }
-    }
-}
-
-/// A login. The password is never shown.
-#[derive(Clone)]
-pub struct Login {
-    /// The name.
-    pub username: String,
-    /// The password.
-    pub password: SecretString,
-}
-
-impl Login {
-    fn credentials(&self) -> Credentials {
-        Credentials::new(self.username.clone(), self.password.expose_secret().to_owned())
-    }
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("username", &self.username).field("password", &"[redacted]").finish()
-    }
-}
-
-/// How to reach the mail server.
-#[derive(Clone, Debug)]
-pub struct SmtpSettings {
-    /// A name or an address; the certificate must be for it.
-    pub host: String,
-    /// The port.
-    pub port: u16,
-    /// How the connection is encrypted.
-    pub tls: Tls,
-    /// The login; `None` for a server that asks for none.
-    pub login: Option<Login>,
-    /// An authority of one's own (PEM). Then no other is trusted. Read at every delivery.
-    pub ca_file: Option<PathBuf>,
-    /// How long each step may take.
-    pub limits: Limits,
-}
-
-impl SmtpSettings {
-    fn via(&self) -> String {
-        format!("{}:{}", self.host, self.port)
-    }
-}
 
 /// Sends a message to all its recipients in one transaction.
 ///
@@ -120,7 +33,7 @@ pub async fn send(settings: &SmtpSettings, message: &OutboxMessage) -> Result<De
     let mut session = Session::open(settings).await?;
     let sent = session.transfer(&sender, &recipients, &message.bytes).await;
     // The answer to QUIT says nothing about the message. A broken connection is just dropped.
-    if !matches!(&sent, Err(error) if matches!(error.kind, Kind::NeverSent | Kind::Ambiguous)) {
+    if !matches!(&sent, Err(error) if matches!(error.kind, FailureKind::NeverSent | FailureKind::Ambiguous)) {
         let limit = Duration::from_secs(1).min(settings.limits.step);
         let _ = session.pace.within(limit, session.dialogue.command(Quit)).await;
     }
@@ -130,11 +43,16 @@ pub async fn send(settings: &SmtpSettings, message: &OutboxMessage) -> Result<De
 fn addresses(settings: &SmtpSettings, message: &OutboxMessage) -> Result<(Address, Vec<Address>), DeliveryError> {
     let parse = |step, text: &String| {
         text.parse::<Address>().map_err(|error| {
-            DeliveryError::new(&settings.via(), step, Kind::Permanent, &format!("`{text}` is not an address: {error}"))
+            DeliveryError::new(
+                &settings.via(),
+                step,
+                FailureKind::Permanent,
+                &format!("`{text}` is not an address: {error}"),
+            )
         })
     };
-    let recipients: Result<Vec<_>, _> = message.to.iter().map(|text| parse(Step::Recipients, text)).collect();
-    Ok((parse(Step::Sender, &message.from)?, recipients?))
+    let recipients: Result<Vec<_>, _> = message.to.iter().map(|text| parse(DeliveryStep::Recipients, text)).collect();
+    Ok((parse(DeliveryStep::Sender, &message.from)?, recipients?))
 }
 
 struct Session<'a> {
@@ -152,8 +70,8 @@ impl<'a> Session<'a> {
         let dialogue = connect::connect(settings, &pace).await?;
         let mut session = Self { settings, pace, dialogue, offers: ServerInfo::default() };
         let greeting = session.pace.within(settings.limits.step, session.dialogue.reply()).await;
-        session.expect(Step::Greeting, &[220], greeting)?;
-        session.hello(Step::Greeting).await?;
+        session.expect(DeliveryStep::Greeting, &[220], greeting)?;
+        session.hello(DeliveryStep::Greeting).await?;
         if settings.tls == Tls::StartTls {
             session = session.start_tls().await?;
         }
@@ -164,12 +82,12 @@ impl<'a> Session<'a> {
     }
 
     /// EHLO: who we are, and what the server offers.
-    async fn hello(&mut self, step: Step) -> Result<(), DeliveryError> {
+    async fn hello(&mut self, step: DeliveryStep) -> Result<(), DeliveryError> {
         let command = self.dialogue.command(Ehlo::new(ClientId::default()));
         let reply = self.pace.within(self.settings.limits.step, command).await;
         let reply = self.expect(step, &[250], reply)?;
         self.offers = ServerInfo::from_response(&reply)
-            .map_err(|_| self.fail(step, Kind::NeverSent, "the server's answer to EHLO has no name"))?;
+            .map_err(|_| self.fail(step, FailureKind::NeverSent, "the server's answer to EHLO has no name"))?;
         Ok(())
     }
 
@@ -178,31 +96,31 @@ impl<'a> Session<'a> {
         if !self.offers.supports_feature(Extension::StartTls) {
             let text =
                 "the server does not offer STARTTLS; write tls = \"tls\" if this port is encrypted from the start";
-            return Err(self.fail(Step::StartTls, Kind::Misconfigured, text));
+            return Err(self.fail(DeliveryStep::StartTls, FailureKind::Misconfigured, text));
         }
         let reply = self.pace.within(self.settings.limits.step, self.dialogue.command(Starttls)).await;
-        self.expect(Step::StartTls, &[220], reply)?;
-        self.dialogue = connect::encrypt(self.dialogue, self.settings, &self.pace, Step::StartTls).await?;
-        self.hello(Step::StartTls).await?;
+        self.expect(DeliveryStep::StartTls, &[220], reply)?;
+        self.dialogue = connect::encrypt(self.dialogue, self.settings, &self.pace, DeliveryStep::StartTls).await?;
+        self.hello(DeliveryStep::StartTls).await?;
         Ok(self)
     }
 
     async fn log_in(&mut self, login: &Login) -> Result<(), DeliveryError> {
         let Some(mechanism) = self.offers.get_auth_mechanism(&[Mechanism::Plain, Mechanism::Login]) else {
             let text = "the server offers no login that lastgood knows (AUTH PLAIN or LOGIN)";
-            return Err(self.fail(Step::Login, Kind::Misconfigured, text));
+            return Err(self.fail(DeliveryStep::Login, FailureKind::Misconfigured, text));
         };
         let credentials = login.credentials();
         let attempt = authenticate(&mut self.dialogue, mechanism, &credentials);
         let result = self.pace.within(self.settings.limits.step, attempt).await;
         let kind = match &result {
             Ok(reply) if reply.has_code(235) => return Ok(()),
-            Err(broken @ Broken::Refused(_)) if is_permanent(broken) => Kind::Misconfigured,
-            Err(Broken::Refused(_)) => Kind::RetryLater,
-            _ => Kind::NeverSent,
+            Err(broken @ Broken::Refused(_)) if is_permanent(broken) => FailureKind::Misconfigured,
+            Err(Broken::Refused(_)) => FailureKind::RetryLater,
+            _ => FailureKind::NeverSent,
         };
         let text = result.map_or_else(|broken| broken.to_string(), |reply| unexpected(&reply));
-        Err(self.fail(Step::Login, kind, &text))
+        Err(self.fail(DeliveryStep::Login, kind, &text))
     }
 
     /// MAIL, RCPT for each, DATA, the message.
@@ -215,7 +133,7 @@ impl<'a> Session<'a> {
         let parameters = self.mail_parameters(sender, recipients, bytes)?;
         let (pace, step) = (self.pace, self.settings.limits.step);
         let reply = pace.within(step, self.dialogue.command(Mail::new(Some(sender.clone()), parameters))).await;
-        self.expect(Step::Sender, &[250], reply)?;
+        self.expect(DeliveryStep::Sender, &[250], reply)?;
         let mut delivery = Delivery::default();
         for recipient in recipients {
             match pace.within(step, self.dialogue.command(Rcpt::new(recipient.clone(), vec![]))).await {
@@ -225,7 +143,7 @@ impl<'a> Session<'a> {
                     permanent: is_permanent(&broken),
                 }),
                 reply => {
-                    self.expect(Step::Recipients, &[250, 251, 252], reply)?;
+                    self.expect(DeliveryStep::Recipients, &[250, 251, 252], reply)?;
                     delivery.accepted.push(recipient.to_string());
                 }
             }
@@ -234,9 +152,9 @@ impl<'a> Session<'a> {
             return Err(self.nobody(delivery.refused));
         }
         let reply = pace.within(step, self.dialogue.command(Data)).await;
-        self.expect(Step::Data, &[354], reply).map_err(|error| with(error, &delivery.refused))?;
+        self.expect(DeliveryStep::Data, &[354], reply).map_err(|error| with(error, &delivery.refused))?;
         let reply = pace.within(self.settings.limits.message, self.dialogue.message(bytes)).await;
-        self.expect(Step::Message, &[250], reply).map_err(|error| with(error, &delivery.refused))?;
+        self.expect(DeliveryStep::Message, &[250], reply).map_err(|error| with(error, &delivery.refused))?;
         Ok(delivery)
     }
 
@@ -249,7 +167,7 @@ impl<'a> Session<'a> {
         let offers = |extension| self.offers.supports_feature(extension);
         let lacks = |what: &str| {
             let text = format!("the server does not offer {what}, which this message needs");
-            self.fail(Step::Sender, Kind::Permanent, &text)
+            self.fail(DeliveryStep::Sender, FailureKind::Permanent, &text)
         };
         let mut parameters = Vec::new();
         if recipients.iter().chain([sender]).any(|address| !address.to_string().is_ascii()) {
@@ -268,30 +186,36 @@ impl<'a> Session<'a> {
     }
 
     /// The reply of a step, if it is one that the step expects.
-    fn expect(&self, step: Step, codes: &[u16], reply: Result<Response, Broken>) -> Result<Response, DeliveryError> {
-        let lost = if step == Step::Message { Kind::Ambiguous } else { Kind::NeverSent };
+    fn expect(
+        &self,
+        step: DeliveryStep,
+        codes: &[u16],
+        reply: Result<Response, Broken>,
+    ) -> Result<Response, DeliveryError> {
+        let lost = if step == DeliveryStep::Message { FailureKind::Ambiguous } else { FailureKind::NeverSent };
         let broken = match reply {
             Ok(reply) if codes.iter().any(|code| reply.has_code(*code)) => return Ok(reply),
             Ok(reply) => return Err(self.fail(step, lost, &unexpected(&reply))),
             Err(broken) => broken,
         };
-        let begins = matches!(step, Step::Greeting | Step::StartTls);
+        let begins = matches!(step, DeliveryStep::Greeting | DeliveryStep::StartTls);
         let kind = match &broken {
-            Broken::Refused(_) if !is_permanent(&broken) => Kind::RetryLater,
+            Broken::Refused(_) if !is_permanent(&broken) => FailureKind::RetryLater,
             // A server that wants nobody now may want us tomorrow; it does not know the message yet.
-            Broken::Refused(_) if begins => Kind::NeverSent,
-            Broken::Refused(reply) if wants_login(reply) => Kind::Misconfigured,
-            Broken::Refused(_) => Kind::Permanent,
+            Broken::Refused(_) if begins => FailureKind::NeverSent,
+            Broken::Refused(reply) if wants_login(reply) => FailureKind::Misconfigured,
+            Broken::Refused(_) => FailureKind::Permanent,
             // Seen before anything of the step was sent.
-            Broken::Unasked => Kind::NeverSent,
+            Broken::Unasked => FailureKind::NeverSent,
             _ => lost,
         };
-        let silent = matches!(broken, Broken::Silent(_)) && step == Step::Greeting && self.settings.tls != Tls::Wrapper;
+        let silent =
+            matches!(broken, Broken::Silent(_)) && step == DeliveryStep::Greeting && self.settings.tls != Tls::Wrapper;
         let hint = if silent { "; a port that is encrypted from the start needs tls = \"tls\"" } else { "" };
         Err(self.fail(step, kind, &format!("{broken}{hint}")))
     }
 
-    fn fail(&self, step: Step, kind: Kind, text: &str) -> DeliveryError {
+    fn fail(&self, step: DeliveryStep, kind: FailureKind, text: &str) -> DeliveryError {
         DeliveryError::new(&self.settings.via(), step, kind, &self.without_secrets(text))
     }
 
@@ -301,13 +225,14 @@ impl<'a> Session<'a> {
     }
 
     fn nobody(&self, refused: Vec<Refusal>) -> DeliveryError {
-        let kind = if refused.iter().all(|one| one.permanent) { Kind::Permanent } else { Kind::RetryLater };
+        let kind =
+            if refused.iter().all(|one| one.permanent) { FailureKind::Permanent } else { FailureKind::RetryLater };
         let text = match refused.as_slice() {
             [only] => format!("{} was refused: {}", only.address, only.reply),
             [first, ..] => format!("all {} were refused, {}: {}", refused.len(), first.address, first.reply),
             [] => "the message has no recipient".to_owned(),
         };
-        with(self.fail(Step::Recipients, kind, &text), &refused)
+        with(self.fail(DeliveryStep::Recipients, kind, &text), &refused)
     }
 }
 

@@ -1,16 +1,16 @@
-//! The two ways out: a mail server, or a folder of `.eml` files. A message's bytes leave as they are stored.
+//! The two transports of mail: a mail server, or a folder of `.eml` files. A message's bytes leave as they are stored.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use crate::report::error::{DeliveryError, Kind, Refusal, Step};
-use crate::report::message::OutboxMessage;
+use crate::report::delivery::{Delivery, OutboxMessage};
+use crate::report::error::{DeliveryError, DeliveryStep, FailureKind};
 use crate::report::smtp::{self, SmtpSettings};
 use crate::report::text::slug;
 
-/// How mail leaves.
+/// How mail is sent.
 #[derive(Clone, Debug)]
 pub enum Transport {
     /// Through a mail server.
@@ -18,15 +18,6 @@ pub enum Transport {
     /// Into a folder, one file a message: for the demo and for tests. The folder is made when it is missing. Folder and
     /// files are this user's alone.
     File(PathBuf),
-}
-
-/// A message that somebody got.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Delivery {
-    /// Who got it.
-    pub accepted: Vec<String>,
-    /// Who was refused, for now or for good.
-    pub refused: Vec<Refusal>,
 }
 
 impl Transport {
@@ -40,9 +31,9 @@ impl Transport {
             Self::File(folder) => {
                 let (folder, message) = (folder.clone(), message.clone());
                 let via = folder.display().to_string();
-                tokio::task::spawn_blocking(move || write(&folder, &message))
-                    .await
-                    .map_err(|error| DeliveryError::new(&via, Step::File, Kind::NeverSent, &error.to_string()))?
+                tokio::task::spawn_blocking(move || write(&folder, &message)).await.map_err(|error| {
+                    DeliveryError::new(&via, DeliveryStep::File, FailureKind::NeverSent, &error.to_string())
+                })?
             }
         }
     }
@@ -60,7 +51,7 @@ fn write(folder: &Path, message: &OutboxMessage) -> Result<Delivery, DeliveryErr
         Ok(()) => Ok(Delivery { accepted: message.to.clone(), refused: Vec::new() }),
         Err(error) => {
             let text = format!("{name}: {error}");
-            Err(DeliveryError::new(&folder.display().to_string(), Step::File, Kind::NeverSent, &text))
+            Err(DeliveryError::new(&folder.display().to_string(), DeliveryStep::File, FailureKind::NeverSent, &text))
         }
     }
 }
@@ -167,7 +158,7 @@ mod tests {
         for target in [secret.clone(), folder.path().join("missing")] {
             std::os::unix::fs::symlink(&target, &name).unwrap();
             let error = Transport::File(mails.clone()).send(&message()).await.unwrap_err();
-            assert_eq!((error.step, error.kind), (Step::File, Kind::NeverSent));
+            assert_eq!((error.step, error.kind), (DeliveryStep::File, FailureKind::NeverSent));
             assert!(error.text.contains("no file") && error.text.contains(&file_name(&message())), "{error}");
             assert_eq!(std::fs::read_link(&name).unwrap(), target);
             std::fs::remove_file(&name).unwrap();
@@ -215,7 +206,7 @@ mod tests {
         let in_the_way = folder.path().join("mail");
         std::fs::write(&in_the_way, "a file").unwrap();
         let error = Transport::File(in_the_way.clone()).send(&message()).await.unwrap_err();
-        assert_eq!((error.step, error.kind), (Step::File, Kind::NeverSent));
+        assert_eq!((error.step, error.kind), (DeliveryStep::File, FailureKind::NeverSent));
         assert!(error.to_string().contains(&in_the_way.display().to_string()), "{error}");
     }
 }

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::journal::debt::{Debt, Look, Start, Streak};
+use crate::journal::notice::{NotStarted, StartProblem, StoppedFor};
 use crate::policy::inventory::{Id, ServerRef, ServerStatus};
 use crate::provider::{Power, ProviderError};
 use crate::run::{Lease, RunError, World, words};
@@ -95,19 +96,10 @@ async fn is_unlisted(world: &World, server: &Id) -> bool {
     listed.is_ok_and(|list| list.doubts.is_empty() && !list.items.iter().any(|it| it.reference.id == *server))
 }
 
-/// What a person can do about it.
-pub(super) fn advice(server: &ServerRef) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let name = if server.name.chars().all(plain) { server.name.clone() } else { server.id.to_string() };
-    format!("`lastgood release debt {name}` leaves it as it is")
-}
-
-/// For what the server was stopped.
-pub(super) fn cause(debt: &Debt) -> String {
-    match (&debt.kind, &debt.policy) {
-        (Some(kind), Some(policy)) => format!("the server was stopped for its {kind} (policy {policy})"),
-        _ => "the server was stopped for a restore point".to_owned(),
-    }
+/// What is reported of a server that is owed a start.
+fn not_started(debt: &Debt, problem: StartProblem) -> NotStarted {
+    let stopped_for = debt.policy.clone().zip(debt.kind).map(|(policy, kind)| StoppedFor { policy, kind });
+    NotStarted { problem, stopped_for, since: Some(debt.since) }
 }
 
 /// Watches every server that is owed a start and that no run is in charge of, until the process is to end. Then those
@@ -201,7 +193,7 @@ impl Watching<'_> {
                 return Ok(None);
             }
             Found::Owed(debt, ServerStatus::Stopped) => return self.start(*debt).await.map(Some),
-            Found::Owed(debt, status) => self.tell_once(&debt, &format!("it is {status} now")).await?,
+            Found::Owed(debt, status) => self.tell_once(&debt, format!("it is {status} now")).await?,
             Found::Missing => self.tell_missing().await?,
             Found::Unreadable(error) => self.tell_unreadable(&error).await?,
         }
@@ -230,37 +222,36 @@ impl Watching<'_> {
     }
 
     async fn send(&mut self, debt: Debt) -> Result<(), RunError> {
-        let (world, name) = (self.world, &self.server.name);
-        let again = if self.asked.is_some() { " again" } else { "" };
-        let text =
-            format!("{}, and {name} reads stopped: it is asked{again} to start; {}", cause(&debt), advice(self.server));
-        if !world.store.start_intended(debt, Some(text), world.clock.now()).await? {
+        let world = self.world;
+        let asked = not_started(&debt, StartProblem::Asked { again: self.asked.is_some() });
+        let report = asked.clone();
+        if !world.store.start_intended(debt, Some(report), world.clock.now()).await? {
             return Ok(());
         }
         self.tries += 1;
         let accepted = ask_to_start(world, self.server, true).await;
         self.asked = Some((Instant::now(), accepted.is_ok()));
         if let Err(error) = accepted {
-            let text =
-                format!("the server was stopped and could not be started again yet: {error}; {}", advice(self.server));
-            world.store.tell_debt(self.server.clone(), text, world.clock.now()).await?;
+            let failed = NotStarted { problem: StartProblem::Failed { error }, ..asked };
+            world.store.tell_debt(self.server.clone(), failed, world.clock.now()).await?;
         }
         Ok(())
     }
 
     /// Opens the incident, where there is none.
-    async fn tell_once(&self, debt: &Debt, how: &str) -> Result<(), RunError> {
+    async fn tell_once(&self, debt: &Debt, seen: String) -> Result<(), RunError> {
         let store = &self.world.store;
         if !store.is_debt_told(self.server.clone()).await? {
-            let text = format!("{} and was not seen running again since: {how}; {}", cause(debt), advice(self.server));
-            store.tell_debt(self.server.clone(), text, self.world.clock.now()).await?;
+            let report = not_started(debt, StartProblem::NotSeenRunning { seen });
+            store.tell_debt(self.server.clone(), report, self.world.clock.now()).await?;
         }
         Ok(())
     }
 
     async fn tell_missing(&self) -> Result<(), RunError> {
-        let text = missing(self.server);
-        Ok(self.world.store.tell_debt(self.server.clone(), text, self.world.clock.now()).await?)
+        let Some(debt) = self.world.store.debt(self.server.id.clone()).await? else { return Ok(()) };
+        let report = not_started(&debt, StartProblem::Missing);
+        Ok(self.world.store.tell_debt(self.server.clone(), report, self.world.clock.now()).await?)
     }
 
     async fn tell_unreadable(&self, error: &ProviderError) -> Result<(), RunError> {
@@ -268,18 +259,8 @@ impl Watching<'_> {
             return Ok(());
         }
         let Some(debt) = self.world.store.debt(self.server.id.clone()).await? else { return Ok(()) };
-        self.tell_once(&debt, &format!("it cannot be looked at ({error})")).await
+        self.tell_once(&debt, format!("it cannot be read ({error})")).await
     }
-}
-
-/// What is reported of a server that the account's lists lack.
-pub(super) fn missing(server: &ServerRef) -> String {
-    format!(
-        "the server was stopped for its restore point, and the account's lists lack {} now: it is looked for, and started \
-         when it is listed as stopped; {}",
-        server.name,
-        advice(server)
-    )
 }
 
 /// Asks a server that reads `stopped` to start, and writes what was answered.
@@ -330,9 +311,8 @@ pub(super) async fn start_when_stopped(world: &World, server: &ServerRef, record
 async fn note_start(store: &Store, world: &World, server: &ServerRef) -> Result<bool, StoreError> {
     let Some(debt) = store.debt(server.id.clone()).await? else { return Ok(false) };
     // A run that is in charge goes on with the next start of the process: there is nothing to report yet.
-    let text = format!("{}: it is asked to start before the process ends; {}", cause(&debt), advice(server));
-    let text = Some(text).filter(|_| debt.in_charge.is_none());
-    store.start_intended(debt, text, world.clock.now()).await
+    let report = debt.in_charge.is_none().then(|| not_started(&debt, StartProblem::AskedBeforeExit));
+    store.start_intended(debt, report, world.clock.now()).await
 }
 
 /// Whether a server that reads `active` may be one that we have just asked to stop.

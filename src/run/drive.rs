@@ -7,7 +7,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::journal::event::{Act, Event, Failure, Outcome, Terms};
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::notice::{DeletedPoint, Fact, FailedRun, GivenUp, Notice, RunProblem, SucceededRun, Tries};
 use crate::journal::recovery::{Next, next};
 use crate::journal::summary::{RunSummary, summary};
 use crate::policy::plan::{Request, plan};
@@ -17,7 +17,6 @@ use crate::policy::text;
 use crate::provider::ProviderError;
 use crate::run::ages::Ages;
 use crate::run::debts::Looks;
-use crate::run::settle::look_at;
 use crate::run::take::{Inspection, place, remember, set_brakes, with_memory};
 use crate::run::{Lease, RunError, Task, World, inspect, words};
 use crate::store::runs::Run;
@@ -341,8 +340,8 @@ impl Drive<'_> {
         }
         let Ok(seen) = self.inspection().await? else { return Ok(None) };
         let notice = self.left_over(&seen).map(|point| {
-            let text = format!("{} since it was sent again and made a good one", look_at(point));
-            self.task.failure(Topic::Attention, text)
+            let (id, created_at) = (point.id.clone(), point.created_at);
+            self.task.notice(Fact::LeftOver { id, created_at })
         });
         self.fresh = Some(seen);
         Ok(notice)
@@ -354,33 +353,45 @@ impl Drive<'_> {
         names.extend(policy.formerly.iter().map(ToString::to_string));
         let server = &self.task.server.reference;
         let last_good = self.world.store.last_good(server.id.clone(), policy.kind, names).await?;
-        let made = self.run.state.made.as_ref().map(|made| format!("made {} {}", policy.kind, made.id));
+        let made = self.run.state.made.as_ref().map(|made| made.id.clone());
+        let deleted = DeletedPoint::all_of(&self.run.state);
+        let (run, due, next) = (Some(self.run.id), self.run.state.key.due, self.next_due());
+        if outcome != Outcome::Succeeded {
+            let error = error.map_or_else(|| outcome.to_string(), str::to_owned);
+            let unknown = outcome == Outcome::Unknown;
+            let problem = if unknown { RunProblem::Unknown { error } } else { RunProblem::Failed { error } };
+            let tries = self
+                .run
+                .state
+                .terms
+                .map(|terms| Tries { made: self.run.state.attempt, allowed: terms.retries.saturating_add(1) });
+            let failed = FailedRun { run, due, tries, problem, last_good, next, made, deleted };
+            return Ok(self.task.notice(Fact::Failed(failed)));
+        }
         let size_mb = self
             .fresh
             .as_ref()
             .zip(self.run.state.made.as_ref())
             .and_then(|(seen, made)| seen.inventory.find(&made.id).and_then(|point| point.size_mb));
-        let early =
-            if self.run.state.started_early { "; the server was started before it was seen completed" } else { "" };
-        let made = made.map(|made| format!("{made}{early}{}", self.given_up()));
-        let text = error.map(str::to_owned).or(made).unwrap_or_else(|| outcome.to_string());
-        Ok(Notice {
-            class: if outcome == Outcome::Succeeded { Class::Success } else { Class::Failure },
-            last_good,
-            next: self.next_due(),
-            made: self.run.state.made.as_ref().map(|made| made.id.clone()),
-            deleted: self.run.state.deleted().cloned().collect(),
+        Ok(self.task.notice(Fact::Succeeded(SucceededRun {
+            run,
+            due,
+            made,
             size_mb,
-            ..self.task.failure(Topic::Run, text)
-        })
+            last_good,
+            next,
+            deleted,
+            started_early: self.run.state.started_early,
+            given_up: self.given_up(),
+        })))
     }
 
-    /// What was deleted though the rules keep it, since a hold or `protect` left no other way.
-    fn given_up(&self) -> String {
+    /// What was deleted though the rules keep it, since a hold or `protect` left no other room.
+    fn given_up(&self) -> Vec<GivenUp> {
         let plan = self.run.state.plan.iter();
         let given_up =
             plan.flat_map(|plan| plan.given_up()).filter(|(id, _)| self.run.state.deleted().any(|it| it == *id));
-        given_up.map(|(id, why)| format!("; {} {id} was {why}", self.task.policy.kind)).collect()
+        given_up.map(|(id, why)| GivenUp { id: id.clone(), why: why.clone() }).collect()
     }
 
     /// The policy's next due time on this server.

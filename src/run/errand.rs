@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::notice::{Fact, FoundServer, Notice};
 use crate::policy::inventory::{Id, ServerRef, ServerStatus};
 use crate::run::by_hand::accepted;
 use crate::run::lease::presence_of;
@@ -63,22 +63,10 @@ async fn settle(world: &World, lease: Leased) -> Result<(), RunError> {
     let server = name_of(&world.store, &lease.server).await?;
     tracing::warn!(%server, "`lastgood {errand}` was cut off: the server is watched");
     let restores = errand.starts_with("restore");
-    let now = at_rest(world, &lease.server, restores).await?;
-    let look = match errand.split(' ').next() {
-        Some("restore") => "look at it, and run the command again if it was not restored",
-        Some("delete") => "`lastgood list` shows whether the point is still there",
-        _ => "`lastgood plan` shows how it stands",
-    };
-    let name = &server.name;
-    let text = if accepted {
-        format!("`lastgood {errand}` on {name} was cut off after the provider had accepted it. {now}: look at it")
-    } else {
-        format!(
-            "`lastgood {errand}` on {name} was cut off, and it is unknown whether it was carried out. {now}: {look}"
-        )
-    };
-    let notice = Notice { server: Some(server), ..Notice::new(Class::Failure, Topic::Attention, text) };
-    tracing::warn!("{}", notice.text);
+    let found = at_rest(world, &lease.server, restores).await?;
+    let fact = Fact::CommandCutOff { command: errand.to_owned(), accepted, server: found };
+    let notice = Notice::of_server(server, fact);
+    tracing::warn!("{notice}");
     let presence = presence_of(&lease.holder).to_owned();
     world.store.end_of_the_gone(lease, notice, restores, world.clock.now()).await?;
     world.store.forget_presence(&presence);
@@ -87,7 +75,7 @@ async fn settle(world: &World, lease: Leased) -> Result<(), RunError> {
 
 /// Waits until the request can no longer be on its way and, if it `restores`, the server is neither being restored nor
 /// started. Says how the server is then.
-async fn at_rest(world: &World, server: &Id, restores: bool) -> Result<String, RunError> {
+async fn at_rest(world: &World, server: &Id, restores: bool) -> Result<FoundServer, RunError> {
     let began = Instant::now();
     let sent_with = world.settings().timeout;
     loop {
@@ -99,10 +87,10 @@ async fn at_rest(world: &World, server: &Id, restores: bool) -> Result<String, R
                 ServerStatus::Other(word) if restores && waited < TAKES => {
                     tracing::debug!(server = %server.reference, "it is {word}");
                 }
-                status => return Ok(format!("The server is {status} now")),
+                status => return Ok(FoundServer::Reads(status)),
             },
             Err(error) if waited >= on_its_way && (error.status() == Some(404) || waited >= TAKES) => {
-                return Ok(format!("The server cannot be looked at ({error})"));
+                return Ok(FoundServer::Unreadable { error: error.to_string() });
             }
             _ => {}
         }

@@ -28,12 +28,12 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{Semaphore, watch};
 
 use crate::clock::Clock;
-use crate::journal::notice::{Class, Notice, Topic};
-use crate::policy::inventory::{Server, ServerRef};
-use crate::policy::policy::Policy;
+use crate::journal::notice::{Fact, Notice};
+use crate::policy::inventory::ServerRef;
 use crate::provider::{Client, ProviderError, Watch};
 use crate::store::{Store, StoreError};
 
+pub use crate::policy::task::Task;
 pub use debts::{start_owed, until_paid, watch_debts};
 pub use drive::drive;
 pub use errand::look_after;
@@ -90,29 +90,15 @@ impl Random {
     }
 }
 
-/// A policy on a server, with what it shares with the server's other policies.
-#[derive(Clone, Debug)]
-pub struct Task {
-    /// The server.
-    pub server: Server,
-    /// The policy, as it applies to it.
-    pub policy: Arc<Policy>,
-    /// The largest `reserve` of all policies of this server and kind.
-    pub reserve: u32,
-    /// The other enabled policies of this server and kind.
-    pub others: Vec<Arc<Policy>>,
-}
-
 impl Task {
-    /// That something went wrong with this policy on this server.
+    /// What happened to this policy on this server, for the policy's reports.
     #[must_use]
-    pub fn failure(&self, topic: Topic, text: String) -> Notice {
+    pub fn notice(&self, fact: Fact) -> Notice {
         Notice {
-            server: Some(self.server.reference.clone()),
             policy: Some(self.policy.name.to_string()),
             kind: Some(self.policy.kind),
             reports: self.policy.report.clone(),
-            ..Notice::new(Class::Failure, topic, text)
+            ..Notice::of_server(self.server.reference.clone(), fact)
         }
     }
 }

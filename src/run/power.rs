@@ -8,13 +8,11 @@ use jiff::Timestamp;
 
 use crate::journal::debt::Start;
 use crate::journal::event::{Act, Answer, Event, Found, Sight};
-use crate::journal::notice::{Notice, Topic};
+use crate::journal::notice::{Fact, NotStarted, Notice, StartProblem, StoppedFor};
 use crate::journal::state::{Step, StepState};
 use crate::policy::inventory::ServerStatus;
 use crate::provider::Power;
-use crate::run::debts::{
-    self, BEFORE_THE_END, LONGEST_PAUSE, START_TAKES, advice, glance, missing, start_when_stopped,
-};
+use crate::run::debts::{self, BEFORE_THE_END, LONGEST_PAUSE, START_TAKES, glance, start_when_stopped};
 use crate::run::drive::Drive;
 use crate::run::make::answer_of;
 use crate::run::{CUT_OFF, RunError, words};
@@ -199,32 +197,26 @@ impl Drive<'_> {
             debts::Found::Owed(debt, ServerStatus::Active) => {
                 // It was never seen down: it may be on its way, and nothing can be done about it now.
                 if !debt.evidence.seen_down || began.elapsed() >= LEFT_AFTER {
-                    let kind = self.task.policy.kind;
-                    let text = format!(
-                        "the server was asked to stop for its {kind} and reads active: whether it obeys is not known yet, so \
-                         it is watched, and started if it goes down; {}",
-                        advice(&server)
-                    );
-                    return self.leave_start(text).await;
+                    return self.leave_start(StartProblem::MayStillStop).await;
                 }
                 return self.world.pause(self.world.settings().poll).await;
             }
             debts::Found::Missing if began.elapsed() >= self.world.settings().settle => {
-                return self.leave_start(missing(&server)).await;
+                return self.leave_start(StartProblem::Missing).await;
             }
             debts::Found::Missing => return self.world.pause(self.world.settings().poll).await,
             debts::Found::Owed(_, status) => status,
             debts::Found::Unreadable(error) => {
                 let why = words(&error);
                 if began.elapsed() >= LEFT_AFTER {
-                    return self.leave_start(self.not_started(&why).text).await;
+                    return self.leave_start(StartProblem::Failed { error: why }).await;
                 }
                 self.tell_not_started(&why).await?;
                 return self.world.pause(self.pause_between_starts()).await;
             }
         };
         if began.elapsed() >= LEFT_AFTER {
-            return self.leave_start(self.not_started(&format!("it is {status}")).text).await;
+            return self.leave_start(StartProblem::Failed { error: format!("it is {status}") }).await;
         }
         self.start_stopped(&status).await
     }
@@ -254,10 +246,10 @@ impl Drive<'_> {
     }
 
     /// The run waits for its server no longer. What is owed to it stays owed, and is reported.
-    async fn leave_start(&mut self, text: String) -> Result<(), RunError> {
+    async fn leave_start(&mut self, problem: StartProblem) -> Result<(), RunError> {
         self.starting_since = None;
-        self.say(text.clone());
-        let notice = Notice { policy: None, kind: None, ..self.task.failure(Topic::ServerStopped, text) };
+        let notice = self.not_started(problem).await?;
+        self.say(notice.to_string());
         self.write_with(Event::StartLeft, vec![notice]).await
     }
 
@@ -275,19 +267,18 @@ impl Drive<'_> {
         (self.world.settings().poll * 2_u32.pow(tries)).min(LONGEST_PAUSE)
     }
 
-    fn not_started(&self, why: &str) -> Notice {
-        let (kind, server) = (self.task.policy.kind, &self.task.server.reference);
-        let text = format!(
-            "the server was stopped for its {kind} and could not be started again yet: {why}; {}",
-            advice(server)
-        );
+    async fn not_started(&self, problem: StartProblem) -> Result<Notice, RunError> {
+        let debt = self.world.store.debt(self.task.server.reference.id.clone()).await?;
+        let stopped_for = StoppedFor { policy: self.task.policy.name.to_string(), kind: self.task.policy.kind };
+        let since = debt.map(|debt| debt.since);
+        let fact = Fact::ServerNotStarted(NotStarted { problem, stopped_for: Some(stopped_for), since });
         // One incident a server, whichever policies have stopped it.
-        Notice { policy: None, kind: None, ..self.task.failure(Topic::ServerStopped, text) }
+        Ok(Notice { policy: None, kind: None, ..self.task.notice(fact) })
     }
 
     async fn tell_not_started(&self, why: &str) -> Result<(), RunError> {
-        let notice = self.not_started(why);
-        self.say(notice.text.clone());
+        let notice = self.not_started(StartProblem::Failed { error: why.to_owned() }).await?;
+        self.say(notice.to_string());
         self.world.store.keep_telling(notice, self.world.clock.now()).await?;
         Ok(())
     }

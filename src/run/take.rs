@@ -6,10 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::journal::notice::{Notice, Topic};
+use crate::journal::notice::{Fact, Notice};
 use crate::policy::brake::{Cause, Judgement, judge};
 use crate::policy::guard::Ground;
-use crate::policy::inventory::Inventory;
+use crate::policy::inventory::{Id, Inventory};
 use crate::policy::memory::Memory;
 use crate::policy::plan::{Note, Plan, Request, plan};
 use crate::policy::predecessor::{Remember, remember as remember_kept};
@@ -122,7 +122,7 @@ pub fn place(world: &World, task: &Task) -> Place {
 /// until the list that lacks it is written.
 pub(super) async fn remember(world: &World, task: &Task, seen: &Inspection, notes: &[Note]) -> Result<(), RunError> {
     set_brakes(world, task, seen).await?;
-    let notices = notes.iter().map(|note| notice(task, note)).collect();
+    let notices = notes.iter().map(|note| notice(task, note, &seen.inventory)).collect();
     let instance = world.settings().instance.clone();
     world.store.remember(seen.inventory.clone(), instance, place(world, task), notices).await?;
     Ok(())
@@ -159,12 +159,11 @@ pub fn signs(task: &Task, judgement: Judgement, retention: Remember) -> Signs {
     let (server, kind) = (task.server.reference.clone(), task.policy.kind);
     // The second lastgood has a word of its own.
     let new = judgement.new.iter().filter(|brake| brake.cause != Cause::SecondLastgood);
-    let texts: Vec<&str> = new.map(|brake| brake.text.as_str()).collect();
-    for text in &texts {
-        tracing::warn!(%server, policy = %task.policy.name, "deletes wait: {text}");
+    let brakes: Vec<_> = new.cloned().collect();
+    for brake in &brakes {
+        tracing::warn!(%server, policy = %task.policy.name, "deletes wait: {brake}");
     }
-    let text = format!("{}; `lastgood plan` shows more, `lastgood accept` lets deletes go on", texts.join("; "));
-    let notice = (!texts.is_empty()).then(|| task.failure(Topic::Brake, text));
+    let notice = (!brakes.is_empty()).then(|| task.notice(Fact::Braked { brakes }));
     Signs {
         server,
         kind,
@@ -175,11 +174,17 @@ pub fn signs(task: &Task, judgement: Judgement, retention: Remember) -> Signs {
     }
 }
 
-fn notice(task: &Task, note: &Note) -> Notice {
-    let topic = match note {
-        Note::Stray(_) => Topic::SecondLastgood,
-        Note::NewJournal(_) => Topic::NewJournal,
-        Note::Future(_) | Note::Braked { .. } | Note::Stuck(_) => Topic::Attention,
-    };
-    task.failure(topic, note.to_string())
+fn notice(task: &Task, note: &Note, inventory: &Inventory) -> Notice {
+    let created_at = |id: &Id| inventory.find(id).map(|point| point.created_at);
+    task.notice(match note {
+        Note::Stray(id) => Fact::SecondLastgood { id: id.clone() },
+        Note::NewJournal(points) => Fact::NewJournal { points: *points },
+        Note::Future(id) => Fact::DatedInFuture { id: id.clone(), created_at: created_at(id) },
+        Note::Braked { left, max_deletes } => Fact::MoreToDelete { left: *left, max_deletes: *max_deletes },
+        Note::Stuck(id) => Fact::Stuck {
+            id: id.clone(),
+            created_at: created_at(id),
+            stuck_after_seconds: task.policy.stuck_after.as_secs(),
+        },
+    })
 }

@@ -5,74 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::dice::{Dice, scramble};
 use super::options::{Options, ServerSpec};
+use super::point::{Kind, Point};
 use super::record::{Cause, Change, ChangeKind, Record, What};
-
-/// Backup or snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// Separate storage.
-    Backup,
-    /// Same infrastructure.
-    Snapshot,
-}
-
-/// Who makes backups of this type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BackupType {
-    /// Somebody asked for it.
-    Manual,
-    /// The plan.
-    Automatic,
-}
-
-/// A restore point as it truly is.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Point {
-    /// Backup or snapshot.
-    pub kind: Kind,
-    /// Unique within its kind at any time.
-    pub id: i64,
-    /// The place of its server in the account's list.
-    pub server: usize,
-    /// Snapshots count as manual.
-    pub backup_type: BackupType,
-    /// A snapshot's name; empty for backups.
-    pub name: String,
-    /// Free text.
-    pub description: String,
-    /// `in_progress`, `completed`, `failed`, or what a test says.
-    pub status: String,
-    /// Known when completed.
-    pub size_mb: Option<u64>,
-    /// As shown, the skew of the provider's clock included.
-    pub created_at: Timestamp,
-    /// Shown as `expires_at`.
-    pub expires_at: Option<Timestamp>,
-    /// Whether lists show it yet.
-    pub listed: bool,
-    /// A delete was accepted, and the slot is still taken.
-    pub deleting: bool,
-    /// What its size will be.
-    #[serde(skip)]
-    pub(super) size_to_be: u64,
-    /// Tells this point from an earlier one with the same id.
-    pub(super) serial: u64,
-}
-
-impl Point {
-    /// Whether the point takes one of the slots (automatic backups do not).
-    #[must_use]
-    pub fn takes_slot(&self) -> bool {
-        self.backup_type == BackupType::Manual
-    }
-}
 
 /// A server as it truly is.
 #[derive(Clone, Debug, PartialEq, Serialize)]

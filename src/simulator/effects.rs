@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::control::Act;
-use super::faults::Call;
+use super::call::Call;
 use super::options::RetryAfter;
+use super::person::Act;
 use super::points::Altered;
 
 /// What a rule does to a request. `carried_out` says whether the account does what was asked before the answer is
@@ -82,7 +82,7 @@ pub enum Effect {
         #[serde(default)]
         counted: bool,
     },
-    /// Pages after the first begin so many items late (skipping some) or early (repeating some).
+    /// Pages after the first begin this many items late (skipping some) or early (repeating some).
     Shift {
         /// Positive skips, negative repeats.
         by: i64,
@@ -98,7 +98,7 @@ pub enum Effect {
     Show {
         /// Field by field; `created_at` can be `{"in_seconds": 600}`, seen from now.
         fields: Map<String, Value>,
-        /// Only the first so many items.
+        /// Only the first items, as many as this.
         #[serde(default)]
         first: Option<usize>,
     },

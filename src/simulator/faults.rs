@@ -5,35 +5,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::account::{Account, Kind};
-use super::control::Act;
+use super::account::Account;
+use super::call::Call;
 use super::dice::Dice;
 use super::effects::Effect;
+use super::person::Act;
+use super::point::Kind;
 use super::points::word_of;
-
-/// What a request asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Call {
-    /// A list of backups or snapshots.
-    List,
-    /// A new backup or snapshot, by either path.
-    Create,
-    /// The delete of one.
-    Delete,
-    /// A restore from one.
-    Restore,
-    /// A power action.
-    Power,
-    /// The list of servers.
-    Servers,
-    /// One server.
-    Server,
-    /// `/account/me/`.
-    Account,
-    /// Anything else.
-    Unknown,
-}
 
 /// What is known about a request before it is carried out.
 #[derive(Clone, Debug)]
@@ -79,7 +57,7 @@ pub struct Rule {
     /// Only before this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-    /// So many matching requests are let through first: `2` strikes the third.
+    /// Lets this many matching requests through first: `2` strikes the third.
     #[serde(default)]
     pub skip: u64,
     /// How many times it strikes; always when absent.
@@ -137,13 +115,13 @@ impl Rule {
         Self { path: Some(path.to_owned()), ..self }
     }
 
-    /// So many matching requests are let through first.
+    /// Lets this many matching requests through first.
     #[must_use]
     pub fn skip(self, skip: u64) -> Self {
         Self { skip, ..self }
     }
 
-    /// Strikes so many times.
+    /// Strikes this many times.
     #[must_use]
     pub fn times(self, times: u64) -> Self {
         Self { times: Some(times), ..self }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::account::{BackupType, Kind};
+use super::point::{BackupType, Kind};
 
 /// How a simulated provider behaves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ use super::account::{BackupType, Kind};
 pub struct Options {
     /// The account's servers at the start.
     pub servers: Vec<ServerSpec>,
-    /// Points that are there at the start, made by nobody we know.
+    /// Points that exist at the start, made by strangers.
     pub foreign: Vec<PointSpec>,
     /// How many automatic backups each server has at the start, one a day, each kept for 30 days.
     pub automatic_backups: u32,
@@ -71,7 +71,7 @@ pub struct Options {
     pub truncate_description: Option<usize>,
     /// Times carry microseconds and an offset.
     pub fractions: bool,
-    /// Objects carry fields that nobody has documented.
+    /// Objects carry undocumented fields.
     pub extra_fields: bool,
     /// What a point's `server` looks like.
     pub server_reference: ServerReference,
@@ -179,7 +179,7 @@ pub enum ServerReference {
 pub enum RetryAfter {
     /// As a number of seconds.
     Seconds(u64),
-    /// As an HTTP date so many seconds from now.
+    /// As an HTTP date this many seconds from now.
     Date(u64),
 }
 

@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::account::{Account, Kind};
+use super::account::Account;
 use super::dice::{Dice, scramble};
 use super::effects::Effect;
+use super::point::Kind;
 use super::points::{Refusal, later, word_of};
 
 /// A list that was asked for.
@@ -73,7 +74,7 @@ impl Account {
         self.put_into_pages(&places, wish, |account, place| account.show_server(*place, false))
     }
 
-    /// The place behind a `server_id`; a key that nobody has matches nothing, nonsense is refused.
+    /// The place behind a `server_id`; an unknown key matches nothing, nonsense is refused.
     fn filtered_server(&self, key: &str) -> Result<Option<usize>, Refusal> {
         let place = self.keyed(key).or_else(|| self.servers.iter().position(|server| server.has_key(key)));
         if place.is_none() && key.parse::<i64>().is_err() && key.len() != 36 {

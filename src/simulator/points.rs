@@ -6,9 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::account::{Account, BackupType, Due, Kind, Point};
+use super::account::{Account, Due};
 use super::dice::scramble;
 use super::options::PointSpec;
+use super::point::{BackupType, Kind, Point};
 use super::record::{Cause, ChangeKind};
 
 /// A refusal as the provider words it.
@@ -39,7 +40,7 @@ pub enum Fate {
     /// It completes.
     #[default]
     Completes,
-    /// It stays `in_progress` for ever.
+    /// It stays `in_progress` forever.
     NeverFinishes,
     /// It becomes `failed`.
     Fails,

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::account::{Kind, Point};
+use super::point::{Kind, Point};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]

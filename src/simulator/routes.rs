@@ -10,13 +10,15 @@ use axum::routing::{delete, get, post};
 use axum::{Extension, Json, Router, middleware};
 use serde_json::Value;
 
-use super::account::Kind;
+use super::account::Account;
 use super::effects::Effect;
 use super::paging::Wish;
+use super::point::Kind;
 use super::points::{Altered, Refusal, Wanted, word_of};
+use super::provider::Simulator;
 use super::record::Cause;
 use super::turnstile::{Visit, pass};
-use super::{Simulator, answers, control};
+use super::{answers, control};
 
 type Asked = Extension<Arc<Visit>>;
 type Outcome = Result<(StatusCode, Json<Value>), Refused>;
@@ -36,23 +38,25 @@ impl From<Refusal> for Refused {
     }
 }
 
-/// The API and the control endpoint.
-pub(super) fn router(simulator: &Simulator) -> Router {
-    let api = Router::new()
-        .merge(of_kind("/api/v1/backups/", Kind::Backup))
-        .merge(of_kind("/api/v1/snapshots/", Kind::Snapshot))
-        .route("/api/v1/snapshots/{id}/restore/", post(restore_snapshot))
-        .route("/api/v1/servers/", get(servers))
-        .route("/api/v1/servers/{key}/", get(one_server))
-        .route("/api/v1/servers/{key}/power/", post(power))
-        .route("/api/v1/servers/{key}/restore/", post(restore_backup))
-        .route("/api/v1/servers/{key}/backup/", post(labelled_backup))
-        .route("/api/v1/servers/{key}/snapshot/", post(labelled_snapshot))
-        .route("/api/v1/account/me/", get(me))
-        .fallback(unknown)
-        .method_not_allowed_fallback(not_allowed)
-        .layer(middleware::from_fn_with_state(simulator.clone(), pass));
-    Router::new().nest("/_control", control::router()).merge(api).with_state(simulator.clone())
+impl Simulator {
+    /// The API and the control endpoint as a service.
+    pub fn router(&self) -> Router {
+        let api = Router::new()
+            .merge(of_kind("/api/v1/backups/", Kind::Backup))
+            .merge(of_kind("/api/v1/snapshots/", Kind::Snapshot))
+            .route("/api/v1/snapshots/{id}/restore/", post(restore_snapshot))
+            .route("/api/v1/servers/", get(servers))
+            .route("/api/v1/servers/{key}/", get(one_server))
+            .route("/api/v1/servers/{key}/power/", post(power))
+            .route("/api/v1/servers/{key}/restore/", post(restore_backup))
+            .route("/api/v1/servers/{key}/backup/", post(labelled_backup))
+            .route("/api/v1/servers/{key}/snapshot/", post(labelled_snapshot))
+            .route("/api/v1/account/me/", get(me))
+            .fallback(unknown)
+            .method_not_allowed_fallback(not_allowed)
+            .layer(middleware::from_fn_with_state(self.clone(), pass));
+        Router::new().nest("/_control", control::router()).merge(api).with_state(self.clone())
+    }
 }
 
 /// List, create and delete are the same for both kinds.
@@ -166,7 +170,7 @@ fn restore(
     simulator: &Simulator,
     asked: &Visit,
     kind: Kind,
-    id: impl FnOnce(&super::Account) -> Result<String, Refusal>,
+    id: impl FnOnce(&Account) -> Result<String, Refusal>,
 ) -> Outcome {
     simulator.look(|inner| {
         let id = id(&inner.account)?;

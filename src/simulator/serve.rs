@@ -22,7 +22,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::{Lost, Simulator};
+use super::answers::Lost;
+use super::provider::Simulator;
 
 /// Serves until `shutdown` is done, then cuts what is open and returns.
 ///

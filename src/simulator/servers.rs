@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::account::{Account, Due, Kind, Server};
+use super::account::{Account, Due, Server};
 use super::options::ServerSpec;
+use super::point::Kind;
 use super::points::Refusal;
 use super::record::{Cause, ChangeKind};
 

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Map, Value, json};
 
-use super::account::{Account, BackupType, Kind, Point, Server};
+use super::account::{Account, Server};
 use super::options::{ServerReference, ServerSpec};
+use super::point::{BackupType, Kind, Point};
 
 impl Account {
     /// A point as lists show it.

@@ -11,14 +11,20 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::account::{Account, Kind};
+use super::account::Account;
 use super::answers::{self, Lost};
+use super::call::Call;
 use super::effects::{Effect, StatusEffect};
-use super::faults::{Asked, Call, Strike};
+use super::faults::{Asked, Strike};
 use super::paging::{named_server, pairs};
+use super::person::Act;
+use super::point::Kind;
 use super::points::Refusal;
+use super::provider::{Inner, Simulator};
 use super::record::{Request as Recorded, What};
-use super::{BASE, Inner, Simulator};
+
+/// The path that every call of the API begins with.
+pub const BASE: &str = "/api/v1";
 
 /// The largest request body that is read.
 const LARGEST_BODY: usize = 1 << 20;
@@ -34,31 +40,6 @@ pub(super) struct Visit {
     /// What was sent; an empty body is an empty object.
     pub(super) body: Value,
     pub(super) effect: Option<Effect>,
-}
-
-/// Tokens of the rate limit: one second's worth at most.
-#[derive(Debug, Default)]
-pub(super) struct Bucket {
-    level: f64,
-    at: Option<Timestamp>,
-}
-
-impl Bucket {
-    /// Takes a token if there is one.
-    fn take(&mut self, now: Timestamp, rate: f64) -> bool {
-        let most = rate.max(1.0);
-        self.level = match self.at {
-            None => most,
-            // Time that goes back fills nothing.
-            Some(at) => (self.level + now.duration_since(at).as_secs_f64().max(0.0) * rate).min(most),
-        };
-        self.at = Some(now);
-        let enough = self.level >= 1.0;
-        if enough {
-            self.level -= 1.0;
-        }
-        enough
-    }
 }
 
 /// Lets a request through, or does to it what a fault says.
@@ -175,7 +156,7 @@ impl Simulator {
         })
     }
 
-    fn let_act(&self, acts: &[super::control::Act]) {
+    fn let_act(&self, acts: &[Act]) {
         for act in acts {
             let _ = self.act(act);
         }

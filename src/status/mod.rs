@@ -18,9 +18,9 @@ pub struct Status {
     pub policies: Vec<PolicyStatus>,
     /// Servers that no policy is for.
     pub unprotected: Vec<ServerRef>,
-    /// What is not as it should be, from the first mail to the recovery.
+    /// Open incidents, from the first mail to the recovery.
     pub incidents: Vec<IncidentStatus>,
-    /// What must still happen to servers, whatever becomes of the runs that brought it about.
+    /// What must still happen to servers, whatever becomes of the runs that caused it.
     pub debts: Vec<DebtStatus>,
     /// The mails that wait.
     pub outbox: OutboxStatus,
@@ -36,7 +36,7 @@ pub enum Level {
     Ok,
     /// Somebody should look.
     Warning,
-    /// A server has no good restore point of late, or stands still because of us.
+    /// A server has no recent good restore point, or is stopped because of us.
     Critical,
 }
 
@@ -59,17 +59,17 @@ pub struct PolicyStatus {
     pub next_due: Option<Timestamp>,
     /// The slots by the last inventory.
     pub slots: Slots,
-    /// How it is.
+    /// Its state.
     pub state: State,
 }
 
-/// How a policy on a server is.
+/// The state of a policy on a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// There is a good point of late.
+    /// There is a recent good point.
     Ok,
-    /// A run is under way.
+    /// A run is in progress.
     Running,
     /// The last run failed.
     Failing,
@@ -100,9 +100,9 @@ pub struct IncidentStatus {
     pub server: Option<ServerRef>,
     /// The policy, where there is one.
     pub policy: Option<String>,
-    /// What the matter is.
+    /// Its topic.
     pub topic: String,
-    /// The last word on it.
+    /// Its latest text.
     pub text: String,
     /// Since when.
     pub since: Timestamp,
@@ -117,7 +117,7 @@ pub struct DebtStatus {
     pub what: &'static str,
     /// Since when.
     pub since: Timestamp,
-    /// The run that keeps it stopped just now; none is at work when it is null.
+    /// The run that keeps it stopped now; null when no run is at work.
     pub run: Option<i64>,
 }
 
@@ -139,7 +139,7 @@ pub struct Facts {
     pub last_good: Option<Timestamp>,
     /// When the policy was first seen on the server.
     pub first_at: Option<Timestamp>,
-    /// Whether a run is under way.
+    /// Whether a run is in progress.
     pub running: bool,
     /// Whether an incident says that the last run failed.
     pub failing: bool,
@@ -149,7 +149,7 @@ pub struct Facts {
 
 /// The state of a policy on a server, and how bad that is.
 #[must_use]
-pub fn judge(facts: &Facts, at: Timestamp) -> (State, Level) {
+pub fn policy_state(facts: &Facts, at: Timestamp) -> (State, Level) {
     let max_age = SignedDuration::try_from(facts.max_age).unwrap_or(SignedDuration::MAX);
     let old = |since: Timestamp| since.duration_until(at) > max_age;
     let stale = facts.last_good.is_some_and(old);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     fn judged(facts: &Facts, at: &str) -> (State, Level) {
-        judge(facts, at.parse().unwrap())
+        policy_state(facts, at.parse().unwrap())
     }
 
     #[test]

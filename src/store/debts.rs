@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use crate::journal::debt::{Debt, Evidence, Look, Start, Streak, Verdict, What, observe};
 use crate::journal::event::{Act, Answer, Event, Found, Sight};
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::notice::{Fact, NotStarted, Notice, Recovered, Recovery, Topic};
 use crate::policy::inventory::{Id, ServerRef};
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::projection::Projection;
@@ -74,7 +74,7 @@ impl Store {
         self.transact(move |tx| find(tx, &server)).await
     }
 
-    /// Writes what a look proves. A debt that it pays closes its incident, and whoever was told hears that it is over.
+    /// Writes what a look proves. A debt that it pays closes its incident, which is reported to whom the debt was.
     ///
     /// # Errors
     /// What the database says.
@@ -92,15 +92,11 @@ impl Store {
                     Ok(Observed::Owed(Debt { evidence, ..debt }, streak))
                 }
                 Verdict::Paid => {
-                    end(tx, &debt.server, None, at)?;
+                    end(tx, &debt.server, Recovery::ServerRuns, at)?;
                     Ok(Observed::Paid)
                 }
                 Verdict::Gone => {
-                    let text = format!(
-                        "the account's lists have lacked {} for 24 hours: it is gone, and no start is owed to it any more",
-                        debt.server.name
-                    );
-                    end(tx, &debt.server, Some(text), at)?;
+                    end(tx, &debt.server, Recovery::StoppedServerGone, at)?;
                     Ok(Observed::Gone)
                 }
             }
@@ -113,12 +109,19 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn start_intended(&self, debt: Debt, text: Option<String>, at: Timestamp) -> Result<bool, StoreError> {
+    pub async fn start_intended(
+        &self,
+        debt: Debt,
+        report: Option<NotStarted>,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
         self.transact(move |tx| {
             let same = |now: &Debt| now.round == debt.round && now.in_charge == debt.in_charge;
             let Some(now) = find(tx, &debt.server.id)?.filter(same) else { return Ok(false) };
             write_evidence(tx, &debt.server.id, now.evidence.start_sent())?;
-            text.map_or(Ok(()), |text| tell(tx, &debt.server, text, at))?;
+            if let Some(report) = report {
+                insert_notice(tx, &about(tx, &debt.server, report)?, at)?;
+            }
             Ok(true)
         })
         .await
@@ -140,10 +143,13 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn tell_debt(&self, server: ServerRef, text: String, at: Timestamp) -> Result<(), StoreError> {
-        self.transact(move |tx| match incident_text(tx, &server)? {
-            Some(before) if before == text => Ok(()),
-            _ => tell(tx, &server, text, at),
+    pub async fn tell_debt(&self, server: ServerRef, report: NotStarted, at: Timestamp) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            let notice = about(tx, &server, report)?;
+            match incident_text(tx, &server)? {
+                Some(before) if before == notice.to_string() => Ok(()),
+                _ => insert_notice(tx, &notice, at),
+            }
         })
         .await
     }
@@ -187,8 +193,7 @@ impl Store {
     pub async fn release_debt(&self, server: Id, at: Timestamp) -> Result<Option<Debt>, StoreError> {
         self.transact(move |tx| {
             let Some(debt) = find(tx, &server)? else { return Ok(None) };
-            let text = format!("`lastgood release debt` was given for {}: it is left as it is", debt.server.name);
-            end(tx, &debt.server, Some(text), at)?;
+            end(tx, &debt.server, Recovery::StartReleased, at)?;
             Ok(Some(debt))
         })
         .await
@@ -231,7 +236,7 @@ pub(super) fn project(p: &Projection<'_>, event: &Event) -> Result<(), StoreErro
             leave(tx, p.run)?;
             let Some(debt) = find(tx, server)? else { return Ok(()) };
             let (.., verdict) = observe(debt.evidence, Streak::default(), Look::Running, None);
-            if verdict == Verdict::Paid { end(tx, &debt.server, None, p.at) } else { Ok(()) }
+            if verdict == Verdict::Paid { end(tx, &debt.server, Recovery::ServerRuns, p.at) } else { Ok(()) }
         }
         Event::Seen(Sight::ServerGone) | Event::StartLeft | Event::Ended { .. } => leave(tx, p.run),
         _ => Ok(()),
@@ -323,24 +328,24 @@ fn debt_of(row: &Row<'_>) -> Result<Debt, StoreError> {
     })
 }
 
-/// Nothing is owed any more: whoever was told that something is hears of it.
-fn end(tx: &Transaction<'_>, server: &ServerRef, why: Option<String>, at: Timestamp) -> Result<(), StoreError> {
+/// Nothing is owed any more: this is reported to whom the debt was.
+fn end(tx: &Transaction<'_>, server: &ServerRef, by: Recovery, at: Timestamp) -> Result<(), StoreError> {
     tx.execute("DELETE FROM debt WHERE server = ?1", [json(&server.id)?])?;
     let last = last_told(tx, server)?;
     let closed = close_incidents(tx, Some(server), None, Topic::ServerStopped, at)?;
     let (Some(last), Some(since)) = (last, closed.into_iter().min()) else { return Ok(()) };
-    let text = why.unwrap_or_else(|| last.text.clone());
-    let recovery = Notice { class: Class::Recovery, policy: None, kind: None, since: Some(since), text, ..last };
-    insert_notice(tx, &recovery, at)
+    let (since, was) = (Some(since), Some(last.to_string()));
+    let recovered = Recovered { by, since, was, lost: Vec::new(), last_good: None };
+    insert_notice(tx, &Notice { policy: None, kind: None, fact: Fact::Recovered(recovered), ..last }, at)
 }
 
-/// Reports on the server's open incident, to whom the last report on it went; else on a new one.
-fn tell(tx: &Transaction<'_>, server: &ServerRef, text: String, at: Timestamp) -> Result<(), StoreError> {
-    let notice = match last_told(tx, server)? {
-        Some(last) => Notice { class: Class::Failure, text, ..last },
-        None => Notice { server: Some(server.clone()), ..Notice::new(Class::Failure, Topic::ServerStopped, text) },
-    };
-    insert_notice(tx, &notice, at)
+/// A report about the server's open incident, to whom the last one went; else about a new one.
+fn about(tx: &Transaction<'_>, server: &ServerRef, report: NotStarted) -> Result<Notice, StoreError> {
+    let fact = Fact::ServerNotStarted(report);
+    Ok(match last_told(tx, server)? {
+        Some(last) => Notice { fact, ..last },
+        None => Notice::of_server(server.clone(), fact),
+    })
 }
 
 fn last_told(tx: &Transaction<'_>, server: &ServerRef) -> Result<Option<Notice>, StoreError> {

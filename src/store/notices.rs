@@ -1,17 +1,17 @@
-//! Notices and incidents: what happened waits here until a mail has told it, and an incident stands from the first
-//! notice of a trouble to the recovery.
+//! Notices and incidents: a notice waits here until it is mailed, and an incident is open from the first notice of a
+//! problem to the recovery.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::notice::{Class, Fact, Notice, Recovered, Recovery, Topic};
 use crate::policy::inventory::ServerRef;
 use crate::store::outbox::{NewMessage, insert_message};
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
-/// How often a trouble that lasts is written down.
+/// How often a lasting problem is reported.
 const TELL_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// How soon at the earliest, when its text changes.
 const TELL_A_CHANGE: SignedDuration = SignedDuration::from_mins(10);
@@ -42,7 +42,7 @@ pub struct Incident {
     pub policy: Option<String>,
     /// What the matter is.
     pub topic: Topic,
-    /// The last word on it.
+    /// The last sentence about it.
     pub text: String,
     /// Since when.
     pub opened_at: Timestamp,
@@ -55,8 +55,8 @@ pub struct Told {
     pub report: String,
     /// The notices.
     pub notices: Vec<i64>,
-    /// The mail, if one is due.
-    pub message: Option<NewMessage>,
+    /// The messages that tell them; none where nothing is due.
+    pub messages: Vec<NewMessage>,
 }
 
 impl Store {
@@ -68,8 +68,8 @@ impl Store {
         self.transact(move |tx| notices.iter().try_for_each(|notice| insert_notice(tx, notice, at))).await
     }
 
-    /// Goes on telling of a trouble that lasts: once an hour while it stays the same, ten minutes apart at least when its
-    /// text changes. Whoever looks every few seconds may call it each time.
+    /// Reports a lasting problem: once an hour while it stays the same, ten minutes apart at least when its sentence
+    /// changes. May be called every few seconds.
     ///
     /// # Errors
     /// What the database says.
@@ -78,7 +78,7 @@ impl Store {
             .await
     }
 
-    /// Closes the incidents of a topic without a mail: the cause is gone by itself.
+    /// Closes the incidents of a topic without a mail: the cause is gone.
     ///
     /// # Errors
     /// What the database says.
@@ -86,20 +86,21 @@ impl Store {
         self.transact(move |tx| close_incidents(tx, server.as_ref(), None, topic, at).map(drop)).await
     }
 
-    /// Closes the incidents of a topic that belong to no server, and tells the recovery if there were any, since when
-    /// they were open.
+    /// Closes the incidents that this ends and that belong to no server, and reports the recovery if there were any.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn recover(&self, recovery: Notice, at: Timestamp) -> Result<(), StoreError> {
-        self.transact(move |tx| match close_incidents(tx, None, None, recovery.topic, at)?.into_iter().min() {
-            Some(since) => insert_notice(tx, &Notice { since: Some(since), ..recovery }, at),
-            None => Ok(()),
+    pub async fn recover(&self, by: Recovery, at: Timestamp) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            let was = open_text(tx, "", "", by.topic())?;
+            let Some(since) = close_incidents(tx, None, None, by.topic(), at)?.into_iter().min() else { return Ok(()) };
+            let recovered = Recovered { by, since: Some(since), was, lost: Vec::new(), last_good: None };
+            insert_notice(tx, &Notice::new(Fact::Recovered(recovered)), at)
         })
         .await
     }
 
-    /// Marks policies on servers as told to be stale, with their notices, in one transaction.
+    /// Marks policies on servers as reported stale, with their notices, in one transaction.
     ///
     /// # Errors
     /// What the database says.
@@ -159,23 +160,26 @@ impl Store {
         .await
     }
 
-    /// Puts a mail into the outbox and marks its notices told, in one transaction.
+    /// Puts messages into the outbox and marks their notices told, in one transaction.
     ///
     /// # Errors
     /// What the database says.
     pub async fn told(&self, told: Told, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             for notice in &told.notices {
-                // A notice that is passed over in silence must not count as told for `repeat`.
-                let class = if told.message.is_some() { None } else { Some("silent") };
+                let row = tx.query_row("SELECT body, incident FROM notice WHERE id = ?1", [notice], |row| {
+                    Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?))
+                });
+                let Some((body, incident)) = row.optional()? else { continue };
+                // A notice that is skipped in silence must not count as told for `repeat`.
+                let class = if told.messages.is_empty() { "silent" } else { read::<Notice>(&body)?.class().word() };
                 tx.execute(
-                    "INSERT INTO told (notice, report, incident, class, at)
-                     SELECT id, ?2, incident, coalesce(?3, json_extract(body, '$.class')), ?4 FROM notice WHERE id = ?1
+                    "INSERT INTO told (notice, report, incident, class, at) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT (notice, report) DO NOTHING",
-                    params![notice, told.report, class, nanos(at)],
+                    params![notice, told.report, incident, class, nanos(at)],
                 )?;
             }
-            told.message.as_ref().map_or(Ok(()), |message| insert_message(tx, message, at))
+            told.messages.iter().try_for_each(|message| insert_message(tx, message, at))
         })
         .await
     }
@@ -194,7 +198,7 @@ impl Store {
         .await
     }
 
-    /// Closes the notices of before a moment, since nobody is to be told of them.
+    /// Closes notices older than `before`; nobody will be told of them.
     ///
     /// # Errors
     /// What the database says.
@@ -235,7 +239,7 @@ impl Store {
     }
 }
 
-/// Whether the open incident of this notice has one that is young enough to stand for it.
+/// Whether the open incident of this notice has a recent one that says the same.
 fn is_told_already(tx: &Transaction<'_>, notice: &Notice, at: Timestamp) -> Result<bool, StoreError> {
     let (server, policy, topic) = key(notice)?;
     let mut last = tx.prepare_cached(
@@ -245,13 +249,13 @@ fn is_told_already(tx: &Transaction<'_>, notice: &Notice, at: Timestamp) -> Resu
     let last: Option<(String, i64)> =
         last.query_row(params![server, policy, topic], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     Ok(last.is_some_and(|(text, told)| {
-        let apart = if text == notice.text { TELL_AGAIN } else { TELL_A_CHANGE };
-        // A clock that was set back tells once more.
+        let apart = if text == notice.to_string() { TELL_AGAIN } else { TELL_A_CHANGE };
+        // After a clock was set back it is reported once more.
         (SignedDuration::ZERO..apart).contains(&time(told).duration_until(at))
     }))
 }
 
-/// Writes a notice. A failure or staleness opens its incident, or goes on with the open one.
+/// Writes a notice. A failure or staleness opens its incident, or continues the open one.
 pub(super) fn insert_notice(tx: &Transaction<'_>, notice: &Notice, at: Timestamp) -> Result<(), StoreError> {
     let (server, policy, topic) = key(notice)?;
     let mut incident: Option<i64> = tx
@@ -261,12 +265,12 @@ pub(super) fn insert_notice(tx: &Transaction<'_>, notice: &Notice, at: Timestamp
             |row| row.get(0),
         )
         .optional()?;
-    if matches!(notice.class, Class::Failure | Class::Stale) {
+    if notice.class().opens_incident() {
         let name = notice.server.as_ref().map_or("", |server| &server.name);
         tx.execute(
             "INSERT INTO incident (server, policy, topic, text, name, opened_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
              ON CONFLICT (server, policy, topic) WHERE closed_at IS NULL DO UPDATE SET text = ?4",
-            params![server, policy, topic, notice.text, name, nanos(at)],
+            params![server, policy, topic, notice.to_string(), name, nanos(at)],
         )?;
         incident = incident.or_else(|| Some(tx.last_insert_rowid()));
     }
@@ -280,8 +284,19 @@ pub(super) fn insert_notice(tx: &Transaction<'_>, notice: &Notice, at: Timestamp
 fn key(notice: &Notice) -> Result<(String, String, String), StoreError> {
     let server = notice.server.as_ref().map(|server| json(&server.id)).transpose()?.unwrap_or_default();
     // A failing policy that becomes stale is the same incident.
-    let topic = if notice.topic == Topic::Stale { Topic::Run } else { notice.topic };
+    let topic = if notice.topic() == Topic::Stale { Topic::Run } else { notice.topic() };
     Ok((server, notice.policy.clone().unwrap_or_default(), topic.to_string()))
+}
+
+/// The last sentence about the open incident of a server (its stored key), policy and topic.
+pub(super) fn open_text(
+    tx: &Transaction<'_>,
+    server: &str,
+    policy: &str,
+    topic: Topic,
+) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT text FROM incident WHERE server = ?1 AND policy = ?2 AND topic = ?3 AND closed_at IS NULL";
+    Ok(tx.query_row(sql, params![server, policy, topic.to_string()], |row| row.get(0)).optional()?)
 }
 
 /// Closes open incidents of a topic; with a policy, those of the policy alone. Returns since when they were open.

@@ -1,22 +1,59 @@
-//! The outbox: mails as they will be sent, byte for byte, until somebody has taken them or three days have passed.
+//! The outbox: messages as they will be sent, byte for byte, until somebody has taken them or three days have passed.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
+use serde::{Deserialize, Serialize};
 
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
-/// A mail to be stored.
+/// How a message leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Channel {
+    /// By mail.
+    Mail,
+}
+
+/// What the bytes of a message are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PayloadKind {
+    /// A whole mail (RFC 5322).
+    Rfc5322,
+}
+
+impl Channel {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Mail => "mail",
+        }
+    }
+}
+
+impl PayloadKind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Rfc5322 => "rfc5322",
+        }
+    }
+}
+
+/// A message to be stored.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
+    /// How it leaves.
+    pub channel: Channel,
+    /// What its bytes are.
+    pub payload: PayloadKind,
     /// Its Message-ID, which a repeat carries again.
     pub message_id: String,
     /// Its subject, for `status` and the names of files.
     pub subject: String,
-    /// The report that tells.
+    /// The report that it belongs to.
     pub report: String,
     /// The envelope's sender.
     pub from: String,
@@ -82,7 +119,8 @@ impl Store {
     pub async fn mails_due(&self, at: Timestamp) -> Result<Vec<Message>, StoreError> {
         self.transact(move |tx| {
             let mut query = tx.prepare_cached(
-                "SELECT id, message_id, report, sender, recipients, bytes, attempts, first_at, subject FROM outbox
+                "SELECT id, message_id, report, sender, recipients, bytes, attempts, first_at, subject,
+                 channel, payload FROM outbox
                  WHERE sent_at IS NULL AND failed_at IS NULL AND (next_at <= ?1 OR next_at > ?2) ORDER BY id LIMIT 100",
             )?;
             // No mail waits for more than 15 minutes: one that seems to was put off by a clock that was wrong.
@@ -90,7 +128,10 @@ impl Store {
             let mut rows = query.query([nanos(at), nanos(wrong)])?;
             let mut messages = Vec::new();
             while let Some(row) = rows.next()? {
+                let word = |column: usize| Ok::<_, StoreError>(format!("\"{}\"", row.get::<_, String>(column)?));
                 let message = NewMessage {
+                    channel: read(&word(9)?)?,
+                    payload: read(&word(10)?)?,
                     message_id: row.get(1)?,
                     subject: row.get(8)?,
                     report: row.get(2)?,
@@ -225,23 +266,23 @@ impl Store {
         .await
     }
 
-    /// Puts a digest into the outbox and moves its due time on, in one transaction.
+    /// Puts the messages of a digest into the outbox and moves its due time on, in one transaction.
     ///
     /// # Errors
     /// What the database says.
     pub async fn digest_written(
         &self,
-        message: NewMessage,
-        due: Timestamp,
-        facts: String,
+        report: String,
+        messages: Vec<NewMessage>,
+        (due, facts): (Timestamp, String),
         at: Timestamp,
     ) -> Result<(), StoreError> {
         self.transact(move |tx| {
             tx.execute(
                 "UPDATE digest SET handled = ?2, facts = ?3 WHERE report = ?1",
-                params![message.report, nanos(due), facts],
+                params![report, nanos(due), facts],
             )?;
-            insert_message(tx, &message, at)
+            messages.iter().try_for_each(|message| insert_message(tx, message, at))
         })
         .await
     }
@@ -249,8 +290,8 @@ impl Store {
 
 pub(super) fn insert_message(tx: &Transaction<'_>, message: &NewMessage, at: Timestamp) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO outbox (message_id, report, sender, recipients, bytes, first_at, next_at, subject)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7) ON CONFLICT (message_id) DO NOTHING",
+        "INSERT INTO outbox (message_id, report, sender, recipients, bytes, first_at, next_at, subject, channel, payload)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9) ON CONFLICT (message_id) DO NOTHING",
         params![
             message.message_id,
             message.report,
@@ -258,7 +299,9 @@ pub(super) fn insert_message(tx: &Transaction<'_>, message: &NewMessage, at: Tim
             json(&message.to)?,
             message.bytes,
             nanos(at),
-            message.subject
+            message.subject,
+            message.channel.word(),
+            message.payload.word()
         ],
     )?;
     Ok(())

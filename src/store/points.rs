@@ -92,7 +92,7 @@ impl Store {
         self.transact(move |tx| {
             see(tx, &inventory, &instance, &place)?;
             for topic in [Topic::SecondLastgood, Topic::Attention, Topic::NewJournal] {
-                if !notices.iter().any(|notice| notice.topic == topic) {
+                if !notices.iter().any(|notice| notice.topic() == topic) {
                     let policy = Some(place.policy.as_str());
                     close_incidents(tx, Some(&inventory.server), policy, topic, inventory.read_at)?;
                 }
@@ -353,7 +353,12 @@ fn points(tx: &Transaction<'_>, place: &Place, at: Timestamp, memory: &mut Memor
     Ok(())
 }
 
-fn newest_good(tx: &Transaction<'_>, server: &Id, kind: Kind, names: &[String]) -> Result<Option<Good>, StoreError> {
+pub(super) fn newest_good(
+    tx: &Transaction<'_>,
+    server: &Id,
+    kind: Kind,
+    names: &[String],
+) -> Result<Option<Good>, StoreError> {
     let good = listed(tx, server, kind)?.into_iter().filter(|point| {
         point.status.as_deref() == Some("completed")
             && point.policy.as_ref().is_some_and(|policy| names.contains(policy))

@@ -1,17 +1,17 @@
 //! What follows from a run's events for the tables that the next plan reads: points, tokens, evictions, incidents.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use crate::journal::event::{Act, Answer, Cause, Event, Found, Outcome, RunKey, Sight};
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::notice::{Fact, Notice, Recovered, Recovery, Topic};
 use crate::journal::state::RunState;
 use crate::policy::inventory::Id;
 use crate::policy::memory::Origin;
 use crate::store::StoreError;
 use crate::store::brakes::mean_to_delete;
 use crate::store::debts;
-use crate::store::notices::{close_incidents, insert_notice};
+use crate::store::notices::{close_incidents, insert_notice, open_text};
 use crate::store::runs::{write_creation_time, write_lead};
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, time};
@@ -165,13 +165,7 @@ fn end(p: &Projection<'_>, outcome: Outcome) -> Result<(), StoreError> {
     p.tx.execute("UPDATE due_time SET stale = 0 WHERE server = ?1 AND policy = ?2", params![server, policy])?;
     // A clock that was wrong has done its harm, and its due times follow each other again: no recovery to tell.
     close_incidents(p.tx, Some(&p.key.server), Some(policy), Topic::Clock, p.at)?;
-    let cause: Option<String> =
-        p.tx.query_row(
-            "SELECT text FROM incident WHERE server = ?1 AND policy = ?2 AND topic = 'run' AND closed_at IS NULL",
-            params![server, policy],
-            |row| row.get(0),
-        )
-        .optional()?;
+    let was = open_text(p.tx, &server, policy, Topic::Run)?;
     let mut since: Option<Timestamp> = None;
     for topic in [Topic::Run, Topic::Stale, Topic::Missed] {
         let closed = close_incidents(p.tx, Some(&p.key.server), Some(policy), topic, p.at)?;
@@ -185,19 +179,15 @@ fn end(p: &Projection<'_>, outcome: Outcome) -> Result<(), StoreError> {
     let kind = p.key.kind.word();
     let rows = query.query_map(params![server, policy, nanos(since), p.run, kind], |row| row.get::<_, i64>(0))?;
     let lost: Vec<Timestamp> = rows.map(|row| Ok(time(row?))).collect::<Result<_, StoreError>>()?;
-    // What the success tells of the new point and of the reports holds for the recovery too.
-    let success = p.notices.first().cloned();
-    let again = || format!("{policy} makes {} of {} again", p.key.kind.plural(), p.key.server);
+    // Where the success is reported, the recovery is, too, and with the same last good point.
+    let success = p.notices.first();
+    let last_good = success.and_then(|notice| notice.fact.last_good().cloned());
+    let recovered = Recovered { by: Recovery::PointMade, since: Some(since), was, lost, last_good };
     let recovery = Notice {
-        class: Class::Recovery,
-        topic: Topic::Run,
-        server: Some(p.key.server.clone()),
         policy: Some(policy.to_owned()),
         kind: Some(p.key.kind),
-        text: cause.unwrap_or_else(again),
-        since: Some(since),
-        lost,
-        ..success.unwrap_or_else(|| Notice::new(Class::Recovery, Topic::Run, String::new()))
+        reports: success.map(|notice| notice.reports.clone()).unwrap_or_default(),
+        ..Notice::of_server(p.key.server.clone(), Fact::Recovered(recovered))
     };
     insert_notice(p.tx, &recovery, p.at)
 }

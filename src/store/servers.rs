@@ -207,7 +207,7 @@ impl Store {
                 if remember {
                     remember_cut_off(tx, &lease)?;
                 }
-                close_incidents(tx, notice.server.as_ref(), Some(""), notice.topic, at)?;
+                close_incidents(tx, notice.server.as_ref(), Some(""), notice.topic(), at)?;
             }
             Ok(ended > 0)
         })

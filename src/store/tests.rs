@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::journal::event::{Act, Answer, Cause, Event, Found, Outcome, RunKey, Sight, Terms};
-use crate::journal::notice::{Class, Good, Notice, Topic};
+use crate::journal::notice::{Class, Fact, Good, Notice, SucceededRun, Topic};
 use crate::policy::guard::Slots;
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, Proof, RestorePoint, ServerRef};
 use crate::policy::mark::{Mark, Token};
@@ -16,7 +16,7 @@ use crate::policy::policy::PolicyName;
 use crate::store::due::{Followed, PutRight};
 use crate::store::holds::{Held, Hold};
 use crate::store::notices::Told;
-use crate::store::outbox::{Fate, NewMessage};
+use crate::store::outbox::{Channel, Fate, NewMessage, PayloadKind};
 use crate::store::points::Place;
 use crate::store::runs::{Recorded, Run};
 use crate::store::{DATABASE, Store, StoreError};
@@ -157,8 +157,11 @@ fn accepted(step: u32, id: Option<i64>) -> Event {
 }
 
 fn notice(class: Class, topic: Topic) -> Notice {
-    let (server, policy, kind) = (Some(server()), Some("nightly".to_owned()), Some(Kind::Snapshot));
-    Notice { server, policy, kind, ..Notice::new(class, topic, topic.to_string()) }
+    notice_of(Fact::General { class, topic, text: topic.to_string() })
+}
+
+fn notice_of(fact: Fact) -> Notice {
+    Notice { policy: Some("nightly".to_owned()), kind: Some(Kind::Snapshot), ..Notice::of_server(server(), fact) }
 }
 
 #[test]

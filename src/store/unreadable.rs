@@ -4,11 +4,12 @@
 use jiff::Timestamp;
 use rusqlite::params;
 
-use crate::journal::notice::{Class, Notice, Topic};
+use crate::journal::notice::{Fact, FailedRun, Notice, RunProblem};
 use crate::journal::summary::{RunHistory, RunSummary, history};
 use crate::policy::inventory::{Id, Kind, ServerRef};
 use crate::store::debts::leave;
 use crate::store::notices::insert_notice;
+use crate::store::points::newest_good;
 use crate::store::runs::{Run, load};
 use crate::store::transaction::Transaction;
 use crate::store::value::{nanos, read, time};
@@ -111,17 +112,17 @@ fn set_aside(tx: &Transaction<'_>, id: i64, why: &StoreError, at: Timestamp) -> 
     // A point of it that turns up later is ours by its token.
     tx.execute("UPDATE token SET state = 'undecided' WHERE run = ?1 AND state = 'open'", [id])?;
     leave(tx, id)?;
-    let text = format!(
-        "{}; it is not resumed. Whether its {} was made is unknown: look at the list (run {id})",
-        in_words(why, true),
-        row.kind
-    );
-    Ok(Notice {
-        server: Some(row.server),
-        policy: Some(row.policy),
-        kind: Some(row.kind),
-        ..Notice::new(Class::Failure, Topic::Run, text)
-    })
+    let fact = Fact::Failed(FailedRun {
+        run: Some(id),
+        due: row.due,
+        tries: None,
+        problem: RunProblem::Unreadable { error: why.to_string() },
+        last_good: newest_good(tx, &row.server.id, row.kind, std::slice::from_ref(&row.policy))?,
+        next: None,
+        made: None,
+        deleted: Vec::new(),
+    });
+    Ok(Notice { policy: Some(row.policy), kind: Some(row.kind), ..Notice::of_server(row.server, fact) })
 }
 
 /// What the row of a run says.

@@ -151,7 +151,7 @@ async fn a_run_that_a_bug_has_cut_off_is_driven_on_after_a_pause_and_its_server_
     assert_eq!(status(&theatre), "active");
     let history = theatre.store.history(None, 9).await.unwrap();
     assert_eq!((history.len(), history[0].summary.outcome.as_str()), (1, "succeeded"), "{history:#?}");
-    assert!(theatre.mails().iter().any(|mail| mail.contains("fault of lastgood")), "{:?}", theatre.mails());
+    assert!(theatre.mails().iter().any(|mail| mail.contains("bug in lastgood")), "{:?}", theatre.mails());
 }
 
 /// Writes what no lastgood of this version can have written.
@@ -176,7 +176,7 @@ async fn a_run_that_cannot_be_read_is_set_aside_and_its_server_started() {
             theatre.simulator.with_account(|account| account.points(lastgood::simulator::Kind::Snapshot).count() == 1)
         };
         tokio::select! {
-            _ = service.run_woken_by(Arc::new(tokio::sync::Notify::new()), std::future::pending()) => panic!("it goes on"),
+            _ = service.run(async || std::future::pending().await, std::future::pending()) => panic!("it goes on"),
             () = until("a point is asked for", made) => {}
         }
         spoil(&theatre, body);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use lastgood::daemon::Evaluator;
-use lastgood::journal::notice::{Good, Topic};
+use lastgood::journal::notice::{Fact, Topic};
 use lastgood::run::Task;
 use lastgood::store::Store;
 
@@ -49,7 +49,7 @@ impl Desk {
     /// What waits to be told, as topic and text.
     async fn told(&self) -> Vec<(Topic, String)> {
         let waiting = self.store.waiting().await.unwrap();
-        waiting.into_iter().map(|waiting| (waiting.notice.topic, waiting.notice.text)).collect()
+        waiting.into_iter().map(|waiting| (waiting.notice.topic(), waiting.notice.to_string())).collect()
     }
 
     async fn outcomes(&self) -> Vec<String> {
@@ -263,7 +263,7 @@ async fn a_due_time_while_the_run_before_is_under_way_is_passed_over_and_told() 
     let told = desk.told().await;
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(
-        told[0].1.contains("2026-11-21T02:00:00Z was passed over: the run before it was still under way"),
+        told[0].1.contains("2026-11-21T02:00:00Z was skipped: the run before it was still in progress"),
         "{told:?}"
     );
     assert_eq!(desk.store.unfinished().await.unwrap().len(), 1, "only the run before is driven on");
@@ -292,8 +292,9 @@ async fn what_is_due_and_told_is_written_together_or_not_at_all() {
 #[tokio::test]
 async fn a_disabled_policy_is_not_followed() {
     let mut desk = Desk::new("02:00:00");
-    desk.follow(&policy("30 2 * * *", "enabled = false"), "02:00:00").await;
-    assert!(desk.evaluator.followed().is_empty());
+    let disabled = policy("30 2 * * *", "enabled = false");
+    assert!(desk.tasks(&disabled).is_empty());
+    desk.follow(&disabled, "02:00:00").await;
     assert!(desk.take("02:30:00").await.is_empty());
 }
 
@@ -350,15 +351,17 @@ async fn a_stale_policy_is_told_once_and_again_after_a_good_point() {
     let mut desk = Desk::new("2026-11-21T00:00:00");
     let file = policy("30 2 * * *", "max_age = \"26h\"");
     desk.follow(&file, "2026-11-21T00:00:00").await;
-    desk.evaluator.tell_stale(at("2026-11-22T02:00:00")).await.unwrap();
+    desk.evaluator.report_stale(at("2026-11-22T02:00:00")).await.unwrap();
     assert!(desk.told().await.is_empty(), "first seen 26 hours ago is not too long yet");
     for minute in ["02:00:01", "02:01:00"] {
-        desk.evaluator.tell_stale(at(&format!("2026-11-22T{minute}"))).await.unwrap();
+        desk.evaluator.report_stale(at(&format!("2026-11-22T{minute}"))).await.unwrap();
     }
     let waiting = desk.store.waiting().await.unwrap();
     assert_eq!(waiting.len(), 1);
-    assert_eq!(waiting[0].notice.last_good, None::<Good>);
+    assert_eq!(waiting[0].notice.fact.last_good(), None);
+    let Fact::Stale(stale) = &waiting[0].notice.fact else { panic!("{waiting:?}") };
+    assert_eq!(stale.max_age_seconds, Some(26 * 3600), "the limit is the policy's");
     desk.restart(&file, "2026-11-22T03:00:00").await;
-    desk.evaluator.tell_stale(at("2026-11-22T03:00:00")).await.unwrap();
+    desk.evaluator.report_stale(at("2026-11-22T03:00:00")).await.unwrap();
     assert_eq!(desk.told().await.len(), 1, "a restart does not tell it again");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lastgood::clock::Clock;
-use lastgood::daemon::Rouse;
+use lastgood::daemon::Wake;
 use lastgood::provider::{Client, Settings};
 use lastgood::simulator::{Kind, Options, Style};
 use tokio::sync::mpsc::unbounded_channel;
@@ -46,13 +46,13 @@ async fn a_new_token_reaches_the_run_in_progress_and_its_server_is_started() {
     let renewed = client(&theatre, "vps_renewed");
     let config = Arc::clone(&theatre.config);
     let service = theatre.service(move || Ok((Arc::clone(&config), renewed.clone())));
-    let (rouse, mut roused) = unbounded_channel();
-    let serving = service.run_on(async || roused.recv().await.unwrap_or(Rouse::Tick), std::future::pending::<()>());
+    let (wake, mut wakes) = unbounded_channel();
+    let serving = service.run(async || wakes.recv().await.unwrap_or(Wake::Tick), std::future::pending::<()>());
     let acting = async {
         let seconds = async |seconds: u64| {
             for _ in 0..seconds {
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                rouse.send(Rouse::Tick).unwrap();
+                wake.send(Wake::Tick).unwrap();
             }
         };
         // Half past two, the server is stopped and the backup is being made.
@@ -66,7 +66,7 @@ async fn a_new_token_reaches_the_run_in_progress_and_its_server_is_started() {
         let written = rows(&theatre) - before;
         assert!(!is_running(&theatre), "nobody can start it without a good token");
         assert!(written <= 3 * 5, "{written} rows in four hours of nothing new");
-        rouse.send(Rouse::Reload).unwrap();
+        wake.send(Wake::Reload).unwrap();
         seconds(120).await;
         assert!(is_running(&theatre), "the reload brings the token to the run in progress");
         let run = theatre.store.history(None, 10).await.unwrap().remove(0);

@@ -37,7 +37,9 @@ fn a_failure_staleness_and_the_recovery_are_mailed() {
     assert!(failed.to_lowercase().contains("last good"), "{failed}");
     assert!(failed.contains("lastgood history --server web-server-01"), "{failed}");
     assert!(failed.contains("Auto-Submitted: auto-generated"), "{failed}");
-    mail_with(&lab, &["Subject: [lastgood] STALE busy on web-server-01"]);
+    let stale = mail_with(&lab, &["Subject: [lastgood] STALE busy on web-server-01"]);
+    assert!(stale.contains("Limit: 8 s"), "the limit is the policy's max_age: {stale}");
+    assert!(stale.contains("Cause: ") && stale.contains("Snapshot limit reached."), "and why: {stale}");
     no_faults(&lab);
     let recovered = mail_with(&lab, &["Subject: [lastgood] RECOVERED busy"]);
     daemon.stops();

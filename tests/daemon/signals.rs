@@ -98,7 +98,7 @@ fn a_bad_file_leaves_the_old_one_in_force_loudly_and_a_good_one_ends_it() {
     daemon.signal("HUP");
     daemon.hears("RELOADING=1");
     daemon.hears("READY=1");
-    let mail = mail_with(&lab, &["the policy file was not taken over"]);
+    let mail = mail_with(&lab, &["the changed policy file was refused"]);
     assert!(mail.contains("schedule"), "the errors are told: {mail}");
     let before = changes(&lab, "point_created").len();
     eventually("the old file is in force", || (changes(&lab, "point_created").len() > before).then_some(()));
@@ -116,7 +116,7 @@ fn a_bad_file_leaves_the_old_one_in_force_loudly_and_a_good_one_ends_it() {
     daemon.signal("HUP");
     daemon.hears("RELOADING=1");
     daemon.hears("READY=1");
-    mail_with(&lab, &["Subject: [lastgood] RECOVERED", "the policy file was read again"]);
+    mail_with(&lab, &["Subject: [lastgood] RECOVERED", "the policy file was reloaded"]);
     let (_, shown) = status(&lab);
     assert!(!shown["warnings"].to_string().contains("refused"), "{shown}");
     assert!(!shown["incidents"].to_string().contains("reload"), "{shown}");
@@ -130,7 +130,7 @@ fn a_token_file_that_is_gone_refuses_the_reload() {
     std::fs::remove_file(lab.path("token")).unwrap();
     daemon.signal("HUP");
     daemon.hears("READY=1");
-    mail_with(&lab, &["the policy file was not taken over"]);
+    mail_with(&lab, &["the changed policy file was refused"]);
     let (code, shown) = status(&lab);
     assert_eq!(code, 1, "a warning: {shown}");
     assert!(daemon.runs());

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use lastgood::account;
+use lastgood::cli::world::{open_world, run_settings};
 use lastgood::clock::{Clock, VirtualClock};
 use lastgood::config::{Config, Environment, parse};
-use lastgood::daemon::{Files, Service, fleet, open_world};
+use lastgood::daemon::{NewConfig, ReloadConfig, Service, Wake};
 use lastgood::policy::inventory::{Id, Server, ServerRef, ServerStatus};
+use lastgood::policy::task::Task;
 use lastgood::provider::{Client, Settings};
-use lastgood::run::Task;
 use lastgood::simulator::{Options, Simulator};
 use lastgood::store::Store;
 use tokio::sync::Notify;
@@ -54,7 +56,7 @@ pub fn server(id: i64) -> Server {
 
 /// Every policy on so many servers.
 pub fn tasks(config: &Config, servers: i64) -> Vec<Task> {
-    fleet::tasks(config, &(1..=servers).map(server).collect::<Vec<_>>())
+    account::tasks(config, &(1..=servers).map(server).collect::<Vec<_>>())
 }
 
 /// The service in this process.
@@ -97,15 +99,17 @@ impl Theatre {
         Self { simulator, clock, folder, store, config, client }
     }
 
-    /// A service that is woken by `wake`; a reload reads what `again` gives.
+    /// A service; a reload reads what `again` gives.
     pub fn service(
         &self,
         again: impl Fn() -> Result<(Arc<Config>, Client), String> + Send + Sync + 'static,
     ) -> Service {
         let clock = Clock::Virtual(self.clock.clone());
         let (world, stop) = open_world(&self.config, self.client.clone(), self.store.clone(), clock);
-        let files: Files = Arc::new(again);
-        Service::new(world, stop, Arc::clone(&self.config), files)
+        let reload_config: ReloadConfig = Arc::new(move || {
+            again().map(|(config, client)| NewConfig { settings: run_settings(&config), config, client })
+        });
+        Service::new(world, stop, Arc::clone(&self.config), reload_config)
     }
 
     /// Runs the service with a tick every second for so long.
@@ -125,13 +129,19 @@ impl Theatre {
     /// The same with other ticks.
     pub async fn play_woken_by(&self, wake: Arc<Notify>, time: Duration) {
         let service = self.service(|| Err("there is no other file".to_owned()));
-        service.run_woken_by(wake, tokio::time::sleep(time)).await.unwrap();
+        service.run(async || tick(&wake).await, tokio::time::sleep(time)).await.unwrap();
     }
 
     /// The mails in the folder, by file name.
     pub fn mails(&self) -> Vec<String> {
         read_mails(&self.folder.path().join("mail"))
     }
+}
+
+/// A tick, once `wake` is notified.
+async fn tick(wake: &Notify) -> Wake {
+    wake.notified().await;
+    Wake::Tick
 }
 
 /// The mails of a folder, oldest first.

@@ -130,6 +130,6 @@ fn a_daemon_watches_what_a_killed_command_has_begun_tells_it_and_makes_its_point
         let open = RUNTIME.block_on(store.incidents()).unwrap();
         assert!(open.is_empty(), "{how}: {open:#?}");
         let waiting = RUNTIME.block_on(store.waiting()).unwrap();
-        assert!(!waiting.iter().any(|waiting| waiting.notice.class == Class::Failure), "{how}");
+        assert!(!waiting.iter().any(|waiting| waiting.notice.class() == Class::Failure), "{how}");
     });
 }

@@ -165,7 +165,7 @@ async fn a_run_whose_point_would_displace_only_the_newest_of_full_slots_is_skipp
     assert_eq!(buckets(&stage, Kind::Snapshot, KeepRule::Daily).len(), 5);
     assert_eq!(stage.world.store.incidents().await.unwrap().len(), 0);
     let told = stage.world.store.waiting().await.unwrap();
-    assert!(told.iter().all(|waiting| !format!("{:?}", waiting.notice.class).contains("Failure")), "{told:?}");
+    assert!(told.iter().all(|waiting| !format!("{:?}", waiting.notice.class()).contains("Failure")), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lastgood::daemon::review;
+use lastgood::daemon::brake_changed_retention;
 use lastgood::journal::notice::Topic;
 use lastgood::policy::brake::Cause;
 use lastgood::policy::inventory::{Id, Kind};
@@ -145,7 +145,7 @@ async fn a_file_that_keeps_less_names_what_it_would_drop_before_any_run_and_evic
     let ids = stage.ids(SNAPSHOT);
     let less = keeping(&task, 2);
     let requests = stage.simulator.account().record().requests().count();
-    review::review(&stage.world, std::slice::from_ref(&less), stage.world.clock.now()).await.unwrap();
+    brake_changed_retention(&stage.world, std::slice::from_ref(&less), stage.world.clock.now()).await.unwrap();
     assert_eq!(stage.simulator.account().record().requests().count(), requests, "the provider is not asked");
     let told = incidents(&stage).await;
     assert_eq!(told.len(), 1, "{told:?}");
@@ -165,9 +165,9 @@ async fn a_file_that_is_changed_back_waits_for_nobody() {
     let stage = Stage::new(Options::default());
     let task = full(&stage, 5).await;
     let less = keeping(&task, 2);
-    review::review(&stage.world, std::slice::from_ref(&less), stage.world.clock.now()).await.unwrap();
+    brake_changed_retention(&stage.world, std::slice::from_ref(&less), stage.world.clock.now()).await.unwrap();
     assert_eq!(causes(&stage, &less).await, [Cause::Retention]);
-    review::review(&stage.world, std::slice::from_ref(&task), stage.world.clock.now()).await.unwrap();
+    brake_changed_retention(&stage.world, std::slice::from_ref(&task), stage.world.clock.now()).await.unwrap();
     assert_eq!((causes(&stage, &task).await, incidents(&stage).await), (vec![], vec![]));
 }
 
@@ -274,7 +274,7 @@ async fn what_a_changed_file_makes_a_policy_give_up_waits_for_accept() {
         let mut policies = sharing();
         change(&mut policies, &displaced);
         let tasks = stage.tasks(policies).await;
-        review::review(&stage.world, &tasks, stage.world.clock.now()).await.unwrap();
+        brake_changed_retention(&stage.world, &tasks, stage.world.clock.now()).await.unwrap();
         assert_eq!(incidents(&stage).await.len(), 1, "{what}");
         let run = stage.run(&tasks[0]).await;
         assert!(run.outcome == "succeeded" && !run.deleted.contains(&given_up), "{what}: {run:?}");

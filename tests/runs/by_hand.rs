@@ -251,7 +251,7 @@ async fn a_clock_that_is_set_forward_takes_no_server_from_a_run_or_a_command_tha
         assert!(other.done.as_ref().is_err_and(|text| text.contains("at work on web-server-01")), "{other:?}");
         tokio::time::sleep(Duration::from_secs(300)).await;
         let waiting = stage.world.store.waiting().await.unwrap();
-        assert!(!waiting.iter().any(|it| it.notice.text.contains("was cut off")), "{waiting:#?}");
+        assert!(!waiting.iter().any(|it| it.notice.to_string().contains("was cut off")), "{waiting:#?}");
         assert_eq!(leases(&stage).await.len(), 1);
     };
     let (done, ()) = tokio::join!(scene.type_it(&first, &id), meanwhile);
@@ -290,11 +290,12 @@ async fn a_daemon_after_a_command_that_was_cut_off_tells_it_repeats_nothing_and_
         assert_eq!(scene.carried_out(&stage, &id), before, "{how}");
         scene.check(&stage, &id, &how).await;
         let waiting = stage.world.store.waiting().await.unwrap();
-        let failed = |it: &&Waiting| it.notice.class == Class::Failure && it.notice.topic != Topic::NewJournal;
+        let failed = |it: &&Waiting| it.notice.class() == Class::Failure && it.notice.topic() != Topic::NewJournal;
         let failures: Vec<_> = waiting.iter().filter(failed).collect();
-        let told = failures.iter().filter(|it| it.notice.text.contains("was cut off")).count();
+        let told = failures.iter().filter(|it| it.notice.to_string().contains("was cut off")).count();
         assert_eq!((told, failures.len()), (left, left), "{how}: {failures:#?}");
-        let said_accepted = failures.iter().any(|it| it.notice.text.contains("after the provider had accepted it"));
+        let said_accepted =
+            failures.iter().any(|it| it.notice.to_string().contains("after the provider had accepted it"));
         assert_eq!(said_accepted, accepted, "{how}: {failures:#?}");
         let braked = stage.world.store.incidents().await.unwrap();
         assert!(!braked.iter().any(|incident| incident.topic == Topic::Brake), "{how}: {braked:#?}");

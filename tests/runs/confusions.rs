@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lastgood::journal::notice::{Class, Topic};
+use lastgood::journal::notice::{Class, Fact, Topic};
 use lastgood::journal::summary::RunSummary;
 use lastgood::policy::inventory::{Id, Kind};
 use lastgood::policy::policy::{Policy, PolicyName};
@@ -281,7 +281,7 @@ async fn a_stuck_point_is_left_alone_told_and_no_second_one_is_made_for_its_due_
     assert_eq!((next.outcome.as_str(), next.deleted.len()), ("failed", 0), "{next:?}");
     assert!(next.error.as_ref().is_some_and(|error| error.contains("limit reached (5 own, 0 foreign)")), "{next:?}");
     let told = stage.world.store.waiting().await.unwrap();
-    assert!(told.iter().any(|waiting| waiting.notice.text.contains("is stuck: still in progress")), "{told:?}");
+    assert!(told.iter().any(|waiting| waiting.notice.to_string().contains("is stuck: still in progress")), "{told:?}");
     assert_eq!(stage.ids(SNAPSHOT).len(), 5);
 }
 
@@ -413,10 +413,13 @@ async fn a_server_that_we_stopped_is_started_however_the_making_ends_and_however
         assert!(asked.iter().all(|it| it.body["action"] != "hard_stop"), "{fault:?}");
         assert!(asked.len() >= 6, "{fault:?}: {}", asked.len());
         let told = stage.world.store.waiting().await.unwrap();
-        assert!(told.iter().any(|waiting| waiting.notice.text.contains("could not be started")), "{fault:?}");
-        let started = told.iter().map(|waiting| &waiting.notice).filter(|notice| notice.class == Class::Recovery);
-        let started: Vec<_> = started.filter(|notice| notice.topic == Topic::ServerStopped).collect();
-        assert!(started.len() == 1 && started[0].since.is_some(), "whoever was told hears the end of it: {told:?}");
+        assert!(told.iter().any(|waiting| waiting.notice.to_string().contains("could not be started")), "{fault:?}");
+        let started = told.iter().map(|waiting| &waiting.notice).filter(|notice| notice.class() == Class::Recovery);
+        let started: Vec<_> = started.filter(|notice| notice.topic() == Topic::ServerStopped).collect();
+        assert!(
+            started.len() == 1 && matches!(&started[0].fact, Fact::Recovered(recovered) if recovered.since.is_some()),
+            "whoever was told hears the end of it: {told:?}"
+        );
         let open = stage.world.store.incidents().await.unwrap();
         assert!(open.iter().all(|incident| incident.topic.to_string() != "server_stopped"), "{open:?}");
     }

@@ -179,7 +179,7 @@ impl Scene {
         assert_eq!(runs[0].summary.outcome, "succeeded", "{shown}");
         assert!(runs[0].summary.deleted.len() <= 2, "{shown}");
         let told = stage.world.store.waiting().await.unwrap();
-        let of_run = told.iter().filter(|waiting| waiting.notice.class == Class::Success).count();
+        let of_run = told.iter().filter(|waiting| waiting.notice.class() == Class::Success).count();
         assert_eq!(of_run, 1, "told once, {shown}");
         assert_eq!(stage.world.store.leases().await.unwrap(), [], "{shown}");
         let limit = account.options().slots(self.theirs());
@@ -218,7 +218,7 @@ fn was_started_early<'a>(changes: impl Iterator<Item = &'a Change>) -> bool {
 /// Whether what is told of the success says so.
 async fn says_started_early(stage: &Stage) -> bool {
     let told = stage.world.store.waiting().await.unwrap();
-    told.iter().any(|waiting| waiting.notice.text.contains("was started before it was seen completed"))
+    told.iter().any(|waiting| waiting.notice.to_string().contains("was started before it was seen completed"))
 }
 
 /// Drops the work at its await number `polls`; `None` when it was cut off.

@@ -56,13 +56,16 @@ async fn a_stop_that_is_not_obeyed_in_time_fails_the_run_and_leaves_the_start_ow
     assert_eq!(powers(&stage), ["stop"], "a server that reads active is asked nothing");
     assert!(owes(&stage).await);
     let told = stage.world.store.waiting().await.unwrap();
-    let told: Vec<_> = told.iter().filter(|waiting| waiting.notice.topic == Topic::ServerStopped).collect();
-    assert!(told.len() == 1 && told[0].notice.text.contains("`lastgood release debt web-server-01`"), "{told:?}");
+    let told: Vec<_> = told.iter().filter(|waiting| waiting.notice.topic() == Topic::ServerStopped).collect();
+    assert!(
+        told.len() == 1 && told[0].notice.to_string().contains("`lastgood release debt web-server-01`"),
+        "{told:?}"
+    );
     watched(&stage, 30 * MINUTE).await;
     assert_eq!((status(&stage).as_str(), owes(&stage).await), ("active", false));
     assert_eq!(powers(&stage), ["stop", "start"]);
     let told = stage.world.store.waiting().await.unwrap();
-    assert!(told.iter().any(|waiting| waiting.notice.class == Class::Recovery), "{told:?}");
+    assert!(told.iter().any(|waiting| waiting.notice.class() == Class::Recovery), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]

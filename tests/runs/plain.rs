@@ -132,7 +132,7 @@ async fn the_mark_alone_proves_points_ours_when_the_state_is_lost() {
     let run = stage.run(&task).await;
     assert_eq!(run.deleted, [oldest]);
     let told = stage.world.store.waiting().await.unwrap();
-    assert!(told.iter().any(|waiting| waiting.notice.text.contains("journal is new")), "{told:?}");
+    assert!(told.iter().any(|waiting| waiting.notice.to_string().contains("journal is new")), "{told:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lastgood::daemon::review;
+use lastgood::daemon::brake_changed_retention;
 use lastgood::journal::notice::Topic;
 use lastgood::policy::brake::Cause;
 use lastgood::policy::inventory::{Id, Kind};
@@ -51,7 +51,7 @@ async fn accept_all(stage: &Stage, task: &Task) {
 }
 
 async fn reload(stage: &Stage, task: &Task) {
-    review::review(&stage.world, std::slice::from_ref(task), stage.world.clock.now()).await.unwrap();
+    brake_changed_retention(&stage.world, std::slice::from_ref(task), stage.world.clock.now()).await.unwrap();
 }
 
 /// The points of `before` that are still there.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::daemon::Rouse;
+use lastgood::daemon::Wake;
 use lastgood::simulator::{Effect, Rule, StatusEffect};
 use lastgood::store::Store;
 use rand::RngExt;
@@ -81,7 +81,7 @@ impl Life {
         self.agenda.insert((at, event), ());
     }
 
-    pub async fn happen(&mut self, now: Timestamp, rouse: &UnboundedSender<Rouse>, store: &Store) -> Option<Exit> {
+    pub async fn happen(&mut self, now: Timestamp, wake: &UnboundedSender<Wake>, store: &Store) -> Option<Exit> {
         while let Some(entry) = self.agenda.first_entry() {
             let (at, event) = *entry.key();
             if at > now {
@@ -104,19 +104,19 @@ impl Life {
                     self.harvest.reap(store).await;
                     self.people.accept(store, &self.specs, self.ours.now(), &mut self.figures).await;
                 }
-                event => self.occur(event, at, now, rouse),
+                event => self.occur(event, at, now, wake),
             }
         }
         None
     }
 
-    fn occur(&mut self, event: Event, at: Timestamp, now: Timestamp, rouse: &UnboundedSender<Rouse>) {
+    fn occur(&mut self, event: Event, at: Timestamp, now: Timestamp, wake: &UnboundedSender<Wake>) {
         match event {
-            Event::Reload => self.reload(rouse),
+            Event::Reload => self.reload(wake),
             Event::BadReload => {
                 self.file.lock().expect("nobody panics with it").bad = true;
                 self.figures.event("reloads refused");
-                rouse.send(Rouse::Reload).expect("the daemon listens");
+                wake.send(Wake::Reload).expect("the daemon listens");
             }
             Event::Jump => {
                 let by = [1, 5, 5, 60, 120, 1_800, 7_200, 10_800, 93_600][self.random.random_range(0..9)];
@@ -159,7 +159,7 @@ impl Life {
             Event::TokenReload => {
                 self.file.lock().expect("nobody panics with it").bad = false;
                 self.gate.is_told(now + SignedDuration::from_mins(15));
-                rouse.send(Rouse::Reload).expect("the daemon listens");
+                wake.send(Wake::Reload).expect("the daemon listens");
             }
             Event::ServerComes => self.server_comes(),
             Event::ServerGoes => self.server_goes(),
@@ -186,7 +186,7 @@ impl Life {
         self.followed.jumped(self.ours.now());
     }
 
-    fn reload(&mut self, rouse: &UnboundedSender<Rouse>) {
+    fn reload(&mut self, wake: &UnboundedSender<Wake>) {
         let config = {
             let mut file = self.file.lock().expect("nobody panics with it");
             match self.random.random_range(0..4) {
@@ -200,6 +200,6 @@ impl Life {
         };
         self.figures.event("reloads");
         self.taken_over(&config);
-        rouse.send(Rouse::Reload).expect("the daemon listens");
+        wake.send(Wake::Reload).expect("the daemon listens");
     }
 }

@@ -79,7 +79,7 @@ impl Life {
         let mut missed: BTreeMap<&Line, Vec<(Timestamp, Timestamp)>> = BTreeMap::new();
         for told in told.iter().filter(|told| told.topic == "missed") {
             let Some(line) = &told.line else { continue };
-            missed.entry(line).or_default().extend(span(&told.text));
+            missed.entry(line).or_default().extend(told.missed);
         }
         let end = self.now() - SignedDuration::from_mins(10);
         let lines: Vec<Line> = self.followed.lines().cloned().collect();
@@ -175,15 +175,4 @@ fn check_servers(simulator: &Simulator, figures: &mut Figures) {
             figures.violation(format!("{} is {} in the end", server.name(), server.status));
         }
     });
-}
-
-/// The due times that a notice calls missed, the first and the last.
-fn span(text: &str) -> Option<(Timestamp, Timestamp)> {
-    if let Some((_, rest)) = text.split_once("due times were missed, from ") {
-        let (from, rest) = rest.split_once(" to ")?;
-        return Some((from.parse().ok()?, rest.split([';', ' ']).next()?.parse().ok()?));
-    }
-    let (before, _) = text.split_once(" was missed")?;
-    let at = before.rsplit(' ').next()?.parse().ok()?;
-    Some((at, at))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lastgood::journal::notice::Notice;
+use lastgood::journal::notice::{Fact, Notice};
 use lastgood::store::Store;
 
 use crate::fleet::first_name;
@@ -25,6 +25,8 @@ pub struct Told {
     pub class: String,
     pub topic: String,
     pub text: String,
+    /// The due times that it calls missed, the first and the last.
+    pub missed: Option<(Timestamp, Timestamp)>,
     pub at: Timestamp,
     /// By a mail, or in silence since a mail of the same incident was not long ago; nothing when nobody told it.
     pub by: Option<String>,
@@ -69,14 +71,20 @@ impl Harvest {
             while let Some(row) = rows.next()? {
                 let body: String = row.get(2)?;
                 let body: Notice = serde_json::from_str(&body).expect("a notice is stored whole");
+                let (class, topic, text) = (body.class().word().to_owned(), body.topic().to_string(), body.to_string());
+                let missed = match &body.fact {
+                    Fact::Missed(missed) => missed.lost.map(|lost| (lost.first, lost.last)),
+                    _ => None,
+                };
                 let told = Told {
                     line: body
                         .server
                         .zip(body.policy)
                         .map(|(server, policy)| (first_name(&server.name).to_owned(), policy)),
-                    class: body.class.word().to_owned(),
-                    topic: body.topic.to_string(),
-                    text: body.text,
+                    class,
+                    topic,
+                    text,
+                    missed,
                     at: time(row.get(1)?),
                     by: row.get(3)?,
                 };

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use lastgood::cli::world::{open_world, run_settings};
 use lastgood::clock::{Clock, VirtualClock};
 use lastgood::config::Config;
-use lastgood::daemon::{Files, Rouse, Service, open_world};
+use lastgood::daemon::{NewConfig, ReloadConfig, Service, Wake};
 use lastgood::provider::{Client, Settings};
 use lastgood::run::Random;
 use lastgood::simulator::{Options, ServerSpec, Simulator};
@@ -31,7 +32,7 @@ use crate::people::People;
 use crate::provider::{self, Gate};
 use crate::truth::{Facts, Rule};
 
-/// How often the daemon is roused: its own alarm clock does it every second, and without it it looks every 20 seconds.
+/// How often the daemon is woken: its own alarm clock does it every second, and without it it looks every 20 seconds.
 const TICK: Duration = Duration::from_secs(120);
 /// The seconds of an hour around which something is due, or a bucket ends.
 const LOOKS: [u64; 8] = [1, 2, 3, 3_540, 3_541, 3_597, 3_599, 3_600];
@@ -227,25 +228,25 @@ impl Life {
             file.config(self.ours.now())
         };
         self.taken_over(&whole);
-        let (config, client) = self.files()().expect("the file at a start is good");
+        let NewConfig { config, client, .. } = self.reload_config()().expect("the file at a start is good");
         let clock = Clock::Virtual(self.ours.clone());
         let (mut world, stop) = open_world(&config, client, store.clone(), clock);
         world.random = Random::new(StdRng::seed_from_u64(self.random.random()));
-        let (rouse, mut roused) = unbounded_channel();
-        let service = Service::new(world, stop, config, self.files());
+        let (wake, mut wakes) = unbounded_channel();
+        let service = Service::new(world, stop, config, self.reload_config());
         let (end, ended) = oneshot::channel::<()>();
-        let rouses = async move || match roused.recv().await {
-            Some(rouse) => rouse,
+        let next_wake = async move || match wakes.recv().await {
+            Some(wake) => wake,
             None => std::future::pending().await,
         };
-        let mut service = Box::pin(service.run_on(rouses, async { drop(ended.await) }));
+        let mut service = Box::pin(service.run(next_wake, async { drop(ended.await) }));
         let exit = tokio::select! {
             biased;
             done = &mut service => {
                 self.figures.violation(format!("{}: the daemon ended by itself: {done:?}", self.truth.now()));
                 return Exit::Crash;
             }
-            exit = self.days(&rouse, store) => exit,
+            exit = self.days(&wake, store) => exit,
         };
         if !matches!(exit, Exit::Crash) {
             end.send(()).expect("the daemon listens");
@@ -257,7 +258,7 @@ impl Life {
     }
 
     /// Time passes.
-    async fn days(&mut self, rouse: &UnboundedSender<Rouse>, store: &Store) -> Exit {
+    async fn days(&mut self, wake: &UnboundedSender<Wake>, store: &Store) -> Exit {
         loop {
             let before = self.truth.now();
             let crash = tokio::select! {
@@ -272,13 +273,13 @@ impl Life {
                 }
                 return Exit::Crash;
             }
-            rouse.send(Rouse::Tick).expect("the daemon listens");
+            wake.send(Wake::Tick).expect("the daemon listens");
             self.ticks += 1;
             let now = self.truth.now();
             if self.simulator.is_refusing() || now < self.storm_until || !self.gate.is_strict(now) {
                 self.audit.truth.facts.was_unreachable(before, now);
             }
-            if let Some(exit) = self.happen(now, rouse, store).await {
+            if let Some(exit) = self.happen(now, wake, store).await {
                 return exit;
             }
             if self.ticks.is_multiple_of(5) {
@@ -293,7 +294,7 @@ impl Life {
                 self.check();
             }
             if now >= self.end && !self.calm {
-                self.calm_down(rouse);
+                self.calm_down(wake);
             }
             if now >= self.end + QUIET {
                 return Exit::Over;
@@ -311,7 +312,7 @@ impl Life {
         self.post.has_sent(message_id)
     }
 
-    /// The time until the daemon is roused next: sooner around the ends of hours by its clock.
+    /// The time until the daemon is woken next: sooner around the ends of hours by its clock.
     fn until_next_look(&self) -> Duration {
         if !self.with.midnights {
             return TICK;
@@ -334,7 +335,7 @@ impl Life {
     }
 
     /// From now on nothing goes wrong any more.
-    fn calm_down(&mut self, rouse: &UnboundedSender<Rouse>) {
+    fn calm_down(&mut self, wake: &UnboundedSender<Wake>) {
         self.calm = true;
         self.gate.disarm();
         provider::renew(&self.simulator, &mut self.figures.faults, Vec::new());
@@ -347,7 +348,7 @@ impl Life {
         });
         self.agenda
             .retain(|(_, event), ()| matches!(event, Event::OnCall | Event::Reap | Event::Hour | Event::TokenReload));
-        rouse.send(Rouse::Reload).expect("the daemon listens");
+        wake.send(Wake::Reload).expect("the daemon listens");
     }
 
     /// A file holds from now on: the checkers must know.
@@ -367,7 +368,7 @@ impl Life {
     }
 
     /// Reads the policy file as the daemon does.
-    fn files(&self) -> Files {
+    fn reload_config(&self) -> ReloadConfig {
         let (file, clock) = (Arc::clone(&self.file), self.ours.clone());
         let router = provider::router(&self.simulator, &self.gate, &self.truth);
         Arc::new(move || {
@@ -389,7 +390,8 @@ impl Life {
                 ca_file: None,
             };
             let client = Client::in_process(settings, Clock::Virtual(clock.clone()), router.clone());
-            Ok((Arc::new(config), client.map_err(|error| error.to_string())?))
+            let settings = run_settings(&config);
+            Ok(NewConfig { config: Arc::new(config), client: client.map_err(|error| error.to_string())?, settings })
         })
     }
 }

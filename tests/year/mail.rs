@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use lastgood::account::mail_settings;
 use lastgood::config::Config;
-use lastgood::daemon::mail::{digests, post};
-use lastgood::report::post::{Post, compose_due};
+use lastgood::daemon::digests;
+use lastgood::report::pipeline::{Pipeline, compose_due};
 use lastgood::report::sender::next_attempt;
 use lastgood::store::Store;
 use lastgood::store::outbox::Fate;
@@ -15,7 +16,7 @@ use lastgood::store::outbox::Fate;
 /// Composes and sends.
 #[derive(Debug, Default)]
 pub struct PostOffice {
-    post: Option<Post>,
+    pipeline: Option<Pipeline>,
     /// The file, where digests are written.
     config: Option<Config>,
     pub writes_digests: bool,
@@ -28,7 +29,7 @@ impl PostOffice {
     /// The reports of the file in force.
     pub fn of(&mut self, config: &Config) {
         if config.smtp.is_some() {
-            self.post = post(config).expect("the file needs no password");
+            self.pipeline = mail_settings(config).expect("the file needs no password");
             self.config = Some(config.clone());
         }
     }
@@ -50,10 +51,10 @@ impl PostOffice {
 
     /// One round of the daemon's mail task.
     pub async fn round(&mut self, store: &Store, now: Timestamp) {
-        let Some(post) = &self.post else { return };
-        compose_due(store, post, now, false).await.expect("mails can be composed");
+        let Some(pipeline) = &self.pipeline else { return };
+        compose_due(store, pipeline, now, false).await.expect("mails can be composed");
         if let Some(config) = self.config.as_ref().filter(|_| self.writes_digests) {
-            digests(store, config, post, now).await.expect("digests can be written");
+            digests(store, config, pipeline, now).await.expect("digests can be written");
         }
         for message in store.mails_due(now).await.expect("the outbox can be read") {
             let text = String::from_utf8_lossy(&message.message.bytes);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::cli::demo::Curtain;
+use crate::cli::demo::curtain::Curtain;
 use crate::cli::demo::stage::Stage;
 use crate::cli::output::line;
 use crate::simulator::{Act, Call, Effect, Kind, Pick, Rule};
@@ -37,7 +37,7 @@ pub(super) async fn play(stage: &Stage, curtain: &Curtain) {
     ));
     curtain.pause(Duration::from_secs(12)).await;
     at_rest(stage, curtain).await;
-    say("That is enough. The service is told to end: it begins nothing new and closes its journal.");
+    say("That is enough. The service is asked to end: it begins nothing new and closes its journal.");
 }
 
 fn say(text: &str) {
@@ -49,7 +49,7 @@ fn say(text: &str) {
     line("");
 }
 
-/// Waits until no point is in progress and no due time is near; not for ever.
+/// Waits until no point is in progress and no due time is near, for a limited time.
 async fn at_rest(stage: &Stage, curtain: &Curtain) {
     for _ in 0..150 {
         let pending = stage.simulator.with_account(|account| {
@@ -63,7 +63,7 @@ async fn at_rest(stage: &Stage, curtain: &Curtain) {
     }
 }
 
-/// Waits until the fault has struck; not for ever.
+/// Waits until the fault has struck, for a limited time.
 async fn struck(stage: &Stage, curtain: &Curtain) {
     for _ in 0..80 {
         if curtain.has_fallen() || stage.simulator.faults().iter().all(|armed| armed.struck > 0) {

@@ -1,7 +1,7 @@
 //! PURE: no mail grows with what comes from outside. Names and causes are cut where they come in; this is for what was
 //! stored before that, and for lists that nobody has thought of.
 
-use super::{Block, Row};
+use crate::report::content::blocks::{Block, Row};
 use crate::report::text::{count, shortened};
 
 /// The most characters of a single text; a paragraph of 200 names fits in.
@@ -69,8 +69,8 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Tone;
     use super::*;
+    use crate::report::content::blocks::Tone;
 
     fn rows(number: usize, name: &str) -> Block {
         let row = |at: usize| Row {

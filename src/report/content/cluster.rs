@@ -1,9 +1,9 @@
-//! PURE: failures that have one cause are told together.
+//! PURE: failures with one cause are grouped.
 
 use std::collections::BTreeMap;
 
 use crate::policy::inventory::ServerRef;
-use crate::report::facts::Affected;
+use crate::report::matter::Happened;
 use crate::report::text::plain;
 
 /// Failures of one cause. Ids, tokens and the server's own name differ in a cause that is the same.
@@ -11,24 +11,25 @@ pub(super) struct Cluster<'a> {
     /// In the provider's words.
     pub cause: String,
     /// The worst first.
-    pub all: Vec<&'a Affected>,
+    pub all: Vec<&'a Happened>,
 }
 
 /// Puts failures of one cause together, the most frequent first.
-pub(super) fn clusters(all: &[Affected]) -> Vec<Cluster<'_>> {
+pub(super) fn clusters(all: &[Happened]) -> Vec<Cluster<'_>> {
     let mut by_key: BTreeMap<String, Cluster<'_>> = BTreeMap::new();
-    for affected in all {
-        let cause = plain(&affected.cause);
+    for one in all {
+        let cause = plain(&one.notice.to_string());
         by_key
-            .entry(cause_key(&cause, affected.server.as_ref()))
+            .entry(cause_key(&cause, one.notice.server.as_ref()))
             .or_insert_with(|| Cluster { cause, all: Vec::new() })
             .all
-            .push(affected);
+            .push(one);
     }
     let mut clusters: Vec<_> = by_key.into_values().collect();
     for cluster in &mut clusters {
         // Worst first: none at all, then the oldest.
-        cluster.all.sort_by_key(|one| (one.last_good.as_ref().map(|good| good.created_at), one.server.clone()));
+        let good = |one: &Happened| one.notice.fact.last_good().map(|good| good.created_at);
+        cluster.all.sort_by_key(|one| (good(one), one.notice.server.clone()));
     }
     clusters.sort_by(|a, b| b.all.len().cmp(&a.all.len()).then_with(|| a.cause.cmp(&b.cause)));
     clusters

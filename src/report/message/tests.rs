@@ -2,21 +2,21 @@
 
 use super::*;
 use crate::report::content::compose as words;
-use crate::report::facts::Matter;
+use crate::report::matter::{MailKind, Matter};
 use crate::report::render::render;
 use crate::report::samples::{HOSTILE, at, digest, failed, frame};
 
 fn rendered() -> Rendered {
     let one = failed("web-server-01", "snapshot limit reached (5 foreign)");
-    render(&words(&Matter::Failed(vec![one]), &frame()))
+    render(&words(&Matter::Notices(MailKind::Failed, vec![one]), &frame()))
 }
 
 fn to() -> Vec<String> {
     vec!["On Call <oncall@example.com>".to_owned(), "ops@example.com".to_owned()]
 }
 
-fn letter<'a>(to: &'a [String], rendered: &'a Rendered) -> Letter<'a> {
-    Letter {
+fn draft<'a>(to: &'a [String], rendered: &'a Rendered) -> MailDraft<'a> {
+    MailDraft {
         from: "lastgood <backup@example.com>",
         to,
         date: at("2026-11-21T02:33:04Z"),
@@ -35,7 +35,7 @@ fn header<'a>(bytes: &'a str, name: &str) -> Vec<&'a str> {
 #[test]
 fn a_message_has_each_header_once() {
     let (to, rendered) = (to(), rendered());
-    let composed = compose(&letter(&to, &rendered)).unwrap();
+    let composed = compose(&draft(&to, &rendered)).unwrap();
     let bytes = String::from_utf8(composed.bytes).unwrap();
     assert_eq!(header(&bytes, "From"), ["lastgood <backup@example.com>"]);
     assert_eq!(header(&bytes, "To"), ["\"On Call\" <oncall@example.com>, ops@example.com"]);
@@ -63,14 +63,14 @@ fn a_message_has_each_header_once() {
 #[test]
 fn the_same_letter_gives_the_same_bytes() {
     let (to, rendered) = (to(), rendered());
-    assert_eq!(compose(&letter(&to, &rendered)).unwrap(), compose(&letter(&to, &rendered)).unwrap());
+    assert_eq!(compose(&draft(&to, &rendered)).unwrap(), compose(&draft(&to, &rendered)).unwrap());
 }
 
 #[test]
 fn an_answer_names_its_thread() {
     let (to, rendered) = (to(), rendered());
     let thread = ["<a@example.com>".to_owned(), "<b@example.com>".to_owned()];
-    let letter = Letter { in_reply_to: Some("<a@example.com>"), references: &thread, ..letter(&to, &rendered) };
+    let letter = MailDraft { in_reply_to: Some("<a@example.com>"), references: &thread, ..draft(&to, &rendered) };
     let bytes = String::from_utf8(compose(&letter).unwrap().bytes).unwrap();
     assert_eq!(header(&bytes, "In-Reply-To"), ["<a@example.com>"]);
     assert_eq!(header(&bytes, "References"), ["<a@example.com> <b@example.com>"]);
@@ -78,9 +78,9 @@ fn an_answer_names_its_thread() {
 
 #[test]
 fn a_hostile_name_adds_no_header() {
-    let rendered = render(&words(&Matter::Failed(vec![failed(HOSTILE, HOSTILE)]), &frame()));
+    let rendered = render(&words(&Matter::Notices(MailKind::Failed, vec![failed(HOSTILE, HOSTILE)]), &frame()));
     let to = to();
-    let bytes = String::from_utf8(compose(&letter(&to, &rendered)).unwrap().bytes).unwrap();
+    let bytes = String::from_utf8(compose(&draft(&to, &rendered)).unwrap().bytes).unwrap();
     let head = bytes.split("\r\n\r\n").next().unwrap();
     assert!(!head.lines().any(|line| line.to_ascii_lowercase().starts_with("bcc")), "{head}");
     assert_eq!(header(&bytes, "To").len(), 1);
@@ -90,9 +90,10 @@ fn a_hostile_name_adds_no_header() {
 #[test]
 fn no_name_and_no_cause_makes_a_large_mail() {
     let (name, cause) = ("web-server ".repeat(500_000), "no room ".repeat(500_000));
-    let rendered = render(&words(&Matter::Failed(vec![failed(&name, &cause), failed("db", &cause)]), &frame()));
+    let rendered =
+        render(&words(&Matter::Notices(MailKind::Failed, vec![failed(&name, &cause), failed("db", &cause)]), &frame()));
     let to = to();
-    let bytes = compose(&letter(&to, &rendered)).unwrap().bytes;
+    let bytes = compose(&draft(&to, &rendered)).unwrap().bytes;
     assert!(bytes.len() < 1024 * 1024, "{} bytes", bytes.len());
 }
 
@@ -101,7 +102,7 @@ fn a_subject_beyond_ascii_and_a_digest_travel_in_seven_bits() {
     let mut rendered = render(&words(&Matter::Digest(Box::new(digest())), &frame()));
     rendered.subject = "[lastgood] FAILED gecelik on sunucu-ağ: yer yok".to_owned();
     let to = to();
-    let bytes = compose(&letter(&to, &rendered)).unwrap().bytes;
+    let bytes = compose(&draft(&to, &rendered)).unwrap().bytes;
     assert!(bytes.is_ascii());
     assert!(bytes.split(|byte| *byte == b'\n').all(|line| line.len() <= 998));
 }
@@ -110,7 +111,7 @@ fn a_subject_beyond_ascii_and_a_digest_travel_in_seven_bits() {
 fn one_address_twice_gets_one_mail() {
     let to = vec!["ops@example.com".to_owned(), "Ops <ops@example.com>".to_owned()];
     let rendered = rendered();
-    assert_eq!(compose(&letter(&to, &rendered)).unwrap().envelope.to, vec!["ops@example.com".to_owned()]);
+    assert_eq!(compose(&draft(&to, &rendered)).unwrap().envelope.to, vec!["ops@example.com".to_owned()]);
 }
 
 #[test]
@@ -118,12 +119,12 @@ fn an_address_that_is_none_is_named() {
     let rendered = rendered();
     for wrong in ["oncall", "a@b@c", "Evil\r\nBcc: x@example.com <a@example.com>", ""] {
         let to = vec![wrong.to_owned()];
-        let error = compose(&letter(&to, &rendered)).unwrap_err();
+        let error = compose(&draft(&to, &rendered)).unwrap_err();
         assert!(matches!(error, MessageError::Address { .. }), "{wrong:?}: {error}");
         assert!(!error.to_string().contains('\n'));
         assert!(check_address(wrong).is_err());
     }
-    assert_eq!(compose(&letter(&[], &rendered)), Err(MessageError::NoRecipient));
+    assert_eq!(compose(&draft(&[], &rendered)), Err(MessageError::NoRecipient));
 }
 
 #[test]
@@ -136,7 +137,7 @@ fn a_message_id_is_in_the_senders_domain() {
 fn a_clock_that_is_far_off_still_gives_a_date() {
     let (to, rendered) = (to(), rendered());
     for moment in [Timestamp::MIN, Timestamp::MAX, Timestamp::UNIX_EPOCH] {
-        let composed = compose(&Letter { date: moment, ..letter(&to, &rendered) }).unwrap();
+        let composed = compose(&MailDraft { date: moment, ..draft(&to, &rendered) }).unwrap();
         assert_eq!(header(&String::from_utf8(composed.bytes).unwrap(), "Date").len(), 1);
     }
 }

@@ -1,11 +1,20 @@
 //! The mails as people read them.
 
 use super::*;
-use crate::policy::inventory::{Id, Kind};
+use crate::journal::event;
+use crate::journal::notice::{
+    Class, DeletedPoint, Fact, FailedRun, FoundServer, GivenUp, LatestDue, MissedDueTimes, NotStarted, Notice,
+    Recovered, Recovery, RunProblem, StartProblem, StoppedFor, Topic, Tries,
+};
+use crate::policy::brake::{Brake, Cause};
+use crate::policy::inventory::{Id, Kind, ServerStatus};
+use crate::policy::plan::Reason;
+use crate::policy::schedule::Lost;
 use crate::report::content::compose;
-use crate::report::facts::{Affected, Matter, Next};
-use crate::report::notice::Notice;
-use crate::report::samples::{HOSTILE, at, digest, failed, frame, good, recovery, server, stale, success};
+use crate::report::matter::{Happened, MailKind, Matter};
+use crate::report::samples::{
+    HOSTILE, at, deleted, digest, failed, failed_as, failed_run, frame, good, notice, recovery, server, stale, success,
+};
 
 fn golden(name: &str, matter: &Matter) -> Rendered {
     let rendered = render(&compose(matter, &frame()));
@@ -19,87 +28,162 @@ fn golden(name: &str, matter: &Matter) -> Rendered {
     rendered
 }
 
-fn notices() -> Vec<Notice> {
-    let (web, nightly) = (server("web-server-01"), "nightly".to_owned());
+fn notices() -> Matter {
     let since = at("2026-11-21T01:30:00Z");
-    vec![
-        Notice::NewJournal { points: 12, servers: 3 },
-        Notice::SecondLastgood { server: web.clone(), ids: vec![Id::Number(4), Id::Text("7f0c".to_owned())] },
-        Notice::ServerGone { server: web.clone(), policies: vec![nightly.clone()], last_good: None },
-        Notice::Missed {
-            server: web.clone(),
-            policy: nightly.clone(),
-            dues: vec![at("2026-11-20T02:30:00Z"), at("2026-11-21T02:30:00Z")],
-            caught_up: Some(frame().now),
-            next: Some(at("2026-11-22T02:30:00Z")),
+    let lost = Lost { count: 2, first: at("2026-11-20T02:30:00Z"), last: at("2026-11-21T02:30:00Z") };
+    let latest = LatestDue::CaughtUp(at("2026-11-21T02:30:00Z"));
+    let brake = |cause, text: &str| Brake { cause, policy: None, text: text.to_owned(), points: vec![] };
+    let of_policy = [
+        Fact::NewJournal { points: 12 },
+        Fact::SecondLastgood { id: Id::Text("7f0c".to_owned()) },
+        Fact::Missed(MissedDueTimes { lost: Some(lost), latest, next: Some(at("2026-11-22T02:30:00Z")) }),
+        Fact::Missed(MissedDueTimes { lost: None, latest: LatestDue::Skipped(since), next: None }),
+        Fact::Missed(MissedDueTimes { lost: Some(lost), latest: LatestDue::TooOld, next: None }),
+        Fact::ClockCorrected { handled: at("2036-01-01T00:00:00Z"), corrected: since },
+        Fact::Braked {
+            brakes: vec![
+                brake(Cause::Gone, "completed points of ours are gone, and lastgood did not delete them: 5, 6"),
+                brake(Cause::Clock, "the provider's clock and ours are more than an hour apart"),
+            ],
         },
-        Notice::Stuck { server: web.clone(), policy: nightly.clone(), kind: Kind::Backup, id: Id::Number(77), since },
-        Notice::ReloadRefused {
-            file: "/etc/lastgood/policy.toml".to_owned(),
-            errors: vec!["line 12: unknown key `shedule`, did you mean `schedule`?".to_owned()],
+        Fact::MoreToDelete { left: 25, max_deletes: 2 },
+        Fact::Stuck { id: Id::Number(77), created_at: Some(since), stuck_after_seconds: 7200 },
+        Fact::DatedInFuture { id: Id::Number(78), created_at: Some(at("2026-12-01T00:00:00Z")) },
+        Fact::LeftOver { id: Id::Number(79), created_at: since },
+    ];
+    let server_status = ServerStatus::Stopped;
+    let of_server = [
+        Fact::ServerGone { policies: vec!["nightly".to_owned(), "hourly".to_owned()] },
+        Fact::CommandCutOff {
+            command: "restore backup 7".to_owned(),
+            accepted: false,
+            server: FoundServer::Reads(server_status),
         },
-        Notice::BrakeKept {
-            server: web.clone(),
-            policy: nightly,
-            kind: Kind::Backup,
-            ids: (1..=25).map(Id::Number).collect(),
-            limit: 2,
+    ];
+    let of_account = [
+        Fact::ServerListDoubtful { doubt: "the entry of server web-server-02 cannot be read".to_owned() },
+        Fact::ServerListUnreadable { stored: true, error: "401 Unauthorized".to_owned() },
+        Fact::ReloadRefused {
+            errors:
+                "error: unknown key `shedule`\n --> policy.toml:12:1\n   |\n12 | shedule = 1\n   | ^^^^^^^\n   |\n   = \
+                     help: did you mean `schedule`?"
+                    .to_owned(),
         },
-        Notice::Other {
-            server: Some(web),
-            policy: None,
-            headline: "a last handled time was in the future".to_owned(),
-            text: "It has been put right.".to_owned(),
+        Fact::Overfilled {
+            over: server("web-server-01"),
+            sum: "nightly 6 + second 6 + reserve 0 = 12 > 10 backups".to_owned(),
         },
-    ]
+        Fact::General { class: Class::Failure, topic: Topic::Attention, text: "something else happened".to_owned() },
+    ];
+    let of_policy = of_policy.into_iter().map(|fact| notice("web-server-01", Kind::Backup, fact));
+    let of_server = of_server.into_iter().map(|fact| Notice::of_server(server("web-server-01"), fact));
+    let all = of_policy.chain(of_server).chain(of_account.into_iter().map(Notice::new));
+    Matter::Notices(MailKind::Attention, all.map(|notice| Happened::new(frame().now, notice)).collect())
+}
+
+fn one(kind: MailKind, happened: Happened) -> Matter {
+    Matter::Notices(kind, vec![happened])
 }
 
 #[test]
 fn a_failure_as_it_is_read() {
-    let mut one = failed("web-server-01", "snapshot limit reached (5 foreign)");
-    one.done = vec!["deleted snapshot 804 (eviction)".to_owned()];
-    golden("failed", &Matter::Failed(vec![one]));
+    let deleted = vec![deleted(804, event::Cause::Eviction)];
+    let run = FailedRun { deleted, ..failed_run("snapshot limit reached (5 foreign)") };
+    golden("failed", &one(MailKind::Failed, failed_as("web-server-01", run)));
 }
 
 #[test]
 fn failures_of_several_causes_as_they_are_read() {
-    let mut person = failed("mail-server-02", "403 Forbidden: this token may not create snapshots");
-    person.next = Some(Next::Person("give the token the permission snapshots:write".to_owned()));
-    let mut never = failed("db-server-02", "Server 48213 is locked");
-    never.last_good = None;
-    let other = Affected { policy: Some("hourly".to_owned()), ..failed("db-server-01", "Server 51177 is locked") };
-    golden("failed-several", &Matter::Failed(vec![person, never, other]));
+    let error = "403 Forbidden: this token may not create snapshots";
+    let refused = FailedRun { tries: Some(Tries { made: 1, allowed: 3 }), ..failed_run(error) };
+    let never = FailedRun { last_good: None, ..failed_run("Server 48213 is locked") };
+    let mut other = failed("db-server-01", "Server 51177 is locked");
+    other.notice.policy = Some("hourly".to_owned());
+    let all = vec![failed_as("mail-server-02", refused), failed_as("db-server-02", never), other];
+    golden("failed-several", &Matter::Notices(MailKind::Failed, all));
+}
+
+#[test]
+fn runs_that_cannot_go_on_as_they_are_read() {
+    let of = |problem| FailedRun { problem, due: None, tries: None, next: None, ..failed_run("") };
+    let error = || "index out of bounds".to_owned();
+    let all = vec![
+        failed_as("web-server-01", of(RunProblem::CutOff { error: error() })),
+        failed_as("web-server-02", of(RunProblem::Unreadable { error: error() })),
+        failed_as("web-server-03", of(RunProblem::Unknown { error: "look at it".to_owned() })),
+    ];
+    golden("failed-otherwise", &Matter::Notices(MailKind::Failed, all));
 }
 
 #[test]
 fn a_stale_policy_as_it_is_read() {
-    golden("stale", &Matter::Stale(vec![stale("web-server-01", Some(good(5, "2026-11-18T02:30:00Z")))]));
+    golden("stale", &one(MailKind::Stale, stale("web-server-01", Some(good(5, "2026-11-18T02:30:00Z")))));
 }
 
 #[test]
 fn a_recovery_as_it_is_read() {
-    golden("recovered", &Matter::Recovered(vec![recovery("web-server-01", "2026-11-19T02:31:00Z")]));
+    golden("recovered", &one(MailKind::Recovered, recovery("web-server-01", "2026-11-19T02:31:00Z")));
+}
+
+#[test]
+fn recoveries_of_other_incidents_as_they_are_read() {
+    let of = |by, was: &str| {
+        let since = Some(at("2026-11-21T02:31:00Z"));
+        Fact::Recovered(Recovered { by, since, was: Some(was.to_owned()), lost: vec![], last_good: None })
+    };
+    let servers = [Recovery::ServerRuns, Recovery::StoppedServerGone, Recovery::StartReleased];
+    let servers = servers.map(|by| Notice::of_server(server("web-server-01"), of(by, "it could not be started")));
+    let account = [(Recovery::ServersListed, "401 Unauthorized"), (Recovery::Reloaded, "the policy file was refused")];
+    let account = account.map(|(by, was)| Notice::new(of(by, was)));
+    let mut texts = String::new();
+    for notice in servers.into_iter().chain(account) {
+        let rendered = render(&compose(&one(MailKind::Recovered, Happened::new(frame().now, notice)), &frame()));
+        texts += &format!("Subject: {}\n\n{}\n", rendered.subject, rendered.text);
+    }
+    insta::assert_snapshot!("recovered-others.txt", texts);
 }
 
 #[test]
 fn successes_as_they_are_read() {
-    golden("succeeded", &Matter::Succeeded(vec![success("web-server-01"), success("web-server-02")]));
+    let mut second = success("web-server-02");
+    if let Fact::Succeeded(run) = &mut second.notice.fact {
+        run.started_early = true;
+        run.given_up = vec![GivenUp { id: Id::Number(811), why: Reason::GivenUp { beside: vec![Id::Number(640)] } }];
+    }
+    golden("succeeded", &Matter::Notices(MailKind::Succeeded, vec![success("web-server-01"), second]));
 }
 
 #[test]
 fn notices_as_they_are_read() {
-    golden("notices", &Matter::Notices(notices()));
+    golden("notices", &notices());
 }
 
 #[test]
 fn a_server_that_does_not_start_as_it_is_read() {
-    let notice = Notice::NotStarted {
-        server: server("web-server-01"),
-        policy: "nightly".to_owned(),
-        since: at("2026-11-21T04:02:00Z"),
-        cause: "409 Conflict: another action is running".to_owned(),
-    };
-    golden("not-started", &Matter::Notices(vec![notice]));
+    golden("not-started", &not_started(StartProblem::Failed { error: "409 Conflict: another action".to_owned() }));
+}
+
+fn not_started(problem: StartProblem) -> Matter {
+    let stopped_for = Some(StoppedFor { policy: "nightly".to_owned(), kind: Kind::Backup });
+    let since = Some(at("2026-11-21T04:02:00Z"));
+    let fact = Fact::ServerNotStarted(NotStarted { problem, stopped_for, since });
+    one(MailKind::NotStarted, Happened::new(frame().now, Notice::of_server(server("web-server-01"), fact)))
+}
+
+#[test]
+fn why_a_server_does_not_run_as_it_is_read() {
+    let problems = [
+        StartProblem::Asked { again: false },
+        StartProblem::Asked { again: true },
+        StartProblem::AskedBeforeExit,
+        StartProblem::NotSeenRunning { seen: "it is restoring now".to_owned() },
+        StartProblem::MayStillStop,
+        StartProblem::Missing,
+    ];
+    let text = |problem| render(&compose(&not_started(problem), &frame())).text;
+    let texts: Vec<String> =
+        problems.map(text).iter().filter_map(|text| Some(text.split("\n\n").nth(2)?.into())).collect();
+    insta::assert_snapshot!("not-started-otherwise.txt", texts.join("\n\n"));
 }
 
 #[test]
@@ -110,26 +194,25 @@ fn a_digest_as_it_is_read() {
 
 #[test]
 fn a_hostile_name_is_text_in_both_alternatives() {
-    let mut one = failed(HOSTILE, HOSTILE);
-    one.done = vec![HOSTILE.to_owned()];
+    let deleted = vec![DeletedPoint { id: Id::Text(HOSTILE.to_owned()), cause: None }];
+    let hostile = || failed_as(HOSTILE, FailedRun { deleted: deleted.clone(), ..failed_run(HOSTILE) });
     let mut facts = digest();
     facts.policies[0].servers[0].server.name = HOSTILE.to_owned();
     facts.unprotected[0].name = HOSTILE.to_owned();
     facts.holds[0].reason = HOSTILE.to_owned();
     facts.former[0].server.name = HOSTILE.to_owned();
-    let other = Notice::Other {
-        server: Some(server(HOSTILE)),
-        policy: None,
-        headline: HOSTILE.to_owned(),
-        text: HOSTILE.to_owned(),
-    };
+    let other = Fact::General { class: Class::Failure, topic: Topic::Attention, text: HOSTILE.to_owned() };
+    let other = Happened::new(frame().now, Notice::of_server(server(HOSTILE), other));
+    let refused = Fact::ServerListUnreadable { stored: true, error: HOSTILE.to_owned() };
+    let refused = Happened::new(frame().now, Notice::new(refused));
     let all = [
-        golden("hostile", &Matter::Failed(vec![one.clone()])),
-        render(&compose(&Matter::Failed(vec![one, failed("b", HOSTILE)]), &frame())),
-        render(&compose(&Matter::Stale(vec![stale(HOSTILE, None)]), &frame())),
-        render(&compose(&Matter::Recovered(vec![recovery(HOSTILE, "2026-11-19T02:31:00Z")]), &frame())),
-        render(&compose(&Matter::Succeeded(vec![success(HOSTILE)]), &frame())),
-        render(&compose(&Matter::Notices(vec![other]), &frame())),
+        golden("hostile", &one(MailKind::Failed, hostile())),
+        render(&compose(&Matter::Notices(MailKind::Failed, vec![hostile(), failed("b", HOSTILE)]), &frame())),
+        render(&compose(&one(MailKind::Stale, stale(HOSTILE, None)), &frame())),
+        render(&compose(&one(MailKind::Recovered, recovery(HOSTILE, "2026-11-19T02:31:00Z")), &frame())),
+        render(&compose(&one(MailKind::Succeeded, success(HOSTILE)), &frame())),
+        render(&compose(&one(MailKind::Attention, other), &frame())),
+        render(&compose(&one(MailKind::Attention, refused), &frame())),
         render(&compose(&Matter::Digest(Box::new(facts)), &frame())),
     ];
     for mail in all {
@@ -154,7 +237,7 @@ fn the_page_takes_nothing_from_elsewhere() {
 
 #[test]
 fn a_text_line_fits_a_mail_reader() {
-    let text = render(&compose(&Matter::Notices(notices()), &frame())).text;
+    let text = render(&compose(&notices(), &frame())).text;
     let longest = text.lines().map(|line| line.chars().count()).max();
     assert!(longest.is_some_and(|length| length <= 80), "{text}");
 }

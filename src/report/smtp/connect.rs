@@ -15,22 +15,26 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, Error as TlsError, RootCertStore};
 
 use super::dialogue::{Broken, Dialogue, Pace};
-use super::{SmtpSettings, Tls};
-use crate::report::error::{DeliveryError, Kind, Step};
+use super::settings::{SmtpSettings, Tls};
+use crate::report::error::{DeliveryError, DeliveryStep, FailureKind};
 
 /// A connection, encrypted with `tls = "tls"`, else in clear. With `tls = "none"` to this machine alone.
 pub(super) async fn connect(settings: &SmtpSettings, pace: &Pace) -> Result<Dialogue, DeliveryError> {
-    let fail = |kind, text: &str| DeliveryError::new(&settings.via(), Step::Connect, kind, text);
+    let fail = |kind, text: &str| DeliveryError::new(&settings.via(), DeliveryStep::Connect, kind, text);
     let target = (settings.host.as_str(), settings.port);
     let tcp = async { TcpStream::connect(target).await.map_err(Broken::Lost) };
     let stream = pace.within(settings.limits.connect, tcp).await;
-    let stream = stream.map_err(|broken| fail(Kind::NeverSent, &broken.to_string()))?;
+    let stream = stream.map_err(|broken| fail(FailureKind::NeverSent, &broken.to_string()))?;
     if !stream.peer_addr().is_ok_and(|address| may_be_clear(settings.tls, address.ip())) {
         let text = "tls = \"none\" is for this machine alone; write \"starttls\" or \"tls\"";
-        return Err(fail(Kind::Misconfigured, text));
+        return Err(fail(FailureKind::Misconfigured, text));
     }
     let dialogue = Dialogue::over(stream);
-    if settings.tls == Tls::Wrapper { encrypt(dialogue, settings, pace, Step::Connect).await } else { Ok(dialogue) }
+    if settings.tls == Tls::Wrapper {
+        encrypt(dialogue, settings, pace, DeliveryStep::Connect).await
+    } else {
+        Ok(dialogue)
+    }
 }
 
 /// Clear text without STARTTLS stays on this machine. Decided by the address that was reached, not by a name.
@@ -43,19 +47,19 @@ pub(super) async fn encrypt(
     dialogue: Dialogue,
     settings: &SmtpSettings,
     pace: &Pace,
-    step: Step,
+    step: DeliveryStep,
 ) -> Result<Dialogue, DeliveryError> {
     let fail = |kind, text: &str| DeliveryError::new(&settings.via(), step, kind, text);
     let name = ServerName::try_from(settings.host.clone()).map_err(|error| {
-        fail(Kind::Misconfigured, &format!("`{}` cannot be in a certificate: {error}", settings.host))
+        fail(FailureKind::Misconfigured, &format!("`{}` cannot be in a certificate: {error}", settings.host))
     })?;
     let ca_file = settings.ca_file.clone();
     // Reads files: the authority, or the system's.
     let reading = async { Ok(tokio::task::spawn_blocking(move || trusting(ca_file.as_deref())).await) };
     let config = pace.within(settings.limits.step, reading).await;
-    let config = config.map_err(|broken| fail(Kind::NeverSent, &format!("reading whom to trust: {broken}")))?;
-    let config = config.map_err(|error| fail(Kind::NeverSent, &error.to_string()))?;
-    let connector = TlsConnector::from(Arc::new(config.map_err(|text| fail(Kind::Misconfigured, &text))?));
+    let config = config.map_err(|broken| fail(FailureKind::NeverSent, &format!("reading whom to trust: {broken}")))?;
+    let config = config.map_err(|error| fail(FailureKind::NeverSent, &error.to_string()))?;
+    let connector = TlsConnector::from(Arc::new(config.map_err(|text| fail(FailureKind::Misconfigured, &text))?));
     let encrypted = pace.within(settings.limits.step, dialogue.encrypt(&connector, name)).await;
     encrypted.map_err(|broken| {
         let (kind, hint) = handshake(settings.tls, &broken);
@@ -91,22 +95,22 @@ fn authority(path: &Path) -> Result<RootCertStore, String> {
 
 /// A failed handshake is a matter of certificates or of the wrong port; a broken connection may be well tomorrow. Clear
 /// text after the server's reply to STARTTLS is neither: somebody on the way may have put it there.
-fn handshake(tls: Tls, broken: &Broken) -> (Kind, &'static str) {
+fn handshake(tls: Tls, broken: &Broken) -> (FailureKind, &'static str) {
     let Broken::Handshake(error) = broken else {
         let silent = tls == Tls::Wrapper && matches!(broken, Broken::Silent(_));
         return (
-            Kind::NeverSent,
+            FailureKind::NeverSent,
             if silent { "; a port that begins in clear text needs tls = \"starttls\"" } else { "" },
         );
     };
     match error.get_ref().and_then(|error| error.downcast_ref()) {
         Some(TlsError::InvalidMessage(_)) if tls == Tls::StartTls => {
-            (Kind::NeverSent, "; something was sent in clear after the reply to STARTTLS")
+            (FailureKind::NeverSent, "; something was sent in clear after the reply to STARTTLS")
         }
         Some(TlsError::InvalidMessage(_)) => {
-            (Kind::Misconfigured, "; a port that begins in clear text needs tls = \"starttls\"")
+            (FailureKind::Misconfigured, "; a port that begins in clear text needs tls = \"starttls\"")
         }
-        Some(_) => (Kind::Misconfigured, ""),
-        None => (Kind::NeverSent, ""),
+        Some(_) => (FailureKind::Misconfigured, ""),
+        None => (FailureKind::NeverSent, ""),
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::Limits;
+use super::settings::Limits;
 
 /// The longest line of a reply, its end included; RFC 5321 asks for 512 bytes.
 pub(super) const LONGEST_LINE: usize = 4 * 1024;

@@ -80,7 +80,7 @@ fn settings(port: u16) -> SmtpSettings {
 }
 
 fn login() -> Login {
-    Login { username: "lastgood".to_owned(), password: SecretString::from("tops3cret") }
+    Login { username: "lastgood".to_owned(), password: secrecy::SecretString::from("tops3cret") }
 }
 
 fn message() -> OutboxMessage {
@@ -108,7 +108,7 @@ async fn fault(script: Script, change: impl FnOnce(&mut SmtpSettings)) -> Delive
     error
 }
 
-fn sort(error: &DeliveryError) -> (Step, Kind) {
+fn sort(error: &DeliveryError) -> (DeliveryStep, FailureKind) {
     (error.step, error.kind)
 }
 
@@ -156,13 +156,13 @@ async fn a_server_that_knows_only_login_is_logged_in_to() {
 #[tokio::test]
 async fn silence_at_any_step_ends_within_its_limit() {
     for (line, step, kind) in [
-        ("greeting", Step::Greeting, Kind::NeverSent),
-        ("EHLO", Step::Greeting, Kind::NeverSent),
-        ("AUTH", Step::Login, Kind::NeverSent),
-        ("MAIL", Step::Sender, Kind::NeverSent),
-        ("RCPT", Step::Recipients, Kind::NeverSent),
-        ("DATA", Step::Data, Kind::NeverSent),
-        (".", Step::Message, Kind::Ambiguous),
+        ("greeting", DeliveryStep::Greeting, FailureKind::NeverSent),
+        ("EHLO", DeliveryStep::Greeting, FailureKind::NeverSent),
+        ("AUTH", DeliveryStep::Login, FailureKind::NeverSent),
+        ("MAIL", DeliveryStep::Sender, FailureKind::NeverSent),
+        ("RCPT", DeliveryStep::Recipients, FailureKind::NeverSent),
+        ("DATA", DeliveryStep::Data, FailureKind::NeverSent),
+        (".", DeliveryStep::Message, FailureKind::Ambiguous),
     ] {
         let error = fault(vec![(line, Silence)], |settings| settings.login = Some(login())).await;
         assert_eq!(sort(&error), (step, kind), "silence at {line}: {error}");
@@ -175,13 +175,13 @@ async fn silence_at_any_step_ends_within_its_limit() {
 #[tokio::test]
 async fn a_connection_that_ends_at_any_step_is_sorted_by_that_step() {
     for (line, step, kind) in [
-        ("greeting", Step::Greeting, Kind::NeverSent),
-        ("EHLO", Step::Greeting, Kind::NeverSent),
-        ("AUTH", Step::Login, Kind::NeverSent),
-        ("MAIL", Step::Sender, Kind::NeverSent),
-        ("RCPT", Step::Recipients, Kind::NeverSent),
-        ("DATA", Step::Data, Kind::NeverSent),
-        (".", Step::Message, Kind::Ambiguous),
+        ("greeting", DeliveryStep::Greeting, FailureKind::NeverSent),
+        ("EHLO", DeliveryStep::Greeting, FailureKind::NeverSent),
+        ("AUTH", DeliveryStep::Login, FailureKind::NeverSent),
+        ("MAIL", DeliveryStep::Sender, FailureKind::NeverSent),
+        ("RCPT", DeliveryStep::Recipients, FailureKind::NeverSent),
+        ("DATA", DeliveryStep::Data, FailureKind::NeverSent),
+        (".", DeliveryStep::Message, FailureKind::Ambiguous),
     ] {
         let error = fault(vec![(line, Close)], |settings| settings.login = Some(login())).await;
         assert_eq!(sort(&error), (step, kind), "end at {line}: {error}");
@@ -191,22 +191,22 @@ async fn a_connection_that_ends_at_any_step_is_sorted_by_that_step() {
 #[tokio::test]
 async fn a_refusal_for_now_is_tried_again_and_one_for_good_is_not() {
     for (line, reply, step, kind) in [
-        ("greeting", "421 too busy", Step::Greeting, Kind::RetryLater),
-        ("AUTH", "454 4.7.0 try again", Step::Login, Kind::RetryLater),
-        ("AUTH", "535 5.7.8 bad login", Step::Login, Kind::Misconfigured),
-        ("MAIL", "451 4.3.0 later", Step::Sender, Kind::RetryLater),
-        ("MAIL", "553 5.7.1 not your address", Step::Sender, Kind::Permanent),
-        ("MAIL", "530 5.7.0 must issue STARTTLS first", Step::Sender, Kind::Misconfigured),
-        ("RCPT", "450 4.2.0 greylisted", Step::Recipients, Kind::RetryLater),
-        ("RCPT", "550 5.1.1 no such user", Step::Recipients, Kind::Permanent),
-        ("DATA", "451 4.3.0 later", Step::Data, Kind::RetryLater),
-        ("DATA", "554 5.5.1 no", Step::Data, Kind::Permanent),
-        (".", "452 4.3.1 disk full", Step::Message, Kind::RetryLater),
-        (".", "552 5.3.4 too big", Step::Message, Kind::Permanent),
+        ("greeting", "421 too busy", DeliveryStep::Greeting, FailureKind::RetryLater),
+        ("AUTH", "454 4.7.0 try again", DeliveryStep::Login, FailureKind::RetryLater),
+        ("AUTH", "535 5.7.8 bad login", DeliveryStep::Login, FailureKind::Misconfigured),
+        ("MAIL", "451 4.3.0 later", DeliveryStep::Sender, FailureKind::RetryLater),
+        ("MAIL", "553 5.7.1 not your address", DeliveryStep::Sender, FailureKind::Permanent),
+        ("MAIL", "530 5.7.0 must issue STARTTLS first", DeliveryStep::Sender, FailureKind::Misconfigured),
+        ("RCPT", "450 4.2.0 greylisted", DeliveryStep::Recipients, FailureKind::RetryLater),
+        ("RCPT", "550 5.1.1 no such user", DeliveryStep::Recipients, FailureKind::Permanent),
+        ("DATA", "451 4.3.0 later", DeliveryStep::Data, FailureKind::RetryLater),
+        ("DATA", "554 5.5.1 no", DeliveryStep::Data, FailureKind::Permanent),
+        (".", "452 4.3.1 disk full", DeliveryStep::Message, FailureKind::RetryLater),
+        (".", "552 5.3.4 too big", DeliveryStep::Message, FailureKind::Permanent),
     ] {
         let error = fault(vec![(line, Say(reply))], |settings| settings.login = Some(login())).await;
         assert_eq!(sort(&error), (step, kind), "{reply} at {line}: {error}");
-        assert_eq!(error.is_retryable(), kind != Kind::Permanent);
+        assert_eq!(error.is_retryable(), kind != FailureKind::Permanent);
         assert!(error.text.contains(reply), "{error} does not tell {reply}");
     }
 }
@@ -230,7 +230,7 @@ async fn when_all_are_refused_one_for_now_keeps_the_message() {
         ("RCPT TO:<b@example.com>", Say("450 4.2.0 greylisted")),
     ];
     let error = fault(script, |_| ()).await;
-    assert_eq!(sort(&error), (Step::Recipients, Kind::RetryLater));
+    assert_eq!(sort(&error), (DeliveryStep::Recipients, FailureKind::RetryLater));
     assert_eq!(error.refused.iter().map(|one| one.permanent).collect::<Vec<_>>(), [true, false]);
 }
 
@@ -238,10 +238,10 @@ async fn when_all_are_refused_one_for_now_keeps_the_message() {
 async fn an_answer_that_belongs_to_another_step_is_no_delivery() {
     // What a server that is one reply ahead would look like: its yes to RCPT comes as the answer to DATA.
     for (line, reply, step, kind) in [
-        ("MAIL", "354 go on", Step::Sender, Kind::NeverSent),
-        ("DATA", "250 ok", Step::Data, Kind::NeverSent),
-        (".", "354 go on", Step::Message, Kind::Ambiguous),
-        ("AUTH", "250 ok", Step::Login, Kind::NeverSent),
+        ("MAIL", "354 go on", DeliveryStep::Sender, FailureKind::NeverSent),
+        ("DATA", "250 ok", DeliveryStep::Data, FailureKind::NeverSent),
+        (".", "354 go on", DeliveryStep::Message, FailureKind::Ambiguous),
+        ("AUTH", "250 ok", DeliveryStep::Login, FailureKind::NeverSent),
     ] {
         let error = fault(vec![(line, Say(reply))], |settings| settings.login = Some(login())).await;
         assert_eq!(sort(&error), (step, kind), "{reply} at {line}: {error}");
@@ -258,7 +258,7 @@ async fn a_code_without_words_is_a_reply() {
 #[tokio::test]
 async fn what_is_no_reply_is_shown() {
     let error = fault(vec![("greeting", Say("HTTP/1.1 400 Bad Request"))], |_| ()).await;
-    assert_eq!(sort(&error), (Step::Greeting, Kind::NeverSent));
+    assert_eq!(sort(&error), (DeliveryStep::Greeting, FailureKind::NeverSent));
     assert!(error.text.contains("HTTP/1.1 400 Bad Request"), "{error}");
 }
 
@@ -274,7 +274,7 @@ async fn a_slow_goodbye_does_not_undo_a_delivery() {
 #[tokio::test]
 async fn starttls_is_never_done_without() {
     let error = fault(vec![], |settings| settings.tls = Tls::StartTls).await;
-    assert_eq!(sort(&error), (Step::StartTls, Kind::Misconfigured));
+    assert_eq!(sort(&error), (DeliveryStep::StartTls, FailureKind::Misconfigured));
     assert!(error.text.contains("does not offer STARTTLS"), "{error}");
 }
 
@@ -282,22 +282,22 @@ async fn starttls_is_never_done_without() {
 async fn a_handshake_that_never_comes_ends_within_its_limit() {
     let offers = || ("EHLO", Say("250-x\r\n250 STARTTLS"));
     let error = fault(vec![offers(), ("STARTTLS", Say("220 go"))], |settings| settings.tls = Tls::StartTls).await;
-    assert_eq!(sort(&error), (Step::StartTls, Kind::NeverSent));
+    assert_eq!(sort(&error), (DeliveryStep::StartTls, FailureKind::NeverSent));
     let error = fault(vec![offers(), ("STARTTLS", Say("454 no"))], |settings| settings.tls = Tls::StartTls).await;
-    assert_eq!(error.step, Step::StartTls);
+    assert_eq!(error.step, DeliveryStep::StartTls);
 }
 
 #[tokio::test]
 async fn each_kind_of_port_says_when_it_is_the_other() {
     // A port that is encrypted from the start says nothing until it is spoken to.
     let error = fault(vec![("greeting", Silence)], |settings| settings.tls = Tls::StartTls).await;
-    assert_eq!(sort(&error), (Step::Greeting, Kind::NeverSent));
+    assert_eq!(sort(&error), (DeliveryStep::Greeting, FailureKind::NeverSent));
     assert!(error.text.contains("tls = \"tls\""), "{error}");
     let error = fault(vec![], |settings| settings.tls = Tls::Wrapper).await;
-    assert_eq!(sort(&error), (Step::Connect, Kind::Misconfigured));
+    assert_eq!(sort(&error), (DeliveryStep::Connect, FailureKind::Misconfigured));
     assert!(error.text.contains("starttls"), "{error}");
     let error = fault(vec![("greeting", Silence)], |settings| settings.tls = Tls::Wrapper).await;
-    assert_eq!(sort(&error), (Step::Connect, Kind::NeverSent));
+    assert_eq!(sort(&error), (DeliveryStep::Connect, FailureKind::NeverSent));
 }
 
 #[tokio::test]
@@ -307,7 +307,7 @@ async fn a_port_where_nobody_listens_is_never_sent() {
     drop(listener);
     for tls in [Tls::None, Tls::StartTls, Tls::Wrapper] {
         let error = send(&SmtpSettings { tls, ..settings(port) }, &message()).await.unwrap_err();
-        assert_eq!(sort(&error), (Step::Connect, Kind::NeverSent), "{error}");
+        assert_eq!(sort(&error), (DeliveryStep::Connect, FailureKind::NeverSent), "{error}");
         assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
     }
 }
@@ -324,7 +324,7 @@ async fn an_authority_that_cannot_be_read_is_named() {
             settings.ca_file = Some(file);
         })
         .await;
-        assert_eq!(error.kind, Kind::Misconfigured);
+        assert_eq!(error.kind, FailureKind::Misconfigured);
         assert!(error.text.contains(&path.display().to_string()), "{error}");
     }
 }
@@ -362,7 +362,7 @@ async fn an_address_beyond_ascii_needs_a_server_that_can() {
     let mut message = message();
     message.to = vec!["çağrı@example.com".to_owned()];
     let error = send(&settings(port), &message).await.unwrap_err();
-    assert_eq!(sort(&error), (Step::Sender, Kind::Permanent));
+    assert_eq!(sort(&error), (DeliveryStep::Sender, FailureKind::Permanent));
     assert!(error.text.contains("SMTPUTF8"), "{error}");
 }
 

@@ -107,3 +107,6 @@ CREATE INDEX token_of_policy ON token (server, kind, policy, state, sent_at);
 -- What else decided what a policy gave up beside held and protected points when it last looked: the slots, the reserve
 -- and the policies that share them. NULL where an earlier version looked.
 ALTER TABLE retention ADD COLUMN conditions TEXT;
+-- How a message leaves, and what its bytes are: all messages so far are mails.
+ALTER TABLE outbox ADD COLUMN channel TEXT NOT NULL DEFAULT 'mail';
+ALTER TABLE outbox ADD COLUMN payload TEXT NOT NULL DEFAULT 'rfc5322';

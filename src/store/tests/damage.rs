@@ -129,7 +129,7 @@ async fn a_run_that_cannot_be_read_is_set_aside_and_shown_and_stops_nothing() {
         let before = store.history(None, 1).await.unwrap().remove(0);
         assert_eq!((before.summary.run, before.summary.outcome.as_str()), (12, "running"), "{change}");
         let told = store.set_unreadable_aside(at(0)).await.unwrap();
-        assert!(told.len() == 1 && told[0].text.contains(words), "{change}: {told:?}");
+        assert!(told.len() == 1 && told[0].to_string().contains(words), "{change}: {told:?}");
         let after = store.history(None, 1).await.unwrap().remove(0);
         assert_eq!(after.summary.outcome, "unknown", "{change}");
         assert!(after.summary.error.unwrap().contains("was set aside"), "{change}");

@@ -149,6 +149,8 @@ async fn an_open_incident_keeps_what_was_told_of_it_and_mail_that_waits_stays() 
     folder.store.tell(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
     let id = folder.store.waiting().await.unwrap()[0].id;
     let message = NewMessage {
+        channel: Channel::Mail,
+        payload: PayloadKind::Rfc5322,
         message_id: "<one@lastgood>".to_owned(),
         subject: "FAILED".to_owned(),
         report: "oncall".to_owned(),
@@ -156,7 +158,7 @@ async fn an_open_incident_keeps_what_was_told_of_it_and_mail_that_waits_stays() 
         to: vec!["b@example.com".to_owned()],
         bytes: b"mail".to_vec(),
     };
-    let told = Told { report: "oncall".to_owned(), notices: vec![id], message: Some(message) };
+    let told = Told { report: "oncall".to_owned(), notices: vec![id], messages: vec![message] };
     folder.store.told(told, at(2)).await.unwrap();
     folder.close_all_notices().await;
     folder.prune(1000 * DAY).await;

@@ -14,14 +14,30 @@ async fn a_failing_policy_that_becomes_stale_is_one_incident_and_a_success_ends_
     folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 5).await;
     let good = Good { id: Id::Number(9), created_at: at(9) };
     let reports = vec!["oncall".to_owned()];
-    let success = Notice { last_good: Some(good.clone()), reports, ..notice(Class::Success, Topic::Run) };
+    let fact = Fact::Succeeded(SucceededRun {
+        run: Some(run.id),
+        due: None,
+        made: Some(Id::Number(9)),
+        size_mb: None,
+        last_good: Some(good.clone()),
+        next: None,
+        deleted: Vec::new(),
+        started_early: false,
+        given_up: Vec::new(),
+    });
+    let success = Notice { reports, ..notice_of(fact) };
     let ended = Event::Ended { outcome: Outcome::Succeeded, error: None };
     folder.store.append(&mut run, ended, at(6), vec![success]).await.unwrap();
     assert!(folder.incidents().await.is_empty());
     let waiting = folder.store.waiting().await.unwrap();
-    let recovery = &waiting.iter().find(|waiting| waiting.notice.class == Class::Recovery).unwrap().notice;
-    assert_eq!((recovery.since, recovery.text.as_str()), (Some(at(1)), "stale"), "since when, and what it was");
-    assert_eq!((&recovery.last_good, &recovery.reports[..]), (&Some(good), &["oncall".to_owned()][..]));
+    let recovery = &waiting.iter().find(|waiting| waiting.notice.class() == Class::Recovery).unwrap().notice;
+    let Fact::Recovered(recovered) = &recovery.fact else { panic!("{recovery:?}") };
+    assert_eq!(
+        (recovered.since, recovered.was.as_deref()),
+        (Some(at(1)), Some("stale")),
+        "since when, and what it was"
+    );
+    assert_eq!((&recovered.last_good, &recovery.reports[..]), (&Some(good), &["oncall".to_owned()][..]));
 }
 
 #[tokio::test]
@@ -36,7 +52,7 @@ async fn a_success_closes_the_incident_of_a_wrong_clock_without_a_word() {
     folder.write(&mut run, Event::Ended { outcome: Outcome::Succeeded, error: None }, 6).await;
     assert!(folder.incidents().await.is_empty());
     let waiting = folder.store.waiting().await.unwrap();
-    assert!(waiting.iter().all(|waiting| waiting.notice.class != Class::Recovery), "{waiting:?}");
+    assert!(waiting.iter().all(|waiting| waiting.notice.class() != Class::Recovery), "{waiting:?}");
 }
 
 #[tokio::test]
@@ -73,6 +89,8 @@ async fn a_mail_and_the_notices_it_tells_are_one_transaction_and_it_waits_until_
     folder.store.tell(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
     let id = folder.store.waiting().await.unwrap()[0].id;
     let message = NewMessage {
+        channel: Channel::Mail,
+        payload: PayloadKind::Rfc5322,
         message_id: "<one@lastgood>".to_owned(),
         subject: "FAILED".to_owned(),
         report: "oncall".to_owned(),
@@ -80,7 +98,7 @@ async fn a_mail_and_the_notices_it_tells_are_one_transaction_and_it_waits_until_
         to: vec!["b@example.com".to_owned(), "c@example.com".to_owned()],
         bytes: b"mail".to_vec(),
     };
-    let told = || Told { report: "oncall".to_owned(), notices: vec![id], message: Some(message.clone()) };
+    let told = || Told { report: "oncall".to_owned(), notices: vec![id], messages: vec![message.clone()] };
     folder.store.told(told(), at(2)).await.unwrap();
     folder.store.told(told(), at(3)).await.unwrap();
     let due = folder.store.mails_due(at(4)).await.unwrap();
@@ -102,6 +120,8 @@ async fn a_mail_that_cannot_be_stored_leaves_its_notices_untold() {
     folder.store.tell(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
     folder.store.transact(|tx| Ok(tx.execute_batch("ALTER TABLE outbox RENAME TO elsewhere")?)).await.unwrap();
     let message = NewMessage {
+        channel: Channel::Mail,
+        payload: PayloadKind::Rfc5322,
         message_id: "<one@lastgood>".to_owned(),
         subject: "FAILED".to_owned(),
         report: "oncall".to_owned(),
@@ -109,7 +129,7 @@ async fn a_mail_that_cannot_be_stored_leaves_its_notices_untold() {
         to: vec!["b@example.com".to_owned()],
         bytes: b"mail".to_vec(),
     };
-    let told = Told { report: "oncall".to_owned(), notices: vec![1], message: Some(message) };
+    let told = Told { report: "oncall".to_owned(), notices: vec![1], messages: vec![message] };
     assert!(folder.store.told(told, at(2)).await.is_err());
     assert!(folder.store.waiting().await.unwrap()[0].told.is_empty());
 }

@@ -159,7 +159,7 @@ async fn replies_from_before_encryption_are_never_believed_after_it() {
         let sent = send(&identity.settings(port, Tls::StartTls), &message()).await;
         let error = sent.expect_err(how);
         assert!(error.is_retryable() && !error.outcome_unknown(), "{how}: {error:?}");
-        assert_eq!(error.step, Step::StartTls, "{how}: {error}");
+        assert_eq!(error.step, DeliveryStep::StartTls, "{how}: {error}");
         let heard = served.await.unwrap();
         assert!(heard.iter().all(|line| !line.starts_with("MAIL")), "{how}: {heard:?}");
     }
@@ -179,7 +179,7 @@ async fn what_a_server_offers_in_clear_is_forgotten_when_it_is_encrypted() {
     let mut message = message();
     message.to = vec!["çağrı@example.com".to_owned()];
     let error = send(&identity.settings(port, Tls::StartTls), &message).await.unwrap_err();
-    assert_eq!(sort(&error), (Step::Sender, Kind::Permanent), "{error}");
+    assert_eq!(sort(&error), (DeliveryStep::Sender, FailureKind::Permanent), "{error}");
     assert!(error.text.contains("SMTPUTF8"), "{error}");
 }
 
@@ -211,7 +211,7 @@ async fn a_mail_goes_through_either_kind_of_encryption() {
 
 #[tokio::test]
 async fn a_certificate_of_an_unknown_authority_is_for_a_person_to_mend() {
-    for (tls, step) in [(Tls::StartTls, Step::StartTls), (Tls::Wrapper, Step::Connect)] {
+    for (tls, step) in [(Tls::StartTls, DeliveryStep::StartTls), (Tls::Wrapper, DeliveryStep::Connect)] {
         let (identity, other) = (Identity::new(), Identity::new());
         let acceptor = identity.acceptor.clone();
         let (port, _served) = serve(async move |mut stream| {
@@ -222,7 +222,7 @@ async fn a_certificate_of_an_unknown_authority_is_for_a_person_to_mend() {
         })
         .await;
         let error = send(&other.settings(port, tls), &message()).await.unwrap_err();
-        assert_eq!(sort(&error), (step, Kind::Misconfigured), "{error}");
+        assert_eq!(sort(&error), (step, FailureKind::Misconfigured), "{error}");
         assert!(error.text.contains("certificate"), "{error}");
     }
 }
@@ -269,10 +269,10 @@ async fn drowned(tls: Tls, at: &'static str, what: &'static str) -> DeliveryErro
 async fn a_line_without_end_is_cut_off_in_clear_and_encrypted() {
     for tls in [Tls::None, Tls::Wrapper] {
         for (at, step, kind) in [
-            ("greeting", Step::Greeting, Kind::NeverSent),
-            ("EHLO", Step::Greeting, Kind::NeverSent),
-            ("RCPT", Step::Recipients, Kind::NeverSent),
-            (".", Step::Message, Kind::Ambiguous),
+            ("greeting", DeliveryStep::Greeting, FailureKind::NeverSent),
+            ("EHLO", DeliveryStep::Greeting, FailureKind::NeverSent),
+            ("RCPT", DeliveryStep::Recipients, FailureKind::NeverSent),
+            (".", DeliveryStep::Message, FailureKind::Ambiguous),
         ] {
             let error = drowned(tls, at, "250 and so on ").await;
             assert_eq!(sort(&error), (step, kind), "{at:?} {tls:?}: {error}");
@@ -286,7 +286,7 @@ async fn a_reply_without_end_is_cut_off_in_clear_and_encrypted() {
     for tls in [Tls::None, Tls::Wrapper] {
         for what in ["250-x\r\n", "250-a line that is as long as lines of such replies are as a rule\r\n"] {
             let error = drowned(tls, "MAIL", what).await;
-            assert_eq!(sort(&error), (Step::Sender, Kind::NeverSent), "{error}");
+            assert_eq!(sort(&error), (DeliveryStep::Sender, FailureKind::NeverSent), "{error}");
             assert!(error.text.contains("more than 1048576 bytes"), "{error}");
         }
     }
@@ -333,7 +333,7 @@ async fn a_reply_that_comes_byte_by_byte_does_not_stretch_its_step() {
     .await;
     let limits = Limits { step: Duration::from_millis(400), ..PATIENT };
     let (error, took) = failed_after(&SmtpSettings { limits, ..settings(port) }, &message()).await;
-    assert_eq!(sort(&error), (Step::Greeting, Kind::NeverSent), "{error}");
+    assert_eq!(sort(&error), (DeliveryStep::Greeting, FailureKind::NeverSent), "{error}");
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
@@ -351,7 +351,7 @@ async fn steps_that_are_each_in_time_do_not_stretch_the_session() {
     let limits = Limits { session: Duration::from_secs(2), ..PATIENT };
     let many = OutboxMessage { to: (0..100).map(|number| format!("a{number}@example.com")).collect(), ..message() };
     let (error, took) = failed_after(&SmtpSettings { limits, ..settings(port) }, &many).await;
-    assert_eq!(sort(&error), (Step::Recipients, Kind::NeverSent), "{error}");
+    assert_eq!(sort(&error), (DeliveryStep::Recipients, FailureKind::NeverSent), "{error}");
     assert!(error.text.contains("session"), "{error}");
     assert!(took >= Duration::from_secs(2) && took < Duration::from_secs(10), "{took:?}");
 }
@@ -369,7 +369,7 @@ async fn a_session_that_ends_in_the_answer_to_the_message_leaves_it_open_whether
     let (port, _serve) = server(script).await;
     let limits = Limits { session: Duration::from_secs(1), ..PATIENT };
     let (error, took) = failed_after(&SmtpSettings { limits, ..settings(port) }, &message()).await;
-    assert_eq!(sort(&error), (Step::Message, Kind::Ambiguous), "{error}");
+    assert_eq!(sort(&error), (DeliveryStep::Message, FailureKind::Ambiguous), "{error}");
     assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
@@ -377,11 +377,11 @@ async fn a_session_that_ends_in_the_answer_to_the_message_leaves_it_open_whether
 async fn a_reply_that_nobody_asked_for_is_not_taken_for_the_next_one() {
     // One that says yes to the message before it was sent, and one that is a reply ahead from the start.
     for (line, reply, step) in [
-        ("DATA", "354 go on\r\n250 queued", Step::Message),
-        ("EHLO", "250 mail.example.com\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go on\r\n250 queued", Step::Sender),
+        ("DATA", "354 go on\r\n250 queued", DeliveryStep::Message),
+        ("EHLO", "250 mail.example.com\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go on\r\n250 queued", DeliveryStep::Sender),
     ] {
         let error = fault(vec![(line, Say(reply))], |_| ()).await;
-        assert_eq!(sort(&error), (step, Kind::NeverSent), "{error}");
+        assert_eq!(sort(&error), (step, FailureKind::NeverSent), "{error}");
         assert!(error.text.contains("before it was asked"), "{error}");
     }
 }

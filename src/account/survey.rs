@@ -1,19 +1,23 @@
-//! The whole installation at a moment, from the file and the state: what `status` and the digest show.
+//! How the whole installation is doing at a moment, from the policy file and the state: what `status` and the digest
+//! show. The provider is not asked.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::account::file_in_force::refusal;
+use crate::account::fleet;
+use crate::account::servers::stored_servers;
 use crate::config::Config;
-use crate::daemon::fleet;
 use crate::journal::debt::Debt;
 use crate::journal::notice::{Good, Topic};
 use crate::policy::guard::Slots;
-use crate::policy::inventory::{Id, Kind, Server, ServerRef};
+use crate::policy::inventory::{Id, Kind, Server};
 use crate::policy::schedule::{DueTimes, splay};
-use crate::run::Task;
-use crate::status::{DebtStatus, Facts, IncidentStatus, Level, OutboxStatus, PolicyStatus, State, Status, judge};
+use crate::policy::task::Task;
+use crate::report::digest::FormerPoints;
+use crate::status::{DebtStatus, Facts, IncidentStatus, Level, OutboxStatus, PolicyStatus, Status, policy_state};
 use crate::store::due::Handled;
 use crate::store::holds::{Held, Hold};
 use crate::store::notices::Incident;
@@ -23,34 +27,19 @@ use crate::store::{Store, StoreError};
 /// Mail that waits longer than this is a warning.
 const MAIL_WAITS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
-/// What is told in place of every selector that matches nothing.
+/// Reported in place of every selector that matches nothing.
 const NO_SERVERS: &str =
     "no server is known: the account has none, or neither the daemon nor a run has listed them yet";
 
-/// A policy on a server, with the points that the last inventory showed.
+/// A policy on a server, with its points as the last inventory showed them.
 #[derive(Clone, Debug)]
-pub struct Surveyed {
-    /// The policy and the server.
-    pub task: Task,
-    /// What `status` shows of it.
-    pub status: PolicyStatus,
+pub(super) struct Surveyed {
+    /// What `status` shows about it.
+    pub(super) status: PolicyStatus,
     /// How bad it is.
-    pub level: Level,
+    pub(super) level: Level,
     /// Its completed points, newest first.
-    pub points: Vec<Listed>,
-}
-
-/// Points of a policy that is no longer in the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Former {
-    /// The policy of their mark.
-    pub policy: String,
-    /// Where.
-    pub server: ServerRef,
-    /// Of which kind.
-    pub kind: Kind,
-    /// How many.
-    pub points: usize,
+    pub(super) points: Vec<Listed>,
 }
 
 /// The whole installation.
@@ -59,26 +48,24 @@ pub struct Survey {
     /// The status.
     pub status: Status,
     /// Every policy on every server.
-    pub policies: Vec<Surveyed>,
+    pub(super) policies: Vec<Surveyed>,
     /// Points of policies that are no longer in the file.
-    pub former: Vec<Former>,
+    pub(super) former: Vec<FormerPoints>,
     /// The holds in force.
-    pub holds: Vec<Hold>,
+    pub(super) holds: Vec<Hold>,
 }
 
-/// Looks at everything, without asking the provider.
+/// Surveys every policy on every server.
 ///
 /// # Errors
 /// What the state says.
 pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Survey, StoreError> {
-    let known = store.servers().await?;
-    let servers: Vec<Server> =
-        known.into_iter().filter(|known| known.gone_at.is_none()).map(|known| known.server).collect();
+    let servers = stored_servers(store).await?;
     let incidents = store.incidents().await?;
     let holds = store.holds(now).await?;
     let running = store.unfinished().await?;
     let listed = store.listed_everywhere().await?;
-    let ground = Ground {
+    let input = SurveyInput {
         config,
         listed: &listed,
         handled: &store.handled_everywhere().await?,
@@ -87,9 +74,9 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
         running: &running.iter().map(|run| (&run.state.key.server.id, run.state.key.policy.as_str())).collect(),
         now,
     };
-    let policies: Vec<Surveyed> = fleet::tasks(config, &servers).iter().map(|task| surveyed(&ground, task)).collect();
+    let policies: Vec<Surveyed> = fleet::tasks(config, &servers).iter().map(|task| surveyed(&input, task)).collect();
     let former = former(config, &listed, &servers);
-    // Before the first list, "no server is called so" would be said of every selector.
+    // Before the first list, no selector matches anything, which says nothing about the selectors.
     let mut warnings: Vec<String> = if servers.is_empty() {
         vec![NO_SERVERS.to_owned()]
     } else {
@@ -104,7 +91,7 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
             former.policy
         )
     }));
-    if let Some(errors) = store.fact("refused_reload").await? {
+    if let Some(errors) = refusal(store).await? {
         warnings.push(format!("the policy file was read again and refused: {errors}"));
     }
     if config.reports.iter().all(|report| report.on.is_empty()) {
@@ -147,7 +134,7 @@ fn level(
 /// The points of all servers, by server and kind.
 type ListedEverywhere = HashMap<(Id, Kind), Vec<Listed>>;
 
-struct Ground<'a> {
+struct SurveyInput<'a> {
     config: &'a Config,
     listed: &'a ListedEverywhere,
     handled: &'a HashMap<(Id, String), Handled>,
@@ -161,10 +148,10 @@ fn place_of_incident(incident: &Incident) -> Option<(&Id, &str)> {
     Some((&incident.server.as_ref()?.id, incident.policy.as_deref()?))
 }
 
-fn surveyed(ground: &Ground<'_>, task: &Task) -> Surveyed {
+fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
     let (policy, server) = (&task.policy, &task.server.reference);
-    let listed = ground.listed.get(&(server.id.clone(), policy.kind)).map(Vec::as_slice).unwrap_or_default();
-    let handled = ground.handled.get(&(server.id.clone(), policy.name.to_string()));
+    let listed = input.listed.get(&(server.id.clone(), policy.kind)).map(Vec::as_slice).unwrap_or_default();
+    let handled = input.handled.get(&(server.id.clone(), policy.name.to_string()));
     let place = (&server.id, policy.name.as_str());
     let own = |point: &&Listed| point.policy.as_deref().is_some_and(|name| policy.answers_to(name));
     let completed = |point: &&Listed| point.status.as_deref() == Some("completed") && point.created_at.is_some();
@@ -175,35 +162,35 @@ fn surveyed(ground: &Ground<'_>, task: &Task) -> Surveyed {
     let facts = Facts {
         last_good: last_good.as_ref().map(|good| good.created_at),
         first_at: handled.map(|handled| handled.first_at),
-        running: ground.running.contains(&place),
-        failing: ground.failing.contains(&place),
+        running: input.running.contains(&place),
+        failing: input.failing.contains(&place),
         max_age: policy.max_age,
     };
-    let (state, level) = judge(&facts, ground.now);
+    let (state, level) = policy_state(&facts, input.now);
     let status = PolicyStatus {
         server: server.clone(),
         policy: policy.name.to_string(),
         kind: policy.kind,
-        age_seconds: facts.last_good.map(|at| at.duration_until(ground.now).as_secs()),
+        age_seconds: facts.last_good.map(|at| at.duration_until(input.now).as_secs()),
         last_good,
         max_age_seconds: policy.max_age.as_secs(),
-        next_due: next_due(task, ground.now),
-        slots: slots(ground, task, listed),
+        next_due: next_due(task, input.now),
+        slots: slots(input, task, listed),
         state,
     };
-    Surveyed { task: task.clone(), status, level, points }
+    Surveyed { status, level, points }
 }
 
 /// The slots by the last inventory.
-fn slots(ground: &Ground<'_>, task: &Task, listed: &[Listed]) -> Slots {
+fn slots(input: &SurveyInput<'_>, task: &Task, listed: &[Listed]) -> Slots {
     let kind = task.policy.kind;
     let limit = match kind {
-        Kind::Backup => ground.config.provider.slots.backup,
-        Kind::Snapshot => ground.config.provider.slots.snapshot,
+        Kind::Backup => input.config.provider.slots.backup,
+        Kind::Snapshot => input.config.provider.slots.snapshot,
     };
     let is_held = |point: &&Listed| {
         let held = Held::Point(kind, point.id.clone());
-        ground.holds.iter().any(|hold| hold.what == held)
+        input.holds.iter().any(|hold| hold.what == held)
     };
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let own = listed.iter().filter(|point| point.policy.is_some()).count();
@@ -217,17 +204,16 @@ fn slots(ground: &Ground<'_>, task: &Task, listed: &[Listed]) -> Slots {
 }
 
 /// The next due time of a policy on a server.
-#[must_use]
-pub fn next_due(task: &Task, now: Timestamp) -> Option<Timestamp> {
+fn next_due(task: &Task, now: Timestamp) -> Option<Timestamp> {
     let policy = &task.policy;
     let splay: Duration = splay(&task.server.reference.id.to_string(), policy.name.as_str(), policy.splay);
     DueTimes { schedule: &policy.schedule, splay }.next_after(now)
 }
 
-fn former(config: &Config, listed: &ListedEverywhere, servers: &[Server]) -> Vec<Former> {
+fn former(config: &Config, listed: &ListedEverywhere, servers: &[Server]) -> Vec<FormerPoints> {
     let mut former = Vec::new();
     for server in servers {
-        let tasks = fleet::tasks_of(config, server);
+        let tasks = fleet::tasks_of_server(config, server);
         for kind in Kind::ALL {
             let Some(listed) = listed.get(&(server.reference.id.clone(), kind)) else { continue };
             let names: BTreeSet<&str> = listed.iter().filter_map(|point| point.policy.as_deref()).collect();
@@ -237,7 +223,7 @@ fn former(config: &Config, listed: &ListedEverywhere, servers: &[Server]) -> Vec
                     continue;
                 }
                 let points = listed.iter().filter(|point| point.policy.as_deref() == Some(name)).count();
-                former.push(Former { policy: name.to_owned(), server: server.reference.clone(), kind, points });
+                former.push(FormerPoints { policy: name.to_owned(), server: server.reference.clone(), kind, points });
             }
         }
     }
@@ -255,20 +241,5 @@ fn shown(incident: Incident) -> IncidentStatus {
         topic: incident.topic.to_string(),
         text: incident.text,
         since: incident.opened_at,
-    }
-}
-
-impl Survey {
-    /// The state of a policy in the words of the digest.
-    #[must_use]
-    pub const fn standing(state: State) -> crate::report::digest::Standing {
-        use crate::report::digest::Standing;
-        match state {
-            State::Ok => Standing::Ok,
-            State::Running => Standing::Running,
-            State::Failing => Standing::Failing,
-            State::Stale => Standing::Stale,
-            State::Never => Standing::Never,
-        }
     }
 }

@@ -3,26 +3,30 @@
 use jiff::SignedDuration;
 
 use super::*;
+use crate::journal::notice::Notice;
 use crate::report::samples;
 
 fn report() -> Subscription {
     Subscription {
         name: "oncall".to_owned(),
-        to: vec!["oncall@example.com".to_owned()],
-        on: vec![Class::Failure],
+        recipients: vec![Recipients::Mail(vec!["oncall@example.com".to_owned()])],
+        on: [Class::Failure].into(),
         group_wait: Duration::from_secs(120),
         repeat: Duration::from_secs(21_600),
         timezone: TimeZone::UTC,
     }
 }
 
-fn post() -> Post {
+fn pipeline() -> Pipeline {
     let from = "lastgood <backup@example.com>".to_owned();
-    Post { instance: "main".to_owned(), from, transport: None, reports: vec![report()] }
+    Pipeline { instance: "main".to_owned(), from, transport: None, reports: vec![report()] }
 }
 
 fn mail_at(now: Timestamp) -> NewMessage {
-    mail(&post(), &report(), &Matter::Digest(Box::new(samples::digest())), "oncall.digest.1795000000", now).unwrap()
+    let digest = Matter::Digest(Box::new(samples::digest()));
+    let messages = messages(&pipeline(), &report(), &digest, "oncall.digest.1795000000", now).unwrap();
+    let [mail] = messages.try_into().expect("one recipient list is one message");
+    mail
 }
 
 #[test]
@@ -41,7 +45,7 @@ async fn a_mail_that_is_given_up_is_counted_as_refused_and_not_as_sent() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::own(dir.path()).unwrap();
     let now = samples::at("2026-11-21T08:00:00Z");
-    let told = Done { report: "oncall".to_owned(), notices: Vec::new(), message: Some(mail_at(now)) };
+    let told = Told { report: "oncall".to_owned(), notices: Vec::new(), messages: vec![mail_at(now)] };
     store.told(told, now).await.unwrap();
     let in_the_way = dir.path().join("mail");
     std::fs::write(&in_the_way, "a file, and no folder").unwrap();
@@ -56,4 +60,22 @@ async fn a_mail_that_is_given_up_is_counted_as_refused_and_not_as_sent() {
     }
     let backlog = store.backlog().await.unwrap();
     assert_eq!((backlog.waiting, backlog.refused), (0, 1));
+}
+
+/// What lastgoods stored before notices were data.
+const EARLIER: &str = include_str!("../../journal/notice/tests/earlier.jsonl");
+
+#[test]
+fn a_notice_that_an_earlier_lastgood_stored_is_still_mailed() {
+    let now = samples::at("2026-11-21T04:32:00Z");
+    let mut all = String::new();
+    for (id, line) in (1..).zip(EARLIER.lines()) {
+        let notice: Notice = serde_json::from_str(line).unwrap();
+        let pending = Pending { id, at: samples::at("2026-11-21T04:30:00Z"), incident: None, notice };
+        let group = groups(&[pending], Duration::from_secs(120), now, true).remove(0);
+        let rendered = render(&compose(&group.matter, &samples::frame()));
+        let text = rendered.text.split("\n--\n").next().unwrap_or_default();
+        all += &format!("{line}\n\nSubject: {}\n\n{text}\n{}\n", rendered.subject, "~".repeat(72));
+    }
+    insta::assert_snapshot!("earlier", all);
 }

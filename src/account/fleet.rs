@@ -1,4 +1,4 @@
-//! Which policies are for which servers: the file, applied to the account's list.
+//! Which policy applies to which server: the policy file, applied to the account's list of servers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,18 +6,18 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::policy::inventory::{Kind, Server, ServerStatus};
 use crate::policy::policy::Policy;
-use crate::run::Task;
+use crate::policy::task::Task;
 use crate::store::runs::Run;
 
-/// Every enabled policy on every server that it is for.
+/// Every enabled policy on every server that it applies to.
 #[must_use]
 pub fn tasks(config: &Config, servers: &[Server]) -> Vec<Task> {
-    servers.iter().flat_map(|server| tasks_of(config, server)).collect()
+    servers.iter().flat_map(|server| tasks_of_server(config, server)).collect()
 }
 
 /// Every enabled policy of one server.
 #[must_use]
-pub fn tasks_of(config: &Config, server: &Server) -> Vec<Task> {
+pub fn tasks_of_server(config: &Config, server: &Server) -> Vec<Task> {
     let policies: Vec<_> = config.policies_for(server).into_iter().filter(|policy| policy.enabled).collect();
     let mut reserve: BTreeMap<Kind, u32> = BTreeMap::new();
     for policy in &policies {
@@ -32,22 +32,23 @@ pub fn tasks_of(config: &Config, server: &Server) -> Vec<Task> {
     policies.iter().map(task).collect()
 }
 
-/// The servers that no enabled policy is for, those that need none left out.
+/// The servers without any enabled policy, except those that `unprotected_ok` names.
 #[must_use]
 pub fn unprotected<'a>(config: &Config, servers: &'a [Server]) -> Vec<&'a Server> {
     let needs_none = |server: &Server| config.status.unprotected_ok.iter().any(|selector| selector.matches(server));
-    servers.iter().filter(|server| tasks_of(config, server).is_empty() && !needs_none(server)).collect()
+    servers.iter().filter(|server| tasks_of_server(config, server).is_empty() && !needs_none(server)).collect()
 }
 
-/// Whether both lists show the same servers under the same names, so that the same policies are for them.
-pub(super) fn are_the_same(known: &[Server], listed: &[Server]) -> bool {
+/// Whether both lists show the same servers under the same names, so that the same policies apply to them.
+#[must_use]
+pub fn same_servers(known: &[Server], listed: &[Server]) -> bool {
     let same = |(a, b): (&Server, &Server)| a.reference == b.reference && a.keys == b.keys;
     known.len() == listed.len() && known.iter().zip(listed).all(same)
 }
 
-/// The task of a run that was cut off. A policy that is no longer in the file deletes nothing any more.
+/// The task of a run that was interrupted. A policy that has left the file deletes nothing any more.
 #[must_use]
-pub fn task_of(config: &Config, servers: &[Server], run: &Run) -> Task {
+pub fn task_of_run(config: &Config, servers: &[Server], run: &Run) -> Task {
     let key = &run.state.key;
     let server = servers.iter().find(|server| server.reference.id == key.server.id).cloned();
     let server = server.unwrap_or_else(|| Server {
@@ -55,9 +56,9 @@ pub fn task_of(config: &Config, servers: &[Server], run: &Run) -> Task {
         keys: vec![key.server.id.to_string(), key.server.name.clone()],
         status: ServerStatus::Other("unlisted".to_owned()),
     });
-    // Of another kind it is another policy.
+    // The same name with another kind is another policy.
     let is_it = |task: &Task| task.policy.name == key.policy && task.policy.kind == key.kind;
-    let task = tasks_of(config, &server).into_iter().find(is_it);
+    let task = tasks_of_server(config, &server).into_iter().find(is_it);
     task.unwrap_or_else(|| Task {
         policy: Arc::new(Policy::departed(key.policy.clone(), key.kind)),
         server,

@@ -1,0 +1,56 @@
+//! What the policy file says about mail, in the terms of `report`.
+
+use crate::config::{self, Config};
+use crate::journal::notice::Class;
+use crate::report::pipeline::{Pipeline, Subscription};
+use crate::report::recipients::Recipients;
+use crate::report::smtp::{Limits, Login, SmtpSettings, Tls};
+use crate::report::transport::Transport;
+
+/// What the file says about mail; `None` without `[smtp]`.
+///
+/// # Errors
+/// When the password cannot be read.
+pub fn mail_settings(config: &Config) -> Result<Option<Pipeline>, config::SecretError> {
+    let Some(smtp) = &config.smtp else { return Ok(None) };
+    let reports = config.reports.iter().map(|report| Subscription {
+        name: report.name.clone(),
+        recipients: vec![Recipients::Mail(report.to.clone())],
+        on: report.on.iter().map(|class| class_of(*class)).collect(),
+        group_wait: report.group_wait,
+        repeat: report.repeat,
+        timezone: report.timezone.clone(),
+    });
+    let transport = Some(transport(smtp)?);
+    let instance = config.provider.instance.clone();
+    Ok(Some(Pipeline { instance, from: smtp.from.clone(), transport, reports: reports.collect() }))
+}
+
+const fn class_of(class: config::Class) -> Class {
+    match class {
+        config::Class::Failure => Class::Failure,
+        config::Class::Stale => Class::Stale,
+        config::Class::Recovery => Class::Recovery,
+        config::Class::Success => Class::Success,
+    }
+}
+
+fn transport(smtp: &config::Smtp) -> Result<Transport, config::SecretError> {
+    if let config::SmtpTransport::File { dir } = &smtp.transport {
+        return Ok(Transport::File(dir.clone()));
+    }
+    let login = match (&smtp.username, &smtp.password) {
+        (Some(username), Some(password)) => {
+            let password = password.read()?.expose().to_owned().into();
+            Some(Login { username: username.clone(), password })
+        }
+        _ => None,
+    };
+    let tls = match smtp.tls {
+        config::Tls::StartTls => Tls::StartTls,
+        config::Tls::Tls => Tls::Wrapper,
+        config::Tls::None => Tls::None,
+    };
+    let (host, ca_file) = (smtp.host.clone(), smtp.ca_file.clone());
+    Ok(Transport::Smtp(SmtpSettings { host, port: smtp.port, tls, login, ca_file, limits: Limits::default() }))
+}

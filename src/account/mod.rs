@@ -1,0 +1,20 @@
+//! The account as it is now: its servers, which policy applies to which, how each policy is doing, and what a changed
+//! policy file would do.
+//!
+//! The daemon and the commands both ask here, and both act on the answer by themselves: nothing here starts anything.
+
+mod digest;
+mod file_in_force;
+mod fleet;
+mod mail_settings;
+mod review;
+mod servers;
+mod survey;
+
+pub use digest::digest_facts;
+pub use file_in_force::{file_in_force, put_in_force, refuse_file};
+pub use fleet::{same_servers, task_of_run, tasks, tasks_of_server, unprotected};
+pub use mail_settings::mail_settings;
+pub use review::RetentionReview;
+pub use servers::{AccountServers, ServerList, list_and_store, list_servers, refresh_servers, stored_servers};
+pub use survey::survey;

@@ -1,0 +1,72 @@
+//! What a policy file that comes into force would drop of what stayed before: worked out from the last inventories,
+//! without asking the provider.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::policy::brake::{Judgement, judge};
+use crate::policy::guard::Ground;
+use crate::policy::inventory::{Id, Kind};
+use crate::policy::plan::Request;
+use crate::policy::predecessor::{Kept, Looked, Remember, remember};
+use crate::policy::task::Task;
+use crate::store::points::Place;
+use crate::store::{Store, StoreError};
+
+/// What each policy of each server kept before the file came into force.
+pub type KeptBefore = HashMap<(Id, Kind), Kept>;
+
+/// A review of the policies of a file, one after the other.
+#[derive(Debug)]
+pub struct RetentionReview<'a> {
+    /// The state.
+    pub store: &'a Store,
+    /// What was kept before, read once for the whole review.
+    pub before: &'a KeptBefore,
+    /// `provider.instance`.
+    pub instance: &'a str,
+    /// How long a list may lag behind what was accepted.
+    pub settle: Duration,
+    /// The slots that the provider gives a server.
+    pub slots: &'a BTreeMap<Kind, u32>,
+    /// When the file came into force.
+    pub now: Timestamp,
+}
+
+impl RetentionReview<'_> {
+    /// The brakes that the policy's retention sets or releases on this server, and what it keeps from now on. `None` when
+    /// it keeps what it kept, or when nothing is known of the server yet.
+    ///
+    /// # Errors
+    /// What the state says.
+    pub async fn of(&self, task: &Task) -> Result<Option<(Judgement, Remember)>, StoreError> {
+        let (server, policy) = (&task.server.reference.id, &task.policy);
+        let limit = self.slots.get(&policy.kind).copied().unwrap_or_default();
+        let looked = Looked::of(policy, &task.others, (limit, task.reserve));
+        let before = self.before.get(&(server.clone(), policy.kind));
+        if before.is_some_and(|before| before.get(policy.name.as_str()) == Some(&looked)) {
+            return Ok(None);
+        }
+        // Without an inventory there is nothing that stayed before.
+        let Some(inventory) = self.store.last_inventory(task.server.clone(), policy.kind).await? else {
+            return Ok(None);
+        };
+        let place =
+            Place { server: server.clone(), kind: policy.kind, policy: policy.name.clone(), settle: self.settle };
+        let memory = self.store.memory_for(place, &inventory.points, self.now).await?;
+        let (at, instance) = (self.now, self.instance);
+        let ground = Ground { at, instance, policy, inventory: &inventory, memory: &memory };
+        let (reserve, others) = (task.reserve, &task.others);
+        let request = Request { ground, limit, reserve, others, spent: 0, now: self.now, waited_for: None };
+        let mut judgement = judge(&request);
+        // An old list shows what the file would drop, and nothing else about today.
+        let retention = |cause| cause == crate::policy::brake::Cause::Retention;
+        judgement.new.retain(|brake| retention(brake.cause));
+        let held =
+            |number: &i64| memory.brakes.iter().any(|held| held.number == *number && retention(held.brake.cause));
+        judgement.over.retain(held);
+        Ok(Some((judgement, remember(&request))))
+    }
+}

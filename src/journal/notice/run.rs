@@ -1,0 +1,128 @@
+//! What people are told of a run: that it failed, or that it made its point.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::journal::event::{Act, Cause};
+use crate::journal::state::{RunState, StepState};
+use crate::policy::inventory::Id;
+use crate::policy::plan::Reason;
+
+/// The last good restore point of a policy on a server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Good {
+    /// The provider's key.
+    pub id: Id,
+    /// When the provider began it.
+    pub created_at: Timestamp,
+}
+
+/// A run that ended without a good point, or could not go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedRun {
+    /// The run's number in the journal; unknown in notices of earlier versions.
+    pub run: Option<i64>,
+    /// Its due time; `None` for a run by hand.
+    pub due: Option<Timestamp>,
+    /// How often it was tried, where that is known.
+    pub tries: Option<Tries>,
+    /// What went wrong.
+    pub problem: RunProblem,
+    /// The last good point then.
+    pub last_good: Option<Good>,
+    /// The policy's next due time.
+    pub next: Option<Timestamp>,
+    /// The point that it asked for.
+    pub made: Option<Id>,
+    /// The points that it deleted.
+    pub deleted: Vec<DeletedPoint>,
+}
+
+/// How often a run was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tries {
+    /// The attempts that it made.
+    pub made: u32,
+    /// The attempts that its policy allows.
+    pub allowed: u32,
+}
+
+/// What went wrong with a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunProblem {
+    /// It failed.
+    Failed {
+        /// Why, in the provider's own words where they are the provider's.
+        error: String,
+    },
+    /// Whether its point was made is unknown: a person must look.
+    Unknown {
+        /// Why.
+        error: String,
+    },
+    /// A bug of ours cut it off; it is resumed after a pause.
+    CutOff {
+        /// What the bug said.
+        error: String,
+    },
+    /// Its journal cannot be read, so it was set aside.
+    Unreadable {
+        /// Why.
+        error: String,
+    },
+}
+
+/// A run that made its point.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SucceededRun {
+    /// The run's number in the journal; unknown in notices of earlier versions.
+    pub run: Option<i64>,
+    /// Its due time; `None` for a run by hand.
+    pub due: Option<Timestamp>,
+    /// The point that it made.
+    pub made: Option<Id>,
+    /// Its size in MB, where known.
+    pub size_mb: Option<u64>,
+    /// The last good point now: the same, as a rule.
+    pub last_good: Option<Good>,
+    /// The policy's next due time.
+    pub next: Option<Timestamp>,
+    /// The points that it deleted.
+    pub deleted: Vec<DeletedPoint>,
+    /// Whether the server was started before the point was seen completed.
+    pub started_early: bool,
+    /// Those of the deleted points that the rules would have kept.
+    pub given_up: Vec<GivenUp>,
+}
+
+/// A point that a run deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedPoint {
+    /// The point.
+    pub id: Id,
+    /// What it was deleted for; unknown in notices of earlier versions.
+    pub cause: Option<Cause>,
+}
+
+impl DeletedPoint {
+    /// The points whose delete the provider has accepted, in order.
+    #[must_use]
+    pub fn all_of(run: &RunState) -> Vec<Self> {
+        let done = run.steps.iter().filter(|step| step.state == StepState::Done);
+        let deleted = done.filter_map(|step| match &step.act {
+            Act::Delete { id, cause, .. } => Some(Self { id: id.clone(), cause: Some(*cause) }),
+            _ => None,
+        });
+        deleted.collect()
+    }
+}
+
+/// A point that was deleted though the rules keep it, since holds or `protect` left no other room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenUp {
+    /// The point.
+    pub id: Id,
+    /// Why.
+    pub why: Reason,
+}

@@ -1,0 +1,186 @@
+//! PURE: the words of a digest: the worst first, slots as boxes.
+
+use crate::policy::inventory::Kind;
+use crate::report::content::blocks::{Block, Content, Row, Slot, Tone};
+use crate::report::content::frame::Frame;
+use crate::report::content::place::NAMES;
+use crate::report::digest::{
+    DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, FormerPoints, RunCounts, Standing,
+};
+use crate::report::text::{between, change, count, names, plain, size, span};
+
+/// So many servers of a policy are shown one by one, the worst first.
+const ROWS: usize = 40;
+
+/// One box a slot: ours first, then foreign ones, then free ones.
+fn boxes(slots: DigestSlots) -> Vec<Slot> {
+    let own = std::iter::repeat_n(Slot::Own, slots.own);
+    let foreign = std::iter::repeat_n(Slot::Foreign, slots.foreign);
+    let free = slots.limit.saturating_sub(slots.own + slots.foreign);
+    own.chain(foreign).chain(std::iter::repeat_n(Slot::Free, free)).take(60).collect()
+}
+
+fn slot_words(slots: DigestSlots) -> String {
+    let free = slots.limit.saturating_sub(slots.own + slots.foreign);
+    let foreign = if slots.foreign > 0 { format!(", {} foreign", slots.foreign) } else { String::new() };
+    let held = if slots.held > 0 { format!(", {} held", slots.held) } else { String::new() };
+    format!("{} of {} slots ours{foreign}{held}, {free} free", slots.own, slots.limit)
+}
+
+const fn word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Failing => "failing",
+        Standing::Stale => "stale",
+        Standing::Never => "never made",
+        Standing::Running => "running",
+        Standing::Ok => "ok",
+    }
+}
+
+const fn tone(standing: Standing) -> Tone {
+    match standing {
+        Standing::Failing | Standing::Stale => Tone::Bad,
+        Standing::Never => Tone::Warn,
+        Standing::Running => Tone::Plain,
+        Standing::Ok => Tone::Good,
+    }
+}
+
+/// The words for a digest.
+pub(super) fn compose(facts: &DigestFacts, frame: &Frame) -> Content {
+    let all: Vec<&DigestServer> = facts.policies.iter().flat_map(|policy| &policy.servers).collect();
+    let worst = all.iter().map(|one| tone(one.standing)).min().unwrap_or(Tone::Plain);
+    let summary = summary(&all);
+    let oldest = all.iter().filter_map(|one| one.last_good.as_ref()).map(|good| good.created_at).min();
+    let age = oldest.map(|oldest| format!(", oldest last good {} ago", span(between(oldest, frame.now))));
+    let subject = format!("digest: {summary}{}", age.unwrap_or_default());
+    let mut content = frame.content(worst, subject, summary);
+    content.preheader = runs_words(&facts.runs);
+    content.blocks.push(Block::Facts(head_facts(facts, frame)));
+    for policy in &facts.policies {
+        content.blocks.extend(policy_blocks(policy, frame));
+    }
+    if !all.is_empty() {
+        content.blocks.push(Block::Legend);
+    }
+    content.blocks.extend(rest_blocks(facts, frame));
+    content.blocks.push(Block::Commands(vec!["lastgood status".to_owned()]));
+    content
+}
+
+/// `all 12 ok`, or what is not: `2 failing, 1 stale, 9 ok`.
+fn summary(all: &[&DigestServer]) -> String {
+    let of = |standing: Standing| all.iter().filter(|one| one.standing == standing).count();
+    if all.is_empty() {
+        return "no policy applies to a server".to_owned();
+    }
+    if of(Standing::Ok) == all.len() {
+        return format!("all {} ok", all.len());
+    }
+    [Standing::Failing, Standing::Stale, Standing::Never, Standing::Running, Standing::Ok]
+        .into_iter()
+        .filter(|standing| of(*standing) > 0)
+        .map(|standing| format!("{} {}", of(standing), word(standing)))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn runs_words(runs: &RunCounts) -> String {
+    let mut words = vec![format!("{} succeeded", runs.succeeded), format!("{} failed", runs.failed)];
+    let more = [(runs.unknown, "unknown"), (runs.skipped, "skipped"), (runs.missed, "missed")];
+    words.extend(more.into_iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")));
+    format!("Runs: {}", words.join(", "))
+}
+
+fn head_facts(facts: &DigestFacts, frame: &Frame) -> Vec<(String, String)> {
+    let mut lines = vec![
+        ("Since".to_owned(), frame.past(facts.since)),
+        ("Runs".to_owned(), runs_words(&facts.runs).trim_start_matches("Runs: ").to_owned()),
+        ("Points".to_owned(), format!("{} made, {} deleted", facts.runs.made, facts.runs.deleted)),
+    ];
+    if facts.mails_waiting > 0 {
+        lines.push(("Mails waiting".to_owned(), facts.mails_waiting.to_string()));
+    }
+    lines
+}
+
+fn policy_blocks(policy: &DigestPolicy, frame: &Frame) -> Vec<Block> {
+    let heading = format!("{}: {} of {}", policy.name, policy.kind.plural(), count(policy.servers.len(), "server"));
+    let mut blocks = vec![Block::Heading(heading)];
+    if policy.servers.is_empty() {
+        blocks.push(Block::Text("No server of the account matches this policy: nothing is made.".to_owned()));
+        return blocks;
+    }
+    let mut servers: Vec<&DigestServer> = policy.servers.iter().collect();
+    servers.sort_by(|a, b| {
+        let key = |one: &DigestServer| (one.standing, one.last_good.as_ref().map(|good| good.created_at));
+        key(a).cmp(&key(b)).then_with(|| a.server.name.cmp(&b.server.name))
+    });
+    blocks.push(Block::Rows(servers.iter().take(ROWS).map(|one| row(one, policy.kind, frame)).collect()));
+    let rest = servers.get(ROWS..).unwrap_or_default();
+    if !rest.is_empty() {
+        let oldest = rest.iter().filter_map(|one| one.last_good.as_ref()).map(|good| good.created_at).min();
+        let age = oldest.map(|at| format!(", oldest last good {}", frame.past(at))).unwrap_or_default();
+        blocks.push(Block::Text(format!("And {} more: {}{age}.", rest.len(), summary(rest))));
+    }
+    blocks
+}
+
+fn row(one: &DigestServer, kind: Kind, frame: &Frame) -> Row {
+    let good = match &one.last_good {
+        Some(good) => format!("Last good: {}", frame.past(good.created_at)),
+        None => format!("Last good: none, no completed {kind} of this policy"),
+    };
+    let oldest = one.oldest.filter(|_| one.points > 1).map(|at| format!(", back to {}", frame.moment(at)));
+    let size = one.size_mb.map(|now| {
+        let change = one.size_before_mb.map(|before| format!(" ({})", change(before, now))).unwrap_or_default();
+        format!(", newest {}{change}", size(now))
+    });
+    let points =
+        format!("{}{}{}", count(one.points, kind.word()), oldest.unwrap_or_default(), size.unwrap_or_default());
+    let mut lines = vec![good, points, slot_words(one.slots)];
+    lines.extend(one.next_due.map(|at| format!("Next: {}", frame.future(at))));
+    Row {
+        title: one.server.name.clone(),
+        state: word(one.standing).to_owned(),
+        tone: tone(one.standing),
+        slots: boxes(one.slots),
+        lines,
+    }
+}
+
+fn rest_blocks(facts: &DigestFacts, frame: &Frame) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    if !facts.unprotected.is_empty() {
+        let servers = count(facts.unprotected.len(), "server");
+        blocks.push(Block::Heading(format!("{servers} without any policy")));
+        blocks.push(Block::Text(names(facts.unprotected.iter().map(|server| server.name.as_str()), NAMES)));
+    }
+    if !facts.holds.is_empty() {
+        blocks.push(Block::Heading("Holds that end soon or never".to_owned()));
+        blocks.push(Block::Items(facts.holds.iter().map(|hold| hold_words(hold, frame)).collect()));
+    }
+    if !facts.former.is_empty() {
+        blocks.push(Block::Heading("Points of policies that are no longer in the file".to_owned()));
+        let words = |one: &FormerPoints| {
+            let points = count(one.points, one.kind.word());
+            let slots = count(one.points, "slot");
+            format!("{} on {}: {points}, taking {slots}", one.policy, one.server.name)
+        };
+        blocks.push(Block::Items(facts.former.iter().map(words).collect()));
+        blocks.push(Block::Text(
+            "They are never pruned. Name the policy in another one's `formerly`, or delete them by hand.".to_owned(),
+        ));
+    }
+    blocks
+}
+
+fn hold_words(hold: &DigestHold, frame: &Frame) -> String {
+    let what = match &hold.point {
+        Some((kind, id)) => format!("{kind} {id} of {}", hold.server.name),
+        None => format!("all of {}", hold.server.name),
+    };
+    let reason = if hold.reason.is_empty() { "no reason given".to_owned() } else { plain(&hold.reason) };
+    let until = hold.until.map_or_else(|| "never ends".to_owned(), |until| format!("ends {}", frame.future(until)));
+    format!("{what}: {until}; held since {}; {reason}", frame.moment(hold.since))
+}

@@ -1,0 +1,131 @@
+//! PURE: which notices make one message: those within `group_wait` of the first pending notice of their kind. Groups close by the time handed in; a clock that was set back closes them rather than leaving them open.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::journal::notice::Notice;
+use crate::policy::inventory::ServerRef;
+use crate::report::matter::{Happened, MailKind, Matter};
+
+/// A notice that a report has yet to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// The notice's key in the store; larger is later.
+    pub id: i64,
+    /// When it happened.
+    pub at: Timestamp,
+    /// The incident that it belongs to, if any.
+    pub incident: Option<i64>,
+    /// What happened.
+    pub notice: Notice,
+}
+
+/// Notices that make one message, now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Their keys, ascending.
+    pub ids: Vec<i64>,
+    /// The incidents among them, ascending, each once: their threads, when mails come to have threads.
+    pub incidents: Vec<i64>,
+    /// When the first of them happened.
+    pub opened_at: Timestamp,
+    /// What the message is about.
+    pub matter: Matter,
+}
+
+/// The groups that close now, the earliest first. With `flush` all close: the process ends, or runs by hand.
+#[must_use]
+pub fn groups(pending: &[Pending], group_wait: Duration, now: Timestamp, flush: bool) -> Vec<Group> {
+    let mut closed: Vec<Group> = windows(pending, group_wait)
+        .into_iter()
+        .filter(|(_, window)| flush || closes_at(window, group_wait) <= now || began_after(window, now))
+        .filter_map(|(kind, window)| group(kind, &window))
+        .collect();
+    closed.sort_by(|a, b| (a.opened_at, &a.ids).cmp(&(b.opened_at, &b.ids)));
+    closed
+}
+
+/// When the next group closes, if any is open: the moment to call `groups` again.
+#[must_use]
+pub fn next_close(pending: &[Pending], group_wait: Duration) -> Option<Timestamp> {
+    windows(pending, group_wait).iter().map(|(_, window)| closes_at(window, group_wait)).min()
+}
+
+type Window<'a> = Vec<&'a Pending>;
+
+/// Notices of one kind, cut wherever one comes `group_wait` or more after the first of its window.
+fn windows(pending: &[Pending], group_wait: Duration) -> Vec<(MailKind, Window<'_>)> {
+    let mut by_kind: BTreeMap<MailKind, Window<'_>> = BTreeMap::new();
+    for one in pending {
+        by_kind.entry(MailKind::of(&one.notice.fact)).or_default().push(one);
+    }
+    let mut windows: Vec<(MailKind, Window<'_>)> = Vec::new();
+    for (kind, mut all) in by_kind {
+        all.sort_by_key(|one| (one.at, one.id));
+        let mut window: Window<'_> = Vec::new();
+        for one in all {
+            if window.first().is_some_and(|first| one.at >= later(first.at, group_wait)) {
+                windows.push((kind, std::mem::take(&mut window)));
+            }
+            window.push(one);
+        }
+        windows.push((kind, window));
+    }
+    windows
+}
+
+fn closes_at(window: &Window<'_>, group_wait: Duration) -> Timestamp {
+    window.first().map_or(Timestamp::MAX, |first| later(first.at, group_wait))
+}
+
+fn began_after(window: &Window<'_>, now: Timestamp) -> bool {
+    window.first().is_some_and(|first| first.at > now)
+}
+
+fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+fn group(kind: MailKind, window: &Window<'_>) -> Option<Group> {
+    let opened_at = window.first()?.at;
+    let mut ids: Vec<i64> = window.iter().map(|one| one.id).collect();
+    ids.sort_unstable();
+    let mut incidents: Vec<i64> = window.iter().filter_map(|one| one.incident).collect();
+    incidents.sort_unstable();
+    incidents.dedup();
+    let all = window.iter().map(|one| Happened::new(one.at, one.notice.clone()));
+    let all = if matches!(kind, MailKind::Failed | MailKind::Stale) { latest(all) } else { all.collect() };
+    Some(Group { ids, incidents, opened_at, matter: Matter::Notices(kind, all) })
+}
+
+/// The last of each policy and server: a policy that fails again within the window has one thing to say. What its
+/// earlier runs did is shown with it, since a mail hides no delete.
+fn latest(all: impl Iterator<Item = Happened>) -> Vec<Happened> {
+    let mut kept: Vec<Happened> = Vec::new();
+    let mut places: BTreeMap<(String, Option<ServerRef>), usize> = BTreeMap::new();
+    for mut one in all {
+        let Some(policy) = one.notice.policy.clone() else {
+            kept.push(one);
+            continue;
+        };
+        match places.entry((policy, one.notice.server.clone())) {
+            Entry::Occupied(place) => {
+                let known = &mut kept[*place.get()];
+                one.replaced = std::mem::take(&mut known.replaced);
+                one.replaced.push(std::mem::replace(&mut known.notice, one.notice.clone()));
+                *known = one;
+            }
+            Entry::Vacant(place) => {
+                place.insert(kept.len());
+                kept.push(one);
+            }
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests;

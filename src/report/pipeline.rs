@@ -1,0 +1,249 @@
+//! From notices to delivered messages: composes what is due into the outbox, and sends what the outbox holds.
+//!
+//! A notice is marked as told in the transaction that stores its messages; a message is stored byte for byte, so that a
+//! repeat is seen as the same. A message that cannot be sent waits and never delays a run.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::journal::notice::Class;
+use crate::report::content::blocks::Content;
+use crate::report::content::compose;
+use crate::report::content::frame::Frame;
+use crate::report::delivery::OutboxMessage;
+use crate::report::error::MessageError;
+use crate::report::groups::{Pending, groups, next_close};
+use crate::report::matter::Matter;
+use crate::report::message::{self, MailDraft};
+use crate::report::recipients::Recipients;
+use crate::report::render::render;
+use crate::report::sender::{RetryDecision, deliver, retry_decision};
+use crate::report::transport::Transport;
+use crate::store::notices::{Told, Waiting};
+use crate::store::outbox::{Channel, Fate, Message, NewMessage, PayloadKind};
+use crate::store::{Store, StoreError};
+
+/// A report of the policy file.
+#[derive(Clone, Debug)]
+pub struct Subscription {
+    /// Its name.
+    pub name: String,
+    /// Whom it reaches, on each channel.
+    pub recipients: Vec<Recipients>,
+    /// The classes of notices that it carries.
+    pub on: BTreeSet<Class>,
+    /// What happens within it is one message.
+    pub group_wait: Duration,
+    /// An incident that lasts is reported again after this long.
+    pub repeat: Duration,
+    /// The zone of its times.
+    pub timezone: TimeZone,
+}
+
+/// Everything that reports need.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// `provider.instance`.
+    pub instance: String,
+    /// The sender.
+    pub from: String,
+    /// How mail is sent; `None` when the file has no `[smtp]`.
+    pub transport: Option<Transport>,
+    /// The reports.
+    pub reports: Vec<Subscription>,
+}
+
+/// Why messages cannot be composed or sent.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The state.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A mail cannot be composed.
+    #[error(transparent)]
+    Message(#[from] MessageError),
+}
+
+/// Puts the messages of every closed group into the outbox; of all groups with `flush`. Returns when the next group
+/// closes.
+///
+/// # Errors
+/// What the state says.
+pub async fn compose_due(
+    store: &Store,
+    pipeline: &Pipeline,
+    now: Timestamp,
+    flush: bool,
+) -> Result<Option<Timestamp>, PipelineError> {
+    let mut next = None;
+    for report in &pipeline.reports {
+        let closes = compose_report(store, pipeline, report, now, flush).await?;
+        next = [next, closes].into_iter().flatten().min();
+    }
+    let waiting = store.waiting().await?;
+    let done = |waiting: &&Waiting| {
+        let open = |report: &&Subscription| concerns(report, waiting) && !waiting.told.contains(&report.name);
+        !pipeline.reports.iter().any(|report| open(&report))
+    };
+    let closed: Vec<i64> = waiting.iter().filter(done).map(|waiting| waiting.id).collect();
+    if !closed.is_empty() {
+        store.close_notices(closed).await?;
+    }
+    Ok(next)
+}
+
+async fn compose_report(
+    store: &Store,
+    pipeline: &Pipeline,
+    report: &Subscription,
+    now: Timestamp,
+    flush: bool,
+) -> Result<Option<Timestamp>, PipelineError> {
+    let (mut pending, mut silent) = (Vec::new(), Vec::new());
+    for waiting in store.waiting().await? {
+        if waiting.told.contains(&report.name) || !concerns(report, &waiting) {
+            continue;
+        }
+        if is_repeat(store, report, &waiting, now).await? {
+            silent.push(waiting.id);
+        } else {
+            let Waiting { id, at, incident, notice, .. } = waiting;
+            pending.push(Pending { id, at, incident, notice });
+        }
+    }
+    if !silent.is_empty() {
+        store.told(Told { report: report.name.clone(), notices: silent, messages: Vec::new() }, now).await?;
+    }
+    for group in groups(&pending, report.group_wait, now, flush) {
+        let unique = format!("{}.{}.{}", report.name, group.opened_at.as_nanosecond(), group.ids.first().unwrap_or(&0));
+        let messages = messages(pipeline, report, &group.matter, &unique, now)?;
+        pending.retain(|one| !group.ids.contains(&one.id));
+        store.told(Told { report: report.name.clone(), notices: group.ids, messages }, now).await?;
+    }
+    Ok(next_close(&pending, report.group_wait))
+}
+
+/// Whether this report told the incident, in this class, less than `repeat` ago.
+async fn is_repeat(
+    store: &Store,
+    report: &Subscription,
+    waiting: &Waiting,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let Some(incident) = waiting.incident else { return Ok(false) };
+    let class = waiting.notice.class();
+    if !class.opens_incident() {
+        return Ok(false);
+    }
+    let last = store.last_told(incident, report.name.clone(), class).await?;
+    Ok(last.is_some_and(|last| last <= now && last + report.repeat > now))
+}
+
+/// Whether a report carries this notice at all.
+fn concerns(report: &Subscription, waiting: &Waiting) -> bool {
+    let named = &waiting.notice.reports;
+    (named.is_empty() || named.contains(&report.name)) && report.on.contains(&waiting.notice.class())
+}
+
+/// The messages about a matter, one for each channel of the report, ready for the outbox.
+///
+/// # Errors
+/// When an address cannot be used.
+pub fn messages(
+    pipeline: &Pipeline,
+    report: &Subscription,
+    matter: &Matter,
+    unique: &str,
+    now: Timestamp,
+) -> Result<Vec<NewMessage>, MessageError> {
+    let frame = Frame { now, timezone: report.timezone.clone(), instance: pipeline.instance.clone() };
+    let content = compose(matter, &frame);
+    let message = |recipients: &Recipients| match recipients {
+        Recipients::Mail(to) => mail((pipeline, report), to, &content, unique, now),
+    };
+    report.recipients.iter().map(message).collect()
+}
+
+fn mail(
+    (pipeline, report): (&Pipeline, &Subscription),
+    to: &[String],
+    content: &Content,
+    unique: &str,
+    now: Timestamp,
+) -> Result<NewMessage, MessageError> {
+    let rendered = render(content);
+    let message_id = message::message_id(unique, &pipeline.from)?;
+    let draft = MailDraft {
+        from: &pipeline.from,
+        to,
+        date: now,
+        message_id: &message_id,
+        in_reply_to: None,
+        references: &[],
+        rendered: &rendered,
+    };
+    let composed = message::compose(&draft)?;
+    Ok(NewMessage {
+        channel: Channel::Mail,
+        payload: PayloadKind::Rfc5322,
+        message_id: composed.message_id,
+        subject: composed.subject,
+        report: report.name.clone(),
+        from: composed.envelope.from,
+        to: composed.envelope.to,
+        bytes: composed.bytes,
+    })
+}
+
+/// Sends every message that is due, once. Returns how many were taken.
+///
+/// # Errors
+/// What the state says; what a mail server says is written to the outbox.
+pub async fn send_due(store: &Store, transport: &Transport, now: Timestamp) -> Result<usize, StoreError> {
+    let mut sent = 0;
+    for message in store.mails_due(now).await? {
+        let outgoing = outgoing(&message);
+        let result = match message.message.channel {
+            Channel::Mail => deliver(transport, &outgoing).await,
+        };
+        let fate = match retry_decision(&outgoing, &result, now) {
+            RetryDecision::Done { refused } => {
+                sent += 1;
+                let refused = (!refused.is_empty()).then(|| format!("refused for good: {refused:?}"));
+                if let Some(refused) = &refused {
+                    tracing::error!(message = message.message.message_id, "{refused}");
+                }
+                Fate::Sent { refused }
+            }
+            RetryDecision::Again { at, to, reason, .. } => {
+                tracing::warn!("mail waits until {at}: {reason}");
+                Fate::Later { at, to, error: reason }
+            }
+            RetryDecision::GivenUp { to, reason } => {
+                tracing::error!("mail to {} is given up: {reason}", to.join(", "));
+                Fate::GivenUp { error: reason }
+            }
+        };
+        store.mail_tried(message.id, fate, now).await?;
+    }
+    Ok(sent)
+}
+
+fn outgoing(message: &Message) -> OutboxMessage {
+    OutboxMessage {
+        id: message.id,
+        message_id: message.message.message_id.clone(),
+        subject: message.message.subject.clone(),
+        from: message.message.from.clone(),
+        to: message.message.to.clone(),
+        bytes: message.message.bytes.clone(),
+        attempts: message.attempts,
+        first_at: message.first_at,
+    }
+}
+
+#[cfg(test)]
+mod tests;

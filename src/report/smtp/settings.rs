@@ -1,0 +1,95 @@
+//! How to reach a mail server.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use lettre::transport::smtp::authentication::Credentials;
+use secrecy::{ExposeSecret, SecretString};
+
+/// How the connection is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Begun in clear text, then encrypted; never sent without (`starttls`).
+    StartTls,
+    /// Encrypted from the first byte (`tls`).
+    Wrapper,
+    /// Clear text; refused but to this machine (`none`).
+    None,
+}
+
+impl Tls {
+    /// The port where servers usually listen for it.
+    #[must_use]
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::StartTls => 587,
+            Self::Wrapper => 465,
+            Self::None => 25,
+        }
+    }
+}
+
+/// How long each step may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The TCP connection.
+    pub connect: Duration,
+    /// Any other step.
+    pub step: Duration,
+    /// The message and the answer to its end: servers look into it before they answer.
+    pub message: Duration,
+    /// The whole session, whatever its steps may take.
+    pub session: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let session = Duration::from_mins(2);
+        Self { connect: Duration::from_secs(15), step: Duration::from_secs(30), message: session, session }
+    }
+}
+
+/// A login. The password is never shown.
+#[derive(Clone)]
+pub struct Login {
+    /// The name.
+    pub username: String,
+    /// The password.
+    pub password: SecretString,
+}
+
+impl Login {
+    pub(super) fn credentials(&self) -> Credentials {
+        Credentials::new(self.username.clone(), self.password.expose_secret().to_owned())
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("username", &self.username).field("password", &"[redacted]").finish()
+    }
+}
+
+/// How to reach the mail server.
+#[derive(Clone, Debug)]
+pub struct SmtpSettings {
+    /// A name or an address; the certificate must be for it.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// How the connection is encrypted.
+    pub tls: Tls,
+    /// The login; `None` for a server that asks for none.
+    pub login: Option<Login>,
+    /// An authority of one's own (PEM). Then no other is trusted. Read at every delivery.
+    pub ca_file: Option<PathBuf>,
+    /// How long each step may take.
+    pub limits: Limits,
+}
+
+impl SmtpSettings {
+    pub(super) fn via(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+}

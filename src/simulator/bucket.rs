@@ -1,0 +1,28 @@
+//! The rate limit: one second's worth of requests at most.
+
+use jiff::Timestamp;
+
+/// The requests that may come now.
+#[derive(Debug, Default)]
+pub(super) struct Bucket {
+    level: f64,
+    at: Option<Timestamp>,
+}
+
+impl Bucket {
+    /// Takes a token if there is one.
+    pub(super) fn take(&mut self, now: Timestamp, rate: f64) -> bool {
+        let most = rate.max(1.0);
+        self.level = match self.at {
+            None => most,
+            // Time that goes back fills nothing.
+            Some(at) => (self.level + now.duration_since(at).as_secs_f64().max(0.0) * rate).min(most),
+        };
+        self.at = Some(now);
+        let enough = self.level >= 1.0;
+        if enough {
+            self.level -= 1.0;
+        }
+        enough
+    }
+}

@@ -1,0 +1,164 @@
+//! What a person (or a test) does to the account behind the client's back.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::account::Account;
+use super::options::{PointSpec, ServerSpec};
+use super::point::Kind;
+use super::points::{Refusal, word_of};
+use super::record::{Cause, ChangeKind};
+
+/// Something a person does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case")]
+pub enum Act {
+    /// Makes a point; limits are not looked at.
+    CreatePoint(PointSpec),
+    /// Deletes a point at once.
+    DeletePoint(Pick),
+    /// Changes a point.
+    EditPoint(Edit),
+    /// Adds a server.
+    AddServer(ServerSpec),
+    /// Removes a server.
+    RemoveServer {
+        /// By any of its keys and names.
+        server: Value,
+    },
+    /// Renames a server: its `name`, its `hostname`, or both if it has both.
+    RenameServer {
+        /// By any of its keys and names.
+        server: Value,
+        /// The new name.
+        name: String,
+    },
+    /// Puts a server into a status at once.
+    SetStatus {
+        /// By any of its keys and names.
+        server: Value,
+        /// `stopped`, `suspended` …
+        status: String,
+    },
+}
+
+/// One point: by id, or the newest or oldest manual one of a server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pick {
+    /// Backup or snapshot.
+    pub kind: Kind,
+    /// As clients see it.
+    #[serde(default)]
+    pub id: Option<Value>,
+    /// Where `id` is absent: by any of its keys and names.
+    #[serde(default)]
+    pub server: Option<Value>,
+    /// Where `id` is absent: the oldest in place of the newest.
+    #[serde(default)]
+    pub oldest: bool,
+}
+
+/// A change of a point; what is absent stays.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Edit {
+    /// Which.
+    #[serde(flatten)]
+    pub pick: Pick,
+    /// The new name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The new description.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// The new status.
+    #[serde(default)]
+    pub status: Option<String>,
+    /// The new time.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
+    /// The new size.
+    #[serde(default)]
+    pub size_mb: Option<u64>,
+}
+
+impl Account {
+    /// Does it; the answer is what it was done to.
+    pub(super) fn act(&mut self, now: Timestamp, act: &Act) -> Result<Value, Refusal> {
+        match act {
+            Act::CreatePoint(spec) => {
+                let made = self.put(now, spec);
+                if made.is_empty() {
+                    return Err(Refusal::detail(404, "No such server."));
+                }
+                Ok(json!(made.iter().map(|point| self.show_point(point)).collect::<Vec<_>>()))
+            }
+            Act::DeletePoint(pick) => {
+                let which = self.picked(pick)?;
+                self.remove(now, which, ChangeKind::PointGone, Cause::PERSON);
+                Ok(Value::Null)
+            }
+            Act::EditPoint(edit) => self.edit(now, edit),
+            Act::AddServer(spec) => {
+                let place = self.add_server(now, spec.clone());
+                Ok(self.show_server(place, true))
+            }
+            Act::RemoveServer { server } => {
+                let place = self.person_means(server)?;
+                self.remove_server(now, place);
+                Ok(Value::Null)
+            }
+            Act::RenameServer { server, name } => {
+                let place = self.person_means(server)?;
+                self.rename_server(now, place, name);
+                Ok(self.show_server(place, true))
+            }
+            Act::SetStatus { server, status } => {
+                let place = self.person_means(server)?;
+                self.set_status(now, place, status, Cause::PERSON);
+                Ok(self.show_server(place, true))
+            }
+        }
+    }
+
+    fn person_means(&self, word: &Value) -> Result<usize, Refusal> {
+        self.called(&word_of(word)).ok_or_else(|| Refusal::detail(404, format!("No server is called {word}.")))
+    }
+
+    fn picked(&self, pick: &Pick) -> Result<(Kind, i64), Refusal> {
+        let nothing = || Refusal::detail(404, "No such point.");
+        if let Some(id) = &pick.id {
+            let id = self.true_id(&word_of(id)).filter(|id| self.point(pick.kind, *id).is_some());
+            return id.map(|id| (pick.kind, id)).ok_or_else(nothing);
+        }
+        let place = self.person_means(pick.server.as_ref().unwrap_or(&Value::Null))?;
+        let mut points: Vec<_> = self.on(pick.kind, place).filter(|point| point.takes_slot()).collect();
+        points.sort_by_key(|point| (point.created_at, point.serial));
+        let point = if pick.oldest { points.first() } else { points.last() };
+        point.map(|point| (pick.kind, point.id)).ok_or_else(nothing)
+    }
+
+    fn edit(&mut self, now: Timestamp, edit: &Edit) -> Result<Value, Refusal> {
+        let (kind, id) = self.picked(&edit.pick)?;
+        let point = self.shelves[kind as usize].points.get_mut(&id).ok_or_else(Refusal::not_found)?;
+        let edit = edit.clone();
+        point.name = edit.name.unwrap_or_else(|| point.name.clone());
+        point.description = edit.description.unwrap_or_else(|| point.description.clone());
+        point.status = edit.status.unwrap_or_else(|| point.status.clone());
+        point.created_at = edit.created_at.unwrap_or(point.created_at);
+        point.size_mb = edit.size_mb.or(point.size_mb);
+        let point = point.clone();
+        self.note(now, ChangeKind::PointEdited, &point, Cause::PERSON);
+        Ok(self.show_point(&point))
+    }
+
+    fn rename_server(&mut self, now: Timestamp, place: usize, name: &str) {
+        let spec = &mut self.servers[place].spec;
+        let from = spec.name.clone().or_else(|| spec.hostname.clone());
+        for field in [&mut spec.name, &mut spec.hostname].into_iter().flatten() {
+            *field = name.to_owned();
+        }
+        let detail = json!({ "renamed": { "from": from, "to": name } });
+        self.note_server(now, ChangeKind::ServerChanged, place, Cause::PERSON, detail);
+    }
+}

@@ -1,0 +1,64 @@
+//! Who may use whom, and how a file looks: the rules of docs/architecture.md, checked against the source itself.
+//! The same checker is shown to refuse planted breaches, so that a rule cannot go blind.
+
+mod circles;
+mod modules;
+mod paths;
+mod planted;
+mod rules;
+mod source;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rules::MAY_USE;
+use source::Source;
+
+/// Every breach under `root`, which has a `src` folder; sorted, empty when all is well.
+fn breaches(root: &Path) -> Vec<String> {
+    let modules = modules::modules(root);
+    let mut found = BTreeSet::new();
+    for module in &modules {
+        found.extend(rules::looks(module));
+        found.extend(rules::directions(module));
+        found.extend(rules::purity(module));
+        found.extend(rules::chance(module));
+    }
+    found.extend(circles::circles(&modules));
+    found.into_iter().collect()
+}
+
+#[test]
+fn the_source_keeps_to_the_architecture() {
+    let found = breaches(Path::new(env!("CARGO_MANIFEST_DIR")));
+    assert!(found.is_empty(), "{} breaches:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn a_folder_without_circles_may_have_none_again() {
+    let opened = circles::opened(&modules::modules(Path::new(env!("CARGO_MANIFEST_DIR"))));
+    assert!(opened.is_empty(), "take {opened:?} off STILL_HAVE_CIRCLES: they have no circles any more");
+}
+
+#[test]
+fn every_module_of_the_library_has_its_rule() {
+    let library = include_str!("../../src/lib.rs");
+    let source = Source::read(library);
+    let modules: Vec<_> = source.find(&["mod"]).map(|at| source.tokens[at + 1].text.clone()).collect();
+    assert!(modules.len() >= 13, "only {modules:?} were seen in lib.rs");
+    for module in modules {
+        assert!(MAY_USE.iter().any(|(name, _)| *name == module), "`{module}` has no rule");
+    }
+}
+
+#[test]
+fn no_direction_goes_round_in_a_circle() {
+    // What a module uses must not, by any way, use the module.
+    fn reaches(from: &str, to: &str) -> bool {
+        let (_, uses) = MAY_USE.iter().find(|(name, _)| *name == from).expect("every used module has a rule");
+        uses.iter().any(|used| *used == to || reaches(used, to))
+    }
+    for (name, _) in MAY_USE {
+        assert!(!reaches(name, name), "`{name}` reaches itself");
+    }
+}
