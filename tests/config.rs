@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use lastgood::config::diagnostic::{render, tally};
-use lastgood::config::{Config, Diagnostic, Environment, Found, load, parse};
+use lastgood::config::{Config, Diagnostic, Environment, Found, load, parse, reference};
 
 fn at() -> Timestamp {
     "2026-11-21T06:00:00Z".parse().unwrap()
@@ -71,30 +71,66 @@ fn every_shipped_file_is_valid_and_leaves_no_doubt() {
     }
 }
 
-/// Every key that the code knows, as the code itself lists them to those who write an unknown one.
-fn known_keys() -> BTreeSet<String> {
-    const UNKNOWN: &str = "q-q-q-q-q-q = 1\n";
-    let tables = ["", "provider", "state", "defaults", "defaults.keep", "provider.slots", "smtp", "report.r", "status"];
-    let source: String = tables
-        .iter()
-        .map(|table| if table.is_empty() { UNKNOWN.to_owned() } else { format!("[{table}]\n{UNKNOWN}") })
-        .collect();
-    let (_, diagnostics) = parse(&source, Path::new(""), &environment(), at());
-    let lists: Vec<&str> =
-        diagnostics.iter().filter_map(|one| one.help.as_deref()?.strip_prefix("the keys here are: ")).collect();
-    assert_eq!(lists.len(), tables.len(), "every table must list its keys");
-    lists.iter().flat_map(|list| list.split(", ")).map(str::to_owned).collect()
+/// Every key with the heading of its table, as the reference in the docs lists them.
+fn known_keys() -> Vec<(String, String)> {
+    let (mut heading, mut keys) = (String::new(), Vec::new());
+    for line in reference().lines() {
+        if let Some(new) = line.strip_prefix("### ") {
+            new.clone_into(&mut heading);
+        } else if let Some(key) = line.strip_prefix("| `").and_then(|rest| rest.split('`').next()) {
+            keys.push((heading.clone(), key.to_owned()));
+        }
+    }
+    keys
 }
 
 #[test]
-fn the_example_shows_every_key_that_the_code_knows() {
+fn the_example_shows_every_key() {
     let example = fs::read_to_string(root().join("config/example.toml")).unwrap();
     let known = known_keys();
     assert!(known.len() > 60, "{known:?}");
     let words: BTreeSet<&str> =
         example.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect();
-    let absent: Vec<_> = known.iter().filter(|key| !words.contains(key.as_str())).collect();
+    let absent: Vec<_> = known.iter().filter(|(_, key)| !words.contains(key.as_str())).collect();
     assert!(absent.is_empty(), "config/example.toml does not mention {absent:?}");
+}
+
+/// A key that is listed and never read would be taken with any value.
+#[test]
+fn every_key_is_read() {
+    let mut unread = Vec::new();
+    for (heading, key) in known_keys() {
+        let line = format!("{key} = 2026-11-21\n");
+        let source = match heading.as_str() {
+            "The file" => line,
+            "provider.slots" => format!("[provider.slots]\n{line}"),
+            "keep" => format!("[policy.nightly.keep]\n{line}"),
+            heading => format!("{}\n{line}", heading.replace("NAME", "nightly")),
+        };
+        let (_, diagnostics) = parse(&source, Path::new(""), &environment(), at());
+        let wrong_type = |one: &lastgood::config::Diagnostic| {
+            one.is_error() && one.message.contains(&format!("{key}`")) && one.message.contains("datetime")
+        };
+        if !diagnostics.iter().any(wrong_type) {
+            unread
+                .push(format!("{heading} {key}: {:?}", diagnostics.iter().map(|one| &one.message).collect::<Vec<_>>()));
+        }
+    }
+    assert!(unread.is_empty(), "{unread:#?}");
+}
+
+/// `LASTGOOD_WRITE=1 cargo test --test config the_reference` writes it.
+#[test]
+fn the_reference_in_the_docs_is_made_from_the_keys() {
+    const BEGINS: &str = "<!-- made from src/config/keys.rs -->\n";
+    let path = root().join("docs/policy.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (before, _) = page.split_once(BEGINS).expect("the page has the mark");
+    let wanted = format!("{before}{BEGINS}{}", reference());
+    if std::env::var_os("LASTGOOD_WRITE").is_some() {
+        return fs::write(&path, &wanted).unwrap();
+    }
+    assert!(page == wanted, "docs/policy.md differs: LASTGOOD_WRITE=1 cargo test --test config the_reference");
 }
 
 #[test]

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
 use crate::config::diagnostic::Diagnostic;
+use crate::config::duration;
 use crate::config::environment::Environment;
-use crate::config::reader::{Findings, Reader, Wrong, choice_of};
+use crate::config::keys::REPORT;
+use crate::config::reader::{Findings, Reader, choice_of};
 use crate::config::settings::{Class, Report, SecretSource, Smtp, SmtpTransport, Tls};
 use crate::config::values::{self, filled};
+use crate::config::wrong::Wrong;
 
 const CLASSES: [(&str, Class); 4] =
     [("failure", Class::Failure), ("stale", Class::Stale), ("recovery", Class::Recovery), ("success", Class::Success)];
@@ -29,7 +31,7 @@ pub fn smtp(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Opti
         Tls::Tls => 465,
         Tls::None => 25,
     };
-    let port = reader.number("port", 1, 65_535).and_then(|port| u16::try_from(port).ok()).unwrap_or(standard);
+    let port = reader.number("port").and_then(|port| u16::try_from(port).ok()).unwrap_or(standard);
     let username = reader.parsed("username", filled);
     let file_of_password = values::file_of_secret(&reader, "password_file", folder);
     let from = reader.parsed("from", address);
@@ -106,13 +108,17 @@ fn report(name: &str, reader: Reader<'_>, zone: &TimeZone) -> Option<Report> {
     }
     let all = || [Class::Failure, Class::Stale, Class::Recovery].into();
     let on = on.unwrap_or_else(|| if reader.has("digest") { BTreeSet::new() } else { all() });
-    let group_wait = reader.duration("group_wait", values::duration).unwrap_or(Duration::from_secs(120));
-    let repeat = reader.duration("repeat", values::duration).unwrap_or(Duration::from_secs(6 * 3600));
+    let group_wait = reader.duration("group_wait", duration::duration).unwrap_or_else(|| REPORT.duration("group_wait"));
+    let repeat = reader.duration("repeat", duration::duration).unwrap_or_else(|| REPORT.duration("repeat"));
     reader.finish();
     Some(Report { name: name.to_owned(), to, on, group_wait, repeat, digest, timezone })
 }
 
 fn classes(reader: &Reader<'_>) -> Option<BTreeSet<Class>> {
+    debug_assert!(
+        CLASSES.iter().map(|(word, _)| word).eq(REPORT.choices("on")),
+        "`on` takes other words than its table"
+    );
     let mut on = BTreeSet::new();
     for (text, value) in reader.texts("on")? {
         match choice_of(text, &CLASSES) {

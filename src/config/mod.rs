@@ -6,25 +6,31 @@
 
 mod account;
 pub mod diagnostic;
+mod duration;
 pub mod environment;
 pub mod error;
 mod file;
+mod key;
+mod keys;
 mod mail;
 mod mask;
 mod names;
 mod policies;
 mod proof;
 mod reader;
+mod reference;
 pub mod secret;
 mod settings;
 mod validate;
 mod values;
+mod wrong;
 
 pub use account::{Overfill, Unmatched};
 pub use diagnostic::{Diagnostic, Severity};
 pub use environment::{Environment, Found, find};
 pub use error::{LoadError, SecretError};
 pub use proof::Sum;
+pub use reference::reference;
 pub use settings::{
     Class, Config, Override, ProviderSettings, Report, SecretSource, Slots, Smtp, SmtpTransport, StatusSettings, Tls,
 };

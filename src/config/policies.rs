@@ -10,6 +10,8 @@ use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
 use crate::config::diagnostic::Diagnostic;
+use crate::config::duration;
+use crate::config::keys::POLICY;
 use crate::config::mask::shown;
 use crate::config::reader::{Findings, Reader, Value};
 use crate::config::settings::Override;
@@ -63,17 +65,17 @@ impl Keys {
             timezone: reader.parsed("timezone", values::zone),
             keep: values::keep(&reader),
             keep_mode: reader.choice("keep_mode", &modes),
-            splay: reader.duration("splay", values::duration),
-            min_keep: reader.number("min_keep", 0, 10_000),
-            max_deletes: reader.number("max_deletes", 0, 10_000),
-            reserve: reader.number("reserve", 0, 10_000),
+            splay: reader.duration("splay", duration::duration),
+            min_keep: reader.number("min_keep"),
+            max_deletes: reader.number("max_deletes"),
+            reserve: reader.number("reserve"),
             protect: reader.texts("protect").map(|all| all.iter().map(|(text, _)| Pattern::new(text)).collect()),
             prune: reader.choice("prune", &prunes),
-            stuck_after: reader.duration("stuck_after", values::positive),
-            retries: reader.number("retries", 0, 100),
-            retry_after: reader.duration("retry_after", values::duration),
-            catch_up: reader.duration("catch_up", values::duration),
-            max_age: reader.duration("max_age", values::positive),
+            stuck_after: reader.duration("stuck_after", duration::positive),
+            retries: reader.number("retries"),
+            retry_after: reader.duration("retry_after", duration::duration),
+            catch_up: reader.duration("catch_up", duration::duration),
+            max_age: reader.duration("max_age", duration::positive),
             stop_server: reader.flag("stop_server"),
             report: reader.texts("report").map(|all| all.iter().map(|(text, _)| (*text).to_owned()).collect()),
             enabled: reader.flag("enabled"),
@@ -313,8 +315,8 @@ fn build(name: &PolicyName, keys: &Keys, place: &Place, findings: &Findings, at:
     let schedule = schedule.unwrap_or_else(|| Policy::departed(name.clone(), Kind::Backup).schedule);
     let keep = keys.keep.clone().or((prune == Prune::None).then(Keep::default));
     let sums = keys.kind.is_some() && keep.as_ref().is_some_and(|keep| !sketch || keep.within.is_none());
-    let splay = keys.splay.unwrap_or_default();
-    let stuck_after = keys.stuck_after.unwrap_or(Duration::from_secs(7200));
+    let splay = keys.splay.unwrap_or_else(|| POLICY.duration("splay"));
+    let stuck_after = keys.stuck_after.unwrap_or_else(|| POLICY.duration("stuck_after"));
     let gap = schedule.longest_gap(at);
     let policy = Policy {
         name: name.clone(),
@@ -325,20 +327,20 @@ fn build(name: &PolicyName, keys: &Keys, place: &Place, findings: &Findings, at:
         keep_mode: keys.keep_mode.unwrap_or_default(),
         timezone,
         splay,
-        min_keep: keys.min_keep.unwrap_or(1),
+        min_keep: keys.min_keep.unwrap_or_else(|| POLICY.number("min_keep")),
         max_deletes: keys.max_deletes,
-        reserve: keys.reserve.unwrap_or(0),
+        reserve: keys.reserve.unwrap_or_else(|| POLICY.number("reserve")),
         protect: keys.protect.clone().unwrap_or_default(),
         prune,
         formerly: keys.formerly.clone().unwrap_or_default(),
         stuck_after,
-        retries: keys.retries.unwrap_or(2),
-        retry_after: keys.retry_after.unwrap_or(Duration::from_secs(900)),
-        catch_up: keys.catch_up.unwrap_or(Duration::from_secs(43_200)),
+        retries: keys.retries.unwrap_or_else(|| POLICY.number("retries")),
+        retry_after: keys.retry_after.unwrap_or_else(|| POLICY.duration("retry_after")),
+        catch_up: keys.catch_up.unwrap_or_else(|| POLICY.duration("catch_up")),
         max_age: keys.max_age.unwrap_or(gap + splay + stuck_after),
-        stop_server: keys.stop_server.unwrap_or(false),
+        stop_server: keys.stop_server.unwrap_or_else(|| POLICY.flag("stop_server")),
         report: keys.report.clone().unwrap_or_default(),
-        enabled: sums && keys.enabled.unwrap_or(true),
+        enabled: sums && keys.enabled.unwrap_or_else(|| POLICY.flag("enabled")),
         schedule,
     };
     if sums && !sketch {

@@ -1,7 +1,7 @@
-//! Reads a TOML table key by key and goes on after every mistake, so that all of them are told at once.
+//! Reads a TOML table key by key and goes on after every mistake, so that all of them are reported at once. Which keys
+//! there are, their bounds and their tables come from `keys`.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -9,7 +9,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::diagnostic::Diagnostic;
+use crate::config::key::Table;
+use crate::config::keys::FILE_KEYS;
 use crate::config::mask::{is_secret_key, shown};
+use crate::config::wrong::Wrong;
 
 /// A value with its place.
 pub type Value<'a> = Spanned<DeValue<'a>>;
@@ -41,21 +44,27 @@ pub fn sorted(mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {
     all
 }
 
-/// A table being read. Keys that nobody asks for are unknown.
+/// A table being read.
 pub struct Reader<'a> {
     /// The dotted name, empty for the file itself.
     pub name: String,
     /// Where it begins.
     pub span: Range<usize>,
     table: &'a DeTable<'a>,
-    known: RefCell<BTreeSet<&'static str>>,
+    keys: &'static Table,
     findings: &'a Findings,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader of a table.
-    pub fn new(name: String, span: Range<usize>, table: &'a DeTable<'a>, findings: &'a Findings) -> Self {
-        Self { name, span, table, known: RefCell::default(), findings }
+    /// A reader of the file itself.
+    pub fn of_file(table: &'a DeTable<'a>, span: Range<usize>, findings: &'a Findings) -> Self {
+        Self { name: String::new(), span, table, keys: &FILE_KEYS, findings }
+    }
+
+    /// A reader of a table below this one that the file does not have: every key has its default.
+    pub fn absent(&self, key: &'static str, empty: &'a DeTable<'a>) -> Self {
+        let (name, keys) = (self.path(key), self.keys.below(key));
+        Self { name, span: 0..0, table: empty, keys, findings: self.findings }
     }
 
     /// The findings that all readers share.
@@ -68,9 +77,9 @@ impl<'a> Reader<'a> {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 
-    /// The value of a key, which is known from now on.
+    /// The value of a key.
     pub fn value(&self, key: &'static str) -> Option<&'a Value<'a>> {
-        self.known.borrow_mut().insert(key);
+        debug_assert!(self.keys.find(key).is_some(), "{} has no key {key}", self.keys.heading);
         self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
     }
 
@@ -91,16 +100,21 @@ impl<'a> Reader<'a> {
         self.findings.push(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
     }
 
-    /// A table below this one.
+    /// A table below this one. Where the tables in it are named by the user, its keys are theirs.
     pub fn table(&self, key: &'static str) -> Option<Reader<'a>> {
         let value = self.value(key)?;
-        self.below(key, value)
+        self.read_below(key, value, self.keys.below(key))
     }
 
-    /// The table that a value is.
+    /// The table that a value is, with a name of the user's.
     pub fn below(&self, key: &str, value: &'a Value<'a>) -> Option<Reader<'a>> {
+        self.read_below(key, value, self.keys)
+    }
+
+    fn read_below(&self, key: &str, value: &'a Value<'a>, keys: &'static Table) -> Option<Reader<'a>> {
         if let DeValue::Table(table) = value.get_ref() {
-            return Some(Reader::new(self.path(key), value.span(), table, self.findings));
+            let (name, span) = (self.path(key), value.span());
+            return Some(Reader { name, span, table, keys, findings: self.findings });
         }
         self.wrong_type(
             key,
@@ -153,14 +167,9 @@ impl<'a> Reader<'a> {
         self.parsed(key, parse)
     }
 
-    /// A whole number within bounds.
-    pub fn number(&self, key: &'static str, least: u32, most: u32) -> Option<u32> {
-        let value = self.value(key)?;
-        self.number_of(key, value, least, most)
-    }
-
-    /// The whole number that a value is.
-    pub fn number_of(&self, key: &str, value: &Value<'_>, least: u32, most: u32) -> Option<u32> {
+    /// A whole number within the key's bounds.
+    pub fn number(&self, key: &'static str) -> Option<u32> {
+        let (value, (least, most)) = (self.value(key)?, self.keys.bounds(key));
         let DeValue::Integer(integer) = value.get_ref() else {
             self.wrong_type(key, value, "a whole number", "write digits alone, as in 2");
             return None;
@@ -210,52 +219,43 @@ impl<'a> Reader<'a> {
 
     /// One word of a few.
     pub fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
+        debug_assert!(
+            choices.iter().map(|(word, _)| word).eq(self.keys.choices(key)),
+            "{key}: other words than its table"
+        );
         self.parsed(key, |text| choice_of(text, choices))
     }
 
-    /// Whether a key is neither given nor meant by one that is misspelt, which `finish` tells. Asked when all keys were.
+    /// Whether a key is neither given nor meant by one that is misspelt, which `finish` reports.
     pub fn lacks(&self, key: &'static str) -> bool {
         if self.has(key) {
             return false;
         }
-        let known = self.known.borrow();
-        let mut unknown = self.entries().map(|(given, ..)| given).filter(|given| !known.contains(given));
-        !unknown.any(|given| nearest(given, known.iter().copied()) == Some(key))
+        let mut unknown = self.entries().map(|(given, ..)| given).filter(|given| self.keys.find(given).is_none());
+        !unknown.any(|given| nearest(given, self.names()) == Some(key))
     }
 
-    /// Tells every key that nobody asked for, with the nearest one that exists.
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.keys.keys.iter().map(|key| key.name)
+    }
+
+    /// Reports every key that the table does not have, with the nearest one that it has.
     pub fn finish(self) {
-        let known = self.known.borrow();
-        for (key, span, _) in self.entries().filter(|(key, ..)| !known.contains(key)) {
+        for (key, span, _) in self.entries().filter(|(key, ..)| self.keys.find(key).is_none()) {
             let place = if self.name.is_empty() { "the file".to_owned() } else { format!("[{}]", self.name) };
             let unknown = Diagnostic::error(format!("unknown key `{}` in {place}", shown(key)));
-            let near = nearest(key, known.iter().copied());
             let help = if is_secret_key(key) {
                 "secrets are never written into this file: name a file that holds it, with token_file or password_file"
                     .to_owned()
-            } else if let Some(near) = near {
+            } else if let Some(near) = nearest(key, self.names()) {
                 format!("did you mean `{near}`?")
             } else {
-                format!("the keys here are: {}", known.iter().copied().collect::<Vec<_>>().join(", "))
+                let mut names: Vec<&str> = self.names().collect();
+                names.sort_unstable();
+                format!("the keys here are: {}", names.join(", "))
             };
             self.findings.push(unknown.at(self.path(key), span).help(help));
         }
-    }
-}
-
-/// What is wrong with a text, as the end of a sentence, and what to write instead.
-#[derive(Clone, Debug)]
-pub struct Wrong {
-    /// `is no duration`.
-    pub message: String,
-    /// What to write instead.
-    pub help: String,
-}
-
-impl Wrong {
-    /// Both.
-    pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { message: message.into(), help: help.into() }
     }
 }
 

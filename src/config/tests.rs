@@ -176,10 +176,10 @@ fn the_variable_overrides_the_url_and_is_held_to_the_same_rules() {
 #[test]
 fn durations_are_whole_numbers_with_a_unit() {
     for (text, milliseconds) in [("50ms", 50), ("90s", 90_000), ("30m", 1_800_000), ("26h", 93_600_000), ("0s", 0)] {
-        assert_eq!(values::duration(text).unwrap(), Duration::from_millis(milliseconds), "{text}");
+        assert_eq!(duration::duration(text).unwrap(), Duration::from_millis(milliseconds), "{text}");
     }
     for text in ["", "s", "5", "-5s", "1.5h", "5 s", "5S", "1h30m", "99999999999999999999s", "11000d", "５s"] {
-        assert!(values::duration(text).is_err(), "{text}");
+        assert!(duration::duration(text).is_err(), "{text}");
     }
 }
 

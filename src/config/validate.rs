@@ -10,11 +10,13 @@ use toml::de::DeTable;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::environment::{Environment, Found};
 use crate::config::error::LoadError;
+use crate::config::keys::{PROVIDER, SLOTS, STATE};
 use crate::config::policies::{self, Keys};
-use crate::config::reader::{Findings, Reader, Wrong, sorted};
+use crate::config::reader::{Findings, Reader, sorted};
 use crate::config::settings::{Config, ProviderSettings, SecretSource, Slots, StatusSettings};
 use crate::config::values::filled;
-use crate::config::{file, mail, proof, values};
+use crate::config::wrong::Wrong;
+use crate::config::{duration, file, mail, proof, values};
 
 /// The place of the state when nothing else is said.
 const DEFAULT_STATE: &str = "/var/lib/lastgood";
@@ -83,7 +85,7 @@ fn examine(source: &str, folder: &Path, environment: &Environment, at: Timestamp
             None => diagnostic,
         });
     }
-    let root = Reader::new(String::new(), 0..source.len(), document.get_ref(), &findings);
+    let root = Reader::of_file(document.get_ref(), 0..source.len(), &findings);
     let config = read(root, folder, environment, at).map(|config| Config { source: source.to_owned(), ..config });
     (config, findings.into_sorted())
 }
@@ -93,7 +95,7 @@ fn examine(source: &str, folder: &Path, environment: &Environment, at: Timestamp
 pub fn state_dir(source: &str, folder: &Path, environment: &Environment) -> PathBuf {
     let findings = Findings::default();
     let (document, _) = DeTable::parse_recoverable(source);
-    let root = Reader::new(String::new(), 0..source.len(), document.get_ref(), &findings);
+    let root = Reader::of_file(document.get_ref(), 0..source.len(), &findings);
     state(&root, folder, environment).0
 }
 
@@ -143,7 +145,7 @@ fn provider(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Opti
     let reader = match reader {
         Some(reader) => reader,
         None if given => return None,
-        None => Reader::new("provider".to_owned(), 0..0, &empty, findings),
+        None => root.absent("provider", &empty),
     };
     let in_file = reader.parsed("url", url);
     let url = match &environment.api_url {
@@ -159,14 +161,16 @@ fn provider(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Opti
     };
     let slots = slots(&reader);
     let provider = ProviderSettings {
-        url: url.unwrap_or_else(|| "https://admin.vps.org/api/v1".to_owned()),
-        instance: reader.parsed("instance", values::name).unwrap_or_else(|| "main".to_owned()),
+        url: url.unwrap_or_else(|| PROVIDER.text("url").to_owned()),
+        instance: reader.parsed("instance", values::name).unwrap_or_else(|| PROVIDER.text("instance").to_owned()),
         token: token(values::file_of_secret(&reader, "token_file", folder), environment),
-        timeout: reader.duration("timeout", values::positive).unwrap_or(Duration::from_secs(30)),
-        requests_per_second: reader.number("requests_per_second", 1, 1000).unwrap_or(5),
-        parallel_runs: reader.number("parallel_runs", 1, 10_000).unwrap_or(8),
-        poll: reader.duration("poll", values::positive).unwrap_or(Duration::from_secs(15)),
-        settle: reader.duration("settle", values::duration).unwrap_or(Duration::from_secs(60)),
+        timeout: reader.duration("timeout", duration::positive).unwrap_or_else(|| PROVIDER.duration("timeout")),
+        requests_per_second: reader
+            .number("requests_per_second")
+            .unwrap_or_else(|| PROVIDER.number("requests_per_second")),
+        parallel_runs: reader.number("parallel_runs").unwrap_or_else(|| PROVIDER.number("parallel_runs")),
+        poll: reader.duration("poll", duration::positive).unwrap_or_else(|| PROVIDER.duration("poll")),
+        settle: reader.duration("settle", duration::duration).unwrap_or_else(|| PROVIDER.duration("settle")),
         slots,
         ca_file: reader.parsed("ca_file", filled).map(|file| folder.join(file)),
     };
@@ -177,11 +181,12 @@ fn provider(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Opti
 fn slots(reader: &Reader<'_>) -> Slots {
     let (mut backup, mut snapshot) = (None, None);
     if let Some(table) = reader.table("slots") {
-        backup = table.number("backup", 0, 10_000);
-        snapshot = table.number("snapshot", 0, 10_000);
+        backup = table.number("backup");
+        snapshot = table.number("snapshot");
         table.finish();
     }
-    Slots { backup: backup.unwrap_or(10), snapshot: snapshot.unwrap_or(5) }
+    let backup = backup.unwrap_or_else(|| SLOTS.number("backup"));
+    Slots { backup, snapshot: snapshot.unwrap_or_else(|| SLOTS.number("snapshot")) }
 }
 
 fn token(from_file: Option<SecretSource>, environment: &Environment) -> SecretSource {
@@ -219,7 +224,7 @@ fn state(root: &Reader<'_>, folder: &Path, environment: &Environment) -> (PathBu
     let (mut dir, mut keep) = (None, None);
     if let Some(reader) = root.table("state") {
         dir = reader.parsed("dir", filled).map(|dir| folder.join(dir));
-        keep = reader.duration("keep", values::at_least_a_day);
+        keep = reader.duration("keep", duration::at_least_a_day);
         reader.finish();
     }
     let standard = || {
@@ -229,7 +234,7 @@ fn state(root: &Reader<'_>, folder: &Path, environment: &Environment) -> (PathBu
         if usable { standard } else { home.unwrap_or(standard) }
     };
     let dir = environment.state_directory.clone().or(dir).unwrap_or_else(standard);
-    (dir, keep.unwrap_or(Duration::from_hours(400 * 24)))
+    (dir, keep.unwrap_or_else(|| STATE.duration("keep")))
 }
 
 /// Whether this user may write into a folder, as far as its mode tells.

@@ -1,0 +1,126 @@
+//! What a key of the policy file is: its name, what it takes, its default and what it means.
+
+use std::time::Duration;
+
+use crate::config::duration;
+
+/// A table of the policy file, as `[provider]`.
+#[derive(Debug)]
+pub struct Table {
+    /// How the file writes it.
+    pub heading: &'static str,
+    /// Its keys, in the order in which people read them.
+    pub keys: &'static [Key],
+}
+
+/// A key of a table.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes.
+    pub takes: Takes,
+    /// What holds without it.
+    pub default: Preset,
+    /// What it means, as the end of a row in a table.
+    pub words: &'static str,
+}
+
+/// What a key takes.
+#[derive(Debug)]
+pub enum Takes {
+    /// A text; what must be in it.
+    Text(&'static str),
+    /// A list of texts, or one.
+    Texts(&'static str),
+    /// A duration, as `90s`.
+    Duration,
+    /// A duration above zero.
+    DurationAboveZero,
+    /// A duration of a day or more.
+    DurationOfDays,
+    /// A whole number within these bounds, both included.
+    Number(u32, u32),
+    /// `true` or `false`.
+    Flag,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// A list of these words, or one.
+    Choices(&'static [&'static str]),
+    /// A table with these keys.
+    Table(&'static Table),
+    /// Tables whose names are the user's, as `[policy.nightly]`.
+    Named(&'static Table),
+}
+
+/// What holds where a key is not given.
+#[derive(Debug)]
+pub enum Preset {
+    /// The key must be given; the words say when, where it is not always.
+    Required,
+    /// Nothing.
+    Nothing,
+    /// This value, as the file would write it.
+    Is(&'static str),
+    /// A value that depends on others.
+    Depends(&'static str),
+}
+
+impl Table {
+    /// A key of this table.
+    pub fn find(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    /// The key that the code reads.
+    fn known(&self, name: &str) -> &'static Key {
+        self.find(name).unwrap_or_else(|| unreachable!("{} has no key {name}", self.heading))
+    }
+
+    /// The default of a key, without quotes.
+    pub fn text(&self, name: &str) -> &'static str {
+        match self.known(name).default {
+            Preset::Is(text) => text.trim_matches('"'),
+            _ => unreachable!("{name} has no default of its own"),
+        }
+    }
+
+    /// The default of a key that takes a duration.
+    pub fn duration(&self, name: &str) -> Duration {
+        duration::duration(self.text(name)).expect("the tests read every default")
+    }
+
+    /// The default of a key that takes a number.
+    pub fn number(&self, name: &str) -> u32 {
+        self.text(name).parse().expect("the tests read every default")
+    }
+
+    /// The default of a key that takes `true` or `false`.
+    pub fn flag(&self, name: &str) -> bool {
+        self.text(name) == "true"
+    }
+
+    /// The bounds of a key that takes a number.
+    pub fn bounds(&self, name: &str) -> (u32, u32) {
+        match self.known(name).takes {
+            Takes::Number(least, most) => (least, most),
+            _ => unreachable!("{name} takes no number"),
+        }
+    }
+
+    /// The words that a key takes.
+    pub fn choices(&self, name: &str) -> &'static [&'static str] {
+        match self.known(name).takes {
+            Takes::Choice(words) | Takes::Choices(words) => words,
+            _ => unreachable!("{name} takes no choice"),
+        }
+    }
+
+    /// The keys of the table that a key takes.
+    pub fn below(&self, name: &str) -> &'static Self {
+        match self.known(name).takes {
+            Takes::Table(table) | Takes::Named(table) => table,
+            _ => unreachable!("{name} takes no table"),
+        }
+    }
+}
