@@ -8,6 +8,7 @@ pub mod by_hand;
 mod debts;
 mod delete;
 mod drive;
+mod end;
 mod errand;
 mod in_force;
 mod lease;
