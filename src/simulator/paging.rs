@@ -108,7 +108,7 @@ impl Account {
             list.insert("next".to_owned(), page.link(wish, 1));
             list.insert("previous".to_owned(), page.link(wish, -1));
         }
-        list.insert("results".to_owned(), json!(results));
+        list.insert("results".to_owned(), Value::Array(results));
         Ok(Value::Object(list))
     }
 

@@ -45,6 +45,8 @@ pub struct Audit {
     pub without: Vec<crate::truth::Rule>,
     /// The policies by server's name: those of the file in force first, then those of the file before it.
     pub policies: Vec<BTreeMap<String, Vec<Arc<Policy>>>>,
+    /// The server whose part of the record is printed.
+    watched: Option<String>,
     asked: BTreeMap<u64, Mark>,
     points: BTreeMap<Place, Known>,
     by_server: BTreeMap<(String, Kind), BTreeSet<i64>>,
@@ -58,6 +60,7 @@ impl Audit {
             truth: Truth::new(facts),
             without: Vec::new(),
             policies: Vec::new(),
+            watched: std::env::var("LASTGOOD_WATCH").ok(),
             asked: BTreeMap::new(),
             points: BTreeMap::new(),
             by_server: BTreeMap::new(),
@@ -68,6 +71,9 @@ impl Audit {
     /// Checks what has happened since the last time.
     pub fn check(&mut self, entries: &[Entry], now: Timestamp, figures: &mut Figures) {
         for entry in entries {
+            if self.watched.as_ref().is_some_and(|name| of(entry).is_some_and(|it| first_name(it) == name)) {
+                println!("{} {} {:?}", entry.seq, entry.at, entry.what);
+            }
             self.entry(entry, figures);
         }
         let before = self.truth.violations().len();
@@ -243,4 +249,12 @@ fn drops(policy: &Policy, points: &[&Known], new: Option<Timestamp>, known: &Kno
         candidates.push(Candidate { at: new.max(newest), due: Some(Timestamp::MAX), id: None });
     }
     decide(&candidates, &policy.keep, policy.keep_mode, &policy.timezone).is_ok_and(|verdicts| !verdicts[place].keep)
+}
+
+/// The server that an entry of the record is about.
+fn of(entry: &Entry) -> Option<&str> {
+    match &entry.what {
+        What::Request(request) => request.server.as_deref(),
+        What::Change(change) => Some(&change.server),
+    }
 }

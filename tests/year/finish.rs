@@ -55,7 +55,10 @@ impl Life {
                 (Some(_), Some(at)) if failures.contains(&(&run.line, at)) => {}
                 // It would only have taken the place of a point that is new enough: nobody needs to be told.
                 (Some("skipped"), _) if run.due.is_some_and(|due| self.has_recent(&run.line, due)) => {}
-                (Some(outcome), _) => self.figures.violation(format!("{name} is {outcome}, and nobody is told")),
+                (Some(outcome), _) => {
+                    let why = run.last_event.as_deref().unwrap_or_default();
+                    self.figures.violation(format!("{name} is {outcome}, and nobody is told: {why}"));
+                }
                 // What is due shortly before the end may go on.
                 (None, _) if run.due.is_some_and(|due| due.duration_until(now) < SignedDuration::from_hours(1)) => {}
                 (None, _) => self.figures.violation(format!("{name} has not ended")),

@@ -15,6 +15,8 @@ pub struct Ended {
     pub line: Line,
     pub due: Option<Timestamp>,
     pub outcome: Option<String>,
+    /// The last event of one that did not succeed, which says why.
+    pub last_event: Option<String>,
     pub ended_at: Option<Timestamp>,
 }
 
@@ -48,7 +50,11 @@ impl Harvest {
         let (runs_over, told_over) = (self.runs_over, self.told_over);
         let read = store.transact(move |tx| {
             let mut query =
-                tx.prepare("SELECT id, server_name, policy, due, outcome, ended_at FROM run WHERE id > ?1")?;
+                tx.prepare(
+                    "SELECT id, server_name, policy, due, outcome, ended_at, CASE outcome WHEN 'succeeded' THEN NULL
+                     ELSE (SELECT body FROM event WHERE run = run.id ORDER BY seq DESC LIMIT 1) END
+                     FROM run WHERE id > ?1",
+                )?;
             let mut rows = query.query([runs_over])?;
             let mut runs = Vec::new();
             while let Some(row) = rows.next()? {
@@ -59,6 +65,7 @@ impl Harvest {
                     due,
                     outcome: row.get(4)?,
                     ended_at,
+                    last_event: row.get(6)?,
                 };
                 runs.push((row.get::<_, i64>(0)?, run));
             }
