@@ -1,6 +1,6 @@
-//! The plan of a run: ordered actions, and for every restore point a decision with its reasons.
+//! The plan of a run, as data: ordered actions, and for every restore point a decision with its reasons.
 //!
-//! `plan`, `run --dry-run` and `run` use the same value; `run` performs it and never re-decides. A delete that stands
+//! `plan`, `run --dry-run` and `run` use the same value; `run` performs it and never re-decides. A delete that comes
 //! before the create is an eviction: it happens only when no slot is free, and only to what retention, the new point
 //! counted, would drop anyway.
 
@@ -10,13 +10,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::brake::Brake;
-use crate::policy::extra::{InTheWay, Listed};
-use crate::policy::guard::{Guard, Slots};
+use crate::policy::guard::Guard;
+use crate::policy::in_the_way::InTheWay;
 use crate::policy::inventory::{Id, Kind, PointStatus, ServerRef};
 use crate::policy::policy::PolicyName;
 use crate::policy::retention::KeepReason;
-
-pub use crate::policy::planner::{Request, no_room, plan};
+use crate::policy::slots::Slots;
 
 /// What a run intends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,7 +133,8 @@ impl fmt::Display for Reason {
             Self::Failed => f.write_str("it failed, so it is worth nothing"),
             Self::Eviction => f.write_str("no slot is free: evicted, as retention drops it anyway"),
             Self::GivenUp { beside } => {
-                let beside = Listed(beside);
+                let beside: Vec<String> = beside.iter().map(ToString::to_string).collect();
+                let beside = beside.join(", ");
                 write!(f, "given up: the slots do not suffice beside {beside}, kept by a hold or `protect`")
             }
             Self::New { free } => write!(f, "the policy asks for a new one; slots free then: {free}"),

@@ -50,7 +50,7 @@ impl Candidate {
 
 /// What retention says of one point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdict {
+pub struct KeepVerdict {
     /// Whether it stays.
     pub keep: bool,
     /// Why it stays, or why each rule lets it go; never empty.
@@ -69,7 +69,7 @@ pub struct NoRules;
 ///
 /// # Errors
 /// `NoRules` when `keep` names no rule that could keep anything: that is a mistake, not a wish to lose everything.
-pub fn decide(points: &[Candidate], keep: &Keep, mode: KeepMode, zone: &TimeZone) -> Result<Vec<Verdict>, NoRules> {
+pub fn decide(points: &[Candidate], keep: &Keep, mode: KeepMode, zone: &TimeZone) -> Result<Vec<KeepVerdict>, NoRules> {
     if keeps_nothing(keep) {
         return Err(NoRules);
     }
@@ -81,7 +81,7 @@ pub fn decide(points: &[Candidate], keep: &Keep, mode: KeepMode, zone: &TimeZone
         KeepMode::Sequential => sequential::decide(&history, keep),
         KeepMode::Union => union::decide(&history, keep),
     };
-    let mut verdicts = vec![Verdict { keep: false, why: Vec::new() }; points.len()];
+    let mut verdicts = vec![KeepVerdict { keep: false, why: Vec::new() }; points.len()];
     for (verdict, index) in decided.into_iter().zip(order) {
         verdicts[index] = verdict;
     }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use crate::journal::event::{Act, Answer, Cause, Event, Found, Sight};
 use crate::journal::state::StepState;
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, Inventory, PointStatus};
-use crate::policy::permit::{Late, before_sending};
+use crate::policy::inventory::{Id, Inventory};
+use crate::policy::permit::{Late, before_sending, has_to_wait};
 use crate::provider::{Deleted, Pace, ProviderError};
 use crate::run::drive::Drive;
 use crate::run::make::answer_of;
@@ -47,11 +47,8 @@ impl Drive<'_> {
             }
             Err(error) => return self.fail_by(&error).await,
         };
-        if cause == Cause::Duplicate && is_running(&seen.inventory, id) {
-            // A point in progress is never deleted: the second one goes when it is completed, too.
-            if self.since(self.asked_at()) < self.stuck_after() {
-                return self.world.pause(self.world.settings().poll).await;
-            }
+        if has_to_wait(&seen.inventory, id, cause, (self.since(self.asked_at()), self.stuck_after())) {
+            return self.world.pause(self.world.settings().poll).await;
         }
         // The list may be of a moment ago; what the journal knows is of now.
         seen.memory = memory_of(self.world, self.task, &seen.inventory).await?;
@@ -212,9 +209,4 @@ impl Drive<'_> {
             }
         }
     }
-}
-
-fn is_running(inventory: &Inventory, id: &Id) -> bool {
-    let running = |status: &PointStatus| matches!(status, PointStatus::InProgress | PointStatus::Other(_));
-    inventory.find(id).is_some_and(|point| running(&point.status))
 }

@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::journal::event::{Act, Event, Failure, Outcome, Terms};
+use crate::journal::event::{Act, Event, Failure, Terms};
 use crate::journal::notice::Notice;
 use crate::journal::recovery::{Next, next};
 use crate::journal::summary::{RunSummary, summary};
-use crate::policy::plan::{Request, plan};
+use crate::policy::evidence::Request;
+use crate::policy::planner::plan;
 use crate::provider::ProviderError;
 use crate::run::ages::Ages;
 use crate::run::debts::Looks;

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 
 use crate::journal::event::{Act, Answer, Cause, Event, Found, Outcome, RunKey, Sight, Terms};
 use crate::journal::notice::{Class, Fact, Good, Notice, SucceededRun, Topic};
-use crate::policy::guard::Slots;
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, Proof, RestorePoint, ServerRef};
 use crate::policy::mark::{Mark, Token};
-use crate::policy::memory::{Memory, Origin, Owner, owner};
+use crate::policy::memory::{Memory, Origin};
+use crate::policy::owner::{Owner, owner};
 use crate::policy::plan::{Action, Plan, Reason};
 use crate::policy::policy::PolicyName;
+use crate::policy::slots::Slots;
 use crate::store::due::{Followed, PutRight};
 use crate::store::holds::{Held, Hold};
 use crate::store::notices::Told;

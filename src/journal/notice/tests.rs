@@ -24,7 +24,7 @@ fn facts() -> Vec<Fact> {
     let error = || "409 Conflict".to_owned();
     let lost = Some(Lost { count: 3, first: night, last: morning });
     let brake = brake::Brake {
-        cause: brake::Cause::Gone,
+        cause: brake::BrakeCause::Gone,
         policy: Some("nightly".to_owned()),
         text: "a point is gone".to_owned(),
         points: vec![brake::About { id: Id::Number(5), created_at: night }],

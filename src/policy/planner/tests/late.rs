@@ -3,7 +3,6 @@
 
 use super::*;
 use crate::policy::permit::{Cause, Late, before_sending};
-use crate::policy::plan::Refusal;
 
 /// A completed point of `nightly` of this moment; the number is its id.
 fn made(id: i64, at: &str) -> RestorePoint {
@@ -121,7 +120,7 @@ fn last_word(case: &Case, id: i64, cause: Cause, in_force: Option<&Policy>) -> R
     let made = Id::Number(1);
     let late = Late {
         request: case.request(),
-        in_force: in_force.map(|policy| Request { ground: Ground { policy, ..case.ground() }, ..case.request() }),
+        in_force: in_force.map(|policy| Request { evidence: Evidence { policy, ..case.evidence() }, ..case.request() }),
         made: (cause == Cause::Retention).then_some(&made),
         makes_room: cause == Cause::Eviction,
         room: 0,
