@@ -17,7 +17,7 @@ use crate::policy::planner::kept_now;
 /// What a delete is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Cause {
+pub enum DeleteReason {
     /// A completed point makes room for the new one.
     Eviction,
     /// A failed point of ours makes room, or is cleared away.
@@ -52,18 +52,23 @@ pub struct Late<'a> {
 /// Whether a delete of a run has to wait. Of two points of one create the younger goes, but not while it is in progress:
 /// `waited` says for how long its create has been awaited, and after `stuck_after` the guards decide.
 #[must_use]
-pub fn has_to_wait(inventory: &Inventory, id: &Id, cause: Cause, (waited, stuck_after): (Duration, Duration)) -> bool {
+pub fn has_to_wait(
+    inventory: &Inventory,
+    id: &Id,
+    cause: DeleteReason,
+    (waited, stuck_after): (Duration, Duration),
+) -> bool {
     let is_in_progress = || inventory.find(id).is_some_and(|point| point.status.is_in_progress());
-    cause == Cause::Duplicate && waited < stuck_after && is_in_progress()
+    cause == DeleteReason::Duplicate && waited < stuck_after && is_in_progress()
 }
 
 /// The last word on a planned delete.
 ///
 /// # Errors
 /// The guard that refuses it.
-pub fn before_sending(late: &Late<'_>, id: &Id, created_at: Timestamp, cause: Cause) -> Result<(), Guard> {
+pub fn before_sending(late: &Late<'_>, id: &Id, created_at: Timestamp, cause: DeleteReason) -> Result<(), Guard> {
     let evidence = &late.request.evidence;
-    if late.made == Some(id) && cause != Cause::OwnFailure {
+    if late.made == Some(id) && cause != DeleteReason::OwnFailure {
         return Err(Guard::JustMade);
     }
     let point = evidence.inventory.find(id).filter(|point| point.created_at == created_at).ok_or(Guard::NotTheSame)?;
@@ -74,15 +79,17 @@ pub fn before_sending(late: &Late<'_>, id: &Id, created_at: Timestamp, cause: Ca
         return Err(Guard::NotNeeded);
     }
     match cause {
-        Cause::OwnFailure | Cause::FailedPoint if point.status != PointStatus::Failed => return Err(Guard::NotTheSame),
+        DeleteReason::OwnFailure | DeleteReason::FailedPoint if point.status != PointStatus::Failed => {
+            return Err(Guard::NotTheSame);
+        }
         // The older twin is completed; the younger one is the newest point for that very reason.
-        Cause::Duplicate if !is_completed(evidence, late.made) => return Err(Guard::NewestOfPolicy),
+        DeleteReason::Duplicate if !is_completed(evidence, late.made) => return Err(Guard::NewestOfPolicy),
         _ => {}
     }
     consents(late, &late.request, point, cause)?;
     match &late.in_force {
         Some(request) => consents(late, request, point, cause).map_err(by_the_file_in_force),
-        None if matches!(cause, Cause::OwnFailure | Cause::FailedPoint) => Ok(()),
+        None if matches!(cause, DeleteReason::OwnFailure | DeleteReason::FailedPoint) => Ok(()),
         None => Err(Guard::NotInForce),
     }
 }
@@ -96,18 +103,18 @@ fn by_the_file_in_force(guard: Guard) -> Guard {
 }
 
 /// Whether this policy, too, lets the point go now.
-fn consents(late: &Late<'_>, request: &Request<'_>, point: &RestorePoint, cause: Cause) -> Result<(), Guard> {
+fn consents(late: &Late<'_>, request: &Request<'_>, point: &RestorePoint, cause: DeleteReason) -> Result<(), Guard> {
     let evidence = request.evidence;
     let guards = DeleteGuards::of(&evidence);
-    if cause == Cause::Duplicate {
+    if cause == DeleteReason::Duplicate {
         return guards.refuses(point).map_or(Ok(()), Err);
     }
     guards.permits(&point.id, point.created_at, late.gone)?;
     let new = match cause {
-        Cause::Eviction => Some(request.now),
+        DeleteReason::Eviction => Some(request.now),
         // The list shows the new point, with the date that the provider gave it.
-        Cause::Retention => None,
-        Cause::FailedPoint | Cause::OwnFailure | Cause::Duplicate => return Ok(()),
+        DeleteReason::Retention => None,
+        DeleteReason::FailedPoint | DeleteReason::OwnFailure | DeleteReason::Duplicate => return Ok(()),
     };
     // What is about to go is no longer counted.
     let mut memory = evidence.memory.clone();

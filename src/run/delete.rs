@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
-use crate::journal::event::{Act, Answer, Cause, Event, Found, Sight};
+use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Sight};
 use crate::journal::state::StepState;
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Inventory};
@@ -21,7 +21,7 @@ use crate::run::{CUT_OFF, RunError};
 struct Wanted<'a> {
     id: &'a Id,
     created_at: Timestamp,
-    cause: Cause,
+    cause: DeleteReason,
 }
 
 /// Why a delete was kept back when its turn came.
@@ -37,7 +37,7 @@ const WAITED: &str = "its turn came late and it was not sent: the list is read a
 
 impl Drive<'_> {
     /// One delete: the guards have the last word, of a list that is as new as can be.
-    pub(super) async fn delete(&mut self, id: &Id, created_at: Timestamp, cause: Cause) -> Result<(), RunError> {
+    pub(super) async fn delete(&mut self, id: &Id, created_at: Timestamp, cause: DeleteReason) -> Result<(), RunError> {
         let wanted = Wanted { id, created_at, cause };
         let mut seen = match self.inspection().await? {
             Ok(seen) => seen,
@@ -79,7 +79,7 @@ impl Drive<'_> {
             self.spare(id, guard).await?;
         }
         self.write(Event::Answered { step, answer }).await?;
-        if matches!(cause, Cause::Retention | Cause::Duplicate) {
+        if matches!(cause, DeleteReason::Retention | DeleteReason::Duplicate) {
             // Several prunes of one run are judged by one list, each with the ones before it taken as gone.
             self.fresh = Some(seen);
         }

@@ -47,12 +47,12 @@ fn the_younger_of_two_points_is_waited_for_while_it_is_in_progress_and_not_stuck
     use PointStatus::{Completed, InProgress, Other};
     let odd = || Other("frozen".to_owned());
     let table = [
-        ("in progress", InProgress, 1, Cause::Duplicate, 59, true),
-        ("a status never seen", odd(), 1, Cause::Duplicate, 0, true),
-        ("stuck", InProgress, 1, Cause::Duplicate, 60, false),
-        ("completed", Completed, 1, Cause::Duplicate, 0, false),
-        ("no longer listed", InProgress, 2, Cause::Duplicate, 0, false),
-        ("no duplicate", InProgress, 1, Cause::FailedPoint, 0, false),
+        ("in progress", InProgress, 1, DeleteReason::Duplicate, 59, true),
+        ("a status never seen", odd(), 1, DeleteReason::Duplicate, 0, true),
+        ("stuck", InProgress, 1, DeleteReason::Duplicate, 60, false),
+        ("completed", Completed, 1, DeleteReason::Duplicate, 0, false),
+        ("no longer listed", InProgress, 2, DeleteReason::Duplicate, 0, false),
+        ("no duplicate", InProgress, 1, DeleteReason::FailedPoint, 0, false),
     ];
     for (what, status, id, cause, waited, expected) in table {
         let point = point(status);

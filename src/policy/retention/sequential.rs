@@ -6,7 +6,9 @@
 use std::collections::HashSet;
 
 use super::bucket::Bucket;
-use super::{History, KeepReason, KeepVerdict, in_turn};
+use super::history::{History, in_turn};
+use super::reason::KeepReason;
+use super::verdict::KeepVerdict;
 use crate::policy::keep::{Count, Keep, Period, Rule};
 
 /// What the rules so far have made of a point.

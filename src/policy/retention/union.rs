@@ -4,7 +4,9 @@
 //! keeps the oldest point too.
 
 use super::bucket::Bucket;
-use super::{History, KeepReason, KeepVerdict, in_turn};
+use super::history::{History, in_turn};
+use super::reason::KeepReason;
+use super::verdict::KeepVerdict;
 use crate::policy::keep::{Count, Keep, Period, Rule};
 
 pub(super) fn decide(history: &History<'_>, keep: &Keep) -> Vec<KeepVerdict> {

@@ -87,7 +87,7 @@ fn one(kind: MailKind, happened: Happened) -> Matter {
 
 #[test]
 fn a_failure_as_it_is_read() {
-    let deleted = vec![deleted(804, event::Cause::Eviction)];
+    let deleted = vec![deleted(804, event::DeleteReason::Eviction)];
     let run = FailedRun { deleted, ..failed_run("snapshot limit reached (5 foreign)") };
     golden("failed", &one(MailKind::Failed, failed_as("web-server-01", run)));
 }

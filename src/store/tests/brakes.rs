@@ -36,7 +36,7 @@ impl Folder {
     }
 
     async fn delete(&self, run: &mut Run, id: i64) -> u32 {
-        let act = Act::Delete { id: Id::Number(id), created_at: at(id), cause: Cause::Retention };
+        let act = Act::Delete { id: Id::Number(id), created_at: at(id), cause: DeleteReason::Retention };
         self.intend(run, act, 10).await
     }
 }
