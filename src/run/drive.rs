@@ -106,7 +106,8 @@ impl Drive<'_> {
                 self.place = Some(place);
                 lease
             };
-            let rest = self.attempt().await;
+            // Boxed, and so are its phases: in a run that waits they take no memory, and no stack in one that does not.
+            let rest = Box::pin(self.attempt()).await;
             self.place = None;
             lease.end().await?;
             // Meanwhile the server and the place are free for others.
@@ -151,35 +152,35 @@ impl Drive<'_> {
             match next {
                 Next::Over => return Ok(Rest::Over),
                 Next::Wait(at) => return Ok(Rest::Retry(at)),
-                Next::Begin => self.begin().await?,
-                Next::Plan => self.plan(None).await?,
-                Next::WaitForBucket(until) => match self.left_of_bucket(until).await? {
+                Next::Begin => Box::pin(self.begin()).await?,
+                Next::Plan => Box::pin(self.plan(None)).await?,
+                Next::WaitForBucket(until) => match Box::pin(self.left_of_bucket(until)).await? {
                     Ok(Some(left)) => return Ok(Rest::Bucket(left)),
-                    Ok(None) => self.plan(Some(until)).await?,
+                    Ok(None) => Box::pin(self.plan(Some(until))).await?,
                     Err(error) => self.fail_by(&error).await?,
                 },
                 // The server is not stopped for a point that cannot be made.
-                Next::StopServer if self.run.state.owes_start || self.finds_room().await? => {
-                    self.stop_server().await?;
+                Next::StopServer if self.run.state.owes_start || Box::pin(self.finds_room()).await? => {
+                    Box::pin(self.stop_server()).await?;
                 }
                 Next::StopServer => {}
-                Next::AwaitStopped => self.await_stopped().await?,
-                Next::Delete { id, created_at, cause } => self.delete(&id, created_at, cause).await?,
-                Next::AwaitGone(id) => self.await_gone(&id).await?,
-                Next::Create => self.create().await?,
-                Next::Settle(step) => self.settle(step).await?,
-                Next::Await(id) => self.await_point(&id).await?,
+                Next::AwaitStopped => Box::pin(self.await_stopped()).await?,
+                Next::Delete { id, created_at, cause } => Box::pin(self.delete(&id, created_at, cause)).await?,
+                Next::AwaitGone(id) => Box::pin(self.await_gone(&id)).await?,
+                Next::Create => Box::pin(self.create()).await?,
+                Next::Settle(step) => Box::pin(self.settle(step)).await?,
+                Next::Await(id) => Box::pin(self.await_point(&id)).await?,
                 Next::StartServer => {
                     // Nothing is made any more, and this may take for ever: others may have the place.
                     self.place = None;
-                    self.start_server().await?;
+                    Box::pin(self.start_server()).await?;
                 }
                 Next::Fail { error, last } => self.fail(error, last).await?,
                 Next::Retry { after_seconds } => {
                     let at = self.world.clock.now() + Duration::from_secs(after_seconds);
                     self.write(Event::Retrying { at }).await?;
                 }
-                Next::End { outcome, error } => self.end(outcome, error).await?,
+                Next::End { outcome, error } => Box::pin(self.end(outcome, error)).await?,
             }
         }
     }
