@@ -1,5 +1,5 @@
-//! The guards that are asked of every delete: while it is planned, and of a fresh list before it is sent. What concerns
-//! the whole server is worked out once, and not again for each point.
+//! The guards on every delete: asked while it is planned, and again with a fresh list before it is sent. What concerns
+//! the whole server is worked out once, not again for each point.
 
 use jiff::Timestamp;
 

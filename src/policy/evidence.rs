@@ -1,4 +1,4 @@
-//! What a decision is made from, and what can be told of a point by it without knowing of any brake.
+//! What a decision is made from, and what it says of a point without knowing of any brake.
 
 use std::sync::Arc;
 

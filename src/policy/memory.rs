@@ -19,12 +19,11 @@ pub struct Memory {
     pub seen_before: bool,
     /// Every point that was listed, or made by us, and is not known to be gone.
     pub points: BTreeMap<Id, Remembered>,
-    /// The token of every create that we sent or meant to send here, with its policy.
+    /// The token of every create that we sent or intended to send here, with its policy.
     pub tokens: BTreeMap<Token, String>,
-    /// Points that we made, or may have made, and that the last list did not show: each takes a slot. With the id,
-    /// where the provider gave one, and the token.
+    /// Points that we made, or may have made, and that the last list did not show: each takes a slot.
     pub unlisted: Vec<Unlisted>,
-    /// Points whose delete the provider has accepted: still listed ones take a slot and are deleted no second time.
+    /// Points whose delete the provider has accepted. While they are listed they take a slot; they are not deleted again.
     pub deleting: BTreeSet<Id>,
     /// Points whose delete was accepted so long ago that it may be sent again, if they are still listed.
     pub not_gone: BTreeSet<Id>,
@@ -34,7 +33,7 @@ pub struct Memory {
     pub given_up: BTreeSet<Token>,
     /// Points that a person holds, with the reason.
     pub holds: BTreeMap<Id, String>,
-    /// When those of these holds end that end by themselves.
+    /// When holds on points end, where they end by themselves.
     pub hold_ends: BTreeMap<Id, Timestamp>,
     /// The reason why nothing at all may be deleted on this server, where a person said so.
     pub server_hold: Option<String>,
@@ -44,17 +43,17 @@ pub struct Memory {
     pub evicted_since_completed: u32,
     /// The longest time from a plan to its accepted create in the last runs on this server.
     pub longest_lead: std::time::Duration,
-    /// What the last list showed and we did not mean to delete since.
+    /// What the last list showed and we have not intended to delete since.
     pub listed: Vec<LastListed>,
-    /// The brakes that hold, and those that a person has accepted, on the whole server.
+    /// The stored brakes of the whole server, accepted ones included.
     pub brakes: Vec<StoredBrake>,
     /// What each policy of the server and kind kept when it last looked here.
     pub retention: Kept,
 }
 
 impl Memory {
-    /// What is true beside this list: a point that its run has given up, and that is completed after all, is the new
-    /// point of what was evicted for it.
+    /// What holds given this list: a point that its run has given up and that is completed after all replaces what was
+    /// evicted for it.
     #[must_use]
     pub fn beside(self, inventory: &Inventory) -> Self {
         let at_last = |point: &RestorePoint| {
@@ -65,7 +64,7 @@ impl Memory {
         Self { evicted_since_completed, ..self }
     }
 
-    /// The token of a create that was given up, on a point that a list shows later than anybody waited for it.
+    /// The token of a given-up create that this point carries: a list shows it only now that nobody waits for it.
     #[must_use]
     pub fn given_up_on(&self, point: &RestorePoint) -> Option<Token> {
         tokens_of(point.name.as_deref(), &point.description).find(|token| self.given_up.contains(token))
@@ -120,7 +119,7 @@ impl Text {
         Self { name: point.name.clone(), description: point.description.clone() }
     }
 
-    /// Whether both say the same. A state of before texts were cleaned has them as the provider gave them.
+    /// Whether both say the same. A state from before texts were cleaned has them as the provider gave them.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         let clean = |text: &Self| (text.name.as_deref().map(cleaned), cleaned(&text.description));
@@ -136,7 +135,7 @@ pub enum Origin {
     Made(String),
     /// It was in the first inventory of its server and kind.
     First,
-    /// It turned up later and no run of ours made it.
+    /// It appeared later, and no run of ours made it.
     Later,
 }
 

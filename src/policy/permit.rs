@@ -3,8 +3,6 @@
 //! What was planned is an upper bound. The delete of a run goes only when retention, asked again, drops the point as well:
 //! by the fresh list, the new point's real date, and both the policy of the run and the one now in force.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +12,7 @@ use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
 use crate::policy::planner::kept_now;
 
-/// What a delete is for.
+/// Why a run deletes a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeleteReason {
@@ -49,26 +47,21 @@ pub struct Late<'a> {
     pub max_deletes: u32,
 }
 
-/// Whether a delete of a run has to wait. Of two points of one create the younger goes, but not while it is in progress:
-/// `waited` says for how long its create has been awaited, and after `stuck_after` the guards decide.
+/// Whether a delete of a run has to wait. Of two points of one create the younger goes, but not while it is in progress;
+/// once it is stuck, the guards decide.
 #[must_use]
-pub fn has_to_wait(
-    inventory: &Inventory,
-    id: &Id,
-    cause: DeleteReason,
-    (waited, stuck_after): (Duration, Duration),
-) -> bool {
+pub fn has_to_wait(inventory: &Inventory, id: &Id, reason: DeleteReason, is_stuck: impl FnOnce() -> bool) -> bool {
     let is_in_progress = || inventory.find(id).is_some_and(|point| point.status.is_in_progress());
-    cause == DeleteReason::Duplicate && waited < stuck_after && is_in_progress()
+    reason == DeleteReason::Duplicate && is_in_progress() && !is_stuck()
 }
 
 /// The last word on a planned delete.
 ///
 /// # Errors
 /// The guard that refuses it.
-pub fn before_sending(late: &Late<'_>, id: &Id, created_at: Timestamp, cause: DeleteReason) -> Result<(), Guard> {
+pub fn before_sending(late: &Late<'_>, id: &Id, created_at: Timestamp, reason: DeleteReason) -> Result<(), Guard> {
     let evidence = &late.request.evidence;
-    if late.made == Some(id) && cause != DeleteReason::OwnFailure {
+    if late.made == Some(id) && reason != DeleteReason::OwnFailure {
         return Err(Guard::JustMade);
     }
     let point = evidence.inventory.find(id).filter(|point| point.created_at == created_at).ok_or(Guard::NotTheSame)?;
@@ -78,7 +71,7 @@ pub fn before_sending(late: &Late<'_>, id: &Id, created_at: Timestamp, cause: De
     if late.makes_room && late.room > 0 {
         return Err(Guard::NotNeeded);
     }
-    match cause {
+    match reason {
         DeleteReason::OwnFailure | DeleteReason::FailedPoint if point.status != PointStatus::Failed => {
             return Err(Guard::NotTheSame);
         }
@@ -86,10 +79,10 @@ pub fn before_sending(late: &Late<'_>, id: &Id, created_at: Timestamp, cause: De
         DeleteReason::Duplicate if !is_completed(evidence, late.made) => return Err(Guard::NewestOfPolicy),
         _ => {}
     }
-    consents(late, &late.request, point, cause)?;
+    consents(late, &late.request, point, reason)?;
     match &late.in_force {
-        Some(request) => consents(late, request, point, cause).map_err(by_the_file_in_force),
-        None if matches!(cause, DeleteReason::OwnFailure | DeleteReason::FailedPoint) => Ok(()),
+        Some(request) => consents(late, request, point, reason).map_err(by_the_file_in_force),
+        None if matches!(reason, DeleteReason::OwnFailure | DeleteReason::FailedPoint) => Ok(()),
         None => Err(Guard::NotInForce),
     }
 }
@@ -103,14 +96,14 @@ fn by_the_file_in_force(guard: Guard) -> Guard {
 }
 
 /// Whether this policy, too, lets the point go now.
-fn consents(late: &Late<'_>, request: &Request<'_>, point: &RestorePoint, cause: DeleteReason) -> Result<(), Guard> {
+fn consents(late: &Late<'_>, request: &Request<'_>, point: &RestorePoint, reason: DeleteReason) -> Result<(), Guard> {
     let evidence = request.evidence;
     let guards = DeleteGuards::of(&evidence);
-    if cause == DeleteReason::Duplicate {
+    if reason == DeleteReason::Duplicate {
         return guards.refuses(point).map_or(Ok(()), Err);
     }
     guards.permits(&point.id, point.created_at, late.gone)?;
-    let new = match cause {
+    let new = match reason {
         DeleteReason::Eviction => Some(request.now),
         // The list shows the new point, with the date that the provider gave it.
         DeleteReason::Retention => None,

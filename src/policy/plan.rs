@@ -36,12 +36,12 @@ pub struct Plan {
     pub points: Vec<Decision>,
     /// Why nothing is done.
     pub refused: Option<Refusal>,
-    /// What people must be told besides.
+    /// What else is reported to people.
     pub notes: Vec<Note>,
     /// What looks wrong, so that deletes wait for a person.
     #[serde(default)]
     pub brakes: Vec<Brake>,
-    /// The brake: no more deletes in the whole run than this.
+    /// The most deletes of the whole run.
     pub max_deletes: u32,
     /// Nothing is done before this moment of the provider's time, when a bucket ends: which point makes room depends on
     /// the bucket that the new one falls into.
@@ -101,7 +101,7 @@ pub struct Delete {
     pub why: Reason,
 }
 
-/// Why something is done or left.
+/// Why something is done or left undone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
@@ -137,7 +137,8 @@ impl fmt::Display for Reason {
                 let beside = beside.join(", ");
                 write!(f, "given up: the slots do not suffice beside {beside}, kept by a hold or `protect`")
             }
-            Self::New { free } => write!(f, "the policy asks for a new one; slots free then: {free}"),
+            Self::New { free: 1 } => f.write_str("the policy asks for a new one; it leaves 1 free slot"),
+            Self::New { free } => write!(f, "the policy asks for a new one; it leaves {free} free slots"),
         }
     }
 }
@@ -179,8 +180,8 @@ pub enum Refusal {
         #[serde(default)]
         in_the_way: Vec<InTheWay>,
     },
-    /// No slot is free, and the new point would only replace the newest one of its policy: nothing is gained by it, and
-    /// nothing is wrong.
+    /// No slot is free, and the new point would only replace the newest one of its policy. That gains nothing, and nothing
+    /// is wrong.
     OnlyTheNewest {
         /// The slots.
         slots: Slots,
@@ -231,7 +232,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Something that people must be told.
+/// Something that is reported to people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Note {
@@ -239,11 +240,11 @@ pub enum Note {
     Future(Id),
     /// A point carries our mark, but this journal knows nothing of it.
     Stray(Id),
-    /// The brake keeps points that retention would drop.
+    /// `max_deletes` keeps points that retention would drop.
     Braked {
         /// How many.
         left: u32,
-        /// The brake.
+        /// The most deletes of one run.
         max_deletes: u32,
     },
     /// A point of ours is still in progress after `stuck_after`.

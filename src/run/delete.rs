@@ -47,7 +47,8 @@ impl Drive<'_> {
             }
             Err(error) => return self.fail_by(&error).await,
         };
-        if has_to_wait(&seen.inventory, id, cause, (self.since(self.asked_at()), self.stuck_after())) {
+        let is_stuck = || self.since(self.asked_at()) >= self.stuck_after();
+        if has_to_wait(&seen.inventory, id, cause, is_stuck) {
             return self.world.pause(self.world.settings().poll).await;
         }
         // The list may be of a moment ago; what the journal knows is of now.

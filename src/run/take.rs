@@ -73,7 +73,7 @@ impl Inspection {
 /// # Errors
 /// What the state says; inside, what the provider says.
 pub async fn inspect(world: &World, task: &Task) -> Result<Result<Inspection, ProviderError>, RunError> {
-    // A read that is under way when the process is to end is given up at once.
+    // A read in progress is given up at once when the process shuts down.
     let reading = world.client.inventory(&task.server, task.policy.kind);
     let inventory = match world.unless_stopped(reading).await? {
         Ok(inventory) => inventory,
@@ -120,8 +120,8 @@ pub fn place(world: &World, task: &Task) -> Place {
     }
 }
 
-/// Writes what the inventory shows, with what it gives cause to tell. The brakes come first: what is gone is known only
-/// until the list that lacks it is written.
+/// Writes what the inventory shows, with the notices that it triggers. The brakes come first: what is gone is known only
+/// until the list without it is written.
 pub(super) async fn remember(world: &World, task: &Task, seen: &Inspection, notes: &[Note]) -> Result<(), RunError> {
     set_brakes(world, task, seen).await?;
     let notices = notes.iter().map(|note| notice(task, note, &seen.inventory)).collect();

@@ -47,14 +47,14 @@ fn the_younger_of_two_points_is_waited_for_while_it_is_in_progress_and_not_stuck
     use PointStatus::{Completed, InProgress, Other};
     let odd = || Other("frozen".to_owned());
     let table = [
-        ("in progress", InProgress, 1, DeleteReason::Duplicate, 59, true),
-        ("a status never seen", odd(), 1, DeleteReason::Duplicate, 0, true),
-        ("stuck", InProgress, 1, DeleteReason::Duplicate, 60, false),
-        ("completed", Completed, 1, DeleteReason::Duplicate, 0, false),
-        ("no longer listed", InProgress, 2, DeleteReason::Duplicate, 0, false),
-        ("no duplicate", InProgress, 1, DeleteReason::FailedPoint, 0, false),
+        ("in progress", InProgress, 1, DeleteReason::Duplicate, false, true),
+        ("a status never seen", odd(), 1, DeleteReason::Duplicate, false, true),
+        ("stuck", InProgress, 1, DeleteReason::Duplicate, true, false),
+        ("completed", Completed, 1, DeleteReason::Duplicate, false, false),
+        ("no longer listed", InProgress, 2, DeleteReason::Duplicate, false, false),
+        ("no duplicate", InProgress, 1, DeleteReason::FailedPoint, false, false),
     ];
-    for (what, status, id, cause, waited, expected) in table {
+    for (what, status, id, reason, is_stuck, expected) in table {
         let point = point(status);
         let inventory = Inventory {
             server: point.server.clone(),
@@ -65,7 +65,6 @@ fn the_younger_of_two_points_is_waited_for_while_it_is_in_progress_and_not_stuck
             proof: Proof::OnePage,
             doubts: Vec::new(),
         };
-        let times = (Duration::from_secs(waited), Duration::from_secs(60));
-        assert_eq!(has_to_wait(&inventory, &Id::Number(id), cause, times), expected, "{what}");
+        assert_eq!(has_to_wait(&inventory, &Id::Number(id), reason, || is_stuck), expected, "{what}");
     }
 }

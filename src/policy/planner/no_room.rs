@@ -1,4 +1,4 @@
-//! What a person is told when there is no room: the slots, what is in the way, and what ends that.
+//! The refusal when there is no room: the slots, what is in the way, and what ends that.
 
 use crate::policy::counted::{Counted, candidate};
 use crate::policy::evidence::{Evidence, Request};
