@@ -105,8 +105,8 @@ impl Simulator {
         self.set_options(|options| options.clock_skew_seconds = seconds);
     }
 
-    /// Refuses connections for this long: in-process every request is [`Lost::Refused`]; a served port is closed, and
-    /// opened again by real time.
+    /// Refuses connections for this long: in-process every request is [`Lost::Refused`](super::Lost::Refused); a served
+    /// port is closed, and opened again by real time.
     pub fn refuse_for(&self, duration: Duration) {
         let until = self.now() + duration;
         self.look(|inner| inner.refuse_until = Some(until));

@@ -1,4 +1,4 @@
-//! Our texts as DESIGN describes them, read without the program's help.
+//! The mark as docs/policy.md describes it, read without the help of the program.
 
 use jiff::Timestamp;
 

@@ -153,17 +153,20 @@ async fn a_server_that_knows_only_login_is_logged_in_to() {
     assert_eq!(delivery.accepted.len(), 2);
 }
 
+/// Each line of the dialogue, the step that fails when it gets no good answer, and what is known of the message then.
+const STEPS: [(&str, DeliveryStep, FailureKind); 7] = [
+    ("greeting", DeliveryStep::Greeting, FailureKind::NeverSent),
+    ("EHLO", DeliveryStep::Greeting, FailureKind::NeverSent),
+    ("AUTH", DeliveryStep::Login, FailureKind::NeverSent),
+    ("MAIL", DeliveryStep::Sender, FailureKind::NeverSent),
+    ("RCPT", DeliveryStep::Recipients, FailureKind::NeverSent),
+    ("DATA", DeliveryStep::Data, FailureKind::NeverSent),
+    (".", DeliveryStep::Message, FailureKind::Ambiguous),
+];
+
 #[tokio::test]
 async fn silence_at_any_step_ends_within_its_limit() {
-    for (line, step, kind) in [
-        ("greeting", DeliveryStep::Greeting, FailureKind::NeverSent),
-        ("EHLO", DeliveryStep::Greeting, FailureKind::NeverSent),
-        ("AUTH", DeliveryStep::Login, FailureKind::NeverSent),
-        ("MAIL", DeliveryStep::Sender, FailureKind::NeverSent),
-        ("RCPT", DeliveryStep::Recipients, FailureKind::NeverSent),
-        ("DATA", DeliveryStep::Data, FailureKind::NeverSent),
-        (".", DeliveryStep::Message, FailureKind::Ambiguous),
-    ] {
+    for (line, step, kind) in STEPS {
         let error = fault(vec![(line, Silence)], |settings| settings.login = Some(login())).await;
         assert_eq!(sort(&error), (step, kind), "silence at {line}: {error}");
         assert!(error.is_retryable());
@@ -174,15 +177,7 @@ async fn silence_at_any_step_ends_within_its_limit() {
 
 #[tokio::test]
 async fn a_connection_that_ends_at_any_step_is_sorted_by_that_step() {
-    for (line, step, kind) in [
-        ("greeting", DeliveryStep::Greeting, FailureKind::NeverSent),
-        ("EHLO", DeliveryStep::Greeting, FailureKind::NeverSent),
-        ("AUTH", DeliveryStep::Login, FailureKind::NeverSent),
-        ("MAIL", DeliveryStep::Sender, FailureKind::NeverSent),
-        ("RCPT", DeliveryStep::Recipients, FailureKind::NeverSent),
-        ("DATA", DeliveryStep::Data, FailureKind::NeverSent),
-        (".", DeliveryStep::Message, FailureKind::Ambiguous),
-    ] {
+    for (line, step, kind) in STEPS {
         let error = fault(vec![(line, Close)], |settings| settings.login = Some(login())).await;
         assert_eq!(sort(&error), (step, kind), "end at {line}: {error}");
     }
