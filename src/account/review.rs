@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::policy::brake::{Judgement, judge};
-use crate::policy::guard::Ground;
+use crate::policy::brake::{Brake, BrakeCause, DetectedBrakes};
+use crate::policy::conditions::{Kept, Looked};
+use crate::policy::detect::detect_brakes;
+use crate::policy::evidence::{Evidence, Request};
 use crate::policy::inventory::{Id, Kind};
-use crate::policy::plan::Request;
-use crate::policy::predecessor::{Kept, Looked, Remember, remember};
+use crate::policy::predecessor::{Remember, remember};
 use crate::policy::task::Task;
 use crate::store::points::Place;
 use crate::store::{Store, StoreError};
@@ -41,7 +42,7 @@ impl RetentionReview<'_> {
     ///
     /// # Errors
     /// What the state says.
-    pub async fn of(&self, task: &Task) -> Result<Option<(Judgement, Remember)>, StoreError> {
+    pub async fn of(&self, task: &Task) -> Result<Option<(DetectedBrakes, Remember)>, StoreError> {
         let (server, policy) = (&task.server.reference.id, &task.policy);
         let limit = self.slots.get(&policy.kind).copied().unwrap_or_default();
         let looked = Looked::of(policy, &task.others, (limit, task.reserve));
@@ -57,16 +58,16 @@ impl RetentionReview<'_> {
             Place { server: server.clone(), kind: policy.kind, policy: policy.name.clone(), settle: self.settle };
         let memory = self.store.memory_for(place, &inventory.points, self.now).await?;
         let (at, instance) = (self.now, self.instance);
-        let ground = Ground { at, instance, policy, inventory: &inventory, memory: &memory };
+        let evidence = Evidence { at, instance, policy, inventory: &inventory, memory: &memory };
         let (reserve, others) = (task.reserve, &task.others);
-        let request = Request { ground, limit, reserve, others, spent: 0, now: self.now, waited_for: None };
-        let mut judgement = judge(&request);
-        // An old list shows what the file would drop, and nothing else about today.
-        let retention = |cause| cause == crate::policy::brake::Cause::Retention;
-        judgement.new.retain(|brake| retention(brake.cause));
-        let held =
-            |number: &i64| memory.brakes.iter().any(|held| held.number == *number && retention(held.brake.cause));
-        judgement.over.retain(held);
-        Ok(Some((judgement, remember(&request))))
+        let request = Request { evidence, limit, reserve, others, spent: 0, now: self.now, waited_for: None };
+        let mut brakes = detect_brakes(&request);
+        // An old list shows what the file would drop, and says nothing else about today.
+        let is_retention = |brake: &Brake| brake.cause == BrakeCause::Retention;
+        brakes.new.retain(is_retention);
+        let of_retention =
+            |number: &i64| memory.brakes.iter().any(|stored| stored.number == *number && is_retention(&stored.brake));
+        brakes.over.retain(of_retention);
+        Ok(Some((brakes, remember(&request))))
     }
 }

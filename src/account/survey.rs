@@ -12,9 +12,9 @@ use crate::account::servers::stored_servers;
 use crate::config::Config;
 use crate::journal::debt::Debt;
 use crate::journal::notice::{Good, Topic};
-use crate::policy::guard::Slots;
-use crate::policy::inventory::{Id, Kind, Server};
+use crate::policy::inventory::{Id, Kind, Server, newest_first};
 use crate::policy::schedule::{DueTimes, splay};
+use crate::policy::slots::{Slots, Taken};
 use crate::policy::task::Task;
 use crate::report::digest::FormerPoints;
 use crate::status::{DebtStatus, Facts, IncidentStatus, Level, OutboxStatus, PolicyStatus, Status, policy_state};
@@ -156,7 +156,7 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
     let own = |point: &&Listed| point.policy.as_deref().is_some_and(|name| policy.answers_to(name));
     let completed = |point: &&Listed| point.status.as_deref() == Some("completed") && point.created_at.is_some();
     let mut points: Vec<Listed> = listed.iter().filter(own).filter(completed).cloned().collect();
-    points.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
+    points.sort_by(|a, b| newest_first((a.created_at, &a.id), (b.created_at, &b.id)));
     let last_good =
         points.first().and_then(|point| point.created_at.map(|created_at| Good { id: point.id.clone(), created_at }));
     let facts = Facts {
@@ -184,23 +184,12 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
 /// The slots by the last inventory.
 fn slots(input: &SurveyInput<'_>, task: &Task, listed: &[Listed]) -> Slots {
     let kind = task.policy.kind;
-    let limit = match kind {
-        Kind::Backup => input.config.provider.slots.backup,
-        Kind::Snapshot => input.config.provider.slots.snapshot,
-    };
-    let is_held = |point: &&Listed| {
+    let is_held = |point: &Listed| {
         let held = Held::Point(kind, point.id.clone());
         input.holds.iter().any(|hold| hold.what == held)
     };
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let own = listed.iter().filter(|point| point.policy.is_some()).count();
-    Slots {
-        limit,
-        used: count(listed.len()),
-        own: count(own),
-        foreign: count(listed.len() - own),
-        held: count(listed.iter().filter(is_held).count()),
-    }
+    let taken = listed.iter().map(|point| Taken { own: point.policy.is_some(), held: is_held(point) });
+    Slots::sum(input.config.provider.slots.of(kind), taken)
 }
 
 /// The next due time of a policy on a server.

@@ -8,7 +8,7 @@ use crate::cli::output;
 use crate::cli::plan;
 use crate::cli::setup::{Choice, Opened, Setup, ask};
 use crate::exit_code::ExitCode;
-use crate::policy::brake::{Brake, Held};
+use crate::policy::brake::{Brake, StoredBrake};
 use crate::policy::inventory::ServerRef;
 use crate::policy::plan::Plan;
 use crate::run::{Inspection, Lease, Task, take_stock};
@@ -81,8 +81,8 @@ async fn accept(
     if shown.brakes.is_empty() {
         return Ok(Some(Vec::new()));
     }
-    let in_force = |held: &&Held| !held.accepted && shown.brakes.contains(&held.brake);
-    let held: Vec<Held> = seen.memory.brakes.iter().filter(in_force).cloned().collect();
+    let in_force = |held: &&StoredBrake| !held.accepted && shown.brakes.contains(&held.brake);
+    let held: Vec<StoredBrake> = seen.memory.brakes.iter().filter(in_force).cloned().collect();
     let numbers: Vec<i64> = held.iter().map(|held| held.number).collect();
     let mut released = seen.clone();
     released.memory.release(&numbers);

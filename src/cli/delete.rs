@@ -7,7 +7,10 @@ use crate::cli::hold::id_of;
 use crate::cli::output;
 use crate::cli::setup::{Opened, Setup, ask};
 use crate::exit_code::ExitCode;
-use crate::policy::inventory::{Id, Kind, PointStatus, RestorePoint, ServerRef};
+use crate::policy::evidence::describe;
+use crate::policy::guard::Guard;
+use crate::policy::inventory::{Id, Kind, RestorePoint, ServerRef};
+use crate::policy::permit;
 use crate::provider::Deleted;
 use crate::run::by_hand::{self, ByHandError};
 
@@ -51,7 +54,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     let (kind, id) = (Kind::from(args.kind), id_of(&args.id));
     let point = find(&opened, kind, &id).await?;
     refuse(&opened, &point).await?;
-    let whose = output::shown(&crate::policy::guard::describe(&point, kind));
+    let whose = output::shown(&describe(&point, kind));
     let about = format!("{whose} of {}, made {}", output::shown(&point.server.name), point.created_at);
     if !args.yes && !ask(&format!("Delete {about}? There is no undo. [y/N] "))?.eq_ignore_ascii_case("y") {
         output::note("nothing was deleted");
@@ -101,22 +104,16 @@ pub fn failure(error: ByHandError) -> anyhow::Error {
 
 async fn refuse(opened: &Opened, point: &RestorePoint) -> anyhow::Result<()> {
     let (kind, id) = (point.kind, &point.id);
-    if point.automatic {
-        return Err(Failure::usage(format!("{kind} {id} is an automatic one: it is not ours to delete")).into());
-    }
-    if matches!(point.status, PointStatus::InProgress | PointStatus::Other(_)) {
-        return Err(Failure::usage(format!("{kind} {id} is still {}: wait until it is over", point.status)).into());
-    }
-    for hold in opened.world.store.holds(opened.world.clock.now()).await? {
-        let held = match &hold.what {
-            crate::store::holds::Held::Point(held_kind, held_id) => *held_kind == kind && held_id == id,
-            crate::store::holds::Held::Server(server) => server.id == point.server.id,
-        };
-        if held {
-            let reason = output::shown(&hold.reason);
-            let text = format!("{kind} {id} is on hold ({reason}): `lastgood release` it first");
-            return Err(Failure::usage(text).into());
+    let now = opened.world.clock.now();
+    let hold = opened.world.store.hold_on(point.server.id.clone(), kind, id.clone(), now).await?;
+    let Err(guard) = permit::by_hand(point, hold) else { return Ok(()) };
+    let text = match guard {
+        Guard::Automatic => format!("{kind} {id} is an automatic one: it is not ours to delete"),
+        Guard::InProgress(status) => format!("{kind} {id} is still {status}: wait until it is over"),
+        Guard::Held(reason) | Guard::ServerHeld(reason) => {
+            format!("{kind} {id} is on hold ({}): `lastgood release` it first", output::shown(&reason))
         }
-    }
-    Ok(())
+        other => format!("{kind} {id} is not deleted: {}", output::shown(&other.to_string())),
+    };
+    Err(Failure::usage(text).into())
 }

@@ -9,10 +9,9 @@ use crate::cli::output;
 use crate::cli::schedule::moment;
 use crate::cli::setup::Setup;
 use crate::exit_code::ExitCode;
-use crate::policy::guard::{Ground, Slots};
+use crate::policy::evidence::{Evidence, Request};
 use crate::policy::hold_cost::of_point;
 use crate::policy::inventory::{Id, Kind, ServerRef};
-use crate::policy::plan::Request;
 use crate::store::Store;
 use crate::store::holds::{Held, Hold};
 use crate::store::points::Place;
@@ -115,15 +114,22 @@ async fn costs(setup: &Setup, store: &Store, what: &Held) -> Option<Vec<String>>
         let place = Place { server: server.clone(), kind, policy, settle };
         let memory = store.memory_for(place, &inventory.points, at).await.ok()?;
         let instance = &config.provider.instance;
-        let ground = Ground { at, instance, policy: &task.policy, inventory: &inventory, memory: &memory };
+        let evidence = Evidence { at, instance, policy: &task.policy, inventory: &inventory, memory: &memory };
         let limit = config.provider.slots.of(kind);
-        let request =
-            Request { ground, limit, reserve: task.reserve, others: &task.others, spent: 0, now: at, waited_for: None };
+        let request = Request {
+            evidence,
+            limit,
+            reserve: task.reserve,
+            others: &task.others,
+            spent: 0,
+            now: at,
+            waited_for: None,
+        };
         match what {
             Held::Point(of, id) if *of == kind => costs.extend(of_point(&request, id).map(|cost| cost.to_string())),
             Held::Point(..) => {}
             Held::Server(server) => {
-                let room = Slots::count(limit, instance, &inventory, &memory).room(task.reserve);
+                let room = request.slots().room(task.reserve);
                 costs.push(format!(
                     "policy {}: nothing of it is deleted on {}; there is room for {room} more {}, then its runs fail until \
                      this hold ends",

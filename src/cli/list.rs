@@ -8,7 +8,7 @@ use crate::cli::output;
 use crate::cli::setup::{Opened, Setup};
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::{Kind, RestorePoint, Server};
-use crate::policy::memory::owner;
+use crate::policy::owner::owner;
 use crate::policy::policy::PolicyName;
 use crate::provider::{BackupType, Fields};
 use crate::store::holds::Held;

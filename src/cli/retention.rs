@@ -16,7 +16,7 @@ use crate::cli::schedule::zone_named;
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::Id;
 use crate::policy::keep::{Keep, KeepMode};
-use crate::policy::retention::{Candidate, Verdict, decide};
+use crate::policy::retention::{Candidate, KeepVerdict, decide};
 
 /// How many wrong lines are told before the rest is only counted.
 const WRONG_LINES_TOLD: usize = 20;
@@ -71,7 +71,7 @@ pub fn run(
         let points: Vec<Candidate> = question.lines.iter().map(|line| line.point.clone()).collect();
         let decided = decide(&points, &question.keep, question.mode, &question.zone);
         let verdicts = decided.map_err(|error| format!("--keep: {error}"))?;
-        let mut told: Vec<(Line, Verdict)> = question.lines.into_iter().zip(verdicts).collect();
+        let mut told: Vec<(Line, KeepVerdict)> = question.lines.into_iter().zip(verdicts).collect();
         told.sort_by(|(a, _), (b, _)| b.point.cmp(&a.point));
         Ok(told)
     });
@@ -94,7 +94,7 @@ pub fn run(
     }
 }
 
-fn print_json(told: &[(Line, Verdict)], stdout: &mut impl Write) -> std::io::Result<()> {
+fn print_json(told: &[(Line, KeepVerdict)], stdout: &mut impl Write) -> std::io::Result<()> {
     let points = told.iter().map(|(line, verdict)| {
         let why: Vec<String> = verdict.why.iter().map(ToString::to_string).collect();
         json!({ "time": line.text, "keep": verdict.keep, "why": why })
@@ -102,7 +102,7 @@ fn print_json(told: &[(Line, Verdict)], stdout: &mut impl Write) -> std::io::Res
     writeln!(stdout, "{:#}", json!({ "points": points.collect::<Vec<_>>() }))
 }
 
-fn print_text(told: &[(Line, Verdict)], stdout: &mut impl Write) -> std::io::Result<()> {
+fn print_text(told: &[(Line, KeepVerdict)], stdout: &mut impl Write) -> std::io::Result<()> {
     let width = told.iter().map(|(line, _)| line.text.chars().count()).max().unwrap_or_default();
     for (line, verdict) in told {
         let word = if verdict.keep { "keep" } else { "drop" };

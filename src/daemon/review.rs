@@ -18,8 +18,8 @@ pub async fn brake_changed_retention(world: &World, tasks: &[Task], now: Timesta
     let (store, instance, settle) = (&world.store, settings.instance.as_str(), settings.settle);
     let review = RetentionReview { store, before: &before, instance, settle, slots: &settings.slots, now };
     for task in tasks {
-        if let Some((judgement, kept)) = review.of(task).await? {
-            store.brake(signs(task, judgement, kept), now).await?;
+        if let Some((brakes, kept)) = review.of(task).await? {
+            store.brake(signs(task, brakes, kept), now).await?;
         }
     }
     Ok(())

@@ -55,12 +55,12 @@ pub struct Debt {
     /// The open run that keeps the server stopped and will start it, if there is one.
     pub in_charge: Option<i64>,
     /// What is known so far.
-    pub evidence: Evidence,
+    pub evidence: StopEvidence,
 }
 
 /// What is known of a server since it was last asked to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Evidence {
+pub struct StopEvidence {
     /// It was seen not running.
     pub seen_down: bool,
     /// What became of our start.
@@ -111,7 +111,7 @@ impl Start {
     }
 }
 
-impl Evidence {
+impl StopEvidence {
     /// A start was sent, as is done only to a server that reads `stopped`.
     #[must_use]
     pub const fn start_sent(self) -> Self {
@@ -159,11 +159,11 @@ pub enum Verdict {
 /// What a look proves. `since_last` is the time since the look before it, by a clock that nobody sets.
 #[must_use]
 pub fn observe(
-    evidence: Evidence,
+    evidence: StopEvidence,
     streak: Streak,
     look: Look,
     since_last: Option<Duration>,
-) -> (Evidence, Streak, Verdict) {
+) -> (StopEvidence, Streak, Verdict) {
     match look {
         Look::Running => {
             let gap = since_last.filter(|gap| *gap <= LOOKS_APART);
@@ -177,17 +177,17 @@ pub fn observe(
                 (false, Start::NotSent | Start::Sent) => None,
             };
             let paid = must_run_for.is_some_and(|time| running_for >= time);
-            let evidence = Evidence { missing_for: Duration::ZERO, ..evidence };
+            let evidence = StopEvidence { missing_for: Duration::ZERO, ..evidence };
             let verdict = if paid { Verdict::Paid } else { Verdict::Owed };
             (evidence, Streak { running_for: Some(running_for), missing: false }, verdict)
         }
         Look::NotRunning => {
-            let evidence = Evidence { seen_down: true, missing_for: Duration::ZERO, ..evidence };
+            let evidence = StopEvidence { seen_down: true, missing_for: Duration::ZERO, ..evidence };
             (evidence, Streak::default(), Verdict::Owed)
         }
         Look::Missing => {
             let gap = since_last.filter(|gap| streak.missing && *gap <= LISTS_APART).unwrap_or_default();
-            let evidence = Evidence { missing_for: evidence.missing_for + gap, ..evidence };
+            let evidence = StopEvidence { missing_for: evidence.missing_for + gap, ..evidence };
             let verdict = if evidence.missing_for >= GONE_FOR { Verdict::Gone } else { Verdict::Owed };
             (evidence, Streak { running_for: None, missing: true }, verdict)
         }
@@ -212,7 +212,7 @@ mod tests {
     const MISSING: Look = Look::Missing;
 
     /// The looks, each so many seconds after the one before it, until the debt is over.
-    fn seen(mut evidence: Evidence, looks: &[(u64, Look)]) -> (usize, Verdict) {
+    fn seen(mut evidence: StopEvidence, looks: &[(u64, Look)]) -> (usize, Verdict) {
         let mut streak = Streak::default();
         for (number, (seconds, look)) in looks.iter().enumerate() {
             let gap = (number > 0).then(|| Duration::from_secs(*seconds));
@@ -225,8 +225,8 @@ mod tests {
         (looks.len(), Verdict::Owed)
     }
 
-    fn sent(start: Start) -> Evidence {
-        Evidence::default().start_sent().start_answered(start)
+    fn sent(start: Start) -> StopEvidence {
+        StopEvidence::default().start_sent().start_answered(start)
     }
 
     fn many(count: usize, seconds: u64, look: Look) -> Vec<(u64, Look)> {
@@ -235,24 +235,24 @@ mod tests {
 
     #[test]
     fn a_debt_is_paid_by_evidence_alone() {
-        let never_down = |start| Evidence { seen_down: false, start, ..Evidence::default() };
+        let never_down = |start| StopEvidence { seen_down: false, start, ..StopEvidence::default() };
         /// What it is, what is known before, what is seen after so many seconds, and at which look it is what.
-        type Case = (&'static str, Evidence, Vec<(u64, Look)>, (usize, Verdict));
+        type Case = (&'static str, StopEvidence, Vec<(u64, Look)>, (usize, Verdict));
         let table: Vec<Case> = vec![
-            ("it never went down", Evidence::default(), many(5000, MINUTE, RUNS), (5000, Verdict::Owed)),
+            ("it never went down", StopEvidence::default(), many(5000, MINUTE, RUNS), (5000, Verdict::Owed)),
             ("a lost start, never down", never_down(Start::Sent), many(5000, MINUTE, RUNS), (5000, Verdict::Owed)),
             ("down, started, runs", sent(Start::Accepted), vec![(0, DOWN), (5, RUNS)], (2, Verdict::Paid)),
             ("the start's answer was lost", sent(Start::Sent), vec![(0, RUNS)], (1, Verdict::Paid)),
-            ("down, then up by somebody", Evidence::default(), vec![(0, DOWN), (5, RUNS)], (2, Verdict::Owed)),
+            ("down, then up by somebody", StopEvidence::default(), vec![(0, DOWN), (5, RUNS)], (2, Verdict::Owed)),
             (
                 "down, then up by somebody, still up",
-                Evidence::default(),
+                StopEvidence::default(),
                 vec![(0, DOWN), (5, RUNS), (30, RUNS), (30, RUNS)],
                 (4, Verdict::Paid),
             ),
             (
                 "up once by a list that lags",
-                Evidence::default(),
+                StopEvidence::default(),
                 vec![(0, DOWN), (5, RUNS), (30, DOWN), (5, RUNS), (59, RUNS)],
                 (5, Verdict::Owed),
             ),
@@ -266,15 +266,15 @@ mod tests {
                 (20, Verdict::Owed),
             ),
             ("stopped for ever", sent(Start::Accepted), many(5000, MINUTE, DOWN), (5000, Verdict::Owed)),
-            ("missing for a day", Evidence::default(), many(25, 60 * MINUTE, MISSING), (25, Verdict::Gone)),
-            ("missing for less", Evidence::default(), many(24, 60 * MINUTE, MISSING), (24, Verdict::Owed)),
+            ("missing for a day", StopEvidence::default(), many(25, 60 * MINUTE, MISSING), (25, Verdict::Gone)),
+            ("missing for less", StopEvidence::default(), many(24, 60 * MINUTE, MISSING), (24, Verdict::Owed)),
             (
                 "missing, there, missing",
-                Evidence::default(),
+                StopEvidence::default(),
                 [many(24, 60 * MINUTE, MISSING), vec![(60, DOWN)], many(24, 60 * MINUTE, MISSING)].concat(),
                 (49, Verdict::Owed),
             ),
-            ("lists too far apart", Evidence::default(), many(99, 121 * MINUTE, MISSING), (99, Verdict::Owed)),
+            ("lists too far apart", StopEvidence::default(), many(99, 121 * MINUTE, MISSING), (99, Verdict::Owed)),
         ];
         for (name, evidence, looks, expected) in table {
             assert_eq!(seen(evidence, &looks), expected, "{name}");

@@ -11,7 +11,7 @@ use crate::policy::mark::Mark;
 use crate::policy::plan::Plan;
 use crate::policy::policy::PolicyName;
 
-pub use crate::policy::permit::Cause;
+pub use crate::policy::permit::DeleteReason;
 
 /// What a run is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -131,7 +131,7 @@ pub enum Act {
         /// When it was begun: it and `id` together are the point.
         created_at: Timestamp,
         /// What for.
-        cause: Cause,
+        cause: DeleteReason,
     },
     /// Make a restore point with this mark.
     Create {

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use crate::journal::event::{Act, Cause, Outcome};
+use crate::journal::event::{Act, DeleteReason, Outcome};
 use crate::journal::state::{Made, Progress, RunState, Step, StepState};
 use crate::policy::inventory::Id;
 use crate::policy::plan::{Delete, Plan, Refusal};
@@ -31,7 +31,7 @@ pub enum Next {
         /// When it was begun.
         created_at: Timestamp,
         /// What for.
-        cause: Cause,
+        cause: DeleteReason,
     },
     /// Wait until the evicted point is no longer listed.
     AwaitGone(Id),
@@ -123,7 +123,7 @@ fn before_create(state: &RunState, plan: &Plan) -> Option<Next> {
     // Room first: the server is down no longer than its point needs.
     let eviction = plan.evictions().find_map(|delete| match fate(state, delete) {
         Fate::Open => {
-            let cause = if delete.completed { Cause::Eviction } else { Cause::FailedPoint };
+            let cause = if delete.completed { DeleteReason::Eviction } else { DeleteReason::FailedPoint };
             Some(Next::Delete { id: delete.id.clone(), created_at: delete.created_at, cause })
         }
         Fate::Accepted if !state.gone.contains(&delete.id) => Some(Next::AwaitGone(delete.id.clone())),
@@ -178,9 +178,13 @@ fn after_create(state: &RunState, plan: &Plan) -> Next {
     if state.owes_start {
         return Next::StartServer;
     }
-    let duplicate = state.duplicate.as_ref().map(|(id, created_at)| (id, *created_at, Cause::Duplicate));
+    let duplicate = state.duplicate.as_ref().map(|(id, created_at)| (id, *created_at, DeleteReason::Duplicate));
     let prunes = plan.prunes().map(|delete| {
-        (&delete.id, delete.created_at, if delete.completed { Cause::Retention } else { Cause::FailedPoint })
+        (
+            &delete.id,
+            delete.created_at,
+            if delete.completed { DeleteReason::Retention } else { DeleteReason::FailedPoint },
+        )
     });
     for (id, created_at, cause) in duplicate.into_iter().chain(prunes) {
         match fate_of(state, id, created_at) {
@@ -203,7 +207,7 @@ fn after_failure(state: &RunState) -> Next {
         && let Some(created_at) = made.created_at
         && matches!(fate_of(state, &made.id, created_at), Fate::Open)
     {
-        return Next::Delete { id: made.id.clone(), created_at, cause: Cause::OwnFailure };
+        return Next::Delete { id: made.id.clone(), created_at, cause: DeleteReason::OwnFailure };
     }
     let failure = state.failure.as_ref().expect("asked only after a failure");
     let terms = state.terms.filter(|terms| state.attempt <= terms.retries && !failure.last);

@@ -7,11 +7,12 @@ use proptest::prelude::*;
 use crate::journal::event::{Act, Answer, Event, Failure, Found, Outcome, RunKey, Sight, Terms};
 use crate::journal::recovery::{Next, next};
 use crate::journal::state::{Progress, RunState, StepState};
-use crate::policy::guard::{Guard, Slots};
+use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Kind, ServerRef};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::plan::{Action, Delete, Plan, Reason};
 use crate::policy::policy::PolicyName;
+use crate::policy::slots::Slots;
 
 mod model;
 

@@ -2,6 +2,7 @@
 //! It is remembered with what the policy kept, so that what a changed file gives up can be compared with what the last
 //! one did.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -100,5 +101,26 @@ impl Rules {
             formerly: self.formerly.clone(),
             ..Policy::departed(self.name.clone(), kind)
         })
+    }
+}
+
+/// What each policy of a server and kind kept when it last looked there, by name.
+pub type Kept = BTreeMap<String, Looked>;
+
+/// What a policy kept when it looked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// Its rules, as `Policy::retention_words`.
+    pub words: String,
+    /// What else decided what it gave up, as `Conditions::words`. `None` where an earlier version looked.
+    pub conditions: Option<String>,
+}
+
+impl Looked {
+    /// What a policy keeps with so many slots, beside these others and this `reserve`.
+    #[must_use]
+    pub fn of(policy: &Policy, others: &[Arc<Policy>], (limit, reserve): (u32, u32)) -> Self {
+        let conditions = Conditions::of(policy, others, (limit, reserve)).words();
+        Self { words: policy.retention_words(), conditions: Some(conditions) }
     }
 }

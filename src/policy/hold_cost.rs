@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use crate::policy::extra::{Payer, beyond_the_slots, claims, most, shares};
+use crate::policy::evidence::{Evidence, Request};
 use crate::policy::guard::Guard;
-use crate::policy::inventory::Id;
-use crate::policy::planner::Request;
+use crate::policy::inventory::{Id, RestorePoint};
 use crate::policy::policy::{Policy, PolicyName, Prune};
+use crate::policy::shares::{Payer, beyond_the_slots, count, most, shares};
 
 /// What a hold costs a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,18 +38,18 @@ impl fmt::Display for HoldCost {
 /// What a hold on the point costs the policy of the request, whose point it is; `None` when it costs nothing.
 #[must_use]
 pub fn of_point(request: &Request<'_>, id: &Id) -> Option<HoldCost> {
-    let ground = &request.ground;
-    let point = ground.inventory.find(id).filter(|point| claims(ground, ground.policy, point))?;
+    let evidence = &request.evidence;
+    let point = evidence.inventory.find(id).filter(|point| evidence.claims(point))?;
     // What is protected is extra already, and what is held is paid for.
-    let is_kept_anyway = ground.protected_by(point).is_some() || ground.memory.holds.contains_key(id);
-    if is_kept_anyway || ground.policy.prune == Prune::None {
+    let is_kept_anyway = evidence.protected_by(point).is_some() || evidence.is_held(point);
+    if is_kept_anyway || evidence.policy.prune == Prune::None {
         return None;
     }
     let (before, _) = pays(request, None);
     let (then, suffices) = pays(request, Some(id));
-    let most = most(ground.policy, 0, ground.at);
+    let most = most(evidence.policy, 0, evidence.at);
     let cost = HoldCost {
-        policy: ground.policy.name.clone(),
+        policy: evidence.policy.name.clone(),
         keeps: most.saturating_sub(then),
         instead_of: most.saturating_sub(before),
         suffices,
@@ -60,19 +60,19 @@ pub fn of_point(request: &Request<'_>, id: &Id) -> Option<HoldCost> {
 /// What the policy of the request pays once every held and protected point is extra, this one among them, and whether
 /// everything that must be paid is.
 fn pays(request: &Request<'_>, more: Option<&Id>) -> (u32, bool) {
-    let ground = &request.ground;
-    let others = request.others.iter().map(AsRef::as_ref).filter(|other: &&Policy| other.name != ground.policy.name);
-    let policies: Vec<&Policy> = std::iter::once(ground.policy).chain(others).collect();
+    let evidence = &request.evidence;
+    let others = request.others.iter().map(AsRef::as_ref).filter(|other: &&Policy| other.name != evidence.policy.name);
+    let policies: Vec<&Policy> = std::iter::once(evidence.policy).chain(others).collect();
     let extra_of = |policy: &Policy| {
-        let ground = crate::policy::guard::Ground { policy, ..*ground };
-        let is_extra = |point: &&crate::policy::inventory::RestorePoint| match ground.not_ours_to_delete(point) {
+        let evidence = Evidence { policy, ..*evidence };
+        let is_extra = |point: &&RestorePoint| match evidence.not_ours_to_delete(point) {
             Some(guard) => matches!(guard, Guard::Protected(_)),
-            None => ground.memory.holds.contains_key(&point.id) || more == Some(&point.id),
+            None => evidence.is_held(point) || more == Some(&point.id),
         };
-        u32::try_from(ground.inventory.manual().filter(is_extra).count()).unwrap_or(u32::MAX)
+        count(evidence.inventory.manual().filter(is_extra).count())
     };
     let payer = |policy: &&'_ Policy| {
-        let (extra, most) = (extra_of(policy), most(policy, 0, ground.at));
+        let (extra, most) = (extra_of(policy), most(policy, 0, evidence.at));
         // The slots are full then: beside the one that makes room, the newest stays.
         let stay = (policy.min_keep + 1).saturating_sub(extra).max(2);
         let spare = most.saturating_sub(stay);

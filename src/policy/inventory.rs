@@ -3,6 +3,7 @@
 //! An `Inventory` is *all* restore points of one kind on one server, known to be complete. What could not be proved
 //! is said in `doubts`; an inventory with doubts decides no delete.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -98,7 +99,7 @@ pub struct Server {
 pub enum ServerStatus {
     /// It runs (`active`, `running`).
     Active,
-    /// It stands still (`stopped`, `off`).
+    /// It is stopped (`stopped`, `off`).
     Stopped,
     /// The provider has suspended it.
     Suspended,
@@ -129,6 +130,14 @@ pub enum PointStatus {
     Failed,
     /// A word that we do not know: treated like `InProgress`, so never deleted.
     Other(String),
+}
+
+impl PointStatus {
+    /// Whether it may still become completed or failed. A word that we do not know counts as well.
+    #[must_use]
+    pub const fn is_in_progress(&self) -> bool {
+        matches!(self, Self::InProgress | Self::Other(_))
+    }
 }
 
 impl fmt::Display for PointStatus {
@@ -167,6 +176,13 @@ pub struct RestorePoint {
     pub description: String,
 }
 
+/// Orders points, by their times and ids, from the newest to the oldest. Times have whole seconds: of two points of one second, the larger id is
+/// the newer.
+#[must_use]
+pub fn newest_first<T: Ord>(a: (T, &Id), b: (T, &Id)) -> Ordering {
+    b.cmp(&a)
+}
+
 /// How sure an inventory is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -186,7 +202,7 @@ pub struct Inventory {
     pub server: ServerRef,
     /// Of which kind.
     pub kind: Kind,
-    /// In the order of `newest_first`; each id once. Automatic backups may be among them.
+    /// Newest first; each id once. Automatic backups may be among them.
     pub points: Vec<RestorePoint>,
     /// When the list was asked for, by our clock.
     pub read_at: Timestamp,

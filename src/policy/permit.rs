@@ -1,20 +1,21 @@
-//! Every guard on every delete, asked a last time just before it is sent, of the facts of that moment.
+//! Whether a delete may be sent now: one of a run, just before it is sent, and one that a person asks for by hand.
 //!
-//! What was planned is an upper bound. The delete goes only when retention, asked again, drops the point too: by the
-//! fresh list, the new point's real date, and both the policy of the run and the one now in force.
+//! What was planned is an upper bound. The delete of a run goes only when retention, asked again, drops the point as well:
+//! by the fresh list, the new point's real date, and both the policy of the run and the one now in force.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::policy::guard::{Ground, Guard};
-use crate::policy::inventory::{Id, PointStatus, RestorePoint};
-use crate::policy::plan::Request;
+use crate::policy::delete_guards::{DeleteGuards, in_progress};
+use crate::policy::evidence::{Evidence, Request};
+use crate::policy::guard::Guard;
+use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
 use crate::policy::planner::kept_now;
 
-/// What a delete is for.
+/// Why a run deletes a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Cause {
+pub enum DeleteReason {
     /// A completed point makes room for the new one.
     Eviction,
     /// A failed point of ours makes room, or is cleared away.
@@ -46,32 +47,42 @@ pub struct Late<'a> {
     pub max_deletes: u32,
 }
 
+/// Whether a delete of a run has to wait. Of two points of one create the younger goes, but not while it is in progress;
+/// once it is stuck, the guards decide.
+#[must_use]
+pub fn has_to_wait(inventory: &Inventory, id: &Id, reason: DeleteReason, is_stuck: impl FnOnce() -> bool) -> bool {
+    let is_in_progress = || inventory.find(id).is_some_and(|point| point.status.is_in_progress());
+    reason == DeleteReason::Duplicate && is_in_progress() && !is_stuck()
+}
+
 /// The last word on a planned delete.
 ///
 /// # Errors
 /// The guard that refuses it.
-pub fn before_sending(late: &Late<'_>, id: &Id, created_at: Timestamp, cause: Cause) -> Result<(), Guard> {
-    let ground = &late.request.ground;
-    if late.made == Some(id) && cause != Cause::OwnFailure {
+pub fn before_sending(late: &Late<'_>, id: &Id, created_at: Timestamp, reason: DeleteReason) -> Result<(), Guard> {
+    let evidence = &late.request.evidence;
+    if late.made == Some(id) && reason != DeleteReason::OwnFailure {
         return Err(Guard::JustMade);
     }
-    let point = ground.inventory.find(id).filter(|point| point.created_at == created_at).ok_or(Guard::NotTheSame)?;
+    let point = evidence.inventory.find(id).filter(|point| point.created_at == created_at).ok_or(Guard::NotTheSame)?;
     if late.request.spent >= late.max_deletes {
         return Err(Guard::MaxDeletes(late.max_deletes));
     }
     if late.makes_room && late.room > 0 {
         return Err(Guard::NotNeeded);
     }
-    match cause {
-        Cause::OwnFailure | Cause::FailedPoint if point.status != PointStatus::Failed => return Err(Guard::NotTheSame),
+    match reason {
+        DeleteReason::OwnFailure | DeleteReason::FailedPoint if point.status != PointStatus::Failed => {
+            return Err(Guard::NotTheSame);
+        }
         // The older twin is completed; the younger one is the newest point for that very reason.
-        Cause::Duplicate if !is_completed(ground, late.made) => return Err(Guard::NewestOfPolicy),
+        DeleteReason::Duplicate if !is_completed(evidence, late.made) => return Err(Guard::NewestOfPolicy),
         _ => {}
     }
-    consents(late, &late.request, point, cause)?;
+    consents(late, &late.request, point, reason)?;
     match &late.in_force {
-        Some(request) => consents(late, request, point, cause).map_err(by_the_file_in_force),
-        None if matches!(cause, Cause::OwnFailure | Cause::FailedPoint) => Ok(()),
+        Some(request) => consents(late, request, point, reason).map_err(by_the_file_in_force),
+        None if matches!(reason, DeleteReason::OwnFailure | DeleteReason::FailedPoint) => Ok(()),
         None => Err(Guard::NotInForce),
     }
 }
@@ -85,26 +96,42 @@ fn by_the_file_in_force(guard: Guard) -> Guard {
 }
 
 /// Whether this policy, too, lets the point go now.
-fn consents(late: &Late<'_>, request: &Request<'_>, point: &RestorePoint, cause: Cause) -> Result<(), Guard> {
-    let ground = request.ground;
-    if cause == Cause::Duplicate {
-        return ground.refuses(point).map_or(Ok(()), Err);
+fn consents(late: &Late<'_>, request: &Request<'_>, point: &RestorePoint, reason: DeleteReason) -> Result<(), Guard> {
+    let evidence = request.evidence;
+    let guards = DeleteGuards::of(&evidence);
+    if reason == DeleteReason::Duplicate {
+        return guards.refuses(point).map_or(Ok(()), Err);
     }
-    ground.permits(&point.id, point.created_at, late.gone)?;
-    let new = match cause {
-        Cause::Eviction => Some(request.now),
+    guards.permits(&point.id, point.created_at, late.gone)?;
+    let new = match reason {
+        DeleteReason::Eviction => Some(request.now),
         // The list shows the new point, with the date that the provider gave it.
-        Cause::Retention => None,
-        Cause::FailedPoint | Cause::OwnFailure | Cause::Duplicate => return Ok(()),
+        DeleteReason::Retention => None,
+        DeleteReason::FailedPoint | DeleteReason::OwnFailure | DeleteReason::Duplicate => return Ok(()),
     };
-    // What is on its way out is counted no more.
-    let mut memory = ground.memory.clone();
+    // What is about to go is no longer counted.
+    let mut memory = evidence.memory.clone();
     memory.deleting.extend(late.gone.iter().cloned());
-    let request = Request { ground: Ground { memory: &memory, ..ground }, ..*request };
+    let request = Request { evidence: Evidence { memory: &memory, ..evidence }, ..*request };
     kept_now(&request, new, &point.id).map_or(Ok(()), |why| Err(Guard::KeptNow(why)))
 }
 
-fn is_completed(ground: &Ground<'_>, made: Option<&Id>) -> bool {
-    let adopted = made.and_then(|made| ground.inventory.find(made));
+fn is_completed(evidence: &Evidence<'_>, made: Option<&Id>) -> bool {
+    let adopted = made.and_then(|made| evidence.inventory.find(made));
     adopted.is_some_and(|older| older.status == PointStatus::Completed)
 }
+
+/// Whether a person may delete the point by hand. Whose it is, and what is left, is up to them; `hold` is the guard of a
+/// hold on the point or its server.
+///
+/// # Errors
+/// The guard that refuses it.
+pub fn by_hand(point: &RestorePoint, hold: Option<Guard>) -> Result<(), Guard> {
+    if point.automatic {
+        return Err(Guard::Automatic);
+    }
+    in_progress(point).or(hold).map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests;

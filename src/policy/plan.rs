@@ -1,6 +1,6 @@
-//! The plan of a run: ordered actions, and for every restore point a decision with its reasons.
+//! The plan of a run, as data: ordered actions, and for every restore point a decision with its reasons.
 //!
-//! `plan`, `run --dry-run` and `run` use the same value; `run` performs it and never re-decides. A delete that stands
+//! `plan`, `run --dry-run` and `run` use the same value; `run` performs it and never re-decides. A delete that comes
 //! before the create is an eviction: it happens only when no slot is free, and only to what retention, the new point
 //! counted, would drop anyway.
 
@@ -10,13 +10,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::brake::Brake;
-use crate::policy::extra::{InTheWay, Listed};
-use crate::policy::guard::{Guard, Slots};
+use crate::policy::guard::Guard;
+use crate::policy::in_the_way::InTheWay;
 use crate::policy::inventory::{Id, Kind, PointStatus, ServerRef};
 use crate::policy::policy::PolicyName;
 use crate::policy::retention::KeepReason;
-
-pub use crate::policy::planner::{Request, no_room, plan};
+use crate::policy::slots::Slots;
 
 /// What a run intends.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,12 +36,12 @@ pub struct Plan {
     pub points: Vec<Decision>,
     /// Why nothing is done.
     pub refused: Option<Refusal>,
-    /// What people must be told besides.
+    /// What else is reported to people.
     pub notes: Vec<Note>,
     /// What looks wrong, so that deletes wait for a person.
     #[serde(default)]
     pub brakes: Vec<Brake>,
-    /// The brake: no more deletes in the whole run than this.
+    /// The most deletes of the whole run.
     pub max_deletes: u32,
     /// Nothing is done before this moment of the provider's time, when a bucket ends: which point makes room depends on
     /// the bucket that the new one falls into.
@@ -102,7 +101,7 @@ pub struct Delete {
     pub why: Reason,
 }
 
-/// Why something is done or left.
+/// Why something is done or left undone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
@@ -134,10 +133,12 @@ impl fmt::Display for Reason {
             Self::Failed => f.write_str("it failed, so it is worth nothing"),
             Self::Eviction => f.write_str("no slot is free: evicted, as retention drops it anyway"),
             Self::GivenUp { beside } => {
-                let beside = Listed(beside);
+                let beside: Vec<String> = beside.iter().map(ToString::to_string).collect();
+                let beside = beside.join(", ");
                 write!(f, "given up: the slots do not suffice beside {beside}, kept by a hold or `protect`")
             }
-            Self::New { free } => write!(f, "the policy asks for a new one; slots free then: {free}"),
+            Self::New { free: 1 } => f.write_str("the policy asks for a new one; it leaves 1 free slot"),
+            Self::New { free } => write!(f, "the policy asks for a new one; it leaves {free} free slots"),
         }
     }
 }
@@ -179,8 +180,8 @@ pub enum Refusal {
         #[serde(default)]
         in_the_way: Vec<InTheWay>,
     },
-    /// No slot is free, and the new point would only replace the newest one of its policy: nothing is gained by it, and
-    /// nothing is wrong.
+    /// No slot is free, and the new point would only replace the newest one of its policy. That gains nothing, and nothing
+    /// is wrong.
     OnlyTheNewest {
         /// The slots.
         slots: Slots,
@@ -231,7 +232,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Something that people must be told.
+/// Something that is reported to people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Note {
@@ -239,11 +240,11 @@ pub enum Note {
     Future(Id),
     /// A point carries our mark, but this journal knows nothing of it.
     Stray(Id),
-    /// The brake keeps points that retention would drop.
+    /// `max_deletes` keeps points that retention would drop.
     Braked {
         /// How many.
         left: u32,
-        /// The brake.
+        /// The most deletes of one run.
         max_deletes: u32,
     },
     /// A point of ours is still in progress after `stuck_after`.

@@ -1,34 +1,10 @@
 //! Whether a policy keeps what was kept before the policy file was changed: by the policy itself, and by those whose
 //! points it has taken over with `formerly`. A new name alone changes nothing.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use crate::policy::conditions::Conditions;
+use crate::policy::conditions::{Conditions, Looked};
+use crate::policy::evidence::Request;
 use crate::policy::memory::Memory;
-use crate::policy::planner::Request;
 use crate::policy::policy::{Policy, PolicyName};
-
-/// What each policy of a server and kind kept when it last looked there, by name.
-pub type Kept = BTreeMap<String, Looked>;
-
-/// What a policy kept when it looked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Looked {
-    /// Its rules, as `Policy::retention_words`.
-    pub words: String,
-    /// What else decided what it gave up, as `Conditions::words`. `None` where an earlier version looked.
-    pub conditions: Option<String>,
-}
-
-impl Looked {
-    /// What a policy keeps with so many slots, beside these others and this `reserve`.
-    #[must_use]
-    pub fn of(policy: &Policy, others: &[Arc<Policy>], (limit, reserve): (u32, u32)) -> Self {
-        let conditions = Conditions::of(policy, others, (limit, reserve)).words();
-        Self { words: policy.retention_words(), conditions: Some(conditions) }
-    }
-}
 
 /// What was changed since a policy looked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +18,7 @@ pub struct Change {
 /// What was changed since the policy of this request looked at this server and kind; `None`: nothing.
 #[must_use]
 pub fn change(request: &Request<'_>) -> Option<Change> {
-    let (policy, memory) = (request.ground.policy, request.ground.memory);
+    let (policy, memory) = (request.evidence.policy, request.evidence.memory);
     let rules = is_changed(policy, memory);
     let mut before = memory.retention.iter().filter(|(name, _)| policy.answers_to(name));
     let (Some((name, looked)), None) = (before.next(), before.next()) else {
@@ -94,11 +70,11 @@ pub fn is_changed(policy: &Policy, memory: &Memory) -> bool {
     }
 }
 
-/// What is to be remembered once the policy of this request has looked. At the
-/// very first look theirs is remembered too, since what they will find there is kept from then on.
+/// What is to be remembered once the policy of this request has looked. At the very first look, what the other policies
+/// keep is remembered too, since what they will find there is kept from then on.
 #[must_use]
 pub fn remember(request: &Request<'_>) -> Remember {
-    let (policy, memory) = (request.ground.policy, request.ground.memory);
+    let (policy, memory) = (request.evidence.policy, request.evidence.memory);
     let mut words = Vec::new();
     let now = Looked::of(policy, request.others, (request.limit, request.reserve));
     let conditions = now.conditions.clone();
@@ -126,10 +102,12 @@ fn quoted(list: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
+
     use jiff::Timestamp;
 
-    use crate::policy::guard::Ground;
+    use super::*;
+    use crate::policy::evidence::Evidence;
     use crate::policy::inventory::{Id, Inventory, Kind, Proof, ServerRef};
     use crate::policy::keep::{Count, Keep, Rule};
 
@@ -156,8 +134,8 @@ mod tests {
             doubts: Vec::new(),
         };
         let now = Timestamp::UNIX_EPOCH;
-        let ground = Ground { at: now, instance: "main", policy, inventory: &inventory, memory };
-        remember(&Request { ground, limit: 10, reserve: 0, others, spent: 0, now, waited_for: None })
+        let evidence = Evidence { at: now, instance: "main", policy, inventory: &inventory, memory };
+        remember(&Request { evidence, limit: 10, reserve: 0, others, spent: 0, now, waited_for: None })
     }
 
     /// What the journal remembers once these policies have looked, one after the other.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::journal::event::Cause;
+use crate::journal::event::DeleteReason;
 use crate::journal::notice::{
     DeletedPoint, Fact, FailedRun, Good, Notice, Recovered, Recovery, RunProblem, StalePolicy, SucceededRun, Tries,
 };
@@ -39,7 +39,7 @@ pub(crate) fn notice(name: &str, kind: Kind, fact: Fact) -> Notice {
     Notice { policy: Some("nightly".to_owned()), kind: Some(kind), ..Notice::of_server(server(name), fact) }
 }
 
-pub(crate) fn deleted(id: i64, cause: Cause) -> DeletedPoint {
+pub(crate) fn deleted(id: i64, cause: DeleteReason) -> DeletedPoint {
     DeletedPoint { id: Id::Number(id), cause: Some(cause) }
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn success(name: &str) -> Happened {
         size_mb: Some(12_400),
         last_good: Some(good(902, "2026-11-21T02:30:04Z")),
         next: Some(at("2026-11-22T02:30:00Z")),
-        deleted: vec![deleted(811, Cause::Retention)],
+        deleted: vec![deleted(811, DeleteReason::Retention)],
         started_early: false,
         given_up: vec![],
     });

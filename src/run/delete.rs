@@ -5,11 +5,11 @@ use std::sync::Mutex;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
-use crate::journal::event::{Act, Answer, Cause, Event, Found, Sight};
+use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Sight};
 use crate::journal::state::StepState;
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, Inventory, PointStatus};
-use crate::policy::permit::{Late, before_sending};
+use crate::policy::inventory::{Id, Inventory};
+use crate::policy::permit::{Late, before_sending, has_to_wait};
 use crate::provider::{Deleted, Pace, ProviderError};
 use crate::run::drive::Drive;
 use crate::run::make::answer_of;
@@ -21,7 +21,7 @@ use crate::run::{CUT_OFF, RunError};
 struct Wanted<'a> {
     id: &'a Id,
     created_at: Timestamp,
-    cause: Cause,
+    cause: DeleteReason,
 }
 
 /// Why a delete was kept back when its turn came.
@@ -37,7 +37,7 @@ const WAITED: &str = "its turn came late and it was not sent: the list is read a
 
 impl Drive<'_> {
     /// One delete: the guards have the last word, of a list that is as new as can be.
-    pub(super) async fn delete(&mut self, id: &Id, created_at: Timestamp, cause: Cause) -> Result<(), RunError> {
+    pub(super) async fn delete(&mut self, id: &Id, created_at: Timestamp, cause: DeleteReason) -> Result<(), RunError> {
         let wanted = Wanted { id, created_at, cause };
         let mut seen = match self.inspection().await? {
             Ok(seen) => seen,
@@ -47,11 +47,9 @@ impl Drive<'_> {
             }
             Err(error) => return self.fail_by(&error).await,
         };
-        if cause == Cause::Duplicate && is_running(&seen.inventory, id) {
-            // A point in progress is never deleted: the second one goes when it is completed, too.
-            if self.since(self.asked_at()) < self.stuck_after() {
-                return self.world.pause(self.world.settings().poll).await;
-            }
+        let is_stuck = || self.since(self.asked_at()) >= self.stuck_after();
+        if has_to_wait(&seen.inventory, id, cause, is_stuck) {
+            return self.world.pause(self.world.settings().poll).await;
         }
         // The list may be of a moment ago; what the journal knows is of now.
         seen.memory = memory_of(self.world, self.task, &seen.inventory).await?;
@@ -82,7 +80,7 @@ impl Drive<'_> {
             self.spare(id, guard).await?;
         }
         self.write(Event::Answered { step, answer }).await?;
-        if matches!(cause, Cause::Retention | Cause::Duplicate) {
+        if matches!(cause, DeleteReason::Retention | DeleteReason::Duplicate) {
             // Several prunes of one run are judged by one list, each with the ones before it taken as gone.
             self.fresh = Some(seen);
         }
@@ -212,9 +210,4 @@ impl Drive<'_> {
             }
         }
     }
-}
-
-fn is_running(inventory: &Inventory, id: &Id) -> bool {
-    let running = |status: &PointStatus| matches!(status, PointStatus::InProgress | PointStatus::Other(_));
-    inventory.find(id).is_some_and(|point| running(&point.status))
 }

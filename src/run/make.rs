@@ -7,10 +7,12 @@ use tokio::time::Instant;
 
 use crate::journal::event::{Act, Answer, Event, Found, Sight};
 use crate::journal::state::{Step, StepState};
-use crate::policy::guard::{Guard, Slots};
-use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
+use crate::policy::guard::Guard;
+use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint, newest_first};
 use crate::policy::mark::{Mark, Token, moment_by_hand, tokens_of};
-use crate::policy::plan::{Refusal, no_room};
+use crate::policy::plan::Refusal;
+use crate::policy::planner::no_room;
+use crate::policy::slots::Slots;
 use crate::provider::{CreateRequest, Pace, ProviderError};
 use crate::run::drive::Drive;
 use crate::run::power::Standing;
@@ -297,7 +299,7 @@ impl Drive<'_> {
             None => carries(point, &mark.token),
         };
         let mut twins: Vec<&RestorePoint> = inventory.manual().filter(is_twin).collect();
-        twins.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        twins.sort_by(|a, b| newest_first((b.created_at, &b.id), (a.created_at, &a.id)));
         let [older, younger, ..] = twins.as_slice() else { return None };
         if older.id != *id && younger.id != *id {
             return None;

@@ -4,9 +4,9 @@ use tokio::time::Instant;
 
 use crate::journal::event::{Act, Event, Found};
 use crate::journal::state::{Step, StepState};
-use crate::policy::inventory::{Id, Inventory, RestorePoint, ServerStatus};
+use crate::policy::inventory::{Id, Inventory, RestorePoint, ServerStatus, newest_first};
 use crate::policy::mark::{Mark, Token, is_beginning, tokens_of};
-use crate::policy::memory::Owner;
+use crate::policy::owner::Owner;
 use crate::run::drive::Drive;
 use crate::run::make::carries;
 use crate::run::take::Inspection;
@@ -83,7 +83,7 @@ impl Drive<'_> {
         let mut ours: Vec<&RestorePoint> =
             inventory.manual().filter(|point| is_of_create(point, mark, listed)).collect();
         // If two turn up, the older one is adopted; the wait for it finds the other.
-        ours.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        ours.sort_by(|a, b| newest_first((b.created_at, &b.id), (a.created_at, &a.id)));
         if let Some(point) = ours.first() {
             return Ok(Some(Found::Done { id: Some(point.id.clone()) }));
         }
@@ -141,11 +141,11 @@ impl Drive<'_> {
     }
 
     fn may_be_of<'a>(&self, create: &Sent<'_>, seen: &'a Inspection) -> Option<&'a RestorePoint> {
-        let ground = seen.ground(self.world, self.task);
+        let evidence = seen.evidence(self.world, self.task);
         let may_be_it = |point: &&RestorePoint| {
             !create.listed.contains(&point.id)
                 && is_nameless(point, create.mark)
-                && ground.owner(point) == Owner::Person
+                && evidence.owner(point) == Owner::Person
         };
         seen.inventory.manual().find(may_be_it)
     }

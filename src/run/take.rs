@@ -7,11 +7,13 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::journal::notice::{Fact, Notice};
-use crate::policy::brake::{Cause, Judgement, judge};
-use crate::policy::guard::Ground;
+use crate::policy::brake::{BrakeCause, DetectedBrakes};
+use crate::policy::detect::detect_brakes;
+use crate::policy::evidence::{Evidence, Request};
 use crate::policy::inventory::{Id, Inventory};
 use crate::policy::memory::Memory;
-use crate::policy::plan::{Note, Plan, Request, plan};
+use crate::policy::plan::{Note, Plan};
+use crate::policy::planner::plan;
 use crate::policy::predecessor::{Remember, remember as remember_kept};
 use crate::provider::ProviderError;
 use crate::run::{RunError, Settings, Task, World};
@@ -32,10 +34,10 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// What the guards judge by.
+    /// What the guards decide by.
     #[must_use]
-    pub fn ground<'a>(&'a self, world: &'a World, task: &'a Task) -> Ground<'a> {
-        Ground {
+    pub fn evidence<'a>(&'a self, world: &'a World, task: &'a Task) -> Evidence<'a> {
+        Evidence {
             at: world.clock.now(),
             instance: &self.settings.instance,
             policy: &task.policy,
@@ -53,9 +55,9 @@ impl Inspection {
     /// What the planner is asked; `spent` deletes were sent by the run.
     #[must_use]
     pub fn request<'a>(&'a self, world: &'a World, task: &'a Task, spent: u32) -> Request<'a> {
-        let (ground, limit) = (self.ground(world, task), world.settings().limit(task.policy.kind));
+        let (evidence, limit) = (self.evidence(world, task), world.settings().limit(task.policy.kind));
         let (reserve, others) = (world.in_force.reserve(task), &task.others);
-        Request { ground, limit, reserve, others, spent, now: self.now(world), waited_for: None }
+        Request { evidence, limit, reserve, others, spent, now: self.now(world), waited_for: None }
     }
 
     /// The provider's time now: what it said when it gave the list, and the time passed since. Whoever sets our clock does
@@ -71,7 +73,7 @@ impl Inspection {
 /// # Errors
 /// What the state says; inside, what the provider says.
 pub async fn inspect(world: &World, task: &Task) -> Result<Result<Inspection, ProviderError>, RunError> {
-    // A read that is under way when the process is to end is given up at once.
+    // A read in progress is given up at once when the process shuts down.
     let reading = world.client.inventory(&task.server, task.policy.kind);
     let inventory = match world.unless_stopped(reading).await? {
         Ok(inventory) => inventory,
@@ -118,8 +120,8 @@ pub fn place(world: &World, task: &Task) -> Place {
     }
 }
 
-/// Writes what the inventory shows, with what it gives cause to tell. The brakes come first: what is gone is known only
-/// until the list that lacks it is written.
+/// Writes what the inventory shows, with the notices that it triggers. The brakes come first: what is gone is known only
+/// until the list without it is written.
 pub(super) async fn remember(world: &World, task: &Task, seen: &Inspection, notes: &[Note]) -> Result<(), RunError> {
     set_brakes(world, task, seen).await?;
     let notices = notes.iter().map(|note| notice(task, note, &seen.inventory)).collect();
@@ -136,29 +138,32 @@ pub(super) async fn set_brakes(world: &World, task: &Task, seen: &Inspection) ->
     let current = world.in_force.of(task).filter(|current| current.policy.retention_words() == words);
     // What it shares with others may have changed since the run began.
     let request = seen.request(world, current.as_deref().unwrap_or(task), 0);
-    let mut judgement = judge(&request);
+    let mut brakes = detect_brakes(&request);
     if current.is_none() {
         let retention = |number: &i64| {
-            seen.memory.brakes.iter().any(|held| held.number == *number && held.brake.cause == Cause::Retention)
+            seen.memory
+                .brakes
+                .iter()
+                .any(|stored| stored.number == *number && stored.brake.cause == BrakeCause::Retention)
         };
-        judgement.new.retain(|brake| brake.cause != Cause::Retention);
-        judgement.over.retain(|number| !retention(number));
+        brakes.new.retain(|brake| brake.cause != BrakeCause::Retention);
+        brakes.over.retain(|number| !retention(number));
     }
     let says = task.policy.enabled && current.is_some() && seen.inventory.doubt().is_none();
     let retention = if says { remember_kept(&request) } else { Remember::default() };
-    if judgement.new.is_empty() && judgement.over.is_empty() && retention.is_empty() {
+    if brakes.new.is_empty() && brakes.over.is_empty() && retention.is_empty() {
         return Ok(());
     }
-    world.store.brake(signs(task, judgement, retention), world.clock.now()).await?;
+    world.store.brake(signs(task, brakes, retention), world.clock.now()).await?;
     Ok(())
 }
 
 /// What the state is told of the brakes of a policy on a server, with what tells people.
 #[must_use]
-pub fn signs(task: &Task, judgement: Judgement, retention: Remember) -> Signs {
+pub fn signs(task: &Task, detected: DetectedBrakes, retention: Remember) -> Signs {
     let (server, kind) = (task.server.reference.clone(), task.policy.kind);
     // The second lastgood has a word of its own.
-    let new = judgement.new.iter().filter(|brake| brake.cause != Cause::SecondLastgood);
+    let new = detected.new.iter().filter(|brake| brake.cause != BrakeCause::SecondLastgood);
     let brakes: Vec<_> = new.cloned().collect();
     for brake in &brakes {
         tracing::warn!(%server, policy = %task.policy.name, "deletes wait: {brake}");
@@ -168,7 +173,7 @@ pub fn signs(task: &Task, judgement: Judgement, retention: Remember) -> Signs {
         server,
         kind,
         policy: task.policy.name.clone(),
-        judgement,
+        brakes: detected,
         retention,
         notices: notice.into_iter().collect(),
     }

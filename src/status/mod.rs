@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::journal::notice::Good;
-use crate::policy::guard::Slots;
 use crate::policy::inventory::{Kind, ServerRef};
+use crate::policy::slots::Slots;
 
 /// The state of the whole installation. The JSON shape is a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use crate::journal::notice::{Notice, Topic};
-use crate::policy::brake::{About, Brake, Cause, Held, Judgement, Seen};
+use crate::policy::brake::{About, Brake, BrakeCause, DetectedBrakes, LastListed, StoredBrake};
+use crate::policy::conditions::{Kept, Looked};
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, Proof, RestorePoint, Server, ServerRef};
 use crate::policy::memory::{Memory, Origin, Text};
 use crate::policy::policy::PolicyName;
-use crate::policy::predecessor::{Kept, Looked, Remember};
+use crate::policy::predecessor::Remember;
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::points::Place;
 use crate::store::transaction::Transaction;
@@ -27,8 +28,8 @@ pub struct Signs {
     pub kind: Kind,
     /// The policy that looked.
     pub policy: PolicyName,
-    /// What was judged.
-    pub judgement: Judgement,
+    /// What was detected.
+    pub brakes: DetectedBrakes,
     /// What policies of the server and kind keep by now, where that is to be remembered.
     pub retention: Remember,
     /// What tells of the new ones.
@@ -43,10 +44,10 @@ impl Store {
     pub async fn brake(&self, signs: Signs, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             let server = json(&signs.server.id)?;
-            for number in &signs.judgement.over {
+            for number in &signs.brakes.over {
                 tx.execute("DELETE FROM brake WHERE id = ?1", [number])?;
             }
-            for brake in &signs.judgement.new {
+            for brake in &signs.brakes.new {
                 tx.execute(
                     "INSERT INTO brake (server, kind, cause, policy, body, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                      ON CONFLICT (server, kind, cause, policy) DO UPDATE SET body = ?5, accepted_at = NULL",
@@ -85,10 +86,10 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn accept(&self, server: ServerRef, shown: Vec<Held>, at: Timestamp) -> Result<bool, StoreError> {
+    pub async fn accept(&self, server: ServerRef, shown: Vec<StoredBrake>, at: Timestamp) -> Result<bool, StoreError> {
         self.transact(move |tx| {
             let mut all = true;
-            for Held { number, brake: shown, .. } in shown {
+            for StoredBrake { number, brake: shown, .. } in shown {
                 let row: Option<(String, String)> = tx
                     .query_row("SELECT kind, body FROM brake WHERE id = ?1", [number], |row| {
                         Ok((row.get(0)?, row.get(1)?))
@@ -102,11 +103,11 @@ impl Store {
                 }
                 match brake.cause {
                     // What these are about lasts: the same must not brake again.
-                    Cause::Small | Cause::Clock => {
+                    BrakeCause::Small | BrakeCause::Clock => {
                         tx.execute("UPDATE brake SET accepted_at = ?2 WHERE id = ?1", params![number, nanos(at)])?;
                         continue;
                     }
-                    Cause::SecondLastgood => {
+                    BrakeCause::SecondLastgood => {
                         for about in &brake.points {
                             tx.execute(
                                 "UPDATE point SET origin = ?4 WHERE server = ?1 AND kind = ?2 AND id = ?3",
@@ -115,7 +116,7 @@ impl Store {
                         }
                         close_incidents(tx, Some(&server), None, Topic::SecondLastgood, at)?;
                     }
-                    Cause::Gone | Cause::Shorter | Cause::Retention => {}
+                    BrakeCause::Gone | BrakeCause::Shorter | BrakeCause::Retention => {}
                 }
                 tx.execute("DELETE FROM brake WHERE id = ?1", [number])?;
             }
@@ -129,7 +130,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn brakes(&self, server: Id) -> Result<Vec<Held>, StoreError> {
+    pub async fn brakes(&self, server: Id) -> Result<Vec<StoredBrake>, StoreError> {
         self.transact(move |tx| Ok(held(tx, &server)?.into_iter().filter(|held| !held.accepted).collect())).await
     }
 
@@ -208,17 +209,17 @@ pub(super) fn into_memory(tx: &Transaction<'_>, place: &Place, memory: &mut Memo
         let about = About { id: read(&row.get::<_, String>(0)?)?, created_at: time(row.get(1)?) };
         let completed = row.get::<_, Option<String>>(2)?.as_deref() == Some("completed");
         let ours = row.get::<_, Option<String>>(3)?.is_some();
-        memory.listed.push(Seen { about, good: completed && ours });
+        memory.listed.push(LastListed { about, good: completed && ours });
     }
     Ok(())
 }
 
-fn held(tx: &Transaction<'_>, server: &Id) -> Result<Vec<Held>, StoreError> {
+fn held(tx: &Transaction<'_>, server: &Id) -> Result<Vec<StoredBrake>, StoreError> {
     let mut query = tx.prepare_cached("SELECT id, kind, body, accepted_at FROM brake WHERE server = ?1 ORDER BY id")?;
     let mut rows = query.query([json(server)?])?;
     let mut held = Vec::new();
     while let Some(row) = rows.next()? {
-        held.push(Held {
+        held.push(StoredBrake {
             number: row.get(0)?,
             kind: read(&format!("\"{}\"", row.get::<_, String>(1)?))?,
             brake: read(&row.get::<_, String>(2)?)?,

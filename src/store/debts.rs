@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
-use crate::journal::debt::{Debt, Evidence, Look, Start, Streak, Verdict, What, observe};
+use crate::journal::debt::{Debt, Look, Start, StopEvidence, Streak, Verdict, What, observe};
 use crate::journal::event::{Act, Answer, Event, Found, Sight};
 use crate::journal::notice::{Fact, NotStarted, Notice, Recovered, Recovery, Topic};
 use crate::policy::inventory::{Id, ServerRef};
@@ -205,7 +205,7 @@ pub(super) fn project(p: &Projection<'_>, event: &Event) -> Result<(), StoreErro
     let (tx, server) = (p.tx, &p.key.server.id);
     match event {
         Event::Intended { act: Act::StopServer, step } => stop_intended(p, *step),
-        Event::Intended { act: Act::StartServer, .. } => change(tx, server, Evidence::start_sent),
+        Event::Intended { act: Act::StartServer, .. } => change(tx, server, StopEvidence::start_sent),
         Event::Answered { step, answer } => match p.before.steps.get(*step as usize - 1).map(|step| &step.act) {
             Some(Act::StopServer) if matches!(answer, Answer::Refused { .. }) => stop_refused(p, *step),
             Some(Act::StartServer) => match answer {
@@ -243,8 +243,8 @@ pub(super) fn project(p: &Projection<'_>, event: &Event) -> Result<(), StoreErro
     }
 }
 
-fn down(evidence: Evidence) -> Evidence {
-    Evidence { seen_down: true, ..evidence }
+fn down(evidence: StopEvidence) -> StopEvidence {
+    StopEvidence { seen_down: true, ..evidence }
 }
 
 fn stop_intended(p: &Projection<'_>, step: u32) -> Result<(), StoreError> {
@@ -287,13 +287,13 @@ pub(super) fn leave(tx: &Transaction<'_>, run: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn change(tx: &Transaction<'_>, server: &Id, to: impl FnOnce(Evidence) -> Evidence) -> Result<(), StoreError> {
+fn change(tx: &Transaction<'_>, server: &Id, to: impl FnOnce(StopEvidence) -> StopEvidence) -> Result<(), StoreError> {
     let Some(debt) = find(tx, server)? else { return Ok(()) };
     write_evidence(tx, server, to(debt.evidence))
 }
 
-fn write_evidence(tx: &Transaction<'_>, server: &Id, evidence: Evidence) -> Result<(), StoreError> {
-    let Evidence { seen_down, start, missing_for } = evidence;
+fn write_evidence(tx: &Transaction<'_>, server: &Id, evidence: StopEvidence) -> Result<(), StoreError> {
+    let StopEvidence { seen_down, start, missing_for } = evidence;
     let missing = i64::try_from(missing_for.as_millis()).unwrap_or(i64::MAX);
     tx.execute(
         "UPDATE debt SET seen_down = ?2, start = ?3, missing_millis = ?4 WHERE server = ?1",
@@ -320,7 +320,7 @@ fn debt_of(row: &Row<'_>) -> Result<Debt, StoreError> {
         kind: kind.map(|kind| read(&format!("\"{kind}\""))).transpose()?,
         round: row.get(6)?,
         in_charge: row.get(7)?,
-        evidence: Evidence {
+        evidence: StopEvidence {
             seen_down: row.get(8)?,
             start: Start::of_word(&row.get::<_, String>(9)?),
             missing_for: Duration::from_millis(u64::try_from(missing).unwrap_or_default()),

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use crate::journal::notice::{Good, Notice, Topic};
-use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, RestorePoint};
+use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, RestorePoint, newest_first};
 use crate::policy::mark::Token;
-use crate::policy::memory::{Memory, Origin, Owner, Remembered, Text, Unlisted, owner};
+use crate::policy::memory::{Memory, Origin, Remembered, Text, Unlisted};
+use crate::policy::owner::{Owner, owner};
 use crate::policy::policy::PolicyName;
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::runs::longest_lead;
@@ -364,8 +365,7 @@ pub(super) fn newest_good(
             && point.policy.as_ref().is_some_and(|policy| names.contains(policy))
     });
     let good = good.filter_map(|point| point.created_at.map(|created_at| Good { id: point.id, created_at }));
-    // Times have whole seconds: of two points of one second the larger id is the newer.
-    Ok(good.max_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id))))
+    Ok(good.min_by(|a, b| newest_first((a.created_at, &a.id), (b.created_at, &b.id))))
 }
 
 fn listed(tx: &Transaction<'_>, server: &Id, kind: Kind) -> Result<Vec<Listed>, StoreError> {

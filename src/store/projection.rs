@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::params;
 
-use crate::journal::event::{Act, Answer, Cause, Event, Found, Outcome, RunKey, Sight};
+use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Outcome, RunKey, Sight};
 use crate::journal::notice::{Fact, Notice, Recovered, Recovery, Topic};
 use crate::journal::state::RunState;
 use crate::policy::inventory::Id;
@@ -89,7 +89,7 @@ fn resolve(p: &Projection<'_>, step: u32, outcome: Option<&str>, gone: bool) -> 
                 "UPDATE point SET deleting = ?4 WHERE server = ?1 AND kind = ?2 AND id = ?3",
                 params![server, kind, json(id)?, nanos(p.at)],
             )?;
-            if *cause == Cause::Eviction {
+            if *cause == DeleteReason::Eviction {
                 p.tx.execute(
                     "INSERT INTO evicted (server, policy, kind, count) VALUES (?1, ?2, ?3, 1)
                      ON CONFLICT (server, policy) DO UPDATE SET kind = ?3,

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::journal::event::{Act, Answer, Cause, Event, Found, Outcome, RunKey, Sight, Terms};
+use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Outcome, RunKey, Sight, Terms};
 use crate::journal::notice::{Class, Fact, Good, Notice, SucceededRun, Topic};
-use crate::policy::guard::Slots;
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, Proof, RestorePoint, ServerRef};
 use crate::policy::mark::{Mark, Token};
-use crate::policy::memory::{Memory, Origin, Owner, owner};
+use crate::policy::memory::{Memory, Origin};
+use crate::policy::owner::{Owner, owner};
 use crate::policy::plan::{Action, Plan, Reason};
 use crate::policy::policy::PolicyName;
+use crate::policy::slots::Slots;
 use crate::store::due::{Followed, PutRight};
 use crate::store::holds::{Held, Hold};
 use crate::store::notices::Told;
@@ -314,7 +315,7 @@ async fn the_last_good_point_is_the_larger_id_of_one_second_and_never_one_whose_
     };
     assert_eq!(last_good().await, Id::Number(10));
     let mut run = folder.planned().await;
-    let act = Act::Delete { id: Id::Number(10), created_at: at(1), cause: Cause::Retention };
+    let act = Act::Delete { id: Id::Number(10), created_at: at(1), cause: DeleteReason::Retention };
     let step = folder.intend(&mut run, act, 6).await;
     folder.write(&mut run, Event::Answered { step, answer: Answer::Accepted { id: None } }, 7).await;
     assert_eq!(last_good().await, Id::Number(9));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lastgood::daemon::brake_changed_retention;
 use lastgood::journal::notice::Topic;
-use lastgood::policy::brake::Cause;
+use lastgood::policy::brake::BrakeCause;
 use lastgood::policy::inventory::{Id, Kind};
 use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
 use lastgood::policy::policy::{Policy, PolicyName};
@@ -33,7 +33,7 @@ async fn full(stage: &Stage, last: u32) -> Task {
     task
 }
 
-async fn causes(stage: &Stage, task: &Task) -> Vec<Cause> {
+async fn causes(stage: &Stage, task: &Task) -> Vec<BrakeCause> {
     stage.plan(task).await.brakes.iter().map(|brake| brake.cause).collect()
 }
 
@@ -59,7 +59,7 @@ async fn a_point_that_a_person_deleted_stops_our_deletes_until_it_is_accepted() 
     let task = full(&stage, 3).await;
     let ids = stage.ids(SNAPSHOT);
     stage.simulator.act(&Act::DeletePoint(by_id(&ids[1]))).unwrap();
-    assert_eq!(causes(&stage, &task).await, [Cause::Gone]);
+    assert_eq!(causes(&stage, &task).await, [BrakeCause::Gone]);
     for made in 1..=2 {
         let run = stage.run(&task).await;
         assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
@@ -81,7 +81,7 @@ async fn what_is_shown_before_any_run_can_be_accepted() {
     tokio::time::advance(stage.world.settings().settle * 2).await;
     stage.simulator.act(&Act::DeletePoint(by_id(&stage.ids(SNAPSHOT)[1]))).unwrap();
     let shown = take_stock(&stage.world, &task).await.unwrap().unwrap().memory.brakes;
-    assert_eq!(shown.iter().map(|held| held.brake.cause).collect::<Vec<_>>(), [Cause::Gone]);
+    assert_eq!(shown.iter().map(|held| held.brake.cause).collect::<Vec<_>>(), [BrakeCause::Gone]);
     accept_all(&stage, &task).await;
     assert_eq!((causes(&stage, &task).await, incidents(&stage).await), (vec![], vec![]));
 }
@@ -120,7 +120,7 @@ async fn an_empty_new_point_stops_the_deletes_of_the_run_that_made_it() {
     let sizes: Vec<_> =
         stage.simulator.account().points_of(SNAPSHOT, SERVER).iter().map(|point| point.size_mb).collect();
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?} {sizes:?}");
-    assert_eq!(causes(&stage, &task).await, [Cause::Small], "{sizes:?}");
+    assert_eq!(causes(&stage, &task).await, [BrakeCause::Small], "{sizes:?}");
     assert_eq!(incidents(&stage).await.len(), 1);
 }
 
@@ -166,7 +166,7 @@ async fn a_file_that_is_changed_back_waits_for_nobody() {
     let task = full(&stage, 5).await;
     let less = keeping(&task, 2);
     brake_changed_retention(&stage.world, std::slice::from_ref(&less), stage.world.clock.now()).await.unwrap();
-    assert_eq!(causes(&stage, &less).await, [Cause::Retention]);
+    assert_eq!(causes(&stage, &less).await, [BrakeCause::Retention]);
     brake_changed_retention(&stage.world, std::slice::from_ref(&task), stage.world.clock.now()).await.unwrap();
     assert_eq!((causes(&stage, &task).await, incidents(&stage).await), (vec![], vec![]));
 }
@@ -176,7 +176,7 @@ async fn a_run_by_hand_with_a_changed_file_sets_the_same_brake_without_the_daemo
     let stage = Stage::new(Options::default());
     let task = full(&stage, 4).await;
     let less = keeping(&task, 2);
-    assert_eq!(causes(&stage, &less).await, [Cause::Retention], "plan shows it");
+    assert_eq!(causes(&stage, &less).await, [BrakeCause::Retention], "plan shows it");
     assert_eq!(incidents(&stage).await, [], "and changes nothing");
     let run = stage.run(&less).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
@@ -196,10 +196,10 @@ async fn a_second_lastgoods_points_are_ours_once_they_are_accepted() {
     assert!(told.len() == 1 && told[0].0 == Topic::SecondLastgood, "{told:?}");
     // The other kind of the server is stopped too.
     let backups = stage.task(policy(Kind::Backup, 1)).await;
-    assert_eq!(causes(&stage, &backups).await, [Cause::SecondLastgood]);
+    assert_eq!(causes(&stage, &backups).await, [BrakeCause::SecondLastgood]);
     accept_all(&stage, &task).await;
     let seen = inspect(&stage.world, &task).await.unwrap().unwrap();
-    assert!(seen.ground(&stage.world, &task).stray().is_none());
+    assert!(seen.evidence(&stage.world, &task).stray().is_none());
     let run = stage.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 2), "{run:?}");
     let told = incidents(&stage).await;
@@ -219,7 +219,7 @@ async fn what_a_short_first_list_lacked_is_told_with_that_cause_and_accepted() {
     let run = stage.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
     let brakes = stage.plan(&task).await.brakes;
-    assert_eq!(brakes.iter().map(|brake| brake.cause).collect::<Vec<_>>(), [Cause::SecondLastgood]);
+    assert_eq!(brakes.iter().map(|brake| brake.cause).collect::<Vec<_>>(), [BrakeCause::SecondLastgood]);
     let told = incidents(&stage).await;
     assert_eq!(told.len(), 1, "{told:?}");
     for text in [&brakes[0].text, &told[0].1] {

@@ -2,7 +2,7 @@
 
 use lastgood::policy::guard::Guard;
 use lastgood::policy::inventory::{Id, Kind};
-use lastgood::policy::memory::Owner;
+use lastgood::policy::owner::Owner;
 use lastgood::policy::plan::Reason;
 use lastgood::run::{Task, inspect, take_stock};
 use lastgood::simulator::{self, Act, Call, Edit, Effect, Options, Pick, Rule};
@@ -37,7 +37,7 @@ async fn vanish_for_a_while(stage: &Stage, task: &Task) {
 
 async fn owner(stage: &Stage, task: &Task, id: &Id) -> Owner {
     let seen = inspect(&stage.world, task).await.unwrap().unwrap();
-    seen.ground(&stage.world, task).owner(seen.inventory.find(id).unwrap())
+    seen.evidence(&stage.world, task).owner(seen.inventory.find(id).unwrap())
 }
 
 #[tokio::test(start_paused = true)]

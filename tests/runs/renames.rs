@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use lastgood::daemon::brake_changed_retention;
 use lastgood::journal::notice::Topic;
-use lastgood::policy::brake::Cause;
+use lastgood::policy::brake::BrakeCause;
 use lastgood::policy::inventory::{Id, Kind};
 use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
 use lastgood::policy::policy::{Policy, PolicyName};
@@ -39,7 +39,7 @@ async fn full(stage: &Stage, count: u32) -> Task {
     task
 }
 
-async fn causes(stage: &Stage, task: &Task) -> Vec<Cause> {
+async fn causes(stage: &Stage, task: &Task) -> Vec<BrakeCause> {
     stage.plan(task).await.brakes.iter().map(|brake| brake.cause).collect()
 }
 
@@ -77,7 +77,7 @@ async fn a_new_name_that_keeps_less_drops_nothing_before_it_is_accepted_reloaded
             assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
         }
         assert_eq!(left(&stage, &before), 6, "reloaded: {reloads}");
-        assert_eq!(causes(&stage, &less).await, [Cause::Retention]);
+        assert_eq!(causes(&stage, &less).await, [BrakeCause::Retention]);
         // The slots are full: what makes room goes, and no more.
         let run = stage.run(&less).await;
         assert_eq!((run.outcome.as_str(), &run.deleted[..]), ("succeeded", &before[..1]), "{run:?}");
@@ -114,7 +114,7 @@ async fn a_brake_that_waits_for_a_person_is_not_left_behind_by_the_next_name() {
         assert_eq!(stage.run(&second).await.deleted, []);
     }
     assert_eq!(left(&stage, &before), 6);
-    assert_eq!(causes(&stage, &second).await, [Cause::Retention]);
+    assert_eq!(causes(&stage, &second).await, [BrakeCause::Retention]);
     // Renamed and kept as before, there is nothing left to wait for.
     let more = renamed(&task, "nightly", &["daily", "late"], 9);
     reload(&stage, &more).await;
@@ -136,7 +136,11 @@ async fn a_policy_that_takes_over_the_points_of_two_others_drops_none_of_them_un
     }
     assert_eq!(left(&stage, &before), 6);
     let grown = renamed(&first, "weekly", &["nightly"], 3);
-    assert_eq!(causes(&stage, &grown).await, [Cause::Retention], "nor does one of the two that takes over the other");
+    assert_eq!(
+        causes(&stage, &grown).await,
+        [BrakeCause::Retention],
+        "nor does one of the two that takes over the other"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::journal::event::{Act, Cause};
+use crate::journal::event::{Act, DeleteReason};
 use crate::journal::state::{RunState, StepState};
 use crate::policy::inventory::Id;
 use crate::policy::plan::Reason;
@@ -102,7 +102,7 @@ pub struct DeletedPoint {
     /// The point.
     pub id: Id,
     /// What it was deleted for; unknown in notices of earlier versions.
-    pub cause: Option<Cause>,
+    pub cause: Option<DeleteReason>,
 }
 
 impl DeletedPoint {

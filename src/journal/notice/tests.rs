@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::journal::event::Cause;
+use crate::journal::event::DeleteReason;
 use crate::policy::brake;
 use crate::policy::inventory::{Id, ServerStatus};
 use crate::policy::plan::Reason;
@@ -20,11 +20,11 @@ fn at(text: &str) -> Timestamp {
 fn facts() -> Vec<Fact> {
     let (morning, night) = (at("2026-11-21T09:00:00Z"), at("2026-11-21T02:30:00Z"));
     let good = || Some(Good { id: Id::Number(881), created_at: night });
-    let deleted = vec![DeletedPoint { id: Id::Number(804), cause: Some(Cause::Eviction) }];
+    let deleted = vec![DeletedPoint { id: Id::Number(804), cause: Some(DeleteReason::Eviction) }];
     let error = || "409 Conflict".to_owned();
     let lost = Some(Lost { count: 3, first: night, last: morning });
     let brake = brake::Brake {
-        cause: brake::Cause::Gone,
+        cause: brake::BrakeCause::Gone,
         policy: Some("nightly".to_owned()),
         text: "a point is gone".to_owned(),
         points: vec![brake::About { id: Id::Number(5), created_at: night }],

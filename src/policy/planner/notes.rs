@@ -1,34 +1,30 @@
-//! What a plan tells people besides.
+//! What a plan reports to people besides: what looks odd in the list.
 
-use super::Planner;
-use crate::policy::inventory::PointStatus;
-use crate::policy::memory::Owner;
+use crate::policy::evidence::Evidence;
+use crate::policy::owner::Owner;
 use crate::policy::plan::Note;
+use crate::policy::slots::Slots;
 
-impl Planner<'_> {
-    /// What looks odd in the list.
-    pub(super) fn notes(&self) -> Vec<Note> {
-        let ground = self.ground();
-        let mut notes = Vec::new();
-        for point in ground.inventory.manual() {
-            let owner = ground.owner(point);
-            if ground.is_future(point) {
-                notes.push(Note::Future(point.id.clone()));
-            }
-            if matches!(owner, Owner::Stray(_)) {
-                notes.push(Note::Stray(point.id.clone()));
-            }
-            let running = matches!(point.status, PointStatus::InProgress | PointStatus::Other(_));
-            let late = point.created_at.duration_until(ground.at) > as_signed(ground.policy.stuck_after);
-            if owner.is_own() && running && late {
-                notes.push(Note::Stuck(point.id.clone()));
-            }
+/// What looks odd in the list.
+pub(super) fn notes(evidence: &Evidence<'_>, slots: Slots) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for point in evidence.inventory.manual() {
+        let owner = evidence.owner(point);
+        if evidence.is_future(point) {
+            notes.push(Note::Future(point.id.clone()));
         }
-        if !ground.memory.seen_before && self.slots.own > 0 {
-            notes.push(Note::NewJournal(self.slots.own));
+        if matches!(owner, Owner::Stray(_)) {
+            notes.push(Note::Stray(point.id.clone()));
         }
-        notes
+        let late = point.created_at.duration_until(evidence.at) > as_signed(evidence.policy.stuck_after);
+        if owner.is_own() && point.status.is_in_progress() && late {
+            notes.push(Note::Stuck(point.id.clone()));
+        }
     }
+    if !evidence.memory.seen_before && slots.own > 0 {
+        notes.push(Note::NewJournal(slots.own));
+    }
+    notes
 }
 
 fn as_signed(duration: std::time::Duration) -> jiff::SignedDuration {

@@ -1,19 +1,25 @@
 //! The rules of what is deleted and what is made, each over a hand-built list, and as properties over random ones.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::*;
-use crate::policy::inventory::{Inventory, Kind, Proof, ServerRef};
+use super::plan;
+use crate::policy::delete_guards::DeleteGuards;
+use crate::policy::evidence::{Evidence, Request};
+use crate::policy::guard::Guard;
+use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, Proof, RestorePoint, ServerRef};
 use crate::policy::keep::{Count, Keep, Rule};
-use crate::policy::mark::Token;
+use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin, Remembered, Text, Unlisted};
-use crate::policy::policy::{Policy, PolicyName};
+use crate::policy::plan::{Action, Note, Plan, Reason, Refusal};
+use crate::policy::policy::{Policy, PolicyName, Prune};
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::Pattern;
+use crate::policy::slots::Slots;
 
 mod extra;
 mod late;
@@ -113,13 +119,17 @@ impl Case {
     }
 
     fn request(&self) -> Request<'_> {
-        let (ground, now) = (self.ground(), self.inventory.provider_time.unwrap_or(now()));
+        let (evidence, now) = (self.evidence(), self.inventory.provider_time.unwrap_or(now()));
         let &Self { limit, reserve, spent, .. } = self;
-        Request { ground, limit, reserve, others: &self.others, spent, now, waited_for: None }
+        Request { evidence, limit, reserve, others: &self.others, spent, now, waited_for: None }
     }
 
-    fn ground(&self) -> Ground<'_> {
-        Ground { at: now(), instance: "main", policy: &self.policy, inventory: &self.inventory, memory: &self.memory }
+    fn evidence(&self) -> Evidence<'_> {
+        Evidence { at: now(), instance: "main", policy: &self.policy, inventory: &self.inventory, memory: &self.memory }
+    }
+
+    fn guards(&self) -> DeleteGuards<'_> {
+        DeleteGuards::of(&self.evidence())
     }
 
     fn refused(&self) -> String {
@@ -242,7 +252,7 @@ fn what_must_never_be_deleted_stays_with_its_guard() {
         assert_eq!(guard(&plan, 3), expected, "{name}");
         assert!(plan.prunes().all(|delete| delete.id != Id::Number(3)), "{name}");
         let point = case.inventory.find(&Id::Number(3)).unwrap();
-        let last_word = case.ground().permits(&point.id, point.created_at, &[]);
+        let last_word = case.guards().permits(&point.id, point.created_at, &[]);
         assert_eq!(last_word, Err(expected), "the last word: {name}");
     }
 }
@@ -270,7 +280,7 @@ fn a_list_in_doubt_makes_and_deletes_nothing() {
         assert_eq!(plan.actions, []);
         assert!(plan.points.iter().all(|point| point.keep));
         let point = &case.inventory.points[4];
-        assert!(matches!(case.ground().permits(&point.id, point.created_at, &[]), Err(Guard::Doubt(_))));
+        assert!(matches!(case.guards().permits(&point.id, point.created_at, &[]), Err(Guard::Doubt(_))));
     }
     let mut case = case(5, full());
     case.inventory.proof = Proof::ReadTwice;
@@ -286,7 +296,7 @@ fn min_keep_stays_though_retention_drops_it() {
     assert_eq!(pruned(&plan), [3], "1, 2 and the new one are three");
     assert_eq!(guard(&plan, 2), Guard::MinKeep(3));
     let point = &case.inventory.points[2];
-    assert_eq!(case.ground().permits(&point.id, point.created_at, &[]), Err(Guard::MinKeep(3)));
+    assert_eq!(case.guards().permits(&point.id, point.created_at, &[]), Err(Guard::MinKeep(3)));
 }
 
 #[test]
@@ -294,7 +304,7 @@ fn the_newest_completed_point_of_the_server_and_of_the_policy_is_refused() {
     let case_of = |points| case(1, points);
     let permits = |case: &Case, id: i64, gone: &[Id]| {
         let point = case.inventory.find(&Id::Number(id)).unwrap();
-        case.ground().permits(&point.id, point.created_at, gone)
+        case.guards().permits(&point.id, point.created_at, gone)
     };
     let case = case_of(vec![ours(1), ours(2)]);
     assert_eq!(permits(&case, 1, &[]), Err(Guard::NewestOfServer));

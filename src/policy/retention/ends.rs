@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use super::bucket::Bucket;
-use super::in_turn;
+use super::history::in_turn;
 use crate::policy::keep::{Count, Keep, Rule};
 use crate::policy::schedule::Schedule;
 

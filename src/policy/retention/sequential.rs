@@ -6,7 +6,9 @@
 use std::collections::HashSet;
 
 use super::bucket::Bucket;
-use super::{History, KeepReason, Verdict, in_turn};
+use super::history::{History, in_turn};
+use super::reason::KeepReason;
+use super::verdict::KeepVerdict;
 use crate::policy::keep::{Count, Keep, Period, Rule};
 
 /// What the rules so far have made of a point.
@@ -22,7 +24,7 @@ struct Turns {
     why: Vec<Vec<KeepReason>>,
 }
 
-pub(super) fn decide(history: &History<'_>, keep: &Keep) -> Vec<Verdict> {
+pub(super) fn decide(history: &History<'_>, keep: &Keep) -> Vec<KeepVerdict> {
     let none = vec![Vec::new(); history.len()];
     let mut turns = Turns { marks: vec![Mark::Undecided; history.len()], why: none };
     if let Some(period) = keep.within.filter(|&period| period != Period::default()) {
@@ -39,10 +41,10 @@ pub(super) fn decide(history: &History<'_>, keep: &Keep) -> Vec<Verdict> {
 }
 
 /// A point that stays is told why it stays, not which rules passed it over before.
-fn verdict(mark: Mark, mut why: Vec<KeepReason>) -> Verdict {
+fn verdict(mark: Mark, mut why: Vec<KeepReason>) -> KeepVerdict {
     let keep = mark == Mark::Kept;
     why.retain(|reason| reason.keeps() == keep);
-    Verdict { keep, why }
+    KeepVerdict { keep, why }
 }
 
 impl Turns {

@@ -4,10 +4,12 @@
 //! keeps the oldest point too.
 
 use super::bucket::Bucket;
-use super::{History, KeepReason, Verdict, in_turn};
+use super::history::{History, in_turn};
+use super::reason::KeepReason;
+use super::verdict::KeepVerdict;
 use crate::policy::keep::{Count, Keep, Period, Rule};
 
-pub(super) fn decide(history: &History<'_>, keep: &Keep) -> Vec<Verdict> {
+pub(super) fn decide(history: &History<'_>, keep: &Keep) -> Vec<KeepVerdict> {
     let mut why: Vec<Vec<KeepReason>> = vec![Vec::new(); history.len()];
     if let Some(period) = keep.within.filter(|&period| period != Period::default()) {
         for (reasons, within) in why.iter_mut().zip(history.within(period)) {
@@ -33,10 +35,10 @@ fn add(why: &mut [Vec<KeepReason>], word: Vec<KeepReason>) {
     }
 }
 
-fn verdict(mut why: Vec<KeepReason>) -> Verdict {
+fn verdict(mut why: Vec<KeepReason>) -> KeepVerdict {
     let keep = why.iter().any(KeepReason::keeps);
     why.retain(|reason| reason.keeps() == keep);
-    Verdict { keep, why }
+    KeepVerdict { keep, why }
 }
 
 /// One counting rule's word on every point.

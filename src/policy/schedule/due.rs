@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Schedule;
+use super::cron::Schedule;
 
 /// Seen later than this after its moment, a due time is missed.
 pub const LATE: Duration = Duration::from_secs(60);

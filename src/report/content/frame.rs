@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::journal::event::Cause;
+use crate::journal::event::DeleteReason;
 use crate::journal::notice::Good;
 use crate::policy::inventory::Kind;
 use crate::report::content::blocks::{Content, Tone};
@@ -61,12 +61,12 @@ pub(super) fn word(kind: Option<Kind>) -> &'static str {
 }
 
 /// Why a run deleted a point, in a word or two.
-pub(super) const fn delete_cause(cause: Cause) -> &'static str {
+pub(super) const fn delete_cause(cause: DeleteReason) -> &'static str {
     match cause {
-        Cause::Eviction => "eviction",
-        Cause::FailedPoint => "failed point",
-        Cause::Retention => "retention",
-        Cause::OwnFailure => "the run's own failed point",
-        Cause::Duplicate => "duplicate",
+        DeleteReason::Eviction => "eviction",
+        DeleteReason::FailedPoint => "failed point",
+        DeleteReason::Retention => "retention",
+        DeleteReason::OwnFailure => "the run's own failed point",
+        DeleteReason::Duplicate => "duplicate",
     }
 }

@@ -1,7 +1,7 @@
 //! What is told together, and when.
 
 use super::*;
-use crate::journal::event::Cause;
+use crate::journal::event::DeleteReason;
 use crate::journal::notice::{Fact, FailedRun, NotStarted, RunProblem, StartProblem};
 use crate::policy::inventory::Kind;
 use crate::report::samples::{at, deleted, failed, failed_run, notice, recovery, success};
@@ -73,7 +73,7 @@ fn a_clock_set_back_does_not_keep_a_mail_for_hours() {
 #[test]
 fn a_second_failure_of_the_same_policy_replaces_the_first_but_hides_no_delete() {
     let of = |error: &str, id| {
-        let run = FailedRun { deleted: vec![deleted(id, Cause::Retention)], ..failed_run(error) };
+        let run = FailedRun { deleted: vec![deleted(id, DeleteReason::Retention)], ..failed_run(error) };
         notice("a", Kind::Backup, Fact::Failed(run))
     };
     let all = [

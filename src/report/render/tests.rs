@@ -6,7 +6,7 @@ use crate::journal::notice::{
     Class, DeletedPoint, Fact, FailedRun, FoundServer, GivenUp, LatestDue, MissedDueTimes, NotStarted, Notice,
     Recovered, Recovery, RunProblem, StartProblem, StoppedFor, Topic, Tries,
 };
-use crate::policy::brake::{Brake, Cause};
+use crate::policy::brake::{Brake, BrakeCause};
 use crate::policy::inventory::{Id, Kind, ServerStatus};
 use crate::policy::plan::Reason;
 use crate::policy::schedule::Lost;
@@ -42,8 +42,8 @@ fn notices() -> Matter {
         Fact::ClockCorrected { handled: at("2036-01-01T00:00:00Z"), corrected: since },
         Fact::Braked {
             brakes: vec![
-                brake(Cause::Gone, "completed points of ours are gone, and lastgood did not delete them: 5, 6"),
-                brake(Cause::Clock, "the provider's clock and ours are more than an hour apart"),
+                brake(BrakeCause::Gone, "completed points of ours are gone, and lastgood did not delete them: 5, 6"),
+                brake(BrakeCause::Clock, "the provider's clock and ours are more than an hour apart"),
             ],
         },
         Fact::MoreToDelete { left: 25, max_deletes: 2 },
@@ -87,7 +87,7 @@ fn one(kind: MailKind, happened: Happened) -> Matter {
 
 #[test]
 fn a_failure_as_it_is_read() {
-    let deleted = vec![deleted(804, event::Cause::Eviction)];
+    let deleted = vec![deleted(804, event::DeleteReason::Eviction)];
     let run = FailedRun { deleted, ..failed_run("snapshot limit reached (5 foreign)") };
     golden("failed", &one(MailKind::Failed, failed_as("web-server-01", run)));
 }

@@ -1,7 +1,7 @@
 //! What the state remembers for the brakes: what would be missed, and which brake is on, accepted or over.
 
 use super::*;
-use crate::policy::brake::{About, Brake, Cause as Sign, Held as OnServer, Judgement};
+use crate::policy::brake::{About, Brake, BrakeCause, DetectedBrakes, StoredBrake};
 use crate::policy::predecessor::Remember;
 use crate::store::brakes::Signs;
 
@@ -9,24 +9,24 @@ fn about(id: i64) -> About {
     About { id: Id::Number(id), created_at: at(id) }
 }
 
-fn brake(cause: Sign, points: &[i64]) -> Brake {
+fn brake(cause: BrakeCause, points: &[i64]) -> Brake {
     Brake { cause, policy: None, text: cause.word().to_owned(), points: points.iter().copied().map(about).collect() }
 }
 
 impl Folder {
     async fn brake(&self, new: Vec<Brake>, second: i64) {
-        let judgement = Judgement { new, ..Judgement::default() };
+        let brakes = DetectedBrakes { new, ..DetectedBrakes::default() };
         let notices = vec![notice(Class::Failure, Topic::Brake)];
         let (server, kind, policy) = (server(), Kind::Snapshot, nightly());
-        let signs = Signs { server, kind, policy, judgement, retention: Remember::default(), notices };
+        let signs = Signs { server, kind, policy, brakes, retention: Remember::default(), notices };
         self.store.brake(signs, at(second)).await.unwrap();
     }
 
-    async fn held(&self) -> Vec<OnServer> {
+    async fn held(&self) -> Vec<StoredBrake> {
         self.memory(99).await.brakes
     }
 
-    async fn accept(&self, shown: OnServer) -> bool {
+    async fn accept(&self, shown: StoredBrake) -> bool {
         self.store.accept(server(), vec![shown], at(50)).await.unwrap()
     }
 
@@ -36,7 +36,7 @@ impl Folder {
     }
 
     async fn delete(&self, run: &mut Run, id: i64) -> u32 {
-        let act = Act::Delete { id: Id::Number(id), created_at: at(id), cause: Cause::Retention };
+        let act = Act::Delete { id: Id::Number(id), created_at: at(id), cause: DeleteReason::Retention };
         self.intend(run, act, 10).await
     }
 }
@@ -78,7 +78,7 @@ async fn a_point_of_ours_under_the_id_of_one_that_we_deleted_is_missed() {
 
 #[tokio::test]
 async fn an_accepted_brake_is_remembered_while_what_it_is_about_lasts_and_comes_again_with_other_points() {
-    for cause in [Sign::Small, Sign::Clock] {
+    for cause in [BrakeCause::Small, BrakeCause::Clock] {
         let folder = folder();
         folder.brake(vec![brake(cause, &[1])], 1).await;
         assert!(folder.accept(folder.held().await.remove(0)).await);
@@ -93,7 +93,7 @@ async fn an_accepted_brake_is_remembered_while_what_it_is_about_lasts_and_comes_
 
 #[tokio::test]
 async fn a_brake_that_has_grown_since_it_was_shown_is_not_accepted() {
-    for cause in [Sign::Gone, Sign::Shorter, Sign::SecondLastgood, Sign::Small] {
+    for cause in [BrakeCause::Gone, BrakeCause::Shorter, BrakeCause::SecondLastgood, BrakeCause::Small] {
         let folder = folder();
         folder.brake(vec![brake(cause, &[1])], 1).await;
         let shown = folder.held().await.remove(0);
@@ -110,7 +110,7 @@ async fn a_brake_that_has_grown_since_it_was_shown_is_not_accepted() {
 #[tokio::test]
 async fn the_incident_lasts_until_the_last_brake_of_the_server_is_off() {
     let folder = folder();
-    folder.brake(vec![brake(Sign::Gone, &[1]), brake(Sign::Shorter, &[1, 2, 3])], 1).await;
+    folder.brake(vec![brake(BrakeCause::Gone, &[1]), brake(BrakeCause::Shorter, &[1, 2, 3])], 1).await;
     folder.accept(folder.held().await.remove(0)).await;
     assert_eq!(folder.incidents().await, ["brake"]);
     folder.accept(folder.held().await.remove(0)).await;

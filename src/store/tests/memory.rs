@@ -79,7 +79,7 @@ async fn a_point_that_is_being_deleted_is_remembered_while_it_is_listed() {
         let folder = folder();
         folder.see(list(vec![ours(1), ours(2)], 0)).await;
         let mut run = folder.planned().await;
-        let act = Act::Delete { id: Id::Number(1), created_at: at(1), cause: Cause::Eviction };
+        let act = Act::Delete { id: Id::Number(1), created_at: at(1), cause: DeleteReason::Eviction };
         let step = folder.intend(&mut run, act, 1).await;
         folder.write(&mut run, Event::Answered { step, answer }, 2).await;
         folder.see(list(vec![ours(1), ours(2)], 3)).await;
@@ -101,7 +101,7 @@ async fn a_point_that_is_completed_after_its_run_gave_it_up_ends_the_time_of_its
     let folder = folder();
     folder.see(list(vec![ours(1), ours(2)], 0)).await;
     let mut run = folder.planned().await;
-    let act = Act::Delete { id: Id::Number(1), created_at: at(1), cause: Cause::Eviction };
+    let act = Act::Delete { id: Id::Number(1), created_at: at(1), cause: DeleteReason::Eviction };
     let step = folder.intend(&mut run, act, 1).await;
     folder.write(&mut run, Event::Answered { step, answer: Answer::Accepted { id: None } }, 2).await;
     let step = folder.create(&mut run, 9, 3).await;

@@ -9,7 +9,11 @@ fn any_event() -> impl Strategy<Value = Event> {
     let act = prop_oneof![
         Just(Act::StopServer),
         Just(Act::StartServer),
-        id().prop_map(|id| Act::Delete { id, created_at: at(0), cause: crate::journal::event::Cause::Retention }),
+        id().prop_map(|id| Act::Delete {
+            id,
+            created_at: at(0),
+            cause: crate::journal::event::DeleteReason::Retention
+        }),
         Just(Act::Create { mark: mark(), listed: Vec::new() }),
     ];
     let answer = prop_oneof![

@@ -2,8 +2,7 @@
 //! decided when a delete is sent.
 
 use super::*;
-use crate::policy::permit::{Cause, Late, before_sending};
-use crate::policy::plan::Refusal;
+use crate::policy::permit::{DeleteReason, Late, before_sending};
 
 /// A completed point of `nightly` of this moment; the number is its id.
 fn made(id: i64, at: &str) -> RestorePoint {
@@ -116,14 +115,14 @@ fn a_reserve_that_holds_the_last_slot_skips_too_and_foreign_points_in_the_way_ar
 }
 
 /// The last word on point `id`, with the plan's verdict taken as given.
-fn last_word(case: &Case, id: i64, cause: Cause, in_force: Option<&Policy>) -> Result<(), Guard> {
+fn last_word(case: &Case, id: i64, cause: DeleteReason, in_force: Option<&Policy>) -> Result<(), Guard> {
     let point = case.inventory.find(&Id::Number(id)).unwrap();
     let made = Id::Number(1);
     let late = Late {
         request: case.request(),
-        in_force: in_force.map(|policy| Request { ground: Ground { policy, ..case.ground() }, ..case.request() }),
-        made: (cause == Cause::Retention).then_some(&made),
-        makes_room: cause == Cause::Eviction,
+        in_force: in_force.map(|policy| Request { evidence: Evidence { policy, ..case.evidence() }, ..case.request() }),
+        made: (cause == DeleteReason::Retention).then_some(&made),
+        makes_room: cause == DeleteReason::Eviction,
         room: 0,
         gone: &[],
         max_deletes: 5,
@@ -136,7 +135,7 @@ fn a_prune_is_asked_again_with_the_new_points_own_date() {
     // Planned at 23:59 as of that day, dated after midnight: last night's point is the only one of its day.
     let points = ["2026-11-22T00:00:30Z", "2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"];
     let case = keeping(&[(Rule::Daily, 3)], "2026-11-22T00:00:40Z", 5, &points);
-    let word = |id| last_word(&case, id, Cause::Retention, Some(&case.policy));
+    let word = |id| last_word(&case, id, DeleteReason::Retention, Some(&case.policy));
     assert!(matches!(word(2), Err(Guard::KeptNow(why)) if why == "daily 2026-11-21 (2 of 3)"), "{:?}", word(2));
     assert_eq!(word(4), Ok(()));
     assert_eq!(word(1), Err(Guard::JustMade));
@@ -147,7 +146,7 @@ fn an_eviction_is_asked_again_with_the_new_point_dated_now() {
     let points = ["2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"];
     for (now, expected) in [("2026-11-21T23:59:00Z", false), ("2026-11-22T00:00:00Z", true)] {
         let case = keeping(&[(Rule::Daily, 3)], now, 3, &points);
-        let word = last_word(&case, 3, Cause::Eviction, Some(&case.policy));
+        let word = last_word(&case, 3, DeleteReason::Eviction, Some(&case.policy));
         assert_eq!(word.is_ok(), expected, "{now}: {word:?}");
         assert!(word.is_ok() || matches!(word, Err(Guard::KeptNow(_))), "{word:?}");
     }
@@ -158,7 +157,7 @@ fn both_policies_must_let_a_point_go() {
     let points = ["2026-11-22T00:00:30Z", "2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"];
     let mut case = keeping(&[(Rule::Daily, 3)], "2026-11-22T00:00:40Z", 5, &points);
     let keep = |count| Keep { counts: vec![(Rule::Daily, Count::Number(count))], ..Keep::default() };
-    let word = |policy: Option<Policy>, case: &Case| last_word(case, 4, Cause::Retention, policy.as_ref());
+    let word = |policy: Option<Policy>, case: &Case| last_word(case, 4, DeleteReason::Retention, policy.as_ref());
     let with = |keep| Policy { keep, ..case.policy.clone() };
     assert_eq!(word(Some(with(keep(2))), &case), Ok(()));
     assert!(matches!(word(Some(with(keep(4))), &case), Err(Guard::KeptNow(_))));
@@ -167,6 +166,6 @@ fn both_policies_must_let_a_point_go() {
     assert_eq!(word(None, &case), Err(Guard::NotInForce));
     // Our own failed point is worth nothing to any policy.
     case.inventory.points[3].status = PointStatus::Failed;
-    assert_eq!(last_word(&case, 4, Cause::FailedPoint, None), Ok(()));
-    assert_eq!(last_word(&case, 3, Cause::FailedPoint, None), Err(Guard::NotTheSame));
+    assert_eq!(last_word(&case, 4, DeleteReason::FailedPoint, None), Ok(()));
+    assert_eq!(last_word(&case, 3, DeleteReason::FailedPoint, None), Err(Guard::NotTheSame));
 }

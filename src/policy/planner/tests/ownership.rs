@@ -130,9 +130,9 @@ fn an_id_that_came_again_is_not_the_point_that_the_journal_made() {
     known.origin = Origin::Made("nightly".to_owned());
     known.created_at = Some(now() - SignedDuration::from_hours(99));
     assert_eq!(guard(&case.plan(), 3), Guard::Foreign);
-    let ground = case.ground();
-    assert_eq!(ground.permits(&Id::Number(2), now(), &[]), Err(Guard::NotTheSame));
-    assert_eq!(ground.permits(&Id::Number(9), now(), &[]), Err(Guard::NotTheSame));
+    let guards = case.guards();
+    assert_eq!(guards.permits(&Id::Number(2), now(), &[]), Err(Guard::NotTheSame));
+    assert_eq!(guards.permits(&Id::Number(9), now(), &[]), Err(Guard::NotTheSame));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What holds for every list, in random ones.
 
 use super::*;
+use crate::policy::counted::{candidate, counts};
+use crate::policy::retention::{self, Candidate};
 
 fn any_point(id: i64) -> impl Strategy<Value = RestorePoint> {
     let what = prop_oneof![4 => Just(0), 1 => Just(1), 1 => Just(2), 1 => Just(3)];
@@ -65,11 +67,11 @@ proptest! {
     #[test]
     fn nothing_is_deleted_that_a_guard_names_and_every_point_has_one_decision(case in any_case()) {
         let plan = case.plan();
-        let ground = case.ground();
+        let guards = case.guards();
         prop_assert_eq!(plan.points.len(), case.inventory.points.len());
         for delete in plan.actions.iter().filter_map(Action::as_delete) {
             let point = case.inventory.find(&delete.id).unwrap();
-            prop_assert_eq!(ground.refuses(point), None);
+            prop_assert_eq!(guards.refuses(point), None);
             prop_assert_eq!(point.created_at, delete.created_at);
             let decision = plan.points.iter().find(|decision| decision.id == delete.id).unwrap();
             prop_assert!(!decision.keep && !decision.why.is_empty());
@@ -121,15 +123,15 @@ proptest! {
         let plan = case.plan();
         if plan.refused.is_none() {
             let then = applied(case, &plan);
-            let ground = then.ground();
+            let (evidence, guards) = (then.evidence(), then.guards());
             let counted: Vec<&RestorePoint> =
-                ground.inventory.points.iter().filter(|point| counts(&ground, point)).collect();
+                evidence.inventory.points.iter().filter(|point| counts(&evidence, point)).collect();
             let candidates: Vec<Candidate> = counted.iter().map(|point| candidate(point)).collect();
             let verdicts = retention::decide(
                 &candidates, &then.policy.keep, then.policy.keep_mode, &then.policy.timezone).unwrap();
             let remaining = counted.len();
             for (point, verdict) in counted.iter().zip(verdicts) {
-                let kept = verdict.keep || ground.refuses(point).is_some();
+                let kept = verdict.keep || guards.refuses(point).is_some();
                 prop_assert!(kept || remaining <= then.policy.min_keep as usize, "{:?}", point);
             }
         }

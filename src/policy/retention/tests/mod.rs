@@ -9,7 +9,7 @@ mod properties;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Candidate, Verdict, decide};
+use super::{Candidate, KeepVerdict, decide};
 use crate::policy::keep::{Count, Keep, KeepMode, Period, Rule};
 
 pub(super) fn zone(name: &str) -> TimeZone {
@@ -36,7 +36,7 @@ pub(super) fn kept<'a>(times: &[&'a str], keep: &Keep, mode: KeepMode, zone_name
 }
 
 /// One line a point: the time, what becomes of it and every reason.
-pub(super) fn told(times: &[&str], verdicts: &[Verdict]) -> String {
+pub(super) fn told(times: &[&str], verdicts: &[KeepVerdict]) -> String {
     let lines = times.iter().zip(verdicts).map(|(time, verdict)| {
         let word = if verdict.keep { "keep" } else { "drop" };
         let why: Vec<String> = verdict.why.iter().map(ToString::to_string).collect();

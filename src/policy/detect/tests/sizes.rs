@@ -6,11 +6,11 @@ use super::*;
 fn an_empty_or_far_smaller_newest_point_stops_deletes_until_it_is_accepted() {
     let points = || (1..=8).map(ours).collect::<Vec<_>>();
     assert_eq!(case(points()).sized(100).causes(), []);
-    assert_eq!(case(points()).sized(99).causes(), [Cause::Small]);
-    assert_eq!(case(points()).sized(0).causes(), [Cause::Small]);
+    assert_eq!(case(points()).sized(99).causes(), [BrakeCause::Small]);
+    assert_eq!(case(points()).sized(0).causes(), [BrakeCause::Small]);
     let mut accepted = case(points()).sized(99);
     accepted.written().memory.brakes[0].accepted = true;
-    assert_eq!(accepted.judge(), Judgement::default());
+    assert_eq!(accepted.detect(), DetectedBrakes::default());
 }
 
 #[test]
@@ -23,8 +23,8 @@ fn a_small_newest_point_is_measured_by_the_median_of_the_last_seven_and_by_no_le
         case.causes()
     };
     assert_eq!(sizes(&[99, 1000, 1000]), [], "two say nothing");
-    assert_eq!(sizes(&[99, 1000, 1000, 1000]), [Cause::Small]);
-    assert_eq!(sizes(&[99, 500, 1000, 2000]), [Cause::Small], "the median, not the smallest");
+    assert_eq!(sizes(&[99, 1000, 1000, 1000]), [BrakeCause::Small]);
+    assert_eq!(sizes(&[99, 500, 1000, 2000]), [BrakeCause::Small], "the median, not the smallest");
     assert_eq!(sizes(&[150, 500, 1000, 2000]), [], "nor the largest");
     let grown = [50, 100, 100, 100, 100, 1000, 1000, 1000, 1000, 1000, 1000, 1000];
     assert_eq!(sizes(&grown), [], "what is older than seven counts no more");
@@ -36,7 +36,7 @@ fn a_small_point_that_is_gone_releases_its_brake() {
     case.written();
     case.lose(&[1]);
     case.memory.listed.remove(0);
-    assert_eq!((case.causes(), case.judge().over), (vec![], vec![1]));
+    assert_eq!((case.causes(), case.detect().over), (vec![], vec![1]));
 }
 
 #[test]
@@ -47,13 +47,13 @@ fn a_small_point_counts_as_accepted_for_the_policy_that_it_was_accepted_for_and_
     (next.id, next.created_at, next.size_mb) = (Id::Number(9), now(), Some(60));
     case.inventory.points.insert(0, next);
     case.memory.tokens.insert(Token::from_random(1_000_003), "nightly".to_owned());
-    assert_eq!(case.judge().new.len(), 1, "60 MB after 50 MB that nobody accepted");
+    assert_eq!(case.detect().new.len(), 1, "60 MB after 50 MB that nobody accepted");
     case.inventory.points.remove(0);
-    assert_eq!(case.causes(), [Cause::Small]);
+    assert_eq!(case.causes(), [BrakeCause::Small]);
     case.memory.brakes[0].accepted = true;
     assert_eq!(case.causes(), []);
     case.memory.brakes[0].brake.policy = Some("weekly".to_owned());
-    assert_eq!(case.causes(), [Cause::Small]);
+    assert_eq!(case.causes(), [BrakeCause::Small]);
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn what_was_accepted_is_the_measure_from_then_on() {
     case.memory.tokens.insert(Token::from_random(9 * 1_000_003), "nightly".to_owned());
     assert_eq!(case.causes(), [], "60 MB after 50 MB is nothing new");
     case.inventory.points[0].size_mb = Some(0);
-    assert_eq!(case.causes(), [Cause::Small], "an empty one is");
+    assert_eq!(case.causes(), [BrakeCause::Small], "an empty one is");
 }
 
 #[test]

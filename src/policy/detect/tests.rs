@@ -3,15 +3,21 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
-use super::*;
-use crate::policy::inventory::{Inventory, PointStatus, Proof, ServerRef};
+use super::detect_brakes;
+use crate::policy::brake::{About, Brake, BrakeCause, DetectedBrakes, LastListed, StoredBrake};
+use crate::policy::conditions::{Kept, Looked};
+use crate::policy::evidence::{Evidence, Request};
+use crate::policy::in_force::stops_all;
+use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, Proof, RestorePoint, ServerRef};
 use crate::policy::keep::{Count, Keep, Rule};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin, Remembered, Text};
-use crate::policy::plan::{Plan, plan};
+use crate::policy::plan::Plan;
+use crate::policy::planner::plan;
 use crate::policy::policy::{Policy, PolicyName, Prune};
-use crate::policy::predecessor::{Kept, Looked, remember};
+use crate::policy::predecessor::remember;
 use crate::policy::schedule::Schedule;
 
 mod given_up;
@@ -68,7 +74,8 @@ fn case(points: Vec<RestorePoint>) -> Case {
         text: Some(Text::of(point)),
         origin: Origin::First,
     };
-    let seen = |point: &RestorePoint| Seen { about: about(point), good: point.description.starts_with("lg-") };
+    let seen =
+        |point: &RestorePoint| LastListed { about: About::of(point), good: point.description.starts_with("lg-") };
     let memory = Memory {
         seen_before: true,
         points: points.iter().map(|point| (point.id.clone(), remembered(point))).collect(),
@@ -98,16 +105,19 @@ fn kept_by(policy: &Policy) -> Kept {
 }
 
 impl Case {
-    fn judge(&self) -> Judgement {
-        judge(&self.request())
+    fn detect(&self) -> DetectedBrakes {
+        let detected = detect_brakes(&self.request());
+        // The guards can tell without retention which brake stops every delete.
+        assert_eq!(stops_all(&self.evidence()).as_ref(), detected.stops_all());
+        detected
     }
 
-    fn ground(&self) -> Ground<'_> {
-        Ground { at: now(), instance: "main", policy: &self.policy, inventory: &self.inventory, memory: &self.memory }
+    fn evidence(&self) -> Evidence<'_> {
+        Evidence { at: now(), instance: "main", policy: &self.policy, inventory: &self.inventory, memory: &self.memory }
     }
 
-    fn causes(&self) -> Vec<Cause> {
-        self.judge().in_force.iter().map(|brake| brake.cause).collect()
+    fn causes(&self) -> Vec<BrakeCause> {
+        self.detect().in_force.iter().map(|brake| brake.cause).collect()
     }
 
     fn plan(&self) -> Plan {
@@ -116,7 +126,7 @@ impl Case {
 
     fn request(&self) -> Request<'_> {
         let &Self { limit, reserve, ref others, .. } = self;
-        Request { ground: self.ground(), limit, reserve, others, spent: 0, now: now(), waited_for: None }
+        Request { evidence: self.evidence(), limit, reserve, others, spent: 0, now: now(), waited_for: None }
     }
 
     fn lose(&mut self, ids: &[i64]) {
@@ -128,10 +138,10 @@ impl Case {
         self
     }
 
-    /// The state holds what was judged new.
+    /// The new brakes are stored.
     fn written(&mut self) -> &mut Self {
-        let new = self.judge().new;
-        self.memory.brakes.extend(new.into_iter().zip(1..).map(|(brake, number)| Held {
+        let new = self.detect().new;
+        self.memory.brakes.extend(new.into_iter().zip(1..).map(|(brake, number)| StoredBrake {
             number,
             kind: Kind::Backup,
             brake,
@@ -143,11 +153,11 @@ impl Case {
 
 #[test]
 fn the_same_list_again_sets_no_brake() {
-    assert_eq!(case((1..=7).map(ours).collect()).judge(), Judgement::default());
+    assert_eq!(case((1..=7).map(ours).collect()).detect(), DetectedBrakes::default());
 }
 
 #[test]
-fn a_brake_that_holds_is_told_once() {
+fn a_brake_in_force_is_reported_once() {
     let mut gone = case((1..=6).map(ours).collect());
     gone.lose(&[2]);
     let mut small = case((1..=8).map(ours).collect()).sized(0);
@@ -161,9 +171,9 @@ fn a_brake_that_holds_is_told_once() {
         let causes = case.causes();
         assert_eq!(causes.len(), 1, "{causes:?}");
         case.written().memory.retention = kept_by(&case.policy);
-        let judged = case.judge();
-        assert_eq!(judged.in_force.iter().map(|brake| brake.cause).collect::<Vec<_>>(), causes);
-        assert_eq!((judged.new, judged.over), (vec![], vec![]), "{causes:?}");
+        let detected = case.detect();
+        assert_eq!(detected.in_force.iter().map(|brake| brake.cause).collect::<Vec<_>>(), causes);
+        assert_eq!((detected.new, detected.over), (vec![], vec![]), "{causes:?}");
     }
 }
 
@@ -177,7 +187,7 @@ fn a_list_in_doubt_neither_sets_nor_releases_a_brake() {
     case.written();
     case.inventory.points.push(ours(2));
     case.inventory.doubts.push("short".to_owned());
-    assert_eq!(case.causes(), [Cause::Gone]);
+    assert_eq!(case.causes(), [BrakeCause::Gone]);
 }
 
 #[test]
@@ -187,9 +197,9 @@ fn clocks_more_than_an_hour_apart_stop_deletes_until_they_agree() {
         case.inventory.provider_time = Some(now() + SignedDuration::from_secs(sign * 3600));
         assert_eq!(case.causes(), []);
         case.inventory.provider_time = Some(now() + SignedDuration::from_secs(sign * 3601));
-        assert_eq!(case.causes(), [Cause::Clock]);
+        assert_eq!(case.causes(), [BrakeCause::Clock]);
         case.written().inventory.provider_time = Some(now());
-        assert_eq!((case.causes(), case.judge().over), (vec![], vec![1]));
+        assert_eq!((case.causes(), case.detect().over), (vec![], vec![1]));
     }
 }
 
@@ -198,16 +208,16 @@ fn clocks_apart_that_a_person_has_accepted_brake_no_more_while_they_are() {
     let mut case = case(vec![ours(1)]);
     case.inventory.provider_time = Some(now() + SignedDuration::from_hours(2));
     case.written().memory.brakes[0].accepted = true;
-    assert_eq!(case.judge(), Judgement::default());
+    assert_eq!(case.detect(), DetectedBrakes::default());
 }
 
 #[test]
 fn a_brake_on_one_kind_but_for_a_second_lastgood_leaves_the_other_alone() {
-    for cause in [Cause::Gone, Cause::Shorter, Cause::Small, Cause::Clock, Cause::Retention] {
+    for cause in [BrakeCause::Gone, BrakeCause::Shorter, BrakeCause::Small, BrakeCause::Clock, BrakeCause::Retention] {
         let mut case = case((1..=4).map(ours).collect());
         let brake = Brake { cause, policy: None, text: "of snapshots".to_owned(), points: Vec::new() };
-        case.memory.brakes.push(Held { number: 1, kind: Kind::Snapshot, brake, accepted: false });
-        assert_eq!((case.causes(), case.judge().over), (vec![], vec![]), "{cause:?}");
+        case.memory.brakes.push(StoredBrake { number: 1, kind: Kind::Snapshot, brake, accepted: false });
+        assert_eq!((case.causes(), case.detect().over), (vec![], vec![]), "{cause:?}");
     }
 }
 
@@ -216,11 +226,11 @@ fn a_second_lastgood_on_one_kind_stops_the_deletes_of_the_other() {
     let mut case = case((1..=4).map(ours).collect());
     case.policy.keep = keep(2);
     case.memory.retention = kept_by(&case.policy);
-    let brake = Brake { cause: Cause::SecondLastgood, policy: None, text: "stray".to_owned(), points: Vec::new() };
-    case.memory.brakes.push(Held { number: 1, kind: Kind::Snapshot, brake, accepted: false });
-    assert_eq!(case.causes(), [Cause::SecondLastgood]);
+    let brake = Brake { cause: BrakeCause::SecondLastgood, policy: None, text: "stray".to_owned(), points: Vec::new() };
+    case.memory.brakes.push(StoredBrake { number: 1, kind: Kind::Snapshot, brake, accepted: false });
+    assert_eq!(case.causes(), [BrakeCause::SecondLastgood]);
     assert_eq!(case.plan().prunes().count(), 0);
-    assert_eq!(case.judge().over, Vec::<i64>::new(), "only the other kind's list can release it");
+    assert_eq!(case.detect().over, Vec::<i64>::new(), "only the other kind's list can release it");
 }
 
 #[test]

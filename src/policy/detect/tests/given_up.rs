@@ -16,7 +16,7 @@ fn extra() -> Case {
     (case.limit, case.others) = (5, vec![other("weekly", 1)]);
     case.memory.holds.insert(Id::Number(4), "audit".to_owned());
     case.look();
-    assert_eq!(case.judge(), Judgement::default());
+    assert_eq!(case.detect(), DetectedBrakes::default());
     case
 }
 
@@ -29,8 +29,8 @@ impl Case {
 
     /// The points that a brake of retention is about.
     fn braked(&self) -> Vec<i64> {
-        let judged = self.judge();
-        let points = judged.stops_retention().into_iter().flat_map(|brake| brake.points.iter());
+        let detected = self.detect();
+        let points = detected.stops_retention().into_iter().flat_map(|brake| brake.points.iter());
         let number = |about: &About| if let Id::Number(number) = about.id { number } else { panic!("{about:?}") };
         points.map(number).collect()
     }
@@ -60,9 +60,9 @@ fn whatever_makes_a_policy_give_up_more_is_braked_until_it_is_accepted() {
         assert_eq!(case.braked(), expected, "{what}");
         case.written().look();
         assert_eq!(
-            (case.braked(), case.judge().new),
+            (case.braked(), case.detect().new),
             (expected.to_vec(), vec![]),
-            "{what}: it waits, and is told once"
+            "{what}: it waits, and is reported once"
         );
         if expected.is_empty() {
             continue;
@@ -70,7 +70,7 @@ fn whatever_makes_a_policy_give_up_more_is_braked_until_it_is_accepted() {
         let evictions = case.plan().evictions().count();
         assert!(case.plan().prunes().count() == 0 && evictions <= 1, "{what}");
         case.memory.brakes.clear();
-        assert_eq!(case.judge(), Judgement::default(), "{what}: accepted");
+        assert_eq!(case.detect(), DetectedBrakes::default(), "{what}: accepted");
     }
 }
 
@@ -81,9 +81,9 @@ fn an_upgrade_of_the_program_alone_brakes_nothing() {
     for looked in case.memory.retention.values_mut() {
         looked.conditions = None;
     }
-    assert_eq!(case.judge(), Judgement::default());
+    assert_eq!(case.detect(), DetectedBrakes::default());
     case.look();
-    assert_eq!(case.judge(), Judgement::default());
+    assert_eq!(case.detect(), DetectedBrakes::default());
     case.reserve = 1;
     assert_eq!(case.braked(), [] as [i64; 0], "2 is given up already");
 }
@@ -95,13 +95,13 @@ fn a_change_beside_it_lets_nothing_go_that_waits_and_a_change_back_does() {
     assert_eq!(case.braked(), [2, 3]);
     case.written().look();
     case.others = Vec::new();
-    assert_eq!((case.braked(), case.judge().over), (vec![2, 3], vec![1]));
+    assert_eq!((case.braked(), case.detect().over), (vec![2, 3], vec![1]));
     case.written().memory.brakes.remove(0);
     case.look();
     assert_eq!(case.braked(), [2, 3]);
     case.policy.keep = keep(3);
     assert_eq!(case.braked(), [] as [i64; 0]);
-    assert_eq!(case.judge().over.len(), 1);
+    assert_eq!(case.detect().over.len(), 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::*;
 fn a_changed_retention_that_would_drop_points_waits_and_evictions_still_make_room() {
     let mut case = case((1..=10).map(ours).collect());
     case.policy.keep = keep(4);
-    assert_eq!(case.causes(), [Cause::Retention]);
+    assert_eq!(case.causes(), [BrakeCause::Retention]);
     let plan = case.plan();
     assert_eq!(plan.evictions().count(), 1, "the slots are full");
     assert_eq!(plan.prunes().count(), 0);
@@ -14,7 +14,7 @@ fn a_changed_retention_that_would_drop_points_waits_and_evictions_still_make_roo
     let dropped: Vec<Id> = (5..=10).map(Id::Number).collect();
     assert_eq!(named, dropped.iter().collect::<Vec<_>>());
     case.written().memory.retention = kept_by(&case.policy);
-    assert_eq!(case.causes(), [Cause::Retention], "it waits");
+    assert_eq!(case.causes(), [BrakeCause::Retention], "it waits");
     case.memory.brakes[0].accepted = true;
     assert_eq!(case.causes(), []);
     assert!(case.plan().prunes().next().is_some());
@@ -26,7 +26,7 @@ fn a_retention_that_is_changed_back_releases_its_brake() {
     case.policy.keep = keep(4);
     case.written().memory.retention = kept_by(&case.policy);
     case.policy.keep = keep(10);
-    assert_eq!((case.causes(), case.judge().over), (vec![], vec![1]));
+    assert_eq!((case.causes(), case.detect().over), (vec![], vec![1]));
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn what_a_changed_retention_would_not_delete_anyway_sets_no_brake() {
         case.policy.keep = keep(2);
         case
     };
-    assert_eq!(case_of().causes(), [Cause::Retention]);
+    assert_eq!(case_of().causes(), [BrakeCause::Retention]);
     let mut held = case_of();
     held.memory.holds.insert(Id::Number(3), "audit".to_owned());
     assert_eq!(held.causes(), []);
@@ -61,7 +61,7 @@ fn a_changed_retention_whose_points_are_all_gone_releases_its_brake() {
     case.written().memory.retention = kept_by(&case.policy);
     case.lose(&[3]);
     case.memory.listed.clear();
-    assert_eq!((case.causes(), case.judge().over), (vec![], vec![1]));
+    assert_eq!((case.causes(), case.detect().over), (vec![], vec![1]));
 }
 
 #[test]
@@ -72,14 +72,14 @@ fn a_brake_of_a_former_name_goes_on_under_the_new_one_until_it_is_accepted() {
     let before = case.memory.brakes[0].brake.points.clone();
     (case.policy.name, case.policy.formerly) =
         (PolicyName::new("daily").unwrap(), vec![PolicyName::new("nightly").unwrap()]);
-    let judged = case.judge();
-    assert_eq!((judged.over, judged.in_force.len(), judged.new.len()), (vec![1], 1, 1));
-    assert_eq!((judged.new[0].policy.as_deref(), &judged.new[0].points), (Some("daily"), &before));
+    let detected = case.detect();
+    assert_eq!((detected.over, detected.in_force.len(), detected.new.len()), (vec![1], 1, 1));
+    assert_eq!((detected.new[0].policy.as_deref(), &detected.new[0].points), (Some("daily"), &before));
     assert_eq!(case.plan().prunes().count(), 0);
     // Two that were merged become one that is about the points of both.
     case.policy.keep = keep(8);
-    let judged = case.judge();
-    assert_eq!((judged.over, judged.new.len()), (vec![1], 1), "changed once more: what it drops now waits");
+    let detected = case.detect();
+    assert_eq!((detected.over, detected.new.len()), (vec![1], 1), "changed once more: what it drops now waits");
     case.memory.brakes[0].accepted = true;
     case.memory.retention = kept_by(&case.policy);
     assert_eq!(case.causes(), []);

@@ -9,7 +9,7 @@ fn points_of_ours_that_are_gone_without_our_doing_stop_every_delete() {
     case.memory.retention = kept_by(&case.policy);
     assert!(case.plan().prunes().next().is_some(), "without a brake, some would go");
     case.lose(&[3]);
-    assert_eq!(case.causes(), [Cause::Gone]);
+    assert_eq!(case.causes(), [BrakeCause::Gone]);
     let plan = case.plan();
     assert_eq!(plan.actions.len(), 1, "the new point is made, and none goes: {:?}", plan.actions);
     assert!(plan.points.iter().all(|point| point.keep));
@@ -30,9 +30,9 @@ fn a_list_that_lost_half_and_three_is_much_shorter_whosever_they_were() {
     case.lose(&[101, 102]);
     assert_eq!(case.causes(), []);
     case.lose(&[103]);
-    assert_eq!(case.causes(), [Cause::Shorter]);
+    assert_eq!(case.causes(), [BrakeCause::Shorter]);
     let text = &case.plan().brakes[0].text;
-    assert!(text.ends_with("(none of them was a good one of ours: it is well if people deleted them)"), "{text}");
+    assert!(text.ends_with("(none of them was a good one of ours: this is fine if someone deleted them)"), "{text}");
 }
 
 #[test]
@@ -41,17 +41,17 @@ fn three_that_are_less_than_half_are_no_much_shorter_list() {
     case.lose(&[101, 102, 103]);
     assert_eq!(case.causes(), []);
     case.lose(&[104]);
-    assert_eq!(case.causes(), [Cause::Shorter]);
+    assert_eq!(case.causes(), [BrakeCause::Shorter]);
 }
 
 #[test]
 fn a_later_point_under_the_id_of_one_that_is_gone_is_not_that_one() {
     let mut case = case((1..=4).map(ours).collect());
     case.inventory.points[1] = RestorePoint { id: Id::Number(2), created_at: now(), ..foreign(2) };
-    assert_eq!(case.causes(), [Cause::Gone]);
+    assert_eq!(case.causes(), [BrakeCause::Gone]);
     case.written();
     case.memory.listed.clear();
-    assert_eq!((case.causes(), case.judge().over), (vec![Cause::Gone], vec![]), "nor does it release the brake");
+    assert_eq!((case.causes(), case.detect().over), (vec![BrakeCause::Gone], vec![]), "nor does it release the brake");
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn one_of_two_that_is_listed_again_releases_no_brake() {
     case.written();
     case.memory.listed.clear();
     case.inventory.points.push(ours(2));
-    assert_eq!((case.causes(), case.judge().over), (vec![Cause::Gone], vec![]));
+    assert_eq!((case.causes(), case.detect().over), (vec![BrakeCause::Gone], vec![]));
 }
 
 #[test]
@@ -70,11 +70,11 @@ fn points_that_are_listed_again_release_their_brake() {
     let whole = case.inventory.points.clone();
     case.lose(&[2]);
     case.written();
-    // The list that lacks it is remembered; the brake holds on.
+    // The list that lacks it is remembered; the brake stays.
     case.memory.listed.retain(|seen| seen.about.id != Id::Number(2));
-    assert_eq!((case.causes(), case.judge().new), (vec![Cause::Gone], vec![]));
+    assert_eq!((case.causes(), case.detect().new), (vec![BrakeCause::Gone], vec![]));
     case.inventory.points = whole;
-    assert_eq!((case.causes(), case.judge().over), (vec![], vec![1]));
+    assert_eq!((case.causes(), case.detect().over), (vec![], vec![1]));
 }
 
 #[test]
@@ -84,9 +84,9 @@ fn a_second_loss_widens_the_brake_that_holds() {
     case.written();
     case.memory.listed.retain(|seen| seen.about.id != Id::Number(2));
     case.lose(&[3]);
-    let judged = case.judge();
-    assert_eq!(judged.in_force, judged.new);
-    let ids: Vec<&Id> = judged.new[0].points.iter().map(|about| &about.id).collect();
+    let detected = case.detect();
+    assert_eq!(detected.in_force, detected.new);
+    let ids: Vec<&Id> = detected.new[0].points.iter().map(|about| &about.id).collect();
     assert_eq!(ids, [&Id::Number(2), &Id::Number(3)]);
 }
 
@@ -94,9 +94,9 @@ fn a_second_loss_widens_the_brake_that_holds() {
 fn a_mark_that_the_journal_does_not_know_is_a_brake_until_the_point_is_gone() {
     let mut case = case((1..=4).map(ours).collect());
     case.memory.points.remove(&Id::Number(2));
-    assert_eq!(case.causes(), [Cause::SecondLastgood]);
+    assert_eq!(case.causes(), [BrakeCause::SecondLastgood]);
     case.written();
     case.lose(&[2]);
     case.memory.listed.clear();
-    assert_eq!((case.causes(), case.judge().over), (vec![], vec![1]));
+    assert_eq!((case.causes(), case.detect().over), (vec![], vec![1]));
 }
