@@ -49,12 +49,11 @@ impl Harvest {
     pub async fn reap(&mut self, store: &Store) {
         let (runs_over, told_over) = (self.runs_over, self.told_over);
         let read = store.transact(move |tx| {
-            let mut query =
-                tx.prepare(
-                    "SELECT id, server_name, policy, due, outcome, ended_at, CASE outcome WHEN 'succeeded' THEN NULL
+            let mut query = tx.prepare(
+                "SELECT id, server_name, policy, due, outcome, ended_at, CASE outcome WHEN 'succeeded' THEN NULL
                      ELSE (SELECT body FROM event WHERE run = run.id ORDER BY seq DESC LIMIT 1) END
                      FROM run WHERE id > ?1",
-                )?;
+            )?;
             let mut rows = query.query([runs_over])?;
             let mut runs = Vec::new();
             while let Some(row) = rows.next()? {
