@@ -230,26 +230,32 @@ impl Store {
         .await
     }
 
-    /// Up to when the digests of a report are written, and the facts of the last one; starts at `at` when it is new.
+    /// Up to when the digests of a report are written; starts at `at` when it is new.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn digest_handled(
-        &self,
-        report: String,
-        at: Timestamp,
-    ) -> Result<(Timestamp, Option<String>), StoreError> {
+    pub async fn digest_handled(&self, report: String, at: Timestamp) -> Result<Timestamp, StoreError> {
         self.transact(move |tx| {
-            let row = tx
-                .query_row("SELECT handled, facts FROM digest WHERE report = ?1", [&report], |row| {
-                    Ok((row.get::<_, i64>(0)?, row.get(1)?))
-                })
+            let handled = tx
+                .query_row("SELECT handled FROM digest WHERE report = ?1", [&report], |row| row.get::<_, i64>(0))
                 .optional()?;
-            if let Some((handled, facts)) = row {
-                return Ok((time(handled), facts));
+            if let Some(handled) = handled {
+                return Ok(time(handled));
             }
             tx.execute("INSERT INTO digest (report, handled) VALUES (?1, ?2)", params![report, nanos(at)])?;
-            Ok((at, None))
+            Ok(at)
+        })
+        .await
+    }
+
+    /// The facts of the last digest of a report, as they were stored.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn last_digest(&self, report: String) -> Result<Option<String>, StoreError> {
+        self.transact(move |tx| {
+            let facts = tx.query_row("SELECT facts FROM digest WHERE report = ?1", [&report], |row| row.get(0));
+            Ok(facts.optional()?.flatten())
         })
         .await
     }

@@ -94,7 +94,7 @@ impl Truth {
                 {
                     self.renamed(from, to);
                 }
-                self.state.server_changed(change);
+                self.state.server_changed(&self.facts, change);
                 self.power_changed(change);
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lastgood::simulator::{By, Change, ChangeKind, Kind, Point, Request};
 
 use super::text::Mark;
@@ -62,7 +62,12 @@ pub(super) struct Power {
     pub(super) stopped: bool,
     /// A stop of the client came a moment later: it cannot tell whose the stop was.
     pub(super) asked: bool,
+    /// When it ran again after a stop of the client.
+    ran_again: Option<Timestamp>,
 }
+
+/// The client looks at a server that it starts every two minutes, and a look takes a moment.
+const BETWEEN_LOOKS: SignedDuration = SignedDuration::from_mins(3);
 
 /// How a server is, from its first change on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -266,7 +271,8 @@ impl State {
         self.first_reads.entry(key).or_insert(self.moment.0);
     }
 
-    pub(super) fn server_changed(&mut self, change: &Change) {
+    pub(super) fn server_changed(&mut self, facts: &Facts, change: &Change) {
+        let now = self.moment.1;
         let power = self.servers.entry(change.server.clone()).or_default();
         let to = change.detail["to"].as_str().unwrap_or_default();
         if change.change == ChangeKind::ServerStatus {
@@ -278,8 +284,14 @@ impl State {
         }
         match (change.change, change.by) {
             (ChangeKind::ServerStatus, By::Client) if to.starts_with("stop") => power.owes_start = true,
-            (ChangeKind::ServerStatus, _) if to == "active" => *power = Power::default(),
-            (ChangeKind::ServerStatus, By::Person) => power.stopped = true,
+            (ChangeKind::ServerStatus, _) if to == "active" => {
+                *power = Power { ran_again: power.owes_start.then_some(now), ..Power::default() };
+            }
+            (ChangeKind::ServerStatus, By::Person) => {
+                // Nobody who looks now and then sees a server run for so short a time: it reads as if it had not started.
+                let unseen = |since| now.duration_since(since) - facts.unreachable_within(since, now) <= BETWEEN_LOOKS;
+                power.stopped = !power.ran_again.is_some_and(unseen);
+            }
             (ChangeKind::ServerChanged, _) if change.detail.is_string() => *power = Power::default(),
             _ => {}
         }

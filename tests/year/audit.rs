@@ -50,8 +50,8 @@ pub struct Audit {
     asked: BTreeMap<u64, Mark>,
     points: BTreeMap<Place, Known>,
     by_server: BTreeMap<(String, Kind), BTreeSet<i64>>,
-    /// Every due time that ever had a completed point.
-    pub done: BTreeSet<(String, String, Timestamp)>,
+    /// Every due time that ever had a completed point, and when it was completed.
+    pub done: BTreeMap<(String, String, Timestamp), Timestamp>,
 }
 
 impl Audit {
@@ -64,7 +64,7 @@ impl Audit {
             asked: BTreeMap::new(),
             points: BTreeMap::new(),
             by_server: BTreeMap::new(),
-            done: BTreeSet::new(),
+            done: BTreeMap::new(),
         }
     }
 
@@ -93,7 +93,7 @@ impl Audit {
                 let mark = request.body["description"].as_str().and_then(Mark::parse);
                 if let (Some(mark), Some(server)) = (mark, &request.server) {
                     let due = (first_name(server).to_owned(), mark.policy.clone(), mark.due);
-                    if self.done.contains(&due) {
+                    if self.done.contains_key(&due) {
                         figures.violation(format!("{}: a due time comes again: {due:?}", entry.at));
                     }
                     self.asked.insert(entry.seq, mark);
@@ -140,7 +140,7 @@ impl Audit {
                 known.changed |= change.change == ChangeKind::PointEdited && known.mark.is_some();
                 known.point = point.clone();
                 if let (ChangeKind::PointCompleted, Some(mark)) = (change.change, &known.mark) {
-                    self.done.insert((known.server.clone(), mark.policy.clone(), mark.due));
+                    self.done.entry((known.server.clone(), mark.policy.clone(), mark.due)).or_insert(at);
                 }
             }
         }

@@ -183,6 +183,7 @@ impl Life {
         self.check();
         self.ours.jump(seconds);
         self.ahead += seconds;
+        self.clocks.push((self.truth.now(), self.ahead));
         self.followed.jumped(self.ours.now());
     }
 

@@ -45,16 +45,16 @@ impl Life {
             let name = format!("the run of {:?} due {:?}", run.line, run.due);
             match (run.outcome.as_deref(), run.ended_at) {
                 (Some("succeeded"), _) => {
-                    let done = run
-                        .due
-                        .is_some_and(|due| self.audit.done.contains(&(run.line.0.clone(), run.line.1.clone(), due)));
+                    let done = run.due.is_some_and(|due| {
+                        self.audit.done.contains_key(&(run.line.0.clone(), run.line.1.clone(), due))
+                    });
                     if !done {
                         self.figures.violation(format!("{name} succeeded without a point"));
                     }
                 }
                 (Some(_), Some(at)) if failures.contains(&(&run.line, at)) => {}
                 // It would only have taken the place of a point that is new enough: nobody needs to be told.
-                (Some("skipped"), _) if run.due.is_some_and(|due| self.has_recent(&run.line, due)) => {}
+                (Some("skipped"), Some(at)) if self.has_recent(&run.line, at) => {}
                 (Some(outcome), _) => {
                     let why = run.last_event.as_deref().unwrap_or_default();
                     self.figures.violation(format!("{name} is {outcome}, and nobody is told: {why}"));
@@ -66,11 +66,25 @@ impl Life {
         }
     }
 
-    /// Whether a due time of the day before had its point.
-    fn has_recent(&self, (server, policy): &Line, due: Timestamp) -> bool {
-        let from = (server.clone(), policy.clone(), due - SignedDuration::from_hours(26));
-        let to = (server.clone(), policy.clone(), due);
-        self.audit.done.range(from..to).next().is_some()
+    /// Whether a policy had a new point in the day before `at` by our clock. How old a point is does not change when that
+    /// clock is set.
+    fn has_recent(&self, (server, policy): &Line, at: Timestamp) -> bool {
+        let from = (server.clone(), policy.clone(), Timestamp::MIN);
+        let to = (server.clone(), policy.clone(), Timestamp::MAX);
+        let day = SignedDuration::from_hours(26);
+        let moments: Vec<Timestamp> = self.true_times(at).collect();
+        let recent = |made: &Timestamp| moments.iter().any(|now| made <= now && made.duration_until(*now) <= day);
+        self.audit.done.range(from..to).any(|(_, made)| recent(made))
+    }
+
+    /// When our clock showed that time: not once alone where it was set back over it.
+    fn true_times(&self, ours: Timestamp) -> impl Iterator<Item = Timestamp> {
+        let ends = self.clocks.iter().skip(1).map(|(from, _)| *from).chain([Timestamp::MAX]);
+        let spans = self.clocks.iter().zip(ends);
+        spans.filter_map(move |((from, ahead), end)| {
+            let at = ours - SignedDuration::from_secs(*ahead);
+            (*from <= at && at <= end).then_some(at)
+        })
     }
 
     /// Every due time has a run, or was told as missed.
@@ -119,7 +133,7 @@ impl Life {
             })
             .await
             .expect("the outbox can be read");
-        let unsent: Vec<&String> = ids.iter().filter(|id| !self.has_sent(id)).collect();
+        let unsent: Vec<&String> = ids.iter().filter(|id| !self.post.has_sent(id)).collect();
         for id in unsent {
             self.figures.violation(format!("the mail {id} is called sent and was not"));
         }

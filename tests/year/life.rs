@@ -78,6 +78,8 @@ pub struct Life {
     /// How far the daemon's clock is ahead, and the provider's, in seconds.
     pub ahead: i64,
     pub skew: i64,
+    /// From when on the daemon's clock was so many seconds ahead.
+    pub clocks: Vec<(Timestamp, i64)>,
     pub specs: Vec<ServerSpec>,
     /// How many servers came later.
     pub came: i64,
@@ -126,6 +128,7 @@ impl Life {
             ours,
             ahead: 0,
             skew: 0,
+            clocks: vec![(start, 0)],
             specs,
             came: 0,
             file: Arc::new(Mutex::new(File {
@@ -282,7 +285,7 @@ impl Life {
             if let Some(exit) = self.happen(now, wake, store).await {
                 return exit;
             }
-            if self.ticks.is_multiple_of(5) {
+            if self.ticks.is_multiple_of(8) {
                 self.post.round(store, self.ours.now()).await;
                 if self.people.releases(now) {
                     // What was deleted so far was deleted under the hold.
@@ -305,11 +308,6 @@ impl Life {
     /// The time now by the daemon's clock.
     pub fn now(&self) -> Timestamp {
         self.ours.now()
-    }
-
-    /// Whether a mail of that Message-ID was sent.
-    pub fn has_sent(&self, message_id: &str) -> bool {
-        self.post.has_sent(message_id)
     }
 
     /// The time until the daemon is woken next: sooner around the ends of hours by its clock.

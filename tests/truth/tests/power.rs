@@ -52,6 +52,17 @@ async fn power_that_nobody_asked_for_is_flagged() {
     wild.act(Act::SetStatus { server: json!(SERVER), status: "stopped".to_owned() });
     wild.power("start").await;
     assert_eq!(wild.broken(), [Rule::PowerUnasked], "a person stopped it");
+    for (seconds, broken) in [(60, vec![]), (600, vec![Rule::PowerUnasked])] {
+        let wild = Wild::new(free()).policy(|policy| policy.stop_server = true);
+        wild.power("stop").await;
+        wild.wait(5);
+        wild.power("start").await;
+        wild.wait(5 + seconds);
+        wild.act(Act::SetStatus { server: json!(SERVER), status: "stopped".to_owned() });
+        wild.power("start").await;
+        wild.wait(5);
+        assert_eq!(wild.broken(), broken, "a person stopped it {seconds} s after it ran again");
+    }
     let wild = Wild::new(free()).policy(|policy| policy.stop_server = true);
     wild.power("hard_stop").await;
     wild.power("start").await;
