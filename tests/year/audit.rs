@@ -12,7 +12,7 @@ use lastgood::policy::retention::{Candidate, decide};
 use lastgood::simulator::{By, Change, ChangeKind, Entry, Kind, Point, What};
 
 use crate::figures::Figures;
-use crate::fleet::first_name;
+use crate::fleet::{first_name, first_policy_name};
 use crate::truth::{Facts, Truth};
 
 type Place = (Kind, i64);
@@ -50,7 +50,7 @@ pub struct Audit {
     asked: BTreeMap<u64, Mark>,
     points: BTreeMap<Place, Known>,
     by_server: BTreeMap<(String, Kind), BTreeSet<i64>>,
-    /// Every due time that ever had a completed point, and when it was completed.
+    /// Every due time that ever had a completed point, by first names, and when it was completed.
     pub done: BTreeMap<(String, String, Timestamp), Timestamp>,
 }
 
@@ -92,7 +92,7 @@ impl Audit {
             What::Request(request) if request.method == "POST" => {
                 let mark = request.body["description"].as_str().and_then(Mark::parse);
                 if let (Some(mark), Some(server)) = (mark, &request.server) {
-                    let due = (first_name(server).to_owned(), mark.policy.clone(), mark.due);
+                    let due = (first_name(server).to_owned(), first_policy_name(&mark.policy).to_owned(), mark.due);
                     if self.done.contains_key(&due) {
                         figures.violation(format!("{}: a due time comes again: {due:?}", entry.at));
                     }
@@ -140,7 +140,9 @@ impl Audit {
                 known.changed |= change.change == ChangeKind::PointEdited && known.mark.is_some();
                 known.point = point.clone();
                 if let (ChangeKind::PointCompleted, Some(mark)) = (change.change, &known.mark) {
-                    self.done.entry((known.server.clone(), mark.policy.clone(), mark.due)).or_insert(at);
+                    let server = first_name(&known.server).to_owned();
+                    let due = (server, first_policy_name(&mark.policy).to_owned(), mark.due);
+                    self.done.entry(due).or_insert(at);
                 }
             }
         }

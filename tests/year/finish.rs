@@ -8,7 +8,7 @@ use lastgood::simulator::Simulator;
 use lastgood::store::Store;
 
 use crate::figures::Figures;
-use crate::fleet::first_name;
+use crate::fleet::{first_name, first_policy_name};
 use crate::followed::Line;
 use crate::harvest::{Ended, Told};
 use crate::life::Life;
@@ -46,7 +46,11 @@ impl Life {
             match (run.outcome.as_deref(), run.ended_at) {
                 (Some("succeeded"), _) => {
                     let done = run.due.is_some_and(|due| {
-                        self.audit.done.contains_key(&(run.line.0.clone(), run.line.1.clone(), due))
+                        self.audit.done.contains_key(&(
+                            run.line.0.clone(),
+                            first_policy_name(&run.line.1).to_owned(),
+                            due,
+                        ))
                     });
                     if !done {
                         self.figures.violation(format!("{name} succeeded without a point"));
@@ -66,15 +70,14 @@ impl Life {
         }
     }
 
-    /// Whether a policy had a new point in the day before `at` by our clock. How old a point is does not change when that
-    /// clock is set.
+    /// Whether a policy, by whatever name, had a new point in the day before `at` by our clock. How old a point is does not
+    /// change when that clock is set.
     fn has_recent(&self, (server, policy): &Line, at: Timestamp) -> bool {
-        let from = (server.clone(), policy.clone(), Timestamp::MIN);
-        let to = (server.clone(), policy.clone(), Timestamp::MAX);
         let day = SignedDuration::from_hours(26);
         let moments: Vec<Timestamp> = self.true_times(at).collect();
         let recent = |made: &Timestamp| moments.iter().any(|now| made <= now && made.duration_until(*now) <= day);
-        self.audit.done.range(from..to).any(|(_, made)| recent(made))
+        let of = |due| (server.clone(), first_policy_name(policy).to_owned(), due);
+        self.audit.done.range(of(Timestamp::MIN)..of(Timestamp::MAX)).any(|(_, made)| recent(made))
     }
 
     /// When our clock showed that time: not once alone where it was set back over it.

@@ -67,6 +67,14 @@ pub struct Knobs {
     pub renamed: bool,
 }
 
+/// The policies that a person renames, each with its two names.
+const RENAMED: [(&str, &str); 2] = [("full", "filled"), ("late", "belated")];
+
+/// The name that a policy had at first, by whichever of its two it is called.
+pub fn first_policy_name(policy: &str) -> &str {
+    RENAMED.iter().find(|(_, second)| *second == policy).map_or(policy, |(first, _)| first)
+}
+
 /// Whether so many servers are a large fleet.
 pub const fn is_large(count: usize) -> bool {
     count >= 100
@@ -102,9 +110,8 @@ pub fn first_name(name: &str) -> &str {
 /// The policy file as text.
 pub fn text(knobs: Knobs, large: bool) -> String {
     let Knobs { hour, full, extra, renamed } = knobs;
-    let names = |first, second| if renamed { (second, first) } else { (first, second) };
-    let (full_now, full_before) = names("full", "filled");
-    let (late_now, late_before) = names("late", "belated");
+    let [(full_now, full_before), (late_now, late_before)] =
+        RENAMED.map(|(first, second)| if renamed { (second, first) } else { (first, second) });
     // To write one for hundreds of servers takes a moment.
     let digest = if large { "0 8 * * 1" } else { "0 8 * * *" };
     let extra = if extra {
