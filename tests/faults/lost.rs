@@ -11,9 +11,9 @@ use lastgood::policy::policy::Policy;
 use lastgood::simulator::{Act, Call, Edit, Effect, Kind, Options, Pick, PointSpec, Rule, StatusEffect};
 use serde_json::json;
 
+use crate::invariants::PolicyFacts;
 use crate::scene::{Ended, SERVER, Scene};
 use crate::stage::{ours, policy};
-use crate::truth::PolicyFacts;
 
 const DUE: &str = "2026-11-21T02:30:00Z";
 

@@ -11,7 +11,7 @@ use lastgood::exit_code::ExitCode;
 use lastgood::simulator::{Call, Effect, Options, Request, Rule};
 
 use crate::deeds::Deed;
-use crate::rows::{self, Row, What};
+use crate::fault_list::{self, Row, What};
 use crate::scene::{Ended, Scene};
 
 const DUE: &str = "2026-11-21T02:30:00Z";
@@ -256,7 +256,7 @@ pub fn together<'a, I: Sync, T: Send>(
 
 #[test]
 fn every_fault_in_every_phase_ends_as_the_table_says_and_breaks_no_rule() {
-    let rows = rows::all();
+    let rows = fault_list::all();
     let only = std::env::var("ROW").ok();
     // ROW="midnight|token": these rows alone.
     let is_meant = |row: &Row| only.as_ref().is_none_or(|only| only.split('|').any(|word| row.name.contains(word)));

@@ -17,8 +17,8 @@ use lastgood::store::runs::Run;
 use tokio::time::error::Elapsed;
 
 use crate::deeds::{self, Deed, Done};
+use crate::invariants::{Facts, Grain, KeepFacts, PolicyFacts, Told, Truth, Violation};
 use crate::stage::{Stage, ours, policy};
-use crate::truth::{Facts, Grain, KeepFacts, PolicyFacts, Told, Truth, Violation};
 
 /// The server that it is about.
 pub const SERVER: &str = "web-server-01";

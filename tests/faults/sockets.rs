@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
+use crate::invariants::{Facts, PolicyFacts, Told, Truth};
 use crate::lab::{Done, TOKEN, bare, finish};
 use crate::scene::SERVER;
-use crate::truth::{Facts, PolicyFacts, Told, Truth};
 
 /// The program's folder, and the provider behind a port of this process.
 struct Line {

@@ -27,10 +27,10 @@ use crate::fleet::{self, Knobs};
 use crate::followed::Followed;
 use crate::harvest::Harvest;
 use crate::ingredients::Ingredients;
+use crate::invariants::{Facts, Rule};
 use crate::mail::PostOffice;
 use crate::people::People;
 use crate::provider::{self, Gate};
-use crate::truth::{Facts, Rule};
 
 /// How often the daemon is woken: its own alarm clock does it every second, and without it it looks every 20 seconds.
 const TICK: Duration = Duration::from_secs(120);

@@ -14,7 +14,7 @@ use rand::seq::IndexedRandom;
 use serde_json::json;
 
 use crate::figures::Figures;
-use crate::truth::Facts;
+use crate::invariants::Facts;
 
 /// The people of the account.
 #[derive(Debug)]

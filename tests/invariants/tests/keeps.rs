@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::truth::{Grain, KeepFacts};
+use crate::invariants::{Grain, KeepFacts};
 
 /// A provider whose clock is the client's, and a policy that keeps this.
 fn wild(keep: KeepFacts, options: Options) -> Wild {

@@ -13,13 +13,13 @@ mod fleet;
 mod followed;
 mod harvest;
 mod ingredients;
+#[path = "../invariants/mod.rs"]
+mod invariants;
 mod late;
 mod life;
 mod mail;
 mod people;
 mod provider;
-#[path = "../truth/mod.rs"]
-mod truth;
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -55,7 +55,7 @@ fn check(scale: Scale) {
     let first: Vec<&String> = figures.violations.iter().take(60).collect();
     assert!(
         figures.violations.is_empty(),
-        "seed {seed} broke rules; again with LASTGOOD_YEAR={servers},{days},{seed} cargo test --test year -- --ignored\n{first:#?}"
+        "seed {seed} broke rules; again with LASTGOOD_YEAR={servers},{days},{seed} cargo test --test simulation -- --ignored\n{first:#?}"
     );
     assert!(figures.runs.get("succeeded").is_some_and(|runs| *runs > u64::from(days)), "{figures}");
     assert!(figures.events.contains_key("crashes") && !figures.faults.is_empty(), "{figures}");

@@ -13,7 +13,7 @@ use lastgood::simulator::{By, Change, ChangeKind, Entry, Kind, Point, What};
 
 use crate::figures::Figures;
 use crate::fleet::first_name;
-use crate::truth::{Facts, Truth};
+use crate::invariants::{Facts, Truth};
 
 type Place = (Kind, i64);
 
@@ -42,7 +42,7 @@ pub struct Audit {
     /// The checker of the record.
     pub truth: Truth,
     /// Rules that are left out.
-    pub without: Vec<crate::truth::Rule>,
+    pub without: Vec<crate::invariants::Rule>,
     /// The policies by server's name: those of the file in force first, then those of the file before it.
     pub policies: Vec<BTreeMap<String, Vec<Arc<Policy>>>>,
     /// The server whose part of the record is printed.

@@ -12,7 +12,7 @@ use lastgood::policy::keep::{Count, KeepMode, Rule};
 use lastgood::policy::policy::{Policy, Prune};
 use lastgood::simulator::{self, ServerSpec};
 
-use crate::truth::{Facts, Grain, KeepFacts, PolicyFacts};
+use crate::invariants::{Facts, Grain, KeepFacts, PolicyFacts};
 
 /// The sorts of servers: what a name begins with. In a small fleet one of each, so that every server tells something.
 const SMALL: [(&str, usize); 15] = [
