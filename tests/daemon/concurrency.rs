@@ -8,7 +8,7 @@ use std::time::Duration;
 use lastgood::simulator::{Altered, Call, ChangeKind, Effect, Fate, Kind, Options, Rule, StatusEffect, Style};
 use tokio::sync::Notify;
 
-use crate::stage::{Theatre, at};
+use crate::simulated_daemon::{SimulatedDaemon, at};
 
 fn two_policies(schedule: &str) -> String {
     let policy = |name: &str, kind: &str| {
@@ -20,10 +20,10 @@ fn two_policies(schedule: &str) -> String {
 }
 
 /// The greatest number of points in the making, of all servers and of one.
-fn most_at_once(theatre: &Theatre) -> (usize, usize) {
+fn most_at_once(daemon: &SimulatedDaemon) -> (usize, usize) {
     let mut making: BTreeSet<(String, String)> = BTreeSet::new();
     let (mut most, mut most_of_one) = (0, 0);
-    for change in theatre.simulator.account().record().changes() {
+    for change in daemon.simulator.account().record().changes() {
         let point = (change.server.clone(), format!("{:?} {:?}", change.kind, change.id));
         match change.change {
             ChangeKind::PointCreated => {
@@ -47,9 +47,9 @@ fn most_at_once(theatre: &Theatre) -> (usize, usize) {
 #[tokio::test(start_paused = true)]
 async fn due_runs_all_happen_in_their_places_and_one_at_a_time_on_a_server() {
     let options = Options { completion: Duration::from_secs(60), ..Options::with_servers(10, Style::Integer) };
-    let theatre = Theatre::new(options, &two_policies("0,30 * * * *"));
-    theatre.play(Duration::from_secs(2 * 3600 + 1500)).await;
-    let history = theatre.store.history(None, 1000).await.unwrap();
+    let daemon = SimulatedDaemon::new(options, &two_policies("0,30 * * * *"));
+    daemon.run_for(Duration::from_secs(2 * 3600 + 1500)).await;
+    let history = daemon.store.history(None, 1000).await.unwrap();
     let done: BTreeSet<_> = history
         .iter()
         .map(|run| {
@@ -59,27 +59,27 @@ async fn due_runs_all_happen_in_their_places_and_one_at_a_time_on_a_server() {
         .collect();
     // 02:30, 03:00, 03:30 and 04:00.
     assert_eq!((history.len(), done.len()), (80, 80));
-    let (most, most_of_one) = most_at_once(&theatre);
+    let (most, most_of_one) = most_at_once(&daemon);
     assert_eq!(most, 3, "parallel_runs is 3, and all of it is used");
     assert_eq!(most_of_one, 1, "one run a server at a time");
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_any_tick_due_times_are_taken_up_all_the_same() {
-    let theatre = Theatre::new(Options::with_servers(2, Style::Integer), &two_policies("30 2 * * *"));
-    theatre.play_woken_by(Arc::new(Notify::new()), Duration::from_secs(3600)).await;
-    let history = theatre.store.history(None, 100).await.unwrap();
+    let daemon = SimulatedDaemon::new(Options::with_servers(2, Style::Integer), &two_policies("30 2 * * *"));
+    daemon.run_woken_by(Arc::new(Notify::new()), Duration::from_secs(3600)).await;
+    let history = daemon.store.history(None, 100).await.unwrap();
     assert_eq!(history.len(), 4);
     for run in &history {
         assert_eq!(run.summary.outcome.to_string(), "succeeded", "{run:?}");
         assert!(run.started < at("02:31:00"), "not missed: {run:?}");
     }
-    assert!(theatre.mails().is_empty(), "nothing was missed: {:?}", theatre.mails());
+    assert!(daemon.mails().is_empty(), "nothing was missed: {:?}", daemon.mails());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_storm_of_ticks_makes_nothing_twice() {
-    let theatre = Theatre::new(Options::with_servers(2, Style::Integer), &two_policies("30 2 * * *"));
+    let daemon = SimulatedDaemon::new(Options::with_servers(2, Style::Integer), &two_policies("30 2 * * *"));
     let wake = Arc::new(Notify::new());
     let ring = Arc::clone(&wake);
     let bell = tokio::spawn(async move {
@@ -90,28 +90,28 @@ async fn a_storm_of_ticks_makes_nothing_twice() {
             ring.notify_one();
         }
     });
-    theatre.play_woken_by(wake, Duration::from_secs(2400)).await;
+    daemon.run_woken_by(wake, Duration::from_secs(2400)).await;
     bell.abort();
-    let account = theatre.simulator.account();
+    let account = daemon.simulator.account();
     assert_eq!(account.points(Kind::Backup).count(), 2);
     assert_eq!(account.points(Kind::Snapshot).count(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_machine_that_was_asleep_makes_up_for_the_last_due_time_and_mails_what_was_missed() {
-    let theatre = Theatre::new(Options::with_servers(1, Style::Integer), &two_policies("0 * * * *"));
-    let clock = theatre.clock.clone();
+    let daemon = SimulatedDaemon::new(Options::with_servers(1, Style::Integer), &two_policies("0 * * * *"));
+    let clock = daemon.clock.clone();
     let asleep = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(600)).await;
         clock.jump(5 * 3600);
     });
-    theatre.play(Duration::from_secs(1800)).await;
+    daemon.run_for(Duration::from_secs(1800)).await;
     asleep.await.unwrap();
-    let history = theatre.store.history(None, 100).await.unwrap();
+    let history = daemon.store.history(None, 100).await.unwrap();
     let dues: BTreeSet<_> = history.iter().map(|run| run.summary.due.unwrap()).collect();
     assert_eq!(dues.into_iter().collect::<Vec<_>>(), [at("07:00:00")]);
     assert_eq!(history.len(), 2, "one for each policy");
-    let mails = theatre.mails();
+    let mails = daemon.mails();
     assert!(mails.iter().any(|mail| mail.contains("Missed: 4 due times, from 2026-11-21 03:00 UTC")), "{mails:?}");
 }
 
@@ -120,84 +120,84 @@ async fn after_a_crash_a_server_that_stands_still_waits_for_no_place_behind_othe
     let options = Options { completion: Duration::from_secs(2000), ..Options::with_servers(5, Style::Integer) };
     let cold = "[policy.cold]\nkind = \"backup\"\nservers = [\"*\"]\nschedule = \"30 2 * * *\"\nkeep = { last = 3 }\n\
                 [server.web-server-05.cold]\nstop_server = true\n";
-    let theatre = Theatre::new(options, cold);
+    let daemon = SimulatedDaemon::new(options, cold);
     // Four runs fail at first and come back after a quarter of an hour; the fifth is at work by then.
     for server in 1..=4 {
         let fails = Altered { fate: Fate::Fails, after_seconds: Some(1.0), ..Altered::default() };
         let rule = Rule::new(Effect::CreateAs(fails)).call(Call::Create).times(1);
-        theatre.simulator.add_fault(rule.server(&format!("web-server-0{server}")));
+        daemon.simulator.add_fault(rule.server(&format!("web-server-0{server}")));
     }
-    let killed = tokio::time::timeout(Duration::from_secs(3600), theatre.play(Duration::from_secs(86_400))).await;
+    let killed = tokio::time::timeout(Duration::from_secs(3600), daemon.run_for(Duration::from_secs(86_400))).await;
     assert!(killed.is_err());
-    let status = || theatre.simulator.account().server("web-server-05").map(|server| server.status.clone()).unwrap();
+    let status = || daemon.simulator.account().server("web-server-05").map(|server| server.status.clone()).unwrap();
     assert_eq!(status(), "stopped");
     // Its point is completed at 03:04, those of the other four not before 03:19.
-    theatre.play(Duration::from_secs(420)).await;
+    daemon.run_for(Duration::from_secs(420)).await;
     assert_eq!(status(), "active");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_slow_list_of_servers_holds_up_no_due_time() {
-    let theatre = Theatre::new(Options::with_servers(3, Style::Integer), &two_policies("*/10 * * * *"));
-    theatre.play(Duration::from_secs(60)).await;
+    let daemon = SimulatedDaemon::new(Options::with_servers(3, Style::Integer), &two_policies("*/10 * * * *"));
+    daemon.run_for(Duration::from_secs(60)).await;
     // From now on the account's list is silent; single servers and points are not.
-    theatre.simulator.add_fault(Rule::new(Effect::Silence { seconds: None, carried_out: false }).call(Call::Servers));
-    theatre.play(Duration::from_secs(1500)).await;
-    let history = theatre.store.history(None, 100).await.unwrap();
+    daemon.simulator.add_fault(Rule::new(Effect::Silence { seconds: None, carried_out: false }).call(Call::Servers));
+    daemon.run_for(Duration::from_secs(1500)).await;
+    let history = daemon.store.history(None, 100).await.unwrap();
     assert_eq!(history.len(), 12, "02:10 and 02:20");
     for run in &history {
         let due = run.summary.due.unwrap();
         assert!(due.duration_until(run.started).as_secs() <= 2, "taken up within two seconds: {run:?}");
         assert_eq!(run.summary.outcome.to_string(), "succeeded");
     }
-    let mails = theatre.mails();
+    let mails = daemon.mails();
     assert!(mails.iter().any(|mail| mail.contains("the account's servers cannot be listed")), "{mails:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_comes_to_the_account_is_taken_up_and_one_that_goes_is_told() {
     use lastgood::simulator::{Act, ServerSpec};
-    let theatre = Theatre::new(Options::with_servers(2, Style::Integer), &two_policies("30 * * * *"));
-    let simulator = theatre.simulator.clone();
+    let daemon = SimulatedDaemon::new(Options::with_servers(2, Style::Integer), &two_policies("30 * * * *"));
+    let simulator = daemon.simulator.clone();
     let people = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(2400)).await;
         let mut new = ServerSpec::numbered(3, Style::Integer);
         simulator.act(&Act::AddServer(new.remove(2))).unwrap();
         simulator.act(&Act::RemoveServer { server: "web-server-01".into() }).unwrap();
     });
-    theatre.play(Duration::from_secs(2 * 3600)).await;
+    daemon.run_for(Duration::from_secs(2 * 3600)).await;
     people.await.unwrap();
-    let account = theatre.simulator.account();
+    let account = daemon.simulator.account();
     assert_eq!(account.points_of(Kind::Backup, "web-server-03").len(), 1, "03:30 alone");
     assert_eq!(account.points_of(Kind::Backup, "web-server-02").len(), 2);
-    let mails = theatre.mails();
+    let mails = daemon.mails();
     assert!(mails.iter().any(|mail| mail.contains("web-server-01: gone from the account")), "{mails:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_the_list_shows_unreadably_is_not_taken_for_gone() {
-    let theatre = Theatre::new(Options::with_servers(2, Style::Integer), &two_policies("30 * * * *"));
-    theatre.play(Duration::from_secs(60)).await;
+    let daemon = SimulatedDaemon::new(Options::with_servers(2, Style::Integer), &two_policies("30 * * * *"));
+    daemon.run_for(Duration::from_secs(60)).await;
     let fields = [("id".to_owned(), serde_json::Value::Null)].into_iter().collect();
-    theatre.simulator.add_fault(Rule::new(Effect::Show { fields, first: Some(1) }).call(Call::Servers));
-    theatre.play(Duration::from_secs(2 * 3600)).await;
-    let account = theatre.simulator.account();
+    daemon.simulator.add_fault(Rule::new(Effect::Show { fields, first: Some(1) }).call(Call::Servers));
+    daemon.run_for(Duration::from_secs(2 * 3600)).await;
+    let account = daemon.simulator.account();
     assert_eq!(account.points_of(Kind::Backup, "web-server-01").len(), 2, "02:30 and 03:30");
-    assert!(theatre.mails().iter().all(|mail| !mail.contains("gone from the account")), "{:?}", theatre.mails());
+    assert!(daemon.mails().iter().all(|mail| !mail.contains("gone from the account")), "{:?}", daemon.mails());
 }
 
 #[tokio::test(start_paused = true)]
 async fn staleness_is_told_once_however_many_runs_fail_after_it() {
     let policy = "[policy.snapshots]\nkind = \"snapshot\"\nservers = [\"*\"]\nkeep = { last = 2 }\nretries = 0\n\
                   schedule = \"*/10 * * * *\"\nmax_age = \"30m\"\n";
-    let theatre = Theatre::new(Options::with_servers(1, Style::Integer), policy);
-    theatre.play(Duration::from_secs(900)).await;
+    let daemon = SimulatedDaemon::new(Options::with_servers(1, Style::Integer), policy);
+    daemon.run_for(Duration::from_secs(900)).await;
     let full = StatusEffect { body: Some("Snapshot limit reached.".into()), ..StatusEffect::new(400) };
-    theatre.simulator.add_fault(Rule::new(Effect::Status(full)).call(Call::Create));
-    theatre.play(Duration::from_secs(3 * 3600)).await;
+    daemon.simulator.add_fault(Rule::new(Effect::Status(full)).call(Call::Create));
+    daemon.run_for(Duration::from_secs(3 * 3600)).await;
     let told = |fact: &'static str| {
         let query = format!("SELECT count(*) FROM notice WHERE json_type(body, '$.fact.{fact}') IS NOT NULL");
-        theatre.store.transact(move |tx| Ok(tx.query_row(&query, [], |row| row.get::<_, i64>(0))?))
+        daemon.store.transact(move |tx| Ok(tx.query_row(&query, [], |row| row.get::<_, i64>(0))?))
     };
     assert!(told("failed").await.unwrap() > 10, "many runs failed");
     assert_eq!(told("stale").await.unwrap(), 1);

@@ -13,9 +13,11 @@ use lastgood::clock::Clock;
 use lastgood::policy::inventory::{self, Id};
 use lastgood::provider::{Client, Watch};
 use lastgood::simulator::Kind;
+use lastgood::store::Store;
 use lastgood::store::holds::{Held, Hold};
 
-use crate::stage::{Stage, client};
+use crate::support::in_process::client;
+use crate::support::simulated_world::SimulatedWorld;
 
 /// Something that is done in the middle of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,11 +53,11 @@ struct Door {
     done: Arc<Mutex<Option<Done>>>,
 }
 
-/// What a deed needs of the stage.
+/// What a deed needs.
 struct Inside {
     simulator: lastgood::simulator::Simulator,
     clock: lastgood::clock::VirtualClock,
-    store: lastgood::store::Store,
+    store: Store,
 }
 
 impl Deed {
@@ -100,18 +102,19 @@ async fn pass(State(door): State<Arc<Door>>, request: Request, next: Next) -> Re
 }
 
 /// Lets the deed be done after the request of that number, from 0. Returns where it is told.
-pub fn arm(stage: &mut Stage, deed: Deed, after: u64) -> Arc<Mutex<Option<Done>>> {
+pub fn arm(sim: &mut SimulatedWorld, deed: Deed, after: u64) -> Arc<Mutex<Option<Done>>> {
     let done = Arc::new(Mutex::new(None));
-    let clock = Clock::Virtual(stage.clock.clone());
-    let inside =
-        Inside { simulator: stage.simulator.clone(), clock: stage.clock.clone(), store: stage.world.store.clone() };
+    let clock = Clock::Virtual(sim.clock.clone());
+    // A command beside the run opens the state itself.
+    let store = Store::beside(sim.dir.path()).unwrap();
+    let inside = Inside { simulator: sim.simulator.clone(), clock: sim.clock.clone(), store };
     let client_of_door = OnceLock::new();
     let told = Arc::clone(&done);
     let door = Door { calls: AtomicU64::new(0), after, deed, inside, client: client_of_door, done: told };
     let door = Arc::new(door);
-    let router = stage.simulator.router().layer(from_fn_with_state(Arc::clone(&door), pass));
-    stage.world.client = client(&clock, router, "vps_test");
-    door.client.set(stage.world.client.clone()).unwrap();
-    stage.world.watch = Watch::new(stage.world.client.clone());
+    let router = sim.simulator.router().layer(from_fn_with_state(Arc::clone(&door), pass));
+    sim.world.client = client(&clock, router, "vps_test");
+    door.client.set(sim.world.client.clone()).unwrap();
+    sim.world.watch = Watch::new(sim.world.client.clone());
     done
 }

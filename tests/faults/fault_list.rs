@@ -5,8 +5,8 @@ use lastgood::simulator::{
 };
 use serde_json::{Value, json};
 
+use crate::checked_world::SERVER;
 use crate::deeds::Deed;
-use crate::scene::SERVER;
 
 /// A fault of the matrix.
 pub struct Row {

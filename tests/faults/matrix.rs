@@ -10,9 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use lastgood::exit_code::ExitCode;
 use lastgood::simulator::{Call, Effect, Options, Request, Rule};
 
+use crate::checked_world::{CheckedWorld, Ended};
 use crate::deeds::Deed;
 use crate::fault_list::{self, Row, What};
-use crate::scene::{Ended, Scene};
 
 const DUE: &str = "2026-11-21T02:30:00Z";
 
@@ -50,15 +50,15 @@ async fn phases(row: &Row) -> Vec<Phase> {
     let start: Timestamp = DUE.parse().unwrap();
     // What a row does to every run is no part of the phases.
     let options = if matches!(row.what, What::Beside(_)) { Options::default() } else { row.options.clone() };
-    let (mut scene, policy) = match row.what {
-        What::Midnight => (Scene::of_days(options, start), Scene::policy_of_days()),
-        _ => (Scene::new(options), Scene::policy()),
+    let (mut checked, policy) = match row.what {
+        What::Midnight => (CheckedWorld::of_days(options, start), CheckedWorld::policy_of_days()),
+        _ => (CheckedWorld::new(options), CheckedWorld::policy()),
     };
-    let Ended::Run(run, false) = scene.run(policy, start).await else { panic!("nothing disturbs it") };
+    let Ended::Run(run, false) = checked.run(policy, start).await else { panic!("nothing disturbs it") };
     assert_eq!(run.outcome, "succeeded", "{run:?}");
-    assert_eq!(scene.broken(), []);
-    let calls: Vec<Call> = scene.requests().map(call_of).collect();
-    let moments = scene.moments();
+    assert_eq!(checked.broken(), []);
+    let calls: Vec<Call> = checked.requests().map(call_of).collect();
+    let moments = checked.moments();
     let mut phases: Vec<Phase> = Vec::new();
     for (index, call) in calls.iter().enumerate() {
         if index > 0 && calls[index - 1] == *call && *call != Call::Delete {
@@ -121,43 +121,43 @@ fn told(ended: &Ended) -> (String, ExitCode, String) {
 
 /// One run of a row under rules of the provider, or struck in a phase.
 async fn cell(row: &Row, rules: Vec<Rule>, phase: Option<&Phase>) -> (Cell, Vec<String>) {
-    let (mut scene, policy) = match (&row.what, phase) {
+    let (mut checked, policy) = match (&row.what, phase) {
         (What::Midnight, Some(phase)) => {
             let midnight: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
             let start = midnight - phase.comes_after - SignedDuration::from_millis(1);
-            (Scene::of_days(row.options.clone(), start), Scene::policy_of_days())
+            (CheckedWorld::of_days(row.options.clone(), start), CheckedWorld::policy_of_days())
         }
         (What::Beside(deed), Some(phase)) => {
-            (Scene::new(row.options.clone()).meanwhile(*deed, phase.skip), Scene::policy())
+            (CheckedWorld::new(row.options.clone()).meanwhile(*deed, phase.skip), CheckedWorld::policy())
         }
-        _ => (Scene::new(row.options.clone()), Scene::policy()),
+        _ => (CheckedWorld::new(row.options.clone()), CheckedWorld::policy()),
     };
-    let due = scene.stage.clock.now();
+    let due = checked.sim.clock.now();
     if rules.iter().any(|rule| rule.times == Some(LASTS)) {
         // Nothing can be seen or done for as long as that lasts.
-        scene.truth.facts.was_unreachable(due, due + SignedDuration::from_hours(24));
+        checked.truth.facts.was_unreachable(due, due + SignedDuration::from_hours(24));
     }
-    rules.into_iter().for_each(|rule| scene.stage.simulator.add_fault(rule));
-    let ended = scene.run(policy.clone(), due).await;
+    rules.into_iter().for_each(|rule| checked.sim.simulator.add_fault(rule));
+    let ended = checked.run(policy.clone(), due).await;
     let (outcome, exit, error) = told(&ended);
-    scene.pay_debts().await;
-    let writes = scene.writes();
-    let broken = scene.broken();
+    checked.pay_debts().await;
+    let writes = checked.writes();
+    let broken = checked.broken();
     let mut wrong: Vec<String> = broken.iter().map(ToString::to_string).collect();
     wrong.extend((outcome == "never ends").then(|| "the run never ends".to_owned()));
     wrong.extend(error.contains("vps_test").then(|| "the token is seen".to_owned()));
     wrong.extend((exit != ExitCode::Done && error.is_empty()).then(|| "it does not say why".to_owned()));
     // The next night nothing is wrong with the provider any more, nor with the clock.
-    scene.stage.simulator.clear_faults();
+    checked.sim.simulator.clear_faults();
     if let What::Beside(Deed::ClockBack(seconds)) = row.what {
-        scene.put_right(seconds);
+        checked.put_right(seconds);
     }
     let due = due + SignedDuration::from_hours(48);
-    scene.wait_until(due).await;
-    let ended = scene.run(policy, due).await;
+    checked.wait_until(due).await;
+    let ended = checked.run(policy, due).await;
     let (outcome_of_next, _, error_of_next) = told(&ended);
     let next = if error_of_next.is_empty() { outcome_of_next } else { format!("{outcome_of_next}: {error_of_next}") };
-    wrong.extend(scene.broken().iter().skip(broken.len()).map(|it| format!("the next night: {it}")));
+    wrong.extend(checked.broken().iter().skip(broken.len()).map(|it| format!("the next night: {it}")));
     (Cell { outcome, exit: exit as u8, error, writes, next }, wrong)
 }
 

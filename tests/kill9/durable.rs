@@ -6,16 +6,17 @@ use std::time::Duration;
 use lastgood::policy::inventory::Kind;
 use lastgood::simulator::{Effect, Options, Rule, ServerSpec, Style};
 
+use crate::cases::cases;
 use crate::gate::{Moment, Stop};
-use crate::rig::RUNTIME;
-use crate::scenes::scenes;
+use crate::gated_host::RUNTIME;
+use crate::support::policy_text::policy;
 
 #[test]
 fn what_is_written_is_on_the_disk_before_it_is_acted_upon() {
-    let scene = &scenes()[0];
-    let rig = scene.rig();
-    rig.record_due(scene.kind);
-    for store in [rig.store(), rig.own_store()] {
+    let case = &cases()[0];
+    let host = case.host();
+    host.record_due(case.kind);
+    for store in [host.store(), host.own_store()] {
         let pragma = |name: &'static str| {
             RUNTIME.block_on(
                 store.transact(move |tx| Ok(tx.pragma_query_value(None, name, |row| row.get::<_, String>(0)))),
@@ -34,42 +35,42 @@ fn what_is_written_is_on_the_disk_before_it_is_acted_upon() {
 
 #[test]
 fn the_next_start_takes_over_at_once() {
-    let scene = scenes().into_iter().find(|scene| scene.name == "eviction").unwrap();
-    let rig = scene.rig();
-    rig.record_due(scene.kind);
+    let case = cases().into_iter().find(|case| case.name == "eviction").unwrap();
+    let host = case.host();
+    host.record_due(case.kind);
     // Killed at work, with the lock and the lease of its server.
     let stop = Stop { request: 4, moment: Moment::Before };
-    let (status, said) = rig.start(&["daemon"], Some(stop)).wait();
+    let (status, said) = host.start(&["daemon"], Some(stop)).wait();
     assert!(!status.success(), "{said}");
-    let leases = RUNTIME.block_on(rig.store().leases()).unwrap();
+    let leases = RUNTIME.block_on(host.store().leases()).unwrap();
     assert_eq!(leases.len(), 1, "{leases:?}");
     let began = tokio::time::Instant::now();
-    rig.settle(None);
+    host.settle(None);
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-    scene.check(&rig, "after a kill");
-    assert_eq!(RUNTIME.block_on(rig.store().leases()).unwrap(), []);
+    case.check(&host, "after a kill");
+    assert_eq!(RUNTIME.block_on(host.store().leases()).unwrap(), []);
 }
 
 #[test]
 fn a_restore_does_not_wait_for_a_daemon_that_was_killed() {
-    let scene = scenes().into_iter().find(|scene| scene.name == "eviction").unwrap();
-    let rig = scene.rig();
-    rig.record_due(scene.kind);
-    rig.start(&["daemon"], Some(Stop { request: 4, moment: Moment::Before })).wait();
-    assert_eq!(RUNTIME.block_on(rig.store().leases()).unwrap().len(), 1);
-    let (status, said) = rig.start(&["restore", "snapshot", "805", "--yes"], None).wait();
+    let case = cases().into_iter().find(|case| case.name == "eviction").unwrap();
+    let host = case.host();
+    host.record_due(case.kind);
+    host.start(&["daemon"], Some(Stop { request: 4, moment: Moment::Before })).wait();
+    assert_eq!(RUNTIME.block_on(host.store().leases()).unwrap().len(), 1);
+    let (status, said) = host.start(&["restore", "snapshot", "805", "--yes"], None).wait();
     assert!(status.success(), "{status}: {said}");
 }
 
 #[test]
 fn a_restore_does_wait_for_a_daemon_that_lives() {
-    let scene = scenes().into_iter().find(|scene| scene.name == "eviction").unwrap();
-    let rig = scene.rig();
-    rig.simulator.set_options(|options| options.completion = Duration::from_secs(600));
-    rig.record_due(scene.kind);
-    let daemon = rig.start(&["daemon"], None);
-    rig.until(|| rig.gate.seen().iter().any(|line| line.starts_with("POST")));
-    let (status, said) = rig.start(&["restore", "snapshot", "805", "--yes"], None).wait();
+    let case = cases().into_iter().find(|case| case.name == "eviction").unwrap();
+    let host = case.host();
+    host.simulator.set_options(|options| options.completion = Duration::from_secs(600));
+    host.record_due(case.kind);
+    let daemon = host.start(&["daemon"], None);
+    host.until(|| host.gate.seen().iter().any(|line| line.starts_with("POST")));
+    let (status, said) = host.start(&["restore", "snapshot", "805", "--yes"], None).wait();
     assert_eq!(status.code(), Some(6), "{said}");
     assert!(said.contains("a run is at work on web-server-01"), "{said}");
     daemon.kill();
@@ -78,14 +79,11 @@ fn a_restore_does_wait_for_a_daemon_that_lives() {
 #[test]
 fn a_daemon_whose_provider_is_silent_ends_at_once() {
     let options = Options { servers: ServerSpec::numbered(1, Style::Integer), ..Options::default() };
-    let rig = crate::rig::Rig::new(
-        options,
-        "[policy.nightly]\nkind = \"backup\"\nservers = [\"*\"]\nschedule = \"0 * * * *\"\nkeep = { last = 2 }\n",
-    );
-    rig.simulator.add_fault(Rule::new(Effect::Silence { seconds: None, carried_out: false }));
-    rig.record_due(Kind::Backup);
-    let daemon = rig.start(&["daemon"], None);
-    rig.until(|| !rig.gate.seen().is_empty());
+    let host = crate::gated_host::GatedHost::new(options, &policy("nightly", "backup", "0 * * * *", ""));
+    host.simulator.add_fault(Rule::new(Effect::Silence { seconds: None, carried_out: false }));
+    host.record_due(Kind::Backup);
+    let daemon = host.start(&["daemon"], None);
+    host.until(|| !host.gate.seen().is_empty());
     let (status, said) = daemon.terminate();
     assert!(status.success(), "{status}: {said}");
 }

@@ -9,60 +9,51 @@ use lastgood::policy::inventory::Kind;
 use lastgood::simulator::{Call, Effect, Options, Rule, ServerSpec, Style};
 
 use crate::gate::{Moment, Stop};
-use crate::office::{How, Office, Strike, When};
-use crate::rig::{Rig, Running};
+use crate::gated_host::{GatedHost, Running};
 use crate::stops::{each, moments};
+use crate::striking_server::{How, Strike, StrikingServer, When};
+use crate::support::policy_text::policy;
+use crate::support::smtp_server;
 
 /// Two reports, so that there are two mails of one failure; one of them has two people.
 const REPORTS: [&str; 2] = ["<oncall@example.com>", "<boss@example.com>"];
 
-struct Post {
-    rig: Rig,
-    office: Office,
+struct MailedFailure {
+    host: GatedHost,
+    server: StrikingServer,
 }
 
-fn post() -> Post {
-    let office = Office::open();
-    let port = office.port;
-    let policies = format!(
-        r#"[policy.nightly]
-kind = "snapshot"
-servers = ["*"]
-schedule = "30 2 29 2 *"
-keep = {{ last = 4 }}
-retries = 0
-[smtp]
-host = "127.0.0.1"
-port = {port}
-tls = "none"
-from = "lastgood <backup@example.com>"
-[report.oncall]
+fn mailed_failure() -> MailedFailure {
+    let server = StrikingServer::open();
+    let reports = r#"[report.oncall]
 to = ["oncall@example.com", "second@example.com"]
 group_wait = "0s"
 [report.boss]
 to = ["boss@example.com"]
 on = ["failure"]
 group_wait = "0s"
-"#
-    );
-    let rig = Rig::new(Options { servers: ServerSpec::numbered(1, Style::Integer), ..Options::default() }, &policies);
-    rig.simulator.add_fault(Rule::new(Effect::status(400)).call(Call::Create));
-    rig.record_due(Kind::Snapshot);
-    Post { rig, office }
+"#;
+    let nightly = policy("nightly", "snapshot", "30 2 29 2 *", "");
+    let policies = nightly + &smtp_server::settings(server.port) + reports;
+    let host =
+        GatedHost::new(Options { servers: ServerSpec::numbered(1, Style::Integer), ..Options::default() }, &policies);
+    host.simulator.add_fault(Rule::new(Effect::status(400)).call(Call::Create));
+    host.record_due(Kind::Snapshot);
+    MailedFailure { host, server }
 }
 
-impl Post {
+impl MailedFailure {
     fn start(&self, stop: Option<Stop>, strike: Option<Strike>) -> Running {
-        self.office.expect(strike);
-        let daemon = self.rig.start(&["daemon"], stop);
-        self.office.name(daemon.victim());
+        self.server.expect(strike);
+        let daemon = self.host.start(&["daemon"], stop);
+        self.server.name(daemon.victim());
         daemon
     }
 
     /// One life of the daemon: until nothing is left to do, or it is struck.
     fn live(&self, stop: Option<Stop>, strike: Option<Strike>) {
         let daemon = self.start(stop, strike);
-        self.rig.until(|| daemon.has_ended() || (!self.rig.gate.seen().is_empty() && self.rig.is_settled()));
+        self.host.until(|| daemon.has_ended() || (!self.host.gate.seen().is_empty() && self.host.is_settled()));
         let (status, said) = daemon.terminate();
         let killed = stop.is_some() || strike.is_some_and(|strike| strike.how == How::Kill);
         assert!(status.success() || killed, "{status}: {said}");
@@ -71,9 +62,9 @@ impl Post {
 
     /// `may_be_twice`: whether a letter may have been accepted without the program having written that down.
     fn check(&self, may_be_twice: bool, how: &str) {
-        let letters = self.office.letters();
+        let letters = self.server.letters();
         let shown: Vec<_> = letters.iter().map(|letter| (letter.message_id(), &letter.to)).collect();
-        let how = format!("{how}: {shown:#?}\n{:#?}", self.rig.history());
+        let how = format!("{how}: {shown:#?}\n{:#?}", self.host.history());
         assert!(letters.iter().all(|letter| letter.text.contains("Subject: [lastgood] FAILED nightly on")), "{how}");
         let ids: BTreeSet<&str> = letters.iter().map(|letter| letter.message_id()).collect();
         assert_eq!(ids.len(), REPORTS.len(), "one Message-ID for each report, {how}");
@@ -86,7 +77,7 @@ impl Post {
         }
         let most = REPORTS.len() + usize::from(may_be_twice);
         assert!(letters.len() <= most, "{} letters, {how}", letters.len());
-        let history = self.rig.history();
+        let history = self.host.history();
         assert_eq!((history.len(), history[0].summary.outcome.as_str()), (1, "failed"), "{how}");
     }
 }
@@ -94,10 +85,10 @@ impl Post {
 /// Every strike of an undisturbed dialogue, and whether it may fall between the server's acceptance of a letter and the
 /// program's writing that down: that comes after the goodbye and before the next letter.
 fn strikes() -> Vec<(Strike, bool)> {
-    let post = post();
-    post.live(None, None);
-    post.check(false, "undisturbed");
-    let heard = post.office.heard();
+    let failure = mailed_failure();
+    failure.live(None, None);
+    failure.check(false, "undisturbed");
+    let heard = failure.server.heard();
     assert!(heard.len() > 10 && heard.iter().filter(|line| *line == ".").count() == REPORTS.len(), "{heard:?}");
     let mut strikes = Vec::new();
     for (number, line) in (1..).zip(&heard) {
@@ -114,58 +105,58 @@ fn strikes() -> Vec<(Strike, bool)> {
 #[test]
 fn a_failure_is_mailed_under_one_message_id_wherever_the_dialogue_is_cut_off() {
     each(&strikes(), |(strike, may_be_twice)| {
-        let post = post();
-        post.live(None, Some(*strike));
-        let before = post.office.letters().len();
-        post.live(None, None);
-        post.check(*may_be_twice, &format!("{strike:?}, {before} letters before"));
+        let failure = mailed_failure();
+        failure.live(None, Some(*strike));
+        let before = failure.server.letters().len();
+        failure.live(None, None);
+        failure.check(*may_be_twice, &format!("{strike:?}, {before} letters before"));
     });
 }
 
 #[test]
 fn a_letter_that_was_accepted_and_not_known_to_be_comes_again_under_its_message_id() {
-    let post = post();
+    let failure = mailed_failure();
     let strikes = strikes();
     let (strike, _) = strikes.iter().find(|(it, _)| it.when == When::Accepted && it.how == How::Kill).unwrap();
-    post.live(None, Some(*strike));
-    assert_eq!(post.office.letters().len(), 1);
-    post.live(None, None);
-    post.check(true, "accepted and not known");
-    assert_eq!(post.office.letters().len(), REPORTS.len() + 1, "what nobody knows to be there is sent again");
+    failure.live(None, Some(*strike));
+    assert_eq!(failure.server.letters().len(), 1);
+    failure.live(None, None);
+    failure.check(true, "accepted and not known");
+    assert_eq!(failure.server.letters().len(), REPORTS.len() + 1, "what nobody knows to be there is sent again");
 }
 
 #[test]
 fn a_failure_is_mailed_wherever_its_run_is_killed() {
-    let undisturbed = post();
+    let undisturbed = mailed_failure();
     undisturbed.live(None, None);
-    let stops = moments(&undisturbed.rig.gate.seen());
+    let stops = moments(&undisturbed.host.gate.seen());
     assert!(stops.len() > 3 && stops.iter().any(|stop| stop.moment == Moment::CarriedOut), "{stops:?}");
     each(&stops, |stop| {
-        let post = post();
-        post.live(Some(*stop), None);
-        post.live(None, None);
+        let failure = mailed_failure();
+        failure.live(Some(*stop), None);
+        failure.live(None, None);
         // A list of servers or a look after the mail may be what it is killed at.
-        post.check(true, &format!("{stop:?}"));
+        failure.check(true, &format!("{stop:?}"));
     });
 }
 
 /// One life under `strace`, killed after this write. How many writes there were.
-fn live_until_write(post: &Post, last: Option<usize>) -> usize {
-    post.office.expect(None);
-    let daemon = crate::writes::start(&post.rig, &["daemon"]);
-    post.office.name(daemon.victim());
-    crate::writes::count(daemon, last, || post.office.letters().len() >= REPORTS.len())
+fn live_until_write(failure: &MailedFailure, last: Option<usize>) -> usize {
+    failure.server.expect(None);
+    let daemon = crate::writes::start(&failure.host, &["daemon"]);
+    failure.server.name(daemon.victim());
+    crate::writes::count(daemon, last, || failure.server.letters().len() >= REPORTS.len())
 }
 
 #[test]
 #[ignore = "needs strace and minutes: `.ci/kill` runs it"]
 fn a_failure_is_mailed_under_one_message_id_whatever_write_the_program_is_killed_after() {
-    let writes = live_until_write(&post(), None);
+    let writes = live_until_write(&mailed_failure(), None);
     assert!(writes > 10, "{writes}");
     each(&(1..=writes).collect::<Vec<_>>(), |write| {
-        let post = post();
-        live_until_write(&post, Some(*write));
-        post.live(None, None);
-        post.check(true, &format!("killed after write {write}"));
+        let failure = mailed_failure();
+        live_until_write(&failure, Some(*write));
+        failure.live(None, None);
+        failure.check(true, &format!("killed after write {write}"));
     });
 }

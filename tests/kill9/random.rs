@@ -13,7 +13,7 @@ use lastgood::simulator::{
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::rig::{RUNTIME, Rig};
+use crate::gated_host::{GatedHost, RUNTIME};
 
 const SERVERS: usize = 4;
 /// The longest life of a daemon, in milliseconds.
@@ -81,7 +81,7 @@ fn faults() -> Vec<Rule> {
     ]
 }
 
-fn rig() -> Rig {
+fn host() -> GatedHost {
     let person = |server: usize| PointSpec {
         name: Some("before-upgrade".to_owned()),
         ..PointSpec::aged(Kind::Snapshot, &format!("web-server-{server:02}"), 9_999)
@@ -96,17 +96,17 @@ fn rig() -> Rig {
         delete: Duration::from_millis(100),
         ..Options::default()
     };
-    Rig::new(options, &policies(true))
+    GatedHost::new(options, &policies(true))
 }
 
 /// Ends the daemon again and again, then lets it finish without faults, and checks the record.
 fn again_and_again(seed: u64, times: u64, how: impl Fn(&mut StdRng) -> End) {
     println_seed(seed, times);
-    let rig = rig();
-    faults().into_iter().for_each(|rule| rig.simulator.add_fault(rule));
+    let host = host();
+    faults().into_iter().for_each(|rule| host.simulator.add_fault(rule));
     let mut random = StdRng::seed_from_u64(seed);
     for _ in 0..times {
-        let daemon = rig.start(&["daemon"], None);
+        let daemon = host.start(&["daemon"], None);
         let lives = Duration::from_millis(random.random_range(10..number("LASTGOOD_LIVES", LIVES)));
         RUNTIME.block_on(async { tokio::time::sleep(lives).await });
         match how(&mut random) {
@@ -115,26 +115,26 @@ fn again_and_again(seed: u64, times: u64, how: impl Fn(&mut StdRng) -> End) {
                 assert!(!said.contains("panicked"), "{said}");
             }
             End::Terminate => {
-                rig.until(|| !rig.gate.seen().is_empty());
+                host.until(|| !host.gate.seen().is_empty());
                 let (status, said) = daemon.terminate();
                 assert!(status.success(), "seed {seed}: {status}: {said}");
                 let stands =
                     |server: &&lastgood::simulator::Server| !["active", "starting"].contains(&server.status.as_str());
-                let account = rig.simulator.account();
+                let account = host.simulator.account();
                 let standing: Vec<_> = account.servers().iter().filter(stands).collect();
                 assert!(standing.is_empty(), "seed {seed}: {standing:#?}: {said}");
             }
         }
     }
     // On a machine that is busy a short life may bring nothing about; a long one does.
-    let daemon = rig.start(&["daemon"], None);
-    rig.until(|| rig.history().len() > 5);
+    let daemon = host.start(&["daemon"], None);
+    host.until(|| host.history().len() > 5);
     let (_, said) = daemon.kill();
     assert!(!said.contains("panicked"), "{said}");
-    rig.simulator.clear_faults();
-    rig.policies(&policies(false));
-    rig.settle(None);
-    check(&rig, &format!("seed {seed}"));
+    host.simulator.clear_faults();
+    host.policies(&policies(false));
+    host.settle(None);
+    check(&host, &format!("seed {seed}"));
 }
 
 #[expect(clippy::print_stdout, reason = "a test that fails shows what it printed: the seed that replays it")]
@@ -159,9 +159,9 @@ fn marked(change: &Change) -> Option<(String, Key)> {
     Some((token.to_owned(), key))
 }
 
-fn check(rig: &Rig, how: &str) {
-    let account = rig.simulator.account();
-    let history = rig.history();
+fn check(host: &GatedHost, how: &str) {
+    let account = host.simulator.account();
+    let history = host.history();
     for change in account.record().changes() {
         let Some(kind) = change.kind else { continue };
         assert!(
@@ -181,15 +181,15 @@ fn check(rig: &Rig, how: &str) {
     assert!(account.servers().iter().all(|server| server.status == "active"), "{how}: {:#?}", account.servers());
     let people = account.points(Kind::Snapshot).filter(|point| point.name == "before-upgrade").count();
     assert_eq!(people, SERVERS, "{how}");
-    one_point_a_due_time(rig, how);
+    one_point_a_due_time(host, how);
     let unknown: Vec<_> = history.iter().filter(|run| run.summary.outcome == "running").collect();
     assert!(unknown.is_empty(), "{how}: {unknown:#?}");
-    let mails = rig.mails();
+    let mails = host.mails();
     assert_eq!(mails.iter().collect::<BTreeSet<_>>().len(), mails.len(), "{how}: a mail is there twice");
 }
 
-fn one_point_a_due_time(rig: &Rig, how: &str) {
-    let (account, history) = (rig.simulator.account(), rig.history());
+fn one_point_a_due_time(host: &GatedHost, how: &str) {
+    let (account, history) = (host.simulator.account(), host.history());
     let mut completed: BTreeMap<Key, BTreeSet<String>> = BTreeMap::new();
     for change in account.record().changes().filter(|change| change.change == ChangeKind::PointCompleted) {
         if let Some((_, key)) = marked(change) {

@@ -3,8 +3,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::cases::{Case, cases};
 use crate::gate::{Moment, Stop};
-use crate::scenes::{Scene, scenes};
 
 /// So many programs are killed at the same time: they mostly wait.
 const AT_ONCE: usize = 8;
@@ -23,13 +23,13 @@ pub fn each<T: Sync>(all: &[T], work: impl Fn(&T) + Sync) {
     });
 }
 
-/// The requests of the scene's run, undisturbed.
-fn requests(scene: &Scene) -> Vec<String> {
-    let rig = scene.rig();
-    rig.record_due(scene.kind);
-    rig.settle(None);
-    let seen = rig.gate.seen();
-    scene.check(&rig, "undisturbed");
+/// The requests of the case's run, undisturbed.
+fn requests(case: &Case) -> Vec<String> {
+    let host = case.host();
+    host.record_due(case.kind);
+    host.settle(None);
+    let seen = host.gate.seen();
+    case.check(&host, "undisturbed");
     seen
 }
 
@@ -49,22 +49,22 @@ pub fn moments(requests: &[String]) -> Vec<Stop> {
     stops
 }
 
-fn killed_at(scene: &Scene, stop: Stop) {
-    let rig = scene.rig();
-    rig.record_due(scene.kind);
-    rig.settle(Some(stop));
-    rig.settle(None);
-    scene.check(&rig, &format!("killed at {stop:?}"));
+fn killed_at(case: &Case, stop: Stop) {
+    let host = case.host();
+    host.record_due(case.kind);
+    host.settle(Some(stop));
+    host.settle(None);
+    case.check(&host, &format!("killed at {stop:?}"));
 }
 
 #[test]
 fn a_daemon_killed_at_any_request_of_a_run_ends_it_as_if_it_were_not() {
     let mut stops = Vec::new();
-    let scenes = scenes();
-    for scene in &scenes {
-        let requests = requests(scene);
-        assert!(requests.len() >= 5, "{}: {requests:?}", scene.name);
-        stops.extend(moments(&requests).into_iter().map(|stop| (scene, stop)));
+    let cases = cases();
+    for case in &cases {
+        let requests = requests(case);
+        assert!(requests.len() >= 5, "{}: {requests:?}", case.name);
+        stops.extend(moments(&requests).into_iter().map(|stop| (case, stop)));
     }
-    each(&stops, |(scene, stop)| killed_at(scene, *stop));
+    each(&stops, |(case, stop)| killed_at(case, *stop));
 }

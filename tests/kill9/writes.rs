@@ -5,15 +5,16 @@ use std::io::BufRead;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::rig::{Rig, Running};
-use crate::scenes::{Scene, scenes};
+use crate::cases::{Case, cases};
+use crate::gated_host::{GatedHost, Running};
 use crate::stops::each;
+use crate::support::folder::LASTGOOD;
 
 /// What stands for a write on the disk.
 const WRITES: &str = "fdatasync,fsync";
 
 /// The program, stopped at each of its writes. It is the child itself; `strace` stands beside it.
-pub fn start(rig: &Rig, arguments: &[&str]) -> Running {
+pub fn start(host: &GatedHost, arguments: &[&str]) -> Running {
     let mut command = Command::new("strace");
     command.args([
         "-D",
@@ -24,7 +25,7 @@ pub fn start(rig: &Rig, arguments: &[&str]) -> Running {
         "-e",
         &format!("inject={WRITES}:signal=SIGSTOP"),
     ]);
-    rig.start_by(command.arg(crate::rig::LASTGOOD).args(arguments), None)
+    host.start_by(command.arg(LASTGOOD).args(arguments), None)
 }
 
 /// Lets it go on at each write until `last`, and kills it there, or until its mail is there, and asks it to end. How many
@@ -57,32 +58,32 @@ pub fn count(mut running: Running, last: Option<usize>, mail_is_there: impl Fn()
 }
 
 /// Whether it was killed: the number of writes differs a little from run to run.
-fn killed_after(scene: &Scene, write: usize) -> bool {
-    let rig = scene.rig();
-    rig.record_due(scene.kind);
-    let seen = count(start(&rig, &["daemon"]), Some(write), || !rig.mails().is_empty());
-    assert!(seen >= write || !rig.mails().is_empty(), "{}: {seen} of {write} writes", scene.name);
-    rig.settle(None);
-    scene.check(&rig, &format!("killed after write {write}"));
+fn killed_after(case: &Case, write: usize) -> bool {
+    let host = case.host();
+    host.record_due(case.kind);
+    let seen = count(start(&host, &["daemon"]), Some(write), || !host.mails().is_empty());
+    assert!(seen >= write || !host.mails().is_empty(), "{}: {seen} of {write} writes", case.name);
+    host.settle(None);
+    case.check(&host, &format!("killed after write {write}"));
     seen >= write
 }
 
 #[test]
 #[ignore = "needs strace and minutes: `.ci/kill` runs it"]
 fn a_daemon_killed_after_any_write_ends_its_run_as_if_it_were_not() {
-    let scenes = scenes();
+    let cases = cases();
     let mut stops = Vec::new();
-    for scene in &scenes {
-        let rig = scene.rig();
-        rig.record_due(scene.kind);
-        let writes = count(start(&rig, &["daemon"]), None, || !rig.mails().is_empty());
-        scene.check(&rig, "undisturbed");
-        assert!(writes > 15, "{}: {writes}", scene.name);
-        stops.extend((1..=writes).map(|write| (scene, write)));
+    for case in &cases {
+        let host = case.host();
+        host.record_due(case.kind);
+        let writes = count(start(&host, &["daemon"]), None, || !host.mails().is_empty());
+        case.check(&host, "undisturbed");
+        assert!(writes > 15, "{}: {writes}", case.name);
+        stops.extend((1..=writes).map(|write| (case, write)));
     }
     let killed = AtomicUsize::new(0);
-    each(&stops, |(scene, write)| {
-        killed.fetch_add(usize::from(killed_after(scene, *write)), Ordering::Relaxed);
+    each(&stops, |(case, write)| {
+        killed.fetch_add(usize::from(killed_after(case, *write)), Ordering::Relaxed);
     });
     let (killed, stops) = (killed.into_inner(), stops.len());
     assert!(killed * 10 >= stops * 9, "{killed} of {stops}");

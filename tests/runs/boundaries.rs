@@ -15,7 +15,7 @@ use lastgood::policy::policy::Policy;
 use lastgood::run::drive;
 use lastgood::simulator::{self, Call, Effect, Options, Rule};
 
-use crate::stage::{Stage, policy};
+use crate::support::simulated_world::{SimulatedWorld, policy};
 
 /// How a provider, a clock and a schedule meet.
 #[derive(Clone)]
@@ -91,12 +91,12 @@ fn scenes() -> Vec<Scene> {
 }
 
 /// One run at its due time.
-async fn at(stage: &Stage, policy: &Policy, due: Timestamp) -> RunSummary {
-    let task = stage.task(policy.clone()).await;
-    let wait = Duration::try_from(stage.clock.now().duration_until(due)).expect("the due times follow each other");
+async fn at(sim: &SimulatedWorld, policy: &Policy, due: Timestamp) -> RunSummary {
+    let task = sim.task(policy.clone()).await;
+    let wait = Duration::try_from(sim.clock.now().duration_until(due)).expect("the due times follow each other");
     tokio::time::advance(wait).await;
-    let run = stage.open(&task, Some(due)).await;
-    drive(&stage.world, &task, run).await.unwrap()
+    let run = sim.open(&task, Some(due)).await;
+    drive(&sim.world, &task, run).await.unwrap()
 }
 
 fn theirs(kind: Kind) -> simulator::Kind {
@@ -104,8 +104,8 @@ fn theirs(kind: Kind) -> simulator::Kind {
 }
 
 /// The different days (or hours) of the points that the provider has.
-fn buckets(stage: &Stage, kind: Kind, rule: KeepRule) -> BTreeSet<String> {
-    let account = stage.simulator.account();
+fn buckets(sim: &SimulatedWorld, kind: Kind, rule: KeepRule) -> BTreeSet<String> {
+    let account = sim.simulator.account();
     let points = account.points_of(theirs(kind), "web-server-01");
     let length = if rule == KeepRule::Hourly { "2026-11-21T00".len() } else { "2026-11-21".len() };
     points.iter().map(|point| point.created_at.to_string()[..length].to_owned()).collect()
@@ -121,16 +121,16 @@ async fn after_n_nights_of_k_there_are_points_of_as_many_different_days() {
     let mut wrong = Vec::new();
     for scene in scenes() {
         let Scene { what, kind, rule, count, .. } = scene;
-        let stage = Stage::new(scene.options.clone());
+        let sim = SimulatedWorld::new(scene.options.clone());
         let policy = daily(kind, rule, count, scene.stop_server);
         let mut due: Timestamp = scene.first.parse().unwrap();
         for night in 1..=count + 4 {
             if scene.loses_creates {
                 let lost = Rule::new(Effect::Reset { carried_out: false }).call(Call::Create).times(1);
-                stage.simulator.add_fault(lost);
+                sim.simulator.add_fault(lost);
             }
-            let run = at(&stage, &policy, due).await;
-            let there = buckets(&stage, kind, rule).len();
+            let run = at(&sim, &policy, due).await;
+            let there = buckets(&sim, kind, rule).len();
             let wanted = night.min(count) as usize;
             if run.outcome != "succeeded" || there < wanted {
                 wrong.push(format!("{what}, {rule} = {count}, night {night}: {there} of {wanted}, {run:?}"));
@@ -138,7 +138,7 @@ async fn after_n_nights_of_k_there_are_points_of_as_many_different_days() {
             }
             due += scene.every;
         }
-        if stage.simulator.account().record().requests().any(|request| request.status == Some(400)) {
+        if sim.simulator.account().record().requests().any(|request| request.status == Some(400)) {
             wrong.push(format!("{what}, {rule} = {count}: the provider's limit error was met"));
         }
     }
@@ -147,11 +147,11 @@ async fn after_n_nights_of_k_there_are_points_of_as_many_different_days() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_whose_point_would_displace_only_the_newest_of_full_slots_is_skipped_and_opens_no_incident() {
-    let stage = Stage::new(Options::default());
+    let sim = SimulatedWorld::new(Options::default());
     let policy = daily(Kind::Snapshot, KeepRule::Daily, 5, false);
     let mut due: Timestamp = "2026-11-21T06:00:00Z".parse().unwrap();
     for turn in 0..24 {
-        let run = at(&stage, &policy, due).await;
+        let run = at(&sim, &policy, due).await;
         // From the fifth day's second run on, all slots are full.
         let outcome = if turn >= 9 && turn % 2 == 1 { "skipped" } else { "succeeded" };
         assert_eq!(run.outcome, outcome, "turn {turn}: {run:?}");
@@ -162,9 +162,9 @@ async fn a_run_whose_point_would_displace_only_the_newest_of_full_slots_is_skipp
         }
         due += SignedDuration::from_hours(12);
     }
-    assert_eq!(buckets(&stage, Kind::Snapshot, KeepRule::Daily).len(), 5);
-    assert_eq!(stage.world.store.incidents().await.unwrap().len(), 0);
-    let told = stage.world.store.waiting().await.unwrap();
+    assert_eq!(buckets(&sim, Kind::Snapshot, KeepRule::Daily).len(), 5);
+    assert_eq!(sim.world.store.incidents().await.unwrap().len(), 0);
+    let told = sim.world.store.waiting().await.unwrap();
     assert!(told.iter().all(|waiting| !format!("{:?}", waiting.notice.class()).contains("Failure")), "{told:?}");
 }
 
@@ -173,13 +173,13 @@ async fn buckets_are_cut_by_the_wall_clock_of_the_policys_zone() {
     for (zone, due) in [("Europe/Berlin", "2026-11-21T22:59:00Z"), ("Asia/Kathmandu", "2026-11-21T18:14:00Z")] {
         let zone = TimeZone::get(zone).unwrap();
         for count in [4, 10] {
-            let stage = Stage::new(slow_stop());
+            let sim = SimulatedWorld::new(slow_stop());
             let policy = Policy { timezone: zone.clone(), ..daily(Kind::Backup, KeepRule::Daily, count, true) };
             let mut due: Timestamp = due.parse().unwrap();
             for night in 1..=count + 4 {
-                let run = at(&stage, &policy, due).await;
+                let run = at(&sim, &policy, due).await;
                 assert_eq!(run.outcome, "succeeded", "{run:?}");
-                let account = stage.simulator.account();
+                let account = sim.simulator.account();
                 let points = account.points_of(simulator::Kind::Backup, "web-server-01");
                 let days: BTreeSet<_> = points.iter().map(|point| zone.to_datetime(point.created_at).date()).collect();
                 assert!(days.len() >= night.min(count) as usize, "night {night} of {count}: {days:?}");

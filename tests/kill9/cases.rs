@@ -7,11 +7,11 @@ use lastgood::policy::inventory::Kind;
 use lastgood::policy::mark::{Mark, Token};
 use lastgood::simulator::{self, Altered, Call, ChangeKind, Effect, Fate, Options, PointSpec, Rule, ServerSpec, Style};
 
-use crate::rig::{DUE, Rig};
+use crate::gated_host::{DUE, GatedHost};
 
 /// A kind of run.
 #[derive(Clone)]
-pub struct Scene {
+pub struct Case {
     pub name: &'static str,
     pub kind: Kind,
     /// Points that `keep` leaves; as many are there before.
@@ -25,8 +25,8 @@ pub struct Scene {
 }
 
 /// Every kind of run that makes a point.
-pub fn scenes() -> Vec<Scene> {
-    let plain = Scene {
+pub fn cases() -> Vec<Case> {
+    let plain = Case {
         name: "plain",
         kind: Kind::Backup,
         keep: 3,
@@ -35,21 +35,21 @@ pub fn scenes() -> Vec<Scene> {
         list_lag: Duration::ZERO,
         fault: None,
     };
-    let full = Scene { name: "eviction", kind: Kind::Snapshot, keep: 5, ..plain.clone() };
+    let full = Case { name: "eviction", kind: Kind::Snapshot, keep: 5, ..plain.clone() };
     let fails = Effect::CreateAs(Altered { fate: Fate::Fails, ..Altered::default() });
     let lost = Effect::Reset { carried_out: true };
     vec![
-        Scene { name: "stop_server", kind: Kind::Snapshot, stop_server: true, ..plain.clone() },
-        Scene { name: "eviction and stop_server", stop_server: true, ..full.clone() },
-        Scene { name: "slow delete", delete: Duration::from_millis(400), ..full.clone() },
-        Scene { name: "retry", fault: Some(Rule::new(fails).times(1)), ..plain.clone() },
-        Scene { name: "create lost", fault: Some(Rule::new(lost).call(Call::Create).times(1)), ..plain.clone() },
+        Case { name: "stop_server", kind: Kind::Snapshot, stop_server: true, ..plain.clone() },
+        Case { name: "eviction and stop_server", stop_server: true, ..full.clone() },
+        Case { name: "slow delete", delete: Duration::from_millis(400), ..full.clone() },
+        Case { name: "retry", fault: Some(Rule::new(fails).times(1)), ..plain.clone() },
+        Case { name: "create lost", fault: Some(Rule::new(lost).call(Call::Create).times(1)), ..plain.clone() },
         full,
         plain,
     ]
 }
 
-impl Scene {
+impl Case {
     fn theirs(&self) -> simulator::Kind {
         match self.kind {
             Kind::Backup => simulator::Kind::Backup,
@@ -58,7 +58,7 @@ impl Scene {
     }
 
     /// The provider with the points of earlier runs, and the policy.
-    pub fn rig(&self) -> Rig {
+    pub fn host(&self) -> GatedHost {
         let now = lastgood::clock::Clock::System.now();
         let options = Options {
             servers: ServerSpec::numbered(1, Style::Integer),
@@ -71,7 +71,7 @@ impl Scene {
         };
         let (kind, keep, stop) = (self.kind, self.keep, self.stop_server);
         // The schedule is never due while the test runs: its due time is recorded by the test.
-        let rig = Rig::new(
+        let host = GatedHost::new(
             options,
             &format!(
                 "[policy.nightly]\nkind = \"{kind}\"\nservers = [\"*\"]\nschedule = \"30 2 29 2 *\"\n\
@@ -79,9 +79,9 @@ impl Scene {
             ),
         );
         if let Some(rule) = &self.fault {
-            rig.simulator.add_fault(rule.clone());
+            host.simulator.add_fault(rule.clone());
         }
-        rig
+        host
     }
 
     fn of_earlier(&self, day: u32, now: Timestamp) -> PointSpec {
@@ -99,9 +99,9 @@ impl Scene {
     }
 
     /// What must be true when nothing is left to do.
-    pub fn check(&self, rig: &Rig, how: &str) {
-        let history = rig.history();
-        let account = rig.simulator.account();
+    pub fn check(&self, host: &GatedHost, how: &str) {
+        let history = host.history();
+        let account = host.simulator.account();
         let points = account.points_of(self.theirs(), "web-server-01");
         let shown = format!("{}, {how}: {history:#?}\n{points:#?}\n{:#?}", self.name, account.record().entries());
         assert_eq!(points.len(), self.keep as usize, "points, {shown}");
@@ -125,6 +125,6 @@ impl Scene {
             .filter(gone)
             .filter(|change| change.point.as_ref().is_some_and(|point| !point.description.contains(DUE)));
         assert_eq!(old_gone.count(), 1, "one old point goes, {shown}");
-        assert_eq!(rig.mails().len(), 1, "one mail: {:?}, {shown}", rig.mails());
+        assert_eq!(host.mails().len(), 1, "one mail: {:?}, {shown}", host.mails());
     }
 }

@@ -1,4 +1,4 @@
-//! A folder with a policy file, a provider behind a gate, and the program as a process that can be killed.
+//! A host whose provider is behind a gate, and the program as a process that can be killed.
 
 use std::io::{BufReader, Read};
 use std::path::PathBuf;
@@ -18,9 +18,9 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::gate::{Gate, Stop, Victim};
+use crate::support::folder::{Folder, LASTGOOD};
+use crate::support::policy_text::{MAIL_TO_FILES, oncall, provider};
 
-/// The program under test.
-pub const LASTGOOD: &str = env!("CARGO_BIN_EXE_lastgood");
 /// The due time of the runs that are recorded before the program starts.
 pub const DUE: &str = "2026-11-21T02:30:00Z";
 /// Nothing here takes longer.
@@ -30,11 +30,11 @@ const DEADLINE: Duration = Duration::from_secs(45);
 pub static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
 
-/// Everything that outlives the program.
-pub struct Rig {
+/// What outlives the program: its folder, the provider, and the gate between them.
+pub struct GatedHost {
     pub simulator: Simulator,
     pub gate: Gate,
-    folder: tempfile::TempDir,
+    folder: Folder,
 }
 
 /// The program, running.
@@ -43,7 +43,7 @@ pub struct Running {
     stderr: Option<BufReader<ChildStderr>>,
 }
 
-impl Rig {
+impl GatedHost {
     /// A provider that behaves as the options say, and a folder with a policy file that ends in this text.
     pub fn new(options: Options, policies: &str) -> Self {
         let simulator = Simulator::new(options, Arc::new(|| Clock::System.now()));
@@ -54,28 +54,28 @@ impl Rig {
             tokio::spawn(serve(listener, served, std::future::pending()));
             Gate::open(address).await
         });
-        let rig = Self { simulator, gate, folder: tempfile::tempdir().unwrap() };
-        rig.write_private("token", "vps_killed-again");
-        rig.policies(policies);
-        rig
+        let host = Self { simulator, gate, folder: Folder::new() };
+        host.folder.write_private("token", "vps_killed-again");
+        host.policies(policies);
+        host
     }
 
     /// Writes the policy file anew.
     pub fn policies(&self, policies: &str) {
-        self.write_private(
-            "policy.toml",
-            &format!("{}{}{policies}", head(&self.gate), if policies.contains("[smtp]") { "" } else { MAIL }),
-        );
+        // Short, and long enough for a busy machine.
+        let pauses = "poll = \"50ms\"\nsettle = \"200ms\"\ntimeout = \"800ms\"";
+        // Mails are files, one for each success, unless the policies come with a mail server.
+        let mail = if policies.contains("[smtp]") {
+            String::new()
+        } else {
+            MAIL_TO_FILES.to_owned() + &oncall("on = [\"success\"]\ngroup_wait = \"0s\"")
+        };
+        let origin = format!("http://{}", self.gate.address);
+        self.folder.write_private("policy.toml", &(provider(&origin, pauses) + &mail + policies));
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write_private(&self, name: &str, text: &str) {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::write(self.path(name), text).unwrap();
-        std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+        self.folder.path(name)
     }
 
     /// Records a due time of `nightly` on the first server, as a daemon does before anything else.
@@ -99,8 +99,7 @@ impl Rig {
 
     /// Starts the program by a command of its own, such as `strace … lastgood …`.
     pub fn start_by(&self, command: &mut Command, stop: Option<Stop>) -> Running {
-        let folder = self.folder.path();
-        command.current_dir(folder).env_clear().env("HOME", folder).env("TMPDIR", folder).env("NO_COLOR", "1");
+        self.folder.prepare(command).env("NO_COLOR", "1");
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
         let stderr = child.stderr.take().map(BufReader::new);
@@ -241,32 +240,4 @@ impl Drop for Running {
             let _ = child.wait();
         }
     }
-}
-
-/// Mails as files, of successes, unless the policies come with a mail server.
-const MAIL: &str = r#"[smtp]
-transport = "file"
-dir = "mail"
-from = "lastgood <backup@example.com>"
-[report.all]
-to = ["oncall@example.com"]
-on = ["success"]
-group_wait = "0s"
-"#;
-
-/// The file without its policies. The pauses are short, and long enough for a busy machine.
-fn head(gate: &Gate) -> String {
-    let address = gate.address;
-    format!(
-        r#"[provider]
-url = "http://{address}/api/v1"
-token_file = "token"
-requests_per_second = 1000
-poll = "50ms"
-settle = "200ms"
-timeout = "800ms"
-[state]
-dir = "state"
-"#
-    )
 }

@@ -18,7 +18,7 @@ use tokio::time::error::Elapsed;
 
 use crate::deeds::{self, Deed, Done};
 use crate::invariants::{Facts, Grain, KeepFacts, PolicyFacts, Told, Truth, Violation};
-use crate::stage::{Stage, ours, policy};
+use crate::support::simulated_world::{SimulatedWorld, ours, policy};
 
 /// The server that it is about.
 pub const SERVER: &str = "web-server-01";
@@ -28,9 +28,9 @@ const HELP: Duration = Duration::from_secs(6 * 3600);
 /// A run that still goes on after so much more never ends.
 const LONGEST: Duration = Duration::from_secs(12 * 3600);
 
-/// A stage with its checker.
-pub struct Scene {
-    pub stage: Stage,
+/// A simulated world with its checker.
+pub struct CheckedWorld {
+    pub sim: SimulatedWorld,
     pub truth: Truth,
     entries: Vec<Entry>,
     /// What is done beside the provider, once it is.
@@ -49,7 +49,7 @@ pub enum Ended {
     Never,
 }
 
-impl Scene {
+impl CheckedWorld {
     /// Five points of ours fill the five slots.
     pub fn new(options: Options) -> Self {
         let foreign = (1..=5).map(|day| ours(Kind::Snapshot, day)).collect();
@@ -63,7 +63,7 @@ impl Scene {
         )
     }
 
-    /// A stage for one policy `nightly`.
+    /// A world for one policy `nightly`.
     pub fn with(options: Options, policy: PolicyFacts) -> Self {
         let seconds = |seconds: u64| SignedDuration::from_secs(i64::try_from(seconds).unwrap());
         let mut facts = Facts {
@@ -72,10 +72,10 @@ impl Scene {
             ..Facts::default()
         };
         facts.add("*", "nightly", PolicyFacts { max_deletes: policy.max_deletes.or(Some(3)), ..policy });
-        Self { stage: Stage::new(options), truth: Truth::new(facts), entries: Vec::new(), done: None }
+        Self { sim: SimulatedWorld::new(options), truth: Truth::new(facts), entries: Vec::new(), done: None }
     }
 
-    /// The stage of the matrix for a policy that counts days: the last night's point is of today, since it was made
+    /// The world of the matrix for a policy that counts days: the last night's point is of today, since it was made
     /// after midnight. Both clocks begin at `start`.
     pub fn of_days(options: Options, start: Timestamp) -> Self {
         let made = |day: i8| {
@@ -86,17 +86,17 @@ impl Scene {
         let options = Options { foreign: (1..=5).rev().map(made).collect(), ..options };
         let keep = Some(KeepFacts::only(Grain::Daily, 3));
         let facts = PolicyFacts { stop_server: true, keep, ..PolicyFacts::new(Kind::Snapshot) };
-        let mut scene = Self::with(Options::default(), facts);
-        scene.stage = Stage::between(options, VirtualClock::new(start), VirtualClock::new(start));
-        scene
+        let mut checked = Self::with(Options::default(), facts);
+        checked.sim = SimulatedWorld::between(options, VirtualClock::new(start), VirtualClock::new(start));
+        checked
     }
 
     /// Our clock and the provider's can be set apart from now on, and this is done after the request of that number.
     pub fn meanwhile(mut self, deed: Deed, after: u64) -> Self {
-        let now = self.stage.clock.now();
-        let options = self.stage.simulator.with_account(|account| account.options().clone());
-        self.stage = Stage::between(options, VirtualClock::new(now), VirtualClock::new(now));
-        self.done = Some(deeds::arm(&mut self.stage, deed, after));
+        let now = self.sim.clock.now();
+        let options = self.sim.simulator.with_account(|account| account.options().clone());
+        self.sim = SimulatedWorld::between(options, VirtualClock::new(now), VirtualClock::new(now));
+        self.done = Some(deeds::arm(&mut self.sim, deed, after));
         self
     }
 
@@ -114,7 +114,7 @@ impl Scene {
     /// What is owed to the server may be paid after the run, as the daemon does beside its runs: in an hour as things are,
     /// else once the provider works again and the server is put right.
     pub async fn pay_debts(&mut self) {
-        let world = self.stage.world.clone();
+        let world = self.sim.world.clone();
         let watch = tokio::spawn(watch_debts(world.clone()));
         for minute in 0..120 {
             if world.store.debts().await.unwrap().is_empty() {
@@ -127,21 +127,21 @@ impl Scene {
         }
         watch.abort();
         self.feed();
-        self.truth.time_passes(self.stage.clock.now());
+        self.truth.time_passes(self.sim.clock.now());
     }
 
     fn put_provider_right(&self) {
-        self.stage.simulator.clear_faults();
+        self.sim.simulator.clear_faults();
         let active = Act::SetStatus { server: SERVER.into(), status: "active".to_owned() };
         // It may have left the account.
-        let _ = self.stage.simulator.act(&active);
+        let _ = self.sim.simulator.act(&active);
     }
 
     /// Our clock, which was set back, is put right.
     pub fn put_right(&mut self, seconds: i64) {
         self.feed();
         self.truth.facts.apart = SignedDuration::ZERO;
-        self.stage.clock.jump(seconds);
+        self.sim.clock.jump(seconds);
     }
 
     /// When each request came, since the start of the account.
@@ -153,7 +153,7 @@ impl Scene {
     /// The run of a due time, from the server list to its end.
     pub async fn run(&mut self, policy: Policy, due: Timestamp) -> Ended {
         self.feed();
-        let servers = match self.stage.world.client.servers().await {
+        let servers = match self.sim.world.client.servers().await {
             Ok(servers) => servers.items,
             Err(error) => return Ended::NoServers(error),
         };
@@ -166,14 +166,17 @@ impl Scene {
         let name = policy.name.to_string();
         let task = Task { server, reserve: policy.reserve, policy: policy.into(), others: Vec::new() };
         self.truth.run_began(SERVER, &name);
-        let run = self.stage.open(&task, Some(due)).await;
+        let run = self.sim.open(&task, Some(due)).await;
         let (ended, helped) = self.drive(&task, run).await;
         self.feed();
         let summary = match ended {
             Ok(Ok(summary)) => summary,
             Ok(Err(RunError::Store(error))) => panic!("{error}"),
             Ok(Err(RunError::Stopped)) => panic!("nobody has stopped it"),
-            Err(_) => return Ended::Never,
+            Err(_) => {
+                self.sim.stop.send_replace(true);
+                return Ended::Never;
+            }
         };
         self.truth.run_ended(&Told {
             server: SERVER,
@@ -188,7 +191,7 @@ impl Scene {
 
     /// Drives a run to its end, with help when it goes on for hours.
     async fn drive(&self, task: &Task, run: Run) -> (Result<Result<RunSummary, RunError>, Elapsed>, bool) {
-        let mut driven = std::pin::pin!(drive(&self.stage.world, task, run));
+        let mut driven = std::pin::pin!(drive(&self.sim.world, task, run));
         let ended = tokio::time::timeout(HELP, &mut driven).await;
         if ended.is_ok() {
             return (ended, false);
@@ -199,7 +202,7 @@ impl Scene {
 
     /// Hands the checker what has happened since.
     pub fn feed(&mut self) {
-        let entries = self.stage.simulator.take_record();
+        let entries = self.sim.simulator.take_record();
         let done = self.done.as_ref().and_then(|done| done.lock().unwrap().take());
         let before = done.as_ref().map_or(entries.len(), |done| entries.partition_point(|entry| entry.seq <= done.seq));
         self.truth.feed(&entries[..before]);
@@ -213,7 +216,7 @@ impl Scene {
 
     /// Waits until this moment by the virtual clock.
     pub async fn wait_until(&self, at: Timestamp) {
-        let left = self.stage.clock.now().duration_until(at);
+        let left = self.sim.clock.now().duration_until(at);
         if let Ok(left) = Duration::try_from(left) {
             tokio::time::sleep(left).await;
         }

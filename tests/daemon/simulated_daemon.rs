@@ -1,5 +1,5 @@
-//! In-process: a policy file's text, the simulator as a service, the real client and store, and a clock that the test
-//! moves.
+//! The service in this process: the text of a policy file, the simulator, the real client and store, and a clock that the
+//! test moves.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,10 +13,13 @@ use lastgood::config::{Config, Environment, parse};
 use lastgood::daemon::{NewConfig, ReloadConfig, Service, Wake};
 use lastgood::policy::inventory::{Id, Server, ServerRef, ServerStatus};
 use lastgood::policy::task::Task;
-use lastgood::provider::{Client, Settings};
+use lastgood::provider::Client;
 use lastgood::simulator::{Options, Simulator};
 use lastgood::store::Store;
 use tokio::sync::Notify;
+
+use crate::support::in_process::{client, folder};
+use crate::support::policy_text::{MAIL_TO_FILES, oncall, provider};
 
 /// A moment of the 21st of November 2026, or of the day that is named.
 pub fn at(text: &str) -> Timestamp {
@@ -26,23 +29,8 @@ pub fn at(text: &str) -> Timestamp {
 
 /// The policy file with these lines of policies.
 pub fn config(folder: &Path, policies: &str) -> Config {
-    let text = format!(
-        r#"[provider]
-url = "http://127.0.0.1:9/api/v1"
-token_file = "token"
-requests_per_second = 1000
-poll = "1s"
-parallel_runs = 3
-[state]
-dir = "state"
-[smtp]
-transport = "file"
-dir = "mail"
-from = "backup@example.com"
-[report.oncall]
-to = ["oncall@example.com"]
-{policies}"#
-    );
+    let text =
+        provider("http://127.0.0.1:9", "poll = \"1s\"\nparallel_runs = 3") + MAIL_TO_FILES + &oncall("") + policies;
     let (config, findings) = parse(&text, folder, &Environment::default(), at("00:00:00"));
     config.unwrap_or_else(|| panic!("{findings:?}"))
 }
@@ -60,7 +48,7 @@ pub fn tasks(config: &Config, servers: i64) -> Vec<Task> {
 }
 
 /// The service in this process.
-pub struct Theatre {
+pub struct SimulatedDaemon {
     pub simulator: Simulator,
     pub clock: VirtualClock,
     pub folder: tempfile::TempDir,
@@ -69,33 +57,25 @@ pub struct Theatre {
     client: Client,
 }
 
-impl Theatre {
+impl SimulatedDaemon {
     /// It is the 21st of November 2026, 02:00 UTC.
     pub fn new(options: Options, policies: &str) -> Self {
         Self::with_provider_time(options, policies, |now| now)
     }
 
-    /// The same with a provider that asks `told` what time it is, given the right one.
+    /// The same with a provider that asks `shown` what time it is, given the right one.
     pub fn with_provider_time(
         options: Options,
         policies: &str,
-        told: impl Fn(Timestamp) -> Timestamp + Send + Sync + 'static,
+        shown: impl Fn(Timestamp) -> Timestamp + Send + Sync + 'static,
     ) -> Self {
         let clock = VirtualClock::new(at("02:00:00"));
         let theirs = clock.clone();
-        let simulator = Simulator::new(options, Arc::new(move || told(theirs.now())));
-        let folder = tempfile::tempdir().unwrap();
+        let simulator = Simulator::new(options, Arc::new(move || shown(theirs.now())));
+        let folder = folder();
         let config = Arc::new(config(folder.path(), policies));
         let store = Store::own(&config.state_dir).unwrap();
-        let settings = Settings {
-            url: config.provider.url.clone(),
-            token: "vps_test".to_owned().into(),
-            timeout: config.provider.timeout,
-            requests_per_second: config.provider.requests_per_second,
-            poll: config.provider.poll,
-            ca_file: None,
-        };
-        let client = Client::in_process(settings, Clock::Virtual(clock.clone()), simulator.router()).unwrap();
+        let client = client(&Clock::Virtual(clock.clone()), simulator.router(), "vps_test");
         Self { simulator, clock, folder, store, config, client }
     }
 
@@ -113,7 +93,7 @@ impl Theatre {
     }
 
     /// Runs the service with a tick every second for so long.
-    pub async fn play(&self, time: Duration) {
+    pub async fn run_for(&self, time: Duration) {
         let wake = Arc::new(Notify::new());
         let ring = Arc::clone(&wake);
         let bell = tokio::spawn(async move {
@@ -122,12 +102,12 @@ impl Theatre {
                 ring.notify_one();
             }
         });
-        self.play_woken_by(wake, time).await;
+        self.run_woken_by(wake, time).await;
         bell.abort();
     }
 
     /// The same with other ticks.
-    pub async fn play_woken_by(&self, wake: Arc<Notify>, time: Duration) {
+    pub async fn run_woken_by(&self, wake: Arc<Notify>, time: Duration) {
         let service = self.service(|| Err("there is no other file".to_owned()));
         service.run(async || tick(&wake).await, tokio::time::sleep(time)).await.unwrap();
     }
