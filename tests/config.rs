@@ -134,7 +134,7 @@ fn the_reference_in_the_docs_is_made_from_the_keys() {
 }
 
 #[test]
-fn every_mistake_is_told_in_its_own_words() {
+fn every_mistake_is_reported_in_its_own_words() {
     let files = files("tests/config/invalid");
     assert!(files.len() >= 32);
     let mut wrong = Vec::new();
@@ -152,7 +152,7 @@ fn every_mistake_is_told_in_its_own_words() {
 }
 
 #[test]
-fn every_doubt_is_told_and_the_file_is_taken() {
+fn every_doubt_is_reported_and_the_file_is_accepted() {
     let mut wrong = Vec::new();
     for path in files("tests/config/warning") {
         let (config, diagnostics) = compare(&path, &mut wrong);

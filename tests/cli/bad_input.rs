@@ -49,7 +49,7 @@ fn an_unreadable_policy_file_ends_with_3() {
 }
 
 #[test]
-fn an_invalid_policy_file_tells_every_mistake_and_ends_with_3() {
+fn an_invalid_policy_file_ends_with_3_and_every_mistake_is_named() {
     let host = Host::new(&[]);
     host.write_private("bad.toml", "[policy.x]\nkind = \"tape\"\nshedule = \"0 * * * *\"\n");
     for command in [&["check"], &["plan"], &["run"], &["daemon"]] {
@@ -113,7 +113,7 @@ fn a_provider_that_is_down_ends_with_4() {
 }
 
 #[test]
-fn a_token_without_permission_is_told_by_check() {
+fn a_token_without_permission_is_reported_by_check() {
     let host = Host::new(&["--permission", "servers:read"]);
     let done = host.run(&["check", "--online"]).ends_with(3);
     assert!(done.stdout.contains("the token may not write"), "{done:#?}");

@@ -60,7 +60,7 @@ fn as_stranger(host: &Host, arguments: &[&str]) -> Done {
 }
 
 #[test]
-fn a_state_folder_that_others_may_use_becomes_private_when_it_is_empty_or_holds_our_state() {
+fn an_open_state_folder_becomes_private_when_it_is_empty_or_holds_our_state() {
     for wide in [0o755, 0o777, 0o1777, 0o2770] {
         let host = Host::new(&["--servers", "1"]);
         let state = host.path("state");

@@ -233,7 +233,7 @@ fn restores(host: &Host) -> usize {
 }
 
 #[test]
-fn a_restore_that_was_cut_off_is_told_before_anything_is_asked_and_repeated_only_on_demand() {
+fn an_interrupted_restore_is_reported_first_and_repeated_only_on_demand() {
     let host = Host::new(&["--servers", "1", "--restore", "100ms"]);
     host.replace_line("requests_per_second = 1000\ntimeout = \"1s\"");
     let id = host.run(&["run", "--json"]).ends_with(0).json()["runs"][0]["created"].to_string();

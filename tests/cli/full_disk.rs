@@ -89,7 +89,7 @@ fn fills_up(host: &Host, number: u64) -> i32 {
 }
 
 #[test]
-fn a_disk_that_fills_up_under_several_runs_leaves_no_server_standing() {
+fn a_disk_that_fills_up_under_several_runs_leaves_no_server_stopped() {
     let (mut stops, mut full) = (0, 0);
     for bytes in [300_000, 380_000, 460_000] {
         let host = Host::new(&["--servers", "6", "--power", "20ms"]);
@@ -225,7 +225,7 @@ fn a_disk_that_is_full_ends_with_7_and_what_to_do_and_goes_on_when_there_is_room
 }
 
 #[test]
-fn a_server_that_stands_still_is_started_though_the_disk_is_full_at_the_next_start() {
+fn a_stopped_server_is_started_though_the_disk_is_full_at_the_next_start() {
     let host = Host::new(&["--servers", "1", "--power", "20ms"]);
     let Some(disk) = Small::new(&host, "2m") else { return };
     let text = std::fs::read_to_string(host.path("policy.toml")).unwrap();

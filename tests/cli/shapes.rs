@@ -109,7 +109,7 @@ fn a_command_that_fails_prints_a_document_all_the_same() {
 }
 
 #[test]
-fn a_run_that_fails_ends_with_5_and_tells_in_json() {
+fn a_run_that_fails_ends_with_5_and_says_why_in_json() {
     let host = Host::new(&["--servers", "2"]);
     for number in 1..=5 {
         host.provider.person_makes_snapshot("web-server-01", &format!("by-hand-{number}"), number * 3600);

@@ -45,7 +45,7 @@ fn most_at_once(daemon: &SimulatedDaemon) -> (usize, usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn due_runs_all_happen_in_their_places_and_one_at_a_time_on_a_server() {
+async fn due_runs_all_happen_within_their_permits_and_one_at_a_time_on_a_server() {
     let options = Options { completion: Duration::from_secs(60), ..Options::with_servers(10, Style::Integer) };
     let daemon = SimulatedDaemon::new(options, &two_policies("0,30 * * * *"));
     daemon.run_for(Duration::from_secs(2 * 3600 + 1500)).await;
@@ -65,7 +65,7 @@ async fn due_runs_all_happen_in_their_places_and_one_at_a_time_on_a_server() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_any_tick_due_times_are_taken_up_all_the_same() {
+async fn without_any_tick_due_times_still_start_their_runs() {
     let daemon = SimulatedDaemon::new(Options::with_servers(2, Style::Integer), &two_policies("30 2 * * *"));
     daemon.run_woken_by(Arc::new(Notify::new()), Duration::from_secs(3600)).await;
     let history = daemon.store.history(None, 100).await.unwrap();
@@ -98,7 +98,7 @@ async fn a_storm_of_ticks_makes_nothing_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_machine_that_was_asleep_makes_up_for_the_last_due_time_and_mails_what_was_missed() {
+async fn a_machine_that_was_asleep_catches_up_on_the_last_due_time_and_mails_the_missed_ones() {
     let daemon = SimulatedDaemon::new(Options::with_servers(1, Style::Integer), &two_policies("0 * * * *"));
     let clock = daemon.clock.clone();
     let asleep = tokio::spawn(async move {
@@ -116,7 +116,7 @@ async fn a_machine_that_was_asleep_makes_up_for_the_last_due_time_and_mails_what
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_crash_a_server_that_stands_still_waits_for_no_place_behind_others() {
+async fn after_a_crash_a_stopped_server_waits_for_no_permit_behind_others() {
     let options = Options { completion: Duration::from_secs(2000), ..Options::with_servers(5, Style::Integer) };
     let cold = "[policy.cold]\nkind = \"backup\"\nservers = [\"*\"]\nschedule = \"30 2 * * *\"\nkeep = { last = 3 }\n\
                 [server.web-server-05.cold]\nstop_server = true\n";
@@ -155,7 +155,7 @@ async fn a_slow_list_of_servers_holds_up_no_due_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_comes_to_the_account_is_taken_up_and_one_that_goes_is_told() {
+async fn a_server_that_joins_the_account_is_followed_and_one_that_leaves_is_reported() {
     use lastgood::simulator::{Act, ServerSpec};
     let daemon = SimulatedDaemon::new(Options::with_servers(2, Style::Integer), &two_policies("30 * * * *"));
     let simulator = daemon.simulator.clone();
@@ -187,7 +187,7 @@ async fn a_server_that_the_list_shows_unreadably_is_not_taken_for_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn staleness_is_told_once_however_many_runs_fail_after_it() {
+async fn staleness_is_reported_once_however_many_runs_fail_after_it() {
     let policy = "[policy.snapshots]\nkind = \"snapshot\"\nservers = [\"*\"]\nkeep = { last = 2 }\nretries = 0\n\
                   schedule = \"*/10 * * * *\"\nmax_age = \"30m\"\n";
     let daemon = SimulatedDaemon::new(Options::with_servers(1, Style::Integer), policy);

@@ -82,7 +82,7 @@ async fn a_first_start_fires_nothing_of_the_past() {
 }
 
 #[tokio::test]
-async fn a_tick_that_comes_late_takes_up_the_due_time_as_if_it_were_on_time() {
+async fn a_late_tick_starts_the_due_time_as_if_it_were_on_time() {
     let mut followed = FollowedPolicies::new("02:00:00");
     // Even with `catch_up = "0s"`: what is seen within a minute is not missed.
     followed.follow(&policy("30 2 * * *", "catch_up = \"0s\""), "02:00:00").await;
@@ -92,7 +92,7 @@ async fn a_tick_that_comes_late_takes_up_the_due_time_as_if_it_were_on_time() {
 }
 
 #[tokio::test]
-async fn a_doubled_tick_takes_up_nothing_twice() {
+async fn a_doubled_tick_starts_nothing_twice() {
     let mut followed = FollowedPolicies::new("02:00:00");
     followed.follow(&nightly(), "02:00:00").await;
     assert_eq!(followed.take("02:30:00").await.len(), 1);
@@ -102,7 +102,7 @@ async fn a_doubled_tick_takes_up_nothing_twice() {
 }
 
 #[tokio::test]
-async fn ticks_that_stay_away_for_hours_cost_all_due_times_but_the_last_and_that_is_told() {
+async fn hours_without_ticks_cost_all_due_times_but_the_last_and_that_is_reported() {
     let mut followed = FollowedPolicies::new("01:30:00");
     followed.follow(&hourly(""), "01:30:00").await;
     assert!(followed.take("01:30:00").await.is_empty());
@@ -131,7 +131,7 @@ async fn after_an_outage_there_is_one_catch_up_at_most() {
 }
 
 #[tokio::test]
-async fn what_was_missed_by_more_than_catch_up_is_lost_and_told() {
+async fn what_was_missed_by_more_than_catch_up_is_lost_and_reported() {
     let mut followed = FollowedPolicies::new("02:00:00");
     let file = policy("30 2 * * *", "catch_up = \"2h\"");
     followed.follow(&file, "02:00:00").await;
@@ -148,7 +148,7 @@ async fn what_was_missed_by_more_than_catch_up_is_lost_and_told() {
 }
 
 #[tokio::test]
-async fn what_was_missed_by_no_more_than_catch_up_is_made_up_for() {
+async fn what_was_missed_by_no_more_than_catch_up_is_caught_up_on() {
     let mut followed = FollowedPolicies::new("02:00:00");
     let file = policy("30 2 * * *", "catch_up = \"2h\"");
     followed.follow(&file, "02:00:00").await;
@@ -243,7 +243,7 @@ async fn a_clock_set_forward_leads_to_one_catch_up() {
 }
 
 #[tokio::test]
-async fn a_last_handled_time_in_the_future_is_put_right_at_a_start_and_reported() {
+async fn a_last_handled_time_in_the_future_is_corrected_at_a_start_and_reported() {
     let mut followed = FollowedPolicies::new("2036-01-01T00:00:00");
     followed.follow(&nightly(), "2036-01-01T00:00:00").await;
     followed.restart(&nightly(), "02:00:00").await;
@@ -253,7 +253,7 @@ async fn a_last_handled_time_in_the_future_is_put_right_at_a_start_and_reported(
 }
 
 #[tokio::test]
-async fn a_due_time_while_the_run_before_is_under_way_is_passed_over_and_told() {
+async fn a_due_time_while_the_previous_run_is_in_progress_is_skipped_and_reported() {
     let mut followed = FollowedPolicies::new("00:30:00");
     followed.follow(&hourly(""), "00:30:00").await;
     assert_eq!(followed.take("01:00:00").await.len(), 1);
@@ -270,7 +270,7 @@ async fn a_due_time_while_the_run_before_is_under_way_is_passed_over_and_told() 
 }
 
 #[tokio::test]
-async fn what_is_due_and_told_is_written_together_or_not_at_all() {
+async fn what_is_due_and_what_is_reported_are_written_together_or_not_at_all() {
     let mut followed = FollowedPolicies::new("00:30:00");
     followed.follow(&hourly(""), "00:30:00").await;
     followed.take("00:30:00").await;
@@ -323,7 +323,7 @@ async fn between_due_times_one_number_is_looked_at_and_after_a_minute_everything
 }
 
 #[tokio::test]
-async fn splay_moves_each_server_by_its_own_span_and_all_are_taken_up() {
+async fn splay_moves_each_server_by_its_own_span_and_every_run_starts() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::own(folder.path()).unwrap();
     let all = tasks(&config(folder.path(), &policy("30 2 * * *", "splay = \"45m\"")), 50);
@@ -347,7 +347,7 @@ async fn splay_moves_each_server_by_its_own_span_and_all_are_taken_up() {
 }
 
 #[tokio::test]
-async fn a_stale_policy_is_told_once_and_again_after_a_good_point() {
+async fn a_stale_policy_is_reported_once_even_across_a_restart() {
     let mut followed = FollowedPolicies::new("2026-11-21T00:00:00");
     let file = policy("30 2 * * *", "max_age = \"26h\"");
     followed.follow(&file, "2026-11-21T00:00:00").await;

@@ -59,7 +59,7 @@ fn a_failure_staleness_and_the_recovery_are_mailed() {
 }
 
 #[test]
-fn an_incident_that_goes_on_is_told_again_after_repeat_and_not_before() {
+fn an_ongoing_incident_is_reported_again_after_repeat_and_not_before() {
     let host = Host::new(&["--servers", "1"]);
     let report = oncall("group_wait = \"0s\"\nrepeat = \"6s\"");
     write_policy(&host, &(policy("busy", "snapshot", "*/2 * * * * *", "") + &report));

@@ -46,7 +46,7 @@ fn a_second_daemon_ends_with_6_and_the_first_goes_on() {
 }
 
 #[test]
-fn reloading_is_told_with_the_monotonic_time_before_the_file_is_read_and_ready_after() {
+fn reloading_is_announced_with_the_monotonic_time_before_the_file_is_read() {
     let host = host(&policy("nightly", "snapshot", SELDOM, ""));
     let daemon = Daemon::start(&host);
     // A file that cannot be read before somebody writes it: what is heard until then was told before it was read.
@@ -73,7 +73,7 @@ fn a_stop_is_obeyed_while_a_reload_cannot_read_its_file() {
 }
 
 #[test]
-fn due_times_are_taken_up_while_a_reload_cannot_read_its_file() {
+fn due_times_start_runs_while_a_reload_cannot_read_its_file() {
     let host = host(&policy("busy", "snapshot", ALWAYS, ""));
     let daemon = Daemon::start(&host);
     let pipe = waits_for_its_authority(&host, &policy("busy", "snapshot", ALWAYS, ""));
@@ -161,7 +161,7 @@ fn the_watchdog_hears_of_an_evaluator_that_goes_on_and_of_no_other() {
 }
 
 #[test]
-fn a_watchdog_that_is_not_asked_for_or_is_another_process_s_hears_nothing() {
+fn a_watchdog_that_is_off_or_meant_for_another_process_hears_nothing() {
     let host = host(&policy("nightly", "snapshot", SELDOM, ""));
     for (variables, pid) in [(&[][..], None), (&[("WATCHDOG_USEC", "2000000")][..], Some("1"))] {
         let daemon = Daemon::start_with(&host, variables, pid);
@@ -173,7 +173,7 @@ fn a_watchdog_that_is_not_asked_for_or_is_another_process_s_hears_nothing() {
 }
 
 #[test]
-fn a_run_that_waits_for_its_point_is_left_and_taken_up_by_the_next_start() {
+fn a_run_that_waits_for_its_point_is_resumed_by_the_next_start() {
     let host = host(&policy("hourly", "snapshot", ALWAYS, ""));
     host.provider.points_take(3600.0);
     let daemon = Daemon::start(&host);
@@ -228,7 +228,7 @@ fn a_server_that_we_stopped_is_started_before_the_end_though_a_call_hangs() {
 }
 
 #[test]
-fn a_due_time_is_taken_up_within_two_seconds() {
+fn a_due_time_starts_its_run_within_two_seconds() {
     let host = host(&policy("busy", "snapshot", "*/2 * * * * *", ""));
     let daemon = Daemon::start(&host);
     let made = eventually("eight due times", || Some(changes(&host, "point_created")).filter(|made| made.len() >= 8));
@@ -279,7 +279,7 @@ fn a_stop_is_obeyed_before_the_files_are_read() {
 }
 
 #[test]
-fn a_reload_that_is_asked_for_before_the_files_are_read_ends_nothing_and_is_done_later() {
+fn a_reload_before_the_files_are_read_ends_nothing_and_is_done_later() {
     let host = host(&policy("nightly", "snapshot", SELDOM, ""));
     let pipe = waits_for_its_authority(&host, &policy("nightly", "snapshot", SELDOM, ""));
     let daemon = Daemon::start_with(&host, &[], None);
@@ -292,8 +292,8 @@ fn a_reload_that_is_asked_for_before_the_files_are_read_ends_nothing_and_is_done
     daemon.stops();
 }
 
-/// How the server was at each making of a point.
-fn server_at_makings(host: &Host) -> Vec<String> {
+/// The status of the server at each creation of a point.
+fn server_status_at_creates(host: &Host) -> Vec<String> {
     let record = host.provider.record();
     let (mut status, mut seen) = ("active".to_owned(), Vec::new());
     for change in record["entries"].as_array().unwrap().iter().map(|entry| &entry["change"]) {
@@ -307,7 +307,7 @@ fn server_at_makings(host: &Host) -> Vec<String> {
 }
 
 #[test]
-fn a_point_that_is_asked_for_again_after_the_end_is_not_made_of_a_server_on_its_way_up() {
+fn a_create_that_is_sent_again_after_a_restart_makes_no_point_of_a_starting_server() {
     let host = host(&policy("cold", "snapshot", ALWAYS, "stop_server = true"));
     host.provider.fault(&json!({ "call": "create", "effect": { "do": "silence" } }));
     let daemon = Daemon::start(&host);
@@ -321,6 +321,6 @@ fn a_point_that_is_asked_for_again_after_the_end_is_not_made_of_a_server_on_its_
     let daemon = Daemon::start(&host);
     eventually("a run succeeds", || history(&host).into_iter().find(|run| run["outcome"] == "succeeded"));
     daemon.stops();
-    assert_eq!(server_at_makings(&host), ["stopped"]);
+    assert_eq!(server_status_at_creates(&host), ["stopped"]);
     assert_eq!(server_status(&host), "active");
 }

@@ -133,7 +133,7 @@ fn a_server_whose_entry_cannot_be_read_is_neither_gone_nor_dropped() {
 }
 
 #[test]
-fn a_token_that_is_refused_at_the_very_first_start_is_told_too() {
+fn a_token_that_is_refused_at_the_very_first_start_is_reported_too() {
     let host = Host::new(&["--servers", "1"]);
     host.write_private("token", BAD_TOKEN);
     write_policy(&host, &reported(&policy("busy", "snapshot", "* * * * * *", "")));
@@ -176,7 +176,7 @@ group_wait = \"0s\"",
 }
 
 #[test]
-fn a_reload_takes_up_what_is_new_while_old_runs_go_on_under_the_same_limits() {
+fn a_reload_starts_new_policies_while_runs_in_progress_share_the_same_limits() {
     let host = Host::new(&["--servers", "6"]);
     host.provider.points_take(3.0);
     write_policy(&host, &reported(&policy("first", "snapshot", "*/4 * * * * *", "")));

@@ -137,7 +137,7 @@ fn what_a_connection_can_do_once_in_each_phase_spoils_no_run() {
 }
 
 #[test]
-fn a_port_that_is_closed_for_a_while_is_told_with_its_exit_code_and_nothing_is_sent() {
+fn a_closed_port_is_reported_with_its_exit_code_and_nothing_is_sent() {
     let mut program = CheckedProgram::new();
     program.simulator.refuse_for(Duration::from_secs(3600));
     let (code, run, error) = program.run();
@@ -163,7 +163,7 @@ fn a_body_without_end_is_cut_off_and_the_run_says_so() {
 }
 
 #[test]
-fn a_restore_whose_answer_is_lost_is_sent_once_and_told_as_it_is() {
+fn a_restore_whose_answer_is_lost_is_sent_once_and_reported_as_it_is() {
     let ways = [
         ("never sent", Effect::Reset { carried_out: false }, false),
         ("done", Effect::Reset { carried_out: true }, true),

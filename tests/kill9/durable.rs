@@ -63,7 +63,7 @@ fn a_restore_does_not_wait_for_a_daemon_that_was_killed() {
 }
 
 #[test]
-fn a_restore_does_wait_for_a_daemon_that_lives() {
+fn a_restore_waits_for_a_daemon_that_is_running() {
     let case = cases().into_iter().find(|case| case.name == "eviction").unwrap();
     let host = case.host();
     host.simulator.set_options(|options| options.completion = Duration::from_secs(600));

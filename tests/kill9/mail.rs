@@ -103,7 +103,7 @@ fn strikes() -> Vec<(Strike, bool)> {
 }
 
 #[test]
-fn a_failure_is_mailed_under_one_message_id_wherever_the_dialogue_is_cut_off() {
+fn a_failure_is_mailed_under_one_message_id_wherever_the_dialogue_breaks() {
     each(&strikes(), |(strike, may_be_twice)| {
         let failure = mailed_failure();
         failure.live(None, Some(*strike));
@@ -114,7 +114,7 @@ fn a_failure_is_mailed_under_one_message_id_wherever_the_dialogue_is_cut_off() {
 }
 
 #[test]
-fn a_letter_that_was_accepted_and_not_known_to_be_comes_again_under_its_message_id() {
+fn a_message_whose_acceptance_was_not_recorded_is_sent_again_under_its_message_id() {
     let failure = mailed_failure();
     let strikes = strikes();
     let (strike, _) = strikes.iter().find(|(it, _)| it.when == When::Accepted && it.how == How::Kill).unwrap();

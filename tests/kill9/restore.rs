@@ -90,7 +90,7 @@ fn a_command_that_was_killed_can_be_typed_again_at_once() {
 }
 
 #[test]
-fn a_restore_that_was_killed_before_its_answer_is_not_sent_again_by_whoever_does_not_know() {
+fn a_restore_that_was_killed_before_its_answer_is_not_sent_again_unasked() {
     each(&stops(RESTORE), |(command, stop)| {
         let host = host();
         host.start(command, Some(*stop)).wait();
@@ -108,7 +108,7 @@ fn a_restore_that_was_killed_before_its_answer_is_not_sent_again_by_whoever_does
 }
 
 #[test]
-fn a_daemon_watches_what_a_killed_command_has_begun_tells_it_and_makes_its_point() {
+fn a_daemon_watches_and_reports_what_a_killed_command_began_and_creates_its_point() {
     each(&all_stops(), |(command, stop)| {
         let host = host();
         host.start(command, Some(*stop)).wait();

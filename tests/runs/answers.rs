@@ -10,7 +10,7 @@ const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
 
 /// A provider that deduplicates, or errs, answers a create with a point that was there before.
 #[tokio::test(start_paused = true)]
-async fn a_create_that_is_answered_with_a_listed_point_has_made_nothing_and_the_point_is_not_ours() {
+async fn a_point_that_was_listed_before_is_never_the_result_of_a_create() {
     for carried_out in [false, true] {
         let foreign =
             PointSpec { description: "golden image".to_owned(), ..PointSpec::aged(SNAPSHOT, "web-server-01", 40) };

@@ -146,7 +146,7 @@ async fn after_n_nights_of_k_there_are_points_of_as_many_different_days() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_whose_point_would_displace_only_the_newest_of_full_slots_is_skipped_and_opens_no_incident() {
+async fn a_run_that_could_displace_only_the_newest_point_is_skipped_without_an_incident() {
     let sim = SimulatedWorld::new(Options::default());
     let policy = daily(Kind::Snapshot, KeepRule::Daily, 5, false);
     let mut due: Timestamp = "2026-11-21T06:00:00Z".parse().unwrap();

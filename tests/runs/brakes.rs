@@ -138,7 +138,7 @@ async fn clocks_apart_stop_deletes_and_clocks_that_agree_again_let_them_go_on() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_keeps_less_names_what_it_would_drop_before_any_run_and_evictions_still_make_room() {
+async fn a_file_that_keeps_less_names_what_it_would_drop_and_evictions_still_make_room() {
     let sim = SimulatedWorld::new(Options::default());
     let task = full(&sim, 5).await;
     let ids = sim.ids(SNAPSHOT);
@@ -206,7 +206,7 @@ async fn a_second_lastgoods_points_are_ours_once_they_are_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_short_first_list_lacked_is_told_with_that_cause_and_accepted() {
+async fn what_a_short_first_list_lacked_is_reported_with_that_cause_and_accepted() {
     let foreign = (1..=4).map(|day| crate::support::simulated_world::ours(SNAPSHOT, day)).collect();
     let sim = SimulatedWorld::new(Options { foreign, ..Options::default() });
     // A new journal; its first list shows two of four, and counts so.

@@ -44,7 +44,7 @@ async fn waiting_for_midnight() -> (SimulatedWorld, Task, Timestamp) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_the_end_of_a_bucket_keeps_neither_place_nor_server_from_others() {
+async fn a_wait_for_the_end_of_a_bucket_keeps_neither_permit_nor_server_from_others() {
     let (sim, task, due) = waiting_for_midnight().await;
     let run = sim.open(&task, Some(due)).await;
     let mut driven = pin!(drive(&sim.world, &task, run));
@@ -60,7 +60,7 @@ async fn who_waits_for_the_end_of_a_bucket_keeps_neither_place_nor_server_from_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_for_the_end_of_a_bucket_that_is_cut_off_goes_on_after_the_crash() {
+async fn an_interrupted_wait_for_the_end_of_a_bucket_goes_on_after_the_crash() {
     let mut pauses = vec![Duration::ZERO, Duration::from_secs(10), Duration::from_hours(3)];
     while let Some(pause) = pauses.pop() {
         let (sim, task, due) = waiting_for_midnight().await;

@@ -174,7 +174,7 @@ async fn a_command_that_was_cut_off_and_is_typed_again_does_nothing_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_restore_that_was_accepted_is_not_sent_again_hours_later_and_one_that_may_have_been_is_called_so() {
+async fn a_restore_is_not_sent_again_hours_later() {
     cut_off_everywhere(async |case, sim, id, how| {
         if case.typed == Typed::Delete || leases(&sim).await.is_empty() {
             return;
@@ -197,7 +197,7 @@ async fn a_restore_that_was_accepted_is_not_sent_again_hours_later_and_one_that_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_restore_that_may_have_been_carried_out_is_said_to_be_so_and_is_not_repeated_unless_somebody_asks_for_it() {
+async fn a_restore_with_unknown_outcome_is_repeated_only_on_demand() {
     let mut asked = 0;
     cut_off_everywhere(async |case, sim, id, how| {
         let left = leases(&sim).await;
@@ -277,7 +277,7 @@ async fn a_clock_that_is_set_forward_takes_no_server_from_a_run_or_a_command_tha
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_daemon_after_a_command_that_was_cut_off_tells_it_repeats_nothing_and_makes_its_point() {
+async fn a_daemon_reports_an_interrupted_command_repeats_nothing_and_creates_its_point() {
     cut_off_everywhere(async |case, sim, id, how| {
         let left = leases(&sim).await;
         let (accepted, left) = (left.iter().any(|lease| lease.holder.contains("(accepted)")), left.len());

@@ -64,7 +64,7 @@ async fn a_point_that_a_person_described_stays_theirs_when_lists_lacked_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_text_that_was_changed_while_lists_lacked_the_point_was_changed_all_the_same() {
+async fn a_text_that_was_changed_while_lists_lacked_the_point_still_counts_as_changed() {
     let sim = SimulatedWorld::new(Options::default());
     let task = sim.task(policy(Kind::Snapshot, 2)).await;
     sim.run(&task).await;

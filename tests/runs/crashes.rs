@@ -121,12 +121,12 @@ async fn a_stop_at_any_await_leaves_the_server_started_and_the_run_to_the_next_s
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_while_a_create_hangs_makes_no_point_of_a_server_on_its_way_up_or_says_so() {
+async fn a_stop_while_a_create_hangs_makes_no_point_of_a_starting_server_or_says_so() {
     stopped_everywhere(silent_cases().filter(|case| case.name.starts_with("create"))).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_while_a_delete_hangs_makes_no_point_of_a_server_on_its_way_up_or_says_so() {
+async fn a_stop_while_a_delete_hangs_makes_no_point_of_a_starting_server_or_says_so() {
     stopped_everywhere(silent_cases().filter(|case| case.name.starts_with("delete"))).await;
 }
 
@@ -195,7 +195,7 @@ async fn a_server_that_a_second_attempt_stops_again_is_started_again_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_was_started_for_the_end_of_the_process_is_stopped_once_more_for_its_point() {
+async fn a_server_that_was_started_at_shutdown_is_stopped_once_more_for_its_point() {
     for polls in 1.. {
         let case = stops_its_server("stopped again");
         let sim = case.set_up().await;
@@ -226,7 +226,7 @@ async fn a_server_that_was_started_for_the_end_of_the_process_is_stopped_once_mo
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_is_lost_at_the_end_of_the_process_is_asked_for_again() {
+async fn a_start_that_is_lost_at_shutdown_is_sent_again() {
     let sim = SimulatedWorld::new(Options::default());
     let lost = Rule::new(Effect::Reset { carried_out: false }).call(Call::Power);
     sim.simulator.add_fault(lost.skip(1).times(2));

@@ -324,7 +324,7 @@ async fn an_eviction_that_the_file_in_force_refuses_is_named_with_the_guard_and_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slot_that_is_taken_at_the_last_look_is_told_with_the_holds_in_the_way() {
+async fn a_slot_that_is_taken_at_the_last_look_is_reported_with_the_holds_in_the_way() {
     let sim = SimulatedWorld::new(Options::default());
     let stops = Policy { stop_server: true, ..policy(Kind::Snapshot, 3) };
     let task = sim.task(stops).await;

@@ -138,7 +138,7 @@ async fn the_mark_alone_proves_points_ours_when_the_state_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_is_stopped_for_the_making_and_started_again() {
+async fn a_server_is_stopped_for_its_point_and_started_again() {
     let sim = SimulatedWorld::new(Options::default());
     let task = sim.task(lastgood::policy::policy::Policy { stop_server: true, ..policy(Kind::Snapshot, 3) }).await;
     let run = sim.run(&task).await;

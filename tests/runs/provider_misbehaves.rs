@@ -94,7 +94,7 @@ async fn a_persons_point_is_never_adopted_in_place_of_a_lost_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_two_points_with_one_token_the_older_is_adopted_and_the_younger_goes_once_the_older_is_completed() {
+async fn of_two_points_with_one_token_the_older_is_adopted() {
     // The list shows the first one only after it was given up; the second one is shown at once, or late as well.
     for lag_of_second in [0, 100] {
         let (completion, list_lag) = (Duration::from_secs(300), Duration::from_secs(100));
@@ -255,7 +255,7 @@ async fn the_limit_error_in_spite_of_a_free_slot_is_final_and_deletes_nothing() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stuck_point_is_left_alone_told_and_no_second_one_is_made_for_its_due_time() {
+async fn a_stuck_point_is_left_alone_and_reported_and_its_due_time_gets_no_second_one() {
     let sim = SimulatedWorld::new(full());
     let fate = Altered { fate: Fate::NeverFinishes, ..Altered::default() };
     sim.simulator.add_fault(Rule::new(Effect::CreateAs(fate)).call(Call::Create).times(1));

@@ -28,7 +28,7 @@ async fn a_server_found_stopped_is_left_stopped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_we_stopped_is_started_however_the_making_ends_and_however_often_it_must_be_tried() {
+async fn a_server_that_a_run_stopped_is_started_whatever_becomes_of_the_create_and_the_start() {
     let refused = Rule::new(Effect::status(403)).call(Call::Create);
     let fails = Altered { fate: Fate::Fails, ..Altered::default() };
     let never = Altered { fate: Fate::NeverFinishes, ..Altered::default() };
@@ -86,7 +86,7 @@ async fn lists_that_can_never_be_read_again_leave_no_server_stopped_and_end_the_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_cannot_be_started_keeps_no_place_from_other_runs() {
+async fn a_server_that_cannot_be_started_keeps_no_permit_from_other_runs() {
     let mut sim = SimulatedWorld::new(Options::default());
     sim.world.places = Arc::new(Semaphore::new(1));
     let never = Rule::new(Effect::status(503)).call(Call::Power).server(SERVER).skip(1);

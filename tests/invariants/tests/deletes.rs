@@ -60,7 +60,7 @@ async fn the_delete_of_a_held_or_protected_point_is_flagged() {
 }
 
 #[tokio::test]
-async fn the_delete_of_a_point_whose_text_a_person_changed_is_flagged_once_the_client_could_know() {
+async fn deleting_a_point_that_a_person_edited_is_flagged_once_the_client_could_know() {
     for (read_before, read_after, broken) in
         [(true, true, vec![Rule::Foreign]), (true, false, vec![]), (false, true, vec![])]
     {
@@ -103,7 +103,7 @@ async fn the_delete_of_the_newest_is_flagged() {
 }
 
 #[tokio::test]
-async fn a_person_who_deletes_a_newer_point_makes_an_older_one_the_newest_only_once_it_is_known() {
+async fn when_a_person_deletes_the_newest_point_the_next_one_counts_once_that_is_known() {
     for (read_again, broken) in [(true, vec![Rule::NewestOfServer]), (false, vec![])] {
         let mut wild = Wild::with_ours(2);
         wild.facts.slots = [10, 2];
@@ -128,7 +128,7 @@ async fn leaving_less_than_min_keep_is_flagged() {
 }
 
 #[tokio::test]
-async fn a_completed_point_that_goes_before_the_new_one_is_completed_is_flagged_unless_no_slot_is_free() {
+async fn an_early_delete_of_a_completed_point_is_flagged_unless_no_slot_is_free() {
     for (points, wait, broken) in
         [(4, 0, vec![Rule::EvictedWithRoom]), (4, 1, vec![Rule::EvictedWithRoom]), (4, 5, vec![]), (5, 0, vec![])]
     {

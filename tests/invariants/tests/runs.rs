@@ -9,7 +9,7 @@ fn told<'a>(outcome: &'a str, created: Option<&str>, deleted: &[&str]) -> Told<'
 }
 
 #[tokio::test]
-async fn a_run_that_tells_what_did_not_happen_is_flagged() {
+async fn a_run_that_reports_what_did_not_happen_is_flagged() {
     let wild = Wild::with_ours(3);
     wild.create("aaaaaaaa", TODAY).await;
     for (said, broken) in [
