@@ -106,7 +106,7 @@ fn mail(unique: &str, to: &[&str]) -> OutboxMessage {
     rendered.text.push_str(".\n.a line that begins with a dot\n");
     let from = "lastgood <backup@example.test>";
     let to: Vec<String> = to.iter().map(|one| (*one).to_owned()).collect();
-    // Unique over runs too: the mailboxes stay.
+    // Unique across runs, since the mailboxes stay.
     let unique = format!("{unique}-{}", std::process::id());
     let message_id = message::message_id(&unique, from).unwrap();
     let draft = MailDraft {

@@ -11,11 +11,11 @@ pub fn server_status(host: &Host, server: &str) -> String {
     found["status"].as_str().unwrap().to_owned()
 }
 
-/// Until the server runs: starting takes its time at the provider.
+/// Waits until the server runs again: the provider takes a moment to start it.
 #[track_caller]
 pub fn runs_again(host: &Host, server: &str, context: &str) {
     let seen = (0..2000).map(|_| server_status(host, server)).find(|status| status == "active");
-    assert!(seen.is_some(), "{context}: {server} stands still: {}", server_status(host, server));
+    assert!(seen.is_some(), "{context}: {server} is not running: {}", server_status(host, server));
 }
 
 pub fn points_of(host: &Host, server: &str) -> Vec<String> {
@@ -27,7 +27,7 @@ pub fn points_of(host: &Host, server: &str) -> Vec<String> {
     ids
 }
 
-/// What the provider has of ours is what the journal says it made and did not delete: nothing lost, nothing doubled.
+/// Our points at the provider are those that the journal created and did not delete: nothing lost, nothing doubled.
 #[track_caller]
 pub fn every_point_is_in_the_history(host: &Host, server: &str, flags: &[&str]) -> Value {
     let history = host.run(&[&["history", "--json", "--limit", "1000"], flags].concat()).ends_with(0).json();

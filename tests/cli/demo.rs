@@ -1,4 +1,4 @@
-//! `lastgood demo`, as somebody sees it who has just downloaded the program.
+//! `lastgood demo`, as a newcomer sees it.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;

@@ -1,5 +1,5 @@
-//! Whose files are believed, and who may see ours: the state folder, the policy file, files with secrets. What needs
-//! other users is left out where the tests do not run as root.
+//! Whose files are trusted, and who may read ours: the state folder, the policy file, files with secrets. What needs
+//! other users is skipped where the tests do not run as root.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -13,7 +13,7 @@ use crate::support::folder::LASTGOOD;
 use crate::support::host::Host;
 use crate::support::program::{Done, TOKEN, finish};
 
-/// A user that is nobody here.
+/// A user who does not exist on this machine.
 const STRANGER: u32 = 12_345;
 
 fn mode(path: &Path) -> u32 {
@@ -44,7 +44,7 @@ fn is_private(dir: &Path) {
     }
 }
 
-/// The whole of a folder becomes this user's.
+/// Gives a folder and everything in it to this user.
 fn give(path: &Path, user: u32) {
     let id = format!("{user}:{user}");
     assert!(Command::new("chown").args(["-hR", &id]).arg(path).status().unwrap().success());
@@ -97,7 +97,7 @@ fn a_folder_of_other_files_that_others_may_use_is_refused_and_left_as_it_is() {
     let state = host.path("state");
     fs::create_dir(&state).unwrap();
     fs::write(state.join("notes.txt"), "not ours").unwrap();
-    // A name alone makes no state of ours.
+    // The name alone does not make it our state.
     for planted in [None, Some("not a database")] {
         if let Some(text) = planted {
             fs::write(state.join(DATABASE), text).unwrap();
@@ -110,10 +110,10 @@ fn a_folder_of_other_files_that_others_may_use_is_refused_and_left_as_it_is() {
         assert_eq!(modes(&state), before);
     }
     fs::remove_file(state.join(DATABASE)).unwrap();
-    // For whoever made it private it is as good as any other.
+    // Once it is private it is like any other folder.
     set_mode(&state, 0o700);
     host.run(&["run"]).ends_with(0);
-    // What a new file system holds is nobody's.
+    // A new file system contains this folder.
     let host = Host::new(&["--servers", "1"]);
     fs::create_dir_all(host.path("state/lost+found")).unwrap();
     host.run(&["run"]).ends_with(0);
@@ -128,7 +128,7 @@ fn what_is_planted_in_place_of_a_file_of_the_state_is_neither_followed_nor_waite
             let (planted, victim) = (host.path("state").join(name), host.path("victim"));
             fs::write(&victim, "precious").unwrap();
             set_mode(&victim, 0o644);
-            // What was there is gone, or the link would replace nothing.
+            // Some of the files do not exist now.
             let _ = fs::remove_file(&planted);
             if fifo {
                 assert!(Command::new("mkfifo").arg(&planted).status().unwrap().success());
@@ -153,7 +153,7 @@ fn a_state_of_another_user_is_refused() {
     for command in [["run"].as_slice(), &["daemon"]] {
         host.refuses(command, 7, &["state", "user 12345", "user 0"]);
     }
-    // A folder of ours with a database that somebody else has put into it, or a lock.
+    // Our folder with a database or a lock of somebody else.
     give(&state, 0);
     for name in [DATABASE, "lock"] {
         chown(state.join(name), Some(STRANGER), None).unwrap();
@@ -161,7 +161,7 @@ fn a_state_of_another_user_is_refused() {
         give(&state, 0);
     }
     host.run(&["run"]).ends_with(0);
-    // A stranger does not get into root's, though it were open to all.
+    // A stranger may not use root's state, even if its modes allow it.
     give(host.folder.root(), STRANGER);
     give(&state, 0);
     set_mode(&state, 0o777);
@@ -178,7 +178,7 @@ fn root_may_look_at_the_state_of_a_service_and_leaves_its_files_to_it() {
     let host = Host::new(&["--servers", "1"]);
     give(host.folder.root(), STRANGER);
     as_stranger(&host, &["run"]).ends_with(0);
-    // What root may run it must be able to trust.
+    // Root uses only files that it can trust.
     give(&host.path("policy.toml"), 0);
     set_mode(&host.path("policy.toml"), 0o644);
     let state = host.path("state");
@@ -189,7 +189,7 @@ fn root_may_look_at_the_state_of_a_service_and_leaves_its_files_to_it() {
         assert_eq!((fs::metadata(&path).unwrap().uid(), mode & 0o077), (STRANGER, 0), "{path}");
     }
     as_stranger(&host, &["run"]).ends_with(0);
-    // Not where others could have put something into it.
+    // Not where others could have written.
     set_mode(&state, 0o770);
     host.refuses(&["history"], 7, &["state", "user 12345"]);
 }
@@ -236,7 +236,7 @@ fn a_policy_file_that_was_named_or_that_a_group_may_write_is_a_warning() {
     if !is_root() {
         return;
     }
-    // Named, by a user who is not root: as in a container, where it belongs to whoever wrote it outside.
+    // Named explicitly by a user who is not root, as in a container, where it belongs to a user outside.
     give(host.folder.root(), STRANGER);
     give(&file, STRANGER + 1);
     for (mode, words) in [(0o644, "user 12346"), (0o646, "everybody may write it")] {
@@ -251,7 +251,7 @@ fn a_policy_file_that_was_named_or_that_a_group_may_write_is_a_warning() {
     assert!(!done.stderr.contains("user"), "{done:#?}");
 }
 
-/// Something that is no small regular file, at a path.
+/// Paths of what is not a small regular file.
 fn odd_files(host: &Host) -> Vec<(String, &'static str)> {
     let path = |name: &str| host.path(name).display().to_string();
     assert!(Command::new("mkfifo").arg(path("fifo")).status().unwrap().success());
@@ -287,7 +287,7 @@ fn a_secret_that_is_in_no_small_regular_file_is_an_error_with_its_place() {
             assert_eq!((&found["key"], &found["line"]), (&json!(key), &json!(line)), "{found:#}");
         }
     }
-    // With another mistake both are told.
+    // Two mistakes are both reported.
     let (path, words) = &odd[0];
     let both = usual.replace("token_file = \"token\"", &format!("token_file = \"{path}\"\nbad = 1"));
     host.write_private("policy.toml", &both);

@@ -219,7 +219,7 @@ fn a_hold_may_last_until_a_date() {
     assert!(refused.stderr.contains("`soon` is no time; write it like"), "{refused:#?}");
 }
 
-/// A lease as a command leaves it that was killed at its work.
+/// A lease as left by a command that was killed.
 fn leave(host: &Host, errand: &str) {
     let store = Store::beside(&host.path("state")).unwrap();
     let until = "2026-11-21T02:35:00Z".parse().unwrap();
@@ -255,13 +255,13 @@ fn an_interrupted_restore_is_reported_first_and_repeated_only_on_demand() {
     let done = host.run(&[&command[..], &["--yes", "--again"]].concat()).ends_with(0);
     assert!(done.stderr.contains(words[0]), "{done:#?}");
     assert_eq!(restores(&host), 2);
-    // One that the provider has accepted is watched: there is nothing to lose and nothing to ask.
+    // A restore that the provider has accepted is watched: there is nothing to ask.
     leave(&host, &format!("restore snapshot {id} (accepted)"));
     let done = host.run(&command).ends_with(0);
     assert!(done.stderr.contains("after the provider had accepted it"), "{done:#?}");
     assert!(done.stderr.contains("nothing is sent again"), "{done:#?}");
     assert_eq!(restores(&host), 2);
-    // Of another point it is as new, and says what was left.
+    // A restore of another point is a new one, and says what was interrupted.
     leave(&host, "restore snapshot 4711 (accepted)");
     host.refuses(&[&command[..], &["--yes"]].concat(), 2, &["restore snapshot 4711", "--again"]);
     let done = host.run(&[&command[..], &["--yes", "--again"]].concat()).ends_with(0);
@@ -282,7 +282,7 @@ fn a_restore_whose_server_can_no_longer_be_looked_at_ends_and_gives_the_server_b
     host.run(&["run"]).ends_with(0);
 }
 
-/// A policy that stops its server and waits for that no longer than a second.
+/// The policy stops its server and waits at most a second for that.
 fn stops_its_server(host: &Host) {
     let text = std::fs::read_to_string(host.path("policy.toml")).unwrap();
     let text = text.replace("retries = 0", "retries = 0\nstop_server = true\nstuck_after = \"1s\"");

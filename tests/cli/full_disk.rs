@@ -106,7 +106,7 @@ fn a_disk_that_fills_up_under_several_runs_leaves_no_server_stopped() {
         for number in 1..=6 {
             runs_again(&host, &format!("web-server-{number:02}"), &context);
         }
-        // The cut-off runs are taken up; what is left of the policy is one point each, or two.
+        // The interrupted runs are resumed; each server is left with one point, or two.
         let done = host.run(&["run", "--json"]).ends_with(0);
         assert!(done.json()["runs"].as_array().unwrap().iter().all(|run| run["outcome"] == "succeeded"), "{done:#?}");
         for number in 1..=6 {
@@ -137,7 +137,7 @@ fn a_disk_that_fills_up_under_the_daemon_ends_it_with_7_and_the_next_start_goes_
     service.says("succeeded");
     let (code, rest) = service.terminate();
     assert_eq!(code, 0, "{rest}");
-    // What the way out has left open is taken up, so that the history is whole.
+    // What shutdown has left unfinished is resumed, so that the history is complete.
     host.run(&["run"]).ends_with(0);
     let history = every_point_is_in_the_history(&host, "web-server-01", &[]);
     let runs = history["runs"].as_array().unwrap();

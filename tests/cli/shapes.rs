@@ -128,7 +128,7 @@ fn a_run_that_fails_ends_with_5_and_says_why_in_json() {
     // Plan and run give the same reason.
     let plan = host.run(&["plan", "--json", "--server", "web-server-01"]).ends_with(0).json();
     assert_eq!(plan["plans"][0]["refused"], error);
-    // Monitoring sees it, and somebody was told before the command ended.
+    // Monitoring sees it, and it was mailed before the command ended.
     assert_eq!(host.run(&["status", "--json"]).ends_with(2).json()["level"], "critical");
     let mails: Vec<_> = std::fs::read_dir(host.path("mail")).unwrap().map(|mail| mail.unwrap().file_name()).collect();
     assert!(mails.iter().any(|name| name.to_string_lossy().contains("failed-hourly-on-web-server-01")), "{mails:?}");

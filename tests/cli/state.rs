@@ -1,6 +1,5 @@
-//! A state folder that cannot be used, or ceases to be usable during a run: a clear sentence, the documented exit
-//! code, no restore point deleted, none made that is not recorded, no server left standing. Full disks are played by the
-//! kernel: a limit on the size of files, and (for root) a small file system of its own.
+//! A state folder that cannot be used, or that is damaged: a clear sentence, the documented exit code, no restore point
+//! deleted, none created that is not recorded.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -112,7 +111,7 @@ pub fn users(id: &str) -> Vec<Vec<&str>> {
     ]
 }
 
-/// A host with two points of ours, one of which the next run would drop, and a closed state.
+/// A host with two points of ours, one of which the next run would drop.
 fn used() -> (Host, String) {
     let host = Host::new(&["--servers", "1"]);
     host.run(&["run"]).ends_with(0);
@@ -128,7 +127,7 @@ fn a_damaged_database_ends_with_7_and_nothing_is_deleted() {
     let noise: Vec<u8> = (0..whole.len()).map(|place| u8::try_from(place * 7 % 251).unwrap()).collect();
     let short = whole[..whole.len() / 2].to_vec();
     let mut holed = whole.clone();
-    // Its first page alone is whole.
+    // Only its first page is intact.
     holed[4096..].iter_mut().for_each(|byte| *byte = 0x5a);
     for bytes in [noise, short, holed] {
         std::fs::write(&file, bytes).unwrap();
@@ -156,7 +155,7 @@ fn a_newer_database_ends_with_7_and_stays_as_it_is() {
 #[test]
 fn garbage_after_a_kill_in_the_log_of_the_database_deletes_nothing_and_doubles_nothing() {
     let (host, _) = used();
-    // The log as kill -9 leaves it, then overwritten from its middle on.
+    // The log as `kill -9` leaves it, with its second half overwritten.
     let store = Store::beside_or_new(&host.path("state")).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(store.set_fact("test", Some("x".repeat(9000)))).unwrap();
@@ -180,7 +179,7 @@ fn a_folder_without_permission_ends_with_7() {
     for (mode, path) in [("000", "state"), ("500", "state"), ("000", "state/lastgood.db")] {
         chmod(&host, mode, path);
         for command in users(&id) {
-            // One that only looks, or writes into the file alone, may do so in a folder that is read-only.
+            // Commands that only read, or write only into the file, work in a read-only folder.
             let writes = ["run", "daemon"].contains(&command[0]) || mode == "000";
             let before = host.provider.tally();
             let done = unprivileged(&host, &command);
@@ -191,7 +190,7 @@ fn a_folder_without_permission_ends_with_7() {
                 assert_eq!(host.provider.tally(), before, "{command:?}");
             }
             if before != host.provider.tally() {
-                break; // A delete by hand was carried out, as it was asked for.
+                break; // A delete by hand was carried out, as requested.
             }
         }
         chmod(&host, if path == "state" { "700" } else { "600" }, path);
@@ -202,7 +201,7 @@ fn chmod(host: &Host, mode: &str, path: &str) {
     assert!(Command::new("chmod").args([mode, path]).current_dir(host.folder.root()).status().unwrap().success());
 }
 
-/// Runs the program as a user whom modes stop: root without its privilege to pass them by, or whoever we are.
+/// Runs the program as a user bound by file modes: root without that privilege, or the user of the tests.
 fn unprivileged(host: &Host, arguments: &[&str]) -> Done {
     if !is_root() {
         return host.run(arguments);

@@ -1,5 +1,5 @@
-//! The service in this process under virtual time: places, one run a server at a time, nothing that is due is left out,
-//! and what becomes of ticks that stay away.
+//! The service in this process under virtual time: run permits, one run at a time on a server, no due time is lost, and
+//! what happens when ticks stay away.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ fn two_policies(schedule: &str) -> String {
     policy("backups", "backup") + &policy("snapshots", "snapshot")
 }
 
-/// The greatest number of points in the making, of all servers and of one.
+/// The greatest number of points in progress at once: on all servers, and on one.
 fn most_at_once(daemon: &SimulatedDaemon) -> (usize, usize) {
     let mut making: BTreeSet<(String, String)> = BTreeSet::new();
     let (mut most, mut most_of_one) = (0, 0);
@@ -121,7 +121,7 @@ async fn after_a_crash_a_stopped_server_waits_for_no_permit_behind_others() {
     let cold = "[policy.cold]\nkind = \"backup\"\nservers = [\"*\"]\nschedule = \"30 2 * * *\"\nkeep = { last = 3 }\n\
                 [server.web-server-05.cold]\nstop_server = true\n";
     let daemon = SimulatedDaemon::new(options, cold);
-    // Four runs fail at first and come back after a quarter of an hour; the fifth is at work by then.
+    // Four runs fail at first and retry after a quarter of an hour; the fifth is in progress by then.
     for server in 1..=4 {
         let fails = Altered { fate: Fate::Fails, after_seconds: Some(1.0), ..Altered::default() };
         let rule = Rule::new(Effect::CreateAs(fails)).call(Call::Create).times(1);
@@ -147,7 +147,7 @@ async fn a_slow_list_of_servers_holds_up_no_due_time() {
     assert_eq!(history.len(), 12, "02:10 and 02:20");
     for run in &history {
         let due = run.summary.due.unwrap();
-        assert!(due.duration_until(run.started).as_secs() <= 2, "taken up within two seconds: {run:?}");
+        assert!(due.duration_until(run.started).as_secs() <= 2, "started within two seconds: {run:?}");
         assert_eq!(run.summary.outcome.to_string(), "succeeded");
     }
     let mails = daemon.mails();

@@ -1,5 +1,5 @@
-//! Rule 6 over the daemon's life: a server that we stopped is started again, whatever the provider shows meanwhile and
-//! whatever becomes of the run.
+//! Rule 6 over the daemon's life: a server that lastgood stopped is started again, whatever the provider shows meanwhile
+//! and whatever happens to the run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use crate::simulated_daemon::SimulatedDaemon;
 const SERVER: &str = "web-server-01";
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A policy that stops its server at 02:30, with these lines more.
+/// A policy that stops its server at 02:30, with these extra lines.
 pub fn cold(more: &str) -> String {
     format!(
         "[policy.cold]\nkind = \"snapshot\"\nservers = [\"web-server-01\"]\nschedule = \"30 2 * * *\"\n\
@@ -28,7 +28,7 @@ async fn is_open(daemon: &SimulatedDaemon, topic: &str) -> bool {
     daemon.store.incidents().await.unwrap().iter().any(|incident| incident.topic.to_string() == topic)
 }
 
-/// Waits until something is so, with a look every second of the simulated time.
+/// Waits until the condition holds, checking every second of simulated time.
 async fn until(what: &str, so: impl Fn() -> bool) {
     for _ in 0..86_400 {
         if so() {
@@ -45,7 +45,7 @@ async fn a_server_that_shuts_down_longer_than_we_wait_is_started_when_it_is_down
         let slow = Options { slow_shutdown: 20 * MINUTE, start_ignored_while_stopping: ignored, ..Options::default() };
         let daemon = SimulatedDaemon::new(slow, &cold("retries = 0"));
         daemon.run_for(45 * MINUTE).await;
-        assert!(is_open(&daemon, "server_stopped").await, "a server that does not obey is told of");
+        assert!(is_open(&daemon, "server_stopped").await, "a server that does not obey is reported");
         assert_eq!(status(&daemon), "stopping");
         daemon.run_for(30 * MINUTE).await;
         assert_eq!(status(&daemon), "active", "ignored: {ignored}");
@@ -103,7 +103,7 @@ async fn a_clock_that_is_set_back_keeps_no_server_stopped() {
     let daemon = SimulatedDaemon::new(Options::default(), &cold("retries = 0"));
     daemon.simulator.add_fault(Rule::new(lost).call(Call::Power).skip(1).times(1));
     let set_back = async {
-        until("a start is asked for", || {
+        until("a start is requested", || {
             let asked = |account: &lastgood::simulator::Account| {
                 account.record().requests().filter(|it| it.path.ends_with("/power/")).count() == 2
             };
@@ -124,7 +124,7 @@ async fn a_clock_that_is_set_back_stretches_no_wait_for_a_stuck_point() {
     let set_back = async {
         let made =
             |account: &lastgood::simulator::Account| account.points(lastgood::simulator::Kind::Snapshot).count() == 1;
-        until("a point is asked for", || daemon.simulator.with_account(made)).await;
+        until("a point is requested", || daemon.simulator.with_account(made)).await;
         tokio::time::sleep(5 * MINUTE).await;
         daemon.clock.jump(-24 * 3600);
     };
@@ -134,7 +134,7 @@ async fn a_clock_that_is_set_back_stretches_no_wait_for_a_stuck_point() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_a_bug_has_cut_off_is_driven_on_after_a_pause_and_its_server_started() {
-    // The provider is in this process: what panics in it does so in the run that asks.
+    // The provider is in this process: a panic in it happens in the run that asks.
     let panics = Arc::new(AtomicBool::new(false));
     let theirs = Arc::clone(&panics);
     let daemon = SimulatedDaemon::with_provider_time(Options::default(), &cold(""), move |now| {
@@ -154,7 +154,7 @@ async fn a_run_that_a_bug_has_cut_off_is_driven_on_after_a_pause_and_its_server_
     assert!(daemon.mails().iter().any(|mail| mail.contains("bug in lastgood")), "{:?}", daemon.mails());
 }
 
-/// Writes what no lastgood of this version can have written.
+/// Writes an event that no lastgood of this version writes.
 fn spoil(daemon: &SimulatedDaemon, body: &str) {
     let state = rusqlite::Connection::open(daemon.folder.path().join("state/lastgood.db")).unwrap();
     let sql = "INSERT INTO event (run, seq, at, body) SELECT max(run), max(seq) + 1, max(at), ?1 FROM event";
@@ -170,14 +170,14 @@ async fn a_run_that_cannot_be_read_is_set_aside_and_its_server_started() {
         r#"{"planned":{}}"#,
     ] {
         let daemon = SimulatedDaemon::new(Options { completion: 60 * MINUTE, ..Options::default() }, &cold(""));
-        // The process is gone in the middle.
+        // The process dies in the middle of the run.
         let service = daemon.service(|| Err("there is no other file".to_owned()));
         let made = || {
             daemon.simulator.with_account(|account| account.points(lastgood::simulator::Kind::Snapshot).count() == 1)
         };
         tokio::select! {
             _ = service.run(async || std::future::pending().await, std::future::pending()) => panic!("it goes on"),
-            () = until("a point is asked for", made) => {}
+            () = until("a point is requested", made) => {}
         }
         spoil(&daemon, body);
         daemon.run_for(10 * MINUTE).await;

@@ -18,7 +18,7 @@ struct FollowedPolicies {
 }
 
 impl FollowedPolicies {
-    /// A start of the process over an empty state.
+    /// The process starts with an empty state.
     fn new(started: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::own(folder.path()).unwrap();
@@ -40,13 +40,13 @@ impl FollowedPolicies {
         self.follow(policies, now).await;
     }
 
-    /// The due times that a look takes up.
+    /// The due times whose runs start now.
     async fn take(&mut self, now: &str) -> Vec<Timestamp> {
         let runs = self.evaluator.take(at(now), |_| false).await.unwrap();
         runs.into_iter().map(|(_, run)| run.state.key.due.unwrap()).collect()
     }
 
-    /// What waits to be told, as topic and text.
+    /// What waits to be reported, as topic and text.
     async fn told(&self) -> Vec<(Topic, String)> {
         let waiting = self.store.waiting().await.unwrap();
         waiting.into_iter().map(|waiting| (waiting.notice.topic(), waiting.notice.to_string())).collect()
@@ -84,7 +84,7 @@ async fn a_first_start_fires_nothing_of_the_past() {
 #[tokio::test]
 async fn a_late_tick_starts_the_due_time_as_if_it_were_on_time() {
     let mut followed = FollowedPolicies::new("02:00:00");
-    // Even with `catch_up = "0s"`: what is seen within a minute is not missed.
+    // Even with `catch_up = "0s"`: a due time that is seen within a minute is not missed.
     followed.follow(&policy("30 2 * * *", "catch_up = \"0s\""), "02:00:00").await;
     assert!(followed.take("02:29:59").await.is_empty());
     assert_eq!(followed.take("02:30:59").await, [at("02:30:00")]);
@@ -237,7 +237,7 @@ async fn a_clock_set_forward_leads_to_one_catch_up() {
     assert_eq!(followed.take("2026-12-21T12:00:30").await, [at("2026-12-21T12:00:00")]);
     assert!(followed.take("2026-12-21T12:00:31").await.is_empty());
     assert_eq!(followed.told().await.len(), 1);
-    // Put right again, nothing of the month is repeated, and the next hours run.
+    // Once the clock is corrected, nothing of that month is repeated, and the next hours run.
     assert!(followed.take("01:10:00").await.is_empty());
     assert_eq!(followed.take("02:00:00").await, [at("02:00:00")]);
 }

@@ -1,5 +1,5 @@
-//! A mail server that wants to hurt, seen from outside: the daemon's memory, its end on SIGTERM, and that the mail is
-//! sent all the same, under the Message-ID that it was written with.
+//! A malicious mail server, seen from outside: the daemon's memory stays small, SIGTERM ends it in time, and the mail is
+//! still sent later, under the Message-ID that it was written with.
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
@@ -16,18 +16,18 @@ use crate::support::host::Host;
 use crate::support::policy_text::{oncall, policy};
 use crate::support::smtp_server;
 
-/// What an endless line has at the most, so that a daemon without limits fails its test and not the machine.
+/// An endless line ends here, so that a daemon without limits fails its test and not the machine.
 const FLOOD: usize = 400 * 1024 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Greets {
-    /// With a line without end.
+    /// With an endless line.
     Endlessly,
-    /// With a byte a second.
+    /// With one byte a second.
     Slowly,
 }
 
-/// A mail server; it counts how many sessions it has begun, and how many are over.
+/// A mail server that counts how many sessions have begun and how many are over.
 struct HostileServer {
     port: u16,
     begun: Arc<AtomicUsize>,
@@ -68,7 +68,7 @@ fn drip(mut stream: TcpStream) {
     }
 }
 
-/// A failure is mailed once, by SMTP to this port.
+/// A host whose runs fail, which is mailed once by SMTP to this port.
 fn host(port: u16) -> Host {
     let host = Host::new(&["--servers", "1"]);
     send_to(&host, port);
@@ -84,14 +84,14 @@ group_wait = \"0s\"",
     write_policy(host, &(policy("busy", "snapshot", "*/2 * * * * *", "") + &smtp_server::settings(port) + &report));
 }
 
-/// The most memory that the process has had, in MB.
+/// The peak memory of the process in MB.
 fn peak_memory(daemon: &Daemon) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel says it");
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
 }
 
-/// The mails that wait, by Message-ID.
+/// The Message-IDs of waiting mails.
 fn waiting(host: &Host) -> Vec<String> {
     let state = rusqlite::Connection::open(host.path("state").join("lastgood.db")).unwrap();
     let mut rows = state.prepare("SELECT message_id FROM outbox WHERE sent_at IS NULL ORDER BY id").unwrap();

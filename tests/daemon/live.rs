@@ -1,5 +1,4 @@
-//! A reload reaches the runs in progress; and while nothing can be seen of the provider, nothing is written each time that
-//! is tried.
+//! A reload reaches the runs in progress. While the provider cannot be reached, retries write nothing to the state.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The real daemon as a child: its signs to systemd are heard on a socket of the test, its log is in a file, and nothing
+//! The real daemon as a child: its messages to systemd arrive on a socket of the test, its log is in a file, and nothing
 //! is waited for longer than a deadline.
 
 use std::os::unix::net::UnixDatagram;
@@ -16,10 +16,10 @@ use crate::support::host::Host;
 use crate::support::policy_text::MAIL_TO_FILES;
 use crate::support::program::TOKEN;
 
-/// The machine may be busy with other tests; what is promised within a time is asserted by itself.
+/// Generous, since the machine may be busy with other tests. Promised times are asserted separately.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Something that the daemon told systemd.
+/// A message from the daemon to systemd.
 #[derive(Clone, Debug)]
 pub struct Sign {
     pub text: String,
@@ -44,7 +44,7 @@ pub fn policy_file(host: &Host, lines: &str) -> String {
 }
 
 impl Daemon {
-    /// Starts it; returns when it has said that it is ready.
+    /// Starts it and waits until it is ready.
     #[track_caller]
     pub fn start(host: &Host) -> Self {
         let daemon = Self::start_with(host, &[], None);
@@ -96,7 +96,7 @@ impl Daemon {
         Self { child, signs, log }
     }
 
-    /// The next sign that has this line; those before it are passed over.
+    /// Waits for the next message with this line and skips those before it.
     #[track_caller]
     pub fn hears(&self, line: &str) -> Sign {
         let until = Instant::now() + PATIENCE;
@@ -109,7 +109,7 @@ impl Daemon {
         }
     }
 
-    /// Everything that is heard until then.
+    /// Every message that arrives during this time.
     pub fn heard_for(&self, time: Duration) -> Vec<Sign> {
         let until = Instant::now() + time;
         let mut signs = Vec::new();
@@ -131,7 +131,7 @@ impl Daemon {
         self.child.id()
     }
 
-    /// Waits for its end; how long that took.
+    /// Waits for its end. How long that took.
     #[track_caller]
     pub fn ends(&mut self, code: i32) -> Duration {
         let begun = Instant::now();
@@ -140,7 +140,7 @@ impl Daemon {
         begun.elapsed()
     }
 
-    /// SIGTERM, and an end with 0 within the 10 seconds that are promised.
+    /// Sends SIGTERM; the daemon must exit with 0 within the promised ten seconds.
     #[track_caller]
     pub fn stops(mut self) {
         self.signal("TERM");
@@ -160,7 +160,7 @@ impl Daemon {
         self.child.try_wait().expect("it is our child").is_none()
     }
 
-    /// What it has logged. No log may hold the token.
+    /// Its log, which must not contain the token.
     #[track_caller]
     pub fn log(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
@@ -177,7 +177,7 @@ impl Drop for Daemon {
     }
 }
 
-/// Asks until there is an answer, with a deadline.
+/// Asks again until there is an answer, or fails after a deadline.
 #[track_caller]
 pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + PATIENCE;
@@ -209,14 +209,14 @@ pub fn subject(mail: &str) -> &str {
     mail.lines().find_map(|line| line.strip_prefix("Subject: ")).expect("a mail has a subject")
 }
 
-/// The changes in the provider's record with this word, `point_created` and the like.
+/// The changes of this kind (such as `point_created`) in the provider's record.
 pub fn changes(host: &Host, word: &str) -> Vec<Value> {
     let record = host.provider.record();
     let entries = record["entries"].as_array().expect("the record").iter();
     entries.filter(|entry| entry["change"]["change"] == word).cloned().collect()
 }
 
-/// The requests in the provider's record with this method (empty: any) and beginning of the path.
+/// The requests in the provider's record with this method (empty: any) whose paths begin so.
 pub fn requests(host: &Host, method: &str, path: &str) -> Vec<Value> {
     let record = host.provider.record();
     let entries = record["entries"].as_array().expect("the record").iter();

@@ -1,4 +1,4 @@
-//! Ten thousand servers: what the daemon costs while nothing is due, and how soon a due time of all is taken up.
+//! Ten thousand servers: what the daemon costs while nothing is due, and how soon their runs start when all are due at once.
 //!
 //! Ignored, since it takes minutes and the numbers mean something in a release build alone (docs/architecture.md has
 //! them): `cargo build --release && LASTGOOD_MEASURED=target/release/lastgood cargo test --test daemon -- --ignored
@@ -26,7 +26,7 @@ fn measured() -> PathBuf {
         .map_or_else(|| PathBuf::from(LASTGOOD), |path| std::fs::canonicalize(path).unwrap())
 }
 
-#[expect(clippy::print_stderr, reason = "it is asked for with --nocapture, and nothing else shows the numbers")]
+#[expect(clippy::print_stderr, reason = "it is requested with --nocapture, and nothing else shows the numbers")]
 fn say(what: &str, number: impl std::fmt::Display) {
     eprintln!("{what}: {number}");
 }
@@ -35,7 +35,7 @@ fn say(what: &str, number: impl std::fmt::Display) {
 fn cpu(id: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-    // utime and stime, in hundredths of a second on every Linux that we know.
+    // utime and stime, in hundredths of a second on every common Linux.
     (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
 }
 
@@ -56,7 +56,7 @@ fn now() -> Timestamp {
     Clock::System.now()
 }
 
-/// Due once, so many seconds from now: the schedule and the moment.
+/// A schedule that is due once, this many seconds from now, and that time.
 fn soon(seconds: i64) -> (String, Timestamp) {
     let due = now() + SignedDuration::from_secs(seconds);
     let due = Timestamp::from_second(due.as_second()).unwrap();
@@ -107,19 +107,19 @@ fn ten_thousand_servers_cost_little_and_their_runs_start_within_two_seconds() {
     say("due: recorded at most so long after", format_args!("{:#}", due.duration_until(seen)));
     let last = Timestamp::from_nanosecond(last.into()).unwrap();
     say("due: looked at so long after", format_args!("{:#}", due.duration_until(last)));
-    let asked = eventually("the first is asked for", || requests(&host, "GET", "/snapshots").into_iter().next());
+    let asked = eventually("the first is requested", || requests(&host, "GET", "/snapshots").into_iter().next());
     let asked: Timestamp = asked["at"].as_str().unwrap().parse().unwrap();
     say("due: the first request so long after", format_args!("{:#}", due.duration_until(asked)));
     say("due: CPU seconds for it", format_args!("{:.2}", cpu(daemon.id()) - before));
     say("due: resident MB with 10,000 runs waiting", memory(daemon.id()));
-    assert!(due.duration_until(asked) < SignedDuration::from_secs(2), "taken up within two seconds");
+    assert!(due.duration_until(asked) < SignedDuration::from_secs(2), "started within two seconds");
     let before = cpu(daemon.id());
     daemon.heard_for(Duration::from_secs(30));
     say("working at 5 requests a second: CPU seconds in 30 s", format_args!("{:.2}", cpu(daemon.id()) - before));
-    // The way out, and the way in with all of them cut off.
+    // Shutdown, and the next start with every run interrupted.
     let begun = Instant::now();
     daemon.stops();
-    say("the way out", format_args!("{:?}", begun.elapsed()));
+    say("shutdown", format_args!("{:?}", begun.elapsed()));
     let (daemon, ready) = start(&host);
     say("ready after, with 10,000 runs cut off", format_args!("{ready:?}"));
     let begun = Instant::now();

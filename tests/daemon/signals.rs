@@ -1,4 +1,4 @@
-//! What systemd sees: READY, RELOADING, WATCHDOG, STOPPING, and the way out within ten seconds.
+//! What systemd sees: READY, RELOADING, WATCHDOG, STOPPING, and shutdown within ten seconds.
 
 use std::process::Command;
 use std::time::Duration;
@@ -16,7 +16,7 @@ const SELDOM: &str = "0 0 1 1 *";
 /// Due every second.
 const ALWAYS: &str = "* * * * * *";
 
-/// The policies of the lines, and a report that soon says what happens.
+/// These policies, with a report that is sent soon after something happens.
 fn reported(lines: &str) -> String {
     lines.to_owned() + &oncall("group_wait = \"1s\"")
 }
@@ -49,7 +49,7 @@ fn a_second_daemon_ends_with_6_and_the_first_goes_on() {
 fn reloading_is_announced_with_the_monotonic_time_before_the_file_is_read() {
     let host = host(&policy("nightly", "snapshot", SELDOM, ""));
     let daemon = Daemon::start(&host);
-    // A file that cannot be read before somebody writes it: what is heard until then was told before it was read.
+    // The read blocks until somebody writes the file: what is heard until then was announced before it was read.
     let pipe = waits_for_its_authority(&host, &policy("other", "backup", ALWAYS, ""));
     daemon.signal("HUP");
     let reloading = daemon.hears("RELOADING=1");
@@ -77,7 +77,7 @@ fn due_times_start_runs_while_a_reload_cannot_read_its_file() {
     let host = host(&policy("busy", "snapshot", ALWAYS, ""));
     let daemon = Daemon::start(&host);
     let pipe = waits_for_its_authority(&host, &policy("busy", "snapshot", ALWAYS, ""));
-    // The second is asked for while the first is being read: the file is read once more after it.
+    // The second reload is requested during the first: the file is read once more afterwards.
     for _ in 0..2 {
         daemon.signal("HUP");
         daemon.hears("RELOADING=1");
@@ -102,14 +102,14 @@ fn a_bad_file_leaves_the_old_one_in_force_loudly_and_a_good_one_ends_it() {
     daemon.hears("RELOADING=1");
     daemon.hears("READY=1");
     let mail = mail_with(&host, &["the changed policy file was refused"]);
-    assert!(mail.contains("schedule"), "the errors are told: {mail}");
+    assert!(mail.contains("schedule"), "the errors are reported: {mail}");
     let before = changes(&host, "point_created").len();
     eventually("the old file is in force", || (changes(&host, "point_created").len() > before).then_some(()));
-    // While it is wrong, status goes by the one in force.
+    // While the file is invalid, status uses the one in force.
     let (code, shown) = status(&host);
     assert_eq!((code, &shown["policies"][0]["policy"]), (1, &json!("busy")), "{shown}");
     assert!(shown["warnings"].to_string().contains("is not valid"), "{shown}");
-    // The file is right again, and nobody has read it yet.
+    // The file is valid again, and has not been read yet.
     write_policy(&host, &reported(&policy("busy", "snapshot", ALWAYS, "")));
     let (code, shown) = status(&host);
     assert_ne!(code, 0, "{shown}");
@@ -148,7 +148,7 @@ fn the_watchdog_hears_of_an_evaluator_that_goes_on_and_of_no_other() {
     for _ in 0..3 {
         daemon.hears("WATCHDOG=1");
     }
-    // Somebody holds the state, so that what is due cannot be looked at.
+    // Somebody holds the state, so that due times cannot be checked.
     let state = rusqlite::Connection::open(host.path("state").join("lastgood.db")).unwrap();
     state.busy_timeout(Duration::from_secs(10)).unwrap();
     state.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -177,11 +177,11 @@ fn a_run_that_waits_for_its_point_is_resumed_by_the_next_start() {
     let host = host(&policy("hourly", "snapshot", ALWAYS, ""));
     host.provider.points_take(3600.0);
     let daemon = Daemon::start(&host);
-    let made = eventually("a point is asked for", || changes(&host, "point_created").pop());
+    let made = eventually("a point is requested", || changes(&host, "point_created").pop());
     daemon.stops();
     let run = history(&host).pop().unwrap();
     assert_eq!(run["outcome"], "running", "{run}");
-    // No more due times: what happens now is the run that was cut off.
+    // No more due times: whatever happens now is the interrupted run.
     write_policy(&host, &reported(&policy("hourly", "snapshot", SELDOM, "")));
     host.provider.control(
         "POST",
@@ -189,7 +189,7 @@ fn a_run_that_waits_for_its_point_is_resumed_by_the_next_start() {
         &json!({ "kind": "snapshot", "id": made["change"]["id"], "status": "completed" }),
     );
     let daemon = Daemon::start(&host);
-    let run = eventually("it is taken up", || history(&host).pop().filter(|run| run["outcome"] == "succeeded"));
+    let run = eventually("it is resumed", || history(&host).pop().filter(|run| run["outcome"] == "succeeded"));
     assert_eq!(run["created"], made["change"]["id"]);
     assert_eq!(changes(&host, "point_created").len(), 1, "nothing is made twice");
     daemon.stops();
@@ -205,7 +205,7 @@ fn a_server_that_we_stopped_is_started_before_the_end() {
     let host = host(&policy("cold", "snapshot", ALWAYS, "stop_server = true"));
     host.provider.points_take(3600.0);
     let daemon = Daemon::start(&host);
-    eventually("a point is asked for", || changes(&host, "point_created").pop());
+    eventually("a point is requested", || changes(&host, "point_created").pop());
     assert_eq!(server_status(&host), "stopped");
     daemon.stops();
     eventually("the server runs", || (server_status(&host) == "active").then_some(()));
@@ -220,7 +220,7 @@ fn a_server_that_we_stopped_is_started_before_the_end_though_a_call_hangs() {
     assert_eq!(server_status(&host), "stopped");
     daemon.stops();
     eventually("the server runs", || (server_status(&host) == "active").then_some(()));
-    // The next start finds out that nothing was made, and goes on.
+    // The next start finds that nothing was created, and goes on.
     host.provider.no_faults();
     let daemon = Daemon::start(&host);
     eventually("a run succeeds", || history(&host).into_iter().find(|run| run["outcome"] == "succeeded"));
@@ -243,12 +243,12 @@ fn a_due_time_starts_its_run_within_two_seconds() {
             due.duration_until(at).as_secs_f64()
         })
         .collect();
-    // One may suffer from what else this machine is doing.
+    // One may be late because of what else this machine is doing.
     let slow = late.iter().filter(|late| **late > 2.0).count();
     assert!(slow <= 1 && late.iter().all(|late| *late >= 0.0), "{late:?}");
 }
 
-/// A policy file whose reading comes to an end when somebody writes an authority into the pipe that is returned.
+/// Writes a policy file that can be read to its end only once somebody writes a certificate into the returned pipe.
 fn waits_for_its_authority(host: &Host, lines: &str) -> std::path::PathBuf {
     let pipe = host.path("ca.pem");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -258,7 +258,7 @@ fn waits_for_its_authority(host: &Host, lines: &str) -> std::path::PathBuf {
     pipe
 }
 
-/// Opens the pipe for writing, which goes on when somebody reads it.
+/// Opens the pipe for writing, which blocks until somebody reads it.
 fn open_pipe(pipe: std::path::PathBuf) -> std::fs::File {
     let (tell, opened) = std::sync::mpsc::channel();
     std::thread::spawn(move || tell.send(std::fs::File::options().write(true).open(pipe)));
@@ -312,7 +312,7 @@ fn a_create_that_is_sent_again_after_a_restart_makes_no_point_of_a_starting_serv
     host.provider.fault(&json!({ "call": "create", "effect": { "do": "silence" } }));
     let daemon = Daemon::start(&host);
     eventually("a create hangs", || (!requests(&host, "POST", "/snapshots").is_empty()).then_some(()));
-    // Longer than a create without an answer is looked for.
+    // Longer than the search for a create without an answer.
     host.provider.control("POST", "options", &json!({ "power": 4.0 }));
     daemon.stops();
     assert_eq!(server_status(&host), "starting");

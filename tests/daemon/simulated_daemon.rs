@@ -21,13 +21,13 @@ use tokio::sync::Notify;
 use crate::support::in_process::{client, folder};
 use crate::support::policy_text::{MAIL_TO_FILES, oncall, provider};
 
-/// A moment of the 21st of November 2026, or of the day that is named.
+/// A time on 21 November 2026, or on the day that the text names.
 pub fn at(text: &str) -> Timestamp {
     let text = if text.contains('T') { text.to_owned() } else { format!("2026-11-21T{text}") };
     format!("{text}Z").parse().unwrap()
 }
 
-/// The policy file with these lines of policies.
+/// A policy file with these policies.
 pub fn config(folder: &Path, policies: &str) -> Config {
     let text =
         provider("http://127.0.0.1:9", "poll = \"1s\"\nparallel_runs = 3") + MAIL_TO_FILES + &oncall("") + policies;
@@ -42,7 +42,7 @@ pub fn server(id: i64) -> Server {
     Server { reference, keys: vec![id.to_string(), name], status: ServerStatus::Active }
 }
 
-/// Every policy on so many servers.
+/// Every policy on this many servers.
 pub fn tasks(config: &Config, servers: i64) -> Vec<Task> {
     account::tasks(config, &(1..=servers).map(server).collect::<Vec<_>>())
 }
@@ -58,12 +58,12 @@ pub struct SimulatedDaemon {
 }
 
 impl SimulatedDaemon {
-    /// It is the 21st of November 2026, 02:00 UTC.
+    /// It is 21 November 2026, 02:00 UTC.
     pub fn new(options: Options, policies: &str) -> Self {
         Self::with_provider_time(options, policies, |now| now)
     }
 
-    /// The same with a provider that asks `shown` what time it is, given the right one.
+    /// The same with a provider whose clock shows `shown(now)`.
     pub fn with_provider_time(
         options: Options,
         policies: &str,
@@ -79,7 +79,7 @@ impl SimulatedDaemon {
         Self { simulator, clock, folder, store, config, client }
     }
 
-    /// A service; a reload reads what `again` gives.
+    /// A service. A reload gets what `again` returns.
     pub fn service(
         &self,
         again: impl Fn() -> Result<(Arc<Config>, Client), String> + Send + Sync + 'static,
@@ -92,7 +92,7 @@ impl SimulatedDaemon {
         Service::new(world, stop, Arc::clone(&self.config), reload_config)
     }
 
-    /// Runs the service with a tick every second for so long.
+    /// Runs the service for this long, with a tick every second.
     pub async fn run_for(&self, time: Duration) {
         let wake = Arc::new(Notify::new());
         let ring = Arc::clone(&wake);
@@ -106,7 +106,7 @@ impl SimulatedDaemon {
         bell.abort();
     }
 
-    /// The same with other ticks.
+    /// The same, ticking only when `wake` is notified.
     pub async fn run_woken_by(&self, wake: Arc<Notify>, time: Duration) {
         let service = self.service(|| Err("there is no other file".to_owned()));
         service.run(async || tick(&wake).await, tokio::time::sleep(time)).await.unwrap();
@@ -118,7 +118,7 @@ impl SimulatedDaemon {
     }
 }
 
-/// A tick, once `wake` is notified.
+/// Waits for `wake`, then ticks.
 async fn tick(wake: &Notify) -> Wake {
     wake.notified().await;
     Wake::Tick

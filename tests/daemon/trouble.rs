@@ -1,5 +1,5 @@
-//! A provider that is silent or refuses the token, a mail server that hangs: the daemon is ready, goes on, tells, and ends
-//! when it is asked to.
+//! A provider that is silent or refuses the token, a mail server that hangs: the daemon becomes ready, keeps running,
+//! reports it, and stops when asked.
 
 use std::io::Write;
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ use crate::support::policy_text::{oncall, policy};
 use crate::support::program::{BAD_TOKEN, TOKEN};
 use crate::support::smtp_server;
 
-/// The policies of the lines, and a report that soon says what happens.
+/// These policies, with a report that is sent soon after something happens.
 fn reported(lines: &str) -> String {
     lines.to_owned() + &oncall("group_wait = \"1s\"")
 }
@@ -32,8 +32,8 @@ fn a_silent_provider_delays_neither_ready_nor_due_times_nor_the_end() {
     let daemon = Daemon::start_with(&host, &[("WATCHDOG_USEC", "4000000")], None);
     daemon.hears("READY=1");
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-    // The stored list serves: due times are taken up, and the watchdog is content.
-    eventually("due times are taken up", || (history(&host).len() > known).then_some(()));
+    // The stored list is used: due times start runs, and the watchdog is fed.
+    eventually("due times start runs", || (history(&host).len() > known).then_some(()));
     daemon.hears("WATCHDOG=1");
     daemon.hears("WATCHDOG=1");
     daemon.stops();
@@ -72,7 +72,7 @@ fn a_token_that_is_refused_is_an_incident_and_a_mail_and_the_daemon_goes_on() {
     let daemon = Daemon::start(&host);
     eventually("the policy runs", || (!changes(&host, "point_completed").is_empty()).then_some(()));
     daemon.stops();
-    // From now on the token is a wrong one; the stored list serves.
+    // The token is wrong from now on; the stored list is used.
     host.write_private("token", BAD_TOKEN);
     let mut daemon = Daemon::start(&host);
     let mail = mail_with(&host, &["the account's servers cannot be listed", "401"]);
@@ -84,7 +84,7 @@ fn a_token_that_is_refused_is_an_incident_and_a_mail_and_the_daemon_goes_on() {
     mail_with(&host, &["[lastgood] FAILED busy on web-server-01", "Invalid token"]);
     assert!(daemon.runs());
     assert!(!daemon.log().contains(BAD_TOKEN));
-    // It is put right.
+    // It is corrected.
     host.write_private("token", TOKEN);
     daemon.signal("HUP");
     mail_with(&host, &["[lastgood] RECOVERED", "can be listed again"]);
@@ -100,7 +100,7 @@ fn a_server_whose_entry_cannot_be_read_is_neither_gone_nor_dropped() {
     let (name, id) = (whole["servers"][0]["name"].as_str().unwrap(), &whole["servers"][0]["id"]);
     let broken = json!({ "call": "servers", "effect": { "do": "show", "fields": { "id": [1] }, "first": 1 } });
     let runs = |of: &str| history(&host).iter().filter(|run| run["server"]["name"] == of).count();
-    // At the very first start nobody knows the server: that is told at once.
+    // At the very first start the server is unknown: that is reported at once.
     host.provider.fault(&broken);
     let daemon = Daemon::start(&host);
     mail_with(
@@ -112,7 +112,7 @@ fn a_server_whose_entry_cannot_be_read_is_neither_gone_nor_dropped() {
     daemon.signal("HUP");
     mail_with(&host, &["[lastgood] RECOVERED", "can be listed again"]);
     eventually("its policy runs", || (runs(name) > 0).then_some(()));
-    // From now on it is known, and stays what it is.
+    // From now on it is known, and stays as it is.
     for fields in [json!({ "id": [1] }), json!({ "name": 17 })] {
         host.provider.no_faults();
         host.provider.fault(&json!({ "call": "servers", "effect": { "do": "show", "fields": fields, "first": 1 } }));
@@ -168,7 +168,7 @@ group_wait = \"0s\"",
     eventually("runs go on", || (changes(&host, "point_completed").len() >= before + 3).then_some(()));
     daemon.stops();
     drop(stream);
-    // Nothing is lost: the next start tries it at once.
+    // Nothing is lost: the next start tries again at once.
     let daemon = Daemon::start(&host);
     let mut again = connection.recv_timeout(PATIENCE).expect("it is tried again").unwrap();
     again.write_all(b"554 no\r\n").unwrap();
@@ -180,14 +180,14 @@ fn a_reload_starts_new_policies_while_runs_in_progress_share_the_same_limits() {
     let host = Host::new(&["--servers", "6"]);
     host.provider.points_take(3.0);
     write_policy(&host, &reported(&policy("first", "snapshot", "*/4 * * * * *", "")));
-    // Two places for everything.
+    // Two run permits in all.
     let narrow = |host: &Host| {
         let text = std::fs::read_to_string(host.path("policy.toml")).unwrap();
         host.write_private("policy.toml", &text.replace("[provider]\n", "[provider]\nparallel_runs = 2\n"));
     };
     narrow(&host);
     let daemon = Daemon::start(&host);
-    eventually("runs are under way", || (changes(&host, "point_created").len() >= 2).then_some(()));
+    eventually("runs are in progress", || (changes(&host, "point_created").len() >= 2).then_some(()));
     write_policy(&host, &reported(&policy("second", "backup", "*/4 * * * * *", "")));
     narrow(&host);
     daemon.signal("HUP");
@@ -223,8 +223,8 @@ fn a_reload_leaves_one_run_a_server_at_a_time_and_one_bucket_over_all_requests()
     };
     slow("first", "snapshot");
     let daemon = Daemon::start(&host);
-    eventually("a run is under way", || (!changes(&host, "point_created").is_empty()).then_some(()));
-    // Each reload makes a client anew; the run that is under way goes on looking at its point with the old one.
+    eventually("a run is in progress", || (!changes(&host, "point_created").is_empty()).then_some(()));
+    // Each reload makes a new client; the run in progress keeps watching its point with the old one.
     slow("second", "backup");
     for _ in 0..3 {
         daemon.signal("HUP");
@@ -240,7 +240,7 @@ fn a_reload_leaves_one_run_a_server_at_a_time_and_one_bucket_over_all_requests()
     assert!(begun >= done, "one run a server at a time: {begun} is before {done}");
     let all = requests(&host, "", "");
     let times: Vec<jiff::Timestamp> = all.iter().map(|entry| entry["at"].as_str().unwrap().parse().unwrap()).collect();
-    // A request may arrive a little late, and the next one in time: one more in a second is no breach.
+    // A request may arrive a little late and the next one on time: one more within a second is allowed.
     for window in times.windows(7) {
         assert!(window[0].duration_until(window[6]).as_millis() >= 1000, "seven in a second: {window:?}");
     }

@@ -1,5 +1,5 @@
-//! One run that goes through every phase: the server is stopped, a point evicted, one made and awaited, the server
-//! started, two points pruned. Beside it the checker, which reads what truly happened.
+//! One run that goes through every phase: the server is stopped, a point evicted, one created and awaited, the server
+//! started, two points pruned. The checker beside it reads what really happened.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,12 +20,12 @@ use crate::deeds::{self, Deed, Done};
 use crate::invariants::{Facts, Grain, KeepFacts, PolicyFacts, Told, Truth, Violation};
 use crate::support::simulated_world::{SimulatedWorld, ours, policy};
 
-/// The server that it is about.
+/// The server of the run.
 pub const SERVER: &str = "web-server-01";
 
-/// A run that goes on for so long gets help: the faults end, the server is put right.
+/// After this long the faults end and the server is active again.
 const HELP: Duration = Duration::from_secs(6 * 3600);
-/// A run that still goes on after so much more never ends.
+/// A run that is still going after this much more never ends.
 const LONGEST: Duration = Duration::from_secs(12 * 3600);
 
 /// A simulated world with its checker.
@@ -33,7 +33,7 @@ pub struct CheckedWorld {
     pub sim: SimulatedWorld,
     pub truth: Truth,
     entries: Vec<Entry>,
-    /// What is done beside the provider, once it is.
+    /// What was done beside the provider, once it was.
     done: Option<Arc<Mutex<Option<Done>>>>,
 }
 
@@ -43,9 +43,9 @@ pub enum Ended {
     NoServers(ProviderError),
     /// The server is not in the list.
     NoServer,
-    /// It ended: by itself, or (`true`) once what was wrong was put right.
+    /// It ended: by itself, or (`true`) only after the faults did.
     Run(RunSummary, bool),
-    /// It would go on for ever.
+    /// It would never end.
     Never,
 }
 
@@ -75,7 +75,7 @@ impl CheckedWorld {
         Self { sim: SimulatedWorld::new(options), truth: Truth::new(facts), entries: Vec::new(), done: None }
     }
 
-    /// The world of the matrix for a policy that counts days: the last night's point is of today, since it was made
+    /// The world of the matrix for a policy that counts days: last night's point is of today, since it was created
     /// after midnight. Both clocks begin at `start`.
     pub fn of_days(options: Options, start: Timestamp) -> Self {
         let made = |day: i8| {
@@ -91,7 +91,7 @@ impl CheckedWorld {
         checked
     }
 
-    /// Our clock and the provider's can be set apart from now on, and this is done after the request of that number.
+    /// The two clocks can differ from now on, and `deed` is done after the request with this number.
     pub fn meanwhile(mut self, deed: Deed, after: u64) -> Self {
         let now = self.sim.clock.now();
         let options = self.sim.simulator.with_account(|account| account.options().clone());
@@ -111,8 +111,8 @@ impl CheckedWorld {
         Policy { keep, ..Self::policy() }
     }
 
-    /// What is owed to the server may be paid after the run, as the daemon does beside its runs: in an hour as things are,
-    /// else once the provider works again and the server is put right.
+    /// Pays what is owed to the server, as the daemon does beside its runs: within an hour as things are, otherwise once
+    /// the provider works again and the server is active.
     pub async fn pay_debts(&mut self) {
         let world = self.sim.world.clone();
         let watch = tokio::spawn(watch_debts(world.clone()));
@@ -137,14 +137,14 @@ impl CheckedWorld {
         let _ = self.sim.simulator.act(&active);
     }
 
-    /// Our clock, which was set back, is put right.
+    /// Our clock, which was set back, is corrected.
     pub fn put_right(&mut self, seconds: i64) {
         self.feed();
         self.truth.facts.apart = SignedDuration::ZERO;
         self.sim.clock.jump(seconds);
     }
 
-    /// When each request came, since the start of the account.
+    /// When each request arrived, since the account began.
     pub fn moments(&self) -> Vec<Timestamp> {
         let requests = self.entries.iter().filter(|entry| matches!(entry.what, What::Request(_)));
         requests.map(|entry| entry.at).collect()
@@ -189,7 +189,7 @@ impl CheckedWorld {
         Ended::Run(summary, helped)
     }
 
-    /// Drives a run to its end, with help when it goes on for hours.
+    /// Drives a run to its end. The faults end when it takes hours.
     async fn drive(&self, task: &Task, run: Run) -> (Result<Result<RunSummary, RunError>, Elapsed>, bool) {
         let mut driven = std::pin::pin!(drive(&self.sim.world, task, run));
         let ended = tokio::time::timeout(HELP, &mut driven).await;
@@ -200,7 +200,7 @@ impl CheckedWorld {
         (tokio::time::timeout(LONGEST, &mut driven).await, true)
     }
 
-    /// Hands the checker what has happened since.
+    /// Gives the checker what has happened since.
     pub fn feed(&mut self) {
         let entries = self.sim.simulator.take_record();
         let done = self.done.as_ref().and_then(|done| done.lock().unwrap().take());
@@ -222,7 +222,7 @@ impl CheckedWorld {
         }
     }
 
-    /// The rules that are broken when all is over.
+    /// The broken rules once everything is over.
     pub fn broken(&mut self) -> Vec<Violation> {
         self.feed();
         self.truth.quiet();
@@ -237,7 +237,7 @@ impl CheckedWorld {
         })
     }
 
-    /// The calls that were to change something, in a few words: `stop, delete 805, create`.
+    /// The calls that change something, in a few words: `stop, delete 805, create`.
     pub fn writes(&self) -> String {
         let mut words: Vec<String> = Vec::new();
         for word in self.requests().filter_map(write_of) {

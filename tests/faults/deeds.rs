@@ -1,5 +1,5 @@
 //! What people and clocks do beside the provider in the middle of a run: a hold, a new token, a clock that is set back.
-//! Each is done once, after the provider has carried out a chosen request and before its answer is seen.
+//! Each is done once, after the provider has carried out a chosen request and before the answer arrives.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -26,11 +26,11 @@ pub enum Deed {
     Hold(i64),
     /// Our clock is set back by so many seconds.
     ClockBack(i64),
-    /// The provider takes another token from now on; five minutes later a reload brings it.
+    /// The provider requires another token from now on; five minutes later a reload brings it.
     NewToken,
 }
 
-/// How long a token is refused before a person has put the new one into the file.
+/// How long a token is refused until a person has written the new one into the file.
 const UNTIL_RELOADED: Duration = Duration::from_secs(300);
 
 /// What was done, for the checker.
@@ -44,11 +44,11 @@ pub struct Done {
 
 struct Door {
     calls: AtomicU64,
-    /// After so many requests the deed is done.
+    /// How many requests come before the deed.
     after: u64,
     deed: Deed,
     inside: Inside,
-    /// The one client that everything uses; it comes through this very door.
+    /// The one client that everything uses; its requests pass here.
     client: OnceLock<Client>,
     done: Arc<Mutex<Option<Done>>>,
 }
@@ -101,7 +101,7 @@ async fn pass(State(door): State<Arc<Door>>, request: Request, next: Next) -> Re
     response
 }
 
-/// Lets the deed be done after the request of that number, from 0. Returns where it is told.
+/// The deed is done after the request with this number, from 0. Returns where it is reported.
 pub fn arm(sim: &mut SimulatedWorld, deed: Deed, after: u64) -> Arc<Mutex<Option<Done>>> {
     let done = Arc::new(Mutex::new(None));
     let clock = Clock::Virtual(sim.clock.clone());

@@ -1,4 +1,4 @@
-//! The rows of the matrix: each fault with the calls that it can strike.
+//! The faults of the matrix, each with the calls that it affects.
 
 use lastgood::simulator::{
     Act, Altered, Call, Edit, Effect, Fate, Kind, Options, Pick, PointSpec, RetryAfter, StatusEffect,
@@ -10,33 +10,33 @@ use crate::deeds::Deed;
 
 /// A fault of the matrix.
 pub struct Row {
-    /// How the table calls it.
+    /// Its name in the table.
     pub name: &'static str,
     /// How the provider behaves all the time.
     pub options: Options,
-    /// What strikes.
+    /// What goes wrong.
     pub what: What,
-    /// It strikes once and does not last: it takes too long.
+    /// Only once, since a lasting one takes too long.
     pub once: bool,
 }
 
 /// What a row does to a run.
 pub enum What {
-    /// Strikes any call: once, or for a while everything that is sent.
+    /// Affects any call: one, or for a while every one.
     Any(Effect),
-    /// Strikes this call alone: once, or every time.
+    /// Affects only this call: once, or for a while.
     Only(Call, Effect),
     /// People act just before a call.
     People(Vec<Act>),
     /// People act between the first and the second page of a list.
     BetweenPages(Vec<Act>),
-    /// Beside the provider something is done after a request.
+    /// Something is done beside the provider after a request.
     Beside(Deed),
-    /// A look at the server finds none (404), and then the list of servers is empty once.
+    /// Asking for the server is answered with 404, and then the list of servers is empty once.
     Missing,
     /// Midnight comes during a request, for a policy that counts days.
     Midnight,
-    /// Nothing strikes: the options are the fault.
+    /// The provider's options are the fault.
     Options,
 }
 
@@ -63,7 +63,7 @@ fn between_pages(name: &'static str, act: Act) -> Row {
     Row { name, options, what: What::BetweenPages(vec![act]), once: false }
 }
 
-/// What is done beside the provider, under a provider that behaves so.
+/// Something that is done beside a provider that behaves so.
 fn beside(name: &'static str, deed: Deed, change: impl FnOnce(&mut Options)) -> Row {
     Row { what: What::Beside(deed), ..with(name, change) }
 }
@@ -250,7 +250,7 @@ fn deletes_and_people() -> Vec<Row> {
     ]
 }
 
-/// What changes after it was looked at.
+/// What changes after it was read.
 fn late_facts() -> Vec<Row> {
     let minutes = |minutes: u64| std::time::Duration::from_secs(60 * minutes);
     let slow = |shutdown: u64, ignored: bool| {

@@ -7,6 +7,7 @@ mod fault_list;
 #[path = "../invariants/mod.rs"]
 mod invariants;
 mod lost;
+mod lost_deletes;
 mod matrix;
 mod sockets;
 #[path = "../support"]

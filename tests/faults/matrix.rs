@@ -1,6 +1,6 @@
 //! The fault matrix: every row of faults in every phase of a run, once and lasting. Each cell's outcome, exit code,
 //! message and calls are in one table; the rules are checked against the record of what happened, and the next night's
-//! run must put everything right.
+//! run must correct everything.
 
 use std::fmt::Write;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use crate::fault_list::{self, Row, What};
 
 const DUE: &str = "2026-11-21T02:30:00Z";
 
-/// How many requests a fault that lasts strikes.
+/// How many requests a lasting fault affects.
 const LASTS: u64 = 40;
 
 /// A place in a run: the request at which a fault begins.
@@ -28,7 +28,7 @@ struct Phase {
     /// Requests of its own call before it.
     skip_of_call: u64,
     call: Call,
-    /// How long after the run's start it comes.
+    /// How long after the start of the run.
     comes_after: SignedDuration,
 }
 
@@ -44,11 +44,11 @@ fn call_of(request: &Request) -> Call {
     }
 }
 
-/// The phases of an undisturbed run, found by making one: a request that does what the one before it did is the same
+/// The phases of an undisturbed run, found by running one: a request that does what the one before it did is the same
 /// phase. A new step of the code is a new phase.
 async fn phases(row: &Row) -> Vec<Phase> {
     let start: Timestamp = DUE.parse().unwrap();
-    // What a row does to every run is no part of the phases.
+    // What a row does to every run is not part of the phases.
     let options = if matches!(row.what, What::Beside(_)) { Options::default() } else { row.options.clone() };
     let (mut checked, policy) = match row.what {
         What::Midnight => (CheckedWorld::of_days(options, start), CheckedWorld::policy_of_days()),
@@ -95,7 +95,7 @@ async fn phases(row: &Row) -> Vec<Phase> {
     phases
 }
 
-/// What came of one cell.
+/// The result of one cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Cell {
     outcome: String,
@@ -119,7 +119,7 @@ fn told(ended: &Ended) -> (String, ExitCode, String) {
     }
 }
 
-/// One run of a row under rules of the provider, or struck in a phase.
+/// One run of a row, with these faults or with what the row does in a phase.
 async fn cell(row: &Row, rules: Vec<Rule>, phase: Option<&Phase>) -> (Cell, Vec<String>) {
     let (mut checked, policy) = match (&row.what, phase) {
         (What::Midnight, Some(phase)) => {
@@ -134,7 +134,7 @@ async fn cell(row: &Row, rules: Vec<Rule>, phase: Option<&Phase>) -> (Cell, Vec<
     };
     let due = checked.sim.clock.now();
     if rules.iter().any(|rule| rule.times == Some(LASTS)) {
-        // Nothing can be seen or done for as long as that lasts.
+        // Nothing can be read or done for as long as that lasts.
         checked.truth.facts.was_unreachable(due, due + SignedDuration::from_hours(24));
     }
     rules.into_iter().for_each(|rule| checked.sim.simulator.add_fault(rule));
@@ -147,7 +147,7 @@ async fn cell(row: &Row, rules: Vec<Rule>, phase: Option<&Phase>) -> (Cell, Vec<
     wrong.extend((outcome == "never ends").then(|| "the run never ends".to_owned()));
     wrong.extend(error.contains("vps_test").then(|| "the token is seen".to_owned()));
     wrong.extend((exit != ExitCode::Done && error.is_empty()).then(|| "it does not say why".to_owned()));
-    // The next night nothing is wrong with the provider any more, nor with the clock.
+    // The next night the provider works again and the clock is right.
     checked.sim.simulator.clear_faults();
     if let What::Beside(Deed::ClockBack(seconds)) = row.what {
         checked.put_right(seconds);
@@ -161,7 +161,7 @@ async fn cell(row: &Row, rules: Vec<Rule>, phase: Option<&Phase>) -> (Cell, Vec<
     (Cell { outcome, exit: exit as u8, error, writes, next }, wrong)
 }
 
-/// The rules that a row makes in a phase: with the word for the table.
+/// The faults of a row in a phase, each with its word for the table.
 fn rules(row: &Row, phase: &Phase) -> Vec<(&'static str, Rule)> {
     match &row.what {
         What::Any(effect) => {
@@ -186,7 +186,7 @@ fn rules(row: &Row, phase: &Phase) -> Vec<(&'static str, Rule)> {
     }
 }
 
-/// What strikes in a phase: each with the word for the table.
+/// Everything that goes wrong in a phase, with the word for the table.
 fn strikes(row: &Row, phase: &Phase) -> Vec<(&'static str, Vec<Rule>)> {
     match row.what {
         What::Beside(_) | What::Midnight => vec![("once", Vec::new())],
@@ -230,7 +230,7 @@ async fn play(row: &Row) -> (String, Vec<String>) {
     (table, wrong)
 }
 
-/// Plays all of them on a few threads, each with a virtual time of its own; the results are in their order.
+/// Plays all items on a few threads, each with its own virtual time. The results are in the order of the items.
 pub fn together<'a, I: Sync, T: Send>(
     items: &'a [I],
     play: impl Fn(&'a I) -> Pin<Box<dyn Future<Output = T> + 'a>> + Sync,
@@ -258,7 +258,7 @@ pub fn together<'a, I: Sync, T: Send>(
 fn every_fault_in_every_phase_ends_as_the_table_says_and_breaks_no_rule() {
     let rows = fault_list::all();
     let only = std::env::var("ROW").ok();
-    // ROW="midnight|token": these rows alone.
+    // ROW="midnight|token" plays only these rows.
     let is_meant = |row: &Row| only.as_ref().is_none_or(|only| only.split('|').any(|word| row.name.contains(word)));
     let rows: Vec<Row> = rows.into_iter().filter(is_meant).collect();
     let played = together(&rows, |row| Box::pin(play(row)));

@@ -1,5 +1,5 @@
 //! The real program over real connections: what only a socket can do (refuse, reset, stay silent, drip, break off), in
-//! each phase of a run. Exit code, what `run --json` says, and the rules, read from the played provider.
+//! each phase of a run. Exit code, what `run --json` says, and the rules, read from the simulated provider.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl CheckedProgram {
         Self { folder, simulator, truth: Truth::new(facts), _runtime: runtime }
     }
 
-    /// `lastgood run`, with the checker beside it.
+    /// Runs `lastgood run` and gives the checker what happened.
     fn run(&mut self) -> (i32, Value, String) {
         self.truth.feed(&self.simulator.take_record());
         self.truth.run_began(SERVER, "nightly");
@@ -91,7 +91,7 @@ fn rows() -> Vec<(&'static str, Effect)> {
     ]
 }
 
-/// The phases, each as the call that is struck and how many of its kind are let through.
+/// The phases: which call fails, and how many of its kind succeed before.
 const PHASES: [(&str, Call, u64); 8] = [
     ("server list", Call::Servers, 0),
     ("inventory", Call::List, 0),
@@ -115,7 +115,7 @@ fn play(name: &str, effect: &Effect) -> String {
         program.simulator.add_fault(Rule::new(effect.clone()).call(call).skip(skip).times(1));
         let (code, run, error) = program.run();
         program.simulator.clear_faults();
-        // What goes well tells its steps, which differ from time to time.
+        // A success prints its steps, which vary.
         let said = run["error"].as_str().unwrap_or(if code == 0 { "" } else { &error });
         writeln!(table, "{phase} | {}, exit {code} {said}", run["outcome"].as_str().unwrap_or("no run")).unwrap();
         program.is_right(&format!("{name} / {phase}"));
@@ -175,7 +175,7 @@ fn a_restore_whose_answer_is_lost_is_sent_once_and_reported_as_it_is() {
         let person = simulator::Act::CreatePoint(PointSpec::aged(Kind::Snapshot, SERVER, 60));
         let id = program.simulator.act(&person).unwrap()[0]["id"].to_string();
         if name == "late" {
-            // It must still be at it when it is next looked at.
+            // It must still be in progress when it is next checked.
             program.simulator.set_options(|options| options.restore = Duration::from_millis(900));
         }
         program.simulator.add_fault(Rule::new(effect).call(Call::Restore).times(1));

@@ -1,4 +1,4 @@
-//! The rules that a delete must keep: whose the point is, what would be left, and whether it is the time for it.
+//! The rules for a delete: whose the point is, what would be left, and whether it is the right time.
 
 use jiff::SignedDuration;
 use lastgood::simulator::Kind;
@@ -11,7 +11,7 @@ use super::{PolicyFacts, Rule, Truth};
 const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
 impl Truth {
-    /// A delete was sent; the account has not seen it yet.
+    /// A delete was sent and has not reached the account yet.
     pub(super) fn delete(&mut self, kind: Kind, id: &str) {
         let Some(known) = self.state.point(kind, id).cloned() else { return };
         // It was sent before, and the answer was lost.
@@ -25,7 +25,7 @@ impl Truth {
         }
     }
 
-    /// Why the point is nobody's to delete.
+    /// Why nobody may delete the point.
     fn whose(&self, known: &Known) -> Option<Rule> {
         if !known.point.takes_slot() {
             return Some(Rule::Automatic);
@@ -34,7 +34,7 @@ impl Truth {
         let Some((_, policy)) = self.policy_of(known) else {
             return Some(if self.is_ours(known) { Rule::OtherPolicy } else { Rule::Foreign });
         };
-        // What a person did since the last list, the client cannot know.
+        // The client cannot know what a person did since the last list.
         let changed = |at| !self.state.unknown(&self.facts, place, at);
         if known.changed.is_some_and(changed) {
             return Some(Rule::Foreign);
@@ -49,7 +49,7 @@ impl Truth {
         self.state.on(place.0, place.1).any(|it| is_stray(&it)).then_some(Rule::SecondLastgood)
     }
 
-    /// The policy that the point is of, if there is one on its server that may delete.
+    /// The policy of the point, if there is one on its server that may delete.
     pub(super) fn policy_of(&self, known: &Known) -> Option<(String, &PolicyFacts)> {
         let (kind, server) = (known.point.kind, known.server.as_str());
         let found = match &known.mark {
@@ -60,7 +60,7 @@ impl Truth {
         found.filter(|(_, policy)| !policy.prune_none && policy.kind == kind).map(|(name, it)| (name.to_owned(), it))
     }
 
-    /// Made by the client, or there with our mark when the client first looked.
+    /// Created by the client, or listed with our mark when the client first looked.
     pub(super) fn is_ours(&self, known: &Known) -> bool {
         let ours = known.mark.as_ref().is_some_and(|mark| mark.instance == self.facts.instance);
         let there_first = !self.state.read_before((known.point.kind, &known.server), known.born.0);
@@ -82,7 +82,7 @@ impl Truth {
         known.point.created_at > latest
     }
 
-    /// Why the point may not go now.
+    /// Why the point may not be deleted now.
     fn now(&self, known: &Known) -> Option<Rule> {
         if self.is_held(known) {
             return Some(Rule::Held);
@@ -97,7 +97,7 @@ impl Truth {
         (!done).then_some(Rule::InProgress)
     }
 
-    /// Why nothing of the policy may go at this time, or this one not.
+    /// Why nothing of the policy may be deleted now, or not this point.
     fn when(&self, known: &Known) -> Option<Rule> {
         let (name, policy) = self.policy_of(known)?;
         let (kind, server) = (known.point.kind, known.server.as_str());
@@ -126,7 +126,7 @@ impl Truth {
         self.too_little(known, &name, policy)
     }
 
-    /// The slots that the client may believe to be taken: what people deleted since its last list counts.
+    /// The slots that the client may believe taken, including points that people deleted since its last list.
     fn used_at_most(&self, kind: Kind, server: &str) -> usize {
         let gone = self.state.ghosts.iter().filter(|it| it.point.kind == kind && it.server == server);
         let unseen = gone.filter(|it| self.is_unseen(it)).count();
@@ -138,7 +138,7 @@ impl Truth {
         ghost.point.takes_slot() && ghost.left.is_some_and(|left| self.state.unknown(&self.facts, place, left))
     }
 
-    /// Whether an older completed point was made for the very same due time.
+    /// Whether there is an older completed point of the same due time.
     pub(super) fn is_younger_twin(&self, known: &Known) -> bool {
         let Some(mark) = known.mark.as_ref().filter(|_| known.by_client) else { return false };
         let order = |it: &Known| (it.point.created_at, it.point.id);

@@ -1,7 +1,7 @@
 //! What retention must leave, worked out from the record alone: after every point that was completed, each of the
 //! newest buckets that a rule counts still has a point. The buckets are cut here a second time.
 //!
-//! Only what is certain is asked for. The first rule in turn (every rule of a union) sees all points, so its newest
+//! Only what is certain is required. The first rule in turn (every rule of a union) sees all points, so its newest
 //! `n` buckets must be there. A later one passes over the buckets that the rules before it hold, at least one, so that
 //! its newest `n + 1` must be there, unless buckets of two rules overlap without nesting (weeks and months).
 
@@ -42,7 +42,7 @@ impl KeepFacts {
         Self { counts: vec![(grain, count)], union: false, zone: TimeZone::UTC }
     }
 
-    /// How many of the newest buckets of each grain must have a point, and whether that holds only while no week has
+    /// How many of the newest buckets of each grain must have a point, and whether that is required only while no week has
     /// points in two of them.
     fn required(&self) -> Vec<(Grain, usize, bool)> {
         let mut counts = self.counts.clone();
@@ -62,20 +62,20 @@ impl KeepFacts {
     }
 }
 
-/// Where a moment belongs; a later bucket is greater.
+/// The bucket of a time; a later bucket is greater.
 type Bucket = [i64; 4];
 
-/// What has become of a completed point.
+/// What happened to a completed point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {
     /// The client deleted it.
     Deleted,
-    /// The client deleted it to make room, and no point of the policy is completed since.
+    /// The client deleted it to make room, and no point of the policy was completed since.
     Evicted {
-        /// Our clock was not the provider's: the new point may be dated into another bucket than foreseen.
+        /// Our clock differed from the provider's: the new point may be dated into another bucket than planned.
         clocks_apart: bool,
     },
-    /// It is there, or it is gone without the policy's doing.
+    /// It exists, or somebody other than the policy deleted it.
     Stands,
 }
 
@@ -83,7 +83,7 @@ enum Fate {
 #[derive(Clone, Debug)]
 struct Past {
     id: String,
-    /// It left the account or the policy by nobody's fault. It keeps its place: what stood behind it may be gone.
+    /// It left the account or the policy without fault. It keeps its place, since what stood behind it may be gone.
     excused: bool,
     /// The policy in its mark; nothing for a person's point.
     policy: Option<String>,
@@ -113,7 +113,7 @@ impl Past {
     }
 }
 
-/// The pasts of all servers.
+/// The completed points of all servers.
 #[derive(Debug, Default)]
 pub(super) struct Pasts {
     by_server: BTreeMap<(Kind, String), Vec<Past>>,
@@ -128,12 +128,12 @@ struct Line {
     completed: Option<Timestamp>,
 }
 
-/// For so long after a change of the file the one before it may still be in force.
+/// After a change of the file, the previous one may be in force for this long.
 const TAKES_OVER: SignedDuration = SignedDuration::from_mins(10);
-/// A delete this soon after a completion is no eviction for the next one.
+/// A delete this soon after a completion is not an eviction for the next point.
 const PRUNES: SignedDuration = SignedDuration::from_mins(2);
 
-/// So many buckets beyond those that count are remembered.
+/// How many buckets beyond those that count are remembered.
 const SPARE: usize = 2;
 
 impl Pasts {
@@ -154,7 +154,7 @@ impl Pasts {
         pasts.iter_mut().rev().find(|past| past.id == known.id && past.fate == Fate::Stands && !past.excused)
     }
 
-    /// The point is gone or no longer ours, by nobody's fault.
+    /// The point is gone or no longer ours, without fault.
     pub(super) fn excuse(&mut self, known: &Known) {
         if let Some(past) = self.find(known) {
             past.excused = true;
@@ -226,7 +226,7 @@ impl Truth {
         self.look_at_depth(kind, &server, &of);
     }
 
-    /// Whether the point may be given up for one that stays though no rule keeps it: where the slots do not suffice.
+    /// Whether the point may be given up for one that stays although no rule keeps it, when the slots do not suffice.
     fn gives_way(&self, known: &Known, of: &str) -> bool {
         let (kind, server) = (known.point.kind, known.server.as_str());
         let (mut foreign, mut kept) = (0, 0);
@@ -247,7 +247,7 @@ impl Truth {
         self.is_held(known) || self.is_protected(known, policy)
     }
 
-    /// Where the file has changed, what is gone is no longer asked for.
+    /// After a change of the file, what is gone is no longer required.
     fn follow_keep(&mut self, kind: Kind, server: &str, of: &str) {
         let Some((_, policy)) = self.facts.policy(server, of) else { return };
         let Some(keep) = policy.keep.clone() else { return };
@@ -265,14 +265,14 @@ impl Truth {
         }
     }
 
-    /// The policy's name and those that it had; `None` among them where people's points are its own.
+    /// The policy's names, present and former, and `None` if people's points count as its own.
     fn names_of(&self, server: &str, of: &str) -> Vec<Option<String>> {
         let Some((name, policy)) = self.facts.policy(server, of) else { return Vec::new() };
         let own = std::iter::once(name.to_owned()).chain(policy.formerly.iter().cloned()).map(Some);
         own.chain(policy.prune_all.then_some(None)).collect()
     }
 
-    /// The point for which there had to be room is completed: nothing is missing for its sake any more.
+    /// The point that needed room is completed: nothing may be missing for it any more.
     fn settle_evictions(&mut self, kind: Kind, server: &str, of: &str) {
         let names = self.names_of(server, of);
         let Some(pasts) = self.pasts.by_server.get_mut(&(kind, server.to_owned())) else { return };
@@ -295,7 +295,7 @@ impl Truth {
             for (index, past) in pasts.iter().enumerate().filter(|(_, past)| past.is_of(&names)) {
                 buckets.entry(past.bucket(grain, &keep.zone)).or_default().push(index);
             }
-            // A twin may still go, and what stood behind it counts then.
+            // A twin may still be deleted, and what stood behind it counts then.
             let nearly = buckets.values().rev().take(count + SPARE);
             nearly.for_each(|inside| inside.iter().for_each(|index| needed[*index] = true));
             let newest: Vec<(&Bucket, &Vec<usize>)> = buckets.iter().rev().take(count).collect();

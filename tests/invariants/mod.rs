@@ -2,7 +2,7 @@
 //! program believes. It shares no code with the program: the mark is read here a second time.
 //!
 //! Feed it every entry of the record, in order, from the account's first one. Say `run_began` and `run_ended` where
-//! they are known: the rules that count within one run are checked then, and what the run told is compared.
+//! they are known: then the rules within one run are checked too, and what the run reports is compared.
 
 mod deletes;
 mod follow;
@@ -41,9 +41,9 @@ pub enum Rule {
     InProgress,
     /// A point dated in the future was to be deleted.
     Future,
-    /// A point was to be deleted that no policy of the server answers for, or that its own run did not ask for.
+    /// A point was to be deleted that belongs to no policy of the server, or that its own run did not create.
     OtherPolicy,
-    /// A point was to be deleted beside one with our mark that came from elsewhere.
+    /// A point was to be deleted although another has our mark and was created elsewhere.
     SecondLastgood,
     /// The newest completed point of the server and kind was to be deleted.
     NewestOfServer,
@@ -61,23 +61,23 @@ pub enum Rule {
     KeptTooFew,
     /// Two restore points of one due time are left.
     OnePointADueTime,
-    /// A create was sent again while its point was there to be seen.
+    /// A create was sent again while its point was listed.
     SentTwice,
-    /// A server that was stopped for a making does not run.
+    /// A server that was stopped for a point is not running.
     LeftStopped,
-    /// A server that ran before was off for longer than a point was being made and its start takes.
+    /// A server that ran before was off for longer than its point was in progress and its start takes.
     OffTooLong,
     /// A start was sent to a server that did not read `stopped`.
     StartedUnread,
-    /// A create of a policy that stops its server was sent while the server ran, or was on its way up.
+    /// A create of a policy that stops its server was sent while the server was active or starting.
     MadeRunning,
-    /// A server was stopped or started that nobody asked for.
+    /// A server was stopped or started for no reason.
     PowerUnasked,
     /// A `hard_stop` was sent.
     HardStop,
-    /// What a run told is not what happened.
+    /// What a run reports is not what happened.
     Told,
-    /// A run calls a point its own that it did not make.
+    /// A run claims a point that it did not create.
     Adopted,
 }
 
@@ -100,10 +100,10 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What of a policy counts here.
+/// What the checker must know about a policy.
 #[derive(Clone, Debug)]
 pub struct PolicyFacts {
-    /// What it makes.
+    /// What it creates.
     pub kind: Kind,
     /// Its `min_keep`.
     pub min_keep: usize,
@@ -111,7 +111,7 @@ pub struct PolicyFacts {
     pub max_deletes: Option<usize>,
     /// Its `reserve` (the largest of the server and kind).
     pub reserve: usize,
-    /// Whether `prune = "all"`: people's points are its own.
+    /// Whether `prune = "all"`: people's points count as its own.
     pub prune_all: bool,
     /// Whether `prune = "none"`.
     pub prune_none: bool,
@@ -121,7 +121,7 @@ pub struct PolicyFacts {
     pub protect: Vec<String>,
     /// Its `formerly`.
     pub formerly: Vec<String>,
-    /// Its `keep`, where it is to be checked.
+    /// Its `keep`, if it is to be checked.
     pub keep: Option<KeepFacts>,
 }
 
@@ -143,7 +143,7 @@ impl PolicyFacts {
     }
 }
 
-/// What the record does not tell. May be changed between two entries, as a reload would.
+/// What the record does not show. It may change between two entries, as by a reload.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// `provider.instance`.
@@ -162,11 +162,11 @@ pub struct Facts {
     pub apart: SignedDuration,
     /// When no program could have reached the provider: it was down, or refused or failed everything. In order of time.
     pub unreachable: Vec<(Timestamp, Timestamp)>,
-    /// How long a server may be off with nothing being made, beside that.
+    /// How long a server may be off besides that, with no point in progress.
     pub start_takes: SignedDuration,
     /// The longest that a list may lack a new point (`Options::list_lag`).
     pub list_lag: SignedDuration,
-    /// Where the record has no reads: what people did within this time, a run may not know yet.
+    /// If the record has no reads: a run may not know yet what people did within this time.
     pub grace: SignedDuration,
     /// Whether the record has reads (`Options::record_reads`).
     pub reads: bool,
@@ -192,7 +192,7 @@ impl Default for Facts {
 }
 
 impl Facts {
-    /// No program could reach the provider between these moments.
+    /// No program could reach the provider between these times.
     pub fn was_unreachable(&mut self, from: Timestamp, to: Timestamp) {
         match self.unreachable.last_mut() {
             Some(last) if last.1 >= from => last.1 = last.1.max(to),
@@ -200,7 +200,7 @@ impl Facts {
         }
     }
 
-    /// For how long, between these moments, no program could reach it. The record is read later than it was written.
+    /// For how long, between these times, no program could reach it. The record is read later than it was written.
     pub fn unreachable_within(&self, from: Timestamp, to: Timestamp) -> SignedDuration {
         let parts = self.unreachable.iter().rev().take_while(|part| part.1 > from);
         let overlaps = parts.map(|part| part.0.max(from).duration_until(part.1.min(to)));
@@ -212,7 +212,7 @@ impl Facts {
         self.policies.entry(server.to_owned()).or_default().push((policy.to_owned(), facts));
     }
 
-    /// The policy of that name on a server, or the one that was called so formerly, with its name now.
+    /// The policy of that name on a server, or the one that had it formerly, with its present name.
     fn policy(&self, server: &str, name: &str) -> Option<(&str, &PolicyFacts)> {
         let is_it = |(called, it): &(&str, &PolicyFacts)| *called == name || it.formerly.iter().any(|was| was == name);
         self.on(server).find(is_it)
@@ -229,7 +229,7 @@ impl Facts {
     }
 }
 
-/// How a run ended, as it tells it.
+/// How a run ended, as it reports it.
 #[derive(Clone, Debug)]
 pub struct Told<'a> {
     /// The server's name.
@@ -240,16 +240,16 @@ pub struct Told<'a> {
     pub kind: Kind,
     /// `succeeded` and so on.
     pub outcome: &'a str,
-    /// The point that it calls its own.
+    /// The point that it reports as created.
     pub created: Option<String>,
-    /// The points that it says it has deleted.
+    /// The points that it reports as deleted.
     pub deleted: Vec<String>,
 }
 
 /// Follows the record and collects the broken rules.
 #[derive(Debug)]
 pub struct Truth {
-    /// What the record does not tell.
+    /// What the record does not show.
     pub facts: Facts,
     state: State,
     pasts: Pasts,
@@ -271,25 +271,25 @@ impl Truth {
         }
     }
 
-    /// It is `now`, and nothing may have happened for a while.
+    /// It is `now`; nothing may have happened for a while.
     pub fn time_passes(&mut self, now: Timestamp) {
         self.state.moment.1 = self.state.moment.1.max(now);
         self.look_for_long_offs();
     }
 
-    /// A run of a policy begins on a server: what counts within one run counts from here.
+    /// A run of a policy begins on a server: rules within one run count from here.
     pub fn run_began(&mut self, server: &str, policy: &str) {
         self.state.line(server, policy).begin();
     }
 
-    /// The run that began there has ended, and tells this.
+    /// The run that began there has ended and reports this.
     pub fn run_ended(&mut self, told: &Told<'_>) {
         for (rule, text) in self.state.compare(told) {
             self.broken(rule, text);
         }
     }
 
-    /// Nothing is under way any more: what must be so in the end is checked.
+    /// Nothing is in progress any more: checks what must hold in the end.
     pub fn quiet(&mut self) {
         for (rule, text) in self.state.left_behind() {
             self.broken(rule, text);

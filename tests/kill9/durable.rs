@@ -1,5 +1,4 @@
-//! What a power loss may take: nothing that was acted upon. And what a killed process may leave: nothing that the next
-//! one waits for.
+//! A power loss takes nothing that was acted upon, and a killed process leaves nothing that the next one must wait for.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A gate between the program and the provider that counts requests and, at the one it was told to, kills the program:
+//! A gate between the program and the provider that counts requests and kills the program at a chosen one:
 //! before the request gets through, after the provider has acted on it, or long before the provider gets to see it.
 
 use std::net::SocketAddr;
@@ -34,7 +34,7 @@ pub struct Stop {
     pub moment: Moment,
 }
 
-/// The process that dies. Whoever waits for it reads its standard error to the end first, and locks it only then.
+/// The process that dies. To wait for it, read its standard error to the end before locking it.
 pub type Victim = Arc<Mutex<Child>>;
 
 #[derive(Debug, Default)]
@@ -80,7 +80,7 @@ impl Gate {
         self.watched.lock().unwrap().seen.clone()
     }
 
-    /// One connection, one request: both ends are told to close after it.
+    /// One connection, one request: both ends close after it.
     async fn pass(&self, mut client: TcpStream, provider: SocketAddr) -> std::io::Result<()> {
         let Some(request) = read_request(&mut client).await? else { return Ok(()) };
         let moment = self.count(&request);

@@ -21,9 +21,9 @@ use crate::gate::{Gate, Stop, Victim};
 use crate::support::folder::{Folder, LASTGOOD};
 use crate::support::policy_text::{MAIL_TO_FILES, oncall, provider};
 
-/// The due time of the runs that are recorded before the program starts.
+/// The due time that is recorded before the program starts.
 pub const DUE: &str = "2026-11-21T02:30:00Z";
-/// Nothing here takes longer.
+/// Nothing takes longer.
 const DEADLINE: Duration = Duration::from_secs(45);
 
 /// Serves the providers and gates of all tests.
@@ -60,7 +60,7 @@ impl GatedHost {
         host
     }
 
-    /// Writes the policy file anew.
+    /// Writes the policy file again.
     pub fn policies(&self, policies: &str) {
         // Short, and long enough for a busy machine.
         let pauses = "poll = \"50ms\"\nsettle = \"200ms\"\ntimeout = \"800ms\"";
@@ -86,7 +86,7 @@ impl GatedHost {
             kind,
             due: Some(DUE.parse().unwrap()),
         };
-        // Without the owner's lock: a child that another test starts just now would hold on to it for a moment.
+        // Without the owner's lock: a child that another test is starting would inherit it for a moment.
         let store = self.store();
         let recorded = RUNTIME.block_on(store.open_run(key, Clock::System.now())).unwrap();
         assert!(matches!(recorded, Recorded::New(_)));
@@ -108,10 +108,10 @@ impl GatedHost {
         Running { victim, stderr }
     }
 
-    /// Lets the daemon run until nothing is left to do, and stops it in an orderly way; or until `stop` kills it.
+    /// Runs the daemon until nothing is left to do and stops it, or until `stop` kills it.
     pub fn settle(&self, stop: Option<Stop>) {
         let daemon = self.start(&["daemon"], stop);
-        // Its first request comes after it has learned to end in an orderly way.
+        // The signal handlers are installed before its first request.
         let over = self.is_so(|| daemon.has_ended() || (!self.gate.seen().is_empty() && self.is_settled()));
         let (status, said) = daemon.terminate();
         assert!(over, "{DEADLINE:?} are over: {said}\n{:#?}\n{:#?}", self.history(), self.gate.seen());
@@ -146,7 +146,7 @@ impl GatedHost {
         })
     }
 
-    /// The state, as its owner. A child that another test has just started may hold on to the lock for a moment.
+    /// The state, as its owner. A child that another test has just started may hold the lock for a moment.
     pub fn own_store(&self) -> Store {
         let owned = std::cell::RefCell::new(None);
         self.until(|| {
@@ -183,12 +183,12 @@ impl GatedHost {
 }
 
 impl Running {
-    /// Whether it is gone.
+    /// Whether it has ended.
     pub fn has_ended(&self) -> bool {
         self.victim.lock().unwrap().try_wait().unwrap().is_some()
     }
 
-    /// The process itself, for whoever is to kill it.
+    /// The process itself, so that others can kill it.
     pub fn victim(&self) -> Victim {
         Arc::clone(&self.victim)
     }
@@ -198,7 +198,7 @@ impl Running {
         self.victim.lock().unwrap().id().to_string()
     }
 
-    /// Its standard error, for whoever wants to follow it.
+    /// Its standard error, to be read line by line.
     pub fn take_stderr(&mut self) -> BufReader<ChildStderr> {
         self.stderr.take().unwrap()
     }
@@ -209,7 +209,7 @@ impl Running {
         self.wait()
     }
 
-    /// Asks it to end. It has ten seconds.
+    /// Asks it to stop, for which it has ten seconds.
     pub fn terminate(self) -> (ExitStatus, String) {
         if !self.has_ended() {
             let id = self.id();
@@ -218,14 +218,14 @@ impl Running {
         }
         let asked = tokio::time::Instant::now();
         let ended = self.wait();
-        assert!(asked.elapsed() < Duration::from_secs(10), "the way out took {:?}: {}", asked.elapsed(), ended.1);
+        assert!(asked.elapsed() < Duration::from_secs(10), "shutdown took {:?}: {}", asked.elapsed(), ended.1);
         ended
     }
 
     /// Waits for its end. What it said on standard error.
     pub fn wait(mut self) -> (ExitStatus, String) {
         let mut said = String::new();
-        // Its end is this pipe's end; only then is the child locked, so that the gate can kill it.
+        // The pipe ends when the process does. The child is locked only then, so that the gate can kill it.
         self.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         let status = self.victim.lock().unwrap().wait().unwrap();
         (status, said)

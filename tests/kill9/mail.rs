@@ -1,7 +1,7 @@
-//! The mail of a run that failed, by SMTP, when the program is killed or asked to end at anything that the mail server
-//! hears, and at each request to the provider before that. Each report hears of it: never not at all, and never under two
-//! Message-IDs. Twice under one is what cannot be helped when the program dies between the server's acceptance and the
-//! line that says so.
+//! The mail of a failed run, by SMTP, when the program is killed or asked to stop at anything that the mail server
+//! hears, and at each request to the provider before that. Each report gets it, under one Message-ID only. It may get it
+//! twice under that one: this cannot be avoided when the program dies between the server's acceptance and the write that
+//! records it.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,7 @@ impl MailedFailure {
         daemon
     }
 
-    /// One life of the daemon: until nothing is left to do, or it is struck.
+    /// Runs the daemon until nothing is left to do, or it is struck.
     fn live(&self, stop: Option<Stop>, strike: Option<Strike>) {
         let daemon = self.start(stop, strike);
         self.host.until(|| daemon.has_ended() || (!self.host.gate.seen().is_empty() && self.host.is_settled()));
@@ -60,7 +60,7 @@ impl MailedFailure {
         assert!(!said.contains("panicked"), "{said}");
     }
 
-    /// `may_be_twice`: whether a letter may have been accepted without the program having written that down.
+    /// `may_be_twice`: whether a message may have been accepted without the program having recorded it.
     fn check(&self, may_be_twice: bool, how: &str) {
         let letters = self.server.letters();
         let shown: Vec<_> = letters.iter().map(|letter| (letter.message_id(), &letter.to)).collect();
@@ -82,8 +82,8 @@ impl MailedFailure {
     }
 }
 
-/// Every strike of an undisturbed dialogue, and whether it may fall between the server's acceptance of a letter and the
-/// program's writing that down: that comes after the goodbye and before the next letter.
+/// Every strike of an undisturbed dialogue, and whether it may fall between the server's acceptance of a message and the
+/// program's record of it: that is written after the goodbye and before the next message.
 fn strikes() -> Vec<(Strike, bool)> {
     let failure = mailed_failure();
     failure.live(None, None);
@@ -135,12 +135,12 @@ fn a_failure_is_mailed_wherever_its_run_is_killed() {
         let failure = mailed_failure();
         failure.live(Some(*stop), None);
         failure.live(None, None);
-        // A list of servers or a look after the mail may be what it is killed at.
+        // It may be killed at a list that it reads after the mail was sent.
         failure.check(true, &format!("{stop:?}"));
     });
 }
 
-/// One life under `strace`, killed after this write. How many writes there were.
+/// Runs the daemon under `strace` and kills it after this write. How many writes there were.
 fn live_until_write(failure: &MailedFailure, last: Option<usize>) -> usize {
     failure.server.expect(None);
     let daemon = crate::writes::start(&failure.host, &["daemon"]);

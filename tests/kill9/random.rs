@@ -1,5 +1,5 @@
 //! A daemon with policies that are due every second or two, on several servers, against a provider with faults, is
-//! killed or asked to end at random moments and started again. In the end the provider's own record is held against
+//! killed or asked to stop at random moments and started again. In the end the provider's own record is checked against
 //! the rules. The seed is printed; `LASTGOOD_KILL_SEED` replays it and `LASTGOOD_KILLS` says how often.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use rand::{RngExt, SeedableRng};
 use crate::gated_host::{GatedHost, RUNTIME};
 
 const SERVERS: usize = 4;
-/// The longest life of a daemon, in milliseconds.
+/// The longest that a daemon runs, in milliseconds.
 const LIVES: u64 = 2_500;
 
 /// How the daemon is ended each time.
@@ -126,7 +126,7 @@ fn again_and_again(seed: u64, times: u64, how: impl Fn(&mut StdRng) -> End) {
             }
         }
     }
-    // On a machine that is busy a short life may bring nothing about; a long one does.
+    // On a busy machine a daemon may do nothing in a short time; give it a long one.
     let daemon = host.start(&["daemon"], None);
     host.until(|| host.history().len() > 5);
     let (_, said) = daemon.kill();
@@ -226,7 +226,7 @@ fn one_point_a_due_time(host: &GatedHost, how: &str) {
         let kind = if key.policy == "evict" { Kind::Snapshot } else { Kind::Backup };
         let alive = left(kind);
         assert!(alive <= 1, "{how}: {alive} points of one due time: {key:?} {ids:?}");
-        // A second one exists only where an answer was lost, and only until the first is completed.
+        // A second one exists only after a lost answer, and only until the first is completed.
         assert!(ids.len() <= 2, "{how}: {key:?} {ids:?}");
     }
 }

@@ -1,5 +1,5 @@
-//! `restore` and `delete` by hand, killed at each of their requests: neither a person who types the command again nor
-//! the daemon waits for the dead, a restore is not sent twice while it is under way, and what cannot be known is told.
+//! `restore` and `delete` by hand, killed at each of their requests: neither a person who repeats the command nor the
+//! daemon waits for the dead process, a restore in progress is not sent again, and an unknown outcome is reported.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::stops::{each, moments};
 const POLICY: &str = "[policy.nightly]\nkind = \"snapshot\"\nservers = [\"*\"]\nschedule = \"30 2 29 2 *\"\nkeep = { last = 4 }\n\
                       [report.people]\nto = [\"people@example.com\"]\non = [\"failure\"]\ngroup_wait = \"0s\"\n";
 const RESTORE: &[&str] = &["restore", "snapshot", "801", "--yes"];
-/// The same by somebody who knows that it may have been carried out.
+/// The same, knowing that it may have been carried out already.
 const RESTORE_AGAIN: &[&str] = &["restore", "snapshot", "801", "--yes", "--again"];
 const DELETE: &[&str] = &["delete", "snapshot", "801", "--yes"];
 
@@ -69,7 +69,7 @@ fn a_command_that_was_killed_can_be_typed_again_at_once() {
         let (status, said) = host.start(again, None).wait();
         let how = format!("{command:?} {stop:?}: {status}: {said}\n{:#?}", host.simulator.account().record().entries());
         assert!(began.elapsed() < Duration::from_secs(15), "{how}");
-        // A command that ends before it needs the server leaves what was left to the daemon.
+        // A command that ends before it needs the server leaves the old lease to the daemon.
         assert!(leases(&host).is_empty() || !status.success(), "{how}");
         let account = host.simulator.account();
         let server = account.server("web-server-01").unwrap();
@@ -77,12 +77,12 @@ fn a_command_that_was_killed_can_be_typed_again_at_once() {
         if *command == RESTORE {
             assert!(status.success() && is_there(&host), "{how}");
             assert!(server.restored_from.is_some(), "{how}");
-            let under_way = matches!(stop.moment, Moment::CarriedOut | Moment::OnItsWay);
-            assert!(restores(&host) == 1 || !under_way, "restored twice: {how}");
+            let in_progress = matches!(stop.moment, Moment::CarriedOut | Moment::OnItsWay);
+            assert!(restores(&host) == 1 || !in_progress, "restored twice: {how}");
             let refused = account.record().requests().any(|request| request.account_status == Some(400));
             assert!(!refused, "{how}");
         } else {
-            // One that was carried out is refused now: there is no such point any more.
+            // If it was carried out, it is refused now: the point is gone.
             assert!(status.success() || said.contains("there is no snapshot 801"), "{how}");
             assert!(!is_there(&host), "{how}");
         }

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::cases::{Case, cases};
 use crate::gate::{Moment, Stop};
 
-/// So many programs are killed at the same time: they mostly wait.
+/// How many programs run at once: they mostly wait.
 const AT_ONCE: usize = 8;
 
-/// Does the work with each of these, a few at a time.
+/// Does the work for each item, a few at a time.
 pub fn each<T: Sync>(all: &[T], work: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -33,7 +33,7 @@ fn requests(case: &Case) -> Vec<String> {
     seen
 }
 
-/// When to kill at each of these requests. To a read it makes no difference whether the provider has answered it.
+/// When to kill at each of these requests. For a read it makes no difference whether the provider has answered.
 pub fn moments(requests: &[String]) -> Vec<Stop> {
     let mut stops = Vec::new();
     for (request, line) in (1..).zip(requests) {
@@ -42,7 +42,7 @@ pub fn moments(requests: &[String]) -> Vec<Stop> {
         } else {
             &[Moment::Before, Moment::CarriedOut, Moment::OnItsWay]
         };
-        // The moment after an answer is one of those after a write, too: `.ci/kill` has the time for both.
+        // The moment after an answer is also a moment after a write: only `.ci/kill` has time for both.
         let answered = std::env::var_os("LASTGOOD_KILLS").map(|_| &Moment::Answered);
         stops.extend(moments.iter().chain(answered).map(|moment| Stop { request, moment: *moment }));
     }

@@ -1,5 +1,5 @@
 //! `kill -9` after each write that reaches the disk: `strace` stops the whole program at each `fdatasync` (which is a
-//! transaction of the state, or a mail's file), the test counts them, lets it go on, and kills it at the one it wants.
+//! transaction of the state, or a mail's file), the test counts them, lets it go on, and kills it at the chosen one.
 
 use std::io::BufRead;
 use std::process::{Command, Stdio};
@@ -10,10 +10,10 @@ use crate::gated_host::{GatedHost, Running};
 use crate::stops::each;
 use crate::support::folder::LASTGOOD;
 
-/// What stands for a write on the disk.
+/// The system calls that write to the disk.
 const WRITES: &str = "fdatasync,fsync";
 
-/// The program, stopped at each of its writes. It is the child itself; `strace` stands beside it.
+/// The program, stopped at each of its writes. It is the child itself; `strace` runs beside it.
 pub fn start(host: &GatedHost, arguments: &[&str]) -> Running {
     let mut command = Command::new("strace");
     command.args([
@@ -28,8 +28,8 @@ pub fn start(host: &GatedHost, arguments: &[&str]) -> Running {
     host.start_by(command.arg(LASTGOOD).args(arguments), None)
 }
 
-/// Lets it go on at each write until `last`, and kills it there, or until its mail is there, and asks it to end. How many
-/// writes there were.
+/// Continues it at each write. Kills it at write `last`, or asks it to stop once its mail is there. How many writes there
+/// were.
 pub fn count(mut running: Running, last: Option<usize>, mail_is_there: impl Fn() -> bool) -> usize {
     let id = running.id();
     let signal = |name: &str| {
@@ -47,7 +47,7 @@ pub fn count(mut running: Running, last: Option<usize>, mail_is_there: impl Fn()
         }
         if line.contains("stopped by SIGSTOP") && let_go < seen {
             let_go = seen;
-            // The state may be locked while it stands still, so the mail is what shows that the run is over.
+            // The state may be locked while the program is stopped, so the mail is what shows that the run is over.
             if mail_is_there() {
                 signal("-TERM");
             }
@@ -57,7 +57,7 @@ pub fn count(mut running: Running, last: Option<usize>, mail_is_there: impl Fn()
     seen
 }
 
-/// Whether it was killed: the number of writes differs a little from run to run.
+/// Whether it was killed: the number of writes varies a little.
 fn killed_after(case: &Case, write: usize) -> bool {
     let host = case.host();
     host.record_due(case.kind);

@@ -1,4 +1,4 @@
-//! Answers that are well formed and wrong.
+//! Well-formed answers that are wrong.
 
 use lastgood::policy::inventory::Kind;
 use lastgood::simulator::{self, Call, Effect, Options, PointSpec, Rule, StatusEffect};
@@ -8,7 +8,7 @@ use crate::support::simulated_world::{SimulatedWorld, policy};
 
 const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
 
-/// A provider that deduplicates, or errs, answers a create with a point that was there before.
+/// A provider that deduplicates, or is wrong, answers a create with a point that existed before.
 #[tokio::test(start_paused = true)]
 async fn a_point_that_was_listed_before_is_never_the_result_of_a_create() {
     for carried_out in [false, true] {

@@ -1,4 +1,4 @@
-//! A bucket boundary between plan and create: what is made late must not cost the points of the days before.
+//! A bucket boundary between plan and create: a late point must not cost the points of the days before.
 //!
 //! The invariant is the provider's own: after n nights of `daily = k` there are points of min(n, k) different days, as
 //! its clock dates them. No test here asks the planner what is right.
@@ -17,9 +17,9 @@ use lastgood::simulator::{self, Call, Effect, Options, Rule};
 
 use crate::support::simulated_world::{SimulatedWorld, policy};
 
-/// How a provider, a clock and a schedule meet.
+/// A provider, a clock and a schedule.
 #[derive(Clone)]
-struct Scene {
+struct Case {
     what: &'static str,
     kind: Kind,
     rule: KeepRule,
@@ -33,8 +33,8 @@ struct Scene {
     loses_creates: bool,
 }
 
-fn scene(what: &'static str, count: u32, first: &'static str) -> Scene {
-    Scene {
+fn case(what: &'static str, count: u32, first: &'static str) -> Case {
+    Case {
         what,
         kind: Kind::Backup,
         rule: KeepRule::Daily,
@@ -64,30 +64,30 @@ fn slow_delete(seconds: u64) -> Options {
 }
 
 /// Each case of boundaries, with free slots and (the second of each) with counts that fill them.
-fn scenes() -> Vec<Scene> {
-    let hourly = |scene: Scene| Scene { rule: KeepRule::Hourly, every: SignedDuration::from_hours(1), ..scene };
-    let stops = |scene: Scene| Scene { stop_server: true, ..scene };
-    let with = |options: Options, scene: Scene| Scene { options, ..scene };
-    let mut scenes = Vec::new();
+fn cases() -> Vec<Case> {
+    let hourly = |case: Case| Case { rule: KeepRule::Hourly, every: SignedDuration::from_hours(1), ..case };
+    let stops = |case: Case| Case { stop_server: true, ..case };
+    let with = |options: Options, case: Case| Case { options, ..case };
+    let mut cases = Vec::new();
     for (count, kind) in [(4, Kind::Backup), (5, Kind::Snapshot)] {
-        let of = |what, first| Scene { kind, ..scene(what, count, first) };
+        let of = |what, first| Case { kind, ..case(what, count, first) };
         let late = "2026-11-21T23:59:00Z";
         let midnight = "2026-11-22T00:00:00Z";
-        scenes.push(with(slow_stop(), stops(of("23:59 and a stop of 90 s", late))));
-        scenes.push(with(latency(0), of("23:59:59 and 0.7 s of latency", "2026-11-21T23:59:59Z")));
-        scenes.push(with(skewed(-5), stops(of("@daily, a stop and our clock 5 s ahead", midnight))));
-        scenes.push(with(latency(-1), of("@daily, 0.7 s of latency and our clock 1 s ahead", midnight)));
-        scenes.push(with(latency(1), of("@daily, 0.7 s of latency and our clock 1 s behind", midnight)));
-        scenes.push(with(skewed(40), of("23:59:30, our clock 40 s behind", "2026-11-21T23:59:30Z")));
-        scenes.push(with(slow_stop(), stops(hourly(of("hourly at :59 and a stop of 90 s", "2026-11-21T03:59:00Z")))));
-        scenes.push(with(slow_delete(180), of("23:59 and deletes of three minutes", late)));
-        scenes.push(Scene { loses_creates: true, ..of("a lost create at 23:59:30", "2026-11-21T23:59:30Z") });
+        cases.push(with(slow_stop(), stops(of("23:59 and a stop of 90 s", late))));
+        cases.push(with(latency(0), of("23:59:59 and 0.7 s of latency", "2026-11-21T23:59:59Z")));
+        cases.push(with(skewed(-5), stops(of("@daily, a stop and our clock 5 s ahead", midnight))));
+        cases.push(with(latency(-1), of("@daily, 0.7 s of latency and our clock 1 s ahead", midnight)));
+        cases.push(with(latency(1), of("@daily, 0.7 s of latency and our clock 1 s behind", midnight)));
+        cases.push(with(skewed(40), of("23:59:30, our clock 40 s behind", "2026-11-21T23:59:30Z")));
+        cases.push(with(slow_stop(), stops(hourly(of("hourly at :59 and a stop of 90 s", "2026-11-21T03:59:00Z")))));
+        cases.push(with(slow_delete(180), of("23:59 and deletes of three minutes", late)));
+        cases.push(Case { loses_creates: true, ..of("a lost create at 23:59:30", "2026-11-21T23:59:30Z") });
     }
     for count in [7, 10] {
-        let late = scene("23:59 and a stop of 90 s, many points", count, "2026-11-21T23:59:00Z");
-        scenes.push(with(slow_stop(), stops(late)));
+        let late = case("23:59 and a stop of 90 s, many points", count, "2026-11-21T23:59:00Z");
+        cases.push(with(slow_stop(), stops(late)));
     }
-    scenes
+    cases
 }
 
 /// One run at its due time.
@@ -119,13 +119,13 @@ fn daily(kind: Kind, rule: KeepRule, count: u32, stop_server: bool) -> Policy {
 #[tokio::test(start_paused = true)]
 async fn after_n_nights_of_k_there_are_points_of_as_many_different_days() {
     let mut wrong = Vec::new();
-    for scene in scenes() {
-        let Scene { what, kind, rule, count, .. } = scene;
-        let sim = SimulatedWorld::new(scene.options.clone());
-        let policy = daily(kind, rule, count, scene.stop_server);
-        let mut due: Timestamp = scene.first.parse().unwrap();
+    for case in cases() {
+        let Case { what, kind, rule, count, .. } = case;
+        let sim = SimulatedWorld::new(case.options.clone());
+        let policy = daily(kind, rule, count, case.stop_server);
+        let mut due: Timestamp = case.first.parse().unwrap();
         for night in 1..=count + 4 {
-            if scene.loses_creates {
+            if case.loses_creates {
                 let lost = Rule::new(Effect::Reset { carried_out: false }).call(Call::Create).times(1);
                 sim.simulator.add_fault(lost);
             }
@@ -136,7 +136,7 @@ async fn after_n_nights_of_k_there_are_points_of_as_many_different_days() {
                 wrong.push(format!("{what}, {rule} = {count}, night {night}: {there} of {wanted}, {run:?}"));
                 break;
             }
-            due += scene.every;
+            due += case.every;
         }
         if sim.simulator.account().record().requests().any(|request| request.status == Some(400)) {
             wrong.push(format!("{what}, {rule} = {count}: the provider's limit error was met"));

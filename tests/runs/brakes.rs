@@ -1,4 +1,4 @@
-//! When something looks wrong, deletes stop, people are told, and `accept` lets them go on. Real client, real store; the
+//! When something looks wrong, deletes stop, it is reported, and `accept` resumes them. Real client, real store; the
 //! provider's own record says what was deleted.
 
 use std::sync::Arc;
@@ -153,7 +153,7 @@ async fn a_file_that_keeps_less_names_what_it_would_drop_and_evictions_still_mak
     }
     let run = sim.run(&less).await;
     assert_eq!((run.outcome.as_str(), &run.deleted[..]), ("succeeded", &ids[..1]), "the eviction alone");
-    assert_eq!(incidents(&sim).await.len(), 1, "it is told once");
+    assert_eq!(incidents(&sim).await.len(), 1, "it is reported once");
     accept_all(&sim, &less).await;
     let run = sim.run(&less).await;
     assert_eq!(run.deleted.len(), 2, "max_deletes is the next brake: {run:?}");
@@ -186,7 +186,7 @@ async fn a_run_by_hand_with_a_changed_file_sets_the_same_brake_without_the_daemo
 async fn a_second_lastgoods_points_are_ours_once_they_are_accepted() {
     let sim = SimulatedWorld::new(Options::default());
     let task = full(&sim, 3).await;
-    // Its mark is of this instance, and no run of this journal made it.
+    // Its mark is of this instance, and no run of this journal created it.
     let stray = crate::support::simulated_world::ours(SNAPSHOT, 1);
     sim.simulator.act(&Act::CreatePoint(stray)).unwrap();
     let run = sim.run(&task).await;
@@ -209,7 +209,7 @@ async fn a_second_lastgoods_points_are_ours_once_they_are_accepted() {
 async fn what_a_short_first_list_lacked_is_reported_with_that_cause_and_accepted() {
     let foreign = (1..=4).map(|day| crate::support::simulated_world::ours(SNAPSHOT, day)).collect();
     let sim = SimulatedWorld::new(Options { foreign, ..Options::default() });
-    // A new journal; its first list shows two of four, and counts so.
+    // A new journal; its first list shows two of four, with that count.
     sim.simulator.add_fault(Rule::new(Effect::OnlyItems { items: 2 }).call(Call::List));
     let task = sim.task(policy(Kind::Snapshot, 4)).await;
     let seen = take_stock(&sim.world, &task).await.unwrap().unwrap();
@@ -268,7 +268,7 @@ async fn what_a_changed_file_makes_a_policy_give_up_waits_for_accept() {
         let sim = SimulatedWorld::new(Options::default());
         one_extra(&sim).await;
         let displaced = sim.simulator.account().points_of(SNAPSHOT, SERVER)[1].name.clone();
-        // The one before it a new point displaces anyway.
+        // A new point displaces the one before it anyway.
         let given_up = sim.ids(SNAPSHOT)[2].clone();
         let mut policies = sharing();
         change(&mut policies, &displaced);
@@ -277,7 +277,7 @@ async fn what_a_changed_file_makes_a_policy_give_up_waits_for_accept() {
         assert_eq!(incidents(&sim).await.len(), 1, "{what}");
         let run = sim.run(&tasks[0]).await;
         assert!(run.outcome == "succeeded" && !run.deleted.contains(&given_up), "{what}: {run:?}");
-        assert_eq!(incidents(&sim).await.len(), 1, "{what}: it is told once");
+        assert_eq!(incidents(&sim).await.len(), 1, "{what}: it is reported once");
         accept_all(&sim, &tasks[0]).await;
         assert_eq!(causes(&sim, &tasks[0]).await, [], "{what}");
         let run = sim.run(&tasks[0]).await;

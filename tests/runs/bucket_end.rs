@@ -38,7 +38,7 @@ async fn waiting_for_midnight() -> (SimulatedWorld, Task, Timestamp) {
     let (sim, task, due) = full().await;
     let early = due - SignedDuration::from_secs(1);
     let run = sim.open(&task, Some(early)).await;
-    // Its point is of the day that ends in a minute.
+    // Its point belongs to the day that ends in a minute.
     assert_eq!(drive(&sim.world, &task, run).await.unwrap().outcome, "succeeded");
     (sim, task, due)
 }
@@ -94,7 +94,7 @@ async fn a_clock_that_is_set_during_the_wait_makes_it_neither_longer_nor_shorter
         let (run, ()) = tokio::join!(drive(&sim.world, &task, run), set);
         assert!(began.elapsed() < Duration::from_secs(100), "{jump}: {:?}", began.elapsed());
         let run = run.unwrap();
-        // Clocks that are hours apart stop deletes, evictions too.
+        // Clocks that differ by hours stop deletes, including evictions.
         let expected = if jump == -6 * 3600 { "failed" } else { "succeeded" };
         assert_eq!(run.outcome, expected, "{jump}: {run:?}");
         let ids: Vec<Id> = sim.ids(SNAPSHOT);
@@ -109,7 +109,7 @@ async fn a_list_that_cannot_be_read_does_not_end_the_wait_for_a_bucket() {
     let cut_off = tokio::time::timeout(Duration::from_secs(20), drive(&sim.world, &task, run)).await;
     assert!(cut_off.is_err(), "it waits");
     let sim = sim.restart().await;
-    // One look of the client is four tries.
+    // The client tries four times.
     sim.simulator.add_fault(Rule::new(Effect::Status(StatusEffect::new(503))).call(Call::List).times(4));
     let [run] = sim.world.store.unfinished().await.unwrap().try_into().unwrap();
     let run = drive(&sim.world, &task, run).await.unwrap();
@@ -124,7 +124,7 @@ async fn an_attempt_that_meets_the_end_of_another_bucket_waits_for_that_one_too(
     let retry_after = Duration::from_secs(86_400 - 100);
     let patient = Policy { retries: 1, retry_after, max_deletes: Some(9), ..(*task.policy).clone() };
     let patient = Task { policy: Arc::new(patient), ..task.clone() };
-    // The first attempt waits for midnight and fails. A day later there is a point of that day, and it is late again.
+    // The first attempt waits for midnight and fails. A day later that day has a point, and it is late again.
     let fails = serde_json::json!({ "call": "create", "times": 1, "effect": { "do": "create_as", "fate": "fails" } });
     sim.simulator.add_fault(serde_json::from_value(fails).unwrap());
     let run = sim.open(&patient, Some(due)).await;

@@ -1,5 +1,5 @@
-//! Rule 8 for what people type: `delete` and `restore` are cut off after each of their writes and each of their requests,
-//! counted by the command itself. Then the same is typed again, at once or an hour later, or the daemon comes by. The
+//! Rule 8 for commands: `delete` and `restore` are cut off after each of their writes and each of their requests,
+//! counted by the command itself. Then the command is repeated, at once or an hour later, or the daemon finds it. The
 //! provider's own record says what was done.
 
 use std::sync::Mutex;
@@ -43,7 +43,7 @@ const CASES: [Case; 5] = [
     Case { typed: Typed::Restore, lost: true, delete: Duration::ZERO },
 ];
 
-/// What the command came to, and what it said.
+/// How the command ended, and what it printed.
 #[derive(Debug)]
 struct Said {
     done: Result<(), String>,
@@ -70,7 +70,7 @@ impl Case {
         (sim, id)
     }
 
-    /// The command, as the command line carries it out; a restore that may have been carried out is done again.
+    /// The command as the command line runs it. A restore with unknown outcome is repeated.
     async fn type_it(&self, world: &World, id: &Id) -> Said {
         self.type_with(world, id, true).await
     }
@@ -96,7 +96,7 @@ impl Case {
         Said { done, notes: notes.into_inner().unwrap() }
     }
 
-    /// Cuts the command off; false when it came to its end.
+    /// Cuts the command off. `false` if it came to its end.
     async fn cut_off(&self, (sim, id): (&SimulatedWorld, &Id), what: Count, last: usize) -> bool {
         let world = sim.beside(1);
         let (seen, cut_off) = cut_off_after(self.type_it(&world, id), sim, what, last).await;
@@ -117,7 +117,7 @@ impl Case {
         done.len()
     }
 
-    /// What must be so whatever happened: nothing twice, nothing to other points, the server runs, nobody is waited for.
+    /// What must hold whatever happened: nothing twice, nothing to other points, the server runs, no lease is left.
     async fn check(&self, sim: &SimulatedWorld, id: &Id, how: &str) {
         let account = sim.simulator.account();
         let how = format!("{how}: {:#?}", account.record().entries());
@@ -155,14 +155,14 @@ async fn cut_off_everywhere(mut then: impl AsyncFnMut(Case, SimulatedWorld, Id, 
 #[tokio::test(start_paused = true)]
 async fn a_command_that_was_cut_off_and_is_typed_again_does_nothing_twice() {
     cut_off_everywhere(async |case, sim, id, how| {
-        // One that had come to its end is not typed again.
+        // A command that came to its end is not repeated.
         if case.carried_out(&sim, &id) == 0 || !leases(&sim).await.is_empty() {
             let again = case.type_it(&sim.beside(2), &id).await;
             let gone = case.typed == Typed::Delete && again.done == Err("there is no such point".to_owned());
             let says_so =
                 case.lost && again.done.as_ref().is_err_and(|text| text.contains("may have been carried out"));
             assert!(again.done.is_ok() || gone || says_so, "{how}: {again:?}");
-            // Told by the daemon: a command about a point that is not there asks for nothing.
+            // The daemon reports it: a command about a point that does not exist sends nothing.
             assert!(!gone || leases(&sim).await.len() == 1, "{how}: {again:?}");
         }
         assert_eq!(case.carried_out(&sim, &id), 1, "{how}");
@@ -215,12 +215,12 @@ async fn a_restore_with_unknown_outcome_is_repeated_only_on_demand() {
         };
         if !left[0].holder.contains("(accepted)") {
             asked += 1;
-            // However often it is typed, what was cut off is neither repeated nor forgotten.
+            // However often it is typed, the interrupted one is neither repeated nor forgotten.
             refused(2).await;
             refused(3).await;
             assert_eq!(leases(&sim).await, left, "{how}");
         }
-        // The daemon has told people and given the server back, which makes it no more certain.
+        // The daemon has reported it and released the server, which makes the outcome no more certain.
         look_after(&sim.world).await.unwrap();
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_eq!(leases(&sim).await, [], "{how}");
@@ -228,7 +228,7 @@ async fn a_restore_with_unknown_outcome_is_repeated_only_on_demand() {
         let again = case.type_with(&sim.beside(5), &id, true).await;
         assert_eq!(again.done, Ok(()), "{how}: {again:?}");
         assert_eq!(case.carried_out(&sim, &id), before + 1, "{how}: {again:?}");
-        // Who came to an end knows how it ended.
+        // A command that came to its end knows the outcome.
         assert_eq!(case.type_with(&sim.beside(6), &id, false).await.done, Ok(()), "{how}");
         case.check(&sim, &id, &how).await;
     })

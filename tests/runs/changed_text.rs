@@ -1,4 +1,4 @@
-//! A point whose text a person changed is a person's, however often lists lack it in between.
+//! A point whose text a person changed belongs to that person, however often lists lack it in between.
 
 use lastgood::policy::guard::Guard;
 use lastgood::policy::inventory::{Id, Kind};
@@ -25,7 +25,7 @@ fn description(sim: &SimulatedWorld, id: &Id) -> String {
     points.iter().find(|point| Id::Number(point.id) == *id).unwrap().description.clone()
 }
 
-/// The lists lack everything for longer than they may lag.
+/// Lists are empty for longer than they may lag.
 async fn vanish_for_a_while(sim: &SimulatedWorld, task: &Task) {
     sim.simulator.add_fault(Rule::new(Effect::OnlyItems { items: 0 }).call(Call::List));
     for _ in 0..2 {

@@ -11,7 +11,7 @@ use crate::support::simulated_world::{SimulatedWorld, ours, policy};
 
 pub const DUE: &str = "2026-11-21T02:30:00Z";
 
-/// A kind of run: how it is set up, and how many points are left of it.
+/// A kind of run: how it is set up, and how many points it leaves.
 pub struct Case {
     pub name: &'static str,
     kind: Kind,
@@ -50,7 +50,7 @@ pub fn cases() -> Vec<Case> {
     ]
 }
 
-/// Cut off after their writes and requests alone: they have many awaits and nothing new at them.
+/// Cut off only after their writes and requests: their many awaits bring nothing new.
 pub fn more_cases() -> Vec<Case> {
     let lost = Rule::new(Effect::Reset { carried_out: true }).times(1).call(Call::Create);
     let full = || Case { kind: Kind::Snapshot, keep: 5, before: 5, after: 5, ..plain() };
@@ -60,7 +60,7 @@ pub fn more_cases() -> Vec<Case> {
         Case { name: "slow delete and stop_server", delete: Duration::from_secs(9), stop_server: true, ..full() },
         // Given up by the first attempt, found by the second.
         Case { name: "listed late", list_lag: Duration::from_secs(12), ..plain() },
-        // The first point shows only when the second has been asked for.
+        // The first point is listed only after the second was requested.
         Case { name: "twins", list_lag: Duration::from_secs(12), fault: Some(lost), ..plain() },
         Case {
             name: "stop_server and retry",
@@ -71,8 +71,8 @@ pub fn more_cases() -> Vec<Case> {
     ]
 }
 
-/// The way out of the process leaves a call without an answer and starts the server, which the next start may find on
-/// its way up.
+/// Shutdown leaves a call without an answer and starts the server, which the next start of the process may find still
+/// starting.
 pub fn silent_cases() -> impl Iterator<Item = Case> {
     let cases = [
         ("create silent", Call::Create, false),
@@ -136,7 +136,7 @@ impl Case {
         let Self { power, completion, delete, list_lag, .. } = *self;
         let options = Options { foreign, latency, power, completion, delete, list_lag, ..Options::default() };
         let sim = SimulatedWorld::new(options);
-        // Short, since every look in this span is an await to be cut off at.
+        // Short, since every check in this time is an await to be cut off at.
         sim.world.settings.change(|settings| settings.settle = Duration::from_secs(4));
         sim.world.settings.change(|settings| settings.timeout = Duration::from_secs(4));
         sim.simulator.add_fault(Rule::new(Effect::AnsweredLate { seconds: 0.2 }).call(Call::Server));
@@ -147,7 +147,7 @@ impl Case {
         sim
     }
 
-    /// The end, which is the same however often the run was cut off.
+    /// Checks the end, which is the same however often the run was cut off.
     pub async fn check(&self, sim: &SimulatedWorld, how: &str) {
         let how = format!("{}, {how}", self.name);
         let account = sim.simulator.account();
@@ -184,7 +184,7 @@ impl Case {
     }
 }
 
-/// How many points a client asked for while the server did not stand still.
+/// How many points a client created while the server was not stopped.
 fn made_of_a_running_server<'a>(changes: impl Iterator<Item = &'a Change>) -> usize {
     let (mut status, mut made) = ("active".to_owned(), 0);
     for change in changes.filter(|change| change.server == "web-server-01") {

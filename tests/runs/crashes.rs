@@ -1,6 +1,6 @@
 //! Rule 8: a stop at any moment, then a start. Each kind of run is cut off at each of its awaits (which are its journal
 //! writes, its requests before and after the provider acts on them, and its pauses), counted by the run itself, so that
-//! a new step cannot be forgotten; then it is driven on and must end as if nothing had happened.
+//! a new step cannot be forgotten; then it is resumed and must end as if nothing had happened.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -17,7 +17,7 @@ use crate::crash_cases::{Case, DUE, cases, more_cases, silent_cases, stops_its_s
 use crate::cut_off::{Count, cut_off, cut_off_after, cut_off_when};
 use crate::support::simulated_world::{SimulatedWorld, policy};
 
-/// Whether the server began to start between the making of a point of the due time and its completion.
+/// Whether the server began to start while a point of the due time was in progress.
 fn was_started_early<'a>(changes: impl Iterator<Item = &'a Change>) -> bool {
     let mut making = false;
     changes.filter(|change| change.server == "web-server-01").any(|change| {
@@ -32,13 +32,13 @@ fn was_started_early<'a>(changes: impl Iterator<Item = &'a Change>) -> bool {
     })
 }
 
-/// Whether what is told of the success says so.
+/// Whether the report of the success says so.
 async fn says_started_early(sim: &SimulatedWorld) -> bool {
     let told = sim.world.store.waiting().await.unwrap();
     told.iter().any(|waiting| waiting.notice.to_string().contains("was started before it was seen completed"))
 }
 
-/// What a start does with what is open.
+/// Resumes the unfinished runs, as a start of the process does.
 async fn go_on(sim: &SimulatedWorld, policy: &Policy) {
     let task = sim.task(policy.clone()).await;
     for run in sim.world.store.unfinished().await.unwrap() {
@@ -154,7 +154,7 @@ async fn stopped_everywhere(cases: impl Iterator<Item = Case>) {
                 assert!(took < Duration::from_secs(10), "{}: {polls}: {took:?}", case.name);
                 over
             };
-            // What is still on its way arrives; a start that takes longer than that is under way. One whose shutdown takes
+            // Requests still on their way arrive; a start that takes longer is in progress. A server whose shutdown takes
             // longer than there is time for is started by the next process.
             tokio::time::sleep(Duration::from_secs(3)).await;
             let status = sim.simulator.account().server("web-server-01").unwrap().status.clone();
@@ -219,7 +219,7 @@ async fn a_server_that_was_started_at_shutdown_is_stopped_once_more_for_its_poin
             drive(&sim.world, &task, run).await.unwrap();
         }
         let took = began.elapsed();
-        // With no attempt left, the first one has to do.
+        // No attempt is left: the first one must succeed.
         case.check(&sim, &format!("ended at await {polls}")).await;
         assert!(took < Duration::from_secs(100), "ended at await {polls}: {took:?}");
     }

@@ -1,4 +1,4 @@
-//! Cuts work off, as a crash does: at one of its awaits, or once something has happened.
+//! Cuts a future off, as a crash does: at one of its awaits, or once something has happened.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

@@ -37,7 +37,7 @@ fn slow(shutdown: Duration) -> Options {
     Options { slow_shutdown: shutdown, start_ignored_while_stopping: true, ..Options::default() }
 }
 
-/// Has debts watched for so long, as the daemon does.
+/// Watches debts for this long, as the daemon does.
 async fn watched(sim: &SimulatedWorld, time: Duration) {
     let watch = watch_debts(sim.world.clone());
     tokio::select! {
@@ -149,7 +149,7 @@ async fn the_end_of_the_process_waits_for_a_server_on_its_way_down_and_starts_it
         tokio::time::sleep(10 * MINUTE).await;
         assert_eq!(status(&sim), then);
         assert!(owes(&sim).await, "nobody has seen it run");
-        // The next start of the process takes it up.
+        // The next start of the process resumes it.
         let sim = sim.restart().await;
         let runs = sim.world.store.unfinished().await.unwrap();
         sim.simulator.set_options(|options| options.slow_shutdown = Duration::ZERO);

@@ -1,4 +1,4 @@
-//! A hold costs its policy a point when the slots do not suffice, and stops neither it nor another.
+//! A hold costs its policy a point when the slots do not suffice, and stops no policy.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ async fn release(sim: &SimulatedWorld, id: &Id) {
     assert!(sim.world.store.release(Held::Point(Kind::Snapshot, id.clone())).await.unwrap());
 }
 
-/// A run that must go well and take no more slots than there are.
+/// A run that must succeed within the slots.
 async fn succeeds(sim: &SimulatedWorld, task: &Task) -> Vec<Id> {
     let run = sim.run(task).await;
     assert_eq!(run.outcome, "succeeded", "{run:?}");
@@ -134,7 +134,7 @@ async fn a_policy_that_is_not_full_yet_gives_its_slot_to_another_as_soon_as_it_m
     for task in [&daily, &hourly, &hourly, &hourly] {
         succeeds(&sim, task).await;
     }
-    // hourly's oldest is held, and daily has a place that is still free: it must not be taken for good.
+    // The oldest of `hourly` is held, and a slot of `daily` is still free: it must not be taken for good.
     hold_points(&sim, &sim.ids(SNAPSHOT)[1..2]).await;
     for _ in 0..3 {
         succeeds(&sim, &hourly).await;

@@ -30,7 +30,7 @@ async fn hold(sim: &SimulatedWorld, what: Held) {
     sim.world.store.hold(Hold { what, reason: "audit".to_owned(), since, until: None }).await.unwrap();
 }
 
-/// The first delete is answered 429 once; its turn comes again in 20 seconds.
+/// The first delete is answered with 429 once, and is due again in 20 seconds.
 fn first_delete_waits(sim: &SimulatedWorld) {
     let busy = StatusEffect { retry_after: Some(RetryAfter::Seconds(20)), ..StatusEffect::new(429) };
     sim.simulator.add_fault(Rule::new(Effect::Status(busy)).call(Call::Delete).times(1));
@@ -40,7 +40,7 @@ fn deletes(sim: &SimulatedWorld) -> usize {
     sim.simulator.account().record().requests().filter(|request| request.method == "DELETE").count()
 }
 
-/// Waits, in the simulated time, until the provider has had so many deletes.
+/// Waits, in simulated time, until the provider has seen this many deletes.
 async fn had_deletes(sim: &SimulatedWorld, count: usize) {
     while deletes(sim) < count {
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -154,7 +154,7 @@ async fn a_hold_that_is_placed_while_a_delete_by_hand_waits_for_its_turn_keeps_i
     assert_eq!(deletes(&sim), 1);
 }
 
-/// What a reload makes of the policy while a run of it is in progress, and how many of three deletes are sent then.
+/// What a reload turns the policy into while a run of it is in progress, and how many of three deletes are then sent.
 type Reloads = Vec<(&'static str, Option<Policy>, usize)>;
 
 fn reloads() -> Reloads {
@@ -188,7 +188,7 @@ async fn a_run_in_progress_deletes_nothing_that_the_policy_in_force_keeps() {
     }
 }
 
-/// `nightly` keeps three of five slots with this `reserve`, `weekly` so many, as they apply to the server.
+/// The tasks of `nightly`, which keeps three points with this `reserve`, and of `weekly`, which keeps `weekly` points.
 async fn sharing(sim: &SimulatedWorld, weekly: u32, reserve: u32) -> [Task; 2] {
     let weekly = Policy { name: PolicyName::new("weekly").unwrap(), ..policy(Kind::Snapshot, weekly) };
     sim.tasks([Policy { reserve, ..policy(Kind::Snapshot, 3) }, weekly]).await
@@ -196,7 +196,7 @@ async fn sharing(sim: &SimulatedWorld, weekly: u32, reserve: u32) -> [Task; 2] {
 
 #[tokio::test(start_paused = true)]
 async fn what_the_policies_share_now_decides_too_what_is_given_up() {
-    // What a run began with, what a reload has brought since, and how many points are given up beside one on hold.
+    // What the run began with, what a reload has brought since, and how many points are given up because of one on hold.
     let table = [
         ("the same", (2, 0), (2, 0), 1),
         ("another's count is lower", (2, 0), (1, 0), 0),

@@ -1,4 +1,4 @@
-//! What a run does when all goes well, and when there is no room.
+//! What a run does when nothing goes wrong, and when there is no room.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Rules 1 to 6 against a provider that loses answers, lags, changes texts, gives ids again and lets points fail, get
-//! stuck and vanish, while people make and delete points of their own.
+//! Rules 1 to 6 against a provider that loses answers, lags, changes texts, reuses ids and lets points fail, get
+//! stuck and vanish, while people create and delete points of their own.
 
 use std::time::Duration;
 
@@ -95,7 +95,7 @@ async fn a_persons_point_is_never_adopted_in_place_of_a_lost_one() {
 
 #[tokio::test(start_paused = true)]
 async fn of_two_points_with_one_token_the_older_is_adopted() {
-    // The list shows the first one only after it was given up; the second one is shown at once, or late as well.
+    // The first one is listed only after it was given up; the second one at once, or late as well.
     for lag_of_second in [0, 100] {
         let (completion, list_lag) = (Duration::from_secs(300), Duration::from_secs(100));
         let sim = SimulatedWorld::new(Options { completion, list_lag, ..Options::default() });
@@ -121,7 +121,7 @@ fn check_twins(sim: &SimulatedWorld, run: &RunSummary) {
     assert!(changes.iter().position(|it| completed(it)) < changes.iter().position(|it| deleted(it)));
 }
 
-/// The younger of two points with one token is deleted by no plan: what refuses it at the last moment is all there is.
+/// No plan deletes the younger of two points with one token: only the check before sending can refuse it.
 #[tokio::test(start_paused = true)]
 async fn the_younger_twin_stays_when_the_older_is_good_no_more_or_its_id_is_another_points() {
     let edit = |id: i64| {
@@ -264,7 +264,7 @@ async fn a_stuck_point_is_left_alone_and_reported_and_its_due_time_gets_no_secon
     assert_eq!((run.outcome.as_str(), run.attempts), ("failed", 1));
     assert!(run.error.as_ref().is_some_and(|error| error.contains("stuck")), "{run:?}");
     assert_eq!(run.deleted.len(), 1, "what was evicted, and nothing by retention");
-    // The next run looks at it again, finds no slot, and no good point that retention would drop.
+    // The next run finds it again, no free slot, and no good point that retention would drop.
     let next = sim.run(&task).await;
     assert_eq!((next.outcome.as_str(), next.deleted.len()), ("failed", 0), "{next:?}");
     assert!(next.error.as_ref().is_some_and(|error| error.contains("limit reached (5 own, 0 foreign)")), "{next:?}");
@@ -327,7 +327,7 @@ async fn a_person_who_makes_room_meanwhile_saves_the_point_that_was_to_be_evicte
     let sim = SimulatedWorld::new(full());
     let pick = Pick { kind: SNAPSHOT, id: None, server: Some(SERVER.into()), oldest: false };
     let act = Effect::Meanwhile { acts: vec![Act::DeletePoint(pick)], after: true };
-    // The eviction is lost, and by the time that this is known another slot is free.
+    // The eviction is lost, and when that is known another slot is free.
     sim.simulator.add_fault(Rule::new(act).call(Call::Delete).times(1));
     sim.simulator.add_fault(Rule::new(Effect::Reset { carried_out: false }).call(Call::Delete).times(1));
     let task = sim.task(policy(Kind::Snapshot, 5)).await;

@@ -1,4 +1,4 @@
-//! A policy that is renamed by `formerly` drops nothing that its predecessors kept until a person has accepted it.
+//! A policy that is renamed by `formerly` drops nothing that its predecessors kept until a person accepts that.
 
 use std::sync::Arc;
 
@@ -23,14 +23,14 @@ fn last(count: u32) -> Keep {
     Keep { counts: vec![(KeepRule::Last, Count::Number(count))], ..Keep::default() }
 }
 
-/// The task as a file would have it that renames its policy and lets it keep the last `count`.
+/// The task of a file that renames the policy and keeps the last `count`.
 fn renamed(task: &Task, new: &str, formerly: &[&str], count: u32) -> Task {
     let formerly = formerly.iter().map(|former| name(former)).collect();
     let policy = Policy { name: name(new), formerly, keep: last(count), ..(*task.policy).clone() };
     Task { policy: Arc::new(policy), ..task.clone() }
 }
 
-/// Backups of a policy that keeps the last `count`, as many as it keeps.
+/// A policy that keeps the last `count` backups, and that many backups of it.
 async fn full(sim: &SimulatedWorld, count: u32) -> Task {
     let task = sim.task(policy(Kind::Backup, count)).await;
     for _ in 0..count {
@@ -54,7 +54,7 @@ async fn reload(sim: &SimulatedWorld, task: &Task) {
     brake_changed_retention(&sim.world, std::slice::from_ref(task), sim.world.clock.now()).await.unwrap();
 }
 
-/// The points of `before` that are still there.
+/// The points of `before` that still exist.
 fn left(sim: &SimulatedWorld, before: &[Id]) -> usize {
     let now = sim.ids(BACKUP);
     before.iter().filter(|id| now.contains(id)).count()
@@ -78,7 +78,7 @@ async fn a_new_name_that_keeps_less_drops_nothing_before_it_is_accepted_reloaded
         }
         assert_eq!(left(&sim, &before), 6, "reloaded: {reloads}");
         assert_eq!(causes(&sim, &less).await, [BrakeCause::Retention]);
-        // The slots are full: what makes room goes, and no more.
+        // The slots are full: the evicted point is deleted, and no other.
         let run = sim.run(&less).await;
         assert_eq!((run.outcome.as_str(), &run.deleted[..]), ("succeeded", &before[..1]), "{run:?}");
         accept_all(&sim, &less).await;

@@ -55,7 +55,7 @@ async fn a_server_that_a_run_stopped_is_started_whatever_becomes_of_the_create_a
         let started: Vec<_> = started.filter(|notice| notice.topic() == Topic::ServerStopped).collect();
         assert!(
             started.len() == 1 && matches!(&started[0].fact, Fact::Recovered(recovered) if recovered.since.is_some()),
-            "whoever was told hears the end of it: {told:?}"
+            "the end is reported as well: {told:?}"
         );
         let open = sim.world.store.incidents().await.unwrap();
         assert!(open.iter().all(|incident| incident.topic.to_string() != "server_stopped"), "{open:?}");

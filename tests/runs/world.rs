@@ -22,7 +22,7 @@ impl SimulatedWorld {
         let Self { simulator, world: before, clock, dir, .. } = self;
         let settings = before.settings.clone();
         drop(before);
-        // What was left behind lets go of the lock when the runtime next looks at it, as a dead process does at once.
+        // Tasks left behind release the lock when the runtime next polls them; a dead process does at once.
         let store = loop {
             match Store::own(dir.path()) {
                 Ok(store) => break store,

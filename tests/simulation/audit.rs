@@ -22,7 +22,7 @@ type Place = (Kind, i64);
 struct Known {
     server: String,
     point: Point,
-    /// The mark that was asked for.
+    /// The requested mark.
     mark: Option<Mark>,
     /// A person changed it: it is not ours any more.
     changed: bool,

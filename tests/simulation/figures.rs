@@ -13,14 +13,14 @@ pub struct Scale {
     pub servers: usize,
     /// How many days pass.
     pub days: u32,
-    /// What everything random comes from.
+    /// The source of all randomness.
     pub seed: u64,
 }
 
 /// What happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Requests that reached the provider's door.
+    /// Requests that reached the provider.
     pub calls: u64,
     /// Runs by outcome.
     pub runs: BTreeMap<String, u64>,
@@ -36,7 +36,7 @@ pub struct Figures {
     pub checked: u64,
     /// A hash of what the record says of points that the program made and deleted, and when.
     pub record: u64,
-    /// Due times that were told as missed.
+    /// Due times that were reported as missed.
     pub missed: u64,
     /// Mails sent, and digests among them.
     pub mails: u64,
@@ -55,16 +55,16 @@ impl Figures {
         *self.events.entry(name.to_owned()).or_default() += 1;
     }
 
-    /// Takes a point that the program made or deleted into the hash.
+    /// Adds a point that the program created or deleted to the hash.
     pub fn record(&mut self, deed: impl Hash) {
         let mut hasher = DefaultHasher::new();
         (self.record, deed).hash(&mut hasher);
         self.record = hasher.finish();
     }
 
-    /// Writes a broken rule down.
+    /// Records a broken rule.
     pub fn violation(&mut self, text: String) {
-        // The first ones of a sort say enough, and one cause may break a rule a thousand times.
+        // The first ones of a kind say enough, and one cause may break a rule a thousand times.
         let sort: String = text.chars().filter(|sign| sign.is_ascii_alphabetic()).take(30).collect();
         let seen = self.sorts.entry(sort).or_default();
         *seen += 1;

@@ -1,4 +1,4 @@
-//! What the journal says, taken in day by day: the program forgets old runs.
+//! What the journal says, collected day by day, since the program forgets old runs.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ pub struct Told {
     /// The due times that it calls missed, the first and the last.
     pub missed: Option<(Timestamp, Timestamp)>,
     pub at: Timestamp,
-    /// By a mail, or in silence since a mail of the same incident was not long ago; nothing when nobody told it.
+    /// By a mail, or silently since the same incident was mailed recently; `None` if it was not reported.
     pub by: Option<String>,
 }
 
@@ -39,13 +39,13 @@ pub struct Told {
 pub struct Harvest {
     runs: BTreeMap<i64, Ended>,
     told: BTreeMap<i64, Told>,
-    /// Everything up to these numbers will not change any more.
+    /// Everything up to these numbers is final.
     runs_over: i64,
     told_over: i64,
 }
 
 impl Harvest {
-    /// Takes in what is new or was not over.
+    /// Reads what is new or was not final.
     pub async fn reap(&mut self, store: &Store) {
         let (runs_over, told_over) = (self.runs_over, self.told_over);
         let read = store.transact(move |tx| {

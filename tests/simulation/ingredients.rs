@@ -1,9 +1,9 @@
-//! What a year is made of beside everyday faults. Each can be left out, to find out which of them a defect needs: here,
-//! or by `LASTGOOD_WITHOUT=midnights,depth` without building anew. What is left out also changes the dice.
+//! What happens besides everyday faults. Each ingredient can be left out to find out which of them a defect needs: here,
+//! or by `LASTGOOD_WITHOUT=midnights,depth` without a rebuild. Leaving one out also changes the random numbers.
 
 use crate::events::Event;
 
-/// What is in.
+/// Which ingredients are in.
 #[derive(Clone, Copy, Debug)]
 pub struct Ingredients {
     /// Runs that straddle the end of a bucket: looks at the second, stops of 90 s, latency, lost creates.
@@ -20,11 +20,11 @@ pub struct Ingredients {
     pub formerly: bool,
     /// Digests.
     pub digests: bool,
-    /// The clocks of ours and of the provider are set.
+    /// Our clock and the provider's are set.
     pub clocks: bool,
-    /// The checker asks for the depth that retention promises.
+    /// The checker requires the depth that retention promises.
     pub depth: bool,
-    /// The checker asks that no server is off for longer than need be, and is started when it reads `stopped`.
+    /// The checker requires that no server is off for longer than necessary, and is started when it reads `stopped`.
     pub power: bool,
 }
 

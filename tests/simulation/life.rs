@@ -30,15 +30,16 @@ use crate::ingredients::Ingredients;
 use crate::invariants::{Facts, Rule};
 use crate::mail::PostOffice;
 use crate::people::People;
+use crate::policy_file::PolicyFile;
 use crate::provider::{self, Gate};
 
-/// How often the daemon is woken: its own alarm clock does it every second, and without it it looks every 20 seconds.
+/// How often the daemon is woken. Its own timer does that every second; without it the daemon checks every 20 seconds.
 const TICK: Duration = Duration::from_secs(120);
 /// The seconds of an hour around which something is due, or a bucket ends.
 const LOOKS: [u64; 8] = [1, 2, 3, 3_540, 3_541, 3_597, 3_599, 3_600];
 /// How every token begins.
 pub const TOKEN: &str = "vps_year";
-/// After the last event so long nothing goes wrong: until ten to five, so that everything can come to its end.
+/// For this long after the last event nothing goes wrong, so that everything can finish: until ten to five.
 const QUIET: SignedDuration = SignedDuration::from_mins(76 * 60 + 50);
 
 /// Why the daemon's life ends.
@@ -48,25 +49,7 @@ pub enum Exit {
     Over,
 }
 
-/// What the daemon reads at start and at a reload.
-pub struct File {
-    pub knobs: Knobs,
-    pub bad: bool,
-    /// What the provider takes, once the file says so, too.
-    pub token: String,
-    large: bool,
-    /// To read a file takes longer than a day of the simulation.
-    read: BTreeMap<Knobs, Config>,
-}
-
-impl File {
-    pub fn config(&mut self, at: Timestamp) -> Config {
-        let (knobs, large) = (self.knobs, self.large);
-        self.read.entry(knobs).or_insert_with(|| fleet::config(knobs, large, at)).clone()
-    }
-}
-
-/// A simulation under way.
+/// A simulation in progress.
 pub struct Life {
     pub scale: Scale,
     pub with: Ingredients,
@@ -81,7 +64,7 @@ pub struct Life {
     pub specs: Vec<ServerSpec>,
     /// How many servers came later.
     pub came: i64,
-    pub file: Arc<Mutex<File>>,
+    pub file: Arc<Mutex<PolicyFile>>,
     pub agenda: BTreeMap<(Timestamp, Event), ()>,
     /// Until then every answer may be a failure.
     pub storm_until: Timestamp,
@@ -97,7 +80,7 @@ pub struct Life {
 }
 
 impl Life {
-    /// An account of that size on the first of March 2026, and nothing made yet.
+    /// An account of this size on 1 March 2026, with no points yet.
     pub fn new(scale: Scale) -> Self {
         let start: Timestamp = "2026-03-01T00:00:00Z".parse().expect("it is a timestamp");
         let (truth, ours) = (VirtualClock::new(start), VirtualClock::new(start));
@@ -128,13 +111,7 @@ impl Life {
             skew: 0,
             specs,
             came: 0,
-            file: Arc::new(Mutex::new(File {
-                knobs,
-                bad: false,
-                token: TOKEN.to_owned(),
-                large,
-                read: BTreeMap::new(),
-            })),
+            file: Arc::new(Mutex::new(PolicyFile::new(knobs, large))),
             agenda: BTreeMap::new(),
             storm_until: start,
             people: People::new(people),
@@ -170,7 +147,7 @@ impl Life {
         provider::renew(&self.simulator, &mut self.figures.faults, provider::faults());
     }
 
-    /// Lives the whole time, and says what happened.
+    /// Runs the whole simulation and returns what happened.
     pub async fn live(mut self) -> Figures {
         let dir = tempfile::Builder::new().prefix("lastgood-year").tempdir_in(room()).expect("a folder can be made");
         loop {
@@ -208,7 +185,7 @@ impl Life {
         self.audit.truth.facts.was_unreachable(from, self.truth.now());
     }
 
-    /// What was left behind lets go of the lock when the runtime next looks at it, as a dead process does at once.
+    /// Tasks left behind release the lock when the runtime next polls them; a dead process does at once.
     async fn own(&self, dir: &Path) -> Store {
         for _ in 0..10_000 {
             match Store::own_simulated(dir) {
@@ -267,7 +244,7 @@ impl Life {
                 () = tokio::time::sleep(self.until_next_look()) => false,
             };
             if crash {
-                // Somewhere among the next awaits of everything that is under way.
+                // Somewhere among the next awaits of everything in progress.
                 for _ in 0..self.random.random_range(0..30) {
                     tokio::task::yield_now().await;
                 }
@@ -312,7 +289,7 @@ impl Life {
         self.post.has_sent(message_id)
     }
 
-    /// The time until the daemon is woken next: sooner around the ends of hours by its clock.
+    /// How soon the daemon is woken next: sooner around the ends of hours by its clock.
     fn until_next_look(&self) -> Duration {
         if !self.with.midnights {
             return TICK;
@@ -351,14 +328,14 @@ impl Life {
         wake.send(Wake::Reload).expect("the daemon listens");
     }
 
-    /// A file holds from now on: the checkers must know.
+    /// A file is in force from now on: tells the checkers.
     pub fn taken_over(&mut self, config: &Config) {
         self.check();
         self.post.of(config);
         self.follow(config);
     }
 
-    /// The policies of the file, or the servers, are others from now on.
+    /// The policies of the file, or the servers, have changed.
     pub fn follow(&mut self, config: &Config) {
         let policies = fleet::policies(config, &self.specs);
         fleet::facts(&mut self.audit.truth.facts, &policies, &self.specs, self.with.depth);
@@ -379,7 +356,7 @@ impl Life {
                 }
                 (file.config(clock.now()), file.token.clone())
             };
-            // Mail is carried by the post office of this simulation: threads of their own have no place in its time.
+            // The simulation delivers mail itself: threads have no place in its time.
             config.smtp = None;
             let settings = Settings {
                 url: config.provider.url.clone(),

@@ -1,5 +1,5 @@
-//! The provider of the year: the simulator with faults at rates that a real one might have, and a gate before it that
-//! counts the requests and tells when the moment of a crash has come.
+//! The provider of the simulation: the simulator with faults at rates that a real one might have, behind a gate that
+//! counts the requests and triggers crashes.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use lastgood::simulator::{
 };
 use tokio::sync::Notify;
 
-/// Counts requests; at the armed one it says so and lets its sender wait for ever.
+/// Counts requests. At the armed one it triggers a crash and never answers.
 #[derive(Debug, Default)]
 pub struct Gate {
     calls: AtomicU64,
@@ -27,18 +27,18 @@ pub struct Gate {
     token: Mutex<Token>,
 }
 
-/// Which token requests must bear.
+/// Which token requests must carry.
 #[derive(Debug, Default)]
 struct Token {
     good: Option<String>,
-    /// From then on everybody must know; nobody while it is `None`.
+    /// From then on every request must carry it; `None` while the daemon cannot know it.
     known_from: Option<Timestamp>,
-    /// When another one was seen after that.
+    /// When another token was seen after that.
     stale: Vec<Timestamp>,
 }
 
 impl Gate {
-    /// How many requests have come.
+    /// How many requests have arrived.
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
     }
@@ -48,7 +48,7 @@ impl Gate {
         self.armed.store(self.calls() + requests.max(1), Ordering::Relaxed);
     }
 
-    /// The provider takes this token from now on, and the file does not say so yet.
+    /// The provider requires this token from now on; the policy file does not have it yet.
     pub fn expect(&self, token: String) {
         let mut it = self.token.lock().expect("nobody panics with it");
         (it.good, it.known_from) = (Some(token), None);
@@ -59,7 +59,7 @@ impl Gate {
         self.token.lock().expect("nobody panics with it").known_from = Some(known_from);
     }
 
-    /// Whether everybody must know the token that the provider takes.
+    /// Whether every request must carry the token that the provider requires.
     pub fn is_strict(&self, now: Timestamp) -> bool {
         let it = self.token.lock().expect("nobody panics with it");
         it.good.is_none() || it.known_from.is_some_and(|from| from <= now)
@@ -90,7 +90,7 @@ impl Gate {
     }
 }
 
-/// The gate, and the time there.
+/// The gate and its clock.
 type Door = (Arc<Gate>, VirtualClock);
 
 async fn pass(State((gate, clock)): State<Door>, request: Request, next: Next) -> Response {
@@ -205,7 +205,7 @@ fn word(call: Call) -> &'static str {
     }
 }
 
-/// Adds what the rules in force have struck so far, and puts the rules of everyday in their place.
+/// Adds up how often each fault has struck, and replaces the faults.
 pub fn renew(simulator: &Simulator, struck: &mut BTreeMap<String, u64>, rules: Vec<Rule>) {
     for armed in simulator.faults().into_iter().filter(|armed| armed.struck > 0) {
         *struck.entry(armed.rule.name.unwrap_or_else(|| "unnamed".to_owned())).or_default() += armed.struck;

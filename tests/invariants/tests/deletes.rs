@@ -1,4 +1,4 @@
-//! The rules for deletes: whose the point is, what would be left, and whether it is the time for it.
+//! The rules for deletes: whose the point is, what would be left, and whether it is the right time.
 
 use super::*;
 

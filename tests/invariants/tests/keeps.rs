@@ -1,11 +1,11 @@
-//! What must be left after every success: a client that prunes as it likes, beside one that prunes rightly.
+//! What must be left after every success: a client that prunes wrongly, and one that prunes correctly.
 
 use jiff::SignedDuration;
 
 use super::*;
 use crate::invariants::{Grain, KeepFacts};
 
-/// A provider whose clock is the client's, and a policy that keeps this.
+/// A provider with the client's clock, and a policy with this `keep`.
 fn wild(keep: KeepFacts, options: Options) -> Wild {
     Wild::new(options).policy(|policy| policy.keep = Some(keep))
 }
@@ -20,7 +20,7 @@ impl Wild {
         *self.time.lock().unwrap() = at.parse().unwrap();
     }
 
-    /// A point is asked for at this time, and is completed two seconds later. The first has the id 801.
+    /// A point is requested at this time and completed two seconds later. The first has the id 801.
     async fn make(&self, at: &str) {
         self.set(at);
         self.list().await;
@@ -39,7 +39,7 @@ impl Wild {
 
 #[tokio::test]
 async fn the_good_point_of_the_night_before_that_goes_as_the_older_of_its_day_is_flagged() {
-    // Planned at 23:59, made after midnight: the client takes the last night's point for one of the same day.
+    // Planned at 23:59, created after midnight: the client counts last night's point to the same day.
     for (deletes, broken) in [(801, false), (802, true)] {
         let wild = wild(KeepFacts::only(Grain::Daily, 2), roomy());
         for at in ["2026-11-21T00:00:30Z", "2026-11-22T00:00:30Z", "2026-11-23T00:00:30Z"] {
@@ -150,7 +150,7 @@ async fn the_oldest_may_make_room_for_the_next_and_must_be_displaced_by_it() {
     for (evicts, next, broken) in [
         (801, "2026-11-24T01:00:00Z", false),
         (802, "2026-11-24T01:00:00Z", true),
-        // The new one falls into the day of the last: what went is missed.
+        // The new one falls into the day of the last one: the deleted one is missing.
         (801, "2026-11-23T23:00:00Z", true),
     ] {
         let mut wild = wild(KeepFacts::only(Grain::Daily, 3), Options { snapshot_slots: 3, ..free() });
@@ -182,7 +182,7 @@ async fn what_people_delete_or_rename_or_a_hold_costs_is_not_asked_for() {
     person.make(days[2]).await;
     assert!(!person.too_few());
     person.delete(802).await;
-    assert!(person.too_few(), "the others are asked for all the same");
+    assert!(person.too_few(), "the others are still required");
     for (slots, broken) in [(10, true), (4, false)] {
         let mut held = wild_of(slots);
         held.facts.held.insert((Kind::Snapshot, "801".to_owned()));

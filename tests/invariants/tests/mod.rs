@@ -1,5 +1,5 @@
 //! Each rule of the checker is shown a record that breaks it, and one close to it that does not. The records are the
-//! simulator's own: a client that knows no rules is let loose on it.
+//! simulator's own, made by a client that knows no rules.
 
 mod deletes;
 mod keeps;
@@ -20,7 +20,7 @@ use super::{Facts, PolicyFacts, Rule, Told, Truth};
 
 const SERVER: &str = "web-server-01";
 
-/// A client that does what it likes.
+/// A client without rules.
 struct Wild {
     simulator: Simulator,
     time: Arc<Mutex<Timestamp>>,
@@ -37,7 +37,7 @@ impl Wild {
         Self { simulator, time, facts }
     }
 
-    /// So many points of ours from days before, the oldest with the lowest id (801).
+    /// This many points of ours from earlier days, the oldest with the lowest id (801).
     fn with_ours(days: i64) -> Self {
         Self::new(Options { foreign: (1..=days).rev().map(|day| ours(day, "main", "nightly")).collect(), ..free() })
     }
@@ -84,7 +84,7 @@ impl Wild {
         self.simulator.act(&act).unwrap();
     }
 
-    /// The rules that are broken when nothing is under way any more.
+    /// The broken rules when nothing is in progress any more.
     fn broken(&self) -> Vec<Rule> {
         self.after(|_| {})
     }

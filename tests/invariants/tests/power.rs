@@ -114,5 +114,5 @@ async fn a_server_that_is_off_for_longer_than_there_is_a_reason_is_flagged() {
     let mut truth = Truth::new(wild.facts.clone());
     truth.feed(&wild.simulator.take_record());
     truth.time_passes("2026-11-21T04:00:00Z".parse().unwrap());
-    assert_eq!(truth.violations()[0].rule, Rule::OffTooLong, "it is told before it is started");
+    assert_eq!(truth.violations()[0].rule, Rule::OffTooLong, "it is reported before it is started");
 }

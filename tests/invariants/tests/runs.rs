@@ -1,4 +1,4 @@
-//! What runs tell, and what nobody can know.
+//! What runs report, and what nobody can know.
 
 use super::*;
 
