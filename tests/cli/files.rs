@@ -231,8 +231,8 @@ fn a_policy_file_that_was_named_or_that_a_group_may_write_is_a_warning() {
     set_mode(&file, 0o660);
     let done = host.run(&["check"]).ends_with(0);
     assert!(done.stderr.contains("its group may write it") && done.stderr.contains("chmod g-w"), "{done:#?}");
-    let told = host.run(&["plan"]).ends_with(0);
-    assert!(told.stderr.contains("its group may write it"), "{told:#?}");
+    let reported = host.run(&["plan"]).ends_with(0);
+    assert!(reported.stderr.contains("its group may write it"), "{reported:#?}");
     if !is_root() {
         return;
     }

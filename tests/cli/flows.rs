@@ -153,7 +153,7 @@ fn a_brake_is_shown_by_plan_and_status_and_accept_takes_it_off() {
         "{status:#}"
     );
     let mail = std::fs::read_dir(host.path("mail")).unwrap().count();
-    assert_eq!(mail, 1, "told once");
+    assert_eq!(mail, 1, "reported once");
     let no = host.answer(&["accept"], "n\n").ends_with(2);
     assert!(no.stdout.contains("brake: ") && no.stdout.contains("next run would do this"), "{no:#?}");
     assert!(no.stderr.contains("nothing was accepted"), "{no:#?}");

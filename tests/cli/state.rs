@@ -72,8 +72,8 @@ fn looking_at_a_state_leaves_it_as_it_is_and_sees_what_it_holds() {
 fn people_read_whole_seconds_in_the_history_and_programs_all_digits() {
     let host = Host::new(&["--servers", "1"]);
     host.run(&["run"]).ends_with(0);
-    let told = host.run(&["history"]).ends_with(0).stdout;
-    assert!(told.contains("by hand") && !told.contains('.'), "{told}");
+    let reported = host.run(&["history"]).ends_with(0).stdout;
+    assert!(reported.contains("by hand") && !reported.contains('.'), "{reported}");
     let json = host.run(&["history", "--json"]).ends_with(0).json();
     assert!(json["runs"][0]["started"].as_str().unwrap().contains('.'), "{json:#}");
 }

@@ -195,10 +195,10 @@ async fn staleness_is_reported_once_however_many_runs_fail_after_it() {
     let full = StatusEffect { body: Some("Snapshot limit reached.".into()), ..StatusEffect::new(400) };
     daemon.simulator.add_fault(Rule::new(Effect::Status(full)).call(Call::Create));
     daemon.run_for(Duration::from_secs(3 * 3600)).await;
-    let told = |fact: &'static str| {
+    let reported = |fact: &'static str| {
         let query = format!("SELECT count(*) FROM notice WHERE json_type(body, '$.fact.{fact}') IS NOT NULL");
         daemon.store.transact(move |tx| Ok(tx.query_row(&query, [], |row| row.get::<_, i64>(0))?))
     };
-    assert!(told("failed").await.unwrap() > 10, "many runs failed");
-    assert_eq!(told("stale").await.unwrap(), 1);
+    assert!(reported("failed").await.unwrap() > 10, "many runs failed");
+    assert_eq!(reported("stale").await.unwrap(), 1);
 }

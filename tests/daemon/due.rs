@@ -47,7 +47,7 @@ impl FollowedPolicies {
     }
 
     /// What waits to be reported, as topic and text.
-    async fn told(&self) -> Vec<(Topic, String)> {
+    async fn reported(&self) -> Vec<(Topic, String)> {
         let waiting = self.store.waiting().await.unwrap();
         waiting.into_iter().map(|waiting| (waiting.notice.topic(), waiting.notice.to_string())).collect()
     }
@@ -77,7 +77,7 @@ async fn a_first_start_fires_nothing_of_the_past() {
     followed.follow(&nightly(), "02:30:01").await;
     assert!(followed.take("02:30:01").await.is_empty());
     assert!(followed.take("14:00:00").await.is_empty());
-    assert!(followed.told().await.is_empty());
+    assert!(followed.reported().await.is_empty());
     assert_eq!(followed.take("2026-11-22T02:30:00").await, [at("2026-11-22T02:30:00")]);
 }
 
@@ -88,7 +88,7 @@ async fn a_late_tick_starts_the_due_time_as_if_it_were_on_time() {
     followed.follow(&policy("30 2 * * *", "catch_up = \"0s\""), "02:00:00").await;
     assert!(followed.take("02:29:59").await.is_empty());
     assert_eq!(followed.take("02:30:59").await, [at("02:30:00")]);
-    assert!(followed.told().await.is_empty());
+    assert!(followed.reported().await.is_empty());
 }
 
 #[tokio::test]
@@ -107,12 +107,12 @@ async fn hours_without_ticks_cost_all_due_times_but_the_last_and_that_is_reporte
     followed.follow(&hourly(""), "01:30:00").await;
     assert!(followed.take("01:30:00").await.is_empty());
     assert_eq!(followed.take("05:10:00").await, [at("05:00:00")]);
-    let told = followed.told().await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(told[0].0, Topic::Missed);
+    let reported = followed.reported().await;
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    assert_eq!(reported[0].0, Topic::Missed);
     let text = "3 due times were missed, from 2026-11-21T02:00:00Z to 2026-11-21T04:00:00Z; the latest, \
                 2026-11-21T05:00:00Z, is made up for now";
-    assert_eq!(told[0].1, text);
+    assert_eq!(reported[0].1, text);
 }
 
 #[tokio::test]
@@ -123,8 +123,8 @@ async fn after_an_outage_there_is_one_catch_up_at_most() {
     followed.restart(&nightly(), "2026-11-21T09:00:00").await;
     assert_eq!(followed.take("2026-11-21T09:00:00").await, [at("02:30:00")]);
     assert!(followed.take("2026-11-21T09:01:00").await.is_empty());
-    let told = followed.told().await;
-    assert!(told[0].1.starts_with("7 due times were missed, from 2026-11-14T02:30:00Z"), "{told:?}");
+    let reported = followed.reported().await;
+    assert!(reported[0].1.starts_with("7 due times were missed, from 2026-11-14T02:30:00Z"), "{reported:?}");
     // A restart in the middle repeats nothing.
     followed.restart(&nightly(), "2026-11-21T09:02:00").await;
     assert!(followed.take("2026-11-21T09:02:00").await.is_empty());
@@ -138,13 +138,13 @@ async fn what_was_missed_by_more_than_catch_up_is_lost_and_reported() {
     followed.restart(&file, "04:30:01").await;
     assert!(followed.take("04:30:01").await.is_empty(), "two hours and a second");
     assert_eq!(followed.outcomes().await, ["skipped"]);
-    let told = followed.told().await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].1.contains("2026-11-21T02:30:00Z was missed; none is made up for"), "{told:?}");
+    let reported = followed.reported().await;
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    assert!(reported[0].1.contains("2026-11-21T02:30:00Z was missed; none is made up for"), "{reported:?}");
     assert!(followed.store.unfinished().await.unwrap().is_empty(), "a start after this drives nothing on");
     followed.restart(&file, "04:31:00").await;
     assert!(followed.take("04:31:00").await.is_empty());
-    assert_eq!(followed.told().await.len(), 1, "told once");
+    assert_eq!(followed.reported().await.len(), 1, "reported once");
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn a_changed_schedule_starts_from_now() {
     followed.follow(&policy("0 1,5 * * *", ""), "05:30:00").await;
     assert!(followed.take("05:30:00").await.is_empty(), "05:00 was none of this schedule's when it came");
     assert_eq!(followed.take("2026-11-22T01:00:00").await, [at("2026-11-22T01:00:00")]);
-    assert!(followed.told().await.is_empty());
+    assert!(followed.reported().await.is_empty());
 }
 
 #[tokio::test]
@@ -206,10 +206,10 @@ async fn a_clock_that_is_set_back_repeats_no_due_time() {
     }
     assert!(followed.evaluator.is_time(at("01:30:00")), "a clock that was set back is seen at once");
     assert!(followed.take("01:30:00").await.is_empty());
-    let told = followed.told().await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(told[0].0, Topic::Clock);
-    assert!(told[0].1.contains("was 2026-11-21T04:00:00Z, in the future"), "{told:?}");
+    let reported = followed.reported().await;
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    assert_eq!(reported[0].0, Topic::Clock);
+    assert!(reported[0].1.contains("was 2026-11-21T04:00:00Z, in the future"), "{reported:?}");
     for again in ["02:00:00", "03:00:00", "04:00:00"] {
         assert!(followed.take(again).await.is_empty(), "{again} has its run already");
     }
@@ -226,7 +226,7 @@ async fn a_clock_that_is_set_back_by_minutes_repeats_nothing_and_is_no_news() {
     assert_eq!(followed.take("02:30:00").await.len(), 1);
     assert!(followed.take("02:26:00").await.is_empty());
     assert!(followed.take("02:30:00").await.is_empty());
-    assert!(followed.told().await.is_empty());
+    assert!(followed.reported().await.is_empty());
 }
 
 #[tokio::test]
@@ -236,7 +236,7 @@ async fn a_clock_set_forward_leads_to_one_catch_up() {
     assert_eq!(followed.take("01:00:00").await.len(), 1);
     assert_eq!(followed.take("2026-12-21T12:00:30").await, [at("2026-12-21T12:00:00")]);
     assert!(followed.take("2026-12-21T12:00:31").await.is_empty());
-    assert_eq!(followed.told().await.len(), 1);
+    assert_eq!(followed.reported().await.len(), 1);
     // Once the clock is corrected, nothing of that month is repeated, and the next hours run.
     assert!(followed.take("01:10:00").await.is_empty());
     assert_eq!(followed.take("02:00:00").await, [at("02:00:00")]);
@@ -248,7 +248,7 @@ async fn a_last_handled_time_in_the_future_is_corrected_at_a_start_and_reported(
     followed.follow(&nightly(), "2036-01-01T00:00:00").await;
     followed.restart(&nightly(), "02:00:00").await;
     assert!(followed.take("02:00:00").await.is_empty());
-    assert_eq!(followed.told().await[0].0, Topic::Clock);
+    assert_eq!(followed.reported().await[0].0, Topic::Clock);
     assert_eq!(followed.take("02:30:00").await, [at("02:30:00")]);
 }
 
@@ -260,11 +260,11 @@ async fn a_due_time_while_the_previous_run_is_in_progress_is_skipped_and_reporte
     let runs = followed.evaluator.take(at("02:00:00"), |_| true).await.unwrap();
     assert!(runs.is_empty());
     assert_eq!(followed.outcomes().await, ["skipped", "running"]);
-    let told = followed.told().await;
-    assert_eq!(told.len(), 1, "{told:?}");
+    let reported = followed.reported().await;
+    assert_eq!(reported.len(), 1, "{reported:?}");
     assert!(
-        told[0].1.contains("2026-11-21T02:00:00Z was skipped: the run before it was still in progress"),
-        "{told:?}"
+        reported[0].1.contains("2026-11-21T02:00:00Z was skipped: the run before it was still in progress"),
+        "{reported:?}"
     );
     assert_eq!(followed.store.unfinished().await.unwrap().len(), 1, "only the run before is driven on");
 }
@@ -278,7 +278,7 @@ async fn what_is_due_and_what_is_reported_are_written_together_or_not_at_all() {
         followed.store.transact(move |tx| Ok(tx.execute_batch(&format!("ALTER TABLE {from} RENAME TO {to}"))?))
     };
     rename("notice", "elsewhere").await.unwrap();
-    assert!(followed.evaluator.take(at("05:10:00"), |_| false).await.is_err(), "what was missed cannot be told");
+    assert!(followed.evaluator.take(at("05:10:00"), |_| false).await.is_err(), "what was missed cannot be reported");
     assert!(followed.store.unfinished().await.unwrap().is_empty(), "so no run of it is recorded");
     let rename = |from: &'static str, to: &'static str| {
         followed.store.transact(move |tx| Ok(tx.execute_batch(&format!("ALTER TABLE {from} RENAME TO {to}"))?))
@@ -286,7 +286,7 @@ async fn what_is_due_and_what_is_reported_are_written_together_or_not_at_all() {
     rename("elsewhere", "notice").await.unwrap();
     followed.restart(&hourly(""), "05:11:00").await;
     assert_eq!(followed.take("05:11:00").await, [at("05:00:00")]);
-    assert_eq!(followed.told().await.len(), 1);
+    assert_eq!(followed.reported().await.len(), 1);
 }
 
 #[tokio::test]
@@ -352,7 +352,7 @@ async fn a_stale_policy_is_reported_once_even_across_a_restart() {
     let file = policy("30 2 * * *", "max_age = \"26h\"");
     followed.follow(&file, "2026-11-21T00:00:00").await;
     followed.evaluator.report_stale(at("2026-11-22T02:00:00")).await.unwrap();
-    assert!(followed.told().await.is_empty(), "first seen 26 hours ago is not too long yet");
+    assert!(followed.reported().await.is_empty(), "first seen 26 hours ago is not too long yet");
     for minute in ["02:00:01", "02:01:00"] {
         followed.evaluator.report_stale(at(&format!("2026-11-22T{minute}"))).await.unwrap();
     }
@@ -363,5 +363,5 @@ async fn a_stale_policy_is_reported_once_even_across_a_restart() {
     assert_eq!(stale.max_age_seconds, Some(26 * 3600), "the limit is the policy's");
     followed.restart(&file, "2026-11-22T03:00:00").await;
     followed.evaluator.report_stale(at("2026-11-22T03:00:00")).await.unwrap();
-    assert_eq!(followed.told().await.len(), 1, "a restart does not tell it again");
+    assert_eq!(followed.reported().await.len(), 1, "a restart does not tell it again");
 }

@@ -53,9 +53,9 @@ fn a_failure_staleness_and_the_recovery_are_mailed() {
     assert!(recovered.contains("after "), "how long it lasted: {recovered}");
     let all = mails(&host);
     let stale = all.iter().filter(|mail| subject(mail).contains("STALE")).count();
-    assert_eq!(stale, 1, "told once: {all:?}");
+    assert_eq!(stale, 1, "reported once: {all:?}");
     let failures = all.iter().filter(|mail| subject(mail).contains("FAILED")).count();
-    assert_eq!(failures, 1, "the same incident within `repeat` is not told again");
+    assert_eq!(failures, 1, "the same incident within `repeat` is not reported again");
 }
 
 #[test]
@@ -65,18 +65,18 @@ fn an_ongoing_incident_is_reported_again_after_repeat_and_not_before() {
     write_policy(&host, &(policy("busy", "snapshot", "*/2 * * * * *", "") + &report));
     full(&host);
     let daemon = Daemon::start(&host);
-    let told = eventually("three mails", || {
-        let told: Vec<_> = mails(&host).into_iter().filter(|mail| subject(mail).contains("FAILED")).collect();
-        (told.len() >= 3).then_some(told)
+    let reported = eventually("three mails", || {
+        let reported: Vec<_> = mails(&host).into_iter().filter(|mail| subject(mail).contains("FAILED")).collect();
+        (reported.len() >= 3).then_some(reported)
     });
     daemon.stops();
-    let dates: Vec<Timestamp> = told.iter().map(|mail| date(mail)).collect();
+    let dates: Vec<Timestamp> = reported.iter().map(|mail| date(mail)).collect();
     for pair in dates.windows(2) {
         let apart = pair[0].duration_until(pair[1]).as_secs();
         assert!((5..=20).contains(&apart), "{dates:?}");
     }
     let failed = history(&host).iter().filter(|run| run["outcome"] == "failed").count();
-    assert!(failed > told.len() * 2, "{failed} runs failed and {} mails were sent", told.len());
+    assert!(failed > reported.len() * 2, "{failed} runs failed and {} mails were sent", reported.len());
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn many_servers_that_fail_for_one_cause_within_group_wait_are_one_mail() {
     for number in 1..=12 {
         assert!(mail.contains(&format!("web-server-{number:02}")), "{mail}");
     }
-    let told = mails(&host).iter().filter(|mail| subject(mail).contains("FAILED")).count();
-    assert_eq!(told, 1);
+    let reported = mails(&host).iter().filter(|mail| subject(mail).contains("FAILED")).count();
+    assert_eq!(reported, 1);
 }
 
 #[test]

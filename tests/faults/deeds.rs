@@ -109,8 +109,8 @@ pub fn arm(sim: &mut SimulatedWorld, deed: Deed, after: u64) -> Arc<Mutex<Option
     let store = Store::beside(sim.dir.path()).unwrap();
     let inside = Inside { simulator: sim.simulator.clone(), clock: sim.clock.clone(), store };
     let client_of_door = OnceLock::new();
-    let told = Arc::clone(&done);
-    let door = Door { calls: AtomicU64::new(0), after, deed, inside, client: client_of_door, done: told };
+    let reported = Arc::clone(&done);
+    let door = Door { calls: AtomicU64::new(0), after, deed, inside, client: client_of_door, done: reported };
     let door = Arc::new(door);
     let router = sim.simulator.router().layer(from_fn_with_state(Arc::clone(&door), pass));
     sim.world.client = client(&clock, router, "vps_test");

@@ -100,15 +100,15 @@ impl Case {
     }
 
     /// The result in words, once the rules are checked.
-    async fn told(&self) -> String {
+    async fn reported(&self) -> String {
         let (mut checked, run) = self.play().await;
         let name = format!("{} / {} s / {} / {}", self.way.0, self.lag, self.text.0, self.person.0);
         // When a list lags longer than `settle` and shows a point without our token, nobody can know whose it is.
         let beyond = self.lag > 60 && self.text.2 && self.text.1.is_some_and(|left| left < 11);
         let broken = checked.broken();
         // It takes a slot that retention does not free, so it is reported even though the run succeeded.
-        let told = told_to_look(&checked).await;
-        assert!(broken.is_empty() || (beyond && told.is_some()), "{name}: {broken:?}\n{run:?}");
+        let reported = told_to_look(&checked).await;
+        assert!(broken.is_empty() || (beyond && reported.is_some()), "{name}: {broken:?}\n{run:?}");
         let account = checked.sim.simulator.account();
         let points = account.points_of(Kind::Snapshot, SERVER);
         let error = run.error.clone().unwrap_or_default();
@@ -125,7 +125,7 @@ impl Case {
         assert_eq!(theirs.count(), usize::from(self.person.1.is_some()), "{name}: a person's point stays");
         // The row needs no error text: it names points and times.
         let twin = if run.deleted.is_empty() { "" } else { " (one twin goes)" };
-        let look = if told.is_some() { ", and a person is to look" } else { "" };
+        let look = if reported.is_some() { ", and a person is to look" } else { "" };
         format!("{}: {}{twin}{look}", run.outcome, checked.writes())
     }
 }
@@ -133,8 +133,8 @@ impl Case {
 /// What is reported besides the end of the run.
 async fn told_to_look(checked: &CheckedWorld) -> Option<String> {
     let incidents = checked.sim.world.store.incidents().await.unwrap();
-    let told = incidents.into_iter().find(|incident| incident.topic == Topic::Attention);
-    told.map(|incident| incident.text).filter(|text| text.contains("look at it"))
+    let reported = incidents.into_iter().find(|incident| incident.topic == Topic::Attention);
+    reported.map(|incident| incident.text).filter(|text| text.contains("look at it"))
 }
 
 #[test]
@@ -154,11 +154,11 @@ fn a_lost_create_is_adopted_by_whatever_is_left_of_it_or_ends_as_unknown() {
             })
         })
         .collect();
-    let told = crate::matrix::together(&cases, |case| Box::pin(case.told()));
+    let reported = crate::matrix::together(&cases, |case| Box::pin(case.reported()));
     let mut table = String::new();
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
-    for (case, told) in cases.iter().zip(told) {
-        let key = format!("{} | listed after {} s | {told}", case.way.0, case.lag);
+    for (case, reported) in cases.iter().zip(reported) {
+        let key = format!("{} | listed after {} s | {reported}", case.way.0, case.lag);
         let name = format!("{} + {}", case.text.0, case.person.0);
         match groups.iter_mut().find(|(same, _)| *same == key) {
             Some((_, names)) => names.push(name),

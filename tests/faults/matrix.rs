@@ -105,7 +105,7 @@ struct Cell {
     next: String,
 }
 
-fn told(ended: &Ended) -> (String, ExitCode, String) {
+fn reported(ended: &Ended) -> (String, ExitCode, String) {
     match ended {
         Ended::NoServers(error) => ("no run".to_owned(), ExitCode::Provider, error.to_string()),
         Ended::NoServer => ("no run".to_owned(), ExitCode::Done, "the server is not in the list".to_owned()),
@@ -139,7 +139,7 @@ async fn cell(row: &Row, rules: Vec<Rule>, phase: Option<&Phase>) -> (Cell, Vec<
     }
     rules.into_iter().for_each(|rule| checked.sim.simulator.add_fault(rule));
     let ended = checked.run(policy.clone(), due).await;
-    let (outcome, exit, error) = told(&ended);
+    let (outcome, exit, error) = reported(&ended);
     checked.pay_debts().await;
     let writes = checked.writes();
     let broken = checked.broken();
@@ -155,7 +155,7 @@ async fn cell(row: &Row, rules: Vec<Rule>, phase: Option<&Phase>) -> (Cell, Vec<
     let due = due + SignedDuration::from_hours(48);
     checked.wait_until(due).await;
     let ended = checked.run(policy, due).await;
-    let (outcome_of_next, _, error_of_next) = told(&ended);
+    let (outcome_of_next, _, error_of_next) = reported(&ended);
     let next = if error_of_next.is_empty() { outcome_of_next } else { format!("{outcome_of_next}: {error_of_next}") };
     wrong.extend(checked.broken().iter().skip(broken.len()).map(|it| format!("the next night: {it}")));
     (Cell { outcome, exit: exit as u8, error, writes, next }, wrong)

@@ -129,11 +129,11 @@ fn play(name: &str, effect: &Effect) -> String {
 #[test]
 fn what_a_connection_can_do_once_in_each_phase_spoils_no_run() {
     let rows = rows();
-    let told: Vec<String> = std::thread::scope(|scope| {
+    let reported: Vec<String> = std::thread::scope(|scope| {
         let played: Vec<_> = rows.iter().map(|(name, effect)| scope.spawn(|| play(name, effect))).collect();
         played.into_iter().map(|played| played.join().unwrap()).collect()
     });
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(reported.join("\n"));
 }
 
 #[test]
@@ -179,16 +179,19 @@ fn a_restore_whose_answer_is_lost_is_sent_once_and_reported_as_it_is() {
             program.simulator.set_options(|options| options.restore = Duration::from_millis(900));
         }
         program.simulator.add_fault(Rule::new(effect).call(Call::Restore).times(1));
-        let told = program.folder.run(&["restore", "snapshot", &id, "--yes"]);
+        let reported = program.folder.run(&["restore", "snapshot", &id, "--yes"]);
         let sent = program.simulator.account();
         let sent = sent.record().requests().filter(|request| request.path.ends_with("/restore/")).count();
-        assert_eq!(sent, 1, "{name}: a restore is never sent again unseen: {told:?}");
+        assert_eq!(sent, 1, "{name}: a restore is never sent again unseen: {reported:?}");
         if done {
-            let told = told.ends_with(0);
-            assert!(told.stdout.contains("is back, restored from"), "{name}: {told:?}");
+            let reported = reported.ends_with(0);
+            assert!(reported.stdout.contains("is back, restored from"), "{name}: {reported:?}");
         } else {
-            let told = told.ends_with(4);
-            assert!(told.stderr.contains("cannot be told") && told.stderr.contains("look at"), "{name}: {told:?}");
+            let reported = reported.ends_with(4);
+            assert!(
+                reported.stderr.contains("cannot be told") && reported.stderr.contains("look at"),
+                "{name}: {reported:?}"
+            );
         }
         program.is_right(name);
     }

@@ -175,8 +175,8 @@ fn check(host: &GatedHost, how: &str) {
     let refused = |entry: &Entry| matches!(&entry.what, What::Request(request) if request.account_status == Some(400));
     if let Some(at) = account.record().entries().iter().position(refused) {
         let before = &account.record().entries()[at.saturating_sub(60)..=at];
-        let told: Vec<String> = before.iter().map(|entry| format!("{entry:?}")).collect();
-        panic!("{how}: room first: {}\n{:#?}", told.join("\n"), history);
+        let reported: Vec<String> = before.iter().map(|entry| format!("{entry:?}")).collect();
+        panic!("{how}: room first: {}\n{:#?}", reported.join("\n"), history);
     }
     assert!(account.servers().iter().all(|server| server.status == "active"), "{how}: {:#?}", account.servers());
     let people = account.points(Kind::Snapshot).filter(|point| point.name == "before-upgrade").count();

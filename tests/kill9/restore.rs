@@ -124,8 +124,8 @@ fn a_daemon_watches_and_reports_what_a_killed_command_began_and_creates_its_poin
         assert_eq!(account.server("web-server-01").unwrap().status, "active", "{how}");
         assert!(restores(&host) <= 1, "a daemon restores nothing: {how}");
         assert_eq!(leases(&host), [], "{how}");
-        let told = host.mail_texts().iter().filter(|mail| mail.contains("was cut off")).count();
-        assert_eq!(told, left.len(), "{how}\n{:#?}", host.mail_texts());
+        let reported = host.mail_texts().iter().filter(|mail| mail.contains("was cut off")).count();
+        assert_eq!(reported, left.len(), "{how}\n{:#?}", host.mail_texts());
         let store = host.store();
         let open = RUNTIME.block_on(store.incidents()).unwrap();
         assert!(open.is_empty(), "{how}: {open:#?}");

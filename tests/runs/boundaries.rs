@@ -164,8 +164,11 @@ async fn a_run_that_could_displace_only_the_newest_point_is_skipped_without_an_i
     }
     assert_eq!(buckets(&sim, Kind::Snapshot, KeepRule::Daily).len(), 5);
     assert_eq!(sim.world.store.incidents().await.unwrap().len(), 0);
-    let told = sim.world.store.waiting().await.unwrap();
-    assert!(told.iter().all(|waiting| !format!("{:?}", waiting.notice.class()).contains("Failure")), "{told:?}");
+    let reported = sim.world.store.waiting().await.unwrap();
+    assert!(
+        reported.iter().all(|waiting| !format!("{:?}", waiting.notice.class()).contains("Failure")),
+        "{reported:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -65,9 +65,9 @@ async fn a_point_that_a_person_deleted_stops_our_deletes_until_it_is_accepted() 
         assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
         assert_eq!(sim.ids(SNAPSHOT).len(), 2 + made);
     }
-    let told = incidents(&sim).await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].0 == Topic::Brake && told[0].1.contains(&ids[1].to_string()), "{told:?}");
+    let reported = incidents(&sim).await;
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    assert!(reported[0].0 == Topic::Brake && reported[0].1.contains(&ids[1].to_string()), "{reported:?}");
     accept_all(&sim, &task).await;
     assert_eq!((causes(&sim, &task).await, incidents(&sim).await), (vec![], vec![]));
     let run = sim.run(&task).await;
@@ -146,10 +146,10 @@ async fn a_file_that_keeps_less_names_what_it_would_drop_and_evictions_still_mak
     let requests = sim.simulator.account().record().requests().count();
     brake_changed_retention(&sim.world, std::slice::from_ref(&less), sim.world.clock.now()).await.unwrap();
     assert_eq!(sim.simulator.account().record().requests().count(), requests, "the provider is not asked");
-    let told = incidents(&sim).await;
-    assert_eq!(told.len(), 1, "{told:?}");
+    let reported = incidents(&sim).await;
+    assert_eq!(reported.len(), 1, "{reported:?}");
     for id in &ids[..3] {
-        assert!(told[0].1.contains(&id.to_string()), "{id} is not named: {told:?}");
+        assert!(reported[0].1.contains(&id.to_string()), "{id} is not named: {reported:?}");
     }
     let run = sim.run(&less).await;
     assert_eq!((run.outcome.as_str(), &run.deleted[..]), ("succeeded", &ids[..1]), "the eviction alone");
@@ -191,8 +191,8 @@ async fn a_second_lastgoods_points_are_ours_once_they_are_accepted() {
     sim.simulator.act(&Act::CreatePoint(stray)).unwrap();
     let run = sim.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
-    let told = incidents(&sim).await;
-    assert!(told.len() == 1 && told[0].0 == Topic::SecondLastgood, "{told:?}");
+    let reported = incidents(&sim).await;
+    assert!(reported.len() == 1 && reported[0].0 == Topic::SecondLastgood, "{reported:?}");
     // The other kind of the server is stopped too.
     let backups = sim.task(policy(Kind::Backup, 1)).await;
     assert_eq!(causes(&sim, &backups).await, [BrakeCause::SecondLastgood]);
@@ -201,8 +201,8 @@ async fn a_second_lastgoods_points_are_ours_once_they_are_accepted() {
     assert!(seen.evidence(&sim.world, &task).stray().is_none());
     let run = sim.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 2), "{run:?}");
-    let told = incidents(&sim).await;
-    assert!(told.iter().all(|(topic, _)| *topic == Topic::Attention), "max_deletes alone: {told:?}");
+    let reported = incidents(&sim).await;
+    assert!(reported.iter().all(|(topic, _)| *topic == Topic::Attention), "max_deletes alone: {reported:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -219,9 +219,9 @@ async fn what_a_short_first_list_lacked_is_reported_with_that_cause_and_accepted
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
     let brakes = sim.plan(&task).await.brakes;
     assert_eq!(brakes.iter().map(|brake| brake.cause).collect::<Vec<_>>(), [BrakeCause::SecondLastgood]);
-    let told = incidents(&sim).await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    for text in [&brakes[0].text, &told[0].1] {
+    let reported = incidents(&sim).await;
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    for text in [&brakes[0].text, &reported[0].1] {
         for words in ["is a second lastgood at work", "the first list", "`lastgood accept` takes"] {
             assert!(text.contains(words), "`{words}` is not in: {text}");
         }

@@ -292,8 +292,8 @@ async fn a_daemon_reports_an_interrupted_command_repeats_nothing_and_creates_its
         let waiting = sim.world.store.waiting().await.unwrap();
         let failed = |it: &&Waiting| it.notice.class() == Class::Failure && it.notice.topic() != Topic::NewJournal;
         let failures: Vec<_> = waiting.iter().filter(failed).collect();
-        let told = failures.iter().filter(|it| it.notice.to_string().contains("was cut off")).count();
-        assert_eq!((told, failures.len()), (left, left), "{how}: {failures:#?}");
+        let reported = failures.iter().filter(|it| it.notice.to_string().contains("was cut off")).count();
+        assert_eq!((reported, failures.len()), (left, left), "{how}: {failures:#?}");
         let said_accepted =
             failures.iter().any(|it| it.notice.to_string().contains("after the provider had accepted it"));
         assert_eq!(said_accepted, accepted, "{how}: {failures:#?}");

@@ -175,9 +175,9 @@ impl Case {
         assert_eq!(runs.len(), 1, "{shown}");
         assert_eq!(runs[0].summary.outcome, "succeeded", "{shown}");
         assert!(runs[0].summary.deleted.len() <= 2, "{shown}");
-        let told = sim.world.store.waiting().await.unwrap();
-        let of_run = told.iter().filter(|waiting| waiting.notice.class() == Class::Success).count();
-        assert_eq!(of_run, 1, "told once, {shown}");
+        let reported = sim.world.store.waiting().await.unwrap();
+        let of_run = reported.iter().filter(|waiting| waiting.notice.class() == Class::Success).count();
+        assert_eq!(of_run, 1, "reported once, {shown}");
         assert_eq!(sim.world.store.leases().await.unwrap(), [], "{shown}");
         let limit = account.options().slots(self.theirs());
         assert!(account.record().changes().all(|change| change.used.is_none_or(|used| used <= limit)), "{shown}");

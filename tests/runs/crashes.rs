@@ -34,8 +34,8 @@ fn was_started_early<'a>(changes: impl Iterator<Item = &'a Change>) -> bool {
 
 /// Whether the report of the success says so.
 async fn says_started_early(sim: &SimulatedWorld) -> bool {
-    let told = sim.world.store.waiting().await.unwrap();
-    told.iter().any(|waiting| waiting.notice.to_string().contains("was started before it was seen completed"))
+    let reported = sim.world.store.waiting().await.unwrap();
+    reported.iter().any(|waiting| waiting.notice.to_string().contains("was started before it was seen completed"))
 }
 
 /// Resumes the unfinished runs, as a start of the process does.

@@ -55,17 +55,17 @@ async fn a_stop_that_is_not_obeyed_in_time_fails_the_run_and_leaves_the_start_ow
     assert_eq!(run.outcome, "failed", "{run:?}");
     assert_eq!(powers(&sim), ["stop"], "a server that reads active is asked nothing");
     assert!(owes(&sim).await);
-    let told = sim.world.store.waiting().await.unwrap();
-    let told: Vec<_> = told.iter().filter(|waiting| waiting.notice.topic() == Topic::ServerStopped).collect();
+    let reported = sim.world.store.waiting().await.unwrap();
+    let reported: Vec<_> = reported.iter().filter(|waiting| waiting.notice.topic() == Topic::ServerStopped).collect();
     assert!(
-        told.len() == 1 && told[0].notice.to_string().contains("`lastgood release debt web-server-01`"),
-        "{told:?}"
+        reported.len() == 1 && reported[0].notice.to_string().contains("`lastgood release debt web-server-01`"),
+        "{reported:?}"
     );
     watched(&sim, 30 * MINUTE).await;
     assert_eq!((status(&sim).as_str(), owes(&sim).await), ("active", false));
     assert_eq!(powers(&sim), ["stop", "start"]);
-    let told = sim.world.store.waiting().await.unwrap();
-    assert!(told.iter().any(|waiting| waiting.notice.class() == Class::Recovery), "{told:?}");
+    let reported = sim.world.store.waiting().await.unwrap();
+    assert!(reported.iter().any(|waiting| waiting.notice.class() == Class::Recovery), "{reported:?}");
 }
 
 #[tokio::test(start_paused = true)]

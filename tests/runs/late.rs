@@ -129,8 +129,8 @@ async fn a_hold_on_the_point_that_was_to_make_room_lets_another_go_or_names_itse
     let there = sim.ids(SNAPSHOT);
     assert!(there.contains(&oldest), "{run:?}");
     let made_room = run.outcome == "succeeded" && run.deleted.len() == 1 && there.len() == 5;
-    let told = run.outcome == "failed" && run.deleted.is_empty();
-    assert!(made_room || told, "{run:?}");
+    let reported = run.outcome == "failed" && run.deleted.is_empty();
+    assert!(made_room || reported, "{run:?}");
     assert!(!run.error.unwrap_or_default().contains("taken now"), "no slot was free before");
 }
 

@@ -133,8 +133,8 @@ async fn the_mark_alone_proves_points_ours_when_the_state_is_lost() {
     let sim = sim.lose_the_state();
     let run = sim.run(&task).await;
     assert_eq!(run.deleted, [oldest]);
-    let told = sim.world.store.waiting().await.unwrap();
-    assert!(told.iter().any(|waiting| waiting.notice.to_string().contains("journal is new")), "{told:?}");
+    let reported = sim.world.store.waiting().await.unwrap();
+    assert!(reported.iter().any(|waiting| waiting.notice.to_string().contains("journal is new")), "{reported:?}");
 }
 
 #[tokio::test(start_paused = true)]

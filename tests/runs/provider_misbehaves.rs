@@ -268,8 +268,11 @@ async fn a_stuck_point_is_left_alone_and_reported_and_its_due_time_gets_no_secon
     let next = sim.run(&task).await;
     assert_eq!((next.outcome.as_str(), next.deleted.len()), ("failed", 0), "{next:?}");
     assert!(next.error.as_ref().is_some_and(|error| error.contains("limit reached (5 own, 0 foreign)")), "{next:?}");
-    let told = sim.world.store.waiting().await.unwrap();
-    assert!(told.iter().any(|waiting| waiting.notice.to_string().contains("is stuck: still in progress")), "{told:?}");
+    let reported = sim.world.store.waiting().await.unwrap();
+    assert!(
+        reported.iter().any(|waiting| waiting.notice.to_string().contains("is stuck: still in progress")),
+        "{reported:?}"
+    );
     assert_eq!(sim.ids(SNAPSHOT).len(), 5);
 }
 
@@ -305,8 +308,8 @@ async fn ids_that_come_again_are_told_apart_by_their_time() {
             assert_eq!(run.outcome, "succeeded", "{round}: {run:?}");
             assert_eq!((run.deleted.len(), sim.ids(SNAPSHOT).len()), (1, 5), "{round}: {run:?}");
         }
-        let told = sim.world.store.incidents().await.unwrap();
-        assert!(told.is_empty(), "{told:?}");
+        let reported = sim.world.store.incidents().await.unwrap();
+        assert!(reported.is_empty(), "{reported:?}");
     }
 }
 

@@ -69,8 +69,8 @@ async fn a_new_name_that_keeps_less_drops_nothing_before_it_is_accepted_reloaded
         let less = renamed(&task, "daily", &["nightly"], 1);
         if reloads {
             reload(&sim, &less).await;
-            let told = sim.world.store.incidents().await.unwrap();
-            assert!(told.len() == 1 && told[0].topic == Topic::Brake, "{told:?}");
+            let reported = sim.world.store.incidents().await.unwrap();
+            assert!(reported.len() == 1 && reported[0].topic == Topic::Brake, "{reported:?}");
         }
         for _ in 0..4 {
             let run = sim.run(&less).await;

@@ -49,13 +49,16 @@ async fn a_server_that_a_run_stopped_is_started_whatever_becomes_of_the_create_a
         let asked: Vec<_> = account.record().requests().filter(|it| it.path.ends_with("/power/")).collect();
         assert!(asked.iter().all(|it| it.body["action"] != "hard_stop"), "{fault:?}");
         assert!(asked.len() >= 6, "{fault:?}: {}", asked.len());
-        let told = sim.world.store.waiting().await.unwrap();
-        assert!(told.iter().any(|waiting| waiting.notice.to_string().contains("could not be started")), "{fault:?}");
-        let started = told.iter().map(|waiting| &waiting.notice).filter(|notice| notice.class() == Class::Recovery);
+        let reported = sim.world.store.waiting().await.unwrap();
+        assert!(
+            reported.iter().any(|waiting| waiting.notice.to_string().contains("could not be started")),
+            "{fault:?}"
+        );
+        let started = reported.iter().map(|waiting| &waiting.notice).filter(|notice| notice.class() == Class::Recovery);
         let started: Vec<_> = started.filter(|notice| notice.topic() == Topic::ServerStopped).collect();
         assert!(
             started.len() == 1 && matches!(&started[0].fact, Fact::Recovered(recovered) if recovered.since.is_some()),
-            "the end is reported as well: {told:?}"
+            "the end is reported as well: {reported:?}"
         );
         let open = sim.world.store.incidents().await.unwrap();
         assert!(open.iter().all(|incident| incident.topic.to_string() != "server_stopped"), "{open:?}");

@@ -85,7 +85,7 @@ impl fmt::Display for Figures {
         writeln!(f, "  calls       {}", self.calls)?;
         writeln!(f, "  faults      {} ({})", sum(&self.faults), list(&self.faults))?;
         writeln!(f, "  events      {}", list(&self.events))?;
-        writeln!(f, "  missed      {} due times, each told", self.missed)?;
+        writeln!(f, "  missed      {} due times, each reported", self.missed)?;
         writeln!(f, "  mails       {} ({} digests)", self.mails, self.digests)?;
         writeln!(f, "  checked     {} entries of the record, whose hash is {:016x}", self.checked, self.record)?;
         write!(f, "  violations  {} of {} sorts", self.sorts.values().sum::<u64>(), self.sorts.len())
