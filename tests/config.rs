@@ -1,5 +1,5 @@
 //! The shipped policy files are valid and complete; every mistake in `config/invalid` and every doubt in
-//! `config/warning` is told in the words of the `.txt` beside it. `UPDATE=1` writes those texts anew: read them then.
+//! `config/warning` is reported in the words of the `.txt` beside it. `UPDATE=1` writes those texts again: read them then.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
@@ -37,7 +37,7 @@ fn read(path: &Path) -> (Option<Config>, Vec<Diagnostic>, String) {
     (config, diagnostics, source)
 }
 
-/// What is told about a file, compared to the text beside it.
+/// Compares what is reported about a file to the text beside it.
 fn compare(path: &Path, wrong: &mut Vec<String>) -> (Option<Config>, Vec<Diagnostic>) {
     let (config, diagnostics, source) = read(path);
     let name = path.file_name().unwrap().to_str().unwrap();
@@ -59,7 +59,7 @@ fn every_shipped_file_is_valid_and_leaves_no_doubt() {
     let files = files("config");
     let names: Vec<_> = files.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(names, ["example.toml", "fleet.toml", "minimal.toml"]);
-    // A copy: whose the files are, and how wide their modes, is a matter of how they were checked out.
+    // A copy: the owners and modes of the files depend on how they were checked out.
     let copies = tempfile::tempdir().unwrap();
     for path in files {
         let copy = copies.path().join(path.file_name().unwrap());
@@ -95,7 +95,7 @@ fn the_example_shows_every_key() {
     assert!(absent.is_empty(), "config/example.toml does not mention {absent:?}");
 }
 
-/// A key that is listed and never read would be taken with any value.
+/// A key that is listed and never read would accept any value.
 #[test]
 fn every_key_is_read() {
     let mut unread = Vec::new();
@@ -134,7 +134,7 @@ fn the_reference_in_the_docs_is_made_from_the_keys() {
 }
 
 #[test]
-fn every_mistake_is_told_in_its_own_words() {
+fn every_mistake_is_reported_in_its_own_words() {
     let files = files("tests/config/invalid");
     assert!(files.len() >= 32);
     let mut wrong = Vec::new();
@@ -152,7 +152,7 @@ fn every_mistake_is_told_in_its_own_words() {
 }
 
 #[test]
-fn every_doubt_is_told_and_the_file_is_taken() {
+fn every_doubt_is_reported_and_the_file_is_accepted() {
     let mut wrong = Vec::new();
     for path in files("tests/config/warning") {
         let (config, diagnostics) = compare(&path, &mut wrong);
@@ -186,7 +186,7 @@ fn a_run_of_a_policy_that_has_another_kind_now_is_a_former_policys() {
     assert_eq!((task.policy.kind, task.policy.enabled), (policy.kind, true));
     let task = task_of_run(&config, &[], &run(policy.name.as_str(), other));
     assert_eq!((task.policy.kind, task.policy.enabled, task.policy.prune), (other, false, Prune::None));
-    // Its points are named as those of a policy that is not in the file.
+    // Its points count as those of a policy that is not in the file.
     assert!(
         config.knows_policy(policy.name.as_str(), policy.kind) && !config.knows_policy(policy.name.as_str(), other)
     );

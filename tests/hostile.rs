@@ -1,20 +1,26 @@
-//! A provider that means harm, or is broken beyond measure, against the real program: memory is measured from outside,
-//! nothing that it says drives a terminal or shows the token, and no list goes on for ever.
+//! A malicious or completely broken provider against the real program: memory is measured from outside,
+//! nothing that it sends controls a terminal or shows the token, and no list is endless.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use support::folder::{Folder, LASTGOOD};
+
+#[path = "support"]
+mod support {
+    pub mod folder;
+}
+
 const TOKEN: &str = "vps_a+token/of=tests";
 const SERVERS: &str = r#"{"count":1,"next":null,"results":[{"id":1,"name":"web-1","status":"active"}]}"#;
 
-/// More than the same exchange takes with a provider that behaves.
+/// How much more memory it may take than with a provider that behaves.
 const MOST_KILOBYTES: u64 = 128 * 1024;
 
 /// An answer: status, headers, body.
@@ -27,13 +33,13 @@ impl Answer {
 }
 
 /// A provider in threads of this process.
-struct Provider {
+struct HostileProvider {
     port: u16,
     requests: Arc<AtomicUsize>,
 }
 
-impl Provider {
-    /// `answer` gives what a request for this path and query gets, the number of the request counted from 0.
+impl HostileProvider {
+    /// `answer` is called with the number of the request, from 0, and its path and query.
     fn new(answer: impl Fn(usize, &str) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -42,14 +48,14 @@ impl Provider {
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let (answer, count) = (Arc::clone(&answer), Arc::clone(&count));
-                // A client that hangs up has had enough.
+                // The client may hang up.
                 std::thread::spawn(move || serve(stream.unwrap(), &*answer, &count).ok());
             }
         });
         Self { port, requests }
     }
 
-    /// As `new`, with one server whose lists of points get `answer`.
+    /// The same with one server; `answer` is for its lists of points.
     fn of_points(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
         Self::new(move |_, path| if path.contains("/servers/") { Answer::ok(SERVERS) } else { answer(path) })
     }
@@ -58,22 +64,22 @@ impl Provider {
         self.requests.load(Ordering::SeqCst)
     }
 
-    fn folder(&self) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("token"), TOKEN).unwrap();
+    fn folder(&self) -> Folder {
+        let folder = Folder::new();
+        folder.write_private("token", TOKEN);
         let text = format!(
             "[provider]\nurl = \"http://127.0.0.1:{}/api/v1\"\ntoken_file = \"token\"\nrequests_per_second = 1000\n\
              [state]\ndir = \"state\"\n[policy.nightly]\nkind = \"backup\"\nservers = [\"*\"]\n\
              schedule = \"30 2 * * *\"\nkeep = {{ last = 3 }}\nretries = 0\n",
             self.port
         );
-        std::fs::write(folder.path().join("policy.toml"), text).unwrap();
+        folder.write_private("policy.toml", &text);
         folder
     }
 
-    /// Runs a command: its outputs, its exit code and the most memory that it took, in kilobytes.
+    /// Runs a command: its outputs, its exit code and its peak memory in kilobytes.
     fn run(&self, args: &[&str]) -> Done {
-        run(self.folder().path(), args)
+        run(&self.folder(), args)
     }
 }
 
@@ -101,12 +107,10 @@ struct Done {
     kilobytes: u64,
 }
 
-fn run(folder: &Path, args: &[&str]) -> Done {
-    let output = |name: &str| std::fs::File::create(folder.join(name)).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_lastgood"))
-        .args(args)
-        .env_clear()
-        .current_dir(folder)
+fn run(folder: &Folder, args: &[&str]) -> Done {
+    let output = |name: &str| std::fs::File::create(folder.path(name)).unwrap();
+    let mut child = folder
+        .prepare(Command::new(LASTGOOD).args(args))
         .stdin(Stdio::null())
         .stdout(output("stdout"))
         .stderr(output("stderr"))
@@ -115,7 +119,7 @@ fn run(folder: &Path, args: &[&str]) -> Done {
     let status = format!("/proc/{}/status", child.id());
     let mut kilobytes = 0;
     let code = loop {
-        // The kernel keeps the most that the process ever took; the last look before its end counts.
+        // The kernel keeps the peak; the last reading before the end counts.
         let peak = std::fs::read_to_string(&status).unwrap_or_default();
         let peak = peak.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
         kilobytes = kilobytes.max(peak.unwrap_or(0));
@@ -124,7 +128,7 @@ fn run(folder: &Path, args: &[&str]) -> Done {
         }
         std::thread::yield_now();
     };
-    let read = |name: &str| String::from_utf8_lossy(&std::fs::read(folder.join(name)).unwrap()).into_owned();
+    let read = |name: &str| String::from_utf8_lossy(&std::fs::read(folder.path(name)).unwrap()).into_owned();
     Done { stdout: read("stdout"), stderr: read("stderr"), code, kilobytes }
 }
 
@@ -152,7 +156,7 @@ fn fat(id: usize) -> String {
 
 #[test]
 fn no_answer_takes_more_memory_than_its_bytes() {
-    let calm = Provider::of_points(|_| Answer::ok(repeated(5, point)));
+    let calm = HostileProvider::of_points(|_| Answer::ok(repeated(5, point)));
     let calm = ["list backups --json", "list backups"].map(|command| {
         let done = calm.run(&command.split(' ').collect::<Vec<_>>());
         assert_eq!(done.code, 0, "{done:?}");
@@ -179,9 +183,9 @@ fn no_answer_takes_more_memory_than_its_bytes() {
         ("an endless page", 200, vec![b' '; 40_000_000]),
     ];
     for (name, status, body) in bombs {
-        let provider = Provider::of_points(move |_| Answer(status, "", body.clone()));
+        let provider = HostileProvider::of_points(move |_| Answer(status, "", body.clone()));
         for (command, calm) in ["list backups --json", "list backups"].into_iter().zip(calm) {
-            // To lay out a table of these takes a minute where nothing is optimised.
+            // Laying out a table of these takes a minute in an unoptimised build.
             if name == "points with long texts" && !command.ends_with("--json") {
                 continue;
             }
@@ -194,11 +198,11 @@ fn no_answer_takes_more_memory_than_its_bytes() {
 
 #[test]
 fn pages_that_were_announced_are_taken_one_by_one() {
-    let calm = Provider::of_points(|_| Answer::ok(repeated(5, point))).run(&["list", "backups"]).kilobytes;
+    let calm = HostileProvider::of_points(|_| Answer::ok(repeated(5, point))).run(&["list", "backups"]).kilobytes;
     let bomb = repeated(3_000_000, |_| r#"{"":{}}"#.to_owned());
     let first: Vec<String> = (0..100).map(point).collect();
     let first = format!(r#"{{"count":800,"next":"?page=2","results":[{}]}}"#, first.join(","));
-    let provider = Provider::of_points(move |path| {
+    let provider = HostileProvider::of_points(move |path| {
         if path.contains("page=") && !path.ends_with("page_size=100") {
             Answer::ok(bomb.clone())
         } else {
@@ -212,7 +216,7 @@ fn pages_that_were_announced_are_taken_one_by_one() {
 
 #[test]
 fn a_list_without_end_is_an_error_at_once() {
-    let provider = Provider::of_points(|path| {
+    let provider = HostileProvider::of_points(|path| {
         let page: usize = path.rsplit("page=").next().and_then(|page| page.parse().ok()).unwrap_or(1);
         let five: Vec<String> = (page * 5..page * 5 + 5).map(point).collect();
         Answer::ok(format!(r#"{{"count":5,"next":"?page={}","results":[{}]}}"#, page + 1, five.join(",")))
@@ -234,7 +238,7 @@ fn the_token_is_shown_nowhere_when_the_provider_repeats_it() {
             .replace("Pre-deployment", &format!("{TOKEN} ?token={encoded} "))
             .replace(r#""id":1,"name""#, &format!(r#""id":1,"deep":{{"x":["{TOKEN}"]}},"name""#))
     });
-    let provider = Provider::new(move |_, path| match path {
+    let provider = HostileProvider::new(move |_, path| match path {
         path if path.contains("/servers/") => Answer::ok(servers.clone()),
         path if path.contains("/snapshots/") => Answer(401, "", format!(r#"{{"detail":"bad {TOKEN}"}}"#).into()),
         _ => Answer::ok(list.clone()),
@@ -243,7 +247,7 @@ fn the_token_is_shown_nowhere_when_the_provider_repeats_it() {
     for command in
         ["list servers", "list servers --json", "list backups", "list backups --json", "list snapshots", "plan"]
     {
-        let done = run(folder.path(), &command.split(' ').collect::<Vec<_>>());
+        let done = run(&folder, &command.split(' ').collect::<Vec<_>>());
         let all = format!("{}{}", done.stdout, done.stderr);
         assert!(all.contains("[token]"), "{command}: {all}");
         assert!(!all.contains("token/of") && !all.contains(&encoded), "{command}: {all}");
@@ -262,7 +266,7 @@ fn names_and_ids_drive_no_terminal() {
             r#"{{"id":{id},"server":{{"id":1,"name":"{evil}"}},"backup_type":"manual","status":"{evil}","created_at":"2025-01-16T03:00:00Z","description":"{evil}","{evil}":["{evil}"]}}"#
         )
     });
-    let provider = Provider::new(move |_, path| match path {
+    let provider = HostileProvider::new(move |_, path| match path {
         path if path.contains("/servers/") => Answer::ok(servers.clone()),
         path if path.contains("/snapshots/") => Answer(400, "", format!(r#"{{"detail":"{evil}"}}"#).into()),
         _ => Answer::ok(list.clone()),
@@ -280,7 +284,7 @@ fn names_and_ids_drive_no_terminal() {
         "history",
         "history --json",
     ] {
-        let done = run(folder.path(), &command.split(' ').collect::<Vec<_>>());
+        let done = run(&folder, &command.split(' ').collect::<Vec<_>>());
         let all = format!("{}{}", done.stdout, done.stderr);
         let bad = |c: char| c != '\n' && lastgood::policy::text::misleads(c);
         assert!(!all.contains(bad), "{command}: {all:?}");
@@ -290,7 +294,7 @@ fn names_and_ids_drive_no_terminal() {
 
 #[test]
 fn a_command_says_once_that_the_provider_asks_it_to_wait() {
-    let provider = Provider::new(|number, _| match number {
+    let provider = HostileProvider::new(|number, _| match number {
         0 | 1 => Answer(429, "Retry-After: 5\r\n", Vec::new()),
         _ => Answer::ok(SERVERS),
     });
@@ -303,13 +307,13 @@ fn a_command_says_once_that_the_provider_asks_it_to_wait() {
 fn an_argument_or_a_variable_that_is_no_text_is_a_usage_error_and_no_panic() {
     let bad = std::ffi::OsStr::from_bytes(b"\xff\xfe");
     for args in [vec!["list"], vec!["list", "--json"], vec!["plan", "--policy"], vec!["daemon"], vec!["status"]] {
-        let done = Command::new(env!("CARGO_BIN_EXE_lastgood")).args(&args).arg(bad).output().unwrap();
+        let done = Command::new(LASTGOOD).args(&args).arg(bad).output().unwrap();
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         assert_eq!(done.status.code(), Some(2), "{args:?}: {said}");
         assert!(!said.contains("panicked"), "{said}");
     }
     for name in ["LASTGOOD_LOG", "VPS_API_TOKEN", "VPS_API_URL", "LASTGOOD_CONFIG", "STATE_DIRECTORY", "HOME"] {
-        let done = Command::new(env!("CARGO_BIN_EXE_lastgood")).arg("check").env(name, bad).output().unwrap();
+        let done = Command::new(LASTGOOD).arg("check").env(name, bad).output().unwrap();
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         assert!(!said.contains("panicked") && done.status.code() != Some(101), "{name}: {said}");
     }

@@ -106,7 +106,7 @@ fn mail(unique: &str, to: &[&str]) -> OutboxMessage {
     rendered.text.push_str(".\n.a line that begins with a dot\n");
     let from = "lastgood <backup@example.test>";
     let to: Vec<String> = to.iter().map(|one| (*one).to_owned()).collect();
-    // Unique over runs too: the mailboxes stay.
+    // Unique across runs, since the mailboxes stay.
     let unique = format!("{unique}-{}", std::process::id());
     let message_id = message::message_id(&unique, from).unwrap();
     let draft = MailDraft {
@@ -238,7 +238,7 @@ async fn only_unknown_recipients_are_a_permanent_refusal() {
 
 #[tokio::test]
 #[ignore = "needs the Postfix of .ci/postfix"]
-async fn what_only_a_person_can_mend_is_told_apart() {
+async fn what_only_a_person_can_fix_is_told_apart() {
     let postfix = Postfix::at_hand();
     let message = mail("misconfigured", &["oncall@example.test"]);
     let right = || postfix.settings(Tls::StartTls);

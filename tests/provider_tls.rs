@@ -1,5 +1,5 @@
-//! The client against the played provider over real TLS: an authority that `ca_file` names is trusted, no other, and
-//! the token never leaves before the certificate was believed.
+//! The client against the simulated provider over real TLS: an authority that `ca_file` names is trusted, no other, and
+//! the token is sent only after the certificate was accepted.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::net::SocketAddr;
@@ -18,13 +18,13 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::server::TlsStream;
 
-/// Takes TLS connections; those that fail in the handshake are forgotten, as by any server.
-struct Tls {
+/// Accepts TLS connections and forgets those whose handshake fails, as any server does.
+struct TlsListener {
     tcp: TcpListener,
     acceptor: TlsAcceptor,
 }
 
-impl Listener for Tls {
+impl Listener for TlsListener {
     type Io = TlsStream<TcpStream>;
     type Addr = SocketAddr;
 
@@ -42,14 +42,14 @@ impl Listener for Tls {
     }
 }
 
-/// The played provider behind a certificate for `name`, and its authority's certificate in a file.
-struct Provider {
+/// The simulated provider with a certificate for `name`, and the certificate of its authority in a file.
+struct TlsProvider {
     simulator: Simulator,
     port: u16,
     dir: tempfile::TempDir,
 }
 
-impl Provider {
+impl TlsProvider {
     async fn start(name: &str) -> Self {
         let authority_key = KeyPair::generate().unwrap();
         let mut authority = CertificateParams::new(Vec::new()).unwrap();
@@ -66,7 +66,7 @@ impl Provider {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = tcp.local_addr().unwrap().port();
         let simulator = Simulator::new(Options::default(), Arc::new(|| Clock::System.now()));
-        let listener = Tls { tcp, acceptor: TlsAcceptor::from(Arc::new(config)) };
+        let listener = TlsListener { tcp, acceptor: TlsAcceptor::from(Arc::new(config)) };
         let router = simulator.router();
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let dir = tempfile::tempdir().unwrap();
@@ -97,15 +97,15 @@ impl Provider {
 
 #[tokio::test]
 async fn the_authority_of_ca_file_is_trusted() {
-    let provider = Provider::start("localhost").await;
+    let provider = TlsProvider::start("localhost").await;
     let servers = provider.client(provider.authority()).servers().await.unwrap();
     assert_eq!(servers.items[0].reference.name, "web-server-01");
 }
 
 #[tokio::test]
 async fn an_unknown_authority_or_another_name_is_refused_before_anything_is_sent() {
-    let unknown = Provider::start("localhost").await;
-    let named_otherwise = Provider::start("elsewhere.example").await;
+    let unknown = TlsProvider::start("localhost").await;
+    let named_otherwise = TlsProvider::start("elsewhere.example").await;
     for (provider, ca_file) in [(&unknown, None), (&named_otherwise, named_otherwise.authority())] {
         let error = provider.client(ca_file).account().await.unwrap_err();
         assert!(!error.outcome_unknown(), "nothing was sent: {error}");

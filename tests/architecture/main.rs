@@ -7,6 +7,7 @@ mod paths;
 mod planted;
 mod rules;
 mod source;
+mod test_files;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -31,6 +32,12 @@ fn breaches(root: &Path) -> Vec<String> {
 #[test]
 fn the_source_keeps_to_the_architecture() {
     let found = breaches(Path::new(env!("CARGO_MANIFEST_DIR")));
+    assert!(found.is_empty(), "{} breaches:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn the_tests_keep_to_their_limits() {
+    let found = test_files::breaches(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"));
     assert!(found.is_empty(), "{} breaches:\n{}", found.len(), found.join("\n"));
 }
 

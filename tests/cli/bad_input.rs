@@ -3,7 +3,9 @@
 
 use lastgood::store::Store;
 
-use crate::lab::{BAD_TOKEN, Lab, bare, finish};
+use crate::support::folder::Folder;
+use crate::support::host::Host;
+use crate::support::program::BAD_TOKEN;
 
 /// Every command that reads the policy file.
 const READERS: [&[&str]; 9] = [
@@ -24,69 +26,68 @@ fn with<'a>(command: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
 
 #[test]
 fn a_missing_policy_file_ends_with_3() {
-    let lab = Lab::new(&[]);
+    let host = Host::new(&[]);
     for command in READERS.into_iter().chain([["check"].as_slice()]) {
-        lab.refuses(&with(command, &["--config", "nowhere.toml"]), 3, &["nowhere.toml", "--config"]);
+        host.refuses(&with(command, &["--config", "nowhere.toml"]), 3, &["nowhere.toml", "--config"]);
     }
 }
 
 #[test]
 fn without_any_policy_file_every_place_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let done = finish(&mut bare(folder.path(), &["plan"])).ends_with(3);
+    let done = Folder::new().run(&["plan"]).ends_with(3);
     assert!(done.sentence().contains("/etc/lastgood/policy.toml, then policy.toml"), "{done:?}");
 }
 
 #[test]
 fn an_unreadable_policy_file_ends_with_3() {
-    let lab = Lab::new(&[]);
+    let host = Host::new(&[]);
     // A folder cannot be read as a file, not even by root.
-    std::fs::create_dir(lab.path("folder.toml")).unwrap();
+    std::fs::create_dir(host.path("folder.toml")).unwrap();
     for command in READERS.into_iter().chain([["check"].as_slice()]) {
-        lab.refuses(&with(command, &["--config", "folder.toml"]), 3, &["folder.toml", "cannot be read", "--config"]);
+        host.refuses(&with(command, &["--config", "folder.toml"]), 3, &["folder.toml", "cannot be read", "--config"]);
     }
 }
 
 #[test]
-fn an_invalid_policy_file_tells_every_mistake_and_ends_with_3() {
-    let lab = Lab::new(&[]);
-    lab.write_private("bad.toml", "[policy.x]\nkind = \"tape\"\nshedule = \"0 * * * *\"\n");
+fn an_invalid_policy_file_ends_with_3_and_every_mistake_is_named() {
+    let host = Host::new(&[]);
+    host.write_private("bad.toml", "[policy.x]\nkind = \"tape\"\nshedule = \"0 * * * *\"\n");
     for command in [&["check"], &["plan"], &["run"], &["daemon"]] {
-        let done = lab.run(&with(command, &["--config", "bad.toml"])).ends_with(3);
+        let done = host.run(&with(command, &["--config", "bad.toml"])).ends_with(3);
         for word in ["bad.toml", "tape", "shedule", "schedule"] {
             assert!(done.stderr.contains(word), "`{word}`: {done:#?}");
         }
     }
-    assert_eq!(lab.provider.tally().2, 0);
+    assert_eq!(host.provider.tally().2, 0);
 }
 
 #[test]
 fn a_missing_token_ends_with_3() {
-    let lab = Lab::new(&[]);
-    lab.policy("token_file = \"elsewhere\"");
+    let host = Host::new(&[]);
+    host.replace_line("token_file = \"elsewhere\"");
     for command in [&["plan"], &["run"], &["daemon"]] {
-        lab.refuses(command, 3, &["provider.token_file", "elsewhere", "cannot be read"]);
+        host.refuses(command, 3, &["provider.token_file", "elsewhere", "cannot be read"]);
     }
     // The file itself is right: `check` says what will be missing.
-    let check = lab.run(&["check"]).ends_with(0);
+    let check = host.run(&["check"]).ends_with(0);
     assert!(check.stderr.contains("provider.token_file names") && check.stderr.contains("elsewhere"), "{check:#?}");
-    lab.policy("token_file = ");
-    let text = std::fs::read_to_string(lab.path("policy.toml")).unwrap().replace("token_file = ", "");
-    lab.write_private("policy.toml", &text);
-    lab.refuses(&["plan"], 3, &["there is no API token", "provider.token_file", "VPS_API_TOKEN"]);
+    host.replace_line("token_file = ");
+    let text = std::fs::read_to_string(host.path("policy.toml")).unwrap().replace("token_file = ", "");
+    host.write_private("policy.toml", &text);
+    host.refuses(&["plan"], 3, &["there is no API token", "provider.token_file", "VPS_API_TOKEN"]);
 }
 
 #[test]
 fn an_empty_token_file_ends_with_3() {
-    let lab = Lab::new(&[]);
-    lab.write_private("token", "\n");
-    lab.refuses(&["plan"], 3, &["provider.token_file", "token", "does not hold one word"]);
+    let host = Host::new(&[]);
+    host.write_private("token", "\n");
+    host.refuses(&["plan"], 3, &["provider.token_file", "token", "does not hold one word"]);
 }
 
 #[test]
 fn a_refused_token_ends_with_4() {
-    let lab = Lab::new(&[]);
-    lab.write_private("token", BAD_TOKEN);
+    let host = Host::new(&[]);
+    host.write_private("token", BAD_TOKEN);
     for command in [
         ["plan"].as_slice(),
         &["run"],
@@ -97,92 +98,92 @@ fn a_refused_token_ends_with_4() {
         &["hold", "snapshot", "1"],
         &["check", "--online"],
     ] {
-        lab.refuses(command, 4, &["refused the token", "401", "provider.token_file", "nothing was made or deleted"]);
+        host.refuses(command, 4, &["refused the token", "401", "provider.token_file", "nothing was made or deleted"]);
     }
 }
 
 #[test]
 fn a_provider_that_is_down_ends_with_4() {
-    let lab = Lab::new(&[]);
+    let host = Host::new(&[]);
     // Port 9 (discard) on loopback: nobody listens there.
-    lab.policy("url = \"http://127.0.0.1:9/api/v1\"");
+    host.replace_line("url = \"http://127.0.0.1:9/api/v1\"");
     for command in [["plan"].as_slice(), &["run"], &["list", "servers"], &["check", "--online"]] {
-        lab.refuses(command, 4, &["no connection to the provider", "provider.url", "nothing was made or deleted"]);
+        host.refuses(command, 4, &["no connection to the provider", "provider.url", "nothing was made or deleted"]);
     }
 }
 
 #[test]
-fn a_token_without_permission_is_told_by_check() {
-    let lab = Lab::new(&["--permission", "servers:read"]);
-    let done = lab.run(&["check", "--online"]).ends_with(3);
+fn a_token_without_permission_is_reported_by_check() {
+    let host = Host::new(&["--permission", "servers:read"]);
+    let done = host.run(&["check", "--online"]).ends_with(3);
     assert!(done.stdout.contains("the token may not write"), "{done:#?}");
 }
 
 #[test]
 fn a_server_or_policy_that_does_not_exist_ends_with_2() {
-    let lab = Lab::new(&[]);
+    let host = Host::new(&[]);
     for command in [["plan"].as_slice(), &["run"], &["run", "--dry-run"], &["list", "servers"], &["list", "snapshots"]]
     {
-        lab.refuses(&with(command, &["--server", "db-9"]), 2, &["db-9", "lastgood list servers"]);
+        host.refuses(&with(command, &["--server", "db-9"]), 2, &["db-9", "lastgood list servers"]);
     }
     for command in [&["plan"], &["run"]] {
-        lab.refuses(&with(command, &["--policy", "weekly"]), 2, &["weekly", "hourly"]);
+        host.refuses(&with(command, &["--policy", "weekly"]), 2, &["weekly", "hourly"]);
     }
-    lab.refuses(&["hold", "server", "db-9"], 2, &["db-9"]);
-    lab.refuses(&["history", "--server", "db-9"], 2, &["db-9"]);
-    lab.refuses(&["delete", "snapshot", "99", "--yes"], 2, &["snapshot 99", "lastgood list snapshots"]);
-    lab.refuses(&["restore", "backup", "99", "--yes"], 2, &["backup 99", "lastgood list backups"]);
-    lab.refuses(&["hold", "backup", "99"], 2, &["backup 99"]);
+    host.refuses(&["hold", "server", "db-9"], 2, &["db-9"]);
+    host.refuses(&["history", "--server", "db-9"], 2, &["db-9"]);
+    host.refuses(&["delete", "snapshot", "99", "--yes"], 2, &["snapshot 99", "lastgood list snapshots"]);
+    host.refuses(&["restore", "backup", "99", "--yes"], 2, &["backup 99", "lastgood list backups"]);
+    host.refuses(&["hold", "backup", "99"], 2, &["backup 99"]);
 }
 
 #[test]
 fn a_named_server_that_does_not_exist_is_named() {
-    let lab = Lab::new(&[]);
-    lab.policy("servers = [\"db-9\"]");
-    lab.refuses(&["run"], 2, &["db-9", "hourly"]);
-    let done = lab.run(&["check", "--online"]).ends_with(3);
+    let host = Host::new(&[]);
+    host.replace_line("servers = [\"db-9\"]");
+    host.refuses(&["run"], 2, &["db-9", "hourly"]);
+    let done = host.run(&["check", "--online"]).ends_with(3);
     assert_eq!(done.stdout.matches("db-9`").count(), 1, "{done:#?}");
 }
 
 #[test]
 fn a_state_folder_that_cannot_be_used_ends_with_7() {
-    let lab = Lab::new(&[]);
+    let host = Host::new(&[]);
     // A file in its place: modes do not stop root.
-    lab.write_private("occupied", "");
-    lab.policy("dir = \"occupied\"");
+    host.write_private("occupied", "");
+    host.replace_line("dir = \"occupied\"");
     for command in
         [["plan"].as_slice(), &["run"], &["daemon"], &["list", "servers"], &["history"], &["hold", "snapshot", "1"]]
     {
-        lab.refuses(command, 7, &["occupied", "[state] dir"]);
+        host.refuses(command, 7, &["occupied", "[state] dir"]);
     }
-    lab.refuses(&["status"], 3, &["occupied", "[state] dir"]);
+    host.refuses(&["status"], 3, &["occupied", "[state] dir"]);
 }
 
 #[test]
 fn history_and_release_without_a_state_say_so() {
-    let lab = Lab::new(&[]);
-    lab.refuses(&["history"], 7, &["there is no state in"]);
-    lab.refuses(&["release", "snapshot", "1"], 7, &["there is no state in"]);
+    let host = Host::new(&[]);
+    host.refuses(&["history"], 7, &["there is no state in"]);
+    host.refuses(&["release", "snapshot", "1"], 7, &["there is no state in"]);
 }
 
 #[test]
 fn a_second_owner_ends_with_6() {
-    let lab = Lab::new(&[]);
-    let owner = Store::own(&lab.path("state")).unwrap();
+    let host = Host::new(&[]);
+    let owner = Store::own(&host.path("state")).unwrap();
     for command in [&["run"], &["daemon"]] {
-        lab.refuses(command, 6, &["another lastgood", "state"]);
+        host.refuses(command, 6, &["another lastgood", "state"]);
     }
     // Beside it one may look.
-    lab.run(&["plan"]).ends_with(0);
-    let status = lab.run(&["status"]).ends_with(1);
+    host.run(&["plan"]).ends_with(0);
+    let status = host.run(&["status"]).ends_with(1);
     assert!(status.stdout.contains("no server is known"), "{status:#?}");
     drop(owner);
-    lab.run(&["run", "--server", "web-server-01"]).ends_with(0);
+    host.run(&["run", "--server", "web-server-01"]).ends_with(0);
 }
 
 #[test]
 fn a_command_line_that_makes_no_sense_ends_with_2() {
-    let lab = Lab::new(&[]);
+    let host = Host::new(&[]);
     for command in [
         ["plan", "--polcy", "x"].as_slice(),
         &["list", "volumes"],
@@ -194,16 +195,16 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
         &["history", "--limit", "0"],
         &["volumes"],
     ] {
-        let done = lab.run(command).ends_with(2);
+        let done = host.run(command).ends_with(2);
         assert!(done.stdout.is_empty() && !done.stderr.is_empty(), "{done:#?}");
     }
 }
 
 #[test]
 fn a_simulator_whose_port_is_taken_says_so() {
-    let lab = Lab::new(&[]);
-    let port = lab.provider.origin.rsplit(':').next().unwrap().to_owned();
-    let done = lab.run(&["simulator", "--port", &port]);
+    let host = Host::new(&[]);
+    let port = host.provider.origin.rsplit(':').next().unwrap().to_owned();
+    let done = host.run(&["simulator", "--port", &port]);
     assert!(done.code != 0 && done.sentence().contains(&port), "{done:#?}");
 }
 
@@ -211,7 +212,6 @@ fn a_simulator_whose_port_is_taken_says_so() {
 fn a_port_that_is_taken_is_said_so() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
-    let folder = tempfile::tempdir().unwrap();
-    let done = crate::lab::finish(&mut crate::lab::bare(folder.path(), &["simulator", "--port", &port])).ends_with(2);
+    let done = Folder::new().run(&["simulator", "--port", &port]).ends_with(2);
     assert!(done.sentence().contains(&port) && done.sentence().contains("another --port"), "{done:#?}");
 }

@@ -1,4 +1,4 @@
-//! `lastgood demo`, as somebody sees it who has just downloaded the program.
+//! `lastgood demo`, as a newcomer sees it.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::lab::{bare, finish};
+use crate::support::folder::Folder;
 
 #[test]
 fn the_demo_shows_the_main_job_and_leaves_nothing_running() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let begin = Instant::now();
-    let done = finish(&mut bare(folder.path(), &["demo"])).ends_with(0);
+    let done = folder.run(&["demo"]).ends_with(0);
     assert!(begin.elapsed() < Duration::from_secs(120), "it took {:?}", begin.elapsed());
     for words in [
         "keep = { last = 3 }",
@@ -31,15 +31,15 @@ fn the_demo_shows_the_main_job_and_leaves_nothing_running() {
     assert_eq!(done.stderr, "");
     let address = done.stdout.split("http://").nth(1).and_then(|rest| rest.split('/').next()).unwrap();
     assert!(std::net::TcpStream::connect(address).is_err(), "the simulator still listens on {address}");
-    let stage = std::fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
-    let mails = std::fs::read_dir(stage.join("mail")).unwrap().count();
+    let demo = std::fs::read_dir(folder.root()).unwrap().next().unwrap().unwrap().path();
+    let mails = std::fs::read_dir(demo.join("mail")).unwrap().count();
     assert!(mails >= 2 && done.stdout.matches(".eml").count() == mails, "every mail is named: {done:#?}");
 }
 
 #[test]
 fn an_interrupted_demo_ends_in_an_orderly_way() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut child = bare(folder.path(), &["demo"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let folder = Folder::new();
+    let mut child = folder.command(&["demo"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(|line| line.unwrap());
     assert!(lines.any(|line| line.contains("asking for a new snapshot")), "no run began");
     let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();

@@ -1,5 +1,5 @@
-//! Whose files are believed, and who may see ours: the state folder, the policy file, files with secrets. What needs
-//! other users is left out where the tests do not run as root.
+//! Whose files are trusted, and who may read ours: the state folder, the policy file, files with secrets. What needs
+//! other users is skipped where the tests do not run as root.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -9,9 +9,11 @@ use std::process::{Command, Stdio};
 use lastgood::store::DATABASE;
 use serde_json::json;
 
-use crate::lab::{Done, LASTGOOD, Lab, finish};
+use crate::support::folder::LASTGOOD;
+use crate::support::host::Host;
+use crate::support::program::{Done, TOKEN, finish};
 
-/// A user that is nobody here.
+/// A user who does not exist on this machine.
 const STRANGER: u32 = 12_345;
 
 fn mode(path: &Path) -> u32 {
@@ -42,36 +44,36 @@ fn is_private(dir: &Path) {
     }
 }
 
-/// The whole of a folder becomes this user's.
+/// Gives a folder and everything in it to this user.
 fn give(path: &Path, user: u32) {
     let id = format!("{user}:{user}");
     assert!(Command::new("chown").args(["-hR", &id]).arg(path).status().unwrap().success());
 }
 
-/// The program as another user, in the lab's folder.
-fn as_stranger(lab: &Lab, arguments: &[&str]) -> Done {
+/// The program as another user, in the host's folder.
+fn as_stranger(host: &Host, arguments: &[&str]) -> Done {
     let id = STRANGER.to_string();
     let mut command = Command::new("setpriv");
     command.args(["--reuid", &id, "--regid", &id, "--clear-groups", "--", LASTGOOD]).args(arguments);
-    command.env_remove("LASTGOOD_CONFIG").current_dir(lab.folder.path()).stdin(Stdio::null());
-    finish(command.env("HOME", lab.folder.path()))
+    command.env_remove("LASTGOOD_CONFIG").current_dir(host.folder.root()).stdin(Stdio::null());
+    finish(command.env("HOME", host.folder.root()))
 }
 
 #[test]
-fn a_state_folder_that_others_may_use_becomes_private_when_it_is_empty_or_holds_our_state() {
+fn an_open_state_folder_becomes_private_when_it_is_empty_or_holds_our_state() {
     for wide in [0o755, 0o777, 0o1777, 0o2770] {
-        let lab = Lab::new(&["--servers", "1"]);
-        let state = lab.path("state");
+        let host = Host::new(&["--servers", "1"]);
+        let state = host.path("state");
         fs::create_dir(&state).unwrap();
         set_mode(&state, wide);
-        lab.run(&["run"]).ends_with(0);
+        host.run(&["run"]).ends_with(0);
         is_private(&state);
         for command in [["history"].as_slice(), &["run"], &["hold", "server", "web-server-01"], &["plan"]] {
             set_mode(&state, wide);
             for entry in fs::read_dir(&state).unwrap() {
                 set_mode(&entry.unwrap().path(), 0o666);
             }
-            lab.run(command).ends_with(0);
+            host.run(command).ends_with(0);
             is_private(&state);
         }
     }
@@ -80,22 +82,22 @@ fn a_state_folder_that_others_may_use_becomes_private_when_it_is_empty_or_holds_
 #[test]
 fn whatever_the_umask_the_state_is_for_its_user_alone() {
     for umask in ["000", "022", "277"] {
-        let lab = Lab::new(&["--servers", "1"]);
+        let host = Host::new(&["--servers", "1"]);
         let mut command = Command::new("sh");
         command.args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\""), LASTGOOD, "run"]);
-        command.current_dir(lab.folder.path()).env("HOME", lab.folder.path()).stdin(Stdio::null());
+        command.current_dir(host.folder.root()).env("HOME", host.folder.root()).stdin(Stdio::null());
         finish(&mut command).ends_with(0);
-        is_private(&lab.path("state"));
+        is_private(&host.path("state"));
     }
 }
 
 #[test]
 fn a_folder_of_other_files_that_others_may_use_is_refused_and_left_as_it_is() {
-    let lab = Lab::new(&["--servers", "1"]);
-    let state = lab.path("state");
+    let host = Host::new(&["--servers", "1"]);
+    let state = host.path("state");
     fs::create_dir(&state).unwrap();
     fs::write(state.join("notes.txt"), "not ours").unwrap();
-    // A name alone makes no state of ours.
+    // The name alone does not make it our state.
     for planted in [None, Some("not a database")] {
         if let Some(text) = planted {
             fs::write(state.join(DATABASE), text).unwrap();
@@ -103,37 +105,37 @@ fn a_folder_of_other_files_that_others_may_use_is_refused_and_left_as_it_is() {
         set_mode(&state, 0o755);
         let before = modes(&state);
         for command in [["run"].as_slice(), &["daemon"], &["hold", "server", "web-server-01"]] {
-            lab.refuses(command, 7, &["state", "mode 755", "chmod 700", "[state] dir"]);
+            host.refuses(command, 7, &["state", "mode 755", "chmod 700", "[state] dir"]);
         }
         assert_eq!(modes(&state), before);
     }
     fs::remove_file(state.join(DATABASE)).unwrap();
-    // For whoever made it private it is as good as any other.
+    // Once it is private it is like any other folder.
     set_mode(&state, 0o700);
-    lab.run(&["run"]).ends_with(0);
-    // What a new file system holds is nobody's.
-    let lab = Lab::new(&["--servers", "1"]);
-    fs::create_dir_all(lab.path("state/lost+found")).unwrap();
-    lab.run(&["run"]).ends_with(0);
+    host.run(&["run"]).ends_with(0);
+    // A new file system contains this folder.
+    let host = Host::new(&["--servers", "1"]);
+    fs::create_dir_all(host.path("state/lost+found")).unwrap();
+    host.run(&["run"]).ends_with(0);
 }
 
 #[test]
 fn what_is_planted_in_place_of_a_file_of_the_state_is_neither_followed_nor_waited_for() {
     for name in ["lock", DATABASE, "lastgood.db-wal", "lastgood.db-shm"] {
         for fifo in [false, true] {
-            let lab = Lab::new(&["--servers", "1"]);
-            lab.run(&["run"]).ends_with(0);
-            let (planted, victim) = (lab.path("state").join(name), lab.path("victim"));
+            let host = Host::new(&["--servers", "1"]);
+            host.run(&["run"]).ends_with(0);
+            let (planted, victim) = (host.path("state").join(name), host.path("victim"));
             fs::write(&victim, "precious").unwrap();
             set_mode(&victim, 0o644);
-            // What was there is gone, or the link would replace nothing.
+            // Some of the files do not exist now.
             let _ = fs::remove_file(&planted);
             if fifo {
                 assert!(Command::new("mkfifo").arg(&planted).status().unwrap().success());
             } else {
                 symlink(&victim, &planted).unwrap();
             }
-            lab.refuses(&["run"], 7, &["state", name, "move it away"]);
+            host.refuses(&["run"], 7, &["state", name, "move it away"]);
             assert_eq!((fs::read_to_string(&victim).unwrap().as_str(), mode(&victim)), ("precious", 0o644), "{name}");
         }
     }
@@ -144,27 +146,27 @@ fn a_state_of_another_user_is_refused() {
     if !is_root() {
         return;
     }
-    let lab = Lab::new(&["--servers", "1"]);
-    lab.run(&["run"]).ends_with(0);
-    let state = lab.path("state");
+    let host = Host::new(&["--servers", "1"]);
+    host.run(&["run"]).ends_with(0);
+    let state = host.path("state");
     give(&state, STRANGER);
     for command in [["run"].as_slice(), &["daemon"]] {
-        lab.refuses(command, 7, &["state", "user 12345", "user 0"]);
+        host.refuses(command, 7, &["state", "user 12345", "user 0"]);
     }
-    // A folder of ours with a database that somebody else has put into it, or a lock.
+    // Our folder with a database or a lock of somebody else.
     give(&state, 0);
     for name in [DATABASE, "lock"] {
         chown(state.join(name), Some(STRANGER), None).unwrap();
-        lab.refuses(&["run"], 7, &["state", name, "user 12345"]);
+        host.refuses(&["run"], 7, &["state", name, "user 12345"]);
         give(&state, 0);
     }
-    lab.run(&["run"]).ends_with(0);
-    // A stranger does not get into root's, though it were open to all.
-    give(lab.folder.path(), STRANGER);
+    host.run(&["run"]).ends_with(0);
+    // A stranger may not use root's state, even if its modes allow it.
+    give(host.folder.root(), STRANGER);
     give(&state, 0);
     set_mode(&state, 0o777);
     set_mode(&state.join(DATABASE), 0o666);
-    let done = as_stranger(&lab, &["run"]).ends_with(7);
+    let done = as_stranger(&host, &["run"]).ends_with(7);
     assert!(done.sentence().contains("its mode cannot be changed"), "{done:#?}");
 }
 
@@ -173,89 +175,89 @@ fn root_may_look_at_the_state_of_a_service_and_leaves_its_files_to_it() {
     if !is_root() {
         return;
     }
-    let lab = Lab::new(&["--servers", "1"]);
-    give(lab.folder.path(), STRANGER);
-    as_stranger(&lab, &["run"]).ends_with(0);
-    // What root may run it must be able to trust.
-    give(&lab.path("policy.toml"), 0);
-    set_mode(&lab.path("policy.toml"), 0o644);
-    let state = lab.path("state");
+    let host = Host::new(&["--servers", "1"]);
+    give(host.folder.root(), STRANGER);
+    as_stranger(&host, &["run"]).ends_with(0);
+    // Root uses only files that it can trust.
+    give(&host.path("policy.toml"), 0);
+    set_mode(&host.path("policy.toml"), 0o644);
+    let state = host.path("state");
     for command in [["status"].as_slice(), &["history"], &["hold", "server", "web-server-01"], &["plan"]] {
-        lab.run(command).ends_with(0);
+        host.run(command).ends_with(0);
     }
     for (path, mode) in modes(&state) {
         assert_eq!((fs::metadata(&path).unwrap().uid(), mode & 0o077), (STRANGER, 0), "{path}");
     }
-    as_stranger(&lab, &["run"]).ends_with(0);
-    // Not where others could have put something into it.
+    as_stranger(&host, &["run"]).ends_with(0);
+    // Not where others could have written.
     set_mode(&state, 0o770);
-    lab.refuses(&["history"], 7, &["state", "user 12345"]);
+    host.refuses(&["history"], 7, &["state", "user 12345"]);
 }
 
 #[test]
 fn a_policy_file_that_a_stranger_could_have_written_is_refused_before_any_request() {
-    let lab = Lab::new(&["--servers", "1"]);
-    let (file, text) = (lab.path("policy.toml"), "policy.toml");
-    let before = lab.provider.control("GET", "record", &json!(null));
+    let host = Host::new(&["--servers", "1"]);
+    let (file, text) = (host.path("policy.toml"), "policy.toml");
+    let before = host.provider.record();
     let commands = [["list", "servers"].as_slice(), &["check"], &["plan"], &["run"], &["daemon"], &["status"]];
-    let refused = |lab: &Lab, flags: &[&str], words: &[&str]| {
+    let refused = |host: &Host, flags: &[&str], words: &[&str]| {
         for command in commands {
             let command = [command, flags].concat();
-            let done = lab.run(&command).ends_with(3);
+            let done = host.run(&command).ends_with(3);
             for word in words.iter().chain(&[text]) {
                 assert!(done.stderr.contains(word), "`{word}` is not in: {done:#?}");
             }
         }
     };
     set_mode(&file, 0o666);
-    refused(&lab, &[], &["everybody may write it", "mode 666", "chmod o-w"]);
+    refused(&host, &[], &["everybody may write it", "mode 666", "chmod o-w"]);
     if is_root() {
-        refused(&lab, &["--config", "policy.toml"], &["everybody may write it"]);
+        refused(&host, &["--config", "policy.toml"], &["everybody may write it"]);
         set_mode(&file, 0o600);
         give(&file, STRANGER);
-        refused(&lab, &[], &["user 12345", "user 0", "chown"]);
-        refused(&lab, &["--config", "policy.toml"], &["user 12345", "chown"]);
+        refused(&host, &[], &["user 12345", "user 0", "chown"]);
+        refused(&host, &["--config", "policy.toml"], &["user 12345", "chown"]);
     }
-    assert_eq!(lab.provider.control("GET", "record", &json!(null)), before, "the provider was asked");
-    assert!(!lab.path("state").exists());
-    let done = lab.run(&["check", "--json"]).ends_with(3);
+    assert_eq!(host.provider.record(), before, "the provider was asked");
+    assert!(!host.path("state").exists());
+    let done = host.run(&["check", "--json"]).ends_with(3);
     assert_eq!(done.json()["valid"], false, "{done:#?}");
 }
 
 #[test]
 fn a_policy_file_that_was_named_or_that_a_group_may_write_is_a_warning() {
-    let lab = Lab::new(&["--servers", "1"]);
-    let file = lab.path("policy.toml");
+    let host = Host::new(&["--servers", "1"]);
+    let file = host.path("policy.toml");
     set_mode(&file, 0o660);
-    let done = lab.run(&["check"]).ends_with(0);
+    let done = host.run(&["check"]).ends_with(0);
     assert!(done.stderr.contains("its group may write it") && done.stderr.contains("chmod g-w"), "{done:#?}");
-    let told = lab.run(&["plan"]).ends_with(0);
-    assert!(told.stderr.contains("its group may write it"), "{told:#?}");
+    let reported = host.run(&["plan"]).ends_with(0);
+    assert!(reported.stderr.contains("its group may write it"), "{reported:#?}");
     if !is_root() {
         return;
     }
-    // Named, by a user who is not root: as in a container, where it belongs to whoever wrote it outside.
-    give(lab.folder.path(), STRANGER);
+    // Named explicitly by a user who is not root, as in a container, where it belongs to a user outside.
+    give(host.folder.root(), STRANGER);
     give(&file, STRANGER + 1);
     for (mode, words) in [(0o644, "user 12346"), (0o646, "everybody may write it")] {
         set_mode(&file, mode);
-        let done = as_stranger(&lab, &["check", "--config", "policy.toml"]).ends_with(0);
+        let done = as_stranger(&host, &["check", "--config", "policy.toml"]).ends_with(0);
         assert!(done.stderr.contains("warning") && done.stderr.contains(words), "{done:#?}");
-        as_stranger(&lab, &["check"]).ends_with(3);
+        as_stranger(&host, &["check"]).ends_with(3);
     }
     give(&file, 0);
     set_mode(&file, 0o644);
-    let done = as_stranger(&lab, &["check"]).ends_with(0);
+    let done = as_stranger(&host, &["check"]).ends_with(0);
     assert!(!done.stderr.contains("user"), "{done:#?}");
 }
 
-/// Something that is no small regular file, at a path.
-fn odd_files(lab: &Lab) -> Vec<(String, &'static str)> {
-    let path = |name: &str| lab.path(name).display().to_string();
+/// Paths of what is not a small regular file.
+fn odd_files(host: &Host) -> Vec<(String, &'static str)> {
+    let path = |name: &str| host.path(name).display().to_string();
     assert!(Command::new("mkfifo").arg(path("fifo")).status().unwrap().success());
-    set_mode(&lab.path("fifo"), 0o600);
+    set_mode(&host.path("fifo"), 0o600);
     fs::create_dir(path("folder")).unwrap();
-    lab.write_private("large", &"x".repeat(4097));
+    host.write_private("large", &"x".repeat(4097));
     vec![
         (path("fifo"), "a FIFO"),
         (path("folder"), "a folder"),
@@ -266,42 +268,42 @@ fn odd_files(lab: &Lab) -> Vec<(String, &'static str)> {
 
 #[test]
 fn a_secret_that_is_in_no_small_regular_file_is_an_error_with_its_place() {
-    let lab = Lab::new(&["--servers", "1"]);
-    let odd = odd_files(&lab);
-    let usual = fs::read_to_string(lab.path("policy.toml")).unwrap();
+    let host = Host::new(&["--servers", "1"]);
+    let odd = odd_files(&host);
+    let usual = fs::read_to_string(host.path("policy.toml")).unwrap();
     for (path, words) in &odd {
         let of_token = usual.replace("token_file = \"token\"", &format!("token_file = \"{path}\""));
         let of_password = usual.replace("[smtp]", &format!("[smtp]\nusername = \"u\"\npassword_file = \"{path}\""));
         for (text, key, line) in [(of_token, "provider.token_file", 3), (of_password, "smtp.password_file", 17)] {
-            lab.write_private("policy.toml", &text);
+            host.write_private("policy.toml", &text);
             for command in [["check"].as_slice(), &["list", "servers"], &["run"]] {
-                let done = lab.run(command).ends_with(3);
+                let done = host.run(command).ends_with(3);
                 let place = format!("policy.toml:{line}:");
                 for word in [key, words, &place, path] {
                     assert!(done.stderr.contains(word), "`{word}` is not in: {done:#?}");
                 }
             }
-            let found = lab.run(&["check", "--json"]).ends_with(3).json()["findings"][0].clone();
+            let found = host.run(&["check", "--json"]).ends_with(3).json()["findings"][0].clone();
             assert_eq!((&found["key"], &found["line"]), (&json!(key), &json!(line)), "{found:#}");
         }
     }
-    // With another mistake both are told.
+    // Two mistakes are both reported.
     let (path, words) = &odd[0];
     let both = usual.replace("token_file = \"token\"", &format!("token_file = \"{path}\"\nbad = 1"));
-    lab.write_private("policy.toml", &both);
-    let done = lab.run(&["check"]).ends_with(3);
+    host.write_private("policy.toml", &both);
+    let done = host.run(&["check"]).ends_with(3);
     assert!(done.stderr.contains(words) && done.stderr.contains("unknown key `bad`"), "{done:#?}");
-    lab.write_private("token", &format!("{}\n", crate::lab::TOKEN));
-    lab.write_private("policy.toml", &usual);
-    lab.run(&["list", "servers"]).ends_with(0);
+    host.write_private("token", &format!("{}\n", TOKEN));
+    host.write_private("policy.toml", &usual);
+    host.run(&["list", "servers"]).ends_with(0);
 }
 
 #[test]
 fn a_policy_file_is_a_regular_file_of_a_sane_size() {
-    let lab = Lab::new(&["--servers", "1"]);
-    for (path, words) in odd_files(&lab).into_iter().take(3) {
-        lab.refuses(&["check", "--config", &path], 3, &[&path, words]);
+    let host = Host::new(&["--servers", "1"]);
+    for (path, words) in odd_files(&host).into_iter().take(3) {
+        host.refuses(&["check", "--config", &path], 3, &[&path, words]);
     }
-    lab.write_private("huge.toml", &"#".repeat(9 << 20));
-    lab.refuses(&["check", "--config", "huge.toml"], 3, &["huge.toml", "8388608 bytes"]);
+    host.write_private("huge.toml", &"#".repeat(9 << 20));
+    host.refuses(&["check", "--config", "huge.toml"], 3, &["huge.toml", "8388608 bytes"]);
 }

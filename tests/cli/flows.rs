@@ -4,7 +4,8 @@ use lastgood::policy::inventory::Id;
 use lastgood::store::Store;
 use serde_json::{Value, json};
 
-use crate::lab::Lab;
+use crate::running::Running;
+use crate::support::host::Host;
 
 fn deletes(plan: &Value) -> Vec<Value> {
     let actions = plan["plans"][0]["actions"].as_array().unwrap();
@@ -13,173 +14,173 @@ fn deletes(plan: &Value) -> Vec<Value> {
 
 #[test]
 fn run_deletes_what_plan_says() {
-    let lab = Lab::new(&["--servers", "1"]);
+    let host = Host::new(&["--servers", "1"]);
     let mut made = Vec::new();
     for round in 0..4 {
-        let planned = deletes(&lab.run(&["plan", "--json"]).ends_with(0).json());
-        let dry = deletes(&lab.run(&["run", "--dry-run", "--json"]).ends_with(0).json());
-        let run = lab.run(&["run", "--json"]).ends_with(0).json()["runs"][0].clone();
+        let planned = deletes(&host.run(&["plan", "--json"]).ends_with(0).json());
+        let dry = deletes(&host.run(&["run", "--dry-run", "--json"]).ends_with(0).json());
+        let run = host.run(&["run", "--json"]).ends_with(0).json()["runs"][0].clone();
         assert_eq!((&json!(planned), &json!(dry)), (&run["deleted"], &run["deleted"]), "round {round}");
         made.push(run["created"].clone());
     }
     // Two are kept: the third and the fourth run each displaced the oldest.
-    let history = lab.run(&["history", "--json", "--limit", "2"]).ends_with(0).json();
+    let history = host.run(&["history", "--json", "--limit", "2"]).ends_with(0).json();
     assert_eq!(history["runs"][0]["deleted"], json!([made[1]]));
     assert_eq!(history["runs"][1]["deleted"], json!([made[0]]));
 }
 
 #[test]
 fn a_full_server_evicts_what_plan_says_before_it_makes() {
-    let lab = Lab::new(&["--servers", "1"]);
+    let host = Host::new(&["--servers", "1"]);
     for number in 1..=3 {
-        lab.provider.person_makes_snapshot("web-server-01", &format!("by-hand-{number}"), number * 3600);
+        host.provider.person_makes_snapshot("web-server-01", &format!("by-hand-{number}"), number * 3600);
     }
-    lab.run(&["run"]).ends_with(0);
-    lab.run(&["run"]).ends_with(0);
-    let plan = lab.run(&["plan", "--json"]).ends_with(0).json();
+    host.run(&["run"]).ends_with(0);
+    host.run(&["run"]).ends_with(0);
+    let plan = host.run(&["plan", "--json"]).ends_with(0).json();
     assert_eq!(plan["plans"][0]["actions"][0]["do"], "delete", "{plan:#}");
     assert_eq!(plan["plans"][0]["actions"][1]["do"], "create", "{plan:#}");
-    let run = lab.run(&["run", "--json"]).ends_with(0).json();
+    let run = host.run(&["run", "--json"]).ends_with(0).json();
     assert_eq!(run["runs"][0]["deleted"], json!(deletes(&plan)));
-    assert_eq!(lab.provider.tally().1, 5);
+    assert_eq!(host.provider.tally().1, 5);
 }
 
 #[test]
 fn a_dry_run_changes_nothing() {
-    let lab = Lab::new(&[]);
-    lab.run(&["run", "--dry-run"]).ends_with(0);
-    lab.run(&["plan"]).ends_with(0);
-    assert_eq!(lab.provider.tally(), (0, 0, 0));
+    let host = Host::new(&[]);
+    host.run(&["run", "--dry-run"]).ends_with(0);
+    host.run(&["plan"]).ends_with(0);
+    assert_eq!(host.provider.tally(), (0, 0, 0));
 }
 
 #[test]
 fn delete_asks_first() {
-    let lab = Lab::new(&[]);
-    let id = lab.provider.person_makes_snapshot("web-server-01", "by-hand", 60).to_string();
+    let host = Host::new(&[]);
+    let id = host.provider.person_makes_snapshot("web-server-01", "by-hand", 60).to_string();
     for answer in ["", "n\n", "by-hand\n"] {
-        let done = lab.answer(&["delete", "snapshot", &id], answer).ends_with(2);
+        let done = host.answer(&["delete", "snapshot", &id], answer).ends_with(2);
         assert!(done.stderr.contains("nothing was deleted") && done.stderr.contains("by-hand"), "{done:#?}");
     }
-    assert_eq!(lab.provider.tally().1, 1);
-    lab.answer(&["delete", "snapshot", &id], "y\n").ends_with(0);
-    assert_eq!(lab.provider.tally().1, 0);
+    assert_eq!(host.provider.tally().1, 1);
+    host.answer(&["delete", "snapshot", &id], "y\n").ends_with(0);
+    assert_eq!(host.provider.tally().1, 0);
 }
 
 #[test]
 fn a_hold_keeps_a_point_from_delete_and_from_runs() {
-    let lab = Lab::new(&["--servers", "1"]);
-    let first = lab.run(&["run", "--json"]).ends_with(0).json()["runs"][0]["created"].to_string();
-    let held = lab.run(&["hold", "snapshot", &first, "--reason", "audit"]).ends_with(0);
+    let host = Host::new(&["--servers", "1"]);
+    let first = host.run(&["run", "--json"]).ends_with(0).json()["runs"][0]["created"].to_string();
+    let held = host.run(&["hold", "snapshot", &first, "--reason", "audit"]).ends_with(0);
     assert!(held.stdout.contains(&first) && held.stdout.contains("audit"), "{held:#?}");
-    lab.refuses(&["delete", "snapshot", &first, "--yes"], 2, &["on hold", "audit", "release"]);
-    let listed = lab.run(&["list", "snapshots", "--json"]).ends_with(0).json();
+    host.refuses(&["delete", "snapshot", &first, "--yes"], 2, &["on hold", "audit", "release"]);
+    let listed = host.run(&["list", "snapshots", "--json"]).ends_with(0).json();
     assert_eq!(listed["snapshots"][0]["held"], true);
     for _ in 0..3 {
-        lab.run(&["run"]).ends_with(0);
+        host.run(&["run"]).ends_with(0);
     }
-    let ids = |lab: &Lab| lab.run(&["list", "snapshots", "--json"]).json()["snapshots"].to_string();
-    assert!(ids(&lab).contains(&format!("\"id\":{first},")), "the held point is gone");
-    lab.run(&["release", "snapshot", &first]).ends_with(0);
-    lab.refuses(&["release", "snapshot", &first], 2, &["not on hold"]);
-    let run = lab.run(&["run", "--json"]).ends_with(0).json();
+    let ids = |host: &Host| host.run(&["list", "snapshots", "--json"]).json()["snapshots"].to_string();
+    assert!(ids(&host).contains(&format!("\"id\":{first},")), "the held point is gone");
+    host.run(&["release", "snapshot", &first]).ends_with(0);
+    host.refuses(&["release", "snapshot", &first], 2, &["not on hold"]);
+    let run = host.run(&["run", "--json"]).ends_with(0).json();
     assert!(run["runs"][0]["deleted"].to_string().contains(&first), "released, it is pruned: {run:#}");
 }
 
 #[test]
 fn a_hold_on_a_server_stops_all_deletes_there() {
-    let lab = Lab::new(&["--servers", "1"]);
-    lab.run(&["hold", "server", "web-server-01", "--reason", "migration"]).ends_with(0);
+    let host = Host::new(&["--servers", "1"]);
+    host.run(&["hold", "server", "web-server-01", "--reason", "migration"]).ends_with(0);
     for _ in 0..3 {
-        lab.run(&["run"]).ends_with(0);
+        host.run(&["run"]).ends_with(0);
     }
-    assert_eq!(lab.provider.tally().1, 3);
-    assert_eq!(lab.run(&["list", "servers", "--json"]).json()["servers"][0]["held"], true);
-    let again = lab.run(&["hold", "server", "web-server-01", "--reason", "migration"]).ends_with(0);
+    assert_eq!(host.provider.tally().1, 3);
+    assert_eq!(host.run(&["list", "servers", "--json"]).json()["servers"][0]["held"], true);
+    let again = host.run(&["hold", "server", "web-server-01", "--reason", "migration"]).ends_with(0);
     assert!(again.stdout.contains("there is room for 2 more snapshots"), "what it will cost: {again:#?}");
-    lab.run(&["release", "server", "web-server-01"]).ends_with(0);
-    lab.run(&["run"]).ends_with(0);
-    assert!(lab.provider.tally().1 < 4);
+    host.run(&["release", "server", "web-server-01"]).ends_with(0);
+    host.run(&["run"]).ends_with(0);
+    assert!(host.provider.tally().1 < 4);
 }
 
 #[test]
 fn restore_wants_the_servers_name_and_says_what_is_lost() {
-    let lab = Lab::new(&["--restore", "200ms"]);
-    let id = lab.provider.person_makes_snapshot("web-server-02", "by-hand", 7200).to_string();
-    let done = lab.answer(&["restore", "snapshot", &id], "web-server-01\n").ends_with(2);
+    let host = Host::new(&["--restore", "200ms"]);
+    let id = host.provider.person_makes_snapshot("web-server-02", "by-hand", 7200).to_string();
+    let done = host.answer(&["restore", "snapshot", &id], "web-server-01\n").ends_with(2);
     assert!(done.stderr.contains("nothing was restored"), "{done:#?}");
-    assert_eq!(lab.provider.tally().2, 0);
-    let done = lab.answer(&["restore", "snapshot", &id], "web-server-02\n").ends_with(0);
+    assert_eq!(host.provider.tally().2, 0);
+    let done = host.answer(&["restore", "snapshot", &id], "web-server-02\n").ends_with(0);
     for words in ["overwritten", "2 h 0 min old", "since then is lost"] {
         assert!(done.stderr.contains(words), "`{words}`: {done:#?}");
     }
     assert!(done.stdout.contains("web-server-02 is back"), "{done:#?}");
-    lab.run(&["restore", "snapshot", &id, "--yes"]).ends_with(0);
+    host.run(&["restore", "snapshot", &id, "--yes"]).ends_with(0);
 }
 
 #[test]
 fn text_from_outside_moves_no_cursor() {
-    let lab = Lab::new(&["--servers", "1"]);
-    let id = lab.provider.person_makes_snapshot("web-server-01", "a\u{1b}[2Jb\r\u{202e}c", 60).to_string();
+    let host = Host::new(&["--servers", "1"]);
+    let id = host.provider.person_makes_snapshot("web-server-01", "a\u{1b}[2Jb\r\u{202e}c", 60).to_string();
     for command in [["list", "snapshots"].as_slice(), &["plan"], &["delete", "snapshot", &id]] {
-        let done = lab.run(command);
+        let done = host.run(command);
         assert!(!format!("{}{}", done.stdout, done.stderr).contains(['\u{1b}', '\r', '\u{202e}']), "{done:#?}");
     }
 }
 
 #[test]
 fn a_brake_is_shown_by_plan_and_status_and_accept_takes_it_off() {
-    let lab = Lab::new(&["--servers", "1"]);
+    let host = Host::new(&["--servers", "1"]);
     for _ in 0..2 {
-        lab.run(&["run"]).ends_with(0);
+        host.run(&["run"]).ends_with(0);
     }
-    assert_eq!(lab.run(&["accept", "--yes", "--json"]).ends_with(0).json(), json!({ "accepted": [] }));
-    lab.provider.control(
+    assert_eq!(host.run(&["accept", "--yes", "--json"]).ends_with(0).json(), json!({ "accepted": [] }));
+    host.provider.control(
         "POST",
         "act",
         &json!({ "act": "delete_point", "kind": "snapshot", "server": "web-server-01", "oldest": true }),
     );
-    let plan = lab.run(&["plan", "--json"]).ends_with(0).json();
+    let plan = host.run(&["plan", "--json"]).ends_with(0).json();
     assert_eq!(plan["plans"][0]["brakes"][0]["cause"], "gone", "{plan:#}");
-    assert_eq!(lab.run(&["status", "--json"]).ends_with(0).json()["level"], "ok", "plan changes nothing");
+    assert_eq!(host.run(&["status", "--json"]).ends_with(0).json()["level"], "ok", "plan changes nothing");
     for _ in 0..2 {
-        let run = lab.run(&["run", "--json"]).ends_with(0).json();
+        let run = host.run(&["run", "--json"]).ends_with(0).json();
         assert_eq!(run["runs"][0]["deleted"], json!([]), "{run:#}");
     }
-    let status = lab.run(&["status", "--json"]).ends_with(1).json();
+    let status = host.run(&["status", "--json"]).ends_with(1).json();
     assert_eq!(
         (&status["level"], &status["incidents"][0]["topic"]),
         (&json!("warning"), &json!("brake")),
         "{status:#}"
     );
-    let mail = std::fs::read_dir(lab.path("mail")).unwrap().count();
-    assert_eq!(mail, 1, "told once");
-    let no = lab.answer(&["accept"], "n\n").ends_with(2);
+    let mail = std::fs::read_dir(host.path("mail")).unwrap().count();
+    assert_eq!(mail, 1, "reported once");
+    let no = host.answer(&["accept"], "n\n").ends_with(2);
     assert!(no.stdout.contains("brake: ") && no.stdout.contains("next run would do this"), "{no:#?}");
     assert!(no.stderr.contains("nothing was accepted"), "{no:#?}");
-    let yes = lab.run(&["accept", "--yes", "--json"]).ends_with(0).json();
+    let yes = host.run(&["accept", "--yes", "--json"]).ends_with(0).json();
     assert_eq!(yes["accepted"][0]["cause"], "gone", "{yes:#}");
-    lab.run(&["status"]).ends_with(0);
-    let run = lab.run(&["run", "--json"]).ends_with(0).json();
+    host.run(&["status"]).ends_with(0);
+    let run = host.run(&["run", "--json"]).ends_with(0).json();
     assert_eq!(run["runs"][0]["deleted"].as_array().unwrap().len(), 2, "{run:#}");
 }
 
 #[test]
 fn accept_takes_off_the_brakes_of_the_policy_that_is_named_and_no_other() {
-    let lab = Lab::new(&["--servers", "1"]);
+    let host = Host::new(&["--servers", "1"]);
     let second = "[policy.second]\nkind = \"backup\"\nservers = [\"*\"]\nschedule = \"0 * * * *\"\nkeep = { last = 2 }";
-    lab.policy(&format!("retries = 0\n{second}"));
+    host.replace_line(&format!("retries = 0\n{second}"));
     for _ in 0..2 {
-        lab.run(&["run"]).ends_with(0);
+        host.run(&["run"]).ends_with(0);
     }
     for kind in ["snapshot", "backup"] {
         let oldest = json!({ "act": "delete_point", "kind": kind, "server": "web-server-01", "oldest": true });
-        lab.provider.control("POST", "act", &oldest);
+        host.provider.control("POST", "act", &oldest);
     }
-    lab.run(&["run"]).ends_with(0);
-    let yes = lab.run(&["accept", "--policy", "hourly", "--yes", "--json"]).ends_with(0).json();
+    host.run(&["run"]).ends_with(0);
+    let yes = host.run(&["accept", "--policy", "hourly", "--yes", "--json"]).ends_with(0).json();
     assert_eq!(yes["accepted"].as_array().map(Vec::len), Some(1), "{yes:#}");
     let brakes = |policy: &str| {
-        let plan = lab.run(&["plan", "--policy", policy, "--json"]).ends_with(0).json();
+        let plan = host.run(&["plan", "--policy", policy, "--json"]).ends_with(0).json();
         plan["plans"][0]["brakes"].as_array().unwrap().len()
     };
     assert_eq!((brakes("hourly"), brakes("second")), (0, 1));
@@ -187,24 +188,23 @@ fn accept_takes_off_the_brakes_of_the_policy_that_is_named_and_no_other() {
 
 #[test]
 fn delete_by_hand_sets_no_brake() {
-    let lab = Lab::new(&["--servers", "1"]);
-    let first = lab.run(&["run", "--json"]).ends_with(0).json()["runs"][0]["created"].to_string();
-    lab.run(&["run"]).ends_with(0);
-    lab.run(&["delete", "snapshot", &first, "--yes"]).ends_with(0);
-    assert_eq!(lab.run(&["plan", "--json"]).ends_with(0).json()["plans"][0]["brakes"], json!([]));
+    let host = Host::new(&["--servers", "1"]);
+    let first = host.run(&["run", "--json"]).ends_with(0).json()["runs"][0]["created"].to_string();
+    host.run(&["run"]).ends_with(0);
+    host.run(&["delete", "snapshot", &first, "--yes"]).ends_with(0);
+    assert_eq!(host.run(&["plan", "--json"]).ends_with(0).json()["plans"][0]["brakes"], json!([]));
 }
 
 #[test]
 fn accept_takes_nothing_off_while_a_run_is_at_work_on_the_server() {
-    let lab = Lab::new(&["--servers", "1"]);
-    lab.provider.control("POST", "options", &json!({ "completion": 600.0 }));
-    let quiet = std::process::Stdio::null;
-    let mut run = lab.command(&["run"]).stdin(quiet()).stdout(quiet()).stderr(quiet()).spawn().expect("it starts");
-    while lab.provider.tally().2 == 0 {
+    let host = Host::new(&["--servers", "1"]);
+    host.provider.points_take(600.0);
+    let mut run = host.spawn(&["run"]);
+    while host.provider.tally().2 == 0 {
         assert_eq!(run.try_wait().expect("it is our child"), None, "the run waits for its point");
         std::thread::park_timeout(std::time::Duration::from_millis(20));
     }
-    let accept = lab.run(&["accept", "--yes"]).ends_with(6);
+    let accept = host.run(&["accept", "--yes"]).ends_with(6);
     run.kill().expect("it is our child");
     run.wait().expect("it is our child");
     assert!(accept.sentence().contains("a run is at work on web-server-01"), "{accept:#?}");
@@ -212,105 +212,105 @@ fn accept_takes_nothing_off_while_a_run_is_at_work_on_the_server() {
 
 #[test]
 fn a_hold_may_last_until_a_date() {
-    let lab = Lab::new(&["--servers", "1"]);
-    let held = lab.run(&["hold", "server", "web-server-01", "--until", "2099-01-02"]).ends_with(0);
+    let host = Host::new(&["--servers", "1"]);
+    let held = host.run(&["hold", "server", "web-server-01", "--until", "2099-01-02"]).ends_with(0);
     assert!(held.stdout.contains("until 2099-01-02T00:00:00Z"), "{held:#?}");
-    let refused = lab.run(&["hold", "server", "web-server-01", "--until", "soon"]).ends_with(2);
+    let refused = host.run(&["hold", "server", "web-server-01", "--until", "soon"]).ends_with(2);
     assert!(refused.stderr.contains("`soon` is no time; write it like"), "{refused:#?}");
 }
 
-/// A lease as a command leaves it that was killed at its work.
-fn leave(lab: &Lab, errand: &str) {
-    let store = Store::beside(&lab.path("state")).unwrap();
+/// A lease as left by a command that was killed.
+fn leave(host: &Host, errand: &str) {
+    let store = Store::beside(&host.path("state")).unwrap();
     let until = "2026-11-21T02:35:00Z".parse().unwrap();
     let lease = store.lease(Id::Number(12345), format!("{errand} #beside-0"), until);
     assert!(tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(lease).unwrap());
 }
 
-fn restores(lab: &Lab) -> usize {
-    let record = lab.provider.control("GET", "record", &Value::Null).to_string();
+fn restores(host: &Host) -> usize {
+    let record = host.provider.record().to_string();
     record.matches("restore_started").count()
 }
 
 #[test]
-fn a_restore_that_was_cut_off_is_told_before_anything_is_asked_and_repeated_only_on_demand() {
-    let lab = Lab::new(&["--servers", "1", "--restore", "100ms"]);
-    lab.policy("requests_per_second = 1000\ntimeout = \"1s\"");
-    let id = lab.run(&["run", "--json"]).ends_with(0).json()["runs"][0]["created"].to_string();
+fn an_interrupted_restore_is_reported_first_and_repeated_only_on_demand() {
+    let host = Host::new(&["--servers", "1", "--restore", "100ms"]);
+    host.replace_line("requests_per_second = 1000\ntimeout = \"1s\"");
+    let id = host.run(&["run", "--json"]).ends_with(0).json()["runs"][0]["created"].to_string();
     let command = ["restore", "snapshot", &id];
-    leave(&lab, &format!("restore snapshot {id}"));
+    leave(&host, &format!("restore snapshot {id}"));
     let words =
         [format!("`lastgood restore snapshot {id}` was cut off at about 2026-11-21T02:30:00Z"), "unknown".to_owned()];
     let words: Vec<&str> = words.iter().map(String::as_str).chain(["--again", "web-server-01"]).collect();
-    lab.refuses(&[&command[..], &["--yes"]].concat(), 2, &words);
+    host.refuses(&[&command[..], &["--yes"]].concat(), 2, &words);
     for answer in ["", "web-server-01\n", "web-server-01\nyes\n", "again\nagain\n"] {
-        let done = lab.answer(&command, answer).ends_with(2);
+        let done = host.answer(&command, answer).ends_with(2);
         let (said, asked) = (done.stderr.find(words[0]), done.stderr.find("Type the server's name"));
         assert!(said.is_some() && said < asked && done.stderr.contains("nothing was restored"), "{answer}: {done:#?}");
-        assert_eq!(restores(&lab), 0, "{answer}");
+        assert_eq!(restores(&host), 0, "{answer}");
     }
-    lab.answer(&command, "web-server-01\nagain\n").ends_with(0);
-    assert_eq!(restores(&lab), 1);
-    leave(&lab, &format!("restore snapshot {id}"));
-    let done = lab.run(&[&command[..], &["--yes", "--again"]].concat()).ends_with(0);
+    host.answer(&command, "web-server-01\nagain\n").ends_with(0);
+    assert_eq!(restores(&host), 1);
+    leave(&host, &format!("restore snapshot {id}"));
+    let done = host.run(&[&command[..], &["--yes", "--again"]].concat()).ends_with(0);
     assert!(done.stderr.contains(words[0]), "{done:#?}");
-    assert_eq!(restores(&lab), 2);
-    // One that the provider has accepted is watched: there is nothing to lose and nothing to ask.
-    leave(&lab, &format!("restore snapshot {id} (accepted)"));
-    let done = lab.run(&command).ends_with(0);
+    assert_eq!(restores(&host), 2);
+    // A restore that the provider has accepted is watched: there is nothing to ask.
+    leave(&host, &format!("restore snapshot {id} (accepted)"));
+    let done = host.run(&command).ends_with(0);
     assert!(done.stderr.contains("after the provider had accepted it"), "{done:#?}");
     assert!(done.stderr.contains("nothing is sent again"), "{done:#?}");
-    assert_eq!(restores(&lab), 2);
-    // Of another point it is as new, and says what was left.
-    leave(&lab, "restore snapshot 4711 (accepted)");
-    lab.refuses(&[&command[..], &["--yes"]].concat(), 2, &["restore snapshot 4711", "--again"]);
-    let done = lab.run(&[&command[..], &["--yes", "--again"]].concat()).ends_with(0);
+    assert_eq!(restores(&host), 2);
+    // A restore of another point is a new one, and says what was interrupted.
+    leave(&host, "restore snapshot 4711 (accepted)");
+    host.refuses(&[&command[..], &["--yes"]].concat(), 2, &["restore snapshot 4711", "--again"]);
+    let done = host.run(&[&command[..], &["--yes", "--again"]].concat()).ends_with(0);
     assert!(done.stderr.contains("restore snapshot 4711"), "{done:#?}");
-    lab.run(&[&command[..], &["--yes"]].concat()).ends_with(0);
-    assert_eq!(restores(&lab), 4);
+    host.run(&[&command[..], &["--yes"]].concat()).ends_with(0);
+    assert_eq!(restores(&host), 4);
 }
 
 #[test]
 fn a_restore_whose_server_can_no_longer_be_looked_at_ends_and_gives_the_server_back() {
-    let lab = Lab::new(&["--servers", "1", "--restore", "200ms"]);
-    let id = lab.provider.person_makes_snapshot("web-server-01", "by-hand", 60).to_string();
+    let host = Host::new(&["--servers", "1", "--restore", "200ms"]);
+    let id = host.provider.person_makes_snapshot("web-server-01", "by-hand", 60).to_string();
     let lost = json!({ "call": "server", "effect": { "do": "status", "code": 404 } });
-    lab.provider.control("POST", "faults", &lost);
-    let done = lab.run(&["restore", "snapshot", &id, "--yes"]).ends_with(4);
+    host.provider.fault(&lost);
+    let done = host.run(&["restore", "snapshot", &id, "--yes"]).ends_with(4);
     assert!(done.stderr.contains("how the restore of web-server-01 goes on cannot be seen"), "{done:#?}");
-    lab.provider.control("DELETE", "faults", &Value::Null);
-    lab.run(&["run"]).ends_with(0);
+    host.provider.no_faults();
+    host.run(&["run"]).ends_with(0);
 }
 
-/// A policy that stops its server and waits for that no longer than a second.
-fn stops_its_server(lab: &Lab) {
-    let text = std::fs::read_to_string(lab.path("policy.toml")).unwrap();
+/// The policy stops its server and waits at most a second for that.
+fn stops_its_server(host: &Host) {
+    let text = std::fs::read_to_string(host.path("policy.toml")).unwrap();
     let text = text.replace("retries = 0", "retries = 0\nstop_server = true\nstuck_after = \"1s\"");
-    lab.write_private("policy.toml", &text);
+    host.write_private("policy.toml", &text);
 }
 
 #[test]
 fn a_run_waits_at_its_end_until_a_server_that_went_down_late_runs_again() {
-    let lab = Lab::new(&["--servers", "1", "--slow-shutdown", "3s", "--start-ignored-while-stopping"]);
-    stops_its_server(&lab);
-    let done = lab.run(&["run"]).ends_with(5);
+    let host = Host::new(&["--servers", "1", "--slow-shutdown", "3s", "--start-ignored-while-stopping"]);
+    stops_its_server(&host);
+    let done = host.run(&["run"]).ends_with(5);
     assert!(done.stderr.contains("waiting until web-server-01"), "{done:#?}");
-    let state = lab.provider.control("GET", "state", &Value::Null);
+    let state = host.provider.state();
     assert_eq!(state["servers"][0]["status"], "active", "{done:#?}");
-    let status = lab.run(&["status", "--json"]).json();
+    let status = host.run(&["status", "--json"]).json();
     assert_eq!(status["debts"], json!([]), "{status:#}");
-    lab.refuses(&["release", "debt", "web-server-01"], 2, &["nothing is owed to server web-server-01"]);
-    lab.refuses(&["release", "debt", "nobody"], 2, &["there is no server nobody"]);
+    host.refuses(&["release", "debt", "web-server-01"], 2, &["nothing is owed to server web-server-01"]);
+    host.refuses(&["release", "debt", "nobody"], 2, &["there is no server nobody"]);
 }
 
 #[test]
 fn what_is_owed_to_a_server_is_shown_and_can_be_released() {
-    let lab = Lab::new(&["--servers", "1", "--slow-shutdown", "1h"]);
-    stops_its_server(&lab);
-    let mut run = crate::state::Service::start(&mut lab.command(&["run"]));
+    let host = Host::new(&["--servers", "1", "--slow-shutdown", "1h"]);
+    stops_its_server(&host);
+    let mut run = Running::start(&mut host.command(&["run"]));
     run.says("waiting until web-server-01");
     assert_eq!(run.terminate().0, 5);
-    let status = lab.run(&["status", "--json"]).ends_with(2).json();
+    let status = host.run(&["status", "--json"]).ends_with(2).json();
     assert_eq!(status["level"], "critical", "{status:#}");
     assert_eq!(
         (&status["debts"][0]["what"], &status["debts"][0]["run"]),
@@ -318,11 +318,11 @@ fn what_is_owed_to_a_server_is_shown_and_can_be_released() {
         "{status:#}"
     );
     assert!(status["incidents"].to_string().contains("lastgood release debt web-server-01"), "{status:#}");
-    let shown = lab.run(&["status"]).ends_with(2);
+    let shown = host.run(&["status"]).ends_with(2);
     assert!(shown.stdout.contains("to be started since"), "{shown:#?}");
-    let done = lab.run(&["release", "debt", "web-server-01", "--reason", "it is broken"]).ends_with(0);
+    let done = host.run(&["release", "debt", "web-server-01", "--reason", "it is broken"]).ends_with(0);
     assert!(done.stdout.contains("is left as it is"), "{done:#?}");
-    let status = lab.run(&["status", "--json"]).json();
+    let status = host.run(&["status", "--json"]).json();
     assert!(!status["incidents"].to_string().contains("server_stopped"), "{status:#}");
-    lab.refuses(&["release", "debt", "web-server-01"], 2, &["nothing is owed"]);
+    host.refuses(&["release", "debt", "web-server-01"], 2, &["nothing is owed"]);
 }

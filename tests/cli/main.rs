@@ -3,10 +3,21 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod account;
 mod bad_input;
 mod demo;
 mod files;
 mod flows;
-mod lab;
+mod full_disk;
+mod running;
 mod shapes;
 mod state;
+mod steps;
+#[path = "../support"]
+mod support {
+    pub mod folder;
+    pub mod host;
+    pub mod policy_text;
+    pub mod program;
+    pub mod provider_control;
+}

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::lab::{Lab, bare, finish};
+use crate::support::folder::Folder;
+use crate::support::host::Host;
 
 /// Every key of the object is there; more may be.
 #[track_caller]
@@ -23,9 +24,9 @@ const RUN: [&str; 10] =
 
 #[test]
 fn plan_run_history_status_and_list_have_the_documented_shapes() {
-    let lab = Lab::new(&["--servers", "1"]);
-    lab.provider.person_makes_snapshot("web-server-01", "by-hand", 3600);
-    let plan = lab.run(&["plan", "--json"]).ends_with(0).json();
+    let host = Host::new(&["--servers", "1"]);
+    host.provider.person_makes_snapshot("web-server-01", "by-hand", 3600);
+    let plan = host.run(&["plan", "--json"]).ends_with(0).json();
     has_keys(&plan, &["at", "plans"]);
     let plan = &plan["plans"][0];
     has_keys(plan, &["server", "policy", "kind", "slots", "actions", "points", "refused"]);
@@ -36,19 +37,19 @@ fn plan_run_history_status_and_list_have_the_documented_shapes() {
     has_keys(&plan["points"][0], &["id", "status", "created_at", "own", "keep", "why"]);
     assert!(plan["points"][0]["why"][0].is_string() && plan["refused"].is_null(), "{plan:#}");
 
-    let run = lab.run(&["run", "--json"]).ends_with(0).json()["runs"][0].clone();
+    let run = host.run(&["run", "--json"]).ends_with(0).json()["runs"][0].clone();
     has_keys(&run, &RUN);
     is_server_one(&run["server"]);
     assert_eq!((&run["due"], &run["outcome"], &run["error"]), (&Value::Null, &json!("succeeded"), &Value::Null));
     assert!(run["created"].is_i64() && run["deleted"] == json!([]) && run["attempts"] == 1, "{run:#}");
 
-    let past = lab.run(&["history", "--json"]).ends_with(0).json()["runs"][0].clone();
+    let past = host.run(&["history", "--json"]).ends_with(0).json()["runs"][0].clone();
     has_keys(&past, &RUN);
     has_keys(&past, &["started", "ended", "steps"]);
     has_keys(&past["steps"][0], &["do", "id", "state", "at", "error"]);
     assert_eq!(past["steps"][0]["id"], run["created"]);
 
-    let status = lab.run(&["status", "--json"]).ends_with(0).json();
+    let status = host.run(&["status", "--json"]).ends_with(0).json();
     has_keys(&status, &["at", "level", "policies", "unprotected", "incidents", "debts", "outbox"]);
     has_keys(&status["outbox"], &["waiting", "oldest"]);
     let one = &status["policies"][0];
@@ -60,21 +61,21 @@ fn plan_run_history_status_and_list_have_the_documented_shapes() {
     assert_eq!(one["last_good"]["id"], run["created"]);
 
     for (what, keys) in [("servers", ["id", "name", "own", "held"]), ("snapshots", ["id", "server", "own", "held"])] {
-        has_keys(&lab.run(&["list", what, "--json"]).ends_with(0).json()[what][0], &keys);
+        has_keys(&host.run(&["list", what, "--json"]).ends_with(0).json()[what][0], &keys);
     }
-    let backups = lab.run(&["list", "backups", "--json", "--type", "manual"]).ends_with(0).json();
+    let backups = host.run(&["list", "backups", "--json", "--type", "manual"]).ends_with(0).json();
     assert_eq!(backups, json!({ "backups": [] }));
 }
 
 #[test]
 fn schedule_and_retention_need_no_policy_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let arguments = ["schedule", "30 2 * * *", "--timezone", "Europe/Istanbul", "--from", "2026-11-21T00:00:00Z"];
-    let done = finish(bare(folder.path(), &arguments).args(["--count", "2", "--json"])).ends_with(0);
+    let folder = Folder::new();
+    let schedule = ["schedule", "30 2 * * *", "--timezone", "Europe/Istanbul", "--from", "2026-11-21T00:00:00Z"];
+    let done = folder.run(&[&schedule[..], &["--count", "2", "--json"]].concat()).ends_with(0);
     assert_eq!(done.json(), json!({ "times": ["2026-11-22T02:30:00+03:00", "2026-11-23T02:30:00+03:00"] }));
 
-    std::fs::write(folder.path().join("times"), "2026-11-20T02:30:00Z\n2026-11-21T02:30:00Z\n").unwrap();
-    let done = finish(&mut bare(folder.path(), &["retention", "--keep", "last=1", "--json", "times"])).ends_with(0);
+    std::fs::write(folder.path("times"), "2026-11-20T02:30:00Z\n2026-11-21T02:30:00Z\n").unwrap();
+    let done = folder.run(&["retention", "--keep", "last=1", "--json", "times"]).ends_with(0);
     let points = done.json()["points"].clone();
     has_keys(&points[0], &["time", "keep", "why"]);
     let brief = |point: &Value| (point["time"].clone(), point["keep"].clone());
@@ -84,8 +85,8 @@ fn schedule_and_retention_need_no_policy_file() {
 
 #[test]
 fn a_command_that_fails_prints_a_document_all_the_same() {
-    let lab = Lab::new(&[]);
-    lab.write_private("bad.toml", "[policy.x]\n");
+    let host = Host::new(&[]);
+    host.write_private("bad.toml", "[policy.x]\n");
     for (command, code, list) in [
         (["history", "--json"].as_slice(), 7, "runs"),
         (&["plan", "--json", "--config", "nowhere.toml"], 3, "plans"),
@@ -97,23 +98,23 @@ fn a_command_that_fails_prints_a_document_all_the_same() {
         (&["retention", "--keep", "x=1", "--json", "nowhere"], 2, "points"),
         (&["status", "--json", "--config", "nowhere.toml"], 3, "policies"),
     ] {
-        let document = lab.run(command).ends_with(code).json();
+        let document = host.run(command).ends_with(code).json();
         assert_eq!(document[list], json!([]), "{command:?}: {document:#}");
         assert!(document["error"].as_str().is_some_and(|error| !error.is_empty()), "{command:?}: {document:#}");
     }
-    let document = lab.run(&["check", "--json", "--config", "bad.toml"]).ends_with(3).json();
+    let document = host.run(&["check", "--json", "--config", "bad.toml"]).ends_with(3).json();
     assert_eq!(document["valid"], false);
     assert!(document["findings"].as_array().is_some_and(|findings| !findings.is_empty()), "{document:#}");
-    assert!(lab.run(&["plan", "--json", "--polcy", "x"]).ends_with(2).json()["error"].is_string());
+    assert!(host.run(&["plan", "--json", "--polcy", "x"]).ends_with(2).json()["error"].is_string());
 }
 
 #[test]
-fn a_run_that_fails_ends_with_5_and_tells_in_json() {
-    let lab = Lab::new(&["--servers", "2"]);
+fn a_run_that_fails_ends_with_5_and_says_why_in_json() {
+    let host = Host::new(&["--servers", "2"]);
     for number in 1..=5 {
-        lab.provider.person_makes_snapshot("web-server-01", &format!("by-hand-{number}"), number * 3600);
+        host.provider.person_makes_snapshot("web-server-01", &format!("by-hand-{number}"), number * 3600);
     }
-    let done = lab.run(&["run", "--json"]).ends_with(5);
+    let done = host.run(&["run", "--json"]).ends_with(5);
     let runs = done.json()["runs"].clone();
     let outcome = |name: &str| {
         let runs = runs.as_array().unwrap();
@@ -125,24 +126,24 @@ fn a_run_that_fails_ends_with_5_and_tells_in_json() {
     let error = failed["error"].as_str().unwrap();
     assert!(error.contains("limit reached") && error.contains("by-hand-5"), "{error}");
     // Plan and run give the same reason.
-    let plan = lab.run(&["plan", "--json", "--server", "web-server-01"]).ends_with(0).json();
+    let plan = host.run(&["plan", "--json", "--server", "web-server-01"]).ends_with(0).json();
     assert_eq!(plan["plans"][0]["refused"], error);
-    // Monitoring sees it, and somebody was told before the command ended.
-    assert_eq!(lab.run(&["status", "--json"]).ends_with(2).json()["level"], "critical");
-    let mails: Vec<_> = std::fs::read_dir(lab.path("mail")).unwrap().map(|mail| mail.unwrap().file_name()).collect();
+    // Monitoring sees it, and it was mailed before the command ended.
+    assert_eq!(host.run(&["status", "--json"]).ends_with(2).json()["level"], "critical");
+    let mails: Vec<_> = std::fs::read_dir(host.path("mail")).unwrap().map(|mail| mail.unwrap().file_name()).collect();
     assert!(mails.iter().any(|name| name.to_string_lossy().contains("failed-hourly-on-web-server-01")), "{mails:?}");
 }
 
 #[test]
 fn status_without_a_state_is_unknown() {
-    let lab = Lab::new(&[]);
-    let done = lab.run(&["status", "--json"]).ends_with(3);
+    let host = Host::new(&[]);
+    let done = host.run(&["status", "--json"]).ends_with(3);
     assert_eq!(done.json()["level"], "unknown");
 }
 
 #[test]
 fn every_help_shows_an_example() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     for command in [
         "check",
         "plan",
@@ -160,9 +161,9 @@ fn every_help_shows_an_example() {
         "demo",
         "simulator",
     ] {
-        let done = finish(&mut bare(folder.path(), &[command, "--help"])).ends_with(0);
+        let done = folder.run(&[command, "--help"]).ends_with(0);
         assert!(done.stdout.contains("Example") && done.stdout.contains(&format!("lastgood {command}")), "{done:#?}");
-        let all = finish(&mut bare(folder.path(), &["--help"])).ends_with(0);
+        let all = folder.run(&["--help"]).ends_with(0);
         assert!(all.stdout.contains(&format!("\n  {command} ")), "{command} is not in the list of commands");
     }
 }

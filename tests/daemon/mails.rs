@@ -5,12 +5,15 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::lab::Lab;
-use crate::process::{Daemon, eventually, fault, history, mail_with, mails, no_faults, policy, subject, write_policy};
+use crate::letters::MailServer;
+use crate::process::{Daemon, eventually, history, mail_with, mails, subject, write_policy};
+use crate::support::host::Host;
+use crate::support::policy_text::{oncall, policy};
+use crate::support::smtp_server;
 
-fn full(lab: &Lab) {
+fn full(host: &Host) {
     let body = json!({ "detail": "Snapshot limit reached." });
-    fault(lab, json!({ "call": "create", "effect": { "do": "status", "code": 400, "body": body } }));
+    host.provider.fault(&json!({ "call": "create", "effect": { "do": "status", "code": 400, "body": body } }));
 }
 
 /// When a mail was composed.
@@ -25,90 +28,90 @@ fn message_id(mail: &str) -> &str {
 
 #[test]
 fn a_failure_staleness_and_the_recovery_are_mailed() {
-    let lab = Lab::new(&["--servers", "1"]);
-    let report = "[report.oncall]\nto = [\"oncall@example.com\"]\ngroup_wait = \"0s\"\n";
-    write_policy(&lab, &(policy("busy", "snapshot", "*/3 * * * * *", "max_age = \"8s\"") + report));
-    let daemon = Daemon::start(&lab);
-    eventually("a good point", || history(&lab).into_iter().find(|run| run["outcome"] == "succeeded"));
-    full(&lab);
-    let failed = mail_with(&lab, &["Subject: [lastgood] FAILED busy on web-server-01"]);
-    let lost = history(&lab).into_iter().rev().find(|run| run["outcome"] == "failed").unwrap()["due"].clone();
+    let host = Host::new(&["--servers", "1"]);
+    let report = oncall("group_wait = \"0s\"");
+    write_policy(&host, &(policy("busy", "snapshot", "*/3 * * * * *", "max_age = \"8s\"") + &report));
+    let daemon = Daemon::start(&host);
+    eventually("a good point", || history(&host).into_iter().find(|run| run["outcome"] == "succeeded"));
+    full(&host);
+    let failed = mail_with(&host, &["Subject: [lastgood] FAILED busy on web-server-01"]);
+    let lost = history(&host).into_iter().rev().find(|run| run["outcome"] == "failed").unwrap()["due"].clone();
     assert!(failed.contains("Snapshot limit reached."), "in the provider's own words: {failed}");
     assert!(failed.to_lowercase().contains("last good"), "{failed}");
     assert!(failed.contains("lastgood history --server web-server-01"), "{failed}");
     assert!(failed.contains("Auto-Submitted: auto-generated"), "{failed}");
-    let stale = mail_with(&lab, &["Subject: [lastgood] STALE busy on web-server-01"]);
+    let stale = mail_with(&host, &["Subject: [lastgood] STALE busy on web-server-01"]);
     assert!(stale.contains("Limit: 8 s"), "the limit is the policy's max_age: {stale}");
     assert!(stale.contains("Cause: ") && stale.contains("Snapshot limit reached."), "and why: {stale}");
-    no_faults(&lab);
-    let recovered = mail_with(&lab, &["Subject: [lastgood] RECOVERED busy"]);
+    host.provider.no_faults();
+    let recovered = mail_with(&host, &["Subject: [lastgood] RECOVERED busy"]);
     daemon.stops();
     let lost: Timestamp = lost.as_str().unwrap().parse().unwrap();
     let shown = lost.strftime("%H:%M").to_string();
     assert!(recovered.contains(&shown), "the due time {lost} was lost: {recovered}");
     assert!(recovered.contains("due times"), "how many were lost: {recovered}");
     assert!(recovered.contains("after "), "how long it lasted: {recovered}");
-    let all = mails(&lab);
+    let all = mails(&host);
     let stale = all.iter().filter(|mail| subject(mail).contains("STALE")).count();
-    assert_eq!(stale, 1, "told once: {all:?}");
+    assert_eq!(stale, 1, "reported once: {all:?}");
     let failures = all.iter().filter(|mail| subject(mail).contains("FAILED")).count();
-    assert_eq!(failures, 1, "the same incident within `repeat` is not told again");
+    assert_eq!(failures, 1, "the same incident within `repeat` is not reported again");
 }
 
 #[test]
-fn an_incident_that_goes_on_is_told_again_after_repeat_and_not_before() {
-    let lab = Lab::new(&["--servers", "1"]);
-    let report = "[report.oncall]\nto = [\"oncall@example.com\"]\ngroup_wait = \"0s\"\nrepeat = \"6s\"\n";
-    write_policy(&lab, &(policy("busy", "snapshot", "*/2 * * * * *", "") + report));
-    full(&lab);
-    let daemon = Daemon::start(&lab);
-    let told = eventually("three mails", || {
-        let told: Vec<_> = mails(&lab).into_iter().filter(|mail| subject(mail).contains("FAILED")).collect();
-        (told.len() >= 3).then_some(told)
+fn an_ongoing_incident_is_reported_again_after_repeat_and_not_before() {
+    let host = Host::new(&["--servers", "1"]);
+    let report = oncall("group_wait = \"0s\"\nrepeat = \"6s\"");
+    write_policy(&host, &(policy("busy", "snapshot", "*/2 * * * * *", "") + &report));
+    full(&host);
+    let daemon = Daemon::start(&host);
+    let reported = eventually("three mails", || {
+        let reported: Vec<_> = mails(&host).into_iter().filter(|mail| subject(mail).contains("FAILED")).collect();
+        (reported.len() >= 3).then_some(reported)
     });
     daemon.stops();
-    let dates: Vec<Timestamp> = told.iter().map(|mail| date(mail)).collect();
+    let dates: Vec<Timestamp> = reported.iter().map(|mail| date(mail)).collect();
     for pair in dates.windows(2) {
         let apart = pair[0].duration_until(pair[1]).as_secs();
         assert!((5..=20).contains(&apart), "{dates:?}");
     }
-    let failed = history(&lab).iter().filter(|run| run["outcome"] == "failed").count();
-    assert!(failed > told.len() * 2, "{failed} runs failed and {} mails were sent", told.len());
+    let failed = history(&host).iter().filter(|run| run["outcome"] == "failed").count();
+    assert!(failed > reported.len() * 2, "{failed} runs failed and {} mails were sent", reported.len());
 }
 
 #[test]
 fn many_servers_that_fail_for_one_cause_within_group_wait_are_one_mail() {
-    let lab = Lab::new(&["--servers", "12"]);
-    let report = "[report.oncall]\nto = [\"oncall@example.com\"]\ngroup_wait = \"6s\"\n";
-    write_policy(&lab, &(policy("busy", "snapshot", "*/3 * * * * *", "") + report));
-    full(&lab);
-    let daemon = Daemon::start(&lab);
-    let mail = mail_with(&lab, &["Subject: [lastgood] FAILED busy"]);
+    let host = Host::new(&["--servers", "12"]);
+    let report = oncall("group_wait = \"6s\"");
+    write_policy(&host, &(policy("busy", "snapshot", "*/3 * * * * *", "") + &report));
+    full(&host);
+    let daemon = Daemon::start(&host);
+    let mail = mail_with(&host, &["Subject: [lastgood] FAILED busy"]);
     daemon.stops();
     assert!(subject(&mail).contains("12 servers"), "{}", subject(&mail));
     for number in 1..=12 {
         assert!(mail.contains(&format!("web-server-{number:02}")), "{mail}");
     }
-    let told = mails(&lab).iter().filter(|mail| subject(mail).contains("FAILED")).count();
-    assert_eq!(told, 1);
+    let reported = mails(&host).iter().filter(|mail| subject(mail).contains("FAILED")).count();
+    assert_eq!(reported, 1);
 }
 
 #[test]
 fn a_digest_comes_at_its_due_times_once_each_though_the_daemon_dies() {
-    let lab = Lab::new(&["--servers", "1"]);
+    let host = Host::new(&["--servers", "1"]);
     let reports = "[report.daily]\nto = [\"ops@example.com\"]\ndigest = \"*/4 * * * * *\"\n[report.oncall]\nto = \
                    [\"oncall@example.com\"]\n";
-    write_policy(&lab, &(policy("busy", "snapshot", "*/2 * * * * *", "") + reports));
+    write_policy(&host, &(policy("busy", "snapshot", "*/2 * * * * *", "") + reports));
     let digests = || -> Vec<String> {
-        mails(&lab).into_iter().filter(|mail| subject(mail).contains("[lastgood] digest")).collect()
+        mails(&host).into_iter().filter(|mail| subject(mail).contains("[lastgood] digest")).collect()
     };
     let mut seen = 0;
     for _ in 0..3 {
-        let daemon = Daemon::start(&lab);
+        let daemon = Daemon::start(&host);
         seen = eventually("another digest", || Some(digests().len()).filter(|count| *count > seen));
         daemon.dies();
     }
-    let daemon = Daemon::start(&lab);
+    let daemon = Daemon::start(&host);
     eventually("two more digests", || (digests().len() >= seen + 2).then_some(()));
     daemon.stops();
     let digests = digests();
@@ -127,57 +130,14 @@ fn a_digest_comes_at_its_due_times_once_each_though_the_daemon_dies() {
 
 #[test]
 fn a_mail_goes_by_smtp_to_whoever_listens() {
-    let lab = Lab::new(&["--servers", "1"]);
-    let (port, letters) = sink();
-    let smtp = format!(
-        "[smtp]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nfrom = \"backup@example.com\"\n[report.oncall]\n\
-         to = [\"oncall@example.com\"]\ngroup_wait = \"0s\"\n"
-    );
-    write_policy(&lab, &(policy("busy", "snapshot", "*/2 * * * * *", "") + &smtp));
-    full(&lab);
-    let daemon = Daemon::start(&lab);
-    let letter = letters.recv_timeout(crate::process::PATIENCE).expect("a letter");
+    let host = Host::new(&["--servers", "1"]);
+    let server = MailServer::open();
+    let mail = smtp_server::settings(server.port) + &oncall("group_wait = \"0s\"");
+    write_policy(&host, &(policy("busy", "snapshot", "*/2 * * * * *", "") + &mail));
+    full(&host);
+    let daemon = Daemon::start(&host);
+    let letter = server.next();
     daemon.stops();
-    assert!(letter.contains("Subject: [lastgood] FAILED busy on web-server-01"), "{letter}");
-    assert!(letter.contains("RCPT TO:<oncall@example.com>"), "{letter}");
-}
-
-/// A mail server that takes one letter a connection and hands over everything it was told.
-fn sink() -> (u16, std::sync::mpsc::Receiver<String>) {
-    use std::io::{BufRead, BufReader, Write};
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let (tell, letters) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let mut answer = stream.try_clone().unwrap();
-            let mut told = String::new();
-            let mut in_letter = false;
-            answer.write_all(b"220 sink\r\n").unwrap();
-            for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                told.push_str(&line);
-                told.push('\n');
-                let reply: &[u8] = match (in_letter, line.as_str()) {
-                    (true, ".") => {
-                        in_letter = false;
-                        b"250 taken\r\n"
-                    }
-                    (true, _) => continue,
-                    (false, "DATA") => {
-                        in_letter = true;
-                        b"354 go on\r\n"
-                    }
-                    (false, "QUIT") => b"221 bye\r\n",
-                    (false, _) => b"250 fine\r\n",
-                };
-                if answer.write_all(reply).is_err() {
-                    break;
-                }
-            }
-            if tell.send(told).is_err() {
-                return;
-            }
-        }
-    });
-    (port, letters)
+    assert!(letter.text.contains("Subject: [lastgood] FAILED busy on web-server-01"), "{letter:?}");
+    assert_eq!(letter.to, ["<oncall@example.com>"], "{letter:?}");
 }

@@ -1,4 +1,4 @@
-//! The real daemon as a child: its signs to systemd are heard on a socket of the test, its log is in a file, and nothing
+//! The real daemon as a child: its messages to systemd arrive on a socket of the test, its log is in a file, and nothing
 //! is waited for longer than a deadline.
 
 use std::os::unix::net::UnixDatagram;
@@ -7,16 +7,19 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::lab::{LASTGOOD, Lab, TOKEN};
-use crate::stage::read_mails;
+use crate::simulated_daemon::read_mails;
+use crate::support::folder::LASTGOOD;
+use crate::support::host::Host;
+use crate::support::policy_text::MAIL_TO_FILES;
+use crate::support::program::TOKEN;
 
-/// The machine may be busy with other tests; what is promised within a time is asserted by itself.
+/// Generous, since the machine may be busy with other tests. Promised times are asserted separately.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Something that the daemon told systemd.
+/// A message from the daemon to systemd.
 #[derive(Clone, Debug)]
 pub struct Sign {
     pub text: String,
@@ -29,47 +32,34 @@ pub struct Daemon {
     log: PathBuf,
 }
 
-/// Writes the policy file: a provider that is fast, mails as files, and these lines of policies and reports.
-pub fn write_policy(lab: &Lab, lines: &str) {
-    lab.write_private("policy.toml", &policy_text(lab, lines));
+/// Writes the policy file with these lines of policies and reports. Mails are files where the lines say nothing else.
+pub fn write_policy(host: &Host, lines: &str) {
+    host.write_private("policy.toml", &policy_file(host, lines));
 }
 
 /// What `write_policy` writes.
-pub fn policy_text(lab: &Lab, lines: &str) -> String {
-    let origin = &lab.provider.origin;
-    let head = format!(
-        "[provider]\nurl = \"{origin}/api/v1\"\ntoken_file = \"token\"\nrequests_per_second = 1000\npoll = \"50ms\"\n\
-         settle = \"500ms\"\n[state]\ndir = \"state\"\n"
-    );
-    let smtp = "[smtp]\ntransport = \"file\"\ndir = \"mail\"\nfrom = \"lastgood <backup@example.com>\"\n";
-    if lines.contains("[smtp]") { head + lines } else { head + smtp + lines }
-}
-
-/// A policy of every server with a schedule, and other keys.
-pub fn policy(name: &str, kind: &str, schedule: &str, more: &str) -> String {
-    format!(
-        "[policy.{name}]\nkind = \"{kind}\"\nservers = [\"*\"]\nschedule = \"{schedule}\"\nkeep = {{ last = 2 }}\n\
-         retries = 0\n{more}\n"
-    )
+pub fn policy_file(host: &Host, lines: &str) -> String {
+    let mail = if lines.contains("[smtp]") { "" } else { MAIL_TO_FILES };
+    host.policy_text(&(mail.to_owned() + lines))
 }
 
 impl Daemon {
-    /// Starts it; returns when it has said that it is ready.
+    /// Starts it and waits until it is ready.
     #[track_caller]
-    pub fn start(lab: &Lab) -> Self {
-        let daemon = Self::start_with(lab, &[], None);
+    pub fn start(host: &Host) -> Self {
+        let daemon = Self::start_with(host, &[], None);
         daemon.hears("READY=1");
         daemon
     }
 
     /// Starts it with these variables. `watchdog_pid`: "own" is the daemon's own.
-    pub fn start_with(lab: &Lab, variables: &[(&str, &str)], watchdog_pid: Option<&str>) -> Self {
-        Self::start_as(lab, Path::new(LASTGOOD), variables, watchdog_pid)
+    pub fn start_with(host: &Host, variables: &[(&str, &str)], watchdog_pid: Option<&str>) -> Self {
+        Self::start_as(host, Path::new(LASTGOOD), variables, watchdog_pid)
     }
 
     /// The same with another build of the program.
-    pub fn start_as(lab: &Lab, program: &Path, variables: &[(&str, &str)], watchdog_pid: Option<&str>) -> Self {
-        let socket = lab.path("notify");
+    pub fn start_as(host: &Host, program: &Path, variables: &[(&str, &str)], watchdog_pid: Option<&str>) -> Self {
+        let socket = host.path("notify");
         let _ = std::fs::remove_file(&socket);
         let ear = UnixDatagram::bind(&socket).expect("the folder is ours");
         let (tell, signs) = channel();
@@ -82,9 +72,8 @@ impl Daemon {
                 }
             }
         });
-        let log = lab.path("daemon.log");
+        let log = host.path("daemon.log");
         let file = std::fs::File::options().create(true).append(true).open(&log).expect("the folder is ours");
-        let folder = lab.folder.path();
         let mut command = match watchdog_pid {
             // Only the shell knows the process id that the program will have.
             Some("own") => {
@@ -98,7 +87,7 @@ impl Daemon {
                 plain
             }
         };
-        command.current_dir(folder).env_clear().env("HOME", folder).env("TMPDIR", folder);
+        host.folder.prepare(&mut command);
         command.env("PATH", "/usr/bin:/bin").env("NOTIFY_SOCKET", &socket).envs(variables.iter().copied());
         if let Some(pid) = watchdog_pid.filter(|pid| *pid != "own") {
             command.env("WATCHDOG_PID", pid);
@@ -107,7 +96,7 @@ impl Daemon {
         Self { child, signs, log }
     }
 
-    /// The next sign that has this line; those before it are passed over.
+    /// Waits for the next message with this line and skips those before it.
     #[track_caller]
     pub fn hears(&self, line: &str) -> Sign {
         let until = Instant::now() + PATIENCE;
@@ -120,7 +109,7 @@ impl Daemon {
         }
     }
 
-    /// Everything that is heard until then.
+    /// Every message that arrives during this time.
     pub fn heard_for(&self, time: Duration) -> Vec<Sign> {
         let until = Instant::now() + time;
         let mut signs = Vec::new();
@@ -142,7 +131,7 @@ impl Daemon {
         self.child.id()
     }
 
-    /// Waits for its end; how long that took.
+    /// Waits for its end. How long that took.
     #[track_caller]
     pub fn ends(&mut self, code: i32) -> Duration {
         let begun = Instant::now();
@@ -151,7 +140,7 @@ impl Daemon {
         begun.elapsed()
     }
 
-    /// SIGTERM, and an end with 0 within the 10 seconds that are promised.
+    /// Sends SIGTERM; the daemon must exit with 0 within the promised ten seconds.
     #[track_caller]
     pub fn stops(mut self) {
         self.signal("TERM");
@@ -171,7 +160,7 @@ impl Daemon {
         self.child.try_wait().expect("it is our child").is_none()
     }
 
-    /// What it has logged. No log may hold the token.
+    /// Its log, which must not contain the token.
     #[track_caller]
     pub fn log(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
@@ -188,7 +177,7 @@ impl Drop for Daemon {
     }
 }
 
-/// Asks until there is an answer, with a deadline.
+/// Asks again until there is an answer, or fails after a deadline.
 #[track_caller]
 pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + PATIENCE;
@@ -203,16 +192,16 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 
 /// Waits for a mail with all of these texts.
 #[track_caller]
-pub fn mail_with(lab: &Lab, texts: &[&str]) -> String {
+pub fn mail_with(host: &Host, texts: &[&str]) -> String {
     eventually(&format!("a mail with {texts:?}"), || {
-        mails(lab).into_iter().find(|mail| texts.iter().all(|text| mail.contains(text)))
+        mails(host).into_iter().find(|mail| texts.iter().all(|text| mail.contains(text)))
     })
 }
 
 /// The mails so far, oldest first, with soft line breaks and folded headers undone.
-pub fn mails(lab: &Lab) -> Vec<String> {
+pub fn mails(host: &Host) -> Vec<String> {
     let plain = |mail: String| mail.replace("\r\n", "\n").replace("=\n", "").replace("\n ", " ").replace("=3D", "=");
-    read_mails(&lab.path("mail")).into_iter().map(plain).collect()
+    read_mails(&host.path("mail")).into_iter().map(plain).collect()
 }
 
 /// The subject of a mail.
@@ -220,16 +209,16 @@ pub fn subject(mail: &str) -> &str {
     mail.lines().find_map(|line| line.strip_prefix("Subject: ")).expect("a mail has a subject")
 }
 
-/// The changes in the provider's record with this word, `point_created` and the like.
-pub fn changes(lab: &Lab, word: &str) -> Vec<Value> {
-    let record = lab.provider.control("GET", "record", &Value::Null);
+/// The changes of this kind (such as `point_created`) in the provider's record.
+pub fn changes(host: &Host, word: &str) -> Vec<Value> {
+    let record = host.provider.record();
     let entries = record["entries"].as_array().expect("the record").iter();
     entries.filter(|entry| entry["change"]["change"] == word).cloned().collect()
 }
 
-/// The requests in the provider's record with this method (empty: any) and beginning of the path.
-pub fn requests(lab: &Lab, method: &str, path: &str) -> Vec<Value> {
-    let record = lab.provider.control("GET", "record", &Value::Null);
+/// The requests in the provider's record with this method (empty: any) whose paths begin so.
+pub fn requests(host: &Host, method: &str, path: &str) -> Vec<Value> {
+    let record = host.provider.record();
     let entries = record["entries"].as_array().expect("the record").iter();
     let is_it = |entry: &&Value| {
         let request = &entry["request"];
@@ -239,30 +228,15 @@ pub fn requests(lab: &Lab, method: &str, path: &str) -> Vec<Value> {
     entries.filter(is_it).cloned().collect()
 }
 
-/// Lets requests go wrong: every one that the rule's conditions fit.
-pub fn fault(lab: &Lab, rule: Value) {
-    lab.provider.control("POST", "faults", &rule);
-}
-
-/// Nothing goes wrong any more.
-pub fn no_faults(lab: &Lab) {
-    lab.provider.control("DELETE", "faults", &Value::Null);
-}
-
-/// How long new points are in progress from now on.
-pub fn points_take(lab: &Lab, seconds: f64) {
-    lab.provider.control("POST", "options", &json!({ "completion": seconds }));
-}
-
 /// `history --json`, newest first.
 #[track_caller]
-pub fn history(lab: &Lab) -> Vec<Value> {
-    let done = lab.run(&["history", "--json"]).ends_with(0);
+pub fn history(host: &Host) -> Vec<Value> {
+    let done = host.run(&["history", "--json"]).ends_with(0);
     done.json()["runs"].as_array().expect("runs").clone()
 }
 
 /// `status --json`, with the exit code.
-pub fn status(lab: &Lab) -> (i32, Value) {
-    let done = lab.run(&["status", "--json"]);
+pub fn status(host: &Host) -> (i32, Value) {
+    let done = host.run(&["status", "--json"]);
     (done.code, done.json())
 }

@@ -1,5 +1,5 @@
 //! What people and clocks do beside the provider in the middle of a run: a hold, a new token, a clock that is set back.
-//! Each is done once, after the provider has carried out a chosen request and before its answer is seen.
+//! Each is done once, after the provider has carried out a chosen request and before the answer arrives.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -13,9 +13,11 @@ use lastgood::clock::Clock;
 use lastgood::policy::inventory::{self, Id};
 use lastgood::provider::{Client, Watch};
 use lastgood::simulator::Kind;
+use lastgood::store::Store;
 use lastgood::store::holds::{Held, Hold};
 
-use crate::stage::{Stage, client};
+use crate::support::in_process::client;
+use crate::support::simulated_world::SimulatedWorld;
 
 /// Something that is done in the middle of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +26,11 @@ pub enum Deed {
     Hold(i64),
     /// Our clock is set back by so many seconds.
     ClockBack(i64),
-    /// The provider takes another token from now on; five minutes later a reload brings it.
+    /// The provider requires another token from now on; five minutes later a reload brings it.
     NewToken,
 }
 
-/// How long a token is refused before a person has put the new one into the file.
+/// How long a token is refused until a person has written the new one into the file.
 const UNTIL_RELOADED: Duration = Duration::from_secs(300);
 
 /// What was done, for the checker.
@@ -42,20 +44,20 @@ pub struct Done {
 
 struct Door {
     calls: AtomicU64,
-    /// After so many requests the deed is done.
+    /// How many requests come before the deed.
     after: u64,
     deed: Deed,
     inside: Inside,
-    /// The one client that everything uses; it comes through this very door.
+    /// The one client that everything uses; its requests pass here.
     client: OnceLock<Client>,
     done: Arc<Mutex<Option<Done>>>,
 }
 
-/// What a deed needs of the stage.
+/// What a deed needs.
 struct Inside {
     simulator: lastgood::simulator::Simulator,
     clock: lastgood::clock::VirtualClock,
-    store: lastgood::store::Store,
+    store: Store,
 }
 
 impl Deed {
@@ -99,19 +101,20 @@ async fn pass(State(door): State<Arc<Door>>, request: Request, next: Next) -> Re
     response
 }
 
-/// Lets the deed be done after the request of that number, from 0. Returns where it is told.
-pub fn arm(stage: &mut Stage, deed: Deed, after: u64) -> Arc<Mutex<Option<Done>>> {
+/// The deed is done after the request with this number, from 0. Returns where it is reported.
+pub fn arm(sim: &mut SimulatedWorld, deed: Deed, after: u64) -> Arc<Mutex<Option<Done>>> {
     let done = Arc::new(Mutex::new(None));
-    let clock = Clock::Virtual(stage.clock.clone());
-    let inside =
-        Inside { simulator: stage.simulator.clone(), clock: stage.clock.clone(), store: stage.world.store.clone() };
+    let clock = Clock::Virtual(sim.clock.clone());
+    // A command beside the run opens the state itself.
+    let store = Store::beside(sim.dir.path()).unwrap();
+    let inside = Inside { simulator: sim.simulator.clone(), clock: sim.clock.clone(), store };
     let client_of_door = OnceLock::new();
-    let told = Arc::clone(&done);
-    let door = Door { calls: AtomicU64::new(0), after, deed, inside, client: client_of_door, done: told };
+    let reported = Arc::clone(&done);
+    let door = Door { calls: AtomicU64::new(0), after, deed, inside, client: client_of_door, done: reported };
     let door = Arc::new(door);
-    let router = stage.simulator.router().layer(from_fn_with_state(Arc::clone(&door), pass));
-    stage.world.client = client(&clock, router, "vps_test");
-    door.client.set(stage.world.client.clone()).unwrap();
-    stage.world.watch = Watch::new(stage.world.client.clone());
+    let router = sim.simulator.router().layer(from_fn_with_state(Arc::clone(&door), pass));
+    sim.world.client = client(&clock, router, "vps_test");
+    door.client.set(sim.world.client.clone()).unwrap();
+    sim.world.watch = Watch::new(sim.world.client.clone());
     done
 }

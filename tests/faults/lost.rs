@@ -1,5 +1,5 @@
-//! Lost answers: a create whose answer never comes, whatever became of it, however late the list shows the point,
-//! whatever the provider has left of our text, and whatever people make meanwhile. Deletes and power likewise.
+//! Lost answers: a create whose answer never arrives, whatever happened to it, however late the list shows the point,
+//! whatever the provider has left of our text, and whatever people create meanwhile.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use lastgood::policy::policy::Policy;
 use lastgood::simulator::{Act, Call, Edit, Effect, Kind, Options, Pick, PointSpec, Rule, StatusEffect};
 use serde_json::json;
 
-use crate::scene::{Ended, SERVER, Scene};
-use crate::stage::{ours, policy};
-use crate::truth::PolicyFacts;
+use crate::checked_world::{CheckedWorld, Ended, SERVER};
+use crate::invariants::PolicyFacts;
+use crate::support::simulated_world::{ours, policy};
 
 const DUE: &str = "2026-11-21T02:30:00Z";
 
 /// The ways in which an answer is lost.
-fn ways() -> Vec<(&'static str, Effect)> {
+pub fn ways() -> Vec<(&'static str, Effect)> {
     let done = |code, body| Effect::Status(StatusEffect { body, carried_out: true, ..StatusEffect::new(code) });
     vec![
         ("never sent", Effect::Refuse {}),
@@ -45,7 +45,7 @@ const TEXTS: [(&str, Option<usize>, bool); 9] = [
     ("nothing", Some(0), true),
 ];
 
-/// What a person makes at the same moment.
+/// What a person creates at the same moment.
 fn people() -> Vec<(&'static str, Option<PointSpec>)> {
     let point = |name: &str, description: &str| PointSpec {
         name: Some(name.to_owned()),
@@ -64,8 +64,8 @@ fn facts() -> PolicyFacts {
     PolicyFacts::new(Kind::Snapshot)
 }
 
-async fn run_of(scene: &mut Scene, policy: Policy) -> RunSummary {
-    match scene.run(policy, DUE.parse().unwrap()).await {
+pub async fn run_of(checked: &mut CheckedWorld, policy: Policy) -> RunSummary {
+    match checked.run(policy, DUE.parse().unwrap()).await {
         Ended::Run(run, false) => run,
         _ => panic!("it ends by itself"),
     }
@@ -80,11 +80,11 @@ struct Case {
 
 impl Case {
     /// The answer is lost, then the provider changes the texts, then the person acts.
-    async fn play(&self) -> (Scene, RunSummary) {
+    async fn play(&self) -> (CheckedWorld, RunSummary) {
         let list_lag = Duration::from_secs(self.lag);
-        let mut scene =
-            Scene::with(Options { list_lag, truncate_description: self.text.1, ..Options::default() }, facts());
-        scene.stage.simulator.add_fault(Rule::new(self.way.1.clone()).call(Call::Create).times(1));
+        let mut checked =
+            CheckedWorld::with(Options { list_lag, truncate_description: self.text.1, ..Options::default() }, facts());
+        checked.sim.simulator.add_fault(Rule::new(self.way.1.clone()).call(Call::Create).times(1));
         let mut acts = Vec::new();
         if self.text.2 {
             let pick = Pick { kind: Kind::Snapshot, id: None, server: Some(json!(SERVER)), oldest: false };
@@ -94,26 +94,26 @@ impl Case {
         }
         acts.extend(self.person.1.clone().map(Act::CreatePoint));
         let act = Effect::Meanwhile { acts, after: true };
-        scene.stage.simulator.add_fault(Rule::new(act).call(Call::Create).times(1));
-        let run = run_of(&mut scene, policy(inventory::Kind::Snapshot, 3)).await;
-        (scene, run)
+        checked.sim.simulator.add_fault(Rule::new(act).call(Call::Create).times(1));
+        let run = run_of(&mut checked, policy(inventory::Kind::Snapshot, 3)).await;
+        (checked, run)
     }
 
-    /// What came of it, in words, once the rules are checked.
-    async fn told(&self) -> String {
-        let (mut scene, run) = self.play().await;
+    /// The result in words, once the rules are checked.
+    async fn reported(&self) -> String {
+        let (mut checked, run) = self.play().await;
         let name = format!("{} / {} s / {} / {}", self.way.0, self.lag, self.text.0, self.person.0);
-        // A list that lags longer than `settle` and shows a point without our token is beyond what can be known.
+        // When a list lags longer than `settle` and shows a point without our token, nobody can know whose it is.
         let beyond = self.lag > 60 && self.text.2 && self.text.1.is_some_and(|left| left < 11);
-        let broken = scene.broken();
-        // It takes a slot that retention does not free, so it is told even though the run succeeded.
-        let told = told_to_look(&scene).await;
-        assert!(broken.is_empty() || (beyond && told.is_some()), "{name}: {broken:?}\n{run:?}");
-        let account = scene.stage.simulator.account();
+        let broken = checked.broken();
+        // It takes a slot that retention does not free, so it is reported even though the run succeeded.
+        let reported = told_to_look(&checked).await;
+        assert!(broken.is_empty() || (beyond && reported.is_some()), "{name}: {broken:?}\n{run:?}");
+        let account = checked.sim.simulator.account();
         let points = account.points_of(Kind::Snapshot, SERVER);
         let error = run.error.clone().unwrap_or_default();
         if run.outcome == "unknown" {
-            assert_eq!((scene.writes().as_str(), &run.created), ("create", &None), "{name}: nothing more is made");
+            assert_eq!((checked.writes().as_str(), &run.created), ("create", &None), "{name}: nothing more is made");
             let named = points.iter().any(|point| error.contains(&format!("snapshot {} of", point.id)));
             assert!(named && error.contains("look at it"), "{name}: {error}");
         } else {
@@ -123,18 +123,18 @@ impl Case {
             .iter()
             .filter(|point| self.person.1.as_ref().is_some_and(|it| Some(&point.name) == it.name.as_ref()));
         assert_eq!(theirs.count(), usize::from(self.person.1.is_some()), "{name}: a person's point stays");
-        // The text of an error names points and times that the row does not need.
+        // The row needs no error text: it names points and times.
         let twin = if run.deleted.is_empty() { "" } else { " (one twin goes)" };
-        let look = if told.is_some() { ", and a person is to look" } else { "" };
-        format!("{}: {}{twin}{look}", run.outcome, scene.writes())
+        let look = if reported.is_some() { ", and a person is to look" } else { "" };
+        format!("{}: {}{twin}{look}", run.outcome, checked.writes())
     }
 }
 
-/// What people are told beside the run's end.
-async fn told_to_look(scene: &Scene) -> Option<String> {
-    let incidents = scene.stage.world.store.incidents().await.unwrap();
-    let told = incidents.into_iter().find(|incident| incident.topic == Topic::Attention);
-    told.map(|incident| incident.text).filter(|text| text.contains("look at it"))
+/// What is reported besides the end of the run.
+async fn told_to_look(checked: &CheckedWorld) -> Option<String> {
+    let incidents = checked.sim.world.store.incidents().await.unwrap();
+    let reported = incidents.into_iter().find(|incident| incident.topic == Topic::Attention);
+    reported.map(|incident| incident.text).filter(|text| text.contains("look at it"))
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn a_lost_create_is_adopted_by_whatever_is_left_of_it_or_ends_as_unknown() {
         .flat_map(|way| [0_u64, 20, 90].into_iter().map(move |lag| (way.clone(), lag)))
         .flat_map(|(way, lag)| TEXTS.into_iter().map(move |text| (way.clone(), lag, text)))
         .flat_map(|(way, lag, text)| {
-            // Ways that differ in the answer alone need not meet everybody.
+            // Ways that differ only in the answer need not be combined with every person.
             let everybody = !matches!(way.1, Effect::BrokenBody {} | Effect::TruncatedJson {} | Effect::Status(_));
             people().into_iter().take(if everybody { 4 } else { 1 }).map(move |person| Case {
                 way: way.clone(),
@@ -154,11 +154,11 @@ fn a_lost_create_is_adopted_by_whatever_is_left_of_it_or_ends_as_unknown() {
             })
         })
         .collect();
-    let told = crate::matrix::together(&cases, |case| Box::pin(case.told()));
+    let reported = crate::matrix::together(&cases, |case| Box::pin(case.reported()));
     let mut table = String::new();
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
-    for (case, told) in cases.iter().zip(told) {
-        let key = format!("{} | listed after {} s | {told}", case.way.0, case.lag);
+    for (case, reported) in cases.iter().zip(reported) {
+        let key = format!("{} | listed after {} s | {reported}", case.way.0, case.lag);
         let name = format!("{} + {}", case.text.0, case.person.0);
         match groups.iter_mut().find(|(same, _)| *same == key) {
             Some((_, names)) => names.push(name),
@@ -172,144 +172,74 @@ fn a_lost_create_is_adopted_by_whatever_is_left_of_it_or_ends_as_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_delete_that_takes_time_is_waited_for_whatever_its_answer_says() {
-    for (name, way) in ways() {
-        for minutes in [0, 5] {
-            let delete = Duration::from_secs(60 * minutes);
-            let mut scene = Scene::new(Options { delete, ..Options::default() });
-            scene.stage.simulator.add_fault(Rule::new(way.clone()).call(Call::Delete).times(1));
-            let run = run_of(&mut scene, Scene::policy()).await;
-            let broken = scene.broken();
-            assert!(broken.is_empty(), "{name} / {minutes}: {broken:?}\n{run:?}");
-            assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 3), "{name} / {minutes}: {run:?}");
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lost_stop_or_start_leaves_the_server_running_in_the_end() {
-    for (name, way) in ways() {
-        for skip in [0, 1] {
-            for power in [1, 100] {
-                let mut scene = Scene::new(Options { power: Duration::from_secs(power), ..Options::default() });
-                let rule = Rule::new(way.clone()).call(Call::Power).skip(skip).times(2);
-                scene.stage.simulator.add_fault(rule);
-                let run = run_of(&mut scene, Scene::policy()).await;
-                let broken = scene.broken();
-                assert!(broken.is_empty(), "{name} / {skip} / {power}: {broken:?}\n{run:?}");
-                assert_eq!(run.outcome, "succeeded", "{name} / {skip} / {power}: {run:?}");
-                let account = scene.stage.simulator.account();
-                assert_eq!(account.server(SERVER).unwrap().status, "active", "{name} / {skip} / {power}");
-            }
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_delete_that_the_provider_says_it_knows_nothing_of_is_judged_by_the_list() {
-    // Evictions and retention deletes alike; once, and always.
-    for times in [1, 2, 100] {
-        for skip in [0, 1] {
-            let mut scene = Scene::new(Options::default());
-            let not_found = Rule::new(Effect::status(404)).call(Call::Delete).skip(skip).times(times);
-            scene.stage.simulator.add_fault(not_found);
-            let run = run_of(&mut scene, Policy { retries: 0, ..Scene::policy() }).await;
-            let broken = scene.broken();
-            assert!(broken.is_empty(), "{times} / {skip}: {broken:?}\n{run:?}");
-            if times == 1 {
-                assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 3), "{run:?}");
-            } else {
-                assert!(run.error.is_some_and(|error| error.contains("knows no point")), "{times} / {skip}");
-            }
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_eviction_that_was_accepted_and_not_carried_out_does_not_stop_the_policy_for_ever() {
-    let mut scene = Scene::new(Options { delete: Duration::from_secs(30 * 86_400), ..Options::default() });
-    let run = run_of(&mut scene, Policy { retries: 0, ..Scene::policy() }).await;
-    assert_eq!((run.outcome.as_str(), run.deleted.len()), ("failed", 1), "{run:?}");
-    assert!(run.error.is_some_and(|error| error.contains("still lists it")));
-    // A person takes the point out of the way at last.
-    let pick = Pick { kind: Kind::Snapshot, id: Some(json!(805)), server: None, oldest: false };
-    scene.stage.simulator.act(&Act::DeletePoint(pick)).unwrap();
-    scene.stage.simulator.set_options(|options| options.delete = Duration::ZERO);
-    let due = "2026-11-22T02:30:00Z".parse().unwrap();
-    scene.wait_until(due).await;
-    let Ended::Run(run, false) = scene.run(Scene::policy(), due).await else { panic!("it ends by itself") };
-    assert_eq!(run.outcome, "succeeded", "{run:?}");
-    assert_eq!(scene.broken(), []);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_point_that_is_completed_after_its_run_gave_it_up_lets_the_next_run_evict_again() {
     let completion = Duration::from_secs(3 * 3600);
     let foreign = (1..=5).map(|day| ours(Kind::Snapshot, day)).collect();
-    let mut scene = Scene::with(Options { completion, foreign, ..Options::default() }, facts());
-    let run = run_of(&mut scene, policy(inventory::Kind::Snapshot, 5)).await;
+    let mut checked = CheckedWorld::with(Options { completion, foreign, ..Options::default() }, facts());
+    let run = run_of(&mut checked, policy(inventory::Kind::Snapshot, 5)).await;
     assert!(run.error.as_ref().is_some_and(|error| error.contains("is stuck")), "{run:?}");
-    scene.stage.simulator.set_options(|options| options.completion = Duration::from_secs(2));
+    checked.sim.simulator.set_options(|options| options.completion = Duration::from_secs(2));
     let due = "2026-11-22T02:30:00Z".parse().unwrap();
-    scene.wait_until(due).await;
-    let Ended::Run(run, false) = scene.run(policy(inventory::Kind::Snapshot, 5), due).await else { panic!() };
+    checked.wait_until(due).await;
+    let Ended::Run(run, false) = checked.run(policy(inventory::Kind::Snapshot, 5), due).await else { panic!() };
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 1), "{run:?}");
-    assert_eq!(scene.broken(), []);
+    assert_eq!(checked.broken(), []);
 }
 
 /// Three points of ours; the next point is listed after ten minutes, and nothing on it is ours.
-fn nameless_and_late() -> Scene {
+fn nameless_and_late() -> CheckedWorld {
     let foreign = (1..=3).map(|day| ours(Kind::Snapshot, day)).collect();
     let list_lag = Duration::from_secs(600);
     let policy = PolicyFacts { stop_server: true, ..PolicyFacts::new(Kind::Snapshot) };
-    let scene = Scene::with(Options { foreign, list_lag, truncate_description: Some(0), ..Options::default() }, policy);
+    let checked =
+        CheckedWorld::with(Options { foreign, list_lag, truncate_description: Some(0), ..Options::default() }, policy);
     let pick = Pick { kind: Kind::Snapshot, id: None, server: Some(json!(SERVER)), oldest: false };
     let name = Some("snapshot-1".to_owned());
     let edit = Edit { pick, name, description: None, status: None, created_at: None, size_mb: None };
     let act = Effect::Meanwhile { acts: vec![Act::EditPoint(edit)], after: true };
-    scene.stage.simulator.add_fault(Rule::new(act).call(Call::Create).times(1));
-    scene
+    checked.sim.simulator.add_fault(Rule::new(act).call(Call::Create).times(1));
+    checked
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_nameless_point_of_an_attempt_that_gave_it_up_ends_the_next_one_as_unknown() {
-    let mut scene = nameless_and_late();
+    let mut checked = nameless_and_late();
     let lost = |carried_out| Rule::new(Effect::Reset { carried_out }).call(Call::Create);
-    scene.stage.simulator.add_fault(lost(true).times(1));
-    scene.stage.simulator.add_fault(lost(false).times(2));
-    let run = run_of(&mut scene, Scene::policy()).await;
+    checked.sim.simulator.add_fault(lost(true).times(1));
+    checked.sim.simulator.add_fault(lost(false).times(2));
+    let run = run_of(&mut checked, CheckedWorld::policy()).await;
     assert_eq!((run.outcome.as_str(), run.attempts, &run.created), ("unknown", 2, &None), "{run:?}");
     let error = run.error.unwrap();
     assert!(error.contains("snapshot 804 of") && error.contains("look at it"), "{error}");
-    // The second attempt has neither stopped the server nor made anything.
-    assert_eq!(scene.writes(), "stop, create x3, start");
-    assert_eq!(scene.broken(), []);
+    // The second attempt neither stopped the server nor created anything.
+    assert_eq!(checked.writes(), "stop, create x3, start");
+    assert_eq!(checked.broken(), []);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_for_want_of_the_slot_that_a_lost_create_took_says_so() {
-    let mut scene = nameless_and_late();
-    scene.stage.simulator.act(&Act::CreatePoint(ours(Kind::Snapshot, 4))).unwrap();
-    scene.wait_until("2026-11-21T02:45:00Z".parse().unwrap()).await;
+    let mut checked = nameless_and_late();
+    checked.sim.simulator.act(&Act::CreatePoint(ours(Kind::Snapshot, 4))).unwrap();
+    checked.wait_until("2026-11-21T02:45:00Z".parse().unwrap()).await;
     let lost = Rule::new(Effect::Reset { carried_out: true }).call(Call::Create).times(1);
-    scene.stage.simulator.add_fault(lost);
-    let run = run_of(&mut scene, Policy { retries: 0, ..policy(inventory::Kind::Snapshot, 4) }).await;
-    assert_eq!((run.outcome.as_str(), scene.writes().as_str()), ("failed", "create x2"), "{run:?}");
+    checked.sim.simulator.add_fault(lost);
+    let run = run_of(&mut checked, Policy { retries: 0, ..policy(inventory::Kind::Snapshot, 4) }).await;
+    assert_eq!((run.outcome.as_str(), checked.writes().as_str()), ("failed", "create x2"), "{run:?}");
     let error = run.error.unwrap();
     assert!(error.contains("limit reached") && error.contains("may be there and not listed yet"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_nameless_point_whose_id_was_answered_is_adopted_by_the_next_attempt() {
-    let mut scene = nameless_and_late();
-    let run = run_of(&mut scene, Scene::policy()).await;
+    let mut checked = nameless_and_late();
+    let run = run_of(&mut checked, CheckedWorld::policy()).await;
     assert_eq!(
         (run.outcome.as_str(), run.attempts, &run.created),
         ("succeeded", 2, &Some(inventory::Id::Number(804))),
         "{run:?}"
     );
-    assert_eq!((scene.writes().matches("create").count(), told_to_look(&scene).await), (1, None));
-    assert_eq!(scene.broken(), []);
+    assert_eq!((checked.writes().matches("create").count(), told_to_look(&checked).await), (1, None));
+    assert_eq!(checked.broken(), []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -324,17 +254,17 @@ async fn of_two_points_that_carry_a_beginning_of_our_text_the_older_is_adopted()
         let way = ("done, connection lost", Effect::Reset { carried_out: true });
         Case { way, lag: 0, text, person: ("a copy of ours", person.map(spec)) }
     };
-    let first = case(None).play().await.0.stage.simulator.account();
+    let first = case(None).play().await.0.sim.simulator.account();
     let ours = first.points_of(Kind::Snapshot, SERVER)[0];
-    // The tokens of a stage are always the same, so that a person can copy what is left of ours.
-    let (mut scene, run) = case(Some(&ours.description)).play().await;
-    let account = scene.stage.simulator.account();
+    // The tokens of a simulated world are always the same, so that a person can copy what is left of ours.
+    let (mut checked, run) = case(Some(&ours.description)).play().await;
+    let account = checked.sim.simulator.account();
     let texts: Vec<&str> =
         account.points_of(Kind::Snapshot, SERVER).iter().map(|point| point.description.as_str()).collect();
     assert_eq!(texts, [&ours.description; 2]);
     let adopted = Some(inventory::Id::Number(ours.id));
     assert_eq!((run.outcome.as_str(), &run.created, run.deleted.len()), ("succeeded", &adopted, 0), "{run:?}");
-    assert_eq!(scene.broken(), []);
+    assert_eq!(checked.broken(), []);
 }
 
 #[tokio::test(start_paused = true)]
@@ -342,7 +272,7 @@ async fn a_persons_copy_of_a_beginning_of_our_text_is_no_twin_to_delete() {
     let play = async |copy: Option<String>| {
         let options =
             Options { truncate_description: Some(8), completion: Duration::from_secs(60), ..Options::default() };
-        let mut scene = Scene::with(options, facts());
+        let mut checked = CheckedWorld::with(options, facts());
         let pick = Pick { kind: Kind::Snapshot, id: None, server: Some(json!(SERVER)), oldest: false };
         let name = Some("snapshot-1".to_owned());
         let edit = Edit { pick, name, description: None, status: None, created_at: None, size_mb: None };
@@ -353,13 +283,13 @@ async fn a_persons_copy_of_a_beginning_of_our_text_is_no_twin_to_delete() {
         });
         let acts = std::iter::once(Act::EditPoint(edit)).chain(theirs.map(Act::CreatePoint)).collect();
         let act = Effect::Meanwhile { acts, after: true };
-        scene.stage.simulator.add_fault(Rule::new(act).call(Call::Create).skip(1).times(1));
-        // The first create never comes about, so that it is sent again.
-        scene.stage.simulator.add_fault(Rule::new(Effect::Reset { carried_out: false }).call(Call::Create).times(1));
-        let run = run_of(&mut scene, policy(inventory::Kind::Snapshot, 3)).await;
-        assert_eq!((run.outcome.as_str(), scene.writes().as_str()), ("succeeded", "create x2"), "{run:?}");
-        assert_eq!(scene.broken(), []);
-        scene.stage.simulator.account()
+        checked.sim.simulator.add_fault(Rule::new(act).call(Call::Create).skip(1).times(1));
+        // The first create is never carried out, so that it is sent again.
+        checked.sim.simulator.add_fault(Rule::new(Effect::Reset { carried_out: false }).call(Call::Create).times(1));
+        let run = run_of(&mut checked, policy(inventory::Kind::Snapshot, 3)).await;
+        assert_eq!((run.outcome.as_str(), checked.writes().as_str()), ("succeeded", "create x2"), "{run:?}");
+        assert_eq!(checked.broken(), []);
+        checked.sim.simulator.account()
     };
     let first = play(None).await;
     let text = first.points_of(Kind::Snapshot, SERVER)[0].description.clone();
@@ -370,17 +300,17 @@ async fn a_persons_copy_of_a_beginning_of_our_text_is_no_twin_to_delete() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_lags_beyond_settle_stops_no_full_policy_for_ever() {
-    // The point was accepted and is shown when its run has given it up: by the next attempt, or by the next due time.
+    // The point is accepted, and listed only after its run has given it up: found by the next attempt or due time.
     for (retries, hours) in [(2, 0), (0, 0), (0, 2)] {
         let name = format!("{retries} retries, {hours} h");
         let list_lag = Duration::from_secs(600 + 3600 * hours);
         let foreign = (1..=5).map(|day| ours(Kind::Snapshot, day)).collect();
-        let mut scene = Scene::with(Options { list_lag, foreign, ..Options::default() }, facts());
+        let mut checked = CheckedWorld::with(Options { list_lag, foreign, ..Options::default() }, facts());
         let policy = Policy { retries, ..policy(inventory::Kind::Snapshot, 5) };
         for day in 21..26 {
             let due = format!("2026-11-{day}T02:30:00Z").parse().unwrap();
-            scene.wait_until(due).await;
-            let Ended::Run(run, false) = scene.run(policy.clone(), due).await else { panic!("it ends by itself") };
+            checked.wait_until(due).await;
+            let Ended::Run(run, false) = checked.run(policy.clone(), due).await else { panic!("it ends by itself") };
             assert_eq!(run.deleted.len(), 1, "{name}: {run:?}");
             if retries > 0 {
                 assert_eq!(run.outcome, "succeeded", "{name}: {run:?}");
@@ -389,8 +319,8 @@ async fn a_list_that_lags_beyond_settle_stops_no_full_policy_for_ever() {
             }
         }
         // Every due time has its point, and each took the place of one.
-        assert_eq!(scene.broken(), [], "{name}");
-        let account = scene.stage.simulator.account();
+        assert_eq!(checked.broken(), [], "{name}");
+        let account = checked.sim.simulator.account();
         let mut ids: Vec<i64> = account.points_of(Kind::Snapshot, SERVER).iter().map(|point| point.id).collect();
         ids.sort_unstable();
         assert_eq!(ids, [806, 807, 808, 809, 810], "{name}");

@@ -1,17 +1,20 @@
 //! The provider and the network at their worst: every fault in every phase of a run, and answers that are lost.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod checked_world;
 mod deeds;
-#[expect(dead_code, reason = "the lab of the commands has more than is needed here")]
-#[path = "../cli/lab.rs"]
-mod lab;
+mod fault_list;
+#[path = "../invariants/mod.rs"]
+mod invariants;
 mod lost;
+mod lost_deletes;
 mod matrix;
-mod rows;
-mod scene;
 mod sockets;
-#[expect(dead_code, reason = "the stage of the runs has more than is needed here")]
-#[path = "../runs/stage.rs"]
-mod stage;
-#[path = "../truth/mod.rs"]
-mod truth;
+#[path = "../support"]
+mod support {
+    pub mod folder;
+    pub mod in_process;
+    pub mod policy_text;
+    pub mod program;
+    pub mod simulated_world;
+}

@@ -1,6 +1,6 @@
 //! The fault matrix: every row of faults in every phase of a run, once and lasting. Each cell's outcome, exit code,
 //! message and calls are in one table; the rules are checked against the record of what happened, and the next night's
-//! run must put everything right.
+//! run must correct everything.
 
 use std::fmt::Write;
 use std::pin::Pin;
@@ -10,13 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 use lastgood::exit_code::ExitCode;
 use lastgood::simulator::{Call, Effect, Options, Request, Rule};
 
+use crate::checked_world::{CheckedWorld, Ended};
 use crate::deeds::Deed;
-use crate::rows::{self, Row, What};
-use crate::scene::{Ended, Scene};
+use crate::fault_list::{self, Row, What};
 
 const DUE: &str = "2026-11-21T02:30:00Z";
 
-/// How many requests a fault that lasts strikes.
+/// How many requests a lasting fault affects.
 const LASTS: u64 = 40;
 
 /// A place in a run: the request at which a fault begins.
@@ -28,7 +28,7 @@ struct Phase {
     /// Requests of its own call before it.
     skip_of_call: u64,
     call: Call,
-    /// How long after the run's start it comes.
+    /// How long after the start of the run.
     comes_after: SignedDuration,
 }
 
@@ -44,21 +44,21 @@ fn call_of(request: &Request) -> Call {
     }
 }
 
-/// The phases of an undisturbed run, found by making one: a request that does what the one before it did is the same
+/// The phases of an undisturbed run, found by running one: a request that does what the one before it did is the same
 /// phase. A new step of the code is a new phase.
 async fn phases(row: &Row) -> Vec<Phase> {
     let start: Timestamp = DUE.parse().unwrap();
-    // What a row does to every run is no part of the phases.
+    // What a row does to every run is not part of the phases.
     let options = if matches!(row.what, What::Beside(_)) { Options::default() } else { row.options.clone() };
-    let (mut scene, policy) = match row.what {
-        What::Midnight => (Scene::of_days(options, start), Scene::policy_of_days()),
-        _ => (Scene::new(options), Scene::policy()),
+    let (mut checked, policy) = match row.what {
+        What::Midnight => (CheckedWorld::of_days(options, start), CheckedWorld::policy_of_days()),
+        _ => (CheckedWorld::new(options), CheckedWorld::policy()),
     };
-    let Ended::Run(run, false) = scene.run(policy, start).await else { panic!("nothing disturbs it") };
+    let Ended::Run(run, false) = checked.run(policy, start).await else { panic!("nothing disturbs it") };
     assert_eq!(run.outcome, "succeeded", "{run:?}");
-    assert_eq!(scene.broken(), []);
-    let calls: Vec<Call> = scene.requests().map(call_of).collect();
-    let moments = scene.moments();
+    assert_eq!(checked.broken(), []);
+    let calls: Vec<Call> = checked.requests().map(call_of).collect();
+    let moments = checked.moments();
     let mut phases: Vec<Phase> = Vec::new();
     for (index, call) in calls.iter().enumerate() {
         if index > 0 && calls[index - 1] == *call && *call != Call::Delete {
@@ -95,7 +95,7 @@ async fn phases(row: &Row) -> Vec<Phase> {
     phases
 }
 
-/// What came of one cell.
+/// The result of one cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Cell {
     outcome: String,
@@ -105,7 +105,7 @@ struct Cell {
     next: String,
 }
 
-fn told(ended: &Ended) -> (String, ExitCode, String) {
+fn reported(ended: &Ended) -> (String, ExitCode, String) {
     match ended {
         Ended::NoServers(error) => ("no run".to_owned(), ExitCode::Provider, error.to_string()),
         Ended::NoServer => ("no run".to_owned(), ExitCode::Done, "the server is not in the list".to_owned()),
@@ -119,49 +119,49 @@ fn told(ended: &Ended) -> (String, ExitCode, String) {
     }
 }
 
-/// One run of a row under rules of the provider, or struck in a phase.
+/// One run of a row, with these faults or with what the row does in a phase.
 async fn cell(row: &Row, rules: Vec<Rule>, phase: Option<&Phase>) -> (Cell, Vec<String>) {
-    let (mut scene, policy) = match (&row.what, phase) {
+    let (mut checked, policy) = match (&row.what, phase) {
         (What::Midnight, Some(phase)) => {
             let midnight: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
             let start = midnight - phase.comes_after - SignedDuration::from_millis(1);
-            (Scene::of_days(row.options.clone(), start), Scene::policy_of_days())
+            (CheckedWorld::of_days(row.options.clone(), start), CheckedWorld::policy_of_days())
         }
         (What::Beside(deed), Some(phase)) => {
-            (Scene::new(row.options.clone()).meanwhile(*deed, phase.skip), Scene::policy())
+            (CheckedWorld::new(row.options.clone()).meanwhile(*deed, phase.skip), CheckedWorld::policy())
         }
-        _ => (Scene::new(row.options.clone()), Scene::policy()),
+        _ => (CheckedWorld::new(row.options.clone()), CheckedWorld::policy()),
     };
-    let due = scene.stage.clock.now();
+    let due = checked.sim.clock.now();
     if rules.iter().any(|rule| rule.times == Some(LASTS)) {
-        // Nothing can be seen or done for as long as that lasts.
-        scene.truth.facts.was_unreachable(due, due + SignedDuration::from_hours(24));
+        // Nothing can be read or done for as long as that lasts.
+        checked.truth.facts.was_unreachable(due, due + SignedDuration::from_hours(24));
     }
-    rules.into_iter().for_each(|rule| scene.stage.simulator.add_fault(rule));
-    let ended = scene.run(policy.clone(), due).await;
-    let (outcome, exit, error) = told(&ended);
-    scene.pay_debts().await;
-    let writes = scene.writes();
-    let broken = scene.broken();
+    rules.into_iter().for_each(|rule| checked.sim.simulator.add_fault(rule));
+    let ended = checked.run(policy.clone(), due).await;
+    let (outcome, exit, error) = reported(&ended);
+    checked.pay_debts().await;
+    let writes = checked.writes();
+    let broken = checked.broken();
     let mut wrong: Vec<String> = broken.iter().map(ToString::to_string).collect();
     wrong.extend((outcome == "never ends").then(|| "the run never ends".to_owned()));
     wrong.extend(error.contains("vps_test").then(|| "the token is seen".to_owned()));
     wrong.extend((exit != ExitCode::Done && error.is_empty()).then(|| "it does not say why".to_owned()));
-    // The next night nothing is wrong with the provider any more, nor with the clock.
-    scene.stage.simulator.clear_faults();
+    // The next night the provider works again and the clock is right.
+    checked.sim.simulator.clear_faults();
     if let What::Beside(Deed::ClockBack(seconds)) = row.what {
-        scene.put_right(seconds);
+        checked.put_right(seconds);
     }
     let due = due + SignedDuration::from_hours(48);
-    scene.wait_until(due).await;
-    let ended = scene.run(policy, due).await;
-    let (outcome_of_next, _, error_of_next) = told(&ended);
+    checked.wait_until(due).await;
+    let ended = checked.run(policy, due).await;
+    let (outcome_of_next, _, error_of_next) = reported(&ended);
     let next = if error_of_next.is_empty() { outcome_of_next } else { format!("{outcome_of_next}: {error_of_next}") };
-    wrong.extend(scene.broken().iter().skip(broken.len()).map(|it| format!("the next night: {it}")));
+    wrong.extend(checked.broken().iter().skip(broken.len()).map(|it| format!("the next night: {it}")));
     (Cell { outcome, exit: exit as u8, error, writes, next }, wrong)
 }
 
-/// The rules that a row makes in a phase: with the word for the table.
+/// The faults of a row in a phase, each with its word for the table.
 fn rules(row: &Row, phase: &Phase) -> Vec<(&'static str, Rule)> {
     match &row.what {
         What::Any(effect) => {
@@ -186,7 +186,7 @@ fn rules(row: &Row, phase: &Phase) -> Vec<(&'static str, Rule)> {
     }
 }
 
-/// What strikes in a phase: each with the word for the table.
+/// Everything that goes wrong in a phase, with the word for the table.
 fn strikes(row: &Row, phase: &Phase) -> Vec<(&'static str, Vec<Rule>)> {
     match row.what {
         What::Beside(_) | What::Midnight => vec![("once", Vec::new())],
@@ -230,7 +230,7 @@ async fn play(row: &Row) -> (String, Vec<String>) {
     (table, wrong)
 }
 
-/// Plays all of them on a few threads, each with a virtual time of its own; the results are in their order.
+/// Plays all items on a few threads, each with its own virtual time. The results are in the order of the items.
 pub fn together<'a, I: Sync, T: Send>(
     items: &'a [I],
     play: impl Fn(&'a I) -> Pin<Box<dyn Future<Output = T> + 'a>> + Sync,
@@ -256,9 +256,9 @@ pub fn together<'a, I: Sync, T: Send>(
 
 #[test]
 fn every_fault_in_every_phase_ends_as_the_table_says_and_breaks_no_rule() {
-    let rows = rows::all();
+    let rows = fault_list::all();
     let only = std::env::var("ROW").ok();
-    // ROW="midnight|token": these rows alone.
+    // ROW="midnight|token" plays only these rows.
     let is_meant = |row: &Row| only.as_ref().is_none_or(|only| only.split('|').any(|word| row.name.contains(word)));
     let rows: Vec<Row> = rows.into_iter().filter(is_meant).collect();
     let played = together(&rows, |row| Box::pin(play(row)));

@@ -1,5 +1,5 @@
 //! The real program over real connections: what only a socket can do (refuse, reset, stay silent, drip, break off), in
-//! each phase of a run. Exit code, what `run --json` says, and the rules, read from the played provider.
+//! each phase of a run. Exit code, what `run --json` says, and the rules, read from the simulated provider.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -11,24 +11,26 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use crate::lab::{Done, TOKEN, bare, finish};
-use crate::scene::SERVER;
-use crate::truth::{Facts, PolicyFacts, Told, Truth};
+use crate::checked_world::SERVER;
+use crate::invariants::{Facts, PolicyFacts, Told, Truth};
+use crate::support::folder::Folder;
+use crate::support::policy_text::{MAIL_TO_FILES, oncall, policy, provider};
+use crate::support::program::TOKEN;
 
-/// The program's folder, and the provider behind a port of this process.
-struct Line {
-    folder: tempfile::TempDir,
+/// The program in its folder, the provider behind a port of this process, and the checker.
+struct CheckedProgram {
+    folder: Folder,
     simulator: Simulator,
     truth: Truth,
     /// Serves until it is dropped.
     _runtime: Runtime,
 }
 
-impl Line {
+impl CheckedProgram {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let url = format!("http://{}/api/v1", listener.local_addr().unwrap());
+        let origin = format!("http://{}", listener.local_addr().unwrap());
         let options = Options {
             servers: ServerSpec::numbered(1, Style::Integer),
             completion: Duration::from_millis(50),
@@ -39,31 +41,21 @@ impl Line {
         };
         let simulator = Simulator::new(options, Arc::new(|| Clock::System.now()));
         runtime.spawn(simulator::serve(listener, simulator.clone(), std::future::pending()));
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| {
-            use std::os::unix::fs::PermissionsExt;
-            std::fs::write(folder.path().join(name), text).unwrap();
-            std::fs::set_permissions(folder.path().join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
-        };
-        write("token", TOKEN);
-        write("policy.toml", &POLICY.replace("URL", &url));
+        let folder = Folder::new();
+        folder.write_private("token", TOKEN);
+        folder.write_private("policy.toml", &policy_file(&origin));
         let mut facts = Facts { slots: [10, 2], ..Facts::default() };
         facts.add("*", "nightly", PolicyFacts { stop_server: true, ..PolicyFacts::new(Kind::Snapshot) });
         Self { folder, simulator, truth: Truth::new(facts), _runtime: runtime }
     }
 
-    fn command(&self, arguments: &[&str]) -> Done {
-        finish(&mut bare(self.folder.path(), arguments))
-    }
-
-    /// `lastgood run`, with the checker beside it.
+    /// Runs `lastgood run` and gives the checker what happened.
     fn run(&mut self) -> (i32, Value, String) {
         self.truth.feed(&self.simulator.take_record());
         self.truth.run_began(SERVER, "nightly");
-        let done = self.command(&["run", "--json"]);
+        let done = self.folder.run(&["run", "--json"]);
         self.truth.feed(&self.simulator.take_record());
-        let said: Value = serde_json::from_str(&done.stdout).unwrap_or_default();
-        let run = &said["runs"][0];
+        let run = &done.json()["runs"][0];
         if let Some(outcome) = run["outcome"].as_str() {
             let created = Some(run["created"].to_string()).filter(|id| id != "null");
             let deleted = run["deleted"].as_array().unwrap().iter().map(Value::to_string).collect();
@@ -80,30 +72,11 @@ impl Line {
     }
 }
 
-const POLICY: &str = r#"[provider]
-url = "URL"
-token_file = "token"
-requests_per_second = 1000
-timeout = "250ms"
-poll = "50ms"
-settle = "400ms"
-slots = { backup = 10, snapshot = 2 }
-[state]
-dir = "state"
-[policy.nightly]
-kind = "snapshot"
-servers = ["*"]
-schedule = "30 2 * * *"
-keep = { last = 2 }
-stop_server = true
-retries = 0
-[smtp]
-transport = "file"
-dir = "mail"
-from = "lastgood <backup@example.com>"
-[report.oncall]
-to = ["oncall@example.com"]
-"#;
+fn policy_file(origin: &str) -> String {
+    let pauses = "timeout = \"250ms\"\npoll = \"50ms\"\nsettle = \"400ms\"\nslots = { backup = 10, snapshot = 2 }";
+    let nightly = policy("nightly", "snapshot", "30 2 * * *", "stop_server = true");
+    provider(origin, pauses) + &nightly + MAIL_TO_FILES + &oncall("")
+}
 
 fn rows() -> Vec<(&'static str, Effect)> {
     vec![
@@ -118,7 +91,7 @@ fn rows() -> Vec<(&'static str, Effect)> {
     ]
 }
 
-/// The phases, each as the call that is struck and how many of its kind are let through.
+/// The phases: which call fails, and how many of its kind succeed before.
 const PHASES: [(&str, Call, u64); 8] = [
     ("server list", Call::Servers, 0),
     ("inventory", Call::List, 0),
@@ -132,23 +105,23 @@ const PHASES: [(&str, Call, u64); 8] = [
 
 /// The line of a row in the table: every phase, once.
 fn play(name: &str, effect: &Effect) -> String {
-    let mut line = Line::new();
+    let mut program = CheckedProgram::new();
     for _ in 0..2 {
-        let (code, run, error) = line.run();
+        let (code, run, error) = program.run();
         assert_eq!(code, 0, "{run} {error}");
     }
     let mut table = format!("## {name}\n");
     for (phase, call, skip) in PHASES {
-        line.simulator.add_fault(Rule::new(effect.clone()).call(call).skip(skip).times(1));
-        let (code, run, error) = line.run();
-        line.simulator.clear_faults();
-        // What goes well tells its steps, which differ from time to time.
+        program.simulator.add_fault(Rule::new(effect.clone()).call(call).skip(skip).times(1));
+        let (code, run, error) = program.run();
+        program.simulator.clear_faults();
+        // A success prints its steps, which vary.
         let said = run["error"].as_str().unwrap_or(if code == 0 { "" } else { &error });
         writeln!(table, "{phase} | {}, exit {code} {said}", run["outcome"].as_str().unwrap_or("no run")).unwrap();
-        line.is_right(&format!("{name} / {phase}"));
-        let (code, run, error) = line.run();
+        program.is_right(&format!("{name} / {phase}"));
+        let (code, run, error) = program.run();
         assert_eq!(code, 0, "{name} / {phase}: nothing is wrong any more: {run} {error}");
-        line.is_right(&format!("after {name} / {phase}"));
+        program.is_right(&format!("after {name} / {phase}"));
     }
     table
 }
@@ -156,41 +129,41 @@ fn play(name: &str, effect: &Effect) -> String {
 #[test]
 fn what_a_connection_can_do_once_in_each_phase_spoils_no_run() {
     let rows = rows();
-    let told: Vec<String> = std::thread::scope(|scope| {
+    let reported: Vec<String> = std::thread::scope(|scope| {
         let played: Vec<_> = rows.iter().map(|(name, effect)| scope.spawn(|| play(name, effect))).collect();
         played.into_iter().map(|played| played.join().unwrap()).collect()
     });
-    insta::assert_snapshot!(told.join("\n"));
+    insta::assert_snapshot!(reported.join("\n"));
 }
 
 #[test]
-fn a_port_that_is_closed_for_a_while_is_told_with_its_exit_code_and_nothing_is_sent() {
-    let mut line = Line::new();
-    line.simulator.refuse_for(Duration::from_secs(3600));
-    let (code, run, error) = line.run();
+fn a_closed_port_is_reported_with_its_exit_code_and_nothing_is_sent() {
+    let mut program = CheckedProgram::new();
+    program.simulator.refuse_for(Duration::from_secs(3600));
+    let (code, run, error) = program.run();
     assert_eq!((code, run), (4, Value::Null), "no server list is stored: {error}");
     assert!(error.contains("refused") && error.contains("nothing was sent"), "{error}");
-    let mut line = Line::new();
-    assert_eq!(line.run().0, 0);
-    line.simulator.refuse_for(Duration::from_secs(3600));
-    let (code, run, error) = line.run();
+    let mut program = CheckedProgram::new();
+    assert_eq!(program.run().0, 0);
+    program.simulator.refuse_for(Duration::from_secs(3600));
+    let (code, run, error) = program.run();
     assert_eq!((code, &run["outcome"]), (5, &json!("failed")), "the stored list does: {error}");
     assert!(run["error"].as_str().is_some_and(|error| error.contains("nothing was sent")), "{run}");
-    line.is_right("a closed port");
+    program.is_right("a closed port");
 }
 
 #[test]
 fn a_body_without_end_is_cut_off_and_the_run_says_so() {
-    let mut line = Line::new();
-    assert_eq!(line.run().0, 0);
-    line.simulator.add_fault(Rule::new(Effect::HugeBody { bytes: 1 << 40 }).call(Call::List));
-    let (code, run, error) = line.run();
+    let mut program = CheckedProgram::new();
+    assert_eq!(program.run().0, 0);
+    program.simulator.add_fault(Rule::new(Effect::HugeBody { bytes: 1 << 40 }).call(Call::List));
+    let (code, run, error) = program.run();
     assert_eq!((code, &run["outcome"], &run["created"]), (5, &json!("failed"), &Value::Null), "{error}");
-    line.is_right("a huge body");
+    program.is_right("a huge body");
 }
 
 #[test]
-fn a_restore_whose_answer_is_lost_is_sent_once_and_told_as_it_is() {
+fn a_restore_whose_answer_is_lost_is_sent_once_and_reported_as_it_is() {
     let ways = [
         ("never sent", Effect::Reset { carried_out: false }, false),
         ("done", Effect::Reset { carried_out: true }, true),
@@ -198,25 +171,28 @@ fn a_restore_whose_answer_is_lost_is_sent_once_and_told_as_it_is() {
         ("late", Effect::AnsweredLate { seconds: 0.5 }, true),
     ];
     for (name, effect, done) in ways {
-        let mut line = Line::new();
+        let mut program = CheckedProgram::new();
         let person = simulator::Act::CreatePoint(PointSpec::aged(Kind::Snapshot, SERVER, 60));
-        let id = line.simulator.act(&person).unwrap()[0]["id"].to_string();
+        let id = program.simulator.act(&person).unwrap()[0]["id"].to_string();
         if name == "late" {
-            // It must still be at it when it is next looked at.
-            line.simulator.set_options(|options| options.restore = Duration::from_millis(900));
+            // It must still be in progress when it is next checked.
+            program.simulator.set_options(|options| options.restore = Duration::from_millis(900));
         }
-        line.simulator.add_fault(Rule::new(effect).call(Call::Restore).times(1));
-        let told = line.command(&["restore", "snapshot", &id, "--yes"]);
-        let sent = line.simulator.account();
+        program.simulator.add_fault(Rule::new(effect).call(Call::Restore).times(1));
+        let reported = program.folder.run(&["restore", "snapshot", &id, "--yes"]);
+        let sent = program.simulator.account();
         let sent = sent.record().requests().filter(|request| request.path.ends_with("/restore/")).count();
-        assert_eq!(sent, 1, "{name}: a restore is never sent again unseen: {told:?}");
+        assert_eq!(sent, 1, "{name}: a restore is never sent again unseen: {reported:?}");
         if done {
-            assert_eq!(told.code, 0, "{name}: {told:?}");
-            assert!(told.stdout.contains("is back, restored from"), "{name}: {told:?}");
+            let reported = reported.ends_with(0);
+            assert!(reported.stdout.contains("is back, restored from"), "{name}: {reported:?}");
         } else {
-            assert_eq!(told.code, 4, "{name}: {told:?}");
-            assert!(told.stderr.contains("cannot be told") && told.stderr.contains("look at"), "{name}: {told:?}");
+            let reported = reported.ends_with(4);
+            assert!(
+                reported.stderr.contains("cannot be told") && reported.stderr.contains("look at"),
+                "{name}: {reported:?}"
+            );
         }
-        line.is_right(name);
+        program.is_right(name);
     }
 }

@@ -1,4 +1,4 @@
-//! A bucket boundary between plan and create: what is made late must not cost the points of the days before.
+//! A bucket boundary between plan and create: a late point must not cost the points of the days before.
 //!
 //! The invariant is the provider's own: after n nights of `daily = k` there are points of min(n, k) different days, as
 //! its clock dates them. No test here asks the planner what is right.
@@ -15,11 +15,11 @@ use lastgood::policy::policy::Policy;
 use lastgood::run::drive;
 use lastgood::simulator::{self, Call, Effect, Options, Rule};
 
-use crate::stage::{Stage, policy};
+use crate::support::simulated_world::{SimulatedWorld, policy};
 
-/// How a provider, a clock and a schedule meet.
+/// A provider, a clock and a schedule.
 #[derive(Clone)]
-struct Scene {
+struct Case {
     what: &'static str,
     kind: Kind,
     rule: KeepRule,
@@ -33,8 +33,8 @@ struct Scene {
     loses_creates: bool,
 }
 
-fn scene(what: &'static str, count: u32, first: &'static str) -> Scene {
-    Scene {
+fn case(what: &'static str, count: u32, first: &'static str) -> Case {
+    Case {
         what,
         kind: Kind::Backup,
         rule: KeepRule::Daily,
@@ -64,39 +64,39 @@ fn slow_delete(seconds: u64) -> Options {
 }
 
 /// Each case of boundaries, with free slots and (the second of each) with counts that fill them.
-fn scenes() -> Vec<Scene> {
-    let hourly = |scene: Scene| Scene { rule: KeepRule::Hourly, every: SignedDuration::from_hours(1), ..scene };
-    let stops = |scene: Scene| Scene { stop_server: true, ..scene };
-    let with = |options: Options, scene: Scene| Scene { options, ..scene };
-    let mut scenes = Vec::new();
+fn cases() -> Vec<Case> {
+    let hourly = |case: Case| Case { rule: KeepRule::Hourly, every: SignedDuration::from_hours(1), ..case };
+    let stops = |case: Case| Case { stop_server: true, ..case };
+    let with = |options: Options, case: Case| Case { options, ..case };
+    let mut cases = Vec::new();
     for (count, kind) in [(4, Kind::Backup), (5, Kind::Snapshot)] {
-        let of = |what, first| Scene { kind, ..scene(what, count, first) };
+        let of = |what, first| Case { kind, ..case(what, count, first) };
         let late = "2026-11-21T23:59:00Z";
         let midnight = "2026-11-22T00:00:00Z";
-        scenes.push(with(slow_stop(), stops(of("23:59 and a stop of 90 s", late))));
-        scenes.push(with(latency(0), of("23:59:59 and 0.7 s of latency", "2026-11-21T23:59:59Z")));
-        scenes.push(with(skewed(-5), stops(of("@daily, a stop and our clock 5 s ahead", midnight))));
-        scenes.push(with(latency(-1), of("@daily, 0.7 s of latency and our clock 1 s ahead", midnight)));
-        scenes.push(with(latency(1), of("@daily, 0.7 s of latency and our clock 1 s behind", midnight)));
-        scenes.push(with(skewed(40), of("23:59:30, our clock 40 s behind", "2026-11-21T23:59:30Z")));
-        scenes.push(with(slow_stop(), stops(hourly(of("hourly at :59 and a stop of 90 s", "2026-11-21T03:59:00Z")))));
-        scenes.push(with(slow_delete(180), of("23:59 and deletes of three minutes", late)));
-        scenes.push(Scene { loses_creates: true, ..of("a lost create at 23:59:30", "2026-11-21T23:59:30Z") });
+        cases.push(with(slow_stop(), stops(of("23:59 and a stop of 90 s", late))));
+        cases.push(with(latency(0), of("23:59:59 and 0.7 s of latency", "2026-11-21T23:59:59Z")));
+        cases.push(with(skewed(-5), stops(of("@daily, a stop and our clock 5 s ahead", midnight))));
+        cases.push(with(latency(-1), of("@daily, 0.7 s of latency and our clock 1 s ahead", midnight)));
+        cases.push(with(latency(1), of("@daily, 0.7 s of latency and our clock 1 s behind", midnight)));
+        cases.push(with(skewed(40), of("23:59:30, our clock 40 s behind", "2026-11-21T23:59:30Z")));
+        cases.push(with(slow_stop(), stops(hourly(of("hourly at :59 and a stop of 90 s", "2026-11-21T03:59:00Z")))));
+        cases.push(with(slow_delete(180), of("23:59 and deletes of three minutes", late)));
+        cases.push(Case { loses_creates: true, ..of("a lost create at 23:59:30", "2026-11-21T23:59:30Z") });
     }
     for count in [7, 10] {
-        let late = scene("23:59 and a stop of 90 s, many points", count, "2026-11-21T23:59:00Z");
-        scenes.push(with(slow_stop(), stops(late)));
+        let late = case("23:59 and a stop of 90 s, many points", count, "2026-11-21T23:59:00Z");
+        cases.push(with(slow_stop(), stops(late)));
     }
-    scenes
+    cases
 }
 
 /// One run at its due time.
-async fn at(stage: &Stage, policy: &Policy, due: Timestamp) -> RunSummary {
-    let task = stage.task(policy.clone()).await;
-    let wait = Duration::try_from(stage.clock.now().duration_until(due)).expect("the due times follow each other");
+async fn at(sim: &SimulatedWorld, policy: &Policy, due: Timestamp) -> RunSummary {
+    let task = sim.task(policy.clone()).await;
+    let wait = Duration::try_from(sim.clock.now().duration_until(due)).expect("the due times follow each other");
     tokio::time::advance(wait).await;
-    let run = stage.open(&task, Some(due)).await;
-    drive(&stage.world, &task, run).await.unwrap()
+    let run = sim.open(&task, Some(due)).await;
+    drive(&sim.world, &task, run).await.unwrap()
 }
 
 fn theirs(kind: Kind) -> simulator::Kind {
@@ -104,8 +104,8 @@ fn theirs(kind: Kind) -> simulator::Kind {
 }
 
 /// The different days (or hours) of the points that the provider has.
-fn buckets(stage: &Stage, kind: Kind, rule: KeepRule) -> BTreeSet<String> {
-    let account = stage.simulator.account();
+fn buckets(sim: &SimulatedWorld, kind: Kind, rule: KeepRule) -> BTreeSet<String> {
+    let account = sim.simulator.account();
     let points = account.points_of(theirs(kind), "web-server-01");
     let length = if rule == KeepRule::Hourly { "2026-11-21T00".len() } else { "2026-11-21".len() };
     points.iter().map(|point| point.created_at.to_string()[..length].to_owned()).collect()
@@ -119,26 +119,26 @@ fn daily(kind: Kind, rule: KeepRule, count: u32, stop_server: bool) -> Policy {
 #[tokio::test(start_paused = true)]
 async fn after_n_nights_of_k_there_are_points_of_as_many_different_days() {
     let mut wrong = Vec::new();
-    for scene in scenes() {
-        let Scene { what, kind, rule, count, .. } = scene;
-        let stage = Stage::new(scene.options.clone());
-        let policy = daily(kind, rule, count, scene.stop_server);
-        let mut due: Timestamp = scene.first.parse().unwrap();
+    for case in cases() {
+        let Case { what, kind, rule, count, .. } = case;
+        let sim = SimulatedWorld::new(case.options.clone());
+        let policy = daily(kind, rule, count, case.stop_server);
+        let mut due: Timestamp = case.first.parse().unwrap();
         for night in 1..=count + 4 {
-            if scene.loses_creates {
+            if case.loses_creates {
                 let lost = Rule::new(Effect::Reset { carried_out: false }).call(Call::Create).times(1);
-                stage.simulator.add_fault(lost);
+                sim.simulator.add_fault(lost);
             }
-            let run = at(&stage, &policy, due).await;
-            let there = buckets(&stage, kind, rule).len();
+            let run = at(&sim, &policy, due).await;
+            let there = buckets(&sim, kind, rule).len();
             let wanted = night.min(count) as usize;
             if run.outcome != "succeeded" || there < wanted {
                 wrong.push(format!("{what}, {rule} = {count}, night {night}: {there} of {wanted}, {run:?}"));
                 break;
             }
-            due += scene.every;
+            due += case.every;
         }
-        if stage.simulator.account().record().requests().any(|request| request.status == Some(400)) {
+        if sim.simulator.account().record().requests().any(|request| request.status == Some(400)) {
             wrong.push(format!("{what}, {rule} = {count}: the provider's limit error was met"));
         }
     }
@@ -146,12 +146,12 @@ async fn after_n_nights_of_k_there_are_points_of_as_many_different_days() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_whose_point_would_displace_only_the_newest_of_full_slots_is_skipped_and_opens_no_incident() {
-    let stage = Stage::new(Options::default());
+async fn a_run_that_could_displace_only_the_newest_point_is_skipped_without_an_incident() {
+    let sim = SimulatedWorld::new(Options::default());
     let policy = daily(Kind::Snapshot, KeepRule::Daily, 5, false);
     let mut due: Timestamp = "2026-11-21T06:00:00Z".parse().unwrap();
     for turn in 0..24 {
-        let run = at(&stage, &policy, due).await;
+        let run = at(&sim, &policy, due).await;
         // From the fifth day's second run on, all slots are full.
         let outcome = if turn >= 9 && turn % 2 == 1 { "skipped" } else { "succeeded" };
         assert_eq!(run.outcome, outcome, "turn {turn}: {run:?}");
@@ -162,10 +162,13 @@ async fn a_run_whose_point_would_displace_only_the_newest_of_full_slots_is_skipp
         }
         due += SignedDuration::from_hours(12);
     }
-    assert_eq!(buckets(&stage, Kind::Snapshot, KeepRule::Daily).len(), 5);
-    assert_eq!(stage.world.store.incidents().await.unwrap().len(), 0);
-    let told = stage.world.store.waiting().await.unwrap();
-    assert!(told.iter().all(|waiting| !format!("{:?}", waiting.notice.class()).contains("Failure")), "{told:?}");
+    assert_eq!(buckets(&sim, Kind::Snapshot, KeepRule::Daily).len(), 5);
+    assert_eq!(sim.world.store.incidents().await.unwrap().len(), 0);
+    let reported = sim.world.store.waiting().await.unwrap();
+    assert!(
+        reported.iter().all(|waiting| !format!("{:?}", waiting.notice.class()).contains("Failure")),
+        "{reported:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,13 +176,13 @@ async fn buckets_are_cut_by_the_wall_clock_of_the_policys_zone() {
     for (zone, due) in [("Europe/Berlin", "2026-11-21T22:59:00Z"), ("Asia/Kathmandu", "2026-11-21T18:14:00Z")] {
         let zone = TimeZone::get(zone).unwrap();
         for count in [4, 10] {
-            let stage = Stage::new(slow_stop());
+            let sim = SimulatedWorld::new(slow_stop());
             let policy = Policy { timezone: zone.clone(), ..daily(Kind::Backup, KeepRule::Daily, count, true) };
             let mut due: Timestamp = due.parse().unwrap();
             for night in 1..=count + 4 {
-                let run = at(&stage, &policy, due).await;
+                let run = at(&sim, &policy, due).await;
                 assert_eq!(run.outcome, "succeeded", "{run:?}");
-                let account = stage.simulator.account();
+                let account = sim.simulator.account();
                 let points = account.points_of(simulator::Kind::Backup, "web-server-01");
                 let days: BTreeSet<_> = points.iter().map(|point| zone.to_datetime(point.created_at).date()).collect();
                 assert!(days.len() >= night.min(count) as usize, "night {night} of {count}: {days:?}");

@@ -1,4 +1,4 @@
-//! When something looks wrong, deletes stop, people are told, and `accept` lets them go on. Real client, real store; the
+//! When something looks wrong, deletes stop, it is reported, and `accept` resumes them. Real client, real store; the
 //! provider's own record says what was deleted.
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use lastgood::run::{Task, inspect, take_stock};
 use lastgood::simulator::{self, Act, Altered, Call, Effect, Options, Pick, Rule};
 use lastgood::store::holds::{Held, Hold};
 
-use crate::stage::{Stage, policy};
+use crate::support::simulated_world::{SimulatedWorld, policy};
 
 const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
 const SERVER: &str = "web-server-01";
@@ -25,27 +25,27 @@ fn by_id(id: &Id) -> Pick {
     Pick { kind: SNAPSHOT, id: Some((*id).into()), server: None, oldest: false }
 }
 
-async fn full(stage: &Stage, last: u32) -> Task {
-    let task = stage.task(policy(Kind::Snapshot, last)).await;
+async fn full(sim: &SimulatedWorld, last: u32) -> Task {
+    let task = sim.task(policy(Kind::Snapshot, last)).await;
     for _ in 0..last {
-        assert_eq!(stage.run(&task).await.outcome, "succeeded");
+        assert_eq!(sim.run(&task).await.outcome, "succeeded");
     }
     task
 }
 
-async fn causes(stage: &Stage, task: &Task) -> Vec<BrakeCause> {
-    stage.plan(task).await.brakes.iter().map(|brake| brake.cause).collect()
+async fn causes(sim: &SimulatedWorld, task: &Task) -> Vec<BrakeCause> {
+    sim.plan(task).await.brakes.iter().map(|brake| brake.cause).collect()
 }
 
-async fn incidents(stage: &Stage) -> Vec<(Topic, String)> {
-    let open = stage.world.store.incidents().await.unwrap();
+async fn incidents(sim: &SimulatedWorld) -> Vec<(Topic, String)> {
+    let open = sim.world.store.incidents().await.unwrap();
     open.into_iter().map(|incident| (incident.topic, incident.text)).collect()
 }
 
-async fn accept_all(stage: &Stage, task: &Task) {
+async fn accept_all(sim: &SimulatedWorld, task: &Task) {
     let server = task.server.reference.clone();
-    let held = stage.world.store.brakes(server.id.clone()).await.unwrap();
-    assert!(stage.world.store.accept(server, held, stage.world.clock.now()).await.unwrap());
+    let held = sim.world.store.brakes(server.id.clone()).await.unwrap();
+    assert!(sim.world.store.accept(server, held, sim.world.clock.now()).await.unwrap());
 }
 
 fn keeping(task: &Task, last: u32) -> Task {
@@ -55,194 +55,193 @@ fn keeping(task: &Task, last: u32) -> Task {
 
 #[tokio::test(start_paused = true)]
 async fn a_point_that_a_person_deleted_stops_our_deletes_until_it_is_accepted() {
-    let stage = Stage::new(Options::default());
-    let task = full(&stage, 3).await;
-    let ids = stage.ids(SNAPSHOT);
-    stage.simulator.act(&Act::DeletePoint(by_id(&ids[1]))).unwrap();
-    assert_eq!(causes(&stage, &task).await, [BrakeCause::Gone]);
+    let sim = SimulatedWorld::new(Options::default());
+    let task = full(&sim, 3).await;
+    let ids = sim.ids(SNAPSHOT);
+    sim.simulator.act(&Act::DeletePoint(by_id(&ids[1]))).unwrap();
+    assert_eq!(causes(&sim, &task).await, [BrakeCause::Gone]);
     for made in 1..=2 {
-        let run = stage.run(&task).await;
+        let run = sim.run(&task).await;
         assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
-        assert_eq!(stage.ids(SNAPSHOT).len(), 2 + made);
+        assert_eq!(sim.ids(SNAPSHOT).len(), 2 + made);
     }
-    let told = incidents(&stage).await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].0 == Topic::Brake && told[0].1.contains(&ids[1].to_string()), "{told:?}");
-    accept_all(&stage, &task).await;
-    assert_eq!((causes(&stage, &task).await, incidents(&stage).await), (vec![], vec![]));
-    let run = stage.run(&task).await;
+    let reported = incidents(&sim).await;
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    assert!(reported[0].0 == Topic::Brake && reported[0].1.contains(&ids[1].to_string()), "{reported:?}");
+    accept_all(&sim, &task).await;
+    assert_eq!((causes(&sim, &task).await, incidents(&sim).await), (vec![], vec![]));
+    let run = sim.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 2), "{run:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_shown_before_any_run_can_be_accepted() {
-    let stage = Stage::new(Options::default());
-    let task = full(&stage, 3).await;
-    tokio::time::advance(stage.world.settings().settle * 2).await;
-    stage.simulator.act(&Act::DeletePoint(by_id(&stage.ids(SNAPSHOT)[1]))).unwrap();
-    let shown = take_stock(&stage.world, &task).await.unwrap().unwrap().memory.brakes;
+    let sim = SimulatedWorld::new(Options::default());
+    let task = full(&sim, 3).await;
+    tokio::time::advance(sim.world.settings().settle * 2).await;
+    sim.simulator.act(&Act::DeletePoint(by_id(&sim.ids(SNAPSHOT)[1]))).unwrap();
+    let shown = take_stock(&sim.world, &task).await.unwrap().unwrap().memory.brakes;
     assert_eq!(shown.iter().map(|held| held.brake.cause).collect::<Vec<_>>(), [BrakeCause::Gone]);
-    accept_all(&stage, &task).await;
-    assert_eq!((causes(&stage, &task).await, incidents(&stage).await), (vec![], vec![]));
+    accept_all(&sim, &task).await;
+    assert_eq!((causes(&sim, &task).await, incidents(&sim).await), (vec![], vec![]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_brake_outlives_a_crash_right_after_it_was_seen() {
-    let stage = Stage::new(Options::default());
-    let task = full(&stage, 3).await;
-    let ids = stage.ids(SNAPSHOT);
-    stage.simulator.act(&Act::DeletePoint(by_id(&ids[1]))).unwrap();
-    stage.run(&task).await;
-    let stage = stage.restart().await;
-    let run = stage.run(&task).await;
+    let sim = SimulatedWorld::new(Options::default());
+    let task = full(&sim, 3).await;
+    let ids = sim.ids(SNAPSHOT);
+    sim.simulator.act(&Act::DeletePoint(by_id(&ids[1]))).unwrap();
+    sim.run(&task).await;
+    let sim = sim.restart().await;
+    let run = sim.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_lastgood_deletes_itself_sets_no_brake_though_the_answer_is_lost() {
     for carried_out in [true, false] {
-        let stage = Stage::new(Options::default());
-        let task = full(&stage, 5).await;
-        stage.simulator.add_fault(Rule::new(Effect::Reset { carried_out }).call(Call::Delete).times(1));
-        let run = stage.run(&task).await;
+        let sim = SimulatedWorld::new(Options::default());
+        let task = full(&sim, 5).await;
+        sim.simulator.add_fault(Rule::new(Effect::Reset { carried_out }).call(Call::Delete).times(1));
+        let run = sim.run(&task).await;
         assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 1), "{run:?}");
-        assert_eq!((causes(&stage, &task).await, incidents(&stage).await), (vec![], vec![]));
+        assert_eq!((causes(&sim, &task).await, incidents(&sim).await), (vec![], vec![]));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_new_point_stops_the_deletes_of_the_run_that_made_it() {
-    let stage = Stage::new(Options::default());
-    let task = full(&stage, 3).await;
+    let sim = SimulatedWorld::new(Options::default());
+    let task = full(&sim, 3).await;
     let empty = Altered { size_mb: Some(0), ..Altered::default() };
-    stage.simulator.add_fault(Rule::new(Effect::CreateAs(empty)).call(Call::Create).times(1));
-    let run = stage.run(&task).await;
-    let sizes: Vec<_> =
-        stage.simulator.account().points_of(SNAPSHOT, SERVER).iter().map(|point| point.size_mb).collect();
+    sim.simulator.add_fault(Rule::new(Effect::CreateAs(empty)).call(Call::Create).times(1));
+    let run = sim.run(&task).await;
+    let sizes: Vec<_> = sim.simulator.account().points_of(SNAPSHOT, SERVER).iter().map(|point| point.size_mb).collect();
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?} {sizes:?}");
-    assert_eq!(causes(&stage, &task).await, [BrakeCause::Small], "{sizes:?}");
-    assert_eq!(incidents(&stage).await.len(), 1);
+    assert_eq!(causes(&sim, &task).await, [BrakeCause::Small], "{sizes:?}");
+    assert_eq!(incidents(&sim).await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn clocks_apart_stop_deletes_and_clocks_that_agree_again_let_them_go_on() {
-    let stage = Stage::new(Options::default());
-    let task = full(&stage, 3).await;
-    stage.simulator.set_clock_skew(2 * 3600);
-    let run = stage.run(&task).await;
+    let sim = SimulatedWorld::new(Options::default());
+    let task = full(&sim, 3).await;
+    sim.simulator.set_clock_skew(2 * 3600);
+    let run = sim.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
-    stage.simulator.set_clock_skew(0);
+    sim.simulator.set_clock_skew(0);
     tokio::time::advance(Duration::from_secs(3 * 3600)).await;
-    let run = stage.run(&task).await;
+    let run = sim.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 2), "{run:?}");
-    assert_eq!(incidents(&stage).await, []);
+    assert_eq!(incidents(&sim).await, []);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_keeps_less_names_what_it_would_drop_before_any_run_and_evictions_still_make_room() {
-    let stage = Stage::new(Options::default());
-    let task = full(&stage, 5).await;
-    let ids = stage.ids(SNAPSHOT);
+async fn a_file_that_keeps_less_names_what_it_would_drop_and_evictions_still_make_room() {
+    let sim = SimulatedWorld::new(Options::default());
+    let task = full(&sim, 5).await;
+    let ids = sim.ids(SNAPSHOT);
     let less = keeping(&task, 2);
-    let requests = stage.simulator.account().record().requests().count();
-    brake_changed_retention(&stage.world, std::slice::from_ref(&less), stage.world.clock.now()).await.unwrap();
-    assert_eq!(stage.simulator.account().record().requests().count(), requests, "the provider is not asked");
-    let told = incidents(&stage).await;
-    assert_eq!(told.len(), 1, "{told:?}");
+    let requests = sim.simulator.account().record().requests().count();
+    brake_changed_retention(&sim.world, std::slice::from_ref(&less), sim.world.clock.now()).await.unwrap();
+    assert_eq!(sim.simulator.account().record().requests().count(), requests, "the provider is not asked");
+    let reported = incidents(&sim).await;
+    assert_eq!(reported.len(), 1, "{reported:?}");
     for id in &ids[..3] {
-        assert!(told[0].1.contains(&id.to_string()), "{id} is not named: {told:?}");
+        assert!(reported[0].1.contains(&id.to_string()), "{id} is not named: {reported:?}");
     }
-    let run = stage.run(&less).await;
+    let run = sim.run(&less).await;
     assert_eq!((run.outcome.as_str(), &run.deleted[..]), ("succeeded", &ids[..1]), "the eviction alone");
-    assert_eq!(incidents(&stage).await.len(), 1, "it is told once");
-    accept_all(&stage, &less).await;
-    let run = stage.run(&less).await;
+    assert_eq!(incidents(&sim).await.len(), 1, "it is reported once");
+    accept_all(&sim, &less).await;
+    let run = sim.run(&less).await;
     assert_eq!(run.deleted.len(), 2, "max_deletes is the next brake: {run:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_file_that_is_changed_back_waits_for_nobody() {
-    let stage = Stage::new(Options::default());
-    let task = full(&stage, 5).await;
+    let sim = SimulatedWorld::new(Options::default());
+    let task = full(&sim, 5).await;
     let less = keeping(&task, 2);
-    brake_changed_retention(&stage.world, std::slice::from_ref(&less), stage.world.clock.now()).await.unwrap();
-    assert_eq!(causes(&stage, &less).await, [BrakeCause::Retention]);
-    brake_changed_retention(&stage.world, std::slice::from_ref(&task), stage.world.clock.now()).await.unwrap();
-    assert_eq!((causes(&stage, &task).await, incidents(&stage).await), (vec![], vec![]));
+    brake_changed_retention(&sim.world, std::slice::from_ref(&less), sim.world.clock.now()).await.unwrap();
+    assert_eq!(causes(&sim, &less).await, [BrakeCause::Retention]);
+    brake_changed_retention(&sim.world, std::slice::from_ref(&task), sim.world.clock.now()).await.unwrap();
+    assert_eq!((causes(&sim, &task).await, incidents(&sim).await), (vec![], vec![]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_by_hand_with_a_changed_file_sets_the_same_brake_without_the_daemon() {
-    let stage = Stage::new(Options::default());
-    let task = full(&stage, 4).await;
+    let sim = SimulatedWorld::new(Options::default());
+    let task = full(&sim, 4).await;
     let less = keeping(&task, 2);
-    assert_eq!(causes(&stage, &less).await, [BrakeCause::Retention], "plan shows it");
-    assert_eq!(incidents(&stage).await, [], "and changes nothing");
-    let run = stage.run(&less).await;
+    assert_eq!(causes(&sim, &less).await, [BrakeCause::Retention], "plan shows it");
+    assert_eq!(incidents(&sim).await, [], "and changes nothing");
+    let run = sim.run(&less).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
-    assert_eq!(incidents(&stage).await.len(), 1);
+    assert_eq!(incidents(&sim).await.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_second_lastgoods_points_are_ours_once_they_are_accepted() {
-    let stage = Stage::new(Options::default());
-    let task = full(&stage, 3).await;
-    // Its mark is of this instance, and no run of this journal made it.
-    let stray = crate::stage::ours(SNAPSHOT, 1);
-    stage.simulator.act(&Act::CreatePoint(stray)).unwrap();
-    let run = stage.run(&task).await;
+    let sim = SimulatedWorld::new(Options::default());
+    let task = full(&sim, 3).await;
+    // Its mark is of this instance, and no run of this journal created it.
+    let stray = crate::support::simulated_world::ours(SNAPSHOT, 1);
+    sim.simulator.act(&Act::CreatePoint(stray)).unwrap();
+    let run = sim.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
-    let told = incidents(&stage).await;
-    assert!(told.len() == 1 && told[0].0 == Topic::SecondLastgood, "{told:?}");
+    let reported = incidents(&sim).await;
+    assert!(reported.len() == 1 && reported[0].0 == Topic::SecondLastgood, "{reported:?}");
     // The other kind of the server is stopped too.
-    let backups = stage.task(policy(Kind::Backup, 1)).await;
-    assert_eq!(causes(&stage, &backups).await, [BrakeCause::SecondLastgood]);
-    accept_all(&stage, &task).await;
-    let seen = inspect(&stage.world, &task).await.unwrap().unwrap();
-    assert!(seen.evidence(&stage.world, &task).stray().is_none());
-    let run = stage.run(&task).await;
+    let backups = sim.task(policy(Kind::Backup, 1)).await;
+    assert_eq!(causes(&sim, &backups).await, [BrakeCause::SecondLastgood]);
+    accept_all(&sim, &task).await;
+    let seen = inspect(&sim.world, &task).await.unwrap().unwrap();
+    assert!(seen.evidence(&sim.world, &task).stray().is_none());
+    let run = sim.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 2), "{run:?}");
-    let told = incidents(&stage).await;
-    assert!(told.iter().all(|(topic, _)| *topic == Topic::Attention), "max_deletes alone: {told:?}");
+    let reported = incidents(&sim).await;
+    assert!(reported.iter().all(|(topic, _)| *topic == Topic::Attention), "max_deletes alone: {reported:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_short_first_list_lacked_is_told_with_that_cause_and_accepted() {
-    let foreign = (1..=4).map(|day| crate::stage::ours(SNAPSHOT, day)).collect();
-    let stage = Stage::new(Options { foreign, ..Options::default() });
-    // A new journal; its first list shows two of four, and counts so.
-    stage.simulator.add_fault(Rule::new(Effect::OnlyItems { items: 2 }).call(Call::List));
-    let task = stage.task(policy(Kind::Snapshot, 4)).await;
-    let seen = take_stock(&stage.world, &task).await.unwrap().unwrap();
+async fn what_a_short_first_list_lacked_is_reported_with_that_cause_and_accepted() {
+    let foreign = (1..=4).map(|day| crate::support::simulated_world::ours(SNAPSHOT, day)).collect();
+    let sim = SimulatedWorld::new(Options { foreign, ..Options::default() });
+    // A new journal; its first list shows two of four, with that count.
+    sim.simulator.add_fault(Rule::new(Effect::OnlyItems { items: 2 }).call(Call::List));
+    let task = sim.task(policy(Kind::Snapshot, 4)).await;
+    let seen = take_stock(&sim.world, &task).await.unwrap().unwrap();
     assert_eq!(seen.inventory.points.len(), 2);
-    stage.simulator.clear_faults();
-    let run = stage.run(&task).await;
+    sim.simulator.clear_faults();
+    let run = sim.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
-    let brakes = stage.plan(&task).await.brakes;
+    let brakes = sim.plan(&task).await.brakes;
     assert_eq!(brakes.iter().map(|brake| brake.cause).collect::<Vec<_>>(), [BrakeCause::SecondLastgood]);
-    let told = incidents(&stage).await;
-    assert_eq!(told.len(), 1, "{told:?}");
-    for text in [&brakes[0].text, &told[0].1] {
+    let reported = incidents(&sim).await;
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    for text in [&brakes[0].text, &reported[0].1] {
         for words in ["is a second lastgood at work", "the first list", "`lastgood accept` takes"] {
             assert!(text.contains(words), "`{words}` is not in: {text}");
         }
     }
-    accept_all(&stage, &task).await;
-    assert_eq!(causes(&stage, &task).await, []);
-    let run = stage.run(&task).await;
+    accept_all(&sim, &task).await;
+    assert_eq!(causes(&sim, &task).await, []);
+    let run = sim.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 2), "{run:?}");
 }
 
 /// `nightly` keeps the last three and `weekly` one of five slots; `nightly` has four points, the oldest of them on hold.
-async fn one_extra(stage: &Stage) -> [Task; 2] {
-    let tasks = stage.tasks(sharing()).await;
+async fn one_extra(sim: &SimulatedWorld) -> [Task; 2] {
+    let tasks = sim.tasks(sharing()).await;
     let [nightly, _] = &tasks;
     for _ in 0..3 {
-        assert_eq!(stage.run(nightly).await.outcome, "succeeded");
+        assert_eq!(sim.run(nightly).await.outcome, "succeeded");
     }
-    hold(stage, &stage.ids(SNAPSHOT)[0]).await;
-    let run = stage.run(nightly).await;
-    assert_eq!((run.outcome.as_str(), run.deleted.len(), stage.ids(SNAPSHOT).len()), ("succeeded", 0, 4), "{run:?}");
+    hold(sim, &sim.ids(SNAPSHOT)[0]).await;
+    let run = sim.run(nightly).await;
+    assert_eq!((run.outcome.as_str(), run.deleted.len(), sim.ids(SNAPSHOT).len()), ("succeeded", 0, 4), "{run:?}");
     tasks
 }
 
@@ -251,9 +250,9 @@ fn sharing() -> [Policy; 2] {
     [Policy { max_deletes: Some(9), ..policy(Kind::Snapshot, 3) }, weekly]
 }
 
-async fn hold(stage: &Stage, id: &Id) {
-    let (what, since) = (Held::Point(Kind::Snapshot, id.clone()), stage.world.clock.now());
-    stage.world.store.hold(Hold { what, reason: "audit".to_owned(), since, until: None }).await.unwrap();
+async fn hold(sim: &SimulatedWorld, id: &Id) {
+    let (what, since) = (Held::Point(Kind::Snapshot, id.clone()), sim.world.clock.now());
+    sim.world.store.hold(Hold { what, reason: "audit".to_owned(), since, until: None }).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -266,22 +265,22 @@ async fn what_a_changed_file_makes_a_policy_give_up_waits_for_accept() {
         ("protect", |[nightly, _], name| nightly.protect = vec![Pattern::new(name)]),
     ];
     for (what, change) in changes {
-        let stage = Stage::new(Options::default());
-        one_extra(&stage).await;
-        let displaced = stage.simulator.account().points_of(SNAPSHOT, SERVER)[1].name.clone();
-        // The one before it a new point displaces anyway.
-        let given_up = stage.ids(SNAPSHOT)[2].clone();
+        let sim = SimulatedWorld::new(Options::default());
+        one_extra(&sim).await;
+        let displaced = sim.simulator.account().points_of(SNAPSHOT, SERVER)[1].name.clone();
+        // A new point displaces the one before it anyway.
+        let given_up = sim.ids(SNAPSHOT)[2].clone();
         let mut policies = sharing();
         change(&mut policies, &displaced);
-        let tasks = stage.tasks(policies).await;
-        brake_changed_retention(&stage.world, &tasks, stage.world.clock.now()).await.unwrap();
-        assert_eq!(incidents(&stage).await.len(), 1, "{what}");
-        let run = stage.run(&tasks[0]).await;
+        let tasks = sim.tasks(policies).await;
+        brake_changed_retention(&sim.world, &tasks, sim.world.clock.now()).await.unwrap();
+        assert_eq!(incidents(&sim).await.len(), 1, "{what}");
+        let run = sim.run(&tasks[0]).await;
         assert!(run.outcome == "succeeded" && !run.deleted.contains(&given_up), "{what}: {run:?}");
-        assert_eq!(incidents(&stage).await.len(), 1, "{what}: it is told once");
-        accept_all(&stage, &tasks[0]).await;
-        assert_eq!(causes(&stage, &tasks[0]).await, [], "{what}");
-        let run = stage.run(&tasks[0]).await;
+        assert_eq!(incidents(&sim).await.len(), 1, "{what}: it is reported once");
+        accept_all(&sim, &tasks[0]).await;
+        assert_eq!(causes(&sim, &tasks[0]).await, [], "{what}");
+        let run = sim.run(&tasks[0]).await;
         assert!(run.outcome == "succeeded" && run.deleted.contains(&given_up), "{what}: {run:?}");
     }
 }

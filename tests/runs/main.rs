@@ -4,13 +4,22 @@
 mod answers;
 mod boundaries;
 mod brakes;
+mod bucket_end;
 mod by_hand;
 mod changed_text;
-mod confusions;
+mod crash_cases;
 mod crashes;
+mod cut_off;
 mod debts;
 mod holds;
 mod late;
 mod plain;
+mod provider_misbehaves;
 mod renames;
-mod stage;
+mod stopped_servers;
+#[path = "../support"]
+mod support {
+    pub mod in_process;
+    pub mod simulated_world;
+}
+mod world;

@@ -1,8 +1,8 @@
-//! Retention against restic's own cases, two oracles, properties, and the holes between them.
+//! Retention against restic's own cases, two oracles, properties, and the edge cases between them.
 
 mod conformance;
+mod edge_cases;
 mod goldens;
-mod holes;
 mod oracle;
 mod properties;
 
