@@ -1,4 +1,4 @@
-//! How long ago something was: by our clock, and by one that nobody sets. A clock that is set back makes no wait longer.
+//! How long ago something was, by our clock and by one that nobody sets. A clock that is set back makes no wait longer.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// The moments that this process has heard of, with the age that each had then.
+/// The moments that this process has asked about, with the age that each had then.
 #[derive(Debug, Default)]
 pub(super) struct Ages(Mutex<BTreeMap<Timestamp, (Instant, Duration)>>);
 

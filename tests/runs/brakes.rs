@@ -11,7 +11,7 @@ use lastgood::policy::inventory::{Id, Kind};
 use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
 use lastgood::policy::policy::{Policy, PolicyName};
 use lastgood::policy::selector::Pattern;
-use lastgood::run::{Task, inspect, take_stock};
+use lastgood::run::{Task, inspect, inspect_and_record};
 use lastgood::simulator::{self, Act, Altered, Call, Effect, Options, Pick, Rule};
 use lastgood::store::holds::{Held, Hold};
 
@@ -80,7 +80,7 @@ async fn what_is_shown_before_any_run_can_be_accepted() {
     let task = full(&stage, 3).await;
     tokio::time::advance(stage.world.settings().settle * 2).await;
     stage.simulator.act(&Act::DeletePoint(by_id(&stage.ids(SNAPSHOT)[1]))).unwrap();
-    let shown = take_stock(&stage.world, &task).await.unwrap().unwrap().memory.brakes;
+    let shown = inspect_and_record(&stage.world, &task).await.unwrap().memory.brakes;
     assert_eq!(shown.iter().map(|held| held.brake.cause).collect::<Vec<_>>(), [BrakeCause::Gone]);
     accept_all(&stage, &task).await;
     assert_eq!((causes(&stage, &task).await, incidents(&stage).await), (vec![], vec![]));
@@ -198,7 +198,7 @@ async fn a_second_lastgoods_points_are_ours_once_they_are_accepted() {
     let backups = stage.task(policy(Kind::Backup, 1)).await;
     assert_eq!(causes(&stage, &backups).await, [BrakeCause::SecondLastgood]);
     accept_all(&stage, &task).await;
-    let seen = inspect(&stage.world, &task).await.unwrap().unwrap();
+    let seen = inspect(&stage.world, &task).await.unwrap();
     assert!(seen.evidence(&stage.world, &task).stray().is_none());
     let run = stage.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 2), "{run:?}");
@@ -213,7 +213,7 @@ async fn what_a_short_first_list_lacked_is_told_with_that_cause_and_accepted() {
     // A new journal; its first list shows two of four, and counts so.
     stage.simulator.add_fault(Rule::new(Effect::OnlyItems { items: 2 }).call(Call::List));
     let task = stage.task(policy(Kind::Snapshot, 4)).await;
-    let seen = take_stock(&stage.world, &task).await.unwrap().unwrap();
+    let seen = inspect_and_record(&stage.world, &task).await.unwrap();
     assert_eq!(seen.inventory.points.len(), 2);
     stage.simulator.clear_faults();
     let run = stage.run(&task).await;

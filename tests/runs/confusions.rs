@@ -451,7 +451,7 @@ async fn lists_that_can_never_be_read_again_leave_no_server_stopped_and_end_the_
 #[tokio::test(start_paused = true)]
 async fn a_server_that_cannot_be_started_keeps_no_place_from_other_runs() {
     let mut stage = Stage::new(Options::default());
-    stage.world.places = Arc::new(Semaphore::new(1));
+    stage.world.run_permits = Arc::new(Semaphore::new(1));
     let never = Rule::new(Effect::status(503)).call(Call::Power).server(SERVER).skip(1);
     stage.simulator.add_fault(never);
     let servers = stage.world.client.servers().await.unwrap().items;

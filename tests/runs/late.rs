@@ -336,7 +336,7 @@ async fn who_waits_for_the_end_of_a_bucket_keeps_neither_place_nor_server_from_o
     let run = stage.open(&task, Some(due)).await;
     let mut driven = pin!(drive(&stage.world, &task, run));
     assert!(tokio::time::timeout(Duration::from_secs(20), &mut driven).await.is_err(), "it waits");
-    assert_eq!(stage.world.places.available_permits(), 8);
+    assert_eq!(stage.world.run_permits.available_permits(), 8);
     let beside = Lease::try_beside(&stage.beside(5), &task.server.reference.id, "restore snapshot 1").await.unwrap();
     beside.expect("the server is free").end().await.unwrap();
     let run = driven.await.unwrap();

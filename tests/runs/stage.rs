@@ -107,7 +107,7 @@ impl Stage {
     }
 
     pub async fn plan(&self, task: &Task) -> Plan {
-        inspect(&self.world, task).await.unwrap().unwrap().plan(&self.world, task, 0)
+        inspect(&self.world, task).await.unwrap().plan(&self.world, task, 0)
     }
 
     pub async fn open(&self, task: &Task, due: Option<Timestamp>) -> Run {
@@ -171,7 +171,7 @@ fn world(simulator: &Simulator, clock: &VirtualClock, store: Store) -> (World, w
         in_force: InForce::default(),
         random: Random::new(StdRng::seed_from_u64(7)),
         leases: Leases::default(),
-        places: Arc::new(Semaphore::new(8)),
+        run_permits: Arc::new(Semaphore::new(8)),
         stop: stopped,
         progress: None,
     };
