@@ -139,14 +139,14 @@ impl<'a> ActiveRun<'a> {
         self.world.pause(self.world.settings().poll).await
     }
 
-    /// Tells whoever watches, and the log.
+    /// Tells the person who watches, and the log.
     pub(super) fn say(&self, text: String) {
         let (server, policy) = (&self.task.server.reference, &self.task.policy.name);
         tracing::info!(run = self.run.id, %server, %policy, "{}", text::one_line(&text));
         self.show(text, false);
     }
 
-    /// Tells whoever watches that nothing has changed, which the log does not need.
+    /// Tells the person who watches that nothing has changed, which the log does not need.
     pub(super) fn say_still(&self, text: String) {
         self.show(text, false);
     }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 pub(super) struct Ages(Mutex<BTreeMap<Timestamp, (Instant, Duration)>>);
 
 impl Ages {
-    /// How long ago `at` was. Never less than the time since it was first asked for.
+    /// How long ago `at` was. Never less than the time since that was first asked.
     pub(super) fn since(&self, at: Timestamp, now: Timestamp) -> Duration {
         let by_clock = Duration::try_from(at.duration_until(now)).unwrap_or_default();
         let mut known = self.0.lock().expect("no code panics while it holds the ages");

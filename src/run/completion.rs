@@ -27,7 +27,7 @@ impl Unread {
 }
 
 impl ActiveRun<'_> {
-    /// Looks at the lists, together with all other runs that wait, until it is known what becomes of the point.
+    /// Looks at the lists, together with all other runs that wait, until the outcome of the point is known.
     pub(super) async fn await_point(&mut self, id: &Id) -> Result<(), RunError> {
         let requested = self.requested_at();
         let usual = self.usual_duration().await?;

@@ -47,8 +47,8 @@ pub async fn watch_debts(world: World) -> Result<(), StoreError> {
             Some(done) = watched.join_next_with_id() => match done {
                 Ok((_, server)) => { servers.remove(&server); }
                 Err(error) => {
-                    tracing::error!("a bug cut off the watch over a stopped server, which is begun again: {error}");
-                    // Nobody knows which one it was: all are watched anew.
+                    tracing::error!("a bug ended the watch over a stopped server; watching again: {error}");
+                    // Nobody knows which one it was, so all of them are watched again.
                     servers.clear();
                     watched.shutdown().await;
                     // A shutdown is seen at the next turn.

@@ -145,7 +145,7 @@ async fn record_brakes(world: &World, task: &Task, seen: &Inspection) -> Result<
     Ok(())
 }
 
-/// What the store is told of the brakes of a policy on a server, with what people are told about them.
+/// What the store records of the brakes of a policy on a server, with what people are told about them.
 #[must_use]
 pub fn brake_changes(task: &Task, detected: DetectedBrakes, retention: Remember) -> Signs {
     let (server, kind) = (task.server.reference.clone(), task.policy.kind);

@@ -1,4 +1,4 @@
-//! What a run says while it is performed, to whoever watches.
+//! What a run says while it is performed, to the person who watches.
 
 use crate::policy::inventory::ServerRef;
 

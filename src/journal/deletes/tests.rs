@@ -1,3 +1,5 @@
+//! What became of a run's deletes, one row a case.
+
 use super::*;
 use crate::journal::event::{DeleteReason, Event};
 use crate::journal::samples::{at, began, inventory, list_point, run_after};
