@@ -4,6 +4,7 @@ use clap::Parser;
 use serde_json::{Value, json};
 
 use crate::cli::delete::busy;
+use crate::cli::failure::of_inspection;
 use crate::cli::output;
 use crate::cli::plan;
 use crate::cli::setup::{Choice, Opened, Setup, ask};
@@ -11,7 +12,7 @@ use crate::exit_code::ExitCode;
 use crate::policy::brake::{Brake, StoredBrake};
 use crate::policy::inventory::ServerRef;
 use crate::policy::plan::Plan;
-use crate::run::{Inspection, Lease, Task, take_stock};
+use crate::run::{Inspection, Lease, Task, inspect_and_record};
 
 /// Let deletes go on that a brake has stopped.
 #[derive(Debug, Parser)]
@@ -64,9 +65,9 @@ async fn look(opened: &Opened, task: &Task) -> anyhow::Result<Inspection> {
     let Some(lease) = Lease::try_beside(&opened.world, &server.id, &errand).await? else {
         return Err(busy(server).into());
     };
-    let seen = take_stock(&opened.world, task).await;
+    let seen = inspect_and_record(&opened.world, task).await;
     lease.end().await?;
-    Ok(seen??)
+    seen.map_err(of_inspection)
 }
 
 /// The brakes that were taken off; `None` when the person said no.

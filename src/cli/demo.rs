@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::Kind;
-use crate::run::Progress;
+use crate::run::{Progress, READING};
 
 /// Show the whole thing in a minute, on the built-in simulator.
 #[derive(Debug, Parser)]
@@ -138,7 +138,7 @@ async fn tell(mut steps: UnboundedReceiver<Progress>, start: Timestamp, clock: C
     while let Some(step) = steps.recv().await {
         // The same step again (a look at the list that shows no change) is not shown, nor that a list is read.
         let known = last.insert(step.run, step.text.clone()).as_ref() == Some(&step.text);
-        if known || step.text == "reading what is there" {
+        if known || step.text == READING {
             continue;
         }
         let text = short(&step.text);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::cli::output::{json, note};
 use crate::exit_code::ExitCode;
 use crate::provider::{ErrorKind, ProviderError};
-use crate::run::RunError;
+use crate::run::{InspectError, RunError};
 use crate::store::StoreError;
 
 /// A failure with its exit code.
@@ -31,6 +31,15 @@ impl Failure {
     #[must_use]
     pub fn usage(text: impl Into<String>) -> Self {
         Self::new(ExitCode::Usage, text)
+    }
+}
+
+/// The cause of a server that cannot be inspected, which has the exit code.
+#[must_use]
+pub fn of_inspection(error: InspectError) -> anyhow::Error {
+    match error {
+        InspectError::Provider(error) => error.into(),
+        InspectError::Run(error) => error.into(),
     }
 }
 

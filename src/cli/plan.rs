@@ -3,6 +3,7 @@
 use clap::Parser;
 use serde_json::{Value, json};
 
+use crate::cli::failure::of_inspection;
 use crate::cli::output;
 use crate::cli::setup::{Choice, Setup};
 use crate::exit_code::ExitCode;
@@ -42,7 +43,7 @@ pub async fn show_plans(
     let at = setup.clock.now();
     let mut plans = Vec::new();
     for task in opened.tasks(choice)? {
-        let seen = inspect(&opened.world, &task).await??;
+        let seen = inspect(&opened.world, &task).await.map_err(of_inspection)?;
         plans.push(seen.plan(&opened.world, &task, 0));
     }
     if as_json {

@@ -24,7 +24,7 @@ pub fn open_world(config: &Config, client: Client, store: Store, clock: Clock) -
         in_force: InForce::default(),
         random: Random::new(rand::make_rng()),
         leases: Leases::default(),
-        places: Arc::new(Semaphore::new(config.provider.parallel_runs as usize)),
+        run_permits: Arc::new(Semaphore::new(config.provider.parallel_runs as usize)),
         stop: stopped,
         progress: None,
     };

@@ -79,7 +79,7 @@ pub(super) async fn put_in_force(world: &World, before: &Config, new: &NewConfig
     let NewConfig { config, client, settings } = new;
     world.client.exchange(client);
     world.settings.exchange(settings.clone());
-    resize(&world.places, before.provider.parallel_runs, config.provider.parallel_runs);
+    resize(&world.run_permits, before.provider.parallel_runs, config.provider.parallel_runs);
     let store = &world.store;
     if config.state_dir != store.dir() {
         tracing::warn!(
@@ -101,16 +101,16 @@ pub(super) async fn refuse(world: &World, errors: String) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Changes the number of places. Places that are taken away are the next ones to come free; runs that already wait go
+/// Changes the number of permits. Permits that are taken away are the next ones to come free; runs that already wait go
 /// first.
-fn resize(places: &Arc<Semaphore>, before: u32, after: u32) {
+fn resize(permits: &Arc<Semaphore>, before: u32, after: u32) {
     if after >= before {
-        places.add_permits((after - before) as usize);
+        permits.add_permits((after - before) as usize);
         return;
     }
-    let places = Arc::clone(places);
+    let permits = Arc::clone(permits);
     tokio::spawn(async move {
-        if let Ok(taken) = places.acquire_many_owned(before - after).await {
+        if let Ok(taken) = permits.acquire_many_owned(before - after).await {
             taken.forget();
         }
     });

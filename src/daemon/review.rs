@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::account::RetentionReview;
 use crate::policy::task::Task;
-use crate::run::{World, signs};
+use crate::run::{World, brake_changes};
 use crate::store::StoreError;
 
 /// Sets and releases these brakes.
@@ -19,7 +19,7 @@ pub async fn brake_changed_retention(world: &World, tasks: &[Task], now: Timesta
     let review = RetentionReview { store, before: &before, instance, settle, slots: &settings.slots, now };
     for task in tasks {
         if let Some((brakes, kept)) = review.of(task).await? {
-            store.brake(signs(task, brakes, kept), now).await?;
+            store.brake(brake_changes(task, brakes, kept), now).await?;
         }
     }
     Ok(())

@@ -13,7 +13,7 @@ use crate::policy::policy::PolicyName;
 
 pub use crate::policy::permit::DeleteReason;
 
-/// What a run is about.
+/// The server, policy and due time of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RunKey {
     /// The server.
@@ -26,16 +26,16 @@ pub struct RunKey {
     pub due: Option<Timestamp>,
 }
 
-/// What of the policy the run needs to its end, kept with the plan so that a reload cannot change it.
+/// The policy settings an attempt runs under, stored with it so that a reload cannot change them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
-    /// Stop the server for the time of the making.
+    /// Stop the server while the point is being created.
     pub stop_server: bool,
     /// Seconds after which a point in progress is stuck.
     pub stuck_after_seconds: u64,
     /// How often a failed run is tried again.
     pub retries: u32,
-    /// Seconds between the tries.
+    /// Seconds between the attempts.
     pub retry_after_seconds: u64,
 }
 
@@ -47,48 +47,48 @@ pub enum Event {
     Began {
         /// 1 for the first.
         attempt: u32,
-        /// What of the policy holds for it.
+        /// The policy settings it runs under.
         terms: Terms,
     },
-    /// The attempt has its plan, a refused one perhaps.
+    /// The attempt has its plan, which may be a refusal.
     Planned {
         /// The plan.
         plan: Box<Plan>,
     },
     /// Which point makes room depends on the bucket that the new one falls into: the run waits, once, until this moment
-    /// of the provider's time, and plans then.
+    /// of the provider's time, then plans.
     Postponed {
         /// When the bucket ends.
         until: Timestamp,
     },
-    /// The server was found not running, so it is neither stopped nor started.
+    /// The server was found stopped, so the run neither stops nor starts it.
     FoundStopped,
-    /// The server was found stopped, and a start is still owed to it: it counts as stopped by this run.
+    /// The server was found stopped and is still owed a start: it counts as stopped by this run.
     FoundOwed,
-    /// The run waits no longer for the server that it is to start: the start stays owed, or was released by a person.
+    /// The run no longer waits for the server that it has to start: the start stays owed, or a person released it.
     StartLeft,
     /// A call is about to be sent. Written before it.
     Intended {
         /// Counts from 1 within the run.
         step: u32,
-        /// What is asked for.
+        /// What it asks for.
         act: Act,
     },
-    /// What came of a call. Written after it.
+    /// How a call was answered. Written after it.
     Answered {
         /// The step.
         step: u32,
         /// The answer.
         answer: Answer,
     },
-    /// What the list showed of a call whose answer was lost.
+    /// What the provider showed about a call whose answer was lost.
     Settled {
         /// The step.
         step: u32,
         /// What is known now.
         found: Found,
     },
-    /// Something awaited was seen.
+    /// Something that the run waited for was seen.
     Seen(Sight),
     /// A planned delete is not sent after all.
     Spared {
@@ -96,22 +96,22 @@ pub enum Event {
         id: Id,
         /// The guard that refused it.
         guard: Guard,
-        /// It was to make room: the run plans again without it.
+        /// It was an eviction: the run plans again without it.
         #[serde(default)]
         replan: bool,
     },
     /// The attempt failed.
     Failed(Failure),
-    /// The run is tried again from this moment on.
+    /// The run is tried again at this moment.
     Retrying {
         /// When.
         at: Timestamp,
     },
     /// The run is over.
     Ended {
-        /// How.
+        /// How it ended.
         outcome: Outcome,
-        /// Why not better.
+        /// Why it did not succeed.
         error: Option<String>,
     },
 }
@@ -128,22 +128,22 @@ pub enum Act {
     Delete {
         /// The point.
         id: Id,
-        /// When it was begun: it and `id` together are the point.
+        /// When it was begun: `id` and this together identify the point.
         created_at: Timestamp,
-        /// What for.
+        /// Why.
         cause: DeleteReason,
     },
-    /// Make a restore point with this mark.
+    /// Create a restore point with this mark.
     Create {
-        /// The mark that its text carries.
+        /// The mark in its text.
         mark: Mark,
-        /// The points that were listed just before, so that a new one is told from an old one.
+        /// The points that were listed just before, to tell new points from old ones.
         listed: Vec<Id>,
     },
 }
 
 impl Act {
-    /// Whether it makes a restore point.
+    /// Whether it creates a restore point.
     #[must_use]
     pub const fn is_create(&self) -> bool {
         matches!(self, Self::Create { .. })
@@ -161,18 +161,18 @@ impl Act {
     }
 }
 
-/// What came of a call.
+/// How a call was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// The provider accepted it; a create carries the new point's key.
+    /// The provider accepted it; of a create, with the new point's id.
     Accepted {
-        /// The new point, where the answer named it.
+        /// The new point.
         id: Option<Id>,
     },
-    /// There is no such point any more (404 to a delete).
+    /// The point no longer exists (404 to a delete).
     AlreadyGone,
-    /// It certainly was not carried out.
+    /// It was certainly not carried out.
     Refused {
         /// What the provider, or the connection, said.
         error: String,
@@ -186,20 +186,20 @@ pub enum Answer {
     },
 }
 
-/// What the list shows of a call whose answer was lost.
+/// What the provider shows about a call whose answer was lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Found {
-    /// It was carried out; for a create this is the point.
+    /// It was carried out.
     Done {
-        /// The adopted point.
+        /// Of a create: the adopted point.
         id: Option<Id>,
     },
     /// It was not carried out.
     NotDone,
-    /// It cannot be told.
+    /// Nothing decides.
     Undecided {
-        /// What a person must look at.
+        /// What a person has to check.
         why: String,
     },
 }
@@ -210,11 +210,11 @@ pub enum Found {
 pub enum Sight {
     /// The evicted point is no longer listed, or the new one vanished while it was awaited.
     Gone(Id),
-    /// The server stands still.
+    /// The server is stopped.
     ServerStopped,
     /// The server that we stopped runs again.
     ServerRunning,
-    /// The server that we stopped is no longer in the account, so that nothing is left to start.
+    /// The server that we stopped is no longer in the account, so there is nothing to start.
     ServerGone,
     /// The new point is completed.
     Completed {
@@ -228,9 +228,9 @@ pub enum Sight {
         /// When the provider began it.
         created_at: Timestamp,
     },
-    /// A second point with the same token: the younger of the two.
+    /// A second point of the same create: the younger of the two.
     Duplicate {
-        /// The point that will go.
+        /// The younger one, which is deleted later.
         id: Id,
         /// When the provider began it.
         created_at: Timestamp,
@@ -242,7 +242,7 @@ pub enum Sight {
 /// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// In plain words, the provider's own among them.
+    /// In plain words, with the provider's own where there are any.
     pub error: String,
     /// Whether the run is not tried again.
     pub last: bool,
@@ -254,11 +254,11 @@ pub struct Failure {
 pub enum Outcome {
     /// The point is completed and the plan carried out.
     Succeeded,
-    /// It is not, and `error` says why.
+    /// They are not, and `error` says why.
     Failed,
-    /// The due time was passed over.
+    /// There was nothing to do at this due time.
     Skipped,
-    /// Whether a point was made cannot be told: a person must look.
+    /// Nobody can tell whether a point was created: a person has to check.
     Unknown,
 }
 

@@ -1,11 +1,18 @@
 //! PURE: what has happened. A run is the list of its events; one transition function turns them into a state, and one
-//! function says what comes next. A start after a crash replays the list and goes on: recovery has no code of its own.
+//! function says what comes next. After a crash the list is replayed and the run goes on: there is no separate recovery
+//! code.
 
+pub mod adopt;
 pub mod debt;
+pub mod deletes;
 pub mod event;
+pub mod next;
 pub mod notice;
-pub mod recovery;
+pub mod power;
 mod replan;
+mod requests;
+#[cfg(test)]
+mod samples;
 pub mod state;
 mod step;
 pub mod summary;

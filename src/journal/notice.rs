@@ -6,12 +6,15 @@ use serde::{Deserialize, Serialize};
 use crate::journal::notice::stored::{Data, Stored};
 use crate::policy::inventory::{Kind, ServerRef};
 
+mod ended;
 mod fact;
 mod run;
 mod sentence;
 mod stored;
+mod task;
 mod topic;
 
+pub use ended::AtEnd;
 pub use fact::{
     Fact, FoundServer, LatestDue, MissedDueTimes, NotStarted, Recovered, Recovery, StalePolicy, StartProblem,
     StoppedFor,

@@ -1,4 +1,5 @@
-//! When a run plans later or anew: what it found since makes the plan of a moment ago the wrong one.
+//! When a run plans later or again: what it has found since makes the last plan wrong. And why, in the end, there is no
+//! room.
 
 use jiff::Timestamp;
 
@@ -7,22 +8,38 @@ use crate::journal::state::{IllegalEvent, RunState};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::Id;
 
-/// How often a run plans again, since a point was kept that was to make room.
+/// How often a run plans again because an eviction was refused.
 const REPLANS: u32 = 2;
 
 impl RunState {
-    /// Whether the run plans anew where this guard keeps a point that was to make room: nothing was made yet, and another
-    /// point may go.
+    /// Whether the run plans again when this guard refuses an eviction: nothing was created yet, and another point may be
+    /// evicted instead.
     #[must_use]
     pub fn plans_again(&self, guard: &Guard) -> bool {
-        // With a free slot no plan is needed, and another one would meet these again.
+        // With a free slot no plan is needed, and the other guards would refuse again.
         let futile = matches!(guard, Guard::NotNeeded | Guard::MaxDeletes(_) | Guard::NotInForce | Guard::Doubt(_));
         self.may_replan() && !futile
     }
 
+    /// Why a slot that the plan counted on is not there, and what a person can do beyond what is always said.
+    #[must_use]
+    pub fn why_no_room(&self) -> String {
+        let Some((id, guard)) = &self.refused_eviction else {
+            return "a slot that was free is taken now".to_owned();
+        };
+        let what_to_do = match guard {
+            Guard::Brake(_) => "; `lastgood accept` lets deletes go on",
+            Guard::MaxDeletes(_) => "; raise max_deletes",
+            Guard::NotInForce => "; put it back",
+            Guard::KeptNow(_) => "; the next run plans by that",
+            _ => "",
+        };
+        format!("{} {id} was to make room and stays: {guard}{what_to_do}", self.key.kind)
+    }
+
     fn may_replan(&self) -> bool {
-        let asked = self.current_steps().iter().any(|step| step.act.is_create());
-        self.plan.is_some() && self.made.is_none() && self.failure.is_none() && !asked && self.replans < REPLANS
+        let requested = self.current_steps().iter().any(|step| step.act.is_create());
+        self.plan.is_some() && self.created.is_none() && self.failure.is_none() && !requested && self.replans < REPLANS
     }
 
     pub(super) fn spare(
@@ -31,12 +48,12 @@ impl RunState {
         (id, guard): (&Id, &Guard),
         replan: bool,
     ) -> Result<(), IllegalEvent> {
-        self.unless(event, self.attempt == 0, "no attempt has begun")?;
-        if self.made.is_none() && self.failure.is_none() && !matches!(guard, Guard::NotNeeded) {
-            self.made_no_room = Some((id.clone(), guard.clone()));
+        self.refuse_if(event, self.attempt == 0, "no attempt has begun")?;
+        if self.created.is_none() && self.failure.is_none() && !matches!(guard, Guard::NotNeeded) {
+            self.refused_eviction = Some((id.clone(), guard.clone()));
         }
         if replan {
-            self.unless(event, !self.may_replan(), "it cannot plan again")?;
+            self.refuse_if(event, !self.may_replan(), "it cannot plan again")?;
             self.plan = None;
             self.replans += 1;
         } else {
@@ -47,10 +64,10 @@ impl RunState {
 
     pub(super) fn postpone(&mut self, event: &Event, until: Timestamp) -> Result<(), IllegalEvent> {
         let wrong = self.attempt == 0 || self.plan.is_some() || self.failure.is_some();
-        self.unless(event, wrong, "only a plan is postponed")?;
+        self.refuse_if(event, wrong, "only a plan is postponed")?;
         let again = self.postponed.is_some_and(|before| until <= before);
-        self.unless(event, again, "a run waits for a bucket once")?;
-        (self.postponed, self.waits) = (Some(until), true);
+        self.refuse_if(event, again, "a run waits for a bucket once")?;
+        (self.postponed, self.waits_for_bucket) = (Some(until), true);
         Ok(())
     }
 }

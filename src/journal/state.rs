@@ -1,60 +1,59 @@
 //! The state of a run and its one transition function.
 //!
-//! `RunState::apply` takes the next event or refuses it; nothing else changes a state. The list of a run's events,
-//! applied in order, gives the state that the run had when the last of them was written.
+//! `RunState::apply` takes the next event or refuses it; nothing else changes a state. Applied in order, the events of a
+//! run give the state that it had when the last of them was written.
 
 use jiff::Timestamp;
 
 use crate::journal::event::{Act, Answer, Event, Failure, Found, Outcome, RunKey, Sight, Terms};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::Id;
-use crate::policy::mark::Mark;
 use crate::policy::plan::Plan;
 
-pub use crate::journal::step::{Made, Progress, Step, StepState};
+pub use crate::journal::step::{CreatedPoint, PointProgress, Step, StepState};
 
-/// A run as its events tell it.
+/// A run, as its events describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunState {
-    /// What it is about.
+    /// The server, policy and due time.
     pub key: RunKey,
     /// When it was recorded.
     pub opened_at: Timestamp,
-    /// The attempt under way or last made; 0 before the first plan.
+    /// The number of the current or last attempt; 0 before the first.
     pub attempt: u32,
     /// The plan of this attempt.
     pub plan: Option<Plan>,
-    /// What of the policy holds.
+    /// The policy settings this attempt runs under.
     pub terms: Option<Terms>,
     /// Every step of every attempt.
     pub steps: Vec<Step>,
-    /// The step at which this attempt began.
+    /// The index of this attempt's first step.
     pub attempt_from: usize,
-    /// The server was found not running.
+    /// Whether the server was found stopped, by a person.
     pub found_stopped: bool,
-    /// The point that this attempt made.
-    pub made: Option<Made>,
-    /// The brake of the run: the highest of its plans.
+    /// The point that this attempt created.
+    pub created: Option<CreatedPoint>,
+    /// The most deletes of the run: the highest number of its plans.
     pub max_deletes: u32,
-    /// A second point with the same token.
+    /// A second point of the same create.
     pub duplicate: Option<(Id, Timestamp)>,
-    /// Points that a guard kept at the last moment.
+    /// Points whose planned delete a guard refused at the last moment.
     pub spared: Vec<Id>,
-    /// The last point that was to make room by this plan or the one before it, and the guard that kept it.
-    pub made_no_room: Option<(Id, Guard)>,
-    /// How often the run has planned again, since a point was kept that was to make room.
+    /// The last point that this plan or the one before it meant to evict, and the guard that refused.
+    pub refused_eviction: Option<(Id, Guard)>,
+    /// How often the run has planned again because an eviction was refused.
     pub replans: u32,
-    /// The last bucket's end that the run waits or waited for, in this attempt or an earlier one.
+    /// The end of the last bucket that the run waited for, in this attempt or an earlier one.
     pub postponed: Option<Timestamp>,
-    /// Whether it waits for it still.
-    pub waits: bool,
-    /// Points of evictions that were seen to be gone.
+    /// Whether it is still waiting for it.
+    pub waits_for_bucket: bool,
+    /// Evicted points that were seen to be gone.
     pub gone: Vec<Id>,
     /// Whether a server that we stopped was seen stopped, and has been neither started nor seen running since.
     pub seen_stopped: bool,
-    /// Whether we stopped (or may have stopped) the server and have not seen it run since.
+    /// Whether we stopped (or may have stopped) the server and have not seen it running since.
     pub owes_start: bool,
-    /// Whether that server ran, or was asked to start, after the point was asked for and before it was completed.
+    /// Whether that server ran, or was asked to start, between the request for the point and its completion.
     pub started_early: bool,
     /// Why this attempt failed.
     pub failure: Option<Failure>,
@@ -82,14 +81,14 @@ impl RunState {
             steps: Vec::new(),
             attempt_from: 0,
             found_stopped: false,
-            made: None,
+            created: None,
             max_deletes: 0,
             duplicate: None,
             spared: Vec::new(),
-            made_no_room: None,
+            refused_eviction: None,
             replans: 0,
             postponed: None,
-            waits: false,
+            waits_for_bucket: false,
             gone: Vec::new(),
             seen_stopped: false,
             owes_start: false,
@@ -116,65 +115,36 @@ impl RunState {
         Ok(state)
     }
 
-    /// The points that this run's accepted deletes were for.
-    pub fn deleted(&self) -> impl Iterator<Item = &Id> {
-        self.steps.iter().filter(|step| step.state == StepState::Done).filter_map(|step| match &step.act {
-            Act::Delete { id, .. } => Some(id),
-            _ => None,
-        })
-    }
-
-    /// The mark of the create that this attempt asked for, and the points that were listed before it was first sent.
-    #[must_use]
-    pub fn asked(&self) -> Option<(&Mark, &[Id])> {
-        self.current_steps().iter().find_map(|step| match &step.act {
-            Act::Create { mark, listed } => Some((mark, listed.as_slice())),
-            _ => None,
-        })
-    }
-
-    /// The mark of the create that this attempt asked for.
-    #[must_use]
-    pub fn mark(&self) -> Option<&Mark> {
-        self.asked().map(|(mark, _)| mark)
-    }
-
-    /// The steps of the attempt under way.
-    #[must_use]
-    pub fn current_steps(&self) -> &[Step] {
-        &self.steps[self.attempt_from..]
-    }
-
     /// Takes the next event.
     ///
     /// # Errors
-    /// When it cannot follow what is before it; the state is then as it was.
+    /// When it cannot follow the ones before it; the state is then unchanged.
     pub fn apply(&mut self, event: &Event, at: Timestamp) -> Result<(), IllegalEvent> {
-        self.unless(event, self.ended.is_some(), "the run has ended")?;
+        self.refuse_if(event, self.ended.is_some(), "the run has ended")?;
         match event {
             Event::Began { attempt, terms } => self.began(event, *attempt, *terms),
             Event::Planned { plan } => {
                 let wrong = self.attempt == 0 || self.plan.is_some() || self.failure.is_some();
-                self.unless(event, wrong, "an attempt that goes on has one plan")?;
+                self.refuse_if(event, wrong, "only an attempt that goes on is planned, and once")?;
                 self.max_deletes = self.max_deletes.max(plan.max_deletes);
                 self.plan = Some((**plan).clone());
-                (self.waits, self.made_no_room) = (false, None);
+                (self.waits_for_bucket, self.refused_eviction) = (false, None);
                 Ok(())
             }
             Event::Postponed { until } => self.postpone(event, *until),
             Event::FoundStopped => {
-                self.unless(event, self.owes_start, "we have stopped it").map(|()| self.found_stopped = true)
+                self.refuse_if(event, self.owes_start, "we stopped it").map(|()| self.found_stopped = true)
             }
             Event::FoundOwed => {
-                self.unless(event, self.owes_start, "this run is to start it already")?;
-                self.unless(event, self.attempt == 0, "no attempt has begun")?;
+                self.refuse_if(event, self.owes_start, "this run has to start it already")?;
+                self.refuse_if(event, self.attempt == 0, "no attempt has begun")?;
                 self.owes_start = true;
                 self.seen_stopped = true;
                 Ok(())
             }
             Event::StartLeft => {
-                self.unless(event, !self.owes_start, "this run is not to start it")?;
-                self.unless(event, self.has_open_step(), "a step is not settled")?;
+                self.refuse_if(event, !self.owes_start, "this run does not have to start it")?;
+                self.refuse_if(event, self.has_open_step(), "a step is not settled")?;
                 self.owes_start = false;
                 self.seen_stopped = false;
                 Ok(())
@@ -185,37 +155,38 @@ impl RunState {
             Event::Seen(sight) => self.seen(event, sight),
             Event::Spared { id, guard, replan } => self.spare(event, (id, guard), *replan),
             Event::Failed(failure) => {
-                self.unless(event, self.attempt == 0, "no attempt has begun")?;
-                self.unless(event, self.failure.is_some(), "the attempt has failed before")?;
-                self.unless(event, self.has_open_step(), "a step is not settled")?;
+                self.refuse_if(event, self.attempt == 0, "no attempt has begun")?;
+                self.refuse_if(event, self.failure.is_some(), "the attempt has failed before")?;
+                self.refuse_if(event, self.has_open_step(), "a step is not settled")?;
                 self.failure = Some(failure.clone());
                 Ok(())
             }
             Event::Retrying { at } => {
-                self.unless(event, self.failure.is_none(), "nothing has failed")?;
-                self.unless(event, self.retry_at.is_some(), "it is to be tried again already")?;
-                self.unless(event, self.owes_start, "the server that we stopped was not started again")?;
+                self.refuse_if(event, self.failure.is_none(), "nothing has failed")?;
+                self.refuse_if(event, self.retry_at.is_some(), "the next attempt is set already")?;
+                self.refuse_if(event, self.owes_start, "the server that we stopped has not been started again")?;
                 self.retry_at = Some(*at);
                 Ok(())
             }
             Event::Ended { outcome, error } => {
-                self.unless(event, self.owes_start, "the server that we stopped was not started again")?;
-                self.unless(event, self.has_open_step(), "a step is not settled")?;
-                let good = self.made.as_ref().is_some_and(|made| made.progress == Progress::Completed);
-                self.unless(event, *outcome == Outcome::Succeeded && !good, "no point was completed")?;
+                self.refuse_if(event, self.owes_start, "the server that we stopped has not been started again")?;
+                self.refuse_if(event, self.has_open_step(), "a step is not settled")?;
+                let created = self.created.as_ref();
+                let good = created.is_some_and(|point| point.progress == PointProgress::Completed);
+                self.refuse_if(event, *outcome == Outcome::Succeeded && !good, "no point was completed")?;
                 self.ended = Some((*outcome, error.clone(), at));
                 Ok(())
             }
         }
     }
 
-    pub(super) fn unless(&self, event: &Event, wrong: bool, why: &str) -> Result<(), IllegalEvent> {
+    pub(super) fn refuse_if(&self, event: &Event, wrong: bool, why: &str) -> Result<(), IllegalEvent> {
         if wrong { Err(illegal(event, why)) } else { Ok(()) }
     }
 
     fn began(&mut self, event: &Event, attempt: u32, terms: Terms) -> Result<(), IllegalEvent> {
-        self.unless(event, attempt != self.attempt + 1, "attempts count one by one")?;
-        self.unless(event, self.attempt > 0 && self.retry_at.is_none(), "the attempt before it is not over")?;
+        self.refuse_if(event, attempt != self.attempt + 1, "attempts are numbered one by one")?;
+        self.refuse_if(event, self.attempt > 0 && self.retry_at.is_none(), "the attempt before it is not over")?;
         let fresh = Self::opened(self.key.clone(), self.opened_at);
         let kept = std::mem::replace(self, fresh);
         self.attempt_from = kept.steps.len();
@@ -230,44 +201,43 @@ impl RunState {
     }
 
     fn intended(&mut self, event: &Event, step: u32, act: &Act, at: Timestamp) -> Result<(), IllegalEvent> {
-        self.unless(event, step as usize != self.steps.len() + 1, "steps count one by one")?;
-        self.unless(event, self.has_open_step(), "the step before it is not settled")?;
+        self.refuse_if(event, step as usize != self.steps.len() + 1, "steps are numbered one by one")?;
+        self.refuse_if(event, self.has_open_step(), "the step before it is not settled")?;
         match act {
             Act::StartServer => {
-                self.unless(event, !self.owes_start, "we have not stopped the server")?;
+                self.refuse_if(event, !self.owes_start, "we did not stop the server")?;
                 self.seen_stopped = false;
             }
-            Act::Delete { .. } => self.unless(event, self.plan.is_none(), "the attempt has no plan")?,
+            Act::Delete { .. } => self.refuse_if(event, self.plan.is_none(), "the attempt has no plan")?,
             Act::StopServer | Act::Create { .. } => {
                 let planned = self.plan.as_ref().is_some_and(|plan| plan.refused.is_none());
-                self.unless(event, !planned, "no plan allows it")?;
-                self.unless(event, self.failure.is_some(), "the attempt has failed")?;
-                self.unless(event, self.made.is_some(), "this attempt has made its point")?;
+                self.refuse_if(event, !planned, "no plan allows it")?;
+                self.refuse_if(event, self.failure.is_some(), "the attempt has failed")?;
+                self.refuse_if(event, self.created.is_some(), "this attempt has created its point")?;
             }
         }
         if *act == Act::StopServer {
-            self.unless(event, self.found_stopped, "the server stood still already")?;
+            self.refuse_if(event, self.found_stopped, "the server was stopped already")?;
             self.owes_start = true;
         }
         if *act == Act::StartServer {
-            // Before the point was asked for, this is the way out of the process: the next start stops it once more.
+            // Before the point was requested, this is a shutdown of the process: its next start stops the server again.
             self.seen_stopped = false;
-            self.started_early |= self.is_being_made();
+            self.started_early |= self.is_being_created();
         }
         if act.is_create() {
             self.started_early = false;
         }
         let state = StepState::Intended;
-        let (error, answer_was_lost, last) = (None, false, false);
-        let made = None;
-        self.steps.push(Step { act: act.clone(), intended_at: at, at, state, error, answer_was_lost, last, made });
+        let (error, answer_was_lost, last, created) = (None, false, false, None);
+        self.steps.push(Step { act: act.clone(), intended_at: at, at, state, error, answer_was_lost, last, created });
         Ok(())
     }
 
-    /// Whether the point of this attempt was asked for, as far as is known, and is not completed.
-    fn is_being_made(&self) -> bool {
-        match &self.made {
-            Some(made) => made.progress == Progress::Running,
+    /// Whether the point of this attempt was requested, as far as is known, and is not completed.
+    fn is_being_created(&self) -> bool {
+        match &self.created {
+            Some(created) => created.progress == PointProgress::Running,
             None => self.has_open_step() && self.steps.last().is_some_and(|last| last.act.is_create()),
         }
     }
@@ -283,14 +253,14 @@ impl RunState {
 
     fn answered(&mut self, event: &Event, step: u32, answer: &Answer, at: Timestamp) -> Result<(), IllegalEvent> {
         let index = self.step(event, step)?;
-        self.unless(event, self.steps[index].state != StepState::Intended, "the step was answered before")?;
+        self.refuse_if(event, self.steps[index].state != StepState::Intended, "the step was answered before")?;
         let (state, error) = match answer {
             Answer::Accepted { .. } | Answer::AlreadyGone => (StepState::Done, None),
             Answer::Refused { error, .. } => (StepState::NotDone, Some(error.clone())),
             Answer::Unknown { error } => (StepState::Unknown, Some(error.clone())),
         };
         let id = if let Answer::Accepted { id } = answer { id.clone() } else { None };
-        self.unless(event, self.lacks_id(index, state, id.as_ref()), "a point that was made has an id")?;
+        self.refuse_if(event, self.lacks_id(index, state, id.as_ref()), "a point that was created has an id")?;
         self.resolve(index, state, id, at);
         let step = &mut self.steps[index];
         step.error = error;
@@ -301,19 +271,16 @@ impl RunState {
 
     fn settled(&mut self, event: &Event, step: u32, found: &Found, at: Timestamp) -> Result<(), IllegalEvent> {
         let index = self.step(event, step)?;
-        let known = &self.steps[index];
-        // A point that turns up after all is the better knowledge: of a create whose answer was lost, or of one that an
-        // earlier attempt gave up when no list showed it.
-        let given_up = match known.state {
-            StepState::NotDone => known.answer_was_lost,
-            StepState::Done => known.act.is_create() && index < self.attempt_from,
-            _ => false,
-        };
-        let late = given_up && self.made.is_none();
-        let open = matches!(known.state, StepState::Intended | StepState::Unknown) || late;
-        self.unless(event, !open, "the step is settled")?;
+        // A point that turns up late corrects what was believed.
+        let is_late = self.gave_up(index) && self.created.is_none();
+        let open = matches!(self.steps[index].state, StepState::Intended | StepState::Unknown) || is_late;
+        self.refuse_if(event, !open, "the step is settled")?;
         if let Found::Done { id } = found {
-            self.unless(event, self.lacks_id(index, StepState::Done, id.as_ref()), "a point that was made has an id")?;
+            self.refuse_if(
+                event,
+                self.lacks_id(index, StepState::Done, id.as_ref()),
+                "a point that was created has an id",
+            )?;
         }
         self.steps[index].answer_was_lost = true;
         match found {
@@ -335,8 +302,9 @@ impl RunState {
         step.at = at;
         match (&step.act, state, id) {
             (Act::Create { .. }, StepState::Done, Some(id)) => {
-                step.made = Some(id.clone());
-                self.made = Some(Made { id, step: index, created_at: None, progress: Progress::Running });
+                step.created = Some(id.clone());
+                let progress = PointProgress::Running;
+                self.created = Some(CreatedPoint { id, step: index, created_at: None, progress });
             }
             (Act::StopServer, StepState::NotDone, _) => self.owes_start = false,
             _ => {}
@@ -349,35 +317,35 @@ impl RunState {
 
     fn seen(&mut self, event: &Event, sight: &Sight) -> Result<(), IllegalEvent> {
         match sight {
-            // The new point may have been given the id of an evicted one: while one is awaited, it is meant.
-            Sight::Gone(id) => match &mut self.made {
-                Some(made) if made.id == *id && made.progress == Progress::Running => {
-                    made.progress = Progress::Vanished
+            // The provider may have reused the id of an evicted point: while a new point is awaited, it is the one meant.
+            Sight::Gone(id) => match &mut self.created {
+                Some(created) if created.id == *id && created.progress == PointProgress::Running => {
+                    created.progress = PointProgress::Vanished;
                 }
                 Some(_) => return Err(illegal(event, "nothing is evicted any more")),
                 None => self.gone.push(id.clone()),
             },
             Sight::ServerStopped => self.seen_stopped = true,
             Sight::ServerRunning | Sight::ServerGone => {
-                self.started_early |= self.owes_start && self.is_being_made();
+                self.started_early |= self.owes_start && self.is_being_created();
                 self.owes_start = false;
                 self.seen_stopped = false;
             }
             Sight::Completed { created_at, .. } | Sight::PointFailed { created_at } => {
-                let made = self.made.as_mut().ok_or_else(|| illegal(event, "no point was made"))?;
-                if made.progress != Progress::Running {
-                    return Err(illegal(event, "the point is awaited no more"));
+                let created = self.created.as_mut().ok_or_else(|| illegal(event, "no point was created"))?;
+                if created.progress != PointProgress::Running {
+                    return Err(illegal(event, "the point is no longer awaited"));
                 }
-                made.created_at = Some(*created_at);
+                created.created_at = Some(*created_at);
                 let completed = matches!(sight, Sight::Completed { .. });
-                made.progress = if completed { Progress::Completed } else { Progress::Failed };
+                created.progress = if completed { PointProgress::Completed } else { PointProgress::Failed };
             }
             Sight::Duplicate { id, created_at, adopted } => {
                 if self.duplicate.is_some() {
                     return Err(illegal(event, "a second point was seen before"));
                 }
-                let made = self.made.as_mut().ok_or_else(|| illegal(event, "no point was made"))?;
-                made.id = adopted.clone();
+                let created = self.created.as_mut().ok_or_else(|| illegal(event, "no point was created"))?;
+                created.id = adopted.clone();
                 self.duplicate = Some((id.clone(), *created_at));
             }
         }

@@ -1,35 +1,35 @@
-//! The parts of a run's state: its calls and what is known of them, and the point that it made.
+//! The parts of a run's state: its calls with what is known of them, and the point that it created.
 
 use jiff::Timestamp;
 
 use crate::journal::event::Act;
 use crate::policy::inventory::Id;
 
-/// A call and what is known of it.
+/// A call with what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// What was asked for.
+    /// What it asks for.
     pub act: Act,
     /// When the intent was written.
     pub intended_at: Timestamp,
-    /// When the last word on it was written.
+    /// When something about it was last written.
     pub at: Timestamp,
-    /// How far it is known.
+    /// What is known of its outcome.
     pub state: StepState,
-    /// What was said when it did not go well.
+    /// Why it did not go well.
     pub error: Option<String>,
     /// Whether the answer was lost, whatever was found out later.
     pub answer_was_lost: bool,
-    /// Whether the refusal is one that a repetition would meet again.
+    /// Whether trying again would be refused again.
     pub last: bool,
-    /// Of a create: the point that it made.
-    pub made: Option<Id>,
+    /// The point that a create made.
+    pub created: Option<Id>,
 }
 
-/// How far a step is known.
+/// What is known of a step's outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepState {
-    /// The intent is written, an answer is not.
+    /// The intent was written, an answer was not.
     Intended,
     /// The answer was lost.
     Unknown,
@@ -55,9 +55,9 @@ impl StepState {
     }
 }
 
-/// The point that a run made.
+/// The point that a run created.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Made {
+pub struct CreatedPoint {
     /// The provider's key.
     pub id: Id,
     /// The index of the create among the steps.
@@ -65,18 +65,18 @@ pub struct Made {
     /// When the provider began it, once a list showed it.
     pub created_at: Option<Timestamp>,
     /// How far it has come.
-    pub progress: Progress,
+    pub progress: PointProgress,
 }
 
-/// How far the new point has come.
+/// How far the created point has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// It is awaited.
+pub enum PointProgress {
+    /// It is in progress.
     Running,
-    /// It is there.
+    /// It is completed.
     Completed,
     /// It failed and is to be deleted.
     Failed,
-    /// It was listed no more while it was awaited.
+    /// It disappeared from the list while it was in progress.
     Vanished,
 }

@@ -1,4 +1,4 @@
-//! A run in a few facts: what `run --json`, `history --json` and mails show of it.
+//! A run in a few facts, as `run --json`, `history --json` and mails show it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -56,9 +56,9 @@ pub struct StepSummary {
     pub id: Option<Id>,
     /// `intended`, `unknown`, `done`, `not_done` or `undecided`.
     pub state: String,
-    /// When the last word on it was written.
+    /// When something about it was last written.
     pub at: Timestamp,
-    /// What was said when it did not go well.
+    /// Why it did not go well.
     pub error: Option<String>,
 }
 
@@ -76,7 +76,7 @@ pub fn summary(run: i64, state: &RunState) -> RunSummary {
         kind: state.key.kind,
         due: state.key.due,
         outcome,
-        created: state.made.as_ref().map(|made| made.id.clone()),
+        created: state.created.as_ref().map(|created| created.id.clone()),
         deleted: state.deleted().cloned().collect(),
         error,
         attempts: state.attempt,
@@ -89,7 +89,9 @@ pub fn history(run: i64, state: &RunState) -> RunHistory {
     let steps = state.steps.iter().enumerate().map(|(index, step)| {
         let id = match &step.act {
             Act::Delete { id, .. } => Some(id.clone()),
-            Act::Create { .. } => state.made.as_ref().filter(|made| made.step == index).map(|made| made.id.clone()),
+            Act::Create { .. } => {
+                state.created.as_ref().filter(|created| created.step == index).map(|created| created.id.clone())
+            }
             Act::StopServer | Act::StartServer => None,
         };
         let (act, word) = (step.act.word().to_owned(), step.state.word().to_owned());

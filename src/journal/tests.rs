@@ -4,54 +4,26 @@
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use crate::journal::event::{Act, Answer, Event, Failure, Found, Outcome, RunKey, Sight, Terms};
-use crate::journal::recovery::{Next, next};
-use crate::journal::state::{Progress, RunState, StepState};
+use crate::journal::event::{Act, Answer, Event, Failure, Found, Outcome, Sight};
+use crate::journal::next::{Next, next};
+use crate::journal::samples::{self, at, key, terms};
+use crate::journal::state::{PointProgress, RunState, StepState};
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, Kind, ServerRef};
+use crate::policy::inventory::Id;
 use crate::policy::mark::{Mark, Token};
 use crate::policy::plan::{Action, Delete, Plan, Reason};
-use crate::policy::policy::PolicyName;
-use crate::policy::slots::Slots;
 
 mod model;
-
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_795_000_000 + second).unwrap()
-}
-
-fn key() -> RunKey {
-    RunKey {
-        server: ServerRef { id: Id::Number(1), name: "web".to_owned() },
-        policy: PolicyName::new("nightly").unwrap(),
-        kind: Kind::Snapshot,
-        due: None,
-    }
-}
-
-fn terms(stop_server: bool) -> Terms {
-    Terms { stop_server, stuck_after_seconds: 7200, retries: 2, retry_after_seconds: 900 }
-}
 
 fn plan() -> Plan {
     let delete = |id: i64, why| Delete { id: Id::Number(id), created_at: at(-id), completed: true, why };
     Plan {
-        at: at(0),
-        server: key().server,
-        policy: key().policy,
-        kind: Kind::Snapshot,
-        slots: Slots::default(),
         actions: vec![
             Action::Delete(delete(5, Reason::Eviction)),
             Action::Create(Reason::New { free: 0 }),
             Action::Delete(delete(4, Reason::Failed)),
         ],
-        points: Vec::new(),
-        refused: None,
-        notes: Vec::new(),
-        max_deletes: 3,
-        brakes: Vec::new(),
-        wait_until: None,
+        ..samples::plan()
     }
 }
 
@@ -172,11 +144,11 @@ proptest! {
         for length in 0..=events.len() {
             let state = replay(&events[..length]).unwrap();
             let next = next(&state);
-            if state.made.as_ref().is_some_and(|made| matches!(made.progress, Progress::Running | Progress::Completed)) {
+            if state.created.as_ref().is_some_and(|made| matches!(made.progress, PointProgress::Running | PointProgress::Completed)) {
                 prop_assert!(!matches!(next, Next::Create | Next::Retry { .. }), "{:?}", next);
             }
             if let Next::Delete { id, .. } = &next {
-                let completed = state.made.as_ref().is_some_and(|made| made.progress == Progress::Completed);
+                let completed = state.created.as_ref().is_some_and(|made| made.progress == PointProgress::Completed);
                 prop_assert!(*id != Id::Number(4) || completed, "retention before the new point is completed");
             }
             let unsettled = |last: &crate::journal::state::Step| matches!(last.state, StepState::Intended | StepState::Unknown);

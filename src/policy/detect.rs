@@ -14,7 +14,7 @@ use crate::policy::evidence::{Evidence, Request};
 use crate::policy::extra::{Going, going};
 use crate::policy::in_force::in_force;
 use crate::policy::inventory::Id;
-use crate::policy::predecessor::{Change, change};
+use crate::policy::predecessor::{Change, Remember, change, remember};
 use crate::policy::signs::in_words;
 
 /// The brakes in force, the new ones, and those that are over. A list in doubt neither sets a brake nor releases one: it
@@ -24,6 +24,23 @@ pub fn detect_brakes(request: &Request<'_>) -> DetectedBrakes {
     let changed = change(request);
     let retention = changed.as_ref().and_then(|changed| retention_brake(request, changed));
     in_force(&request.evidence, changed.is_some(), retention)
+}
+
+/// The brakes as a run detects them, and what is to be remembered of what its policy keeps. `is_current` says whether the
+/// policy is still in the file with the retention that the run began with. If not, the run is finished under it, but what it
+/// keeps no longer says anything; nor does a list in doubt, or a policy that is not `enabled`.
+#[must_use]
+pub fn detect_in_run(request: &Request<'_>, is_current: bool, enabled: bool) -> (DetectedBrakes, Remember) {
+    let mut brakes = detect_brakes(request);
+    if !is_current {
+        let stored = &request.evidence.memory.brakes;
+        let is_retention =
+            |number: &i64| stored.iter().any(|it| it.number == *number && it.brake.cause == BrakeCause::Retention);
+        brakes.new.retain(|brake| brake.cause != BrakeCause::Retention);
+        brakes.over.retain(|number| !is_retention(number));
+    }
+    let says = enabled && is_current && request.evidence.inventory.doubt().is_none();
+    (brakes, if says { remember(request) } else { Remember::default() })
 }
 
 /// What a changed file would make go and the last one kept; and what waits already, if it would still go.

@@ -59,6 +59,12 @@ impl Request<'_> {
         Slots::count(self.limit, instance, inventory, memory)
     }
 
+    /// How many more of our points fit by this list.
+    #[must_use]
+    pub fn room(&self) -> u32 {
+        self.slots().room(self.reserve_now())
+    }
+
     /// The slots that our points leave to people; none once an evicted point has left its slot to the new one.
     #[must_use]
     pub fn reserve_now(&self) -> u32 {

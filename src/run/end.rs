@@ -1,16 +1,17 @@
-//! The end of a run: its outcome and what is reported of it, written together.
+//! Ends a run: records its outcome together with what people are told about it.
 
 use jiff::Timestamp;
 
+use crate::journal::adopt::{find_left_over, may_have_left_over};
 use crate::journal::event::{Event, Outcome};
-use crate::journal::notice::{DeletedPoint, Fact, FailedRun, GivenUp, Notice, RunProblem, SucceededRun, Tries};
+use crate::journal::notice::{AtEnd, Fact, Notice};
 use crate::policy::schedule::{DueTimes, splay};
 use crate::policy::text;
 use crate::run::RunError;
-use crate::run::drive::Drive;
+use crate::run::active_run::ActiveRun;
 
-impl Drive<'_> {
-    /// Writes the outcome, with what is reported of it.
+impl ActiveRun<'_> {
+    /// Records the outcome, with what people are told about it.
     pub(super) async fn end(&mut self, outcome: Outcome, error: Option<String>) -> Result<(), RunError> {
         let mut notices = Vec::new();
         // Nothing is wrong with a run that was skipped.
@@ -18,7 +19,7 @@ impl Drive<'_> {
             notices.push(self.end_notice(outcome, error.as_deref()).await?);
         }
         if outcome == Outcome::Succeeded {
-            notices.extend(self.late_notice().await?);
+            notices.extend(self.left_over_notice().await?);
         }
         let text = error.clone().map_or_else(|| outcome.to_string(), |error| format!("{outcome}: {error}"));
         self.write_with(Event::Ended { outcome, error }, notices).await?;
@@ -27,66 +28,33 @@ impl Drive<'_> {
         Ok(())
     }
 
-    /// A create was given up and sent again: what of the first one turned up later than `settle`, and carries nothing of
-    /// ours, takes a slot that no retention frees. The new point is no worse for it, but a person must look.
-    async fn late_notice(&mut self) -> Result<Option<Notice>, RunError> {
-        if !self.was_sent_again() {
-            return Ok(None);
-        }
-        let Ok(seen) = self.inspection().await? else { return Ok(None) };
-        let notice = self.left_over(&seen).map(|point| {
-            let (id, created_at) = (point.id.clone(), point.created_at);
-            self.task.notice(Fact::LeftOver { id, created_at })
-        });
-        self.fresh = Some(seen);
-        Ok(notice)
-    }
-
     async fn end_notice(&self, outcome: Outcome, error: Option<&str>) -> Result<Notice, RunError> {
         let policy = &self.task.policy;
         let mut names = vec![policy.name.to_string()];
         names.extend(policy.formerly.iter().map(ToString::to_string));
-        let server = &self.task.server.reference;
-        let last_good = self.world.store.last_good(server.id.clone(), policy.kind, names).await?;
-        let made = self.run.state.made.as_ref().map(|made| made.id.clone());
-        let deleted = DeletedPoint::all_of(&self.run.state);
-        let (run, due, next) = (Some(self.run.id), self.run.state.key.due, self.next_due());
-        if outcome != Outcome::Succeeded {
-            let error = error.map_or_else(|| outcome.to_string(), str::to_owned);
-            let unknown = outcome == Outcome::Unknown;
-            let problem = if unknown { RunProblem::Unknown { error } } else { RunProblem::Failed { error } };
-            let tries = self
-                .run
-                .state
-                .terms
-                .map(|terms| Tries { made: self.run.state.attempt, allowed: terms.retries.saturating_add(1) });
-            let failed = FailedRun { run, due, tries, problem, last_good, next, made, deleted };
-            return Ok(self.task.notice(Fact::Failed(failed)));
-        }
-        let size_mb = self
-            .fresh
-            .as_ref()
-            .zip(self.run.state.made.as_ref())
-            .and_then(|(seen, made)| seen.inventory.find(&made.id).and_then(|point| point.size_mb));
-        Ok(self.task.notice(Fact::Succeeded(SucceededRun {
-            run,
-            due,
-            made,
-            size_mb,
-            last_good,
-            next,
-            deleted,
-            started_early: self.run.state.started_early,
-            given_up: self.given_up(),
-        })))
+        let last_good = self.world.store.last_good(self.task.server.reference.id.clone(), policy.kind, names).await?;
+        let created = self.fresh.as_ref().zip(self.run.state.created.as_ref());
+        let created = created.and_then(|(seen, created)| seen.inventory.find(&created.id));
+        let size_mb = created.and_then(|point| point.size_mb);
+        let at_end = AtEnd { run: self.run.id, last_good, next: self.next_due(), size_mb };
+        Ok(self.task.notice(Fact::of_ended(&self.run.state, outcome, error, at_end)))
     }
 
-    /// What was deleted though the rules keep it, since a hold or `protect` left no other room.
-    fn given_up(&self) -> Vec<GivenUp> {
-        let plan = self.run.state.plan.iter();
-        let given_up =
-            plan.flat_map(|plan| plan.given_up()).filter(|(id, _)| self.run.state.deleted().any(|it| it == *id));
-        given_up.map(|(id, why)| GivenUp { id: id.clone(), why: why.clone() }).collect()
+    /// A create was sent again, and the point of the first one turned up later than `settle` without any trace of us. The
+    /// new point is no worse for it, but a person has to check.
+    async fn left_over_notice(&mut self) -> Result<Option<Notice>, RunError> {
+        if !may_have_left_over(&self.run.state) {
+            return Ok(None);
+        }
+        let seen = match self.inspection().await {
+            Ok(seen) => seen,
+            Err(error) => return error.by_provider().map(|_| None),
+        };
+        let left_over = find_left_over(&self.run.state, &seen.evidence(self.world, self.task));
+        let notice = left_over
+            .map(|point| self.task.notice(Fact::LeftOver { id: point.id.clone(), created_at: point.created_at }));
+        self.fresh = Some(seen);
+        Ok(notice)
     }
 
     /// The policy's next due time on this server.

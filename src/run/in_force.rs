@@ -1,6 +1,6 @@
-//! The policies in force now and what they share, which a reload exchanges while runs are in progress.
+//! The policies in force, which a reload exchanges while runs are in progress.
 //!
-//! A run is driven by the policy that it began with; what it deletes, the one in force must let go of, too.
+//! A run is performed under the policy that it began with, but the one in force has to agree to each delete.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -11,8 +11,8 @@ use crate::run::Task;
 
 type OfServers = HashMap<(Id, Kind), Vec<Arc<Task>>>;
 
-/// The policies in force on each server. Clones are the same ones. Until they are set for the first time, each run's own
-/// policy is the one in force.
+/// The policies in force on each server. Clones share them. Until they are set for the first time, each run's own policy
+/// is the one in force.
 #[derive(Clone, Debug, Default)]
 pub struct InForce(Arc<RwLock<Option<OfServers>>>);
 
@@ -27,14 +27,14 @@ impl InForce {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(all);
     }
 
-    /// The slots that our points leave to people: no more than the run began with, and no more than it is now.
+    /// The slots that our points leave to people: the smaller of the number that the run began with and the present one.
     #[must_use]
     pub fn reserve(&self, task: &Task) -> u32 {
         self.of(task).map_or(task.reserve, |current| current.reserve.min(task.reserve))
     }
 
-    /// What the run's policy is called now, as it applies to its server, with what it shares with others: the policy of the same name and kind, else the
-    /// one that was formerly called so. `None`: it is no longer in the file, or no longer for this server.
+    /// The run's policy as it is now on its server: the one of the same name and kind, else the one that had this name
+    /// before. `None`: it is no longer in the file, or no longer applies to this server.
     #[must_use]
     pub fn of(&self, task: &Task) -> Option<Arc<Task>> {
         let in_force = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -43,5 +43,11 @@ impl InForce {
         let named = |wanted: &PolicyName| tasks.iter().find(|task| task.policy.name == *wanted);
         let formerly = |wanted: &PolicyName| tasks.iter().find(|task| task.policy.formerly.contains(wanted));
         named(&task.policy.name).or_else(|| formerly(&task.policy.name)).map(Arc::clone)
+    }
+
+    /// The same, if it still keeps what the run's policy keeps.
+    pub(super) fn with_same_retention(&self, task: &Task) -> Option<Arc<Task>> {
+        let words = task.policy.retention_words();
+        self.of(task).filter(|current| current.policy.retention_words() == words)
     }
 }

@@ -130,7 +130,7 @@ impl Lease {
     pub(super) async fn wait_with_place(world: &World, server: &Id) -> Result<(Self, OwnedSemaphorePermit), RunError> {
         let lock = world.unless_stopped(world.leases.lock(server)).await?;
         loop {
-            let place = world.unless_stopped(Arc::clone(&world.places).acquire_owned()).await?;
+            let place = world.unless_stopped(Arc::clone(&world.run_permits).acquire_owned()).await?;
             let place = place.expect("the places are never closed");
             if let Some(mut lease) = own(world, server).await? {
                 lease.lock = Some(lock);

@@ -1,27 +1,21 @@
-//! What a run says while it is driven: to whoever watches, and to the log.
+//! What a run says while it is performed, to the person who watches.
 
-use crate::policy::text;
-use crate::run::Progress;
-use crate::run::drive::Drive;
+use crate::policy::inventory::ServerRef;
 
-impl Drive<'_> {
-    /// Tells whoever watches, and the log.
-    pub(super) fn say(&self, text: String) {
-        let (server, policy) = (&self.task.server.reference, &self.task.policy.name);
-        tracing::info!(run = self.run.id, %server, %policy, "{}", text::one_line(&text));
-        self.show(text, false);
-    }
+/// The text of a run that reads its server's list.
+pub const READING: &str = "reading the list";
 
-    /// Tells whoever watches that nothing has changed, which is no news for the log.
-    pub(super) fn wait_for(&self, text: String) {
-        self.show(text, false);
-    }
-
-    pub(super) fn show(&self, text: String, over: bool) {
-        let (server, policy) = (self.task.server.reference.clone(), self.task.policy.name.to_string());
-        if let Some(progress) = &self.world.progress {
-            // Nobody may be listening any more; the run goes on all the same.
-            let _ = progress.send(Progress { run: self.run.id, server, policy, text, over });
-        }
-    }
+/// Something that a person who watches wants to know.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// The run.
+    pub run: i64,
+    /// The server.
+    pub server: ServerRef,
+    /// The policy.
+    pub policy: String,
+    /// What is going on, in a few words.
+    pub text: String,
+    /// Whether the run is over.
+    pub over: bool,
 }

@@ -1,5 +1,5 @@
-//! The settings of the file that runs need. A reload exchanges them for all runs, those in progress too, so they are
-//! asked for when they are used and not kept.
+//! The settings of the policy file that runs need. A reload exchanges them, also for runs in progress, so they are read
+//! when they are used and not kept.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -41,13 +41,13 @@ impl From<Settings> for LiveSettings {
 }
 
 impl LiveSettings {
-    /// Those that are in force now.
+    /// The settings in force now.
     #[must_use]
     pub fn now(&self) -> Arc<Settings> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on these are in force, for all clones.
+    /// Puts these into force, for all clones.
     pub fn exchange(&self, settings: Settings) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }

@@ -136,7 +136,7 @@ fn seen(p: &Projection<'_>, sight: &Sight) -> Result<(), StoreError> {
         Sight::Gone(id) => {
             forget(p.tx, "server = ?1 AND kind = ?2 AND id = ?3", params![server, kind, json(id)?], p.at)?;
             // It counts as not made until a list shows it after all.
-            if let (Some(made), Some(mark)) = (&p.before.made, p.before.mark())
+            if let (Some(made), Some(mark)) = (&p.before.created, p.before.mark())
                 && made.id == *id
             {
                 p.tx.execute("UPDATE token SET state = 'not_made' WHERE token = ?1", [mark.token.as_str()])?;

@@ -91,7 +91,7 @@ impl Store {
         let mut state = run.state.clone();
         state.apply(&event, at)?;
         let (id, seq, key) = (run.id, run.events, run.state.key.clone());
-        let made = state.made.as_ref().map(|made| made.id.clone());
+        let made = state.created.as_ref().map(|made| made.id.clone());
         let before = run.state.clone();
         let refused = self.transact(move |tx| {
             if let Some(guard) = refuses(tx)? {

@@ -11,7 +11,7 @@ use lastgood::policy::inventory::{Id, Kind};
 use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
 use lastgood::policy::policy::{Policy, PolicyName};
 use lastgood::policy::selector::Pattern;
-use lastgood::run::{Task, inspect, take_stock};
+use lastgood::run::{Task, inspect, inspect_and_record};
 use lastgood::simulator::{self, Act, Altered, Call, Effect, Options, Pick, Rule};
 use lastgood::store::holds::{Held, Hold};
 
@@ -80,7 +80,7 @@ async fn what_is_shown_before_any_run_can_be_accepted() {
     let task = full(&sim, 3).await;
     tokio::time::advance(sim.world.settings().settle * 2).await;
     sim.simulator.act(&Act::DeletePoint(by_id(&sim.ids(SNAPSHOT)[1]))).unwrap();
-    let shown = take_stock(&sim.world, &task).await.unwrap().unwrap().memory.brakes;
+    let shown = inspect_and_record(&sim.world, &task).await.unwrap().memory.brakes;
     assert_eq!(shown.iter().map(|held| held.brake.cause).collect::<Vec<_>>(), [BrakeCause::Gone]);
     accept_all(&sim, &task).await;
     assert_eq!((causes(&sim, &task).await, incidents(&sim).await), (vec![], vec![]));
@@ -197,7 +197,7 @@ async fn a_second_lastgoods_points_are_ours_once_they_are_accepted() {
     let backups = sim.task(policy(Kind::Backup, 1)).await;
     assert_eq!(causes(&sim, &backups).await, [BrakeCause::SecondLastgood]);
     accept_all(&sim, &task).await;
-    let seen = inspect(&sim.world, &task).await.unwrap().unwrap();
+    let seen = inspect(&sim.world, &task).await.unwrap();
     assert!(seen.evidence(&sim.world, &task).stray().is_none());
     let run = sim.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 2), "{run:?}");
@@ -212,7 +212,7 @@ async fn what_a_short_first_list_lacked_is_reported_with_that_cause_and_accepted
     // A new journal; its first list shows two of four, with that count.
     sim.simulator.add_fault(Rule::new(Effect::OnlyItems { items: 2 }).call(Call::List));
     let task = sim.task(policy(Kind::Snapshot, 4)).await;
-    let seen = take_stock(&sim.world, &task).await.unwrap().unwrap();
+    let seen = inspect_and_record(&sim.world, &task).await.unwrap();
     assert_eq!(seen.inventory.points.len(), 2);
     sim.simulator.clear_faults();
     let run = sim.run(&task).await;

@@ -49,7 +49,7 @@ async fn a_wait_for_the_end_of_a_bucket_keeps_neither_permit_nor_server_from_oth
     let run = sim.open(&task, Some(due)).await;
     let mut driven = pin!(drive(&sim.world, &task, run));
     assert!(tokio::time::timeout(Duration::from_secs(20), &mut driven).await.is_err(), "it waits");
-    assert_eq!(sim.world.places.available_permits(), 8);
+    assert_eq!(sim.world.run_permits.available_permits(), 8);
     let beside = Lease::try_beside(&sim.beside(5), &task.server.reference.id, "restore snapshot 1").await.unwrap();
     beside.expect("the server is free").end().await.unwrap();
     let run = driven.await.unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lastgood::journal::notice::{Class, Topic};
 use lastgood::policy::inventory::{Id, Kind};
-use lastgood::run::{World, by_hand, drive, look_after, take_stock};
+use lastgood::run::{World, by_hand, drive, inspect_and_record, look_after};
 use lastgood::simulator::{self, By, Call, ChangeKind, Effect, Options, PointSpec, Rule};
 use lastgood::store::notices::Waiting;
 use lastgood::store::servers::Leased;
@@ -65,7 +65,7 @@ impl Case {
         }
         sim.simulator.add_fault(Rule::new(Effect::AnsweredLate { seconds: 0.2 }));
         let task = sim.task(policy(Kind::Snapshot, 4)).await;
-        take_stock(&sim.world, &task).await.unwrap().unwrap();
+        inspect_and_record(&sim.world, &task).await.unwrap();
         let id = sim.ids(SNAPSHOT)[0].clone();
         (sim, id)
     }

@@ -4,7 +4,7 @@ use lastgood::policy::guard::Guard;
 use lastgood::policy::inventory::{Id, Kind};
 use lastgood::policy::owner::Owner;
 use lastgood::policy::plan::Reason;
-use lastgood::run::{Task, inspect, take_stock};
+use lastgood::run::{Task, inspect, inspect_and_record};
 use lastgood::simulator::{self, Act, Call, Edit, Effect, Options, Pick, Rule};
 
 use crate::support::simulated_world::{SimulatedWorld, ours, policy};
@@ -30,13 +30,13 @@ async fn vanish_for_a_while(sim: &SimulatedWorld, task: &Task) {
     sim.simulator.add_fault(Rule::new(Effect::OnlyItems { items: 0 }).call(Call::List));
     for _ in 0..2 {
         tokio::time::advance(sim.world.settings().settle * 2).await;
-        assert_eq!(take_stock(&sim.world, task).await.unwrap().unwrap().inventory.points, []);
+        assert_eq!(inspect_and_record(&sim.world, task).await.unwrap().inventory.points, []);
     }
     sim.simulator.clear_faults();
 }
 
 async fn owner(sim: &SimulatedWorld, task: &Task, id: &Id) -> Owner {
-    let seen = inspect(&sim.world, task).await.unwrap().unwrap();
+    let seen = inspect(&sim.world, task).await.unwrap();
     seen.evidence(&sim.world, task).owner(seen.inventory.find(id).unwrap())
 }
 
@@ -51,7 +51,7 @@ async fn a_point_that_a_person_described_stays_theirs_when_lists_lacked_it() {
     for _ in 0..2 {
         vanish_for_a_while(&sim, &task).await;
         assert_eq!(owner(&sim, &task, &ours).await, Owner::Changed);
-        take_stock(&sim.world, &task).await.unwrap().unwrap();
+        inspect_and_record(&sim.world, &task).await.unwrap();
         assert_eq!(owner(&sim, &task, &ours).await, Owner::Changed, "nor after it was written down again");
     }
     for _ in 0..3 {
@@ -81,7 +81,7 @@ async fn a_point_of_an_earlier_journal_is_judged_by_the_text_that_was_seen_first
     let sim =
         SimulatedWorld::new(Options { foreign: vec![ours(SNAPSHOT, 1), ours(SNAPSHOT, 2)], ..Options::default() });
     let task = sim.task(policy(Kind::Snapshot, 2)).await;
-    take_stock(&sim.world, &task).await.unwrap().unwrap();
+    inspect_and_record(&sim.world, &task).await.unwrap();
     let ids = sim.ids(SNAPSHOT);
     edit(&sim, &ids[0], None, Some(&(description(&sim, &ids[0]) + " (keep!)")));
     vanish_for_a_while(&sim, &task).await;

@@ -91,7 +91,7 @@ async fn lists_that_can_never_be_read_again_leave_no_server_stopped_and_end_the_
 #[tokio::test(start_paused = true)]
 async fn a_server_that_cannot_be_started_keeps_no_permit_from_other_runs() {
     let mut sim = SimulatedWorld::new(Options::default());
-    sim.world.places = Arc::new(Semaphore::new(1));
+    sim.world.run_permits = Arc::new(Semaphore::new(1));
     let never = Rule::new(Effect::status(503)).call(Call::Power).server(SERVER).skip(1);
     sim.simulator.add_fault(never);
     let servers = sim.world.client.servers().await.unwrap().items;

@@ -75,7 +75,7 @@ impl SimulatedWorld {
     }
 
     pub async fn plan(&self, task: &Task) -> Plan {
-        inspect(&self.world, task).await.unwrap().unwrap().plan(&self.world, task, 0)
+        inspect(&self.world, task).await.unwrap().plan(&self.world, task, 0)
     }
 
     /// One run by hand, a minute after what was before.

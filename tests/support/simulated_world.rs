@@ -84,7 +84,7 @@ pub fn world(simulator: &Simulator, clock: &VirtualClock, store: Store) -> (Worl
         in_force: InForce::default(),
         random: Random::new(StdRng::seed_from_u64(7)),
         leases: Leases::default(),
-        places: Arc::new(Semaphore::new(8)),
+        run_permits: Arc::new(Semaphore::new(8)),
         stop: stopped,
         progress: None,
     };

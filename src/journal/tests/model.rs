@@ -318,7 +318,7 @@ fn judge(over: &Driven) -> Result<(), TestCaseError> {
     prop_assert!(alive <= 1, "two points for one due time: {:?}", world);
     if outcome == Outcome::Succeeded {
         prop_assert_eq!(alive, 1);
-        let made = state.made.as_ref().unwrap();
+        let made = state.created.as_ref().unwrap();
         prop_assert_eq!(world.points[&number(&made.id)].status, Status::Completed);
     }
     Ok(())

@@ -114,7 +114,7 @@ async fn a_run_that_version_one_began_goes_on() {
     let store = Store::own(dir.path()).unwrap();
     let mut runs = store.unfinished().await.unwrap();
     let [run] = runs.as_mut_slice() else { panic!("one run was cut off: {runs:?}") };
-    assert_eq!(crate::journal::recovery::next(&run.state), crate::journal::recovery::Next::Await(Id::Number(811)));
+    assert_eq!(crate::journal::next::next(&run.state), crate::journal::next::Next::Await(Id::Number(811)));
     let now: Timestamp = "2026-11-21T07:30:00Z".parse().unwrap();
     let completed = Sight::Completed { created_at: "2026-11-21T07:29:23Z".parse().unwrap(), size_mb: Some(1) };
     for event in [Event::Seen(completed), Event::Ended { outcome: Outcome::Succeeded, error: None }] {

@@ -61,7 +61,7 @@ fn is_sound(state: &RunState) -> Result<(), TestCaseError> {
     let opened = state.steps.iter().filter(|step| open(step)).count();
     prop_assert!(opened <= 1 && (opened == 0 || state.steps.last().is_some_and(open)), "{:?}", state.steps);
     prop_assert!(state.attempt_from <= state.steps.len());
-    if let Some(made) = &state.made {
+    if let Some(made) = &state.created {
         let step = &state.steps[made.step];
         prop_assert!(matches!(step.act, Act::Create { .. }) && step.state == StepState::Done, "{:?}", step);
     }
@@ -73,7 +73,7 @@ fn is_sound(state: &RunState) -> Result<(), TestCaseError> {
     }
     if let Some((outcome, ..)) = &state.ended {
         prop_assert!(!state.owes_start && opened == 0);
-        let good = state.made.as_ref().is_some_and(|made| made.progress == Progress::Completed);
+        let good = state.created.as_ref().is_some_and(|made| made.progress == PointProgress::Completed);
         prop_assert!(*outcome != Outcome::Succeeded || good);
         prop_assert_eq!(next(state), Next::Over);
     }

@@ -1,12 +1,12 @@
-//! What a run does next, from its state alone. The first attempt, a retry and the way on after a crash all ask the
-//! same function: there is no recovery besides it.
+//! What a run does next, from its state alone. The first attempt, a retry and a run resumed after a crash all ask the
+//! same function: there is no other recovery.
 
 use jiff::Timestamp;
 
 use crate::journal::event::{Act, DeleteReason, Outcome};
-use crate::journal::state::{Made, Progress, RunState, Step, StepState};
+use crate::journal::state::{CreatedPoint, PointProgress, RunState, Step, StepState};
 use crate::policy::inventory::Id;
-use crate::policy::plan::{Delete, Plan, Refusal};
+use crate::policy::plan::{Plan, Refusal};
 
 /// How often a call whose answer was lost is sent in one attempt, the first time included.
 pub const SENDS: usize = 3;
@@ -14,17 +14,17 @@ pub const SENDS: usize = 3;
 /// What a run does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Write that the first attempt begins.
+    /// Record that the first attempt begins.
     Begin,
-    /// Read the inventory, plan, write the plan.
+    /// Read the inventory, plan, record the plan.
     Plan,
-    /// Wait until this moment of the provider's time, without a place and without the lease; then plan.
+    /// Wait until this moment of the provider's time, without a run permit and without the lease; then plan.
     WaitForBucket(Timestamp),
     /// Look at the server and stop it if it runs.
     StopServer,
-    /// Wait until the server stands still.
+    /// Wait until the server is stopped.
     AwaitStopped,
-    /// Delete a point, unless a guard refuses it now.
+    /// Delete a point, unless a guard refuses now.
     Delete {
         /// The point.
         id: Id,
@@ -35,7 +35,7 @@ pub enum Next {
     },
     /// Wait until the evicted point is no longer listed.
     AwaitGone(Id),
-    /// Read the list again; if it shows a free slot, ask for the point.
+    /// Read the list again and, if it shows a free slot, request the point.
     Create,
     /// Find out what became of a call whose answer was lost.
     Settle(u32),
@@ -43,32 +43,32 @@ pub enum Next {
     Await(Id),
     /// Start the server that we stopped, and wait until it runs.
     StartServer,
-    /// Write that the attempt failed: the reason is in a step.
+    /// Record that the attempt failed, as a step or the plan says.
     Fail {
         /// In words.
         error: String,
         /// Whether the run is not tried again.
         last: bool,
     },
-    /// The attempt failed and may be tried again: write when.
+    /// The attempt failed and the run may be tried again: record when.
     Retry {
         /// Seconds from now.
         after_seconds: u64,
     },
-    /// Nothing until then; afterwards write that the next attempt begins.
+    /// Do nothing until then, then record that the next attempt begins.
     Wait(Timestamp),
-    /// Write the run's end.
+    /// Record the run's end.
     End {
-        /// How.
+        /// How it ended.
         outcome: Outcome,
-        /// Why not better.
+        /// Why it did not succeed.
         error: Option<String>,
     },
     /// The run is over.
     Over,
 }
 
-/// What comes next.
+/// What the run does next.
 #[must_use]
 pub fn next(state: &RunState) -> Next {
     if state.ended.is_some() {
@@ -86,17 +86,17 @@ pub fn next(state: &RunState) -> Next {
     if state.failure.is_some() {
         return after_failure(state);
     }
-    // Whether the point is there nobody can tell: the run makes and stops nothing more. The server that was stopped for
-    // it is started first.
+    // Nobody can tell whether the point is there, so the run creates and stops nothing more. First it starts the server
+    // that was stopped for the point.
     if let Some(step) = state.steps.iter().find(|step| step.act.is_create() && step.state == StepState::Undecided) {
         let unknown = || Next::End { outcome: Outcome::Unknown, error: step.error.clone() };
         return if state.owes_start { Next::StartServer } else { unknown() };
     }
     let Some(plan) = &state.plan else {
-        return state.postponed.filter(|_| state.waits).map_or(Next::Plan, Next::WaitForBucket);
+        return state.postponed.filter(|_| state.waits_for_bucket).map_or(Next::Plan, Next::WaitForBucket);
     };
     match &plan.refused {
-        // Nothing is wrong, and nothing would be gained.
+        // Nothing is wrong, and a new point would gain nothing.
         Some(refusal @ Refusal::OnlyTheNewest { .. }) if !state.owes_start => {
             return Next::End { outcome: Outcome::Skipped, error: Some(refusal.to_string()) };
         }
@@ -106,10 +106,10 @@ pub fn next(state: &RunState) -> Next {
         }
         None => {}
     }
-    before_create(state, plan).or_else(|| make(state)).unwrap_or_else(|| after_create(state, plan))
+    before_create(state, plan).or_else(|| create(state)).unwrap_or_else(|| after_create(state, plan))
 }
 
-/// The last step, if what became of it is not known.
+/// The last step, if its outcome is not known.
 fn unsettled(state: &RunState) -> Option<u32> {
     let last = state.steps.last()?;
     let open = matches!(last.state, StepState::Intended | StepState::Unknown);
@@ -117,25 +117,24 @@ fn unsettled(state: &RunState) -> Option<u32> {
 }
 
 fn before_create(state: &RunState, plan: &Plan) -> Option<Next> {
-    if state.made.is_some() {
+    if state.created.is_some() {
         return None;
     }
-    // Room first: the server is down no longer than its point needs.
-    let eviction = plan.evictions().find_map(|delete| match fate(state, delete) {
-        Fate::Open => {
+    // Room comes first, so that the server is down no longer than its point needs.
+    let eviction = plan.evictions().find_map(|delete| match progress_of(state, &delete.id, delete.created_at) {
+        DeleteProgress::Open => {
             let cause = if delete.completed { DeleteReason::Eviction } else { DeleteReason::FailedPoint };
             Some(Next::Delete { id: delete.id.clone(), created_at: delete.created_at, cause })
         }
-        Fate::Accepted if !state.gone.contains(&delete.id) => Some(Next::AwaitGone(delete.id.clone())),
-        Fate::Accepted | Fate::Spared => None,
-        Fate::Failed(next) => Some(next),
+        DeleteProgress::Accepted if !state.gone.contains(&delete.id) => Some(Next::AwaitGone(delete.id.clone())),
+        DeleteProgress::Accepted | DeleteProgress::Spared => None,
+        DeleteProgress::Failed(next) => Some(next),
     });
     let stops = state.terms.is_some_and(|terms| terms.stop_server) && !state.found_stopped;
     eviction.or_else(|| (stops && !state.seen_stopped).then(|| stop(state)))
 }
 
-/// The server is to stand still. A stop that was undone since, by our own start on the way out of the process, counts
-/// for nothing.
+/// Stops the server. Stops before our own start at a shutdown of the process do not count: that start undid them.
 fn stop(state: &RunState) -> Next {
     let steps = state.current_steps();
     let from = steps.iter().rposition(|step| step.act == Act::StartServer).map_or(0, |started| started + 1);
@@ -149,19 +148,18 @@ fn stop(state: &RunState) -> Next {
     }
 }
 
-fn make(state: &RunState) -> Option<Next> {
-    if let Some(made) = &state.made {
-        return match made.progress {
-            Progress::Vanished => {
-                let error = format!("{} {} was being made and is no longer listed", state.key.kind, made.id);
-                Some(Next::Fail { error, last: false })
+fn create(state: &RunState) -> Option<Next> {
+    if let Some(created) = &state.created {
+        let point = format!("{} {}", state.key.kind, created.id);
+        return match created.progress {
+            PointProgress::Vanished => {
+                Some(Next::Fail { error: format!("{point} was being made and is no longer listed"), last: false })
             }
-            Progress::Running => Some(Next::Await(made.id.clone())),
-            Progress::Failed => {
-                let error = format!("the provider could not make it: {} {} has failed", state.key.kind, made.id);
-                Some(Next::Fail { error, last: false })
+            PointProgress::Running => Some(Next::Await(created.id.clone())),
+            PointProgress::Failed => {
+                Some(Next::Fail { error: format!("the provider could not make it: {point} has failed"), last: false })
             }
-            Progress::Completed => None,
+            PointProgress::Completed => None,
         };
     }
     Some(match last(state, Act::is_create) {
@@ -187,63 +185,62 @@ fn after_create(state: &RunState, plan: &Plan) -> Next {
         )
     });
     for (id, created_at, cause) in duplicate.into_iter().chain(prunes) {
-        match fate_of(state, id, created_at) {
-            Fate::Open => return Next::Delete { id: id.clone(), created_at, cause },
-            Fate::Failed(next) => return next,
-            Fate::Accepted | Fate::Spared => {}
+        match progress_of(state, id, created_at) {
+            DeleteProgress::Open => return Next::Delete { id: id.clone(), created_at, cause },
+            DeleteProgress::Failed(next) => return next,
+            DeleteProgress::Accepted | DeleteProgress::Spared => {}
         }
     }
     Next::End { outcome: Outcome::Succeeded, error: None }
 }
 
-/// After a failed attempt: the server is started, a failed point of ours cleared away, then the run is tried again or
-/// ends.
+/// After a failed attempt: the server is started, our failed point is deleted, then the run is tried again or ends.
 fn after_failure(state: &RunState) -> Next {
     if state.owes_start {
         return Next::StartServer;
     }
-    if let Some(made) = &state.made
-        && made.progress == Progress::Failed
-        && let Some(created_at) = made.created_at
-        && matches!(fate_of(state, &made.id, created_at), Fate::Open)
+    if let Some(created) = &state.created
+        && created.progress == PointProgress::Failed
+        && let Some(created_at) = created.created_at
+        && matches!(progress_of(state, &created.id, created_at), DeleteProgress::Open)
     {
-        return Next::Delete { id: made.id.clone(), created_at, cause: DeleteReason::OwnFailure };
+        return Next::Delete { id: created.id.clone(), created_at, cause: DeleteReason::OwnFailure };
     }
     let failure = state.failure.as_ref().expect("asked only after a failure");
     let terms = state.terms.filter(|terms| state.attempt <= terms.retries && !failure.last);
-    // What the attempt made stays: a new attempt would make a second one for the same due time.
-    let there = |made: &Made| matches!(made.progress, Progress::Running | Progress::Completed);
-    let made = state.made.as_ref().is_some_and(there);
+    // What the attempt created stays: a new attempt would create a second point for the same due time.
+    let is_there = |point: &CreatedPoint| matches!(point.progress, PointProgress::Running | PointProgress::Completed);
+    let has_point = state.created.as_ref().is_some_and(is_there);
     match terms {
-        Some(terms) if !made => Next::Retry { after_seconds: terms.retry_after_seconds },
+        Some(terms) if !has_point => Next::Retry { after_seconds: terms.retry_after_seconds },
         _ => Next::End { outcome: Outcome::Failed, error: Some(failure.error.clone()) },
     }
 }
 
-/// What has become of a planned delete.
-enum Fate {
+/// How far a planned delete has come.
+enum DeleteProgress {
+    /// It is to be sent.
     Open,
+    /// The provider has accepted it.
     Accepted,
+    /// A guard has refused it.
     Spared,
+    /// It has failed.
     Failed(Next),
 }
 
-fn fate(state: &RunState, delete: &Delete) -> Fate {
-    fate_of(state, &delete.id, delete.created_at)
-}
-
-/// The time is part of it: the new point may have been given the id of the evicted one.
-fn fate_of(state: &RunState, point: &Id, begun: Timestamp) -> Fate {
+/// How far the delete of the point with this id and time has come: the provider may reuse the id of an evicted point.
+fn progress_of(state: &RunState, point: &Id, begun: Timestamp) -> DeleteProgress {
     if state.spared.contains(point) {
-        return Fate::Spared;
+        return DeleteProgress::Spared;
     }
     let is_it = |act: &Act| matches!(act, Act::Delete { id, created_at, .. } if id == point && *created_at == begun);
     match last(state, is_it) {
-        None => Fate::Open,
-        Some(step) if step.state == StepState::Done => Fate::Accepted,
-        Some(step) if refused(step) => Fate::Failed(failed(step, "could not be deleted")),
-        Some(step) if sends(state, is_it) >= SENDS => Fate::Failed(failed(step, "could not be deleted")),
-        Some(_) => Fate::Open,
+        None => DeleteProgress::Open,
+        Some(step) if step.state == StepState::Done => DeleteProgress::Accepted,
+        Some(step) if refused(step) => DeleteProgress::Failed(failed(step, "could not be deleted")),
+        Some(step) if sends(state, is_it) >= SENDS => DeleteProgress::Failed(failed(step, "could not be deleted")),
+        Some(_) => DeleteProgress::Open,
     }
 }
 
@@ -255,7 +252,7 @@ fn sends(state: &RunState, is_it: impl Fn(&Act) -> bool) -> usize {
     state.current_steps().iter().filter(|step| is_it(&step.act)).count()
 }
 
-/// Whether the provider (or the connection) said no, as opposed to a lost answer that turned out as not done.
+/// Whether the provider (or the connection) refused, as opposed to a lost answer that turned out to be not done.
 fn refused(step: &Step) -> bool {
     step.state == StepState::NotDone && step.error.is_some() && !step.answer_was_lost
 }
@@ -274,7 +271,7 @@ fn failed(step: &Step, what: &str) -> Next {
 fn words_of_create(state: &RunState, step: &Step) -> String {
     let lost = state.current_steps().iter().any(|before| before.act.is_create() && before.answer_was_lost);
     let first =
-        "; the answer to the first create was lost, so its point may be there and not listed yet: look at the list";
+        "; the answer to the first create was lost, so its point may be there and not listed yet: check the list";
     format!("{}{}", words(step), if lost { first } else { "" })
 }
 

@@ -1,0 +1,82 @@
+//! What became of a run's deletes, one row a case.
+
+use super::*;
+use crate::journal::event::{DeleteReason, Event};
+use crate::journal::samples::{at, began, inventory, list_point, run_after};
+
+fn delete(id: i64) -> Act {
+    Act::Delete { id: Id::Number(id), created_at: at(-id), cause: DeleteReason::Retention }
+}
+
+/// A run whose deletes of point 5 were answered so, and then settled as not done; the last one has no answer yet.
+fn after(answers: &[Answer]) -> RunState {
+    let mut events = began();
+    for (answer, step) in answers.iter().zip(1..) {
+        events.push(Event::Intended { step, act: delete(5) });
+        events.push(Event::Answered { step, answer: answer.clone() });
+        if matches!(answer, Answer::Unknown { .. }) {
+            events.push(Event::Settled { step, found: Found::NotDone });
+        }
+    }
+    let step = u32::try_from(answers.len()).unwrap() + 1;
+    events.push(Event::Intended { step, act: delete(5) });
+    run_after(&events)
+}
+
+fn unknown(error: &str) -> Answer {
+    Answer::Unknown { error: error.to_owned() }
+}
+
+#[test]
+fn a_404_to_a_delete_of_a_listed_point_means_what_was_sent_before() {
+    let knows_none = "the provider knows no point 5 (404 Not Found), and lists it";
+    for (case, before, answer) in [
+        ("nothing was sent: the list has the last word", vec![], unknown(knows_none)),
+        ("an answer was lost: it is gone, or about to be", vec![unknown("no answer")], Answer::AlreadyGone),
+        (
+            "said twice of a point that stays listed: a refusal",
+            vec![unknown(knows_none)],
+            Answer::Refused { error: knows_none.to_owned(), last: false },
+        ),
+    ] {
+        let state = after(&before);
+        assert_eq!(answer_to_unknown_point(&state, &Id::Number(5), at(-5)), answer, "{case}");
+    }
+    let state = after(&[unknown("no answer")]);
+    let other = answer_to_unknown_point(&state, &Id::Number(5), at(-9));
+    assert_eq!(other, unknown(knows_none), "the same id with another time is another point");
+}
+
+#[test]
+fn the_list_says_what_became_of_a_delete_once_it_has_had_its_time() {
+    let listed = |id: i64, second| inventory(vec![list_point(id, at(second), "")]);
+    let gone = Some(Found::Done { id: None });
+    for (case, list, settled, found) in [
+        ("still listed, too early to tell", listed(5, -5), false, None),
+        ("still listed", listed(5, -5), true, Some(Found::NotDone)),
+        ("no longer listed", listed(6, -6), false, gone.clone()),
+        ("its id was given to another point", listed(5, 30), false, gone),
+    ] {
+        assert_eq!(find_deleted(&list, &Id::Number(5), at(-5), settled), found, "{case}");
+    }
+}
+
+#[test]
+fn an_accepted_delete_counts_as_long_as_that_very_point_is_listed() {
+    let mut events = began();
+    events.push(Event::Intended { step: 1, act: delete(5) });
+    events.push(Event::Answered { step: 1, answer: Answer::Accepted { id: None } });
+    let state = run_after(&events);
+    let of = |points| still_listed(&state, &inventory(points));
+    assert_eq!(of(vec![list_point(5, at(-5), ""), list_point(6, at(-6), "")]), [Id::Number(5)]);
+    assert_eq!(of(vec![list_point(5, at(30), "")]), [], "its id was given to another point");
+    assert_eq!(of(Vec::new()), []);
+}
+
+#[test]
+fn a_list_in_doubt_does_not_prove_that_a_point_is_gone() {
+    let mut list = inventory(vec![list_point(6, at(0), "")]);
+    assert!(is_proven_gone(&list, &Id::Number(5)) && !is_proven_gone(&list, &Id::Number(6)));
+    list.doubts.push("one entry cannot be read".to_owned());
+    assert!(!is_proven_gone(&list, &Id::Number(5)));
+}

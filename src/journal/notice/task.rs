@@ -1,0 +1,47 @@
+//! Notices of what happened to a policy on a server: what a plan notes, and new brakes.
+
+use crate::journal::notice::{Fact, Notice};
+use crate::policy::brake::{Brake, BrakeCause};
+use crate::policy::inventory::{Id, Inventory};
+use crate::policy::plan::Note;
+use crate::policy::task::Task;
+
+impl Task {
+    /// What happened to this policy on this server, for the policy's reports.
+    #[must_use]
+    pub fn notice(&self, fact: Fact) -> Notice {
+        Notice {
+            policy: Some(self.policy.name.to_string()),
+            kind: Some(self.policy.kind),
+            reports: self.policy.report.clone(),
+            ..Notice::of_server(self.server.reference.clone(), fact)
+        }
+    }
+}
+
+impl Notice {
+    /// What a plan notes, with what the list says of the points in it.
+    #[must_use]
+    pub fn of_note(task: &Task, note: &Note, inventory: &Inventory) -> Self {
+        let created_at = |id: &Id| inventory.find(id).map(|point| point.created_at);
+        task.notice(match note {
+            Note::Stray(id) => Fact::SecondLastgood { id: id.clone() },
+            Note::NewJournal(points) => Fact::NewJournal { points: *points },
+            Note::Future(id) => Fact::DatedInFuture { id: id.clone(), created_at: created_at(id) },
+            Note::Braked { left, max_deletes } => Fact::MoreToDelete { left: *left, max_deletes: *max_deletes },
+            Note::Stuck(id) => Fact::Stuck {
+                id: id.clone(),
+                created_at: created_at(id),
+                stuck_after_seconds: task.policy.stuck_after.as_secs(),
+            },
+        })
+    }
+
+    /// The new brakes of a policy on a server. A second lastgood is reported by the plan's note on it.
+    #[must_use]
+    pub fn of_brakes(task: &Task, new: &[Brake]) -> Option<Self> {
+        let brakes: Vec<Brake> =
+            new.iter().filter(|brake| brake.cause != BrakeCause::SecondLastgood).cloned().collect();
+        (!brakes.is_empty()).then(|| task.notice(Fact::Braked { brakes }))
+    }
+}

@@ -1,0 +1,139 @@
+//! What a run does about its server, one row a case.
+
+use super::*;
+use crate::journal::debt::{StopEvidence, What};
+use crate::journal::event::{Answer, Event};
+use crate::journal::samples::{at, began, key, run_after};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+fn other(word: &str) -> ServerStatus {
+    ServerStatus::Other(word.to_owned())
+}
+
+fn done(step: u32, act: Act) -> Vec<Event> {
+    vec![Event::Intended { step, act }, Event::Answered { step, answer: Answer::Accepted { id: None } }]
+}
+
+fn refused(step: u32, act: Act) -> Vec<Event> {
+    let answer = Answer::Refused { error: "busy".to_owned(), last: false };
+    vec![Event::Intended { step, act }, Event::Answered { step, answer }]
+}
+
+/// A run that has planned, and what happened then.
+fn run(then: &[Vec<Event>]) -> RunState {
+    run_after(&[began(), then.concat()].concat())
+}
+
+fn debt(start: Start) -> Debt {
+    Debt {
+        server: key().server,
+        what: What::Start,
+        since: at(0),
+        run: Some(1),
+        policy: None,
+        kind: None,
+        round: 1,
+        in_charge: None,
+        evidence: StopEvidence { start, ..StopEvidence::default() },
+    }
+}
+
+#[test]
+fn a_point_is_requested_only_while_the_server_is_stopped() {
+    assert_eq!(before_create(&ServerStatus::Stopped, MINUTE), Some(ServerPower::Off));
+    assert_eq!(before_create(&ServerStatus::Active, MINUTE), Some(ServerPower::On));
+    assert_eq!(before_create(&other("starting"), MINUTE), None, "it is waited for");
+    for (status, waited) in [(other("starting"), LONGEST_CHANGE), (ServerStatus::Suspended, Duration::ZERO)] {
+        let power = before_create(&status, waited);
+        assert!(matches!(power, Some(ServerPower::Unknown { last: false, .. })), "{status}: {power:?}");
+    }
+}
+
+#[test]
+fn what_a_run_does_about_a_server_that_it_has_to_stop() {
+    let fresh = || run(&[]);
+    let stopped = || run(&[done(1, Act::StopServer)]);
+    let restarted = || run(&[done(1, Act::StopServer), done(2, Act::StartServer)]);
+    let (not_sent, sent) = (Some(debt(Start::NotSent)), Some(debt(Start::Sent)));
+    let fails =
+        |status: &str| BeforeStop::Fail(format!("the server is {status}, so it is not stopped and nothing is made"));
+    for (case, state, status, debt, minutes, expected) in [
+        ("it runs", fresh(), ServerStatus::Active, None, 0, BeforeStop::Stop),
+        ("it runs, by our start", restarted(), ServerStatus::Active, None, 0, BeforeStop::Stop),
+        ("our start takes time", restarted(), ServerStatus::Stopped, None, 1, BeforeStop::Wait),
+        ("our start takes too long", restarted(), ServerStatus::Stopped, None, 5, BeforeStop::StoppedByThisRun),
+        ("our own stop", stopped(), ServerStatus::Stopped, None, 0, BeforeStop::StoppedByThisRun),
+        ("a person's stop", fresh(), ServerStatus::Stopped, None, 0, BeforeStop::StoppedByPerson),
+        ("another run's stop", fresh(), ServerStatus::Stopped, not_sent, 0, BeforeStop::StoppedByAnotherRun),
+        ("another run's, being started", fresh(), ServerStatus::Stopped, sent.clone(), 1, BeforeStop::Wait),
+        ("for too long", fresh(), ServerStatus::Stopped, sent.clone(), 5, BeforeStop::StoppedByAnotherRun),
+        ("the watch is at work", fresh(), other("starting"), sent.clone(), 1, BeforeStop::Wait),
+        ("for too long", fresh(), other("starting"), sent, 5, fails("starting")),
+        ("nobody of ours is at work", fresh(), other("restoring"), None, 1, fails("restoring")),
+        ("our own stop is being carried out", stopped(), other("stopping"), None, 1, BeforeStop::Wait),
+        ("for too long", stopped(), other("stopping"), None, 5, fails("stopping")),
+        ("suspended", fresh(), ServerStatus::Suspended, None, 0, fails("suspended")),
+    ] {
+        let passed = MINUTE * minutes;
+        let found = before_stop(&state, &status, debt.as_ref(), passed, &|_| passed);
+        assert_eq!(found, expected, "{case}");
+        let asks = stop_depends_on_debt(&state, &status, passed, &|_| passed);
+        assert!(asks || debt.is_none() || minutes >= 5, "{case}: what is owed is asked where it counts");
+    }
+}
+
+#[test]
+fn a_lost_answer_to_a_stop_or_start_is_settled_by_what_the_server_reads() {
+    let carried_out = Some(Found::Done { id: None });
+    for (act, status, early, late) in [
+        (Act::StopServer, ServerStatus::Stopped, carried_out.clone(), carried_out.clone()),
+        (Act::StopServer, other("stopping"), carried_out.clone(), carried_out.clone()),
+        (Act::StopServer, ServerStatus::Active, None, Some(Found::NotDone)),
+        (Act::StartServer, ServerStatus::Active, carried_out.clone(), carried_out),
+        (Act::StartServer, ServerStatus::Stopped, None, Some(Found::NotDone)),
+    ] {
+        assert_eq!(find_power(&act, &status, false), early, "{act:?} {status}, too early");
+        assert_eq!(find_power(&act, &status, true), late, "{act:?} {status}");
+    }
+}
+
+#[test]
+fn a_run_waits_for_its_server_for_ten_minutes_and_not_for_one_that_may_still_be_stopping() {
+    let reads = |status: &'static ServerStatus, seen_down| OwedServer::Reads { status, seen_down };
+    let leave = |error: &str| WhileStarting::Leave(StartProblem::Failed { error: error.to_owned() });
+    let unreadable = || OwedServer::Unreadable("no answer".to_owned());
+    let may_still_stop = WhileStarting::Leave(StartProblem::MayStillStop);
+    for (case, found, minutes, expected) in [
+        ("it runs and was down", reads(&ServerStatus::Active, true), 1, WhileStarting::Wait),
+        ("for too long", reads(&ServerStatus::Active, true), 10, may_still_stop.clone()),
+        ("it runs and was never down", reads(&ServerStatus::Active, false), 0, may_still_stop),
+        ("stopped", reads(&ServerStatus::Stopped, true), 9, WhileStarting::Start),
+        ("for too long", reads(&ServerStatus::Stopped, true), 10, leave("it is stopped")),
+        ("not there", OwedServer::Missing, 1, WhileStarting::Wait),
+        ("for `settle`", OwedServer::Missing, 2, WhileStarting::Leave(StartProblem::Missing)),
+        ("cannot be read", unreadable(), 9, WhileStarting::ReportAndWait("no answer".to_owned())),
+        ("for too long", unreadable(), 10, leave("no answer")),
+    ] {
+        assert_eq!(while_starting(found, MINUTE * minutes, MINUTE * 2), expected, "{case}");
+    }
+}
+
+#[test]
+fn one_start_is_given_its_time_before_the_next() {
+    let stopped = done(1, Act::StopServer);
+    let accepted = run(&[stopped.clone(), done(2, Act::StartServer)]);
+    let busy = run(&[stopped.clone(), refused(2, Act::StartServer)]);
+    let before = run(&[done(1, Act::StopServer), done(2, Act::StartServer), done(3, Act::StopServer)]);
+    for (case, state, minutes, expected) in [
+        ("none was sent", run(&[stopped]), 0, NextStart::Send { overdue: false }),
+        ("it was accepted", accepted.clone(), 1, NextStart::Wait),
+        ("and has had its time", accepted, 5, NextStart::Send { overdue: true }),
+        ("it was refused", busy.clone(), 0, NextStart::Refused("busy".to_owned())),
+        ("and the pause is over", busy, 1, NextStart::Send { overdue: false }),
+        ("it was before the last stop", before, 0, NextStart::Send { overdue: false }),
+    ] {
+        let passed = MINUTE * minutes;
+        assert_eq!(next_start(&state, MINUTE, &|_| passed), expected, "{case}");
+    }
+}

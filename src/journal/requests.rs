@@ -1,0 +1,58 @@
+//! What a run has requested so far, from its state.
+
+use jiff::Timestamp;
+
+use crate::journal::event::Act;
+use crate::journal::state::{RunState, Step, StepState};
+use crate::policy::inventory::Id;
+use crate::policy::mark::Mark;
+
+impl RunState {
+    /// The points whose delete the provider has accepted.
+    pub fn deleted(&self) -> impl Iterator<Item = &Id> {
+        self.steps.iter().filter(|step| step.state == StepState::Done).filter_map(|step| match &step.act {
+            Act::Delete { id, .. } => Some(id),
+            _ => None,
+        })
+    }
+
+    /// The mark of this attempt's create, and the points that were listed before it was first sent.
+    #[must_use]
+    pub fn requested_create(&self) -> Option<(&Mark, &[Id])> {
+        self.current_steps().iter().find_map(|step| match &step.act {
+            Act::Create { mark, listed } => Some((mark, listed.as_slice())),
+            _ => None,
+        })
+    }
+
+    /// The mark of this attempt's create.
+    #[must_use]
+    pub fn mark(&self) -> Option<&Mark> {
+        self.requested_create().map(|(mark, _)| mark)
+    }
+
+    /// When the point was first requested: by this attempt, or by the one whose point turned up late. `now` before that.
+    #[must_use]
+    pub fn requested_at(&self, now: Timestamp) -> Timestamp {
+        let first = self.current_steps().iter().find(|step| step.act.is_create()).map_or(now, |step| step.intended_at);
+        self.created.as_ref().map_or(first, |created| self.steps[created.step].intended_at.min(first))
+    }
+
+    /// The steps of the current attempt.
+    #[must_use]
+    pub fn current_steps(&self) -> &[Step] {
+        &self.steps[self.attempt_from..]
+    }
+
+    /// Whether the run stopped looking for what this step made: its answer was lost and no list showed the point, or it is
+    /// a create of an earlier attempt.
+    #[must_use]
+    pub fn gave_up(&self, index: usize) -> bool {
+        let step = &self.steps[index];
+        match step.state {
+            StepState::NotDone => step.answer_was_lost,
+            StepState::Done => step.act.is_create() && index < self.attempt_from,
+            _ => false,
+        }
+    }
+}

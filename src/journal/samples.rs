@@ -1,0 +1,90 @@
+//! Runs, lists and points for the tests of this folder.
+
+use jiff::Timestamp;
+
+use crate::journal::event::{Event, RunKey, Terms};
+use crate::journal::state::RunState;
+use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, Proof, RestorePoint, ServerRef};
+use crate::policy::mark::{Mark, Token};
+use crate::policy::plan::{Action, Plan, Reason};
+use crate::policy::policy::PolicyName;
+use crate::policy::slots::Slots;
+
+pub(super) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_795_000_000 + second).unwrap()
+}
+
+pub(super) fn key() -> RunKey {
+    RunKey {
+        server: ServerRef { id: Id::Number(1), name: "web".to_owned() },
+        policy: PolicyName::new("nightly").unwrap(),
+        kind: Kind::Snapshot,
+        due: None,
+    }
+}
+
+pub(super) fn terms(stop_server: bool) -> Terms {
+    Terms { stop_server, stuck_after_seconds: 7200, retries: 2, retry_after_seconds: 900 }
+}
+
+/// A plan that has nothing but a create.
+pub(super) fn plan() -> Plan {
+    Plan {
+        at: at(0),
+        server: key().server,
+        policy: key().policy,
+        kind: Kind::Snapshot,
+        slots: Slots::default(),
+        actions: vec![Action::Create(Reason::New { free: 1 })],
+        points: Vec::new(),
+        refused: None,
+        notes: Vec::new(),
+        max_deletes: 3,
+        brakes: Vec::new(),
+        wait_until: None,
+    }
+}
+
+/// The events of a run that has planned.
+pub(super) fn began() -> Vec<Event> {
+    vec![Event::Began { attempt: 1, terms: terms(true) }, Event::Planned { plan: Box::new(plan()) }]
+}
+
+/// The state after these events, which are a second apart.
+pub(super) fn run_after(events: &[Event]) -> RunState {
+    let timed = events.iter().zip(0..).map(|(event, second)| (at(second), event));
+    RunState::replay(key(), at(0), timed).unwrap()
+}
+
+pub(super) fn mark(token: &str) -> Mark {
+    let token = Token::parse(token).unwrap();
+    Mark { token, instance: "main".to_owned(), policy: "nightly".to_owned(), due: at(0) }
+}
+
+/// A completed snapshot of the server with a description and no name.
+pub(super) fn list_point(id: i64, created_at: Timestamp, description: &str) -> RestorePoint {
+    RestorePoint {
+        id: Id::Number(id),
+        kind: Kind::Snapshot,
+        server: key().server,
+        automatic: false,
+        status: PointStatus::Completed,
+        size_mb: None,
+        created_at,
+        expires_at: None,
+        name: None,
+        description: description.to_owned(),
+    }
+}
+
+pub(super) fn inventory(points: Vec<RestorePoint>) -> Inventory {
+    Inventory {
+        server: key().server,
+        kind: Kind::Snapshot,
+        points,
+        read_at: at(60),
+        provider_time: None,
+        proof: Proof::OnePage,
+        doubts: Vec::new(),
+    }
+}

@@ -1,0 +1,161 @@
+//! A run that is being performed: what this process knows of it beside the journal, how it reads lists and how it writes
+//! events.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use crate::journal::event::{Act, Event, Failure};
+use crate::journal::notice::Notice;
+use crate::policy::text;
+use crate::provider::ProviderError;
+use crate::run::ages::Ages;
+use crate::run::inspect::{inspect, record};
+use crate::run::look::DebtLooks;
+use crate::run::{InspectError, Inspection, Progress, RunError, Task, World};
+use crate::store::runs::Run;
+
+/// A run that is being performed.
+pub(super) struct ActiveRun<'a> {
+    pub world: &'a World,
+    pub task: &'a Task,
+    pub run: Run,
+    /// The list as it was last read, unless something has happened since that may have changed it.
+    pub fresh: Option<Inspection>,
+    /// Whether an earlier process began the run. At its shutdown it may have started the server without recording that.
+    pub resumed: bool,
+    /// When this process began or resumed the run.
+    pub began_at: Timestamp,
+    /// When this process began or resumed the attempt.
+    pub attempt_began: Instant,
+    /// When this process began to wait for the server to start.
+    pub starting_since: Option<Instant>,
+    /// The looks at the server while it is owed a start.
+    pub looks: DebtLooks,
+    /// How long ago the moments of the journal were.
+    pub ages: Ages,
+    /// Held while a point is being created.
+    pub permit: Option<OwnedSemaphorePermit>,
+    /// The end of the bucket that this process waits for, and since when.
+    pub waits_since: Option<(Timestamp, Instant)>,
+}
+
+impl<'a> ActiveRun<'a> {
+    pub(super) fn new(world: &'a World, task: &'a Task, run: Run) -> Self {
+        Self {
+            world,
+            task,
+            resumed: run.state.attempt > 0,
+            run,
+            fresh: None,
+            began_at: world.clock.now(),
+            attempt_began: Instant::now(),
+            starting_since: None,
+            looks: DebtLooks::default(),
+            ages: Ages::default(),
+            permit: None,
+            waits_since: None,
+        }
+    }
+
+    /// A recorded list that is as new as can be: the last one, unless it is stale.
+    pub(super) async fn inspection(&mut self) -> Result<Inspection, InspectError> {
+        if let Some(seen) = self.fresh.take().filter(|seen| !self.is_stale(seen)) {
+            return Ok(seen);
+        }
+        let seen = inspect(self.world, self.task).await?;
+        Ok(record(self.world, self.task, seen).await?)
+    }
+
+    /// Whether the list was read so long ago that it may show something else by now.
+    pub(super) fn is_stale(&self, seen: &Inspection) -> bool {
+        seen.read.elapsed() > self.world.settings().settle
+    }
+
+    /// Writes an event.
+    pub(super) async fn write(&mut self, event: Event) -> Result<(), RunError> {
+        self.write_with(event, Vec::new()).await
+    }
+
+    /// Writes an event together with what people are told about it.
+    pub(super) async fn write_with(&mut self, event: Event, notices: Vec<Notice>) -> Result<(), RunError> {
+        let at = self.world.clock.now();
+        // From here on its age does not depend on the clock.
+        self.ages.since(at, at);
+        // The watch over debts does not start a server that this run is about to stop or keeps stopped.
+        let stops = matches!(event, Event::FoundOwed | Event::Intended { act: Act::StopServer, .. });
+        let server = &self.task.server.reference.id;
+        let _power = if stops { Some(self.world.unless_stopped(self.world.leases.power(server)).await?) } else { None };
+        let owed = self.run.state.owes_start;
+        let ends = matches!(event, Event::Ended { .. });
+        self.world.store.append(&mut self.run, event, at, notices).await?;
+        if ends || (owed && !self.run.state.owes_start) {
+            self.world.leases.debts_changed().notify_one();
+        }
+        Ok(())
+    }
+
+    /// The number of the next step.
+    pub(super) fn next_step(&self) -> u32 {
+        u32::try_from(self.run.state.steps.len() + 1).expect("a run has few steps")
+    }
+
+    /// Records that the attempt failed.
+    pub(super) async fn fail(&mut self, error: String, last: bool) -> Result<(), RunError> {
+        self.say(format!("failed: {error}"));
+        self.write(Event::Failed(Failure { error, last })).await
+    }
+
+    /// Records that the attempt failed because of a call.
+    pub(super) async fn fail_by(&mut self, error: &ProviderError) -> Result<(), RunError> {
+        self.fail(error.to_string(), error.is_refusal()).await
+    }
+
+    /// The time after which a point in progress is stuck.
+    pub(super) fn stuck_after(&self) -> Duration {
+        let terms = self.run.state.terms;
+        Duration::from_secs(terms.map_or(7200, |terms| terms.stuck_after_seconds))
+    }
+
+    /// How long ago a moment of the journal was. A clock that is set back makes it no shorter.
+    pub(super) fn since(&self, at: Timestamp) -> Duration {
+        self.ages.since(at, self.world.clock.now())
+    }
+
+    /// When the point was first requested.
+    pub(super) fn requested_at(&self) -> Timestamp {
+        self.run.state.requested_at(self.world.clock.now())
+    }
+
+    /// How many points the run has deleted.
+    pub(super) fn deletes_spent(&self) -> u32 {
+        u32::try_from(self.run.state.deleted().count()).expect("a handful")
+    }
+
+    /// Waits for as long as two looks at the same thing are apart.
+    pub(super) async fn pause_between_looks(&self) -> Result<(), RunError> {
+        self.world.pause(self.world.settings().poll).await
+    }
+
+    /// Tells the person who watches, and the log.
+    pub(super) fn say(&self, text: String) {
+        let (server, policy) = (&self.task.server.reference, &self.task.policy.name);
+        tracing::info!(run = self.run.id, %server, %policy, "{}", text::one_line(&text));
+        self.show(text, false);
+    }
+
+    /// Tells the person who watches that nothing has changed, which the log does not need.
+    pub(super) fn say_still(&self, text: String) {
+        self.show(text, false);
+    }
+
+    pub(super) fn show(&self, text: String, over: bool) {
+        let (server, policy) = (self.task.server.reference.clone(), self.task.policy.name.to_string());
+        if let Some(progress) = &self.world.progress {
+            // Nobody may be listening any more; the run goes on all the same.
+            let _ = progress.send(Progress { run: self.run.id, server, policy, text, over });
+        }
+    }
+}

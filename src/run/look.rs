@@ -1,0 +1,80 @@
+//! Looks at a server that is owed a start, and records what each look proves.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::journal::debt::{Debt, Look, Streak};
+use crate::policy::inventory::{Id, ServerStatus};
+use crate::provider::ProviderError;
+use crate::run::{RunError, World};
+use crate::store::debts::{Observation, Observed};
+
+/// The longest pause between two looks at a server, and between two tries to start it.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// How a server that is owed a start is found.
+#[derive(Debug)]
+pub(super) enum DebtLook {
+    /// It is owed nothing: a person has released the debt, or it was paid before.
+    NotOwed,
+    /// It runs again, as was just proved.
+    Paid,
+    /// The account has lacked it for a day, as was just proved.
+    Gone,
+    /// It is still owed its start, and reads this.
+    Owed(Box<Debt>, ServerStatus),
+    /// It is not there, and a complete list of the account lacks it.
+    Missing,
+    /// It cannot be read.
+    Unreadable(ProviderError),
+}
+
+/// The looks of this process at one server.
+#[derive(Debug, Default)]
+pub(super) struct DebtLooks {
+    streak: Streak,
+    last: Option<Instant>,
+}
+
+impl DebtLooks {
+    /// Looks at the server and records what that proves.
+    ///
+    /// # Errors
+    /// When the state fails, or the process shuts down.
+    pub(super) async fn look(&mut self, world: &World, server: &Id) -> Result<DebtLook, RunError> {
+        let Some(debt) = world.store.debt(server.clone()).await? else { return Ok(DebtLook::NotOwed) };
+        let began = Instant::now();
+        let (look, status) = match world.unless_stopped(world.client.server(server)).await? {
+            Ok(found) if found.status == ServerStatus::Active => (Look::Running, Some(found.status)),
+            Ok(found) => (Look::NotRunning, Some(found.status)),
+            Err(error) if error.status() == Some(404) => {
+                match world.unless_stopped(is_unlisted(world, server)).await? {
+                    true => (Look::Missing, None),
+                    false => return Ok(DebtLook::Unreadable(error)),
+                }
+            }
+            Err(error) => return Ok(DebtLook::Unreadable(error)),
+        };
+        let since_last = self.last.map(|last| began.saturating_duration_since(last));
+        let seen = Observation { server: server.clone(), round: debt.round, look, streak: self.streak, since_last };
+        Ok(match world.store.observe_debt(seen, world.clock.now()).await? {
+            Observed::Paid => DebtLook::Paid,
+            Observed::Gone => DebtLook::Gone,
+            Observed::Nothing => DebtLook::NotOwed,
+            Observed::Owed(debt, streak) => {
+                (self.streak, self.last) = (streak, Some(began));
+                match status {
+                    Some(status) => DebtLook::Owed(Box::new(debt), status),
+                    None => DebtLook::Missing,
+                }
+            }
+        })
+    }
+}
+
+/// Whether a complete list of the account lacks the server.
+async fn is_unlisted(world: &World, server: &Id) -> bool {
+    let listed = world.client.servers().await;
+    listed.is_ok_and(|list| list.doubts.is_empty() && !list.items.iter().any(|it| it.reference.id == *server))
+}

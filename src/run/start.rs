@@ -1,0 +1,104 @@
+//! Starts the server that was stopped for the point. Where that takes too long or is not proved yet, the run leaves it to
+//! the watch over debts.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::journal::event::{Act, Event, Sight};
+use crate::journal::notice::{Fact, NotStarted, Notice, StartProblem, StoppedFor};
+use crate::journal::power::{NextStart, OwedServer, WhileStarting, next_start, starts, while_starting};
+use crate::policy::inventory::ServerStatus;
+use crate::provider::Power;
+use crate::run::RunError;
+use crate::run::active_run::ActiveRun;
+use crate::run::look::{DebtLook, LONGEST_PAUSE};
+
+impl ActiveRun<'_> {
+    /// One try to see the server running: looks, asks it to start where it reads `stopped` and is not starting, waits a
+    /// little.
+    pub(super) async fn start_server(&mut self) -> Result<(), RunError> {
+        self.fresh = None;
+        let began = *self.starting_since.get_or_insert_with(Instant::now);
+        let server = self.task.server.reference.id.clone();
+        let look = self.looks.look(self.world, &server).await?;
+        let found = match &look {
+            DebtLook::Paid => {
+                self.starting_since = None;
+                self.say("the server runs again".to_owned());
+                return self.write(Event::Seen(Sight::ServerRunning)).await;
+            }
+            DebtLook::NotOwed | DebtLook::Gone => {
+                self.starting_since = None;
+                return self.write(Event::StartLeft).await;
+            }
+            DebtLook::Owed(debt, status) => OwedServer::Reads { status, seen_down: debt.evidence.seen_down },
+            DebtLook::Missing => OwedServer::Missing,
+            DebtLook::Unreadable(error) => OwedServer::Unreadable(error.to_string()),
+        };
+        match while_starting(found, began.elapsed(), self.world.settings().settle) {
+            WhileStarting::Leave(problem) => self.leave_start(problem).await,
+            WhileStarting::Wait => self.pause_between_looks().await,
+            WhileStarting::ReportAndWait(error) => {
+                self.report_not_started(&error).await?;
+                self.world.pause(self.pause_between_starts()).await
+            }
+            WhileStarting::Start => {
+                let is_stopped = matches!(&look, DebtLook::Owed(_, ServerStatus::Stopped));
+                self.start_again(is_stopped).await
+            }
+        }
+    }
+
+    /// The server does not run: asks it to start if it reads `stopped`, unless that was just done.
+    async fn start_again(&mut self, is_stopped: bool) -> Result<(), RunError> {
+        let pause = self.pause_between_starts();
+        match next_start(&self.run.state, pause, &|at| self.since(at)) {
+            NextStart::Wait => self.pause_between_looks().await,
+            NextStart::Refused(error) => {
+                self.report_not_started(&error).await?;
+                self.world.pause(pause).await
+            }
+            NextStart::Send { overdue } => {
+                if overdue {
+                    self.report_not_started("it was asked to start and does not run").await?;
+                }
+                if !is_stopped {
+                    return self.pause_between_looks().await;
+                }
+                self.say("starting the server".to_owned());
+                self.send_power(Act::StartServer, Power::Start).await
+            }
+        }
+    }
+
+    /// The run no longer waits for its server. The start stays owed, and that is reported.
+    async fn leave_start(&mut self, problem: StartProblem) -> Result<(), RunError> {
+        self.starting_since = None;
+        let notice = self.not_started(problem).await?;
+        self.say(notice.to_string());
+        self.write_with(Event::StartLeft, vec![notice]).await
+    }
+
+    /// Doubles from start to start, since one that fails is followed by another for as long as it takes.
+    fn pause_between_starts(&self) -> Duration {
+        let sent = u32::try_from(starts(&self.run.state).count().min(10)).expect("ten at the most");
+        (self.world.settings().poll * 2_u32.pow(sent)).min(LONGEST_PAUSE)
+    }
+
+    async fn not_started(&self, problem: StartProblem) -> Result<Notice, RunError> {
+        let debt = self.world.store.debt(self.task.server.reference.id.clone()).await?;
+        let stopped_for = StoppedFor { policy: self.task.policy.name.to_string(), kind: self.task.policy.kind };
+        let since = debt.map(|debt| debt.since);
+        let fact = Fact::ServerNotStarted(NotStarted { problem, stopped_for: Some(stopped_for), since });
+        // One incident a server, whichever policies have stopped it.
+        Ok(Notice { policy: None, kind: None, ..self.task.notice(fact) })
+    }
+
+    async fn report_not_started(&self, why: &str) -> Result<(), RunError> {
+        let notice = self.not_started(StartProblem::Failed { error: why.to_owned() }).await?;
+        self.say(notice.to_string());
+        self.world.store.keep_telling(notice, self.world.clock.now()).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! Stops the server for its point, and makes sure that it is still stopped when the point is requested. A server found
+//! stopped is left stopped, unless it is owed a start.
+
+use tokio::time::Instant;
+
+use crate::journal::event::{Act, Answer, Event, Sight};
+use crate::journal::power::{
+    self, BeforeStop, LONGEST_CHANGE, ServerPower, before_stop, last_request_at, stop_depends_on_debt,
+};
+use crate::policy::inventory::ServerStatus;
+use crate::provider::Power;
+use crate::run::RunError;
+use crate::run::active_run::ActiveRun;
+use crate::run::answer::answer_of;
+
+impl ActiveRun<'_> {
+    /// Whether the server that was seen stopped still is. One that runs now was started since, by an earlier process of
+    /// ours that could not record it, or by a person: that is recorded, and the server is stopped again before the point is
+    /// created. One that is starting is waited for. One that was not yet seen stopped may still be stopping: its start
+    /// stays owed.
+    pub(super) async fn power_before_create(&mut self) -> Result<ServerPower, RunError> {
+        if !self.run.state.seen_stopped {
+            return Ok(ServerPower::Off);
+        }
+        let began = Instant::now();
+        loop {
+            let look = self.world.client.server(&self.task.server.reference.id);
+            let status = match self.world.unless_stopped(look).await? {
+                Ok(server) => server.status,
+                Err(error) => {
+                    return Ok(ServerPower::Unknown { error: error.to_string(), last: error.is_refusal() });
+                }
+            };
+            if let Some(power) = power::before_create(&status, began.elapsed()) {
+                if power == ServerPower::On {
+                    self.say("the server was started in the meantime".to_owned());
+                    self.write(Event::Seen(Sight::ServerRunning)).await?;
+                }
+                return Ok(power);
+            }
+            // A list that was read before the wait is not fresh after it.
+            self.fresh = None;
+            self.pause_between_looks().await?;
+        }
+    }
+
+    /// Looks at the server and, if it runs, asks it to stop.
+    pub(super) async fn stop_server(&mut self) -> Result<(), RunError> {
+        self.fresh = None;
+        let id = self.task.server.reference.id.clone();
+        let status = match self.world.unless_stopped(self.world.client.server(&id)).await? {
+            Ok(server) => server.status,
+            Err(error) => return self.fail_by(&error).await,
+        };
+        let (in_attempt, since) = (self.attempt_began.elapsed(), |at| self.since(at));
+        let debt = match stop_depends_on_debt(&self.run.state, &status, in_attempt, &since) {
+            true => self.world.store.debt(id.clone()).await?,
+            false => None,
+        };
+        match before_stop(&self.run.state, &status, debt.as_ref(), in_attempt, &since) {
+            BeforeStop::Stop => {
+                // What a look proves about an earlier stop is recorded before the next stop starts the proof again.
+                self.looks.look(self.world, &id).await?;
+                self.say("stopping the server".to_owned());
+                self.send_power(Act::StopServer, Power::Stop).await
+            }
+            BeforeStop::Wait => self.pause_between_looks().await,
+            BeforeStop::StoppedByThisRun => self.write(Event::Seen(Sight::ServerStopped)).await,
+            BeforeStop::StoppedByAnotherRun => {
+                self.say("the server is already stopped, by us; starting it once the point is made".to_owned());
+                self.write(Event::FoundOwed).await
+            }
+            BeforeStop::StoppedByPerson => {
+                self.say("the server is already stopped; leaving it stopped".to_owned());
+                self.write(Event::FoundStopped).await
+            }
+            BeforeStop::Fail(error) => self.fail(error, false).await,
+        }
+    }
+
+    /// Waits until the server is stopped.
+    pub(super) async fn await_stopped(&mut self) -> Result<(), RunError> {
+        let requested = last_request_at(&self.run.state);
+        let began = Instant::now();
+        loop {
+            let look = self.world.client.server(&self.task.server.reference.id);
+            match self.world.unless_stopped(look).await? {
+                Ok(server) if server.status == ServerStatus::Stopped => {
+                    return self.write(Event::Seen(Sight::ServerStopped)).await;
+                }
+                // An earlier process stopped it, and may have started it again without being able to record that.
+                Ok(server)
+                    if server.status == ServerStatus::Active
+                        && requested < self.began_at
+                        && began.elapsed() >= self.world.settings().settle =>
+                {
+                    self.say("the server still runs, or runs again; stopping it once more".to_owned());
+                    return self.send_power(Act::StopServer, Power::Stop).await;
+                }
+                _ => {}
+            }
+            if self.since(requested) >= LONGEST_CHANGE.min(self.stuck_after()) {
+                return self.fail("the server was asked to stop and has not".to_owned(), false).await;
+            }
+            self.pause_between_looks().await?;
+        }
+    }
+
+    /// Asks the server to stop or to start.
+    pub(super) async fn send_power(&mut self, act: Act, power: Power) -> Result<(), RunError> {
+        let step = self.next_step();
+        self.write(Event::Intended { step, act }).await?;
+        let call = self.world.client.power(&self.task.server.reference.id, power);
+        // A call that begins when the process is already shutting down is its last act, and has a limit of its own.
+        let answer = if self.world.stopping() { Some(call.await) } else { self.world.answer(call).await };
+        let answer = answer_of(answer, |()| Answer::Accepted { id: None });
+        self.write(Event::Answered { step, answer }).await
+    }
+}
