@@ -2,6 +2,7 @@
 //! function says what comes next. A start after a crash replays the list and goes on: recovery has no code of its own.
 
 pub mod debt;
+pub mod effects;
 pub mod event;
 pub mod notice;
 pub mod recovery;

@@ -31,12 +31,12 @@ impl RunState {
         (id, guard): (&Id, &Guard),
         replan: bool,
     ) -> Result<(), IllegalEvent> {
-        self.unless(event, self.attempt == 0, "no attempt has begun")?;
+        self.refuse_if(event, self.attempt == 0, "no attempt has begun")?;
         if self.made.is_none() && self.failure.is_none() && !matches!(guard, Guard::NotNeeded) {
             self.made_no_room = Some((id.clone(), guard.clone()));
         }
         if replan {
-            self.unless(event, !self.may_replan(), "it cannot plan again")?;
+            self.refuse_if(event, !self.may_replan(), "it cannot plan again")?;
             self.plan = None;
             self.replans += 1;
         } else {
@@ -47,9 +47,9 @@ impl RunState {
 
     pub(super) fn postpone(&mut self, event: &Event, until: Timestamp) -> Result<(), IllegalEvent> {
         let wrong = self.attempt == 0 || self.plan.is_some() || self.failure.is_some();
-        self.unless(event, wrong, "only a plan is postponed")?;
+        self.refuse_if(event, wrong, "only a plan is postponed")?;
         let again = self.postponed.is_some_and(|before| until <= before);
-        self.unless(event, again, "a run waits for a bucket once")?;
+        self.refuse_if(event, again, "a run waits for a bucket once")?;
         (self.postponed, self.waits) = (Some(until), true);
         Ok(())
     }

@@ -20,11 +20,11 @@ pub struct RunState {
     pub key: RunKey,
     /// When it was recorded.
     pub opened_at: Timestamp,
-    /// The attempt under way or last made; 0 before the first plan.
+    /// The attempt in progress or last made; 0 before the first plan.
     pub attempt: u32,
     /// The plan of this attempt.
     pub plan: Option<Plan>,
-    /// What of the policy holds.
+    /// The policy settings that this attempt runs under.
     pub terms: Option<Terms>,
     /// Every step of every attempt.
     pub steps: Vec<Step>,
@@ -139,7 +139,13 @@ impl RunState {
         self.asked().map(|(mark, _)| mark)
     }
 
-    /// The steps of the attempt under way.
+    /// The step with this number.
+    #[must_use]
+    pub fn step(&self, number: u32) -> Option<&Step> {
+        self.steps.get((number as usize).checked_sub(1)?)
+    }
+
+    /// The steps of the attempt in progress.
     #[must_use]
     pub fn current_steps(&self) -> &[Step] {
         &self.steps[self.attempt_from..]
@@ -150,12 +156,12 @@ impl RunState {
     /// # Errors
     /// When it cannot follow what is before it; the state is then as it was.
     pub fn apply(&mut self, event: &Event, at: Timestamp) -> Result<(), IllegalEvent> {
-        self.unless(event, self.ended.is_some(), "the run has ended")?;
+        self.refuse_if(event, self.ended.is_some(), "the run has ended")?;
         match event {
             Event::Began { attempt, terms } => self.began(event, *attempt, *terms),
             Event::Planned { plan } => {
                 let wrong = self.attempt == 0 || self.plan.is_some() || self.failure.is_some();
-                self.unless(event, wrong, "an attempt that goes on has one plan")?;
+                self.refuse_if(event, wrong, "an attempt that goes on has one plan")?;
                 self.max_deletes = self.max_deletes.max(plan.max_deletes);
                 self.plan = Some((**plan).clone());
                 (self.waits, self.made_no_room) = (false, None);
@@ -163,18 +169,18 @@ impl RunState {
             }
             Event::Postponed { until } => self.postpone(event, *until),
             Event::FoundStopped => {
-                self.unless(event, self.owes_start, "we have stopped it").map(|()| self.found_stopped = true)
+                self.refuse_if(event, self.owes_start, "we have stopped it").map(|()| self.found_stopped = true)
             }
             Event::FoundOwed => {
-                self.unless(event, self.owes_start, "this run is to start it already")?;
-                self.unless(event, self.attempt == 0, "no attempt has begun")?;
+                self.refuse_if(event, self.owes_start, "this run is to start it already")?;
+                self.refuse_if(event, self.attempt == 0, "no attempt has begun")?;
                 self.owes_start = true;
                 self.seen_stopped = true;
                 Ok(())
             }
             Event::StartLeft => {
-                self.unless(event, !self.owes_start, "this run is not to start it")?;
-                self.unless(event, self.has_open_step(), "a step is not settled")?;
+                self.refuse_if(event, !self.owes_start, "this run is not to start it")?;
+                self.refuse_if(event, self.has_open_step(), "a step is not settled")?;
                 self.owes_start = false;
                 self.seen_stopped = false;
                 Ok(())
@@ -185,37 +191,37 @@ impl RunState {
             Event::Seen(sight) => self.seen(event, sight),
             Event::Spared { id, guard, replan } => self.spare(event, (id, guard), *replan),
             Event::Failed(failure) => {
-                self.unless(event, self.attempt == 0, "no attempt has begun")?;
-                self.unless(event, self.failure.is_some(), "the attempt has failed before")?;
-                self.unless(event, self.has_open_step(), "a step is not settled")?;
+                self.refuse_if(event, self.attempt == 0, "no attempt has begun")?;
+                self.refuse_if(event, self.failure.is_some(), "the attempt has failed before")?;
+                self.refuse_if(event, self.has_open_step(), "a step is not settled")?;
                 self.failure = Some(failure.clone());
                 Ok(())
             }
             Event::Retrying { at } => {
-                self.unless(event, self.failure.is_none(), "nothing has failed")?;
-                self.unless(event, self.retry_at.is_some(), "it is to be tried again already")?;
-                self.unless(event, self.owes_start, "the server that we stopped was not started again")?;
+                self.refuse_if(event, self.failure.is_none(), "nothing has failed")?;
+                self.refuse_if(event, self.retry_at.is_some(), "it is to be tried again already")?;
+                self.refuse_if(event, self.owes_start, "the server that we stopped was not started again")?;
                 self.retry_at = Some(*at);
                 Ok(())
             }
             Event::Ended { outcome, error } => {
-                self.unless(event, self.owes_start, "the server that we stopped was not started again")?;
-                self.unless(event, self.has_open_step(), "a step is not settled")?;
+                self.refuse_if(event, self.owes_start, "the server that we stopped was not started again")?;
+                self.refuse_if(event, self.has_open_step(), "a step is not settled")?;
                 let good = self.made.as_ref().is_some_and(|made| made.progress == Progress::Completed);
-                self.unless(event, *outcome == Outcome::Succeeded && !good, "no point was completed")?;
+                self.refuse_if(event, *outcome == Outcome::Succeeded && !good, "no point was completed")?;
                 self.ended = Some((*outcome, error.clone(), at));
                 Ok(())
             }
         }
     }
 
-    pub(super) fn unless(&self, event: &Event, wrong: bool, why: &str) -> Result<(), IllegalEvent> {
+    pub(super) fn refuse_if(&self, event: &Event, wrong: bool, why: &str) -> Result<(), IllegalEvent> {
         if wrong { Err(illegal(event, why)) } else { Ok(()) }
     }
 
     fn began(&mut self, event: &Event, attempt: u32, terms: Terms) -> Result<(), IllegalEvent> {
-        self.unless(event, attempt != self.attempt + 1, "attempts count one by one")?;
-        self.unless(event, self.attempt > 0 && self.retry_at.is_none(), "the attempt before it is not over")?;
+        self.refuse_if(event, attempt != self.attempt + 1, "attempts count one by one")?;
+        self.refuse_if(event, self.attempt > 0 && self.retry_at.is_none(), "the attempt before it is not over")?;
         let fresh = Self::opened(self.key.clone(), self.opened_at);
         let kept = std::mem::replace(self, fresh);
         self.attempt_from = kept.steps.len();
@@ -230,37 +236,34 @@ impl RunState {
     }
 
     fn intended(&mut self, event: &Event, step: u32, act: &Act, at: Timestamp) -> Result<(), IllegalEvent> {
-        self.unless(event, step as usize != self.steps.len() + 1, "steps count one by one")?;
-        self.unless(event, self.has_open_step(), "the step before it is not settled")?;
+        self.refuse_if(event, step as usize != self.steps.len() + 1, "steps count one by one")?;
+        self.refuse_if(event, self.has_open_step(), "the step before it is not settled")?;
         match act {
             Act::StartServer => {
-                self.unless(event, !self.owes_start, "we have not stopped the server")?;
+                self.refuse_if(event, !self.owes_start, "we have not stopped the server")?;
                 self.seen_stopped = false;
             }
-            Act::Delete { .. } => self.unless(event, self.plan.is_none(), "the attempt has no plan")?,
+            Act::Delete { .. } => self.refuse_if(event, self.plan.is_none(), "the attempt has no plan")?,
             Act::StopServer | Act::Create { .. } => {
                 let planned = self.plan.as_ref().is_some_and(|plan| plan.refused.is_none());
-                self.unless(event, !planned, "no plan allows it")?;
-                self.unless(event, self.failure.is_some(), "the attempt has failed")?;
-                self.unless(event, self.made.is_some(), "this attempt has made its point")?;
+                self.refuse_if(event, !planned, "no plan allows it")?;
+                self.refuse_if(event, self.failure.is_some(), "the attempt has failed")?;
+                self.refuse_if(event, self.made.is_some(), "this attempt has made its point")?;
             }
         }
         if *act == Act::StopServer {
-            self.unless(event, self.found_stopped, "the server stood still already")?;
+            self.refuse_if(event, self.found_stopped, "the server was stopped already")?;
             self.owes_start = true;
         }
         if *act == Act::StartServer {
-            // Before the point was asked for, this is the way out of the process: the next start stops it once more.
+            // Before the point was asked for, this is a shutdown: the next start stops it once more.
             self.seen_stopped = false;
             self.started_early |= self.is_being_made();
         }
         if act.is_create() {
             self.started_early = false;
         }
-        let state = StepState::Intended;
-        let (error, answer_was_lost, last) = (None, false, false);
-        let made = None;
-        self.steps.push(Step { act: act.clone(), intended_at: at, at, state, error, answer_was_lost, last, made });
+        self.steps.push(Step::intended(act.clone(), at));
         Ok(())
     }
 
@@ -276,21 +279,21 @@ impl RunState {
         self.steps.last().is_some_and(|last| matches!(last.state, StepState::Intended | StepState::Unknown))
     }
 
-    fn step(&mut self, event: &Event, step: u32) -> Result<usize, IllegalEvent> {
+    fn step_index(&self, event: &Event, step: u32) -> Result<usize, IllegalEvent> {
         let index = (step as usize).checked_sub(1).filter(|index| *index < self.steps.len());
         index.ok_or_else(|| illegal(event, "there is no such step"))
     }
 
     fn answered(&mut self, event: &Event, step: u32, answer: &Answer, at: Timestamp) -> Result<(), IllegalEvent> {
-        let index = self.step(event, step)?;
-        self.unless(event, self.steps[index].state != StepState::Intended, "the step was answered before")?;
+        let index = self.step_index(event, step)?;
+        self.refuse_if(event, self.steps[index].state != StepState::Intended, "the step was answered before")?;
         let (state, error) = match answer {
             Answer::Accepted { .. } | Answer::AlreadyGone => (StepState::Done, None),
             Answer::Refused { error, .. } => (StepState::NotDone, Some(error.clone())),
             Answer::Unknown { error } => (StepState::Unknown, Some(error.clone())),
         };
         let id = if let Answer::Accepted { id } = answer { id.clone() } else { None };
-        self.unless(event, self.lacks_id(index, state, id.as_ref()), "a point that was made has an id")?;
+        self.refuse_if(event, self.lacks_id(index, state, id.as_ref()), "a point that was made has an id")?;
         self.resolve(index, state, id, at);
         let step = &mut self.steps[index];
         step.error = error;
@@ -300,7 +303,7 @@ impl RunState {
     }
 
     fn settled(&mut self, event: &Event, step: u32, found: &Found, at: Timestamp) -> Result<(), IllegalEvent> {
-        let index = self.step(event, step)?;
+        let index = self.step_index(event, step)?;
         let known = &self.steps[index];
         // A point that turns up after all is the better knowledge: of a create whose answer was lost, or of one that an
         // earlier attempt gave up when no list showed it.
@@ -311,9 +314,13 @@ impl RunState {
         };
         let late = given_up && self.made.is_none();
         let open = matches!(known.state, StepState::Intended | StepState::Unknown) || late;
-        self.unless(event, !open, "the step is settled")?;
+        self.refuse_if(event, !open, "the step is settled")?;
         if let Found::Done { id } = found {
-            self.unless(event, self.lacks_id(index, StepState::Done, id.as_ref()), "a point that was made has an id")?;
+            self.refuse_if(
+                event,
+                self.lacks_id(index, StepState::Done, id.as_ref()),
+                "a point that was made has an id",
+            )?;
         }
         self.steps[index].answer_was_lost = true;
         match found {

@@ -26,6 +26,15 @@ pub struct Step {
     pub made: Option<Id>,
 }
 
+impl Step {
+    /// A call that is about to be sent.
+    #[must_use]
+    pub(super) const fn intended(act: Act, at: Timestamp) -> Self {
+        let state = StepState::Intended;
+        Self { act, intended_at: at, at, state, error: None, answer_was_lost: false, last: false, made: None }
+    }
+}
+
 /// How far a step is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepState {

@@ -74,7 +74,8 @@ impl Looks {
             Err(error) => return Ok(Found::Unreadable(error)),
         };
         let since_last = self.last.map(|last| began.saturating_duration_since(last));
-        let seen = Observation { server: server.clone(), round: debt.round, look, streak: self.streak, since_last };
+        let seen =
+            Observation { server: server.clone(), round: debt.start().round, look, streak: self.streak, since_last };
         Ok(match world.store.observe_debt(seen, world.clock.now()).await? {
             Observed::Paid => Found::Paid,
             Observed::Gone => Found::Gone,
@@ -113,7 +114,7 @@ pub async fn watch_debts(world: World) -> Result<(), StoreError> {
     let changed = world.leases.debts_changed();
     loop {
         if !world.stopping() {
-            for debt in world.store.debts().await?.into_iter().filter(|debt| debt.in_charge.is_none()) {
+            for debt in world.store.debts().await?.into_iter().filter(|debt| debt.start().in_charge.is_none()) {
                 if servers.insert(debt.server.id.clone()) {
                     watched.spawn(watch(world.clone(), debt.server));
                 }
@@ -177,7 +178,8 @@ impl Watching<'_> {
         // No run takes charge between the look and the start.
         let world = self.world;
         let _power = world.unless_stopped(world.leases.power(&self.server.id)).await?;
-        let in_charge = world.store.debt(self.server.id.clone()).await?.is_none_or(|debt| debt.in_charge.is_some());
+        let in_charge =
+            world.store.debt(self.server.id.clone()).await?.is_none_or(|debt| debt.start().in_charge.is_some());
         if in_charge {
             return Ok(None);
         }
@@ -311,7 +313,7 @@ pub(super) async fn start_when_stopped(world: &World, server: &ServerRef, record
 async fn note_start(store: &Store, world: &World, server: &ServerRef) -> Result<bool, StoreError> {
     let Some(debt) = store.debt(server.id.clone()).await? else { return Ok(false) };
     // A run that is in charge goes on with the next start of the process: there is nothing to report yet.
-    let report = debt.in_charge.is_none().then(|| not_started(&debt, StartProblem::AskedBeforeExit));
+    let report = debt.start().in_charge.is_none().then(|| not_started(&debt, StartProblem::AskedBeforeExit));
     store.start_intended(debt, report, world.clock.now()).await
 }
 
@@ -319,7 +321,7 @@ async fn note_start(store: &Store, world: &World, server: &ServerRef) -> Result<
 async fn is_on_its_way_down(world: &World, server: &ServerRef) -> bool {
     let Ok(Some(debt)) = world.store.debt(server.id.clone()).await else { return false };
     let asked = Duration::try_from(debt.since.duration_until(world.clock.now())).unwrap_or_default();
-    !debt.evidence.seen_down && asked < START_TAKES
+    !debt.start().evidence.seen_down && asked < START_TAKES
 }
 
 /// One look that takes no longer than there is time for.

@@ -97,7 +97,7 @@ impl Drive<'_> {
                 // A stop of ours, by whatever run, is no person's.
                 if let Some(debt) = self.world.store.debt(id.clone()).await? {
                     // The watch over debts has asked for its start: it is on its way up, and is stopped when it runs.
-                    if debt.evidence.start != Start::NotSent && self.attempt_began.elapsed() < START_TAKES {
+                    if debt.start().evidence.start != Start::NotSent && self.attempt_began.elapsed() < START_TAKES {
                         return self.world.pause(self.world.settings().poll).await;
                     }
                     self.say("the server is stopped, by us: it is started when its point is made".to_owned());
@@ -196,7 +196,7 @@ impl Drive<'_> {
             debts::Found::Nothing | debts::Found::Gone => return self.write(Event::StartLeft).await,
             debts::Found::Owed(debt, ServerStatus::Active) => {
                 // It was never seen down: it may be on its way, and nothing can be done about it now.
-                if !debt.evidence.seen_down || began.elapsed() >= LEFT_AFTER {
+                if !debt.start().evidence.seen_down || began.elapsed() >= LEFT_AFTER {
                     return self.leave_start(StartProblem::MayStillStop).await;
                 }
                 return self.world.pause(self.world.settings().poll).await;

@@ -18,7 +18,7 @@ use crate::policy::predecessor::{Remember, remember as remember_kept};
 use crate::provider::ProviderError;
 use crate::run::{RunError, Settings, Task, World};
 use crate::store::brakes::Signs;
-use crate::store::points::Place;
+use crate::store::points::MemoryKey;
 
 /// A server and kind as they are now.
 #[derive(Clone, Debug)]
@@ -111,8 +111,8 @@ pub(super) async fn memory_of(world: &World, task: &Task, inventory: &Inventory)
 
 /// Where the journal keeps what it remembers.
 #[must_use]
-pub fn place(world: &World, task: &Task) -> Place {
-    Place {
+pub fn place(world: &World, task: &Task) -> MemoryKey {
+    MemoryKey {
         server: task.server.reference.id.clone(),
         kind: task.policy.kind,
         policy: task.policy.name.clone(),

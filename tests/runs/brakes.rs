@@ -13,7 +13,7 @@ use lastgood::policy::policy::{Policy, PolicyName};
 use lastgood::policy::selector::Pattern;
 use lastgood::run::{Task, inspect, take_stock};
 use lastgood::simulator::{self, Act, Altered, Call, Effect, Options, Pick, Rule};
-use lastgood::store::holds::{Held, Hold};
+use lastgood::store::holds::{Hold, HoldTarget};
 
 use crate::stage::{Stage, policy};
 
@@ -252,7 +252,7 @@ fn sharing() -> [Policy; 2] {
 }
 
 async fn hold(stage: &Stage, id: &Id) {
-    let (what, since) = (Held::Point(Kind::Snapshot, id.clone()), stage.world.clock.now());
+    let (what, since) = (HoldTarget::Point(Kind::Snapshot, id.clone()), stage.world.clock.now());
     stage.world.store.hold(Hold { what, reason: "audit".to_owned(), since, until: None }).await.unwrap();
 }
 

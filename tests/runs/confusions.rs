@@ -367,7 +367,7 @@ async fn a_hold_set_during_the_run_saves_the_point() {
     let posted = || sent(&stage, "POST", "/snapshots/") == 1;
     assert!(crate::crashes::cut_off_when(drive(&stage.world, &task, run), posted).await.is_none());
     let hold = lastgood::store::holds::Hold {
-        what: lastgood::store::holds::Held::Point(Kind::Snapshot, oldest),
+        what: lastgood::store::holds::HoldTarget::Point(Kind::Snapshot, oldest),
         reason: "audit".to_owned(),
         since: stage.clock.now(),
         until: None,

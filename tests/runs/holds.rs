@@ -8,7 +8,7 @@ use lastgood::policy::policy::{Policy, PolicyName};
 use lastgood::policy::selector::Pattern;
 use lastgood::run::Task;
 use lastgood::simulator::{self, Options};
-use lastgood::store::holds::{Held, Hold};
+use lastgood::store::holds::{Hold, HoldTarget};
 
 use crate::stage::{Stage, policy};
 
@@ -19,7 +19,7 @@ fn called(name: &str, last: u32) -> Policy {
     Policy { name: PolicyName::new(name).unwrap(), keep, ..policy(Kind::Snapshot, last) }
 }
 
-async fn hold(stage: &Stage, what: Held, until: Option<&str>) {
+async fn hold(stage: &Stage, what: HoldTarget, until: Option<&str>) {
     let until = until.map(|until| until.parse().unwrap());
     let hold = Hold { what, reason: "audit".to_owned(), since: stage.world.clock.now(), until };
     stage.world.store.hold(hold).await.unwrap();
@@ -27,12 +27,12 @@ async fn hold(stage: &Stage, what: Held, until: Option<&str>) {
 
 async fn hold_points(stage: &Stage, ids: &[Id]) {
     for id in ids {
-        hold(stage, Held::Point(Kind::Snapshot, id.clone()), None).await;
+        hold(stage, HoldTarget::Point(Kind::Snapshot, id.clone()), None).await;
     }
 }
 
 async fn release(stage: &Stage, id: &Id) {
-    assert!(stage.world.store.release(Held::Point(Kind::Snapshot, id.clone())).await.unwrap());
+    assert!(stage.world.store.release(HoldTarget::Point(Kind::Snapshot, id.clone())).await.unwrap());
 }
 
 /// A run that must go well and take no more slots than there are.
@@ -78,7 +78,7 @@ async fn a_hold_that_ends_by_itself_gives_the_place_back() {
         succeeds(&stage, &task).await;
     }
     let held = stage.ids(SNAPSHOT)[0].clone();
-    hold(&stage, Held::Point(Kind::Snapshot, held.clone()), Some("2026-11-21T02:38:00Z")).await;
+    hold(&stage, HoldTarget::Point(Kind::Snapshot, held.clone()), Some("2026-11-21T02:38:00Z")).await;
     assert_ne!(succeeds(&stage, &task).await, std::slice::from_ref(&held));
     assert_ne!(succeeds(&stage, &task).await, std::slice::from_ref(&held));
     tokio::time::advance(std::time::Duration::from_secs(300)).await;
@@ -165,7 +165,7 @@ async fn where_nothing_may_go_the_failure_names_the_holds_and_how_they_end() {
     }
     let ids = stage.ids(SNAPSHOT);
     hold_points(&stage, &ids[..3]).await;
-    hold(&stage, Held::Point(Kind::Snapshot, ids[3].clone()), Some("2027-01-01T00:00:00Z")).await;
+    hold(&stage, HoldTarget::Point(Kind::Snapshot, ids[3].clone()), Some("2027-01-01T00:00:00Z")).await;
     let error = error(&stage, &task).await;
     for part in [
         format!("snapshot {}", ids[0]),
@@ -188,12 +188,12 @@ async fn a_held_server_without_room_fails_and_says_which_hold_it_is() {
         succeeds(&stage, &task).await;
     }
     let server: ServerRef = task.server.reference.clone();
-    hold(&stage, Held::Server(server.clone()), Some("2027-01-01T00:00:00Z")).await;
+    hold(&stage, HoldTarget::Server(server.clone()), Some("2027-01-01T00:00:00Z")).await;
     let error = error(&stage, &task).await;
     for part in ["the server is on hold", "audit", "2027-01-01T00:00:00Z", "lastgood release server web-server-01"] {
         assert!(error.contains(part), "`{part}` is not in: {error}");
     }
-    assert!(stage.world.store.release(Held::Server(server)).await.unwrap());
+    assert!(stage.world.store.release(HoldTarget::Server(server)).await.unwrap());
     let oldest = stage.ids(SNAPSHOT)[0].clone();
     assert_eq!(succeeds(&stage, &task).await, [oldest]);
 }

@@ -12,7 +12,7 @@ use lastgood::policy::policy::{Policy, PolicyName, Prune};
 use lastgood::policy::selector::Pattern;
 use lastgood::run::{Lease, Task, by_hand, drive};
 use lastgood::simulator::{self, Act, Call, Effect, Options, PointSpec, RetryAfter, Rule, StatusEffect, What};
-use lastgood::store::holds::{Held, Hold};
+use lastgood::store::holds::{Hold, HoldTarget};
 
 use crate::stage::{Stage, ours, policy};
 
@@ -27,7 +27,7 @@ fn prunes_three() -> Policy {
     Policy { max_deletes: Some(5), ..policy(Kind::Snapshot, 2) }
 }
 
-async fn hold(stage: &Stage, what: Held) {
+async fn hold(stage: &Stage, what: HoldTarget) {
     let since = stage.world.clock.now();
     stage.world.store.hold(Hold { what, reason: "audit".to_owned(), since, until: None }).await.unwrap();
 }
@@ -56,9 +56,9 @@ async fn a_hold_that_is_placed_while_a_run_prunes_keeps_its_point() {
         let task = stage.task(prunes_three()).await;
         let ids = stage.ids(SNAPSHOT);
         let held = if whole_server {
-            Held::Server(task.server.reference.clone())
+            HoldTarget::Server(task.server.reference.clone())
         } else {
-            Held::Point(Kind::Snapshot, ids[2].clone())
+            HoldTarget::Point(Kind::Snapshot, ids[2].clone())
         };
         let placed = async {
             had_deletes(&stage, 1).await;
@@ -79,9 +79,9 @@ async fn a_hold_that_is_placed_while_a_delete_waits_for_its_turn_keeps_its_point
         let oldest = stage.ids(SNAPSHOT)[0].clone();
         first_delete_waits(&stage);
         let held = if whole_server {
-            Held::Server(task.server.reference.clone())
+            HoldTarget::Server(task.server.reference.clone())
         } else {
-            Held::Point(Kind::Snapshot, oldest.clone())
+            HoldTarget::Point(Kind::Snapshot, oldest.clone())
         };
         let placed = async {
             had_deletes(&stage, 1).await;
@@ -125,7 +125,7 @@ async fn a_hold_on_the_point_that_was_to_make_room_lets_another_go_or_names_itse
     first_delete_waits(&stage);
     let placed = async {
         had_deletes(&stage, 1).await;
-        hold(&stage, Held::Point(Kind::Snapshot, oldest.clone())).await;
+        hold(&stage, HoldTarget::Point(Kind::Snapshot, oldest.clone())).await;
     };
     let (run, ()) = tokio::join!(stage.run(&task), placed);
     let there = stage.ids(SNAPSHOT);
@@ -144,7 +144,7 @@ async fn a_hold_that_is_placed_while_a_delete_by_hand_waits_for_its_turn_keeps_i
     first_delete_waits(&stage);
     let placed = async {
         had_deletes(&stage, 1).await;
-        hold(&stage, Held::Point(Kind::Snapshot, point.id.clone())).await;
+        hold(&stage, HoldTarget::Point(Kind::Snapshot, point.id.clone())).await;
     };
     let (done, ()) = tokio::join!(by_hand::delete(&stage.world, &point, &|_| {}), placed);
     let error = done.unwrap_err().to_string();
@@ -212,7 +212,7 @@ async fn what_the_policies_share_now_decides_too_what_is_given_up() {
         for _ in 0..3 {
             stage.run(&nightly).await;
         }
-        hold(&stage, Held::Point(Kind::Snapshot, stage.ids(SNAPSHOT)[0].clone())).await;
+        hold(&stage, HoldTarget::Point(Kind::Snapshot, stage.ids(SNAPSHOT)[0].clone())).await;
         // The run has planned and its delete waits for its turn when the file is read.
         first_delete_waits(&stage);
         let reloaded = async {
@@ -458,7 +458,7 @@ async fn a_slot_that_is_taken_at_the_last_look_is_told_with_the_holds_in_the_way
         stage.run(&task).await;
     }
     let oldest = stage.ids(SNAPSHOT)[0].clone();
-    hold(&stage, Held::Point(Kind::Snapshot, oldest.clone())).await;
+    hold(&stage, HoldTarget::Point(Kind::Snapshot, oldest.clone())).await;
     stage.run(&task).await;
     // While the server stops, a person takes the last slot.
     let stopping = async {
