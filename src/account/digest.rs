@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::policy::inventory::{Kind, ServerRef};
 use crate::report::digest::{DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, RunCounts, Standing};
 use crate::status::State;
-use crate::store::holds::{Held, Hold};
+use crate::store::holds::{Hold, HoldTarget};
 use crate::store::{Store, StoreError};
 
 /// This many runs are read in one transaction.
@@ -80,8 +80,8 @@ fn size_before(before: Option<&DigestFacts>, policy: &str, server: &ServerRef) -
 fn digest_hold(hold: &Hold, now: Timestamp) -> Option<DigestHold> {
     let soon = hold.until.is_none_or(|until| now.duration_until(until) < jiff::SignedDuration::from_hours(7 * 24));
     let (server, point) = match &hold.what {
-        Held::Server(server) => (server.clone(), None),
-        Held::Point(kind, id) => {
+        HoldTarget::Server(server) => (server.clone(), None),
+        HoldTarget::Point(kind, id) => {
             (ServerRef { id: id.clone(), name: format!("{kind} {id}") }, Some((*kind, id.clone())))
         }
     };

@@ -13,7 +13,7 @@ use crate::policy::evidence::{Evidence, Request};
 use crate::policy::inventory::{Id, Kind};
 use crate::policy::predecessor::{Remember, remember};
 use crate::policy::task::Task;
-use crate::store::points::Place;
+use crate::store::points::MemoryKey;
 use crate::store::{Store, StoreError};
 
 /// What each policy of each server kept before the file came into force.
@@ -55,7 +55,7 @@ impl RetentionReview<'_> {
             return Ok(None);
         };
         let place =
-            Place { server: server.clone(), kind: policy.kind, policy: policy.name.clone(), settle: self.settle };
+            MemoryKey { server: server.clone(), kind: policy.kind, policy: policy.name.clone(), settle: self.settle };
         let memory = self.store.memory_for(place, &inventory.points, self.now).await?;
         let (at, instance) = (self.now, self.instance);
         let evidence = Evidence { at, instance, policy, inventory: &inventory, memory: &memory };

@@ -19,7 +19,7 @@ use crate::policy::task::Task;
 use crate::report::digest::FormerPoints;
 use crate::status::{DebtStatus, Facts, IncidentStatus, Level, OutboxStatus, PolicyStatus, Status, policy_state};
 use crate::store::due::Handled;
-use crate::store::holds::{Held, Hold};
+use crate::store::holds::{Hold, HoldTarget};
 use crate::store::notices::Incident;
 use crate::store::points::Listed;
 use crate::store::{Store, StoreError};
@@ -185,7 +185,7 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
 fn slots(input: &SurveyInput<'_>, task: &Task, listed: &[Listed]) -> Slots {
     let kind = task.policy.kind;
     let is_held = |point: &Listed| {
-        let held = Held::Point(kind, point.id.clone());
+        let held = HoldTarget::Point(kind, point.id.clone());
         input.holds.iter().any(|hold| hold.what == held)
     };
     let taken = listed.iter().map(|point| Taken { own: point.policy.is_some(), held: is_held(point) });
@@ -220,7 +220,7 @@ fn former(config: &Config, listed: &ListedEverywhere, servers: &[Server]) -> Vec
 }
 
 fn owed(debt: Debt) -> DebtStatus {
-    DebtStatus { what: debt.what.word(), since: debt.since, run: debt.in_charge, server: debt.server }
+    DebtStatus { what: debt.what.word(), since: debt.since, run: debt.start().in_charge, server: debt.server }
 }
 
 fn shown(incident: Incident) -> IncidentStatus {

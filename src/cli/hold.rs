@@ -13,8 +13,8 @@ use crate::policy::evidence::{Evidence, Request};
 use crate::policy::hold_cost::of_point;
 use crate::policy::inventory::{Id, Kind, ServerRef};
 use crate::store::Store;
-use crate::store::holds::{Held, Hold};
-use crate::store::points::Place;
+use crate::store::holds::{Hold, HoldTarget};
+use crate::store::points::MemoryKey;
 
 /// Keep a restore point, or everything on a server, from being deleted.
 #[derive(Debug, Parser)]
@@ -99,11 +99,11 @@ pub async fn hold(setup: &Setup, args: HoldArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// What the hold will cost, by the last inventories and the policy file; `None` where they do not tell.
-async fn costs(setup: &Setup, store: &Store, what: &Held) -> Option<Vec<String>> {
+async fn costs(setup: &Setup, store: &Store, what: &HoldTarget) -> Option<Vec<String>> {
     let config = setup.load().ok()?.config;
     let server = match what {
-        Held::Server(server) => server.id.clone(),
-        Held::Point(kind, id) => store.server_of_point(*kind, id.clone()).await.ok()??.0,
+        HoldTarget::Server(server) => server.id.clone(),
+        HoldTarget::Point(kind, id) => store.server_of_point(*kind, id.clone()).await.ok()??.0,
     };
     let known = store.servers().await.ok()?.into_iter().find(|known| known.server.reference.id == server)?.server;
     let mut costs = Vec::new();
@@ -111,7 +111,7 @@ async fn costs(setup: &Setup, store: &Store, what: &Held) -> Option<Vec<String>>
         let (kind, at) = (task.policy.kind, setup.clock.now());
         let Some(inventory) = store.last_inventory(known.clone(), kind).await.ok()? else { continue };
         let (policy, settle) = (task.policy.name.clone(), config.provider.settle);
-        let place = Place { server: server.clone(), kind, policy, settle };
+        let place = MemoryKey { server: server.clone(), kind, policy, settle };
         let memory = store.memory_for(place, &inventory.points, at).await.ok()?;
         let instance = &config.provider.instance;
         let evidence = Evidence { at, instance, policy: &task.policy, inventory: &inventory, memory: &memory };
@@ -126,9 +126,11 @@ async fn costs(setup: &Setup, store: &Store, what: &Held) -> Option<Vec<String>>
             waited_for: None,
         };
         match what {
-            Held::Point(of, id) if *of == kind => costs.extend(of_point(&request, id).map(|cost| cost.to_string())),
-            Held::Point(..) => {}
-            Held::Server(server) => {
+            HoldTarget::Point(of, id) if *of == kind => {
+                costs.extend(of_point(&request, id).map(|cost| cost.to_string()))
+            }
+            HoldTarget::Point(..) => {}
+            HoldTarget::Server(server) => {
                 let room = request.slots().room(task.reserve);
                 costs.push(format!(
                     "policy {}: nothing of it is deleted on {}; there is room for {room} more {}, then its runs fail until \
@@ -150,8 +152,8 @@ async fn costs(setup: &Setup, store: &Store, what: &Held) -> Option<Vec<String>>
 pub async fn release(setup: &Setup, args: ReleaseArgs) -> anyhow::Result<ExitCode> {
     let store = setup.state_beside()?;
     let what = match &args.what {
-        Released::Held(What::Backup { id }) => Held::Point(Kind::Backup, id_of(id)),
-        Released::Held(What::Snapshot { id }) => Held::Point(Kind::Snapshot, id_of(id)),
+        Released::Held(What::Backup { id }) => HoldTarget::Point(Kind::Backup, id_of(id)),
+        Released::Held(What::Snapshot { id }) => HoldTarget::Point(Kind::Snapshot, id_of(id)),
         Released::Held(What::Server { name }) => server(setup, &store, name).await?,
         Released::Debt { server } => return release_debt(setup, &store, server, args.reason.as_deref()).await,
     };
@@ -186,7 +188,7 @@ async fn release_debt(setup: &Setup, store: &Store, text: &str, reason: Option<&
     Ok(ExitCode::Done)
 }
 
-async fn held(setup: &Setup, store: &Store, what: &What) -> anyhow::Result<Held> {
+async fn held(setup: &Setup, store: &Store, what: &What) -> anyhow::Result<HoldTarget> {
     let (kind, id) = match what {
         What::Backup { id } => (Kind::Backup, id_of(id)),
         What::Snapshot { id } => (Kind::Snapshot, id_of(id)),
@@ -213,16 +215,16 @@ async fn held(setup: &Setup, store: &Store, what: &What) -> anyhow::Result<Held>
             format!("{kind} {id} is an automatic one: the provider drops it by itself, and a hold would not keep it");
         return Err(Failure::usage(text).into());
     }
-    Ok(Held::Point(kind, id))
+    Ok(HoldTarget::Point(kind, id))
 }
 
-async fn server(setup: &Setup, store: &Store, name: &str) -> anyhow::Result<Held> {
+async fn server(setup: &Setup, store: &Store, name: &str) -> anyhow::Result<HoldTarget> {
     if let Ok(server) = setup.stored_server(store, name).await {
-        return Ok(Held::Server(server.reference));
+        return Ok(HoldTarget::Server(server.reference));
     }
     let listing = setup.client()?.servers().await?;
     let found = listing.items.into_iter().find(|server| server.keys.iter().any(|key| key == name));
-    found.map(|server| Held::Server(server.reference)).ok_or_else(|| {
+    found.map(|server| HoldTarget::Server(server.reference)).ok_or_else(|| {
         let doubts: String = listing.doubts.iter().map(|doubt| format!(" ({})", output::shown(doubt))).collect();
         let shown = output::shown(name);
         Failure::usage(format!("there is no server {shown}: `lastgood list servers` shows them{doubts}")).into()
@@ -235,9 +237,9 @@ pub fn id_of(text: &str) -> Id {
     text.parse().map_or_else(|_| Id::Text(text.to_owned()), Id::Number)
 }
 
-fn in_words(what: &Held) -> String {
+fn in_words(what: &HoldTarget) -> String {
     match what {
-        Held::Point(kind, id) => format!("{kind} {id}"),
-        Held::Server(server) => format!("server {}", output::shown(&server.name)),
+        HoldTarget::Point(kind, id) => format!("{kind} {id}"),
+        HoldTarget::Server(server) => format!("server {}", output::shown(&server.name)),
     }
 }

@@ -11,8 +11,8 @@ use crate::policy::inventory::{Kind, RestorePoint, Server};
 use crate::policy::owner::owner;
 use crate::policy::policy::PolicyName;
 use crate::provider::{BackupType, Fields};
-use crate::store::holds::Held;
-use crate::store::points::Place;
+use crate::store::holds::HoldTarget;
+use crate::store::points::MemoryKey;
 
 /// A longer table is shown as several.
 const TABLE_ROWS: usize = 5_000;
@@ -132,8 +132,8 @@ async fn rows(
     Ok(rows.map(|((point, fields), (own, held))| Row { point, fields, own, held }).collect())
 }
 
-fn place(opened: &Opened, point: &RestorePoint) -> Place {
-    Place {
+fn place(opened: &Opened, point: &RestorePoint) -> MemoryKey {
+    MemoryKey {
         server: point.server.id.clone(),
         kind: point.kind,
         policy: PolicyName::new("list").expect("the word has the form of a name"),
@@ -190,7 +190,7 @@ async fn servers(opened: &Opened, args: &Args) -> anyhow::Result<ExitCode> {
     // What cannot be read of it was said when the account was opened.
     let records = opened.world.client.server_records().await?.items;
     let holds = opened.world.store.holds(opened.world.clock.now()).await?;
-    let held = |server: &Server| holds.iter().any(|hold| hold.what == Held::Server(server.reference.clone()));
+    let held = |server: &Server| holds.iter().any(|hold| hold.what == HoldTarget::Server(server.reference.clone()));
     if let Some(text) = &args.server {
         opened.server(text)?;
     }

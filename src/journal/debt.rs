@@ -1,5 +1,5 @@
-//! What must still happen to a server, whatever becomes of the run that brought it about, and the evidence that pays
-//! it. Today there is one such debt: a server that we stopped must be started again.
+//! Debts: what must still happen to a server, whatever becomes of the run that opened them, and the evidence that pays
+//! them. Today there is one kind: a server that we stopped must be started again.
 
 use std::time::Duration;
 
@@ -18,44 +18,64 @@ pub const GONE_FOR: Duration = Duration::from_hours(24);
 /// Two lists further apart than this do not prove that it was missing in between.
 const LISTS_APART: Duration = Duration::from_hours(2);
 
-/// What must still happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
-    /// The server that we stopped is to be started.
-    Start,
-}
-
-impl What {
-    /// The word in the state.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-        }
-    }
-}
-
 /// A debt to a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Debt {
     /// The server.
     pub server: ServerRef,
-    /// What must still happen to it.
-    pub what: What,
     /// When it was opened.
     pub since: Timestamp,
     /// The run that opened it.
     pub run: Option<i64>,
+    /// The step of that run.
+    pub step: Option<u32>,
     /// The policy of that run.
     pub policy: Option<String>,
-    /// What that run was making.
+    /// What that run was creating.
     pub kind: Option<Kind>,
+    /// What must still happen.
+    pub what: DebtKind,
+}
+
+/// What must still happen to a server, and how far that has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DebtKind {
+    /// The server that we stopped is to be started.
+    Start(OwedStart),
+}
+
+impl DebtKind {
+    /// The word of `OwedStart` in the state.
+    pub const START: &'static str = "start";
+
+    /// The word in the state and in `status`.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Start(_) => Self::START,
+        }
+    }
+}
+
+/// A start that is owed to a server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwedStart {
     /// Counts the stops: what was seen before the last one proves nothing.
     pub round: i64,
     /// The open run that keeps the server stopped and will start it, if there is one.
     pub in_charge: Option<i64>,
     /// What is known so far.
     pub evidence: StopEvidence,
+}
+
+impl Debt {
+    /// The start that is owed.
+    #[must_use]
+    pub const fn start(&self) -> &OwedStart {
+        match &self.what {
+            DebtKind::Start(start) => start,
+        }
+    }
 }
 
 /// What is known of a server since it was last asked to stop.

@@ -5,6 +5,7 @@
 pub mod adopt;
 pub mod debt;
 pub mod deletes;
+pub mod effects;
 pub mod event;
 pub mod next;
 pub mod notice;

@@ -38,6 +38,12 @@ impl RunState {
         self.created.as_ref().map_or(first, |created| self.steps[created.step].intended_at.min(first))
     }
 
+    /// The step with this number.
+    #[must_use]
+    pub fn step(&self, number: u32) -> Option<&Step> {
+        self.steps.get((number as usize).checked_sub(1)?)
+    }
+
     /// The steps of the current attempt.
     #[must_use]
     pub fn current_steps(&self) -> &[Step] {

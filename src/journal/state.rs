@@ -246,13 +246,13 @@ impl RunState {
         self.steps.last().is_some_and(|last| matches!(last.state, StepState::Intended | StepState::Unknown))
     }
 
-    fn step(&mut self, event: &Event, step: u32) -> Result<usize, IllegalEvent> {
+    fn step_index(&self, event: &Event, step: u32) -> Result<usize, IllegalEvent> {
         let index = (step as usize).checked_sub(1).filter(|index| *index < self.steps.len());
         index.ok_or_else(|| illegal(event, "there is no such step"))
     }
 
     fn answered(&mut self, event: &Event, step: u32, answer: &Answer, at: Timestamp) -> Result<(), IllegalEvent> {
-        let index = self.step(event, step)?;
+        let index = self.step_index(event, step)?;
         self.refuse_if(event, self.steps[index].state != StepState::Intended, "the step was answered before")?;
         let (state, error) = match answer {
             Answer::Accepted { .. } | Answer::AlreadyGone => (StepState::Done, None),
@@ -270,7 +270,7 @@ impl RunState {
     }
 
     fn settled(&mut self, event: &Event, step: u32, found: &Found, at: Timestamp) -> Result<(), IllegalEvent> {
-        let index = self.step(event, step)?;
+        let index = self.step_index(event, step)?;
         // A point that turns up late corrects what was believed.
         let is_late = self.gave_up(index) && self.created.is_none();
         let open = matches!(self.steps[index].state, StepState::Intended | StepState::Unknown) || is_late;

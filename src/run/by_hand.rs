@@ -142,7 +142,7 @@ pub async fn delete(world: &World, point: &RestorePoint, say: Say<'_>) -> Result
     };
     let deleted = world.client.delete_if(kind, id, &before_send).await;
     if deleted.as_ref().is_err_and(|error| !error.outcome_unknown()) {
-        store.mean_to_delete(server.clone(), kind, id.clone(), None).await?;
+        store.recall_delete_intent(server.clone(), kind, id.clone()).await?;
     }
     lease.end().await?;
     deleted.map_err(|error| match error.kind {

@@ -17,7 +17,7 @@ use crate::policy::planner::plan;
 use crate::policy::predecessor::Remember;
 use crate::run::{InspectError, RunError, Settings, Task, World};
 use crate::store::brakes::Signs;
-use crate::store::points::Place;
+use crate::store::points::MemoryKey;
 
 /// The points of a server and kind as they are now.
 #[derive(Clone, Debug)]
@@ -100,8 +100,8 @@ pub(super) async fn memory_of(world: &World, task: &Task, inventory: &Inventory)
 }
 
 /// Under which key the journal remembers.
-fn memory_key(world: &World, task: &Task) -> Place {
-    Place {
+fn memory_key(world: &World, task: &Task) -> MemoryKey {
+    MemoryKey {
         server: task.server.reference.id.clone(),
         kind: task.policy.kind,
         policy: task.policy.name.clone(),

@@ -75,7 +75,7 @@ pub(super) async fn start_when_stopped(world: &World, server: &ServerRef, record
 async fn record_start(world: &World, server: &ServerRef) -> Result<bool, StoreError> {
     let Some(debt) = world.store.debt(server.id.clone()).await? else { return Ok(false) };
     // A run that is in charge goes on with the next start of the process: there is nothing to report yet.
-    let report = debt.in_charge.is_none().then(|| not_started(&debt, StartProblem::AskedBeforeExit));
+    let report = debt.start().in_charge.is_none().then(|| not_started(&debt, StartProblem::AskedBeforeExit));
     world.store.start_intended(debt, report, world.clock.now()).await
 }
 
@@ -83,7 +83,7 @@ async fn record_start(world: &World, server: &ServerRef) -> Result<bool, StoreEr
 async fn may_be_stopping(world: &World, server: &ServerRef) -> bool {
     let Ok(Some(debt)) = world.store.debt(server.id.clone()).await else { return false };
     let asked = Duration::try_from(debt.since.duration_until(world.clock.now())).unwrap_or_default();
-    !debt.evidence.seen_down && asked < LONGEST_CHANGE
+    !debt.start().evidence.seen_down && asked < LONGEST_CHANGE
 }
 
 /// One look that takes no longer than there is time for.

@@ -57,7 +57,8 @@ impl DebtLooks {
             Err(error) => return Ok(DebtLook::Unreadable(error)),
         };
         let since_last = self.last.map(|last| began.saturating_duration_since(last));
-        let seen = Observation { server: server.clone(), round: debt.round, look, streak: self.streak, since_last };
+        let seen =
+            Observation { server: server.clone(), round: debt.start().round, look, streak: self.streak, since_last };
         Ok(match world.store.observe_debt(seen, world.clock.now()).await? {
             Observed::Paid => DebtLook::Paid,
             Observed::Gone => DebtLook::Gone,

@@ -32,7 +32,7 @@ impl ActiveRun<'_> {
                 self.starting_since = None;
                 return self.write(Event::StartLeft).await;
             }
-            DebtLook::Owed(debt, status) => OwedServer::Reads { status, seen_down: debt.evidence.seen_down },
+            DebtLook::Owed(debt, status) => OwedServer::Reads { status, seen_down: debt.start().evidence.seen_down },
             DebtLook::Missing => OwedServer::Missing,
             DebtLook::Unreadable(error) => OwedServer::Unreadable(error.to_string()),
         };

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Row, params};
 
+use crate::journal::effects::{FollowedPolicy, follow};
 use crate::journal::event::RunKey;
 use crate::journal::notice::Notice;
 use crate::policy::inventory::{Id, Kind};
@@ -12,7 +13,7 @@ use crate::policy::policy::PolicyName;
 use crate::store::notices::insert_notice;
 use crate::store::runs::{Run, open, skip};
 use crate::store::transaction::Transaction;
-use crate::store::value::{json, nanos, read, time};
+use crate::store::value::{json, nanos, read, read_word, time};
 use crate::store::{Store, StoreError};
 
 /// How far a policy on a server has been handled.
@@ -108,45 +109,24 @@ impl Store {
     pub async fn handled(&self, followed: Vec<Followed>, at: Timestamp) -> Result<Vec<Handled>, StoreError> {
         self.transact(move |tx| {
             let mut read = tx.prepare_cached(
-                "SELECT schedule, handled, first_at, stale, kind FROM due_time
-                 WHERE server = ?1 AND policy = ?2",
+                "SELECT schedule, handled, first_at, stale, kind FROM due_time WHERE server = ?1 AND policy = ?2",
             )?;
             let mut write = tx.prepare_cached(
-                "INSERT INTO due_time (server, policy, schedule, handled, first_at, kind) VALUES (?1, ?2, ?3, ?4, ?4, ?5)
-                 ON CONFLICT (server, policy) DO UPDATE SET schedule = ?3, handled = ?4, kind = ?5,
-                 first_at = CASE WHEN coalesce(kind, ?5) = ?5 THEN first_at ELSE ?4 END,
-                 stale = CASE WHEN coalesce(kind, ?5) = ?5 THEN stale ELSE 0 END",
+                "INSERT OR REPLACE INTO due_time (server, policy, schedule, handled, first_at, stale, kind)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?;
-            let mut name_kind =
-                tx.prepare_cached("UPDATE due_time SET kind = ?3 WHERE server = ?1 AND policy = ?2 AND kind IS NULL")?;
             let mut all = Vec::with_capacity(followed.len());
             for one in &followed {
-                let (server, policy, kind) = (json(&one.server)?, one.policy.as_str(), one.kind.word());
-                let row = read
-                    .query_row(params![server, policy], |row| {
-                        let handled = Handled {
-                            handled: time(row.get(1)?),
-                            first_at: time(row.get(2)?),
-                            stale_told: row.get(3)?,
-                        };
-                        Ok((row.get::<_, String>(0)?, handled, row.get::<_, Option<String>>(4)?))
-                    })
-                    .optional()?;
-                // Of another kind it is another policy, seen for the first time.
-                if matches!(&row, Some((_, _, None))) {
-                    name_kind.execute(params![server, policy, kind])?;
+                let (server, policy) = (json(&one.server)?, one.policy.as_str());
+                let mut rows = read.query(params![server, policy])?;
+                let known = rows.next()?.map(followed_policy).transpose()?;
+                let now = follow(known.as_ref(), (&one.schedule, one.kind), at);
+                let handled = Handled { handled: now.handled, first_at: now.first_at, stale_told: now.stale_told };
+                if known.is_none_or(|known| known != now) {
+                    let kind = now.kind.map(Kind::word);
+                    let (handled, first_at) = (nanos(now.handled), nanos(now.first_at));
+                    write.execute(params![server, policy, now.schedule, handled, first_at, now.stale_told, kind])?;
                 }
-                let same_kind = row.filter(|(_, _, known)| known.as_deref().is_none_or(|known| known == kind));
-                let row = same_kind.map(|(schedule, handled, _)| (schedule, handled));
-                let handled = match row {
-                    Some((schedule, handled)) if schedule == one.schedule => handled,
-                    changed => {
-                        write.execute(params![server, policy, one.schedule, nanos(at), kind])?;
-                        let before = changed.map(|(_, handled)| handled);
-                        let first_at = before.map_or(at, |handled| handled.first_at);
-                        Handled { handled: at, first_at, stale_told: before.is_some_and(|handled| handled.stale_told) }
-                    }
-                };
                 all.push(handled);
             }
             Ok(all)
@@ -180,6 +160,17 @@ impl Store {
         })
         .await
     }
+}
+
+/// From the columns schedule, handled, first_at, stale and kind.
+fn followed_policy(row: &Row<'_>) -> Result<FollowedPolicy, StoreError> {
+    Ok(FollowedPolicy {
+        schedule: row.get(0)?,
+        handled: time(row.get(1)?),
+        first_at: time(row.get(2)?),
+        stale_told: row.get(3)?,
+        kind: row.get::<_, Option<String>>(4)?.as_deref().map(read_word).transpose()?,
+    })
 }
 
 fn set_handled(tx: &Transaction<'_>, server: &Id, policy: &PolicyName, to: Timestamp) -> Result<(), StoreError> {

@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
-use crate::store::folder::Refusal;
-
 const DAMAGED: &str =
     "restore it from a copy, or move it and its -wal and -shm away (points keep their marks, holds are lost)";
 
@@ -76,6 +74,24 @@ pub enum StoreError {
     /// There is no state yet.
     #[error("there is no state in {} yet: has lastgood run here?", .0.display())]
     Absent(PathBuf),
+}
+
+/// Why the folder or a file in it is not used.
+#[derive(Debug)]
+pub struct Refusal {
+    pub(super) what: &'static str,
+    pub(super) path: PathBuf,
+    pub(super) mode: u32,
+    pub(super) owner: u32,
+    pub(super) why: String,
+    pub(super) advice: String,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { what, path, mode, owner, why, advice } = self;
+        write!(f, "{what} {} is refused (mode {mode:o}, owner: user {owner}): {why}; {advice}", path.display())
+    }
 }
 
 impl StoreError {

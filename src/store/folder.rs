@@ -10,33 +10,20 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-use crate::store::presence::PRESENCE;
-use crate::store::{DATABASE, LOCK, StoreError};
+use crate::store::error::{Refusal, StoreError};
 
+/// The name of the database in the state folder.
+pub const DATABASE: &str = "lastgood.db";
+/// The name of the file that its owner locks.
+pub(super) const LOCK: &str = "lock";
+/// How the names of the files end by which processes show that they live.
+pub(super) const PRESENCE: &str = ".alive";
 /// What SQLite has beside the database.
 const OF_THE_DATABASE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 /// How each SQLite database begins.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// Everything that anybody but the owner may do.
 const OTHERS: u32 = 0o077;
-
-/// Why the folder or a file in it is not used.
-#[derive(Debug)]
-pub struct Refusal {
-    what: &'static str,
-    path: PathBuf,
-    mode: u32,
-    owner: u32,
-    why: String,
-    advice: String,
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { what, path, mode, owner, why, advice } = self;
-        write!(f, "{what} {} is refused (mode {mode:o}, owner: user {owner}): {why}; {advice}", path.display())
-    }
-}
 
 /// What the state is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

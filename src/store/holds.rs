@@ -6,15 +6,14 @@ use rusqlite::{OptionalExtension, params};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Kind, ServerRef};
 use crate::policy::memory::Memory;
-use crate::store::brakes::mean_to_delete;
-use crate::store::points::Place;
+use crate::store::point_rows::record_delete_intent;
 use crate::store::transaction::Transaction;
-use crate::store::value::{json, nanos, read, time};
+use crate::store::value::{ServerKind, json, nanos, read, read_word, time};
 use crate::store::{Store, StoreError};
 
 /// What is held.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum HoldTarget {
     /// One restore point.
     Point(Kind, Id),
     /// Everything on a server.
@@ -25,7 +24,7 @@ pub enum Held {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
     /// What is held.
-    pub what: Held,
+    pub what: HoldTarget,
     /// The words of the person.
     pub reason: String,
     /// Since when.
@@ -56,7 +55,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn release(&self, what: Held) -> Result<bool, StoreError> {
+    pub async fn release(&self, what: HoldTarget) -> Result<bool, StoreError> {
         self.transact(move |tx| remove(tx, &what)).await
     }
 
@@ -74,9 +73,9 @@ impl Store {
             while let Some(row) = rows.next()? {
                 let server: Option<String> = row.get(0)?;
                 let what = match server {
-                    Some(server) => Held::Server(ServerRef { id: read(&server)?, name: row.get(3)? }),
-                    None => Held::Point(
-                        read(&format!("\"{}\"", row.get::<_, String>(1)?))?,
+                    Some(server) => HoldTarget::Server(ServerRef { id: read(&server)?, name: row.get(3)? }),
+                    None => HoldTarget::Point(
+                        read_word(&row.get::<_, String>(1)?)?,
                         read(&row.get::<_, String>(2)?)?,
                     ),
                 };
@@ -113,11 +112,19 @@ impl Store {
         self.transact(move |tx| {
             let held = hold_on(tx, &server, (kind, &point), at)?;
             if held.is_none() {
-                mean_to_delete(tx, &server, kind, (&point, Some(at)))?;
+                record_delete_intent(tx, &ServerKind::of(&server, kind)?, (&point, Some(at)))?;
             }
             Ok(held)
         })
         .await
+    }
+
+    /// Takes back that a point was about to be deleted by hand: the provider has refused it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn recall_delete_intent(&self, server: Id, kind: Kind, point: Id) -> Result<(), StoreError> {
+        self.transact(move |tx| record_delete_intent(tx, &ServerKind::of(&server, kind)?, (&point, None))).await
     }
 }
 
@@ -141,14 +148,14 @@ pub(super) fn hold_on(
 
 type Columns = (Option<String>, Option<&'static str>, Option<String>, String);
 
-fn columns(what: &Held) -> Result<Columns, StoreError> {
+fn columns(what: &HoldTarget) -> Result<Columns, StoreError> {
     Ok(match what {
-        Held::Point(kind, id) => (None, Some(kind.word()), Some(json(id)?), id.to_string()),
-        Held::Server(server) => (Some(json(&server.id)?), None, None, server.name.clone()),
+        HoldTarget::Point(kind, id) => (None, Some(kind.word()), Some(json(id)?), id.to_string()),
+        HoldTarget::Server(server) => (Some(json(&server.id)?), None, None, server.name.clone()),
     })
 }
 
-fn remove(tx: &Transaction<'_>, what: &Held) -> Result<bool, StoreError> {
+fn remove(tx: &Transaction<'_>, what: &HoldTarget) -> Result<bool, StoreError> {
     let (server, kind, point, _) = columns(what)?;
     let removed =
         tx.execute("DELETE FROM hold WHERE server IS ?1 AND kind IS ?2 AND point IS ?3", params![server, kind, point])?;
@@ -158,14 +165,14 @@ fn remove(tx: &Transaction<'_>, what: &Held) -> Result<bool, StoreError> {
 /// The holds in force that concern a server and kind.
 pub(super) fn into_memory(
     tx: &Transaction<'_>,
-    place: &Place,
+    of: &ServerKind,
     at: Timestamp,
     memory: &mut Memory,
 ) -> Result<(), StoreError> {
     let mut query = tx.prepare_cached(
         "SELECT point, reason, until FROM hold WHERE (until IS NULL OR until > ?1) AND (server = ?2 OR kind = ?3)",
     )?;
-    let mut rows = query.query(params![nanos(at), json(&place.server)?, place.kind.word()])?;
+    let mut rows = query.query(params![nanos(at), of.server, of.kind])?;
     while let Some(row) = rows.next()? {
         let until = row.get::<_, Option<i64>>(2)?.map(time);
         match row.get::<_, Option<String>>(0)? {

@@ -2,11 +2,8 @@
 
 use std::fs::{File, TryLockError};
 
-use crate::store::folder::look_at;
+use crate::store::folder::{PRESENCE, look_at};
 use crate::store::{Store, StoreError};
-
-/// How the names of their files end.
-pub(super) const PRESENCE: &str = ".alive";
 
 /// The sign that this process lives. It ends with its drop.
 #[derive(Debug)]

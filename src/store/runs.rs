@@ -1,22 +1,22 @@
-//! Runs and their events. `append` is the only way a run moves on: the event, what follows from it for points, tokens
-//! and holds of slots, and (at the end) the notices are one transaction.
+//! Runs and their events. `append` is the only way to advance a run: the event, what it changes besides the run, and what
+//! is reported with it are one transaction.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
+use crate::journal::effects::effects;
 use crate::journal::event::{Act, Event, Outcome, RunKey};
 use crate::journal::notice::Notice;
 use crate::journal::state::RunState;
-use crate::journal::summary::RunHistory;
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Kind, ServerRef};
 use crate::policy::policy::PolicyName;
+use crate::store::changes::write_all;
 use crate::store::holds::hold_on;
 use crate::store::notices::insert_notice;
-use crate::store::projection::{Projection, project};
+use crate::store::scope::Scope;
 use crate::store::transaction::Transaction;
-use crate::store::unreadable::{history_of, open_runs};
-use crate::store::value::{json, nanos, read, time};
+use crate::store::value::{json, nanos, read, read_word, time};
 use crate::store::{Store, StoreError};
 
 /// A run of the journal.
@@ -90,24 +90,13 @@ impl Store {
     ) -> Result<Option<Guard>, StoreError> {
         let mut state = run.state.clone();
         state.apply(&event, at)?;
-        let (id, seq, key) = (run.id, run.events, run.state.key.clone());
-        let made = state.created.as_ref().map(|made| made.id.clone());
-        let before = run.state.clone();
+        let before = run.clone();
         let refused = self.transact(move |tx| {
             if let Some(guard) = refuses(tx)? {
                 return Ok(Some(guard));
             }
-            tx.execute(
-                "INSERT INTO event (run, seq, at, body) VALUES (?1, ?2, ?3, ?4)",
-                params![id, seq, nanos(at), json(&event)?],
-            )?;
-            project(
-                &Projection { tx, run: id, key: &key, before: &before, made: made.as_ref(), at, notices: &notices },
-                &event,
-            )?;
-            for notice in &notices {
-                insert_notice(tx, notice, at)?;
-            }
+            write_event(tx, &before, &event, (at, &notices))?;
+            notices.iter().try_for_each(|notice| insert_notice(tx, notice, at))?;
             Ok(None)
         });
         let refused = refused.await?;
@@ -118,57 +107,12 @@ impl Store {
         Ok(refused)
     }
 
-    /// The runs that have not ended, oldest first; without those that cannot be read (see `set_unreadable_aside`).
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn unfinished(&self) -> Result<Vec<Run>, StoreError> {
-        self.transact(open_runs).await
-    }
-
     /// A run as its journal tells it.
     ///
     /// # Errors
     /// What the database says, or what of the run cannot be read.
     pub async fn run(&self, id: i64) -> Result<Run, StoreError> {
         self.transact(move |tx| load(tx, id)).await
-    }
-
-    /// Runs with their steps, newest first.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn history(&self, server: Option<Id>, limit: u32) -> Result<Vec<RunHistory>, StoreError> {
-        self.transact(move |tx| {
-            let server = server.as_ref().map(json).transpose()?;
-            // Two texts, so that each finds its own index.
-            let of = if server.is_some() { "server = ?1" } else { "?1 IS NULL" };
-            let mut query =
-                tx.prepare_cached(&format!("SELECT id FROM run WHERE {of} ORDER BY opened_at DESC, id DESC LIMIT ?2"))?;
-            let ids: Vec<i64> = query.query_map(params![server, limit], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            ids.into_iter().map(|id| history_of(tx, id)).collect()
-        })
-        .await
-    }
-
-    /// The numbers of the runs that ended at a moment or after it.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn ended_since(&self, since: Timestamp) -> Result<Vec<i64>, StoreError> {
-        self.transact(move |tx| {
-            let mut query = tx.prepare_cached("SELECT id FROM run WHERE ended_at >= ?1 ORDER BY id")?;
-            Ok(query.query_map([nanos(since)], |row| row.get(0))?.collect::<Result<_, _>>()?)
-        })
-        .await
-    }
-
-    /// These runs with their steps. Ask for some hundred at a time: others wait for the state meanwhile.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn histories(&self, ids: Vec<i64>) -> Result<Vec<RunHistory>, StoreError> {
-        self.transact(move |tx| ids.iter().map(|id| history_of(tx, *id)).collect()).await
     }
 
     /// How long the last points of a policy took from their create to completed, newest first, for at most ten of them.
@@ -195,22 +139,7 @@ impl Store {
     }
 }
 
-/// Writes how long a point took from its create to completed.
-pub(super) fn write_creation_time(tx: &Transaction<'_>, run: i64, time: std::time::Duration) -> Result<(), StoreError> {
-    let time = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-    tx.execute("UPDATE run SET creation_ms = ?2 WHERE id = ?1", params![run, time])?;
-    Ok(())
-}
-
-/// Writes how long it took from the plan to the accepted create.
-pub(super) fn write_lead(tx: &Transaction<'_>, run: i64, planned: Timestamp, at: Timestamp) -> Result<(), StoreError> {
-    // A clock that was set meanwhile says nothing of it.
-    let lead = i64::try_from(planned.duration_until(at).as_millis()).unwrap_or_default().max(0);
-    tx.execute("UPDATE run SET lead_ms = max(coalesce(lead_ms, 0), ?2) WHERE id = ?1", params![run, lead])?;
-    Ok(())
-}
-
-/// The longest of these times in the last 20 runs on a server.
+/// The longest time from a plan to its accepted create in the last 20 runs on a server.
 pub(super) fn longest_lead(tx: &Transaction<'_>, server: &str) -> Result<std::time::Duration, StoreError> {
     let mut query = tx.prepare_cached(
         "SELECT max(lead_ms) FROM (SELECT lead_ms FROM run WHERE server = ?1 AND lead_ms IS NOT NULL
@@ -240,16 +169,27 @@ pub(super) fn open(tx: &Transaction<'_>, key: RunKey, at: Timestamp) -> Result<O
     Ok((added > 0).then(|| Run { id, state: RunState::opened(key, at), events: 0 }))
 }
 
-/// Ends a run of which nothing was done: its due time is passed over.
-pub(super) fn skip(tx: &Transaction<'_>, mut run: Run, error: String, at: Timestamp) -> Result<(), StoreError> {
+/// Ends a run of which nothing was done: its due time is skipped.
+pub(super) fn skip(tx: &Transaction<'_>, run: Run, error: String, at: Timestamp) -> Result<(), StoreError> {
     let event = Event::Ended { outcome: Outcome::Skipped, error: Some(error) };
-    let before = run.state.clone();
-    run.state.apply(&event, at)?;
+    run.state.clone().apply(&event, at)?;
+    write_event(tx, &run, &event, (at, &[]))
+}
+
+/// Writes the next event of a run and what it changes besides.
+fn write_event(
+    tx: &Transaction<'_>,
+    before: &Run,
+    event: &Event,
+    (at, notices): (Timestamp, &[Notice]),
+) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO event (run, seq, at, body) VALUES (?1, ?2, ?3, ?4)",
-        params![run.id, run.events, nanos(at), json(&event)?],
+        params![before.id, before.events, nanos(at), json(event)?],
     )?;
-    project(&Projection { tx, run: run.id, key: &before.key, before: &before, made: None, at, notices: &[] }, &event)
+    let RunKey { server, policy, kind, .. } = &before.state.key;
+    let scope = Scope { tx, server, kind: *kind, policy: policy.as_str(), run: Some(before.id), at };
+    write_all(&scope, &effects(&before.state, event, at, notices))
 }
 
 /// The run and its state.
@@ -270,7 +210,7 @@ pub(super) fn load(tx: &Transaction<'_>, id: i64) -> Result<Run, StoreError> {
     let key = RunKey {
         server: ServerRef { id: read(&server)?, name },
         policy: PolicyName::new(&policy).ok_or_else(|| StoreError::Value(format!("policy {policy}")))?,
-        kind: read(&format!("\"{kind}\""))?,
+        kind: read_word(&kind)?,
         due: due.map(time),
     };
     let events = events(tx, id)?;

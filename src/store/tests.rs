@@ -15,10 +15,10 @@ use crate::policy::plan::{Action, Plan, Reason};
 use crate::policy::policy::PolicyName;
 use crate::policy::slots::Slots;
 use crate::store::due::{Followed, PutRight};
-use crate::store::holds::{Held, Hold};
+use crate::store::holds::{Hold, HoldTarget};
 use crate::store::notices::Told;
 use crate::store::outbox::{Channel, Fate, NewMessage, PayloadKind};
-use crate::store::points::Place;
+use crate::store::points::MemoryKey;
 use crate::store::runs::{Recorded, Run};
 use crate::store::{DATABASE, Store, StoreError};
 
@@ -52,8 +52,8 @@ fn nightly() -> PolicyName {
     PolicyName::new("nightly").unwrap()
 }
 
-fn place() -> Place {
-    Place { server: server().id, kind: Kind::Snapshot, policy: nightly(), settle: Duration::from_secs(60) }
+fn place() -> MemoryKey {
+    MemoryKey { server: server().id, kind: Kind::Snapshot, policy: nightly(), settle: Duration::from_secs(60) }
 }
 
 fn mark(number: u64) -> Mark {

@@ -1,39 +1,54 @@
-//! The tokens of creates: what a listed point carries is proved ours by them, and what is open takes a slot.
+//! The tokens of creates: a listed point that carries one is proved ours, and one whose create is open takes a slot.
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use crate::policy::inventory::RestorePoint;
-use crate::policy::mark::{Token, tokens_of};
+use crate::journal::effects::TokenState;
+use crate::policy::mark::Token;
 use crate::policy::memory::{Memory, Unlisted};
 use crate::store::StoreError;
-use crate::store::points::Place;
 use crate::store::transaction::Transaction;
-use crate::store::value::{json, time};
+use crate::store::value::{ServerKind, nanos, time};
 
-/// The tokens on these points.
-pub(super) fn carried(points: &[RestorePoint]) -> BTreeSet<Token> {
-    points.iter().flat_map(|point| tokens_of(point.name.as_deref(), &point.description)).collect()
+/// Writes that a create with this token is about to be sent.
+pub(super) fn open_token(
+    tx: &Transaction<'_>,
+    of: &ServerKind,
+    (token, policy, run): (&Token, &str, i64),
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO token (token, server, kind, policy, run, sent_at, state) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         ON CONFLICT (token) DO UPDATE SET state = ?7, sent_at = ?6",
+        params![token.as_str(), of.server, of.kind, policy, run, nanos(at), TokenState::Open.word()],
+    )?;
+    Ok(())
 }
 
-/// Creates that nobody knows the outcome of: the open ones take a slot, the undecided ones for `settle`.
-pub(super) fn open_tokens(
+/// Writes what is known of a create.
+pub(super) fn settle_token(tx: &Transaction<'_>, token: &Token, state: TokenState) -> Result<(), StoreError> {
+    tx.execute("UPDATE token SET state = ?2 WHERE token = ?1", params![token.as_str(), state.word()])?;
+    Ok(())
+}
+
+/// Adds the creates whose outcome nobody knows: the open ones take a slot, the undecided ones until `settle` has passed.
+pub(super) fn unsettled_into_memory(
     tx: &Transaction<'_>,
-    place: &Place,
-    at: Timestamp,
+    of: &ServerKind,
+    (settle, at): (std::time::Duration, Timestamp),
     memory: &mut Memory,
 ) -> Result<(), StoreError> {
     let mut query = tx.prepare_cached(
         "SELECT token, policy, state, sent_at FROM token WHERE server = ?1 AND kind = ?2
          AND state IN ('open', 'undecided')",
     )?;
-    let mut rows = query.query(params![json(&place.server)?, place.kind.word()])?;
+    let mut rows = query.query(params![of.server, of.kind])?;
     while let Some(row) = rows.next()? {
-        let (state, sent_at) = (row.get::<_, String>(2)?, time(row.get(3)?));
+        let (state, sent_at) = (TokenState::of_word(&row.get::<_, String>(2)?), time(row.get(3)?));
         let token = token(row.get(0)?)?;
-        if state == "open" || sent_at + place.settle > at {
+        if state.is_some_and(|state| state.takes_slot(sent_at, settle, at)) {
             memory.unlisted.push(Unlisted { id: None, token: token.clone() });
         }
         memory.tokens.insert(token, row.get(1)?);
@@ -41,31 +56,35 @@ pub(super) fn open_tokens(
     Ok(())
 }
 
-/// Creates of the policy that were given up since one was last made.
-pub(super) fn given_up_tokens(tx: &Transaction<'_>, place: &Place, memory: &mut Memory) -> Result<(), StoreError> {
+/// Adds the policy's creates that were given up since one last made a point.
+pub(super) fn given_up_into_memory(
+    tx: &Transaction<'_>,
+    of: &ServerKind,
+    policy: &str,
+    memory: &mut Memory,
+) -> Result<(), StoreError> {
     let mut query = tx.prepare_cached(
         "SELECT token FROM token WHERE server = ?1 AND kind = ?2 AND policy = ?3 AND state = 'not_made'
          AND sent_at > (SELECT coalesce(max(sent_at), ?4) FROM token
                         WHERE server = ?1 AND kind = ?2 AND policy = ?3 AND state = 'made')",
     )?;
-    let mut rows = query.query(params![json(&place.server)?, place.kind.word(), place.policy.as_str(), i64::MIN])?;
+    let mut rows = query.query(params![of.server, of.kind, policy, i64::MIN])?;
     while let Some(row) = rows.next()? {
         memory.given_up.insert(token(row.get(0)?)?);
     }
     Ok(())
 }
 
-/// Tokens of creates prove points ours.
-pub(super) fn tokens(
+/// Adds the tokens that prove points ours: those of `carried`, or all.
+pub(super) fn tokens_into_memory(
     tx: &Transaction<'_>,
-    place: &Place,
+    of: &ServerKind,
     carried: Option<&BTreeSet<Token>>,
     memory: &mut Memory,
 ) -> Result<(), StoreError> {
-    let (server, kind) = (json(&place.server)?, place.kind.word());
     let Some(carried) = carried else {
         let mut query = tx.prepare_cached("SELECT token, policy FROM token WHERE server = ?1 AND kind = ?2")?;
-        let mut rows = query.query(params![server, kind])?;
+        let mut rows = query.query(params![of.server, of.kind])?;
         while let Some(row) = rows.next()? {
             memory.tokens.insert(token(row.get(0)?)?, row.get(1)?);
         }
@@ -73,7 +92,7 @@ pub(super) fn tokens(
     };
     let mut query = tx.prepare_cached("SELECT policy FROM token WHERE token = ?1 AND server = ?2 AND kind = ?3")?;
     for token in carried {
-        let policy = query.query_row(params![token.as_str(), server, kind], |row| row.get(0)).optional()?;
+        let policy = query.query_row(params![token.as_str(), of.server, of.kind], |row| row.get(0)).optional()?;
         memory.tokens.extend(policy.map(|policy| (token.clone(), policy)));
     }
     Ok(())

@@ -1,10 +1,27 @@
-//! How our values stand in columns: times as nanoseconds, keys and enums as JSON.
+//! How our values are held in columns: times as nanoseconds, keys and enums as JSON, words as they are.
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::policy::inventory::{Id, Kind, PointStatus};
 use crate::store::StoreError;
+
+/// A server and kind, as the columns hold them.
+#[derive(Clone, Debug)]
+pub struct ServerKind {
+    /// The server's key.
+    pub server: String,
+    /// The word of the kind.
+    pub kind: &'static str,
+}
+
+impl ServerKind {
+    /// The columns of a server and kind.
+    pub fn of(server: &Id, kind: Kind) -> Result<Self, StoreError> {
+        Ok(Self { server: json(server)?, kind: kind.word() })
+    }
+}
 
 /// Nanoseconds since 1970; times beyond the year 2262 are taken as its end.
 pub fn nanos(at: Timestamp) -> i64 {
@@ -16,7 +33,7 @@ pub fn time(nanos: i64) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(nanos)).expect("64 bits of nanoseconds lie within jiff's years")
 }
 
-/// JSON, as it stands in a column.
+/// JSON, as a column holds it.
 pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
     Ok(serde_json::to_string(value)?)
 }
@@ -24,4 +41,15 @@ pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
 /// A value out of a column.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     Ok(serde_json::from_str(text)?)
+}
+
+/// The value that a column names with a bare word: a kind, a topic, a channel.
+pub fn read_word<T: DeserializeOwned>(word: &str) -> Result<T, StoreError> {
+    Ok(T::deserialize(serde::de::value::StrDeserializer::<serde_json::Error>::new(word))?)
+}
+
+/// The status of a point that has this word.
+pub fn status_of_word(word: String) -> PointStatus {
+    let known = [PointStatus::InProgress, PointStatus::Completed, PointStatus::Failed];
+    known.into_iter().find(|status| status.to_string() == word).unwrap_or(PointStatus::Other(word))
 }

@@ -7,7 +7,7 @@ use crate::modules::Module;
 use crate::paths::{Names, names};
 
 /// Folders that still have circles. A folder without any must be taken off this list.
-pub const STILL_HAVE_CIRCLES: &[&str] = &["run", "store"];
+pub const STILL_HAVE_CIRCLES: &[&str] = &["run"];
 
 /// The files that each file of the same folder uses, with the line of the first use.
 type Uses = BTreeMap<usize, BTreeMap<usize, usize>>;

@@ -14,7 +14,7 @@ use lastgood::policy::inventory::{self, Id};
 use lastgood::provider::{Client, Watch};
 use lastgood::simulator::Kind;
 use lastgood::store::Store;
-use lastgood::store::holds::{Held, Hold};
+use lastgood::store::holds::{Hold, HoldTarget};
 
 use crate::support::in_process::client;
 use crate::support::simulated_world::SimulatedWorld;
@@ -67,7 +67,7 @@ impl Deed {
         let done = Done { seq, ..Done::default() };
         match self {
             Self::Hold(id) => {
-                let what = Held::Point(inventory::Kind::Snapshot, Id::Number(id));
+                let what = HoldTarget::Point(inventory::Kind::Snapshot, Id::Number(id));
                 let since: Timestamp = inside.clock.now();
                 let hold = Hold { what, reason: "a test".to_owned(), since, until: None };
                 inside.store.hold(hold).await.unwrap();

@@ -13,7 +13,7 @@ use lastgood::policy::policy::{Policy, PolicyName};
 use lastgood::policy::selector::Pattern;
 use lastgood::run::{Task, inspect, inspect_and_record};
 use lastgood::simulator::{self, Act, Altered, Call, Effect, Options, Pick, Rule};
-use lastgood::store::holds::{Held, Hold};
+use lastgood::store::holds::{Hold, HoldTarget};
 
 use crate::support::simulated_world::{SimulatedWorld, policy};
 
@@ -251,7 +251,7 @@ fn sharing() -> [Policy; 2] {
 }
 
 async fn hold(sim: &SimulatedWorld, id: &Id) {
-    let (what, since) = (Held::Point(Kind::Snapshot, id.clone()), sim.world.clock.now());
+    let (what, since) = (HoldTarget::Point(Kind::Snapshot, id.clone()), sim.world.clock.now());
     sim.world.store.hold(Hold { what, reason: "audit".to_owned(), since, until: None }).await.unwrap();
 }
 

@@ -8,7 +8,7 @@ use lastgood::policy::policy::{Policy, PolicyName};
 use lastgood::policy::selector::Pattern;
 use lastgood::run::Task;
 use lastgood::simulator::{self, Options};
-use lastgood::store::holds::{Held, Hold};
+use lastgood::store::holds::{Hold, HoldTarget};
 
 use crate::support::simulated_world::{SimulatedWorld, policy};
 
@@ -19,7 +19,7 @@ fn called(name: &str, last: u32) -> Policy {
     Policy { name: PolicyName::new(name).unwrap(), keep, ..policy(Kind::Snapshot, last) }
 }
 
-async fn hold(sim: &SimulatedWorld, what: Held, until: Option<&str>) {
+async fn hold(sim: &SimulatedWorld, what: HoldTarget, until: Option<&str>) {
     let until = until.map(|until| until.parse().unwrap());
     let hold = Hold { what, reason: "audit".to_owned(), since: sim.world.clock.now(), until };
     sim.world.store.hold(hold).await.unwrap();
@@ -27,12 +27,12 @@ async fn hold(sim: &SimulatedWorld, what: Held, until: Option<&str>) {
 
 async fn hold_points(sim: &SimulatedWorld, ids: &[Id]) {
     for id in ids {
-        hold(sim, Held::Point(Kind::Snapshot, id.clone()), None).await;
+        hold(sim, HoldTarget::Point(Kind::Snapshot, id.clone()), None).await;
     }
 }
 
 async fn release(sim: &SimulatedWorld, id: &Id) {
-    assert!(sim.world.store.release(Held::Point(Kind::Snapshot, id.clone())).await.unwrap());
+    assert!(sim.world.store.release(HoldTarget::Point(Kind::Snapshot, id.clone())).await.unwrap());
 }
 
 /// A run that must succeed within the slots.
@@ -78,7 +78,7 @@ async fn a_hold_that_ends_by_itself_gives_the_place_back() {
         succeeds(&sim, &task).await;
     }
     let held = sim.ids(SNAPSHOT)[0].clone();
-    hold(&sim, Held::Point(Kind::Snapshot, held.clone()), Some("2026-11-21T02:38:00Z")).await;
+    hold(&sim, HoldTarget::Point(Kind::Snapshot, held.clone()), Some("2026-11-21T02:38:00Z")).await;
     assert_ne!(succeeds(&sim, &task).await, std::slice::from_ref(&held));
     assert_ne!(succeeds(&sim, &task).await, std::slice::from_ref(&held));
     tokio::time::advance(std::time::Duration::from_secs(300)).await;
@@ -165,7 +165,7 @@ async fn where_nothing_may_go_the_failure_names_the_holds_and_how_they_end() {
     }
     let ids = sim.ids(SNAPSHOT);
     hold_points(&sim, &ids[..3]).await;
-    hold(&sim, Held::Point(Kind::Snapshot, ids[3].clone()), Some("2027-01-01T00:00:00Z")).await;
+    hold(&sim, HoldTarget::Point(Kind::Snapshot, ids[3].clone()), Some("2027-01-01T00:00:00Z")).await;
     let error = error(&sim, &task).await;
     for part in [
         format!("snapshot {}", ids[0]),
@@ -188,12 +188,12 @@ async fn a_held_server_without_room_fails_and_says_which_hold_it_is() {
         succeeds(&sim, &task).await;
     }
     let server: ServerRef = task.server.reference.clone();
-    hold(&sim, Held::Server(server.clone()), Some("2027-01-01T00:00:00Z")).await;
+    hold(&sim, HoldTarget::Server(server.clone()), Some("2027-01-01T00:00:00Z")).await;
     let error = error(&sim, &task).await;
     for part in ["the server is on hold", "audit", "2027-01-01T00:00:00Z", "lastgood release server web-server-01"] {
         assert!(error.contains(part), "`{part}` is not in: {error}");
     }
-    assert!(sim.world.store.release(Held::Server(server)).await.unwrap());
+    assert!(sim.world.store.release(HoldTarget::Server(server)).await.unwrap());
     let oldest = sim.ids(SNAPSHOT)[0].clone();
     assert_eq!(succeeds(&sim, &task).await, [oldest]);
 }

@@ -10,7 +10,7 @@ use lastgood::policy::policy::{Policy, PolicyName, Prune};
 use lastgood::policy::selector::Pattern;
 use lastgood::run::{Task, by_hand};
 use lastgood::simulator::{self, Act, Call, Effect, Options, PointSpec, RetryAfter, Rule, StatusEffect, What};
-use lastgood::store::holds::{Held, Hold};
+use lastgood::store::holds::{Hold, HoldTarget};
 
 use crate::support::simulated_world::{SimulatedWorld, ours, policy};
 
@@ -25,7 +25,7 @@ fn prunes_three() -> Policy {
     Policy { max_deletes: Some(5), ..policy(Kind::Snapshot, 2) }
 }
 
-async fn hold(sim: &SimulatedWorld, what: Held) {
+async fn hold(sim: &SimulatedWorld, what: HoldTarget) {
     let since = sim.world.clock.now();
     sim.world.store.hold(Hold { what, reason: "audit".to_owned(), since, until: None }).await.unwrap();
 }
@@ -54,9 +54,9 @@ async fn a_hold_that_is_placed_while_a_run_prunes_keeps_its_point() {
         let task = sim.task(prunes_three()).await;
         let ids = sim.ids(SNAPSHOT);
         let held = if whole_server {
-            Held::Server(task.server.reference.clone())
+            HoldTarget::Server(task.server.reference.clone())
         } else {
-            Held::Point(Kind::Snapshot, ids[2].clone())
+            HoldTarget::Point(Kind::Snapshot, ids[2].clone())
         };
         let placed = async {
             had_deletes(&sim, 1).await;
@@ -77,9 +77,9 @@ async fn a_hold_that_is_placed_while_a_delete_waits_for_its_turn_keeps_its_point
         let oldest = sim.ids(SNAPSHOT)[0].clone();
         first_delete_waits(&sim);
         let held = if whole_server {
-            Held::Server(task.server.reference.clone())
+            HoldTarget::Server(task.server.reference.clone())
         } else {
-            Held::Point(Kind::Snapshot, oldest.clone())
+            HoldTarget::Point(Kind::Snapshot, oldest.clone())
         };
         let placed = async {
             had_deletes(&sim, 1).await;
@@ -123,7 +123,7 @@ async fn a_hold_on_the_point_that_was_to_make_room_lets_another_go_or_names_itse
     first_delete_waits(&sim);
     let placed = async {
         had_deletes(&sim, 1).await;
-        hold(&sim, Held::Point(Kind::Snapshot, oldest.clone())).await;
+        hold(&sim, HoldTarget::Point(Kind::Snapshot, oldest.clone())).await;
     };
     let (run, ()) = tokio::join!(sim.run(&task), placed);
     let there = sim.ids(SNAPSHOT);
@@ -142,7 +142,7 @@ async fn a_hold_that_is_placed_while_a_delete_by_hand_waits_for_its_turn_keeps_i
     first_delete_waits(&sim);
     let placed = async {
         had_deletes(&sim, 1).await;
-        hold(&sim, Held::Point(Kind::Snapshot, point.id.clone())).await;
+        hold(&sim, HoldTarget::Point(Kind::Snapshot, point.id.clone())).await;
     };
     let (done, ()) = tokio::join!(by_hand::delete(&sim.world, &point, &|_| {}), placed);
     let error = done.unwrap_err().to_string();
@@ -210,7 +210,7 @@ async fn what_the_policies_share_now_decides_too_what_is_given_up() {
         for _ in 0..3 {
             sim.run(&nightly).await;
         }
-        hold(&sim, Held::Point(Kind::Snapshot, sim.ids(SNAPSHOT)[0].clone())).await;
+        hold(&sim, HoldTarget::Point(Kind::Snapshot, sim.ids(SNAPSHOT)[0].clone())).await;
         // The run has planned and its delete waits for its turn when the file is read.
         first_delete_waits(&sim);
         let reloaded = async {
@@ -332,7 +332,7 @@ async fn a_slot_that_is_taken_at_the_last_look_is_reported_with_the_holds_in_the
         sim.run(&task).await;
     }
     let oldest = sim.ids(SNAPSHOT)[0].clone();
-    hold(&sim, Held::Point(Kind::Snapshot, oldest.clone())).await;
+    hold(&sim, HoldTarget::Point(Kind::Snapshot, oldest.clone())).await;
     sim.run(&task).await;
     // While the server stops, a person takes the last slot.
     let stopping = async {

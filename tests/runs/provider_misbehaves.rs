@@ -361,7 +361,7 @@ async fn a_hold_set_during_the_run_saves_the_point() {
     let posted = || sim.sent("POST", "/snapshots/") == 1;
     assert!(cut_off_when(drive(&sim.world, &task, run), posted).await.is_none());
     let hold = lastgood::store::holds::Hold {
-        what: lastgood::store::holds::Held::Point(Kind::Snapshot, oldest),
+        what: lastgood::store::holds::HoldTarget::Point(Kind::Snapshot, oldest),
         reason: "audit".to_owned(),
         since: sim.clock.now(),
         until: None,

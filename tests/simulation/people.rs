@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use lastgood::policy::inventory::{Id, Kind};
 use lastgood::simulator::{self, Account, Act, BackupType, Edit, Pick, Point, PointSpec, Simulator};
 use lastgood::store::Store;
-use lastgood::store::holds::{Held, Hold};
+use lastgood::store::holds::{Hold, HoldTarget};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -109,7 +109,7 @@ impl People {
         });
         for (kind, id, _) in self.held.extract_if(.., |(_, _, until)| *until <= now) {
             facts.held.remove(&(crate::fleet::kind(kind), id.to_string()));
-            store.release(Held::Point(kind, Id::Number(id))).await.expect("the state can be written");
+            store.release(HoldTarget::Point(kind, Id::Number(id))).await.expect("the state can be written");
         }
     }
 
@@ -130,7 +130,7 @@ impl People {
         });
         let Some(id) = id else { return false };
         let until = now + SignedDuration::from_hours(self.random.random_range(10..200));
-        let what = Held::Point(kind, Id::Number(id));
+        let what = HoldTarget::Point(kind, Id::Number(id));
         store
             .hold(Hold { what, reason: "a test".to_owned(), since: now, until: None })
             .await

@@ -2,6 +2,7 @@
 CREATE TABLE debt (
     server         TEXT NOT NULL,              -- the provider's key
     what           TEXT NOT NULL,              -- start
+    which          TEXT NOT NULL DEFAULT '',   -- which one, where a server may be owed several of a kind
     name           TEXT NOT NULL,              -- the server's name then
     since          INTEGER NOT NULL,
     run            INTEGER,                    -- the run and its step that opened it
@@ -13,7 +14,7 @@ CREATE TABLE debt (
     seen_down      INTEGER NOT NULL DEFAULT 0,
     start          TEXT NOT NULL DEFAULT 'not_sent', -- not_sent, sent, accepted, runs_already
     missing_millis INTEGER NOT NULL DEFAULT 0, -- for how long complete lists have lacked it
-    PRIMARY KEY (server, what)
+    PRIMARY KEY (server, what, which)
 ) WITHOUT ROWID;
 
 -- Open runs that have stopped their server, as far as their events tell: the last stop was not certainly refused, and
@@ -48,7 +49,7 @@ WHERE NOT EXISTS (
         OR (json_extract(told.body, '$.answered.step') = stop.step
             AND json_type(told.body, '$.answered.answer.refused') IS NOT NULL)))
 ORDER BY run.id
-ON CONFLICT (server, what) DO NOTHING;
+ON CONFLICT (server, what, which) DO NOTHING;
 
 -- Since when the account's lists lack a server that is not taken to be gone yet, and how many they were.
 ALTER TABLE server ADD COLUMN missing_since INTEGER;
@@ -110,3 +111,6 @@ ALTER TABLE retention ADD COLUMN conditions TEXT;
 -- How a message leaves, and what its bytes are: all messages so far are mails.
 ALTER TABLE outbox ADD COLUMN channel TEXT NOT NULL DEFAULT 'mail';
 ALTER TABLE outbox ADD COLUMN payload TEXT NOT NULL DEFAULT 'rfc5322';
+
+-- When we intended to delete the point.
+ALTER TABLE point RENAME COLUMN asked_gone TO delete_intended_at;

@@ -131,20 +131,24 @@ async fn an_id_that_comes_again_is_the_new_point_and_nothing_of_the_old_one() {
 #[tokio::test]
 async fn holds_are_in_force_until_their_moment_and_for_their_place() {
     let folder = folder();
-    let hold =
-        |what: Held, until: Option<i64>| Hold { what, reason: "audit".to_owned(), since: at(0), until: until.map(at) };
-    let of_point = Held::Point(Kind::Snapshot, Id::Number(1));
+    let hold = |what: HoldTarget, until: Option<i64>| Hold {
+        what,
+        reason: "audit".to_owned(),
+        since: at(0),
+        until: until.map(at),
+    };
+    let of_point = HoldTarget::Point(Kind::Snapshot, Id::Number(1));
     folder.store.hold(hold(of_point.clone(), Some(50))).await.unwrap();
-    folder.store.hold(hold(Held::Point(Kind::Backup, Id::Number(2)), None)).await.unwrap();
+    folder.store.hold(hold(HoldTarget::Point(Kind::Backup, Id::Number(2)), None)).await.unwrap();
     assert_eq!(folder.memory(49).await.holds.keys().collect::<Vec<_>>(), [&Id::Number(1)]);
     assert!(folder.memory(50).await.holds.is_empty());
     folder.store.hold(hold(of_point.clone(), None)).await.unwrap();
     assert_eq!(folder.store.holds(at(60)).await.unwrap().len(), 2, "a hold on the same thing is replaced");
     assert!(folder.store.release(of_point.clone()).await.unwrap());
     assert!(!folder.store.release(of_point).await.unwrap());
-    folder.store.hold(hold(Held::Server(server()), None)).await.unwrap();
+    folder.store.hold(hold(HoldTarget::Server(server()), None)).await.unwrap();
     assert_eq!(folder.memory(60).await.server_hold.as_deref(), Some("audit"));
-    let elsewhere = Place { server: Id::Number(1), ..place() };
+    let elsewhere = MemoryKey { server: Id::Number(1), ..place() };
     assert_eq!(folder.store.memory(elsewhere, at(60)).await.unwrap().server_hold, None);
 }
 

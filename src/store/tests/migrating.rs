@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::store::MIGRATIONS;
+use crate::store::migrate::MIGRATIONS;
 
 /// What lastgoods with so many migrations have written.
 const WRITTEN: [(usize, &str); 3] = [
@@ -58,7 +58,7 @@ fn a_command_beside_the_owner_migrates_too() {
 #[test]
 fn a_command_beside_an_owner_of_an_older_version_changes_nothing() {
     let dir = written(WRITTEN[1].1);
-    let lock = std::fs::File::create(dir.path().join(crate::store::LOCK)).unwrap();
+    let lock = std::fs::File::create(dir.path().join(crate::store::folder::LOCK)).unwrap();
     lock.try_lock().unwrap();
     let error = Store::beside(dir.path()).unwrap_err();
     assert!(matches!(error, StoreError::Older { found: 2, .. }), "{error}");
@@ -88,7 +88,7 @@ async fn what_version_one_has_written_is_all_there() {
     assert!(outcomes[2..].iter().all(|outcome| *outcome == "succeeded"));
     let now: Timestamp = "2026-11-21T07:29:30Z".parse().unwrap();
     let hourly = PolicyName::new("hourly").unwrap();
-    let place = |server: i64| Place {
+    let place = |server: i64| MemoryKey {
         server: Id::Number(server),
         kind: Kind::Snapshot,
         policy: hourly.clone(),
@@ -130,7 +130,7 @@ async fn what_version_two_knew_of_a_policy_holds_for_the_kind_that_it_has() {
     let (server, policy) = (Id::Number(12345), PolicyName::new("hourly").unwrap());
     let now: Timestamp = "2026-11-21T07:29:30Z".parse().unwrap();
     let settle = Duration::from_secs(60);
-    let place = Place { server: server.clone(), kind: Kind::Snapshot, policy: policy.clone(), settle };
+    let place = MemoryKey { server: server.clone(), kind: Kind::Snapshot, policy: policy.clone(), settle };
     let memory = store.memory(place, now).await.unwrap();
     assert_eq!((memory.evicted_since_completed, memory.retention.len(), memory.brakes.len()), (1, 1, 1));
     assert_eq!(memory.longest_lead, Duration::ZERO, "no run has measured it");
@@ -165,7 +165,7 @@ async fn a_policy_of_another_kind_starts_from_now_and_knows_no_eviction_of_the_o
     // What was evicted for a snapshot says nothing of backups.
     evict(&store, Kind::Snapshot).await;
     let settle = Duration::from_secs(60);
-    let place = |kind| Place { server: server.clone(), kind, policy: policy.clone(), settle };
+    let place = |kind| MemoryKey { server: server.clone(), kind, policy: policy.clone(), settle };
     assert_eq!(store.memory(place(Kind::Snapshot), now).await.unwrap().evicted_since_completed, 2);
     assert_eq!(store.memory(place(Kind::Backup), now).await.unwrap().evicted_since_completed, 0);
 }
@@ -183,7 +183,8 @@ async fn the_servers_that_open_runs_of_version_two_have_stopped_are_owed_their_s
     let debts = store.debts().await.unwrap();
     let shown: Vec<_> = debts
         .iter()
-        .map(|debt| (debt.server.id.clone(), debt.in_charge, debt.evidence.seen_down, debt.evidence.start))
+        .map(|debt| (debt.server.id.clone(), debt.start()))
+        .map(|(server, start)| (server, start.in_charge, start.evidence.seen_down, start.evidence.start))
         .collect();
     let expected = [
         // Stopped; settled as not carried out, which may be wrong; started and not seen running; cut short by damage.
@@ -195,6 +196,6 @@ async fn the_servers_that_open_runs_of_version_two_have_stopped_are_owed_their_s
     assert_eq!(shown, expected);
     let told = store.set_unreadable_aside("2026-11-21T08:00:00Z".parse().unwrap()).await.unwrap();
     assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(store.debt(Id::Number(12352)).await.unwrap().unwrap().in_charge, None, "its run is set aside");
+    assert_eq!(store.debt(Id::Number(12352)).await.unwrap().unwrap().start().in_charge, None, "its run is set aside");
     assert_eq!(store.unfinished().await.unwrap().len(), 6);
 }

@@ -177,7 +177,7 @@ async fn an_open_incident_keeps_what_was_told_of_it_and_mail_that_waits_stays() 
 async fn holds_due_times_and_servers_are_never_forgotten() {
     let folder = folder();
     let hold = |what| Hold { what, reason: "audit".to_owned(), since: at(0), until: None };
-    folder.store.hold(hold(Held::Point(Kind::Snapshot, Id::Number(1)))).await.unwrap();
+    folder.store.hold(hold(HoldTarget::Point(Kind::Snapshot, Id::Number(1)))).await.unwrap();
     let followed =
         || Followed { server: server().id, policy: nightly(), kind: Kind::Snapshot, schedule: "daily".to_owned() };
     folder.store.handled(vec![followed()], at(0)).await.unwrap();

@@ -1,5 +1,5 @@
-//! Runs that cannot be read: an event that this version does not know, that cannot follow, or that is damaged. They are
-//! set aside (kept, ended, reported), so that one of them stops neither the start nor `history`.
+//! Runs as they are read back. One that cannot be read (an event that this version does not know, that cannot follow, or
+//! that is damaged) is set aside: kept, ended and reported, so that it stops neither the start nor `history`.
 
 use jiff::Timestamp;
 use rusqlite::params;
@@ -7,15 +7,60 @@ use rusqlite::params;
 use crate::journal::notice::{Fact, FailedRun, Notice, RunProblem};
 use crate::journal::summary::{RunHistory, RunSummary, history};
 use crate::policy::inventory::{Id, Kind, ServerRef};
-use crate::store::debts::leave;
+use crate::store::debt_rows::leave;
 use crate::store::notices::insert_notice;
 use crate::store::points::newest_good;
 use crate::store::runs::{Run, load};
 use crate::store::transaction::Transaction;
-use crate::store::value::{nanos, read, time};
+use crate::store::value::{json, nanos, read, read_word, time};
 use crate::store::{Store, StoreError};
 
 impl Store {
+    /// The runs that have not ended, oldest first; without those that cannot be read (see `set_unreadable_aside`).
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn unfinished(&self) -> Result<Vec<Run>, StoreError> {
+        self.transact(open_runs).await
+    }
+
+    /// Runs with their steps, newest first.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn history(&self, server: Option<Id>, limit: u32) -> Result<Vec<RunHistory>, StoreError> {
+        self.transact(move |tx| {
+            let server = server.as_ref().map(json).transpose()?;
+            // Two texts, so that each finds its own index.
+            let of = if server.is_some() { "server = ?1" } else { "?1 IS NULL" };
+            let mut query =
+                tx.prepare_cached(&format!("SELECT id FROM run WHERE {of} ORDER BY opened_at DESC, id DESC LIMIT ?2"))?;
+            let ids: Vec<i64> = query.query_map(params![server, limit], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            ids.into_iter().map(|id| history_of(tx, id)).collect()
+        })
+        .await
+    }
+
+    /// The numbers of the runs that ended at a moment or after it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn ended_since(&self, since: Timestamp) -> Result<Vec<i64>, StoreError> {
+        self.transact(move |tx| {
+            let mut query = tx.prepare_cached("SELECT id FROM run WHERE ended_at >= ?1 ORDER BY id")?;
+            Ok(query.query_map([nanos(since)], |row| row.get(0))?.collect::<Result<_, _>>()?)
+        })
+        .await
+    }
+
+    /// These runs with their steps. Ask for some hundred at a time: others wait for the state meanwhile.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn histories(&self, ids: Vec<i64>) -> Result<Vec<RunHistory>, StoreError> {
+        self.transact(move |tx| ids.iter().map(|id| history_of(tx, *id)).collect()).await
+    }
+
     /// Sets every open run aside that cannot be read, each with what is reported of it in one transaction. Returns the
     /// notices. What a server is owed does not depend on its run.
     ///
@@ -143,7 +188,7 @@ fn row(tx: &Transaction<'_>, id: i64) -> Result<RunRow, StoreError> {
         Ok(RunRow {
             server: ServerRef { id: read(&server).unwrap_or(Id::Text(server)), name },
             policy: row.get(2)?,
-            kind: read(&format!("\"{kind}\"")).unwrap_or(Kind::Backup),
+            kind: read_word(&kind).unwrap_or(Kind::Backup),
             due: row.get::<_, Option<i64>>(4)?.map(time),
             started: time(row.get(5)?),
             ended: row.get::<_, Option<i64>>(6)?.map(time),

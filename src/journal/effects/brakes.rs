@@ -1,0 +1,74 @@
+//! What a list says of the brakes and what a person's `accept` changes; and which incidents are over once a list was
+//! looked at.
+
+use crate::journal::effects::change::Change;
+use crate::journal::notice::{Notice, Topic};
+use crate::policy::brake::{BrakeCause, DetectedBrakes, StoredBrake};
+use crate::policy::conditions::Looked;
+use crate::policy::inventory::Kind;
+use crate::policy::predecessor::Remember;
+
+/// What detected brakes of a kind change, beside these that are stored for the server.
+#[must_use]
+pub fn braked(stored: &[StoredBrake], detected: &DetectedBrakes, retention: &Remember, kind: Kind) -> Vec<Change> {
+    let mut changes: Vec<Change> = detected.over.iter().copied().map(Change::BrakeReleased).collect();
+    changes.extend(detected.new.iter().map(|brake| Change::BrakeSet { kind, brake: Box::new(brake.clone()) }));
+    let former = retention.taken_over.iter().cloned();
+    changes.extend(former.map(|policy| Change::RetentionForgotten { kind, policy }));
+    changes.extend(retention.words.iter().map(|(policy, looked): &(_, Looked)| {
+        let (policy, looked) = (policy.clone(), Box::new(looked.clone()));
+        Change::RetentionRemembered { kind, policy, looked }
+    }));
+    let waits = |brake: &&StoredBrake| !brake.accepted && !detected.over.contains(&brake.number);
+    if detected.new.is_empty() && !stored.iter().any(|brake| waits(&brake)) {
+        changes.push(incident_over(Topic::Brake));
+    }
+    changes
+}
+
+/// What it changes that a person has looked at the brakes as they were `shown`, of those that are stored for the server:
+/// deletes go on. One that has come to be about other points since is not accepted; false then.
+#[must_use]
+pub fn accepted(stored: &[StoredBrake], shown: &[StoredBrake]) -> (Vec<Change>, bool) {
+    let mut changes = Vec::new();
+    let mut all = true;
+    let mut waiting: Vec<i64> = stored.iter().filter(|brake| !brake.accepted).map(|brake| brake.number).collect();
+    for shown in shown {
+        let Some(now) = stored.iter().find(|stored| stored.number == shown.number) else { continue };
+        if now.brake.points != shown.brake.points {
+            all = false;
+            continue;
+        }
+        waiting.retain(|number| *number != now.number);
+        match now.brake.cause {
+            // What these are about lasts: the same must not brake again.
+            BrakeCause::Small | BrakeCause::Clock => {
+                changes.push(Change::BrakeAccepted(now.number));
+                continue;
+            }
+            BrakeCause::SecondLastgood => {
+                let points = now.brake.points.iter().map(|about| about.id.clone());
+                changes.extend(points.map(|point| Change::PointAccepted { kind: now.kind, point }));
+                changes.push(incident_over(Topic::SecondLastgood));
+            }
+            BrakeCause::Gone | BrakeCause::Shorter | BrakeCause::Retention => {}
+        }
+        changes.push(Change::BrakeReleased(now.number));
+    }
+    if waiting.is_empty() {
+        changes.push(incident_over(Topic::Brake));
+    }
+    (changes, all)
+}
+
+/// The incidents of a policy that a look at a server closes: those that it does not report again.
+#[must_use]
+pub fn reported(notices: &[Notice], policy: &str) -> Vec<Change> {
+    let topics = [Topic::SecondLastgood, Topic::Attention, Topic::NewJournal];
+    let over = topics.into_iter().filter(|topic| !notices.iter().any(|notice| notice.topic() == *topic));
+    over.map(|topic| Change::IncidentsClosed { policy: Some(policy.to_owned()), topic }).collect()
+}
+
+fn incident_over(topic: Topic) -> Change {
+    Change::IncidentsClosed { policy: None, topic }
+}

@@ -1,0 +1,64 @@
+//! What an event of a run makes of the debt to its server.
+
+use crate::journal::debt::{Debt, Look, OwedStart, Start, StopEvidence, Streak, Verdict, observe};
+use crate::journal::notice::Recovery;
+
+/// What a run does or sees that the debt to its server depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DebtEvent {
+    /// The run is about to stop the server, and is in charge of starting it: the debt is opened, or begins anew.
+    StopIntended {
+        /// The step.
+        step: u32,
+    },
+    /// The stop was certainly not carried out.
+    StopRefused {
+        /// The step.
+        step: u32,
+    },
+    /// A start is about to be sent.
+    StartIntended,
+    /// The start was answered.
+    StartAnswered(Start),
+    /// The run will start the server, whoever was to.
+    TakenOver,
+    /// The run will not start the server for now.
+    Left,
+    /// The server was seen stopped.
+    SeenStopped,
+    /// The server was seen running.
+    SeenRunning,
+}
+
+/// What becomes of a debt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DebtChange {
+    /// This is known now.
+    Evidence(StopEvidence),
+    /// The run is no longer in charge of it.
+    Left,
+    /// It is over, which is reported to whom the debt was.
+    Ended(Recovery),
+    /// It was never owed: its incident is closed without a report.
+    Void,
+}
+
+/// What an event of a run makes of the open debt to its server; nothing where it says nothing of it.
+#[must_use]
+pub fn debt_after(debt: &Debt, run: i64, event: &DebtEvent) -> Option<DebtChange> {
+    let OwedStart { round, evidence, .. } = *debt.start();
+    match event {
+        DebtEvent::StopRefused { step } => {
+            let opened_it = debt.run == Some(run) && debt.step == Some(*step) && round == 1;
+            Some(if opened_it { DebtChange::Void } else { DebtChange::Left })
+        }
+        DebtEvent::StartIntended => Some(DebtChange::Evidence(evidence.start_sent())),
+        DebtEvent::StartAnswered(start) => Some(DebtChange::Evidence(evidence.start_answered(*start))),
+        DebtEvent::SeenStopped => Some(DebtChange::Evidence(StopEvidence { seen_down: true, ..evidence })),
+        DebtEvent::SeenRunning => {
+            let (.., verdict) = observe(evidence, Streak::default(), Look::Running, None);
+            (verdict == Verdict::Paid).then_some(DebtChange::Ended(Recovery::ServerRuns))
+        }
+        DebtEvent::StopIntended { .. } | DebtEvent::TakenOver | DebtEvent::Left => None,
+    }
+}

@@ -1,0 +1,129 @@
+//! A restore point as the state remembers it, and what the planner is told of it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::policy::brake::{About, LastListed};
+use crate::policy::inventory::{Id, PointStatus};
+use crate::policy::mark::Token;
+use crate::policy::memory::{Memory, Origin, Remembered, Text, Unlisted};
+
+/// How long a delete that was accepted counts as in progress. If the point is listed still, it may be sent again then.
+const DELETE_LASTS: Duration = Duration::from_hours(1);
+
+/// A point that was listed, or made by us, and is not known to be gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownPoint {
+    /// The provider's key.
+    pub id: Id,
+    /// When the provider began it; `None` until a list has shown it.
+    pub created_at: Option<Timestamp>,
+    /// Name and description as first listed.
+    pub first_text: Option<Text>,
+    /// How we came to know it.
+    pub origin: Origin,
+    /// Its policy, where it is ours.
+    pub policy: Option<String>,
+    /// How far it had come in the last list.
+    pub status: Option<PointStatus>,
+    /// Its size in the last list.
+    pub size_mb: Option<u64>,
+    /// Whether the provider's plan made it.
+    pub automatic: bool,
+    /// When the provider accepted its delete.
+    pub delete_accepted_at: Option<Timestamp>,
+    /// When a list last showed it.
+    pub seen_at: Option<Timestamp>,
+    /// When the provider accepted our create.
+    pub made_at: Option<Timestamp>,
+    /// The token that its mark carries.
+    pub token: Option<Token>,
+    /// Since when we intend to delete it.
+    pub delete_intended_at: Option<Timestamp>,
+}
+
+/// What was first seen of a point that a list lacked without our doing: when a list shows it again, it is judged by
+/// this, and not by what a person has made of it meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vanished {
+    /// The provider's key.
+    pub id: Id,
+    /// When the provider began it: a later point with the same id is another one.
+    pub created_at: Timestamp,
+    /// Name and description as first listed.
+    pub first_text: Text,
+    /// How we came to know it.
+    pub origin: Origin,
+}
+
+impl KnownPoint {
+    /// A point of which no more is known than its origin.
+    #[must_use]
+    pub const fn new(id: Id, origin: Origin) -> Self {
+        Self {
+            id,
+            created_at: None,
+            first_text: None,
+            origin,
+            policy: None,
+            status: None,
+            size_mb: None,
+            automatic: false,
+            delete_accepted_at: None,
+            seen_at: None,
+            made_at: None,
+            token: None,
+            delete_intended_at: None,
+        }
+    }
+
+    /// What is kept of the point when it is no longer there. A point that we have deleted does not come back.
+    pub(super) fn vanished(&self) -> Option<Vanished> {
+        let first = self.created_at.zip(self.first_text.clone());
+        let (created_at, first_text) = first.filter(|_| !self.automatic && self.delete_accepted_at.is_none())?;
+        Some(Vanished { id: self.id.clone(), created_at, first_text, origin: self.origin.clone() })
+    }
+
+    /// The point as the brakes see it, if it would be missed when a list lacks it.
+    fn last_listed(&self) -> Option<LastListed> {
+        let leaves_by_us = self.delete_accepted_at.or(self.delete_intended_at).is_some();
+        let created_at = self.created_at.filter(|_| self.seen_at.is_some() && !self.automatic && !leaves_by_us)?;
+        let good = self.status == Some(PointStatus::Completed) && self.policy.is_some();
+        Some(LastListed { about: About { id: self.id.clone(), created_at }, good })
+    }
+}
+
+/// Adds what the planner is told of these points for a policy. A list may lag behind what was accepted by `settle`.
+pub fn recall(points: &[KnownPoint], policy: &str, (settle, at): (Duration, Timestamp), memory: &mut Memory) {
+    for point in points {
+        let id = &point.id;
+        if let Some(accepted) = point.delete_accepted_at {
+            let in_progress = accepted + DELETE_LASTS > at;
+            let of = if in_progress { &mut memory.deleting } else { &mut memory.not_gone };
+            of.insert(id.clone());
+        }
+        let is_completed = point.status == Some(PointStatus::Completed);
+        if point.made_at.is_some() && !is_completed && point.policy.as_deref() == Some(policy) {
+            memory.unfinished.insert(id.clone());
+        }
+        let may_lag = point.seen_at.is_none() && point.made_at.is_some_and(|made| made + settle > at);
+        if let Some(token) = point.token.clone().filter(|_| may_lag) {
+            memory.unlisted.push(Unlisted { id: Some(id.clone()), token });
+        }
+        memory.listed.extend(point.last_listed());
+        let (created_at, text, origin) = (point.created_at, point.first_text.clone(), point.origin.clone());
+        memory.points.insert(id.clone(), Remembered { created_at, text, origin });
+    }
+}
+
+/// Adds what was first seen of points that lists lacked at some time, where no more is known of them.
+pub fn recall_vanished(vanished: Vec<Vanished>, memory: &mut Memory) {
+    for Vanished { id, created_at, first_text, origin } in vanished {
+        let unknown = Remembered { created_at: Some(created_at), text: None, origin };
+        let known = memory.points.entry(id).or_insert(unknown);
+        if known.created_at.is_none_or(|at| at == created_at) && known.text.is_none() {
+            known.text = Some(first_text);
+        }
+    }
+}

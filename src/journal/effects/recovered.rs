@@ -1,0 +1,47 @@
+//! What is reported when an incident is over: to whom, since when, and what it was.
+
+use jiff::Timestamp;
+
+use crate::journal::notice::{Fact, Good, NotStarted, Notice, Recovered, Recovery, Topic};
+use crate::policy::inventory::{Kind, ServerRef};
+
+/// The topics of a policy's incidents that a good point ends.
+pub const ENDED_BY_A_POINT: [Topic; 3] = [Topic::Run, Topic::Stale, Topic::Missed];
+
+/// Reports that a policy has a good point again: its incidents were open since `since`, the last sentence about its runs
+/// was `was`, and these due times gave no restore point meanwhile.
+#[must_use]
+pub fn policy_recovered(
+    (server, policy, kind): (&ServerRef, &str, Kind),
+    (since, was): (Timestamp, Option<String>),
+    lost: Vec<Timestamp>,
+    (reports, last_good): (&[String], Option<&Good>),
+) -> Notice {
+    let last_good = last_good.cloned();
+    let recovered = Recovered { by: Recovery::PointMade, since: Some(since), was, lost, last_good };
+    Notice {
+        policy: Some(policy.to_owned()),
+        kind: Some(kind),
+        reports: reports.to_vec(),
+        ..Notice::of_server(server.clone(), Fact::Recovered(recovered))
+    }
+}
+
+/// Reports that nothing is owed to a server any more, to whom the debt was reported; nothing where it was not.
+#[must_use]
+pub fn debt_ended(by: Recovery, last_report: Option<Notice>, since: Option<Timestamp>) -> Option<Notice> {
+    let (last, since) = last_report.zip(since)?;
+    let (since, was) = (Some(since), Some(last.to_string()));
+    let recovered = Recovered { by, since, was, lost: Vec::new(), last_good: None };
+    Some(Notice { policy: None, kind: None, fact: Fact::Recovered(recovered), ..last })
+}
+
+/// A report about a server that was not started, to whom the last one went; else to every report with `on`.
+#[must_use]
+pub fn debt_report(server: &ServerRef, last_report: Option<Notice>, report: NotStarted) -> Notice {
+    let fact = Fact::ServerNotStarted(report);
+    match last_report {
+        Some(last) => Notice { fact, ..last },
+        None => Notice::of_server(server.clone(), fact),
+    }
+}

@@ -1,0 +1,111 @@
+//! Brakes and what a person accepts; due times of a policy that was changed.
+
+use super::*;
+use crate::journal::notice::{Class, Fact, Notice, Topic};
+use crate::policy::brake::{About, Brake, BrakeCause, DetectedBrakes, StoredBrake};
+use crate::policy::predecessor::Remember;
+
+fn brake(cause: BrakeCause, points: &[i64]) -> Brake {
+    let points = points.iter().map(|number| About { id: id(*number), created_at: at(*number) }).collect();
+    Brake { cause, policy: None, text: String::new(), points }
+}
+
+fn stored(number: i64, cause: BrakeCause, accepted: bool) -> StoredBrake {
+    StoredBrake { number, kind: Kind::Snapshot, brake: brake(cause, &[1]), accepted }
+}
+
+fn over(topic: Topic) -> Change {
+    Change::IncidentsClosed { policy: None, topic }
+}
+
+#[test]
+fn the_incident_is_over_when_no_brake_is_in_force_any_more() {
+    let kind = Kind::Snapshot;
+    let set = || Change::BrakeSet { kind, brake: Box::new(brake(BrakeCause::Gone, &[2])) };
+    let (waiting, accepted) = (stored(1, BrakeCause::Gone, false), stored(2, BrakeCause::Small, true));
+    let rows: [(&str, &[StoredBrake], &[i64], bool, Vec<Change>); 5] = [
+        ("there is none", &[], &[], false, vec![over(Topic::Brake)]),
+        ("one waits", &[waiting.clone(), accepted.clone()], &[], false, vec![]),
+        (
+            "it is over",
+            &[waiting.clone(), accepted.clone()],
+            &[1],
+            false,
+            vec![Change::BrakeReleased(1), over(Topic::Brake)],
+        ),
+        ("another one is set", &[waiting], &[1], true, vec![Change::BrakeReleased(1), set()]),
+        ("an accepted one does not count", &[accepted], &[], false, vec![over(Topic::Brake)]),
+    ];
+    for (name, stored, over, sets, expected) in rows {
+        let new = if sets { vec![brake(BrakeCause::Gone, &[2])] } else { Vec::new() };
+        let detected = DetectedBrakes { new, over: over.to_vec(), ..DetectedBrakes::default() };
+        assert_eq!(braked(stored, &detected, &Remember::default(), kind), expected, "{name}");
+    }
+}
+
+#[test]
+fn what_lasts_stays_accepted_and_anything_else_is_over() {
+    for (cause, expected) in [
+        (BrakeCause::Gone, vec![Change::BrakeReleased(1)]),
+        (BrakeCause::Shorter, vec![Change::BrakeReleased(1)]),
+        (BrakeCause::Retention, vec![Change::BrakeReleased(1)]),
+        (BrakeCause::Small, vec![Change::BrakeAccepted(1)]),
+        (BrakeCause::Clock, vec![Change::BrakeAccepted(1)]),
+        (
+            BrakeCause::SecondLastgood,
+            vec![
+                Change::PointAccepted { kind: Kind::Snapshot, point: id(1) },
+                over(Topic::SecondLastgood),
+                Change::BrakeReleased(1),
+            ],
+        ),
+    ] {
+        let brakes = [stored(1, cause, false)];
+        let expected: Vec<Change> = expected.into_iter().chain([over(Topic::Brake)]).collect();
+        assert_eq!(accepted(&brakes, &brakes), (expected, true), "{cause:?}");
+    }
+}
+
+#[test]
+fn a_brake_that_has_grown_or_is_not_shown_still_waits() {
+    let now = StoredBrake { brake: brake(BrakeCause::Gone, &[1, 2]), ..stored(1, BrakeCause::Gone, false) };
+    let shown = stored(1, BrakeCause::Gone, false);
+    assert_eq!(accepted(&[now], std::slice::from_ref(&shown)), (vec![], false));
+    assert_eq!(accepted(&[], std::slice::from_ref(&shown)), (vec![over(Topic::Brake)], true), "it is over meanwhile");
+    let other = stored(2, BrakeCause::Shorter, false);
+    assert_eq!(accepted(&[shown.clone(), other], &[shown]), (vec![Change::BrakeReleased(1)], true));
+}
+
+#[test]
+fn a_look_closes_the_incidents_that_it_does_not_report_again() {
+    let closed = |topic| Change::IncidentsClosed { policy: Some("nightly".to_owned()), topic };
+    let fact = Fact::General { class: Class::Failure, topic: Topic::Attention, text: String::new() };
+    let all = [Topic::SecondLastgood, Topic::Attention, Topic::NewJournal].map(closed);
+    assert_eq!(reported(&[], "nightly"), all);
+    assert_eq!(reported(&[Notice::of_server(server(), fact)], "nightly"), [all[0].clone(), all[2].clone()]);
+}
+
+#[test]
+fn a_changed_schedule_starts_from_now_and_another_kind_is_another_policy() {
+    let known = |kind| FollowedPolicy {
+        schedule: "daily".to_owned(),
+        kind,
+        handled: at(10),
+        first_at: at(1),
+        stale_told: true,
+    };
+    let (snapshot, backup) = (Kind::Snapshot, Kind::Backup);
+    let daily = known(Some(snapshot));
+    let hourly = FollowedPolicy { schedule: "hourly".to_owned(), handled: at(50), ..daily.clone() };
+    let new = FollowedPolicy { handled: at(50), first_at: at(50), stale_told: false, ..daily.clone() };
+    let other = FollowedPolicy { kind: Some(backup), ..new.clone() };
+    for (name, before, schedule, kind, expected) in [
+        ("it is new", None, "daily", snapshot, new),
+        ("it is the same", Some(daily.clone()), "daily", snapshot, daily.clone()),
+        ("its kind was not written", Some(known(None)), "daily", snapshot, daily.clone()),
+        ("its schedule was changed", Some(daily.clone()), "hourly", snapshot, hourly),
+        ("its kind was changed", Some(daily), "daily", backup, other),
+    ] {
+        assert_eq!(follow(before.as_ref(), (schedule, kind), at(50)), expected, "{name}");
+    }
+}

@@ -1,0 +1,118 @@
+//! The rows of brakes, and of what each policy kept when it last looked.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use rusqlite::params;
+
+use crate::policy::brake::{Brake, StoredBrake};
+use crate::policy::conditions::{Kept, Looked};
+use crate::policy::inventory::{Id, Kind};
+use crate::policy::memory::Memory;
+use crate::policy::policy::PolicyName;
+use crate::store::StoreError;
+use crate::store::transaction::Transaction;
+use crate::store::value::{ServerKind, json, nanos, read, read_word};
+
+/// The brakes that are stored for a server, accepted ones too.
+pub(super) fn stored(tx: &Transaction<'_>, server: &str) -> Result<Vec<StoredBrake>, StoreError> {
+    let mut query = tx.prepare_cached("SELECT id, kind, body, accepted_at FROM brake WHERE server = ?1 ORDER BY id")?;
+    let mut rows = query.query([server])?;
+    let mut brakes = Vec::new();
+    while let Some(row) = rows.next()? {
+        brakes.push(StoredBrake {
+            number: row.get(0)?,
+            kind: read_word(&row.get::<_, String>(1)?)?,
+            brake: read(&row.get::<_, String>(2)?)?,
+            accepted: row.get::<_, Option<i64>>(3)?.is_some(),
+        });
+    }
+    Ok(brakes)
+}
+
+/// Adds what brakes are detected by.
+pub(super) fn into_memory(tx: &Transaction<'_>, of: &ServerKind, memory: &mut Memory) -> Result<(), StoreError> {
+    memory.brakes = stored(tx, &of.server)?;
+    let mut query =
+        tx.prepare_cached("SELECT policy, words, conditions FROM retention WHERE server = ?1 AND kind = ?2")?;
+    let looked = query.query_map(params![of.server, of.kind], |row| {
+        Ok((row.get(0)?, Looked { words: row.get(1)?, conditions: row.get(2)? }))
+    })?;
+    memory.retention = looked.collect::<Result<_, _>>()?;
+    Ok(())
+}
+
+/// What each policy kept when it last looked, by server and kind.
+pub(super) fn retentions(tx: &Transaction<'_>) -> Result<HashMap<(Id, Kind), Kept>, StoreError> {
+    let mut query = tx.prepare_cached("SELECT server, kind, policy, words, conditions FROM retention")?;
+    let mut rows = query.query([])?;
+    let mut all: HashMap<(Id, Kind), Kept> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let key = (read(&row.get::<_, String>(0)?)?, read_word(&row.get::<_, String>(1)?)?);
+        let looked = Looked { words: row.get(3)?, conditions: row.get(4)? };
+        all.entry(key).or_default().insert(row.get(2)?, looked);
+    }
+    Ok(all)
+}
+
+/// Sets a brake, or widens the one of the same cause and policy; nobody has accepted it.
+pub(super) fn set(
+    tx: &Transaction<'_>,
+    (of, kind): (&ServerKind, Kind),
+    brake: &Brake,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO brake (server, kind, cause, policy, body, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (server, kind, cause, policy) DO UPDATE SET body = ?5, accepted_at = NULL",
+        params![
+            of.server,
+            kind.word(),
+            brake.cause.word(),
+            brake.policy.as_deref().unwrap_or_default(),
+            json(brake)?,
+            nanos(at)
+        ],
+    )?;
+    Ok(())
+}
+
+/// Writes that a person has accepted a brake that stays stored.
+pub(super) fn accept(tx: &Transaction<'_>, number: i64, at: Timestamp) -> Result<(), StoreError> {
+    tx.execute("UPDATE brake SET accepted_at = ?2 WHERE id = ?1", params![number, nanos(at)])?;
+    Ok(())
+}
+
+/// Removes a brake.
+pub(super) fn release(tx: &Transaction<'_>, number: i64) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM brake WHERE id = ?1", [number])?;
+    Ok(())
+}
+
+/// Writes what a policy keeps by now.
+pub(super) fn remember_retention(
+    tx: &Transaction<'_>,
+    (of, kind): (&ServerKind, Kind),
+    policy: &PolicyName,
+    looked: &Looked,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO retention (server, kind, policy, words, conditions) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (server, kind, policy) DO UPDATE SET words = ?4, conditions = ?5",
+        params![of.server, kind.word(), policy.as_str(), looked.words, looked.conditions],
+    )?;
+    Ok(())
+}
+
+/// Forgets what was kept under a former name.
+pub(super) fn forget_retention(
+    tx: &Transaction<'_>,
+    (of, kind): (&ServerKind, Kind),
+    policy: &PolicyName,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "DELETE FROM retention WHERE server = ?1 AND kind = ?2 AND policy = ?3",
+        params![of.server, kind.word(), policy.as_str()],
+    )?;
+    Ok(())
+}

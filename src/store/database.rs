@@ -1,0 +1,224 @@
+//! The database of the state folder: one connection, opened by its owner or beside one, and one transaction at a time.
+//!
+//! Everything is written before it is acted upon (WAL, `synchronous = FULL`). No transaction is held across a network
+//! call: each method is one transaction on a blocking thread.
+
+use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::store::StoreError;
+use crate::store::folder::{self, Access, DATABASE, Folder, LOCK};
+use crate::store::migrate::{migrate, no_older_owner};
+use crate::store::transaction::{Transaction, keep_statements};
+
+/// A database up to this size is checked for damage when its owner opens it; a larger one when it is read.
+const CHECKED_BYTES: i64 = 512 * 1024 * 1024;
+
+/// The state. Cheap to clone; clones share the connection and the lock.
+#[derive(Clone, Debug)]
+pub struct Store {
+    connection: Arc<Mutex<Connection>>,
+    dir: Arc<Path>,
+    /// `None` where the memory is in no file.
+    pub(super) folder: Option<Arc<Folder>>,
+    /// Whether time is simulated: see `own_simulated`.
+    simulated: bool,
+    /// Held until the last clone is dropped; the system lets go of it at `kill -9` too.
+    _lock: Option<Arc<File>>,
+}
+
+/// The lock of an owner, and how it looks for damage.
+type Owner = (File, fn(&Connection) -> Result<(), StoreError>);
+
+impl Store {
+    /// Opens the state as its owner, for `daemon` and `run`. Makes the folder (for this user alone) where it is missing.
+    ///
+    /// # Errors
+    /// `Locked` when another owner is at work, else why the folder or the database cannot be used.
+    pub fn own(dir: &Path) -> Result<Self, StoreError> {
+        Self::own_and(dir, look_through)
+    }
+
+    /// The same; `look` finds damage before anything is read.
+    fn own_and(dir: &Path, look: fn(&Connection) -> Result<(), StoreError>) -> Result<Self, StoreError> {
+        folder::make(dir)?;
+        let folder = Folder::secure(dir, Access::Own)?;
+        let lock = folder.open(LOCK)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked(dir.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(StoreError::Folder { dir: dir.to_owned(), source }),
+        }
+        Self::open(dir, folder, Some((lock, look)), OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    /// Opens the state as its owner in simulated time: transactions run on the caller's thread, so that their order
+    /// depends on no other thread and a simulation can be replayed, nothing waits for the disk or for another process, and
+    /// the file is not searched for damage.
+    /// Others get their turn before and after each, as they do while a blocking thread is at work.
+    ///
+    /// # Errors
+    /// As `own`.
+    pub fn own_simulated(dir: &Path) -> Result<Self, StoreError> {
+        let store = Self { simulated: true, ..Self::own_and(dir, |_| Ok(()))? };
+        {
+            let connection = store.connection.lock().expect("nobody else has it yet");
+            connection.pragma_update(None, "synchronous", "OFF")?;
+            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+            connection.pragma_update(None, "cache_size", -65_536)?;
+        }
+        Ok(store)
+    }
+
+    /// Opens the state beside a running owner, for `status`, `history`, `hold` and the like.
+    ///
+    /// # Errors
+    /// `Absent` when there is none yet, else why it cannot be used.
+    pub fn beside(dir: &Path) -> Result<Self, StoreError> {
+        if !Self::exists(dir)? {
+            return Err(StoreError::Absent(dir.to_owned()));
+        }
+        Self::open(dir, Folder::secure(dir, Access::Beside)?, None, OpenFlags::empty())
+    }
+
+    /// Opens the state beside a running owner, and makes it where it is missing.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    pub fn beside_or_new(dir: &Path) -> Result<Self, StoreError> {
+        folder::make(dir)?;
+        Self::open(dir, Folder::secure(dir, Access::Beside)?, None, OpenFlags::SQLITE_OPEN_CREATE)
+    }
+
+    /// Opens the state beside a running owner for a command that only looks. Where there is none, nothing is
+    /// remembered and nothing is made: the memory is empty and in no file.
+    ///
+    /// # Errors
+    /// Why it cannot be used, when it is there.
+    pub fn beside_or_empty(dir: &Path) -> Result<Self, StoreError> {
+        if Self::exists(dir)? {
+            return Self::open(dir, Folder::secure(dir, Access::Beside)?, None, OpenFlags::empty());
+        }
+        let file = dir.join(DATABASE);
+        let opened = Connection::open_in_memory().map_err(StoreError::from);
+        let connection = opened.and_then(|mut connection| migrate(&mut connection, dir).map(|()| connection));
+        let connection = connection.map_err(|error| error.of_file(&file))?;
+        let connection = Arc::new(Mutex::new(connection));
+        Ok(Self { connection, dir: dir.into(), folder: None, simulated: false, _lock: None })
+    }
+
+    fn exists(dir: &Path) -> Result<bool, StoreError> {
+        match dir.join(DATABASE).symlink_metadata() {
+            Ok(_) => Ok(true),
+            Err(source) if source.kind() == ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(StoreError::Folder { dir: dir.to_owned(), source }),
+        }
+    }
+
+    /// The state folder.
+    #[must_use]
+    pub fn dir(&self) -> PathBuf {
+        self.dir.to_path_buf()
+    }
+
+    fn open(dir: &Path, folder: Folder, owner: Option<Owner>, create: OpenFlags) -> Result<Self, StoreError> {
+        let file = dir.join(DATABASE);
+        let opened = || {
+            refuse_stump(&file)?;
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
+            let mut connection = Connection::open_with_flags(&file, flags)?;
+            // Before anything is written: what SQLite makes beside the database gets the database's mode.
+            folder.secure_database()?;
+            connection.busy_timeout(std::time::Duration::from_secs(10))?;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            connection.pragma_update(None, "foreign_keys", true)?;
+            // The plan of a statement depends on no value: SQLite does not prepare it anew for each.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+            keep_statements(&connection);
+            if let Some((_, look)) = &owner {
+                look(&connection)?;
+            }
+            // What an owner of an older version goes on to write would not fit what this version makes of the state.
+            let _no_owner = if owner.is_some() { None } else { no_older_owner(&connection, dir, &folder)? };
+            migrate(&mut connection, dir)?;
+            Ok(connection)
+        };
+        let connection: Connection = opened().map_err(|error: StoreError| error.of_file(&file))?;
+        let connection = Arc::new(Mutex::new(connection));
+        let folder = Some(Arc::new(folder));
+        Ok(Self { connection, dir: dir.into(), folder, simulated: false, _lock: owner.map(|(lock, _)| Arc::new(lock)) })
+    }
+
+    /// Runs one transaction on a blocking thread. It is committed when `work` returns `Ok`, else it leaves no trace.
+    ///
+    /// # Errors
+    /// What `work` or the database says.
+    pub async fn transact<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (connection, file) = (Arc::clone(&self.connection), self.dir.join(DATABASE));
+        let transaction = move || {
+            // One that panicked was rolled back, and must not stop all others.
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let transaction = Transaction::begin(&mut connection)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        };
+        let task = self.blocking(move || transaction().map_err(|error: StoreError| error.of_file(&file)));
+        task.await.map_err(|error| StoreError::Value(format!("a transaction was cut off: {error}")))?
+    }
+
+    /// Runs work that may block on a thread of its own; in simulated time on the caller's, with a turn for others before
+    /// and after it.
+    ///
+    /// # Errors
+    /// When the work panicked.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, tokio::task::JoinError> {
+        if !self.simulated {
+            return tokio::task::spawn_blocking(work).await;
+        }
+        tokio::task::yield_now().await;
+        let done = work();
+        tokio::task::yield_now().await;
+        Ok(done)
+    }
+}
+
+/// SQLite takes a file that is too short for a header for a new one, and would begin anew. An empty file it makes itself
+/// at the very beginning.
+fn refuse_stump(file: &Path) -> Result<(), StoreError> {
+    const HEADER_BYTES: u64 = 512;
+    let length = file.metadata().map_or(0, |data| data.len());
+    if length == 0 || length >= HEADER_BYTES {
+        return Ok(());
+    }
+    let words = format!("it is cut short: {length} bytes are left");
+    Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOTADB), Some(words)).into())
+}
+
+/// Finds damage before anything is decided by what can still be read.
+fn look_through(connection: &Connection) -> Result<(), StoreError> {
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    let page_bytes: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    if pages.saturating_mul(page_bytes) > CHECKED_BYTES {
+        return Ok(());
+    }
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    let words = found.replace('\n', " ");
+    Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), Some(words)).into())
+}

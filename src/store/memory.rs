@@ -1,0 +1,145 @@
+//! What is remembered of a server and kind, as the planner is handed it (`Memory`), and the lists that add to it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use crate::journal::effects::{self, Before, KnownPoint, recall, recall_vanished};
+use crate::journal::notice::Notice;
+use crate::policy::inventory::{Inventory, RestorePoint};
+use crate::policy::mark::{Token, tokens_of};
+use crate::policy::memory::Memory;
+use crate::store::changes::write_all;
+use crate::store::notices::insert_notice;
+use crate::store::point_rows::{Shown, is_seen_before, known_points, vanished_points};
+use crate::store::points::MemoryKey;
+use crate::store::runs::longest_lead;
+use crate::store::scope::Scope;
+use crate::store::tokens::{given_up_into_memory, tokens_into_memory, unsettled_into_memory};
+use crate::store::transaction::Transaction;
+use crate::store::value::ServerKind;
+use crate::store::{Store, StoreError, brake_rows, holds};
+
+impl Store {
+    /// What is remembered of a server and kind.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn memory(&self, key: MemoryKey, at: Timestamp) -> Result<Memory, StoreError> {
+        self.transact(move |tx| Ok(memory(tx, &key, None, at)?.0)).await
+    }
+
+    /// The same, with only those tokens that these points carry or that take a slot: a server may have had thousands.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn memory_for(
+        &self,
+        key: MemoryKey,
+        points: &[RestorePoint],
+        at: Timestamp,
+    ) -> Result<Memory, StoreError> {
+        let shown = Listed::of(points);
+        self.transact(move |tx| Ok(memory(tx, &key, Some(&shown), at)?.0)).await
+    }
+
+    /// Writes what a list shows.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn see(&self, inventory: Inventory, instance: String, key: MemoryKey) -> Result<(), StoreError> {
+        self.transact(move |tx| see(tx, &inventory, &instance, &key)).await
+    }
+
+    /// Writes what the list shows that a plan was made from, and what is reported of it, in one transaction.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn remember(
+        &self,
+        inventory: Inventory,
+        instance: String,
+        key: MemoryKey,
+        notices: Vec<Notice>,
+    ) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            see(tx, &inventory, &instance, &key)?;
+            let scope = scope(tx, &inventory, &key);
+            write_all(&scope, &effects::reported(&notices, key.policy.as_str()))?;
+            notices.iter().try_for_each(|notice| insert_notice(tx, notice, inventory.read_at))
+        })
+        .await
+    }
+}
+
+fn scope<'a>(tx: &'a Transaction<'a>, inventory: &'a Inventory, key: &'a MemoryKey) -> Scope<'a> {
+    Scope {
+        tx,
+        server: &inventory.server,
+        kind: key.kind,
+        policy: key.policy.as_str(),
+        run: None,
+        at: inventory.read_at,
+    }
+}
+
+fn see(tx: &Transaction<'_>, inventory: &Inventory, instance: &str, key: &MemoryKey) -> Result<(), StoreError> {
+    let (memory, points) = memory(tx, key, Some(&Listed::of(&inventory.points)), inventory.read_at)?;
+    let (policy, settle) = (key.policy.as_str(), key.settle);
+    let before = Before { points: &points, memory: &memory, instance, policy, settle };
+    write_all(&scope(tx, inventory, key), &effects::listed(&before, inventory))
+}
+
+/// What points show: their tokens, and which they are.
+struct Listed {
+    tokens: BTreeSet<Token>,
+    points: Shown,
+}
+
+impl Listed {
+    fn of(points: &[RestorePoint]) -> Self {
+        Self {
+            tokens: points.iter().flat_map(|point| tokens_of(point.name.as_deref(), &point.description)).collect(),
+            points: points.iter().map(|point| (point.id.clone(), point.created_at)).collect(),
+        }
+    }
+}
+
+/// What is remembered, and the points in it. With `listed`, only the tokens that are on listed points or take a slot;
+/// else all of them.
+fn memory(
+    tx: &Transaction<'_>,
+    key: &MemoryKey,
+    listed: Option<&Listed>,
+    at: Timestamp,
+) -> Result<(Memory, Vec<KnownPoint>), StoreError> {
+    let of = &ServerKind::of(&key.server, key.kind)?;
+    let policy = key.policy.as_str();
+    let mut memory = Memory {
+        seen_before: is_seen_before(tx, of)?,
+        evicted_since_completed: evicted(tx, of, policy)?,
+        longest_lead: longest_lead(tx, &of.server)?,
+        ..Memory::default()
+    };
+    let points = known_points(tx, of)?;
+    recall(&points, policy, (key.settle, at), &mut memory);
+    if let Some(listed) = listed {
+        recall_vanished(vanished_points(tx, of, &listed.points)?, &mut memory);
+    }
+    unsettled_into_memory(tx, of, (key.settle, at), &mut memory)?;
+    tokens_into_memory(tx, of, listed.map(|listed| &listed.tokens), &mut memory)?;
+    if memory.evicted_since_completed > 0 {
+        given_up_into_memory(tx, of, policy, &mut memory)?;
+    }
+    holds::into_memory(tx, of, at, &mut memory)?;
+    brake_rows::into_memory(tx, of, &mut memory)?;
+    Ok((memory, points))
+}
+
+/// How many points of the policy were evicted since its last completed one.
+fn evicted(tx: &Transaction<'_>, of: &ServerKind, policy: &str) -> Result<u32, StoreError> {
+    let sql = "SELECT count FROM evicted WHERE server = ?1 AND policy = ?2 AND coalesce(kind, ?3) = ?3";
+    let count = tx.query_row(sql, params![of.server, policy, of.kind], |row| row.get(0)).optional()?;
+    Ok(count.unwrap_or(0))
+}

@@ -1,0 +1,53 @@
+//! Brings a state that an earlier version has written to the form that this one reads.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::store::StoreError;
+use crate::store::folder::{Folder, LOCK};
+
+/// Numbered from 1; one that was released is never changed.
+pub(super) const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
+
+/// The owner's lock, where the state is of an older version and no owner is at work on it; `None` where there is nothing
+/// to migrate.
+pub(super) fn no_older_owner(connection: &Connection, dir: &Path, folder: &Folder) -> Result<Option<File>, StoreError> {
+    let known = i64::try_from(MIGRATIONS.len()).expect("few migrations");
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found == 0 || found >= known {
+        return Ok(None);
+    }
+    let lock = folder.open(LOCK)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(Some(lock)),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Older { dir: dir.to_owned(), found, known }),
+        Err(TryLockError::Error(source)) => Err(StoreError::Folder { dir: dir.to_owned(), source }),
+    }
+}
+
+/// Runs the migrations that the state lacks, in one transaction.
+pub(super) fn migrate(connection: &mut Connection, dir: &Path) -> Result<(), StoreError> {
+    let known = i64::try_from(MIGRATIONS.len()).expect("few migrations");
+    let version = |connection: &Connection| connection.pragma_query_value(None, "user_version", |row| row.get(0));
+    let newer = |found| StoreError::Newer { dir: dir.to_owned(), found, known };
+    // Looked at first without a lock for writing: a command that only looks need not wait for one.
+    let found: i64 = version(connection)?;
+    if found == known {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let found: i64 = version(&transaction)?;
+    if found > known {
+        return Err(newer(found));
+    }
+    let done = usize::try_from(found).map_err(|_| StoreError::Value(format!("user_version {found}")))?;
+    for migration in &MIGRATIONS[done..] {
+        transaction.execute_batch(migration)?;
+    }
+    transaction.pragma_update(None, "user_version", known)?;
+    transaction.commit()?;
+    Ok(())
+}

@@ -1,0 +1,26 @@
+//! What the changes of one event, list or word of a person belong to.
+
+use jiff::Timestamp;
+
+use crate::policy::inventory::{Kind, ServerRef};
+use crate::store::StoreError;
+use crate::store::transaction::Transaction;
+
+/// What changes belong to, and the transaction that writes them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope<'a> {
+    pub tx: &'a Transaction<'a>,
+    pub server: &'a ServerRef,
+    pub kind: Kind,
+    pub policy: &'a str,
+    /// `None` where they follow from no run.
+    pub run: Option<i64>,
+    pub at: Timestamp,
+}
+
+impl Scope<'_> {
+    /// The run that they follow from.
+    pub(super) fn run(&self) -> Result<i64, StoreError> {
+        self.run.ok_or_else(|| StoreError::Value("a change that only a run makes".to_owned()))
+    }
+}
