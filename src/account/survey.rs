@@ -14,7 +14,7 @@ use crate::journal::debt::Debt;
 use crate::journal::notice::{Good, Topic};
 use crate::policy::inventory::{Id, Kind, Server, newest_first};
 use crate::policy::schedule::{DueTimes, splay};
-use crate::policy::slots::{Slots, Taken};
+use crate::policy::slots::{Slots, TakenSlot};
 use crate::policy::task::Task;
 use crate::report::digest::FormerPoints;
 use crate::status::{DebtStatus, Facts, IncidentStatus, Level, OutboxStatus, PolicyStatus, Status, policy_state};
@@ -188,7 +188,7 @@ fn slots(input: &SurveyInput<'_>, task: &Task, listed: &[Listed]) -> Slots {
         let held = Held::Point(kind, point.id.clone());
         input.holds.iter().any(|hold| hold.what == held)
     };
-    let taken = listed.iter().map(|point| Taken { own: point.policy.is_some(), held: is_held(point) });
+    let taken = listed.iter().map(|point| TakenSlot { own: point.policy.is_some(), held: is_held(point) });
     Slots::sum(input.config.provider.slots.of(kind), taken)
 }
 

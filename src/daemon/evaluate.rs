@@ -51,7 +51,7 @@ pub struct Evaluator {
 
 /// What one check found, before it is written.
 #[derive(Default)]
-struct Found {
+struct CheckFindings {
     /// With the position in `followed`, and the new last handled due time.
     openings: Vec<(usize, Timestamp, Opening)>,
     put_right: Vec<(usize, PutRight)>,
@@ -128,7 +128,7 @@ impl Evaluator {
     /// # Errors
     /// What the state says. Nothing is recorded then.
     pub async fn take(&mut self, now: Timestamp, busy: impl Fn(&Task) -> bool) -> Result<Vec<(Task, Run)>, StoreError> {
-        let mut found = Found::default();
+        let mut found = CheckFindings::default();
         // Thousands of servers share a policy, and most of them the same due times.
         let mut decided: HashMap<(*const (), Duration, Timestamp), (Due, Option<Timestamp>)> = HashMap::new();
         for (index, one) in self.followed.iter_mut().enumerate() {
@@ -145,7 +145,7 @@ impl Evaluator {
         self.write(found, now).await
     }
 
-    async fn write(&mut self, found: Found, now: Timestamp) -> Result<Vec<(Task, Run)>, StoreError> {
+    async fn write(&mut self, found: CheckFindings, now: Timestamp) -> Result<Vec<(Task, Run)>, StoreError> {
         if found.openings.is_empty() && found.put_right.is_empty() {
             return Ok(Vec::new());
         }
@@ -244,16 +244,16 @@ impl FollowedPolicy {
     }
 }
 
-impl Found {
+impl CheckFindings {
     fn add(&mut self, index: usize, one: &FollowedPolicy, decision: Due, busy: &impl Fn(&Task) -> bool) {
         let task = &one.task;
         let missed = |lost, latest| task.notice(Fact::Missed(MissedDueTimes { lost, latest, next: one.next }));
         let (due, passed_over, told) = match decision {
             Due::NotYet { .. } => return,
-            Due::HandledInFuture { handled, put_right, .. } => {
+            Due::HandledInFuture { handled, corrected, .. } => {
                 let (server, policy, _) = policy_on_server(task);
-                let notice = task.notice(Fact::ClockCorrected { handled, corrected: put_right });
-                self.put_right.push((index, PutRight { server, policy, to: put_right, notice }));
+                let notice = task.notice(Fact::ClockCorrected { handled, corrected });
+                self.put_right.push((index, PutRight { server, policy, to: corrected, notice }));
                 return;
             }
             Due::Now { due, lost, .. } if busy(task) => {

@@ -77,7 +77,7 @@ impl ConfigReader {
 /// Puts a file into force for all runs, those in progress included, and records that it is.
 pub(super) async fn put_in_force(world: &World, before: &Config, new: &NewConfig) -> Result<(), StoreError> {
     let NewConfig { config, client, settings } = new;
-    world.client.exchange(client);
+    world.client.replace_with(client);
     world.settings.exchange(settings.clone());
     resize(&world.places, before.provider.parallel_runs, config.provider.parallel_runs);
     let store = &world.store;

@@ -44,14 +44,14 @@ impl BrakeCause {
 
 /// A point that a brake is about. The time is part of it, so that a later point with the same id is not mistaken for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct About {
+pub struct PointIdentity {
     /// The provider's key.
     pub id: Id,
     /// When the provider began it.
     pub created_at: Timestamp,
 }
 
-impl About {
+impl PointIdentity {
     /// What identifies this point.
     #[must_use]
     pub(super) fn of(point: &RestorePoint) -> Self {
@@ -75,7 +75,7 @@ pub struct Brake {
     /// What is wrong, in one sentence.
     pub text: String,
     /// The points it is about.
-    pub points: Vec<About>,
+    pub points: Vec<PointIdentity>,
 }
 
 impl Brake {
@@ -92,8 +92,8 @@ impl Brake {
     }
 
     /// Adds the points that it is not yet about.
-    pub(super) fn widen(&mut self, points: &[About]) {
-        let more: Vec<About> = points.iter().filter(|about| !self.points.contains(about)).cloned().collect();
+    pub(super) fn widen(&mut self, points: &[PointIdentity]) {
+        let more: Vec<PointIdentity> = points.iter().filter(|about| !self.points.contains(about)).cloned().collect();
         self.points.extend(more);
     }
 }
@@ -121,7 +121,7 @@ pub struct StoredBrake {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastListed {
     /// The point.
-    pub about: About,
+    pub about: PointIdentity,
     /// Whether it was completed and ours.
     pub good: bool,
 }

@@ -1,4 +1,4 @@
-//! What decides, beside the rules of a policy, what it gives up: the slots, `reserve`, and the policies that share them.
+//! What decides, beside the terms of a policy, what it gives up: the slots, `reserve`, and the policies that share them.
 //! It is remembered with what the policy kept, so that what a changed file gives up can be compared with what the last
 //! one did.
 
@@ -22,12 +22,12 @@ pub struct Conditions {
     /// The largest `reserve`.
     pub reserve: u32,
     /// Every policy of the server and kind, by name.
-    policies: Vec<Rules>,
+    policies: Vec<PolicyTerms>,
 }
 
 /// What of a policy decides what goes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Rules {
+struct PolicyTerms {
     name: PolicyName,
     keep: Keep,
     keep_mode: KeepMode,
@@ -44,7 +44,7 @@ impl Conditions {
     #[must_use]
     pub fn of(own: &Policy, others: &[Arc<Policy>], (limit, reserve): (u32, u32)) -> Self {
         let others = others.iter().map(AsRef::as_ref).filter(|other: &&Policy| other.name != own.name);
-        let mut policies: Vec<Rules> = std::iter::once(own).chain(others).map(Rules::of).collect();
+        let mut policies: Vec<PolicyTerms> = std::iter::once(own).chain(others).map(PolicyTerms::of).collect();
         policies.sort_by(|a, b| a.name.cmp(&b.name));
         Self { limit, reserve, policies }
     }
@@ -64,14 +64,14 @@ impl Conditions {
     /// The policy called `name`, and the others. `None` when it is not among them, or one cannot be read any more.
     #[must_use]
     pub fn policies(&self, name: &str, kind: Kind) -> Option<(Policy, Vec<Arc<Policy>>)> {
-        let policies: Vec<Policy> = self.policies.iter().map(|rules| rules.policy(kind)).collect::<Option<_>>()?;
+        let policies: Vec<Policy> = self.policies.iter().map(|terms| terms.policy(kind)).collect::<Option<_>>()?;
         let (mut own, others): (Vec<Policy>, Vec<Policy>) =
             policies.into_iter().partition(|policy| policy.name.as_str() == name);
         Some((own.pop()?, others.into_iter().map(Arc::new).collect()))
     }
 }
 
-impl Rules {
+impl PolicyTerms {
     fn of(policy: &Policy) -> Self {
         Self {
             name: policy.name.clone(),
@@ -86,7 +86,7 @@ impl Rules {
         }
     }
 
-    /// The policy as far as these rules go.
+    /// The policy as far as these terms go.
     fn policy(&self, kind: Kind) -> Option<Policy> {
         let timezone = TimeZone::get(&self.timezone).ok()?;
         let schedule: Vec<&str> = self.schedule.iter().map(String::as_str).collect();
@@ -99,24 +99,24 @@ impl Rules {
             prune: self.prune,
             protect: self.protect.iter().map(|pattern| Pattern::new(pattern)).collect(),
             formerly: self.formerly.clone(),
-            ..Policy::departed(self.name.clone(), kind)
+            ..Policy::removed(self.name.clone(), kind)
         })
     }
 }
 
 /// What each policy of a server and kind kept when it last looked there, by name.
-pub type Kept = BTreeMap<String, Looked>;
+pub type RetentionRecords = BTreeMap<String, RetentionRecord>;
 
 /// What a policy kept when it looked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Looked {
-    /// Its rules, as `Policy::retention_words`.
+pub struct RetentionRecord {
+    /// Its terms, as `Policy::retention_words`.
     pub words: String,
     /// What else decided what it gave up, as `Conditions::words`. `None` where an earlier version looked.
     pub conditions: Option<String>,
 }
 
-impl Looked {
+impl RetentionRecord {
     /// What a policy keeps with so many slots, beside these others and this `reserve`.
     #[must_use]
     pub fn of(policy: &Policy, others: &[Arc<Policy>], (limit, reserve): (u32, u32)) -> Self {

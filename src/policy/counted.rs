@@ -63,7 +63,7 @@ pub(super) fn candidate(point: &RestorePoint) -> Candidate {
 }
 
 /// The points that retention drops as they are, without a new one, and that no person holds.
-pub(super) fn would_drop<'a>(evidence: &Evidence<'a>) -> Vec<&'a RestorePoint> {
+pub(super) fn dropped_by_retention<'a>(evidence: &Evidence<'a>) -> Vec<&'a RestorePoint> {
     if evidence.policy.prune == Prune::None {
         return Vec::new();
     }

@@ -4,9 +4,9 @@
 use jiff::Timestamp;
 
 use crate::policy::brake::Brake;
+use crate::policy::brakes_in_force::stops_all;
 use crate::policy::evidence::Evidence;
 use crate::policy::guard::Guard;
-use crate::policy::in_force::stops_all;
 use crate::policy::inventory::{Id, RestorePoint};
 use crate::policy::policy::Prune;
 

@@ -33,7 +33,7 @@ pub struct Evidence<'a> {
 
 /// What a plan is made from.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub struct PlanRequest<'a> {
     /// The policy, the list and what the journal remembers.
     pub evidence: Evidence<'a>,
     /// The slots that the provider gives a server for this kind.
@@ -51,7 +51,7 @@ pub struct Request<'a> {
     pub waited_for: Option<Timestamp>,
 }
 
-impl Request<'_> {
+impl PlanRequest<'_> {
     /// The slots by this list.
     #[must_use]
     pub fn slots(&self) -> Slots {

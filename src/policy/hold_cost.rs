@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use crate::policy::evidence::{Evidence, Request};
+use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, RestorePoint};
 use crate::policy::policy::{Policy, PolicyName, Prune};
-use crate::policy::shares::{Payer, beyond_the_slots, count, most, shares};
+use crate::policy::shares::{Claim, beyond_the_slots, most, saturating_u32, shares};
 
 /// What a hold costs a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl fmt::Display for HoldCost {
 
 /// What a hold on the point costs the policy of the request, whose point it is; `None` when it costs nothing.
 #[must_use]
-pub fn of_point(request: &Request<'_>, id: &Id) -> Option<HoldCost> {
+pub fn of_point(request: &PlanRequest<'_>, id: &Id) -> Option<HoldCost> {
     let evidence = &request.evidence;
     let point = evidence.inventory.find(id).filter(|point| evidence.claims(point))?;
     // What is protected is extra already, and what is held is paid for.
@@ -59,7 +59,7 @@ pub fn of_point(request: &Request<'_>, id: &Id) -> Option<HoldCost> {
 
 /// What the policy of the request pays once every held and protected point is extra, this one among them, and whether
 /// everything that must be paid is.
-fn pays(request: &Request<'_>, more: Option<&Id>) -> (u32, bool) {
+fn pays(request: &PlanRequest<'_>, more: Option<&Id>) -> (u32, bool) {
     let evidence = &request.evidence;
     let others = request.others.iter().map(AsRef::as_ref).filter(|other: &&Policy| other.name != evidence.policy.name);
     let policies: Vec<&Policy> = std::iter::once(evidence.policy).chain(others).collect();
@@ -69,20 +69,23 @@ fn pays(request: &Request<'_>, more: Option<&Id>) -> (u32, bool) {
             Some(guard) => matches!(guard, Guard::Protected(_)),
             None => evidence.is_held(point) || more == Some(&point.id),
         };
-        count(evidence.inventory.manual().filter(is_extra).count())
+        saturating_u32(evidence.inventory.manual().filter(is_extra).count())
     };
-    let payer = |policy: &&'_ Policy| {
+    let claim = |policy: &&'_ Policy| {
         let (extra, most) = (extra_of(policy), most(policy, 0, evidence.at));
         // The slots are full then: beside the one that makes room, the newest stays.
         let stay = (policy.min_keep + 1).saturating_sub(extra).max(2);
         let spare = most.saturating_sub(stay);
         (extra, most, if policy.prune == Prune::None { 0 } else { extra.min(spare) })
     };
-    let stakes: Vec<(u32, u32, u32)> = policies.iter().map(payer).collect();
-    let payers: Vec<Payer<'_>> =
-        policies.iter().zip(&stakes).map(|(&policy, &(_, most, pays))| Payer { policy, most, pays }).collect();
+    let stakes: Vec<(u32, u32, u32)> = policies.iter().map(claim).collect();
+    let claims: Vec<Claim<'_>> = policies
+        .iter()
+        .zip(&stakes)
+        .map(|(&policy, &(_, most, can_give_up))| Claim { policy, most, can_give_up })
+        .collect();
     let extra = stakes.iter().map(|(extra, ..)| extra).sum();
-    let excess = beyond_the_slots(request, &payers, extra);
-    let shares = shares(&payers, excess);
+    let excess = beyond_the_slots(request, &claims, extra);
+    let shares = shares(&claims, excess);
     (shares[0], shares.iter().sum::<u32>() >= excess.min(extra))
 }

@@ -186,7 +186,7 @@ pub fn newest_first<T: Ord>(a: (T, &Id), b: (T, &Id)) -> Ordering {
 /// How sure an inventory is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Proof {
+pub enum ReadProof {
     /// One server's list that came in one page: may decide deletes.
     OnePage,
     /// Several pages, read twice and found alike: may decide deletes.
@@ -209,7 +209,7 @@ pub struct Inventory {
     /// The provider's own time (`Date` of the answer), where it gave one.
     pub provider_time: Option<Timestamp>,
     /// How the list was read.
-    pub proof: Proof,
+    pub proof: ReadProof,
     /// Why this list must not decide deletes: unreadable points and the like, in words. Empty when all is well.
     pub doubts: Vec<String>,
 }
@@ -232,6 +232,6 @@ impl Inventory {
         if !self.doubts.is_empty() {
             return Some(self.doubts.join("; "));
         }
-        (self.proof == Proof::ReadOnce).then(|| "the list came in several pages and was read only once".to_owned())
+        (self.proof == ReadProof::ReadOnce).then(|| "the list came in several pages and was read only once".to_owned())
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::brake::{BrakeCause, LastListed, StoredBrake};
-use crate::policy::conditions::Kept;
+use crate::policy::conditions::RetentionRecords;
 use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
 use crate::policy::mark::{Token, tokens_of};
 use crate::policy::text::cleaned;
@@ -18,7 +18,7 @@ pub struct Memory {
     /// Whether an inventory of this server and kind was recorded before.
     pub seen_before: bool,
     /// Every point that was listed, or made by us, and is not known to be gone.
-    pub points: BTreeMap<Id, Remembered>,
+    pub points: BTreeMap<Id, RememberedPoint>,
     /// The token of every create that we sent or intended to send here, with its policy.
     pub tokens: BTreeMap<Token, String>,
     /// Points that we made, or may have made, and that the last list did not show: each takes a slot.
@@ -48,7 +48,7 @@ pub struct Memory {
     /// The stored brakes of the whole server, accepted ones included.
     pub brakes: Vec<StoredBrake>,
     /// What each policy of the server and kind kept when it last looked here.
-    pub retention: Kept,
+    pub retention: RetentionRecords,
 }
 
 impl Memory {
@@ -94,7 +94,7 @@ impl Memory {
 
 /// A point as it was first seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remembered {
+pub struct RememberedPoint {
     /// Tells a point from a later one with the same id. `None` until a list has shown it.
     pub created_at: Option<Timestamp>,
     /// Name and description as the first list showed them. `None` until then.

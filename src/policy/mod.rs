@@ -7,7 +7,7 @@
 //! word. No file uses one that uses it.
 
 pub mod brake;
-pub mod budget;
+mod brakes_in_force;
 pub mod conditions;
 mod counted;
 pub mod delete_guards;
@@ -16,24 +16,24 @@ pub mod evidence;
 mod extra;
 pub mod guard;
 pub mod hold_cost;
-mod in_force;
-pub mod in_the_way;
 pub mod inventory;
 pub mod keep;
 pub mod mark;
 pub mod memory;
+mod observed_brakes;
 pub mod owner;
 pub mod permit;
 pub mod plan;
 pub mod planner;
 #[expect(clippy::module_inception, reason = "the word of the design for a rule of the file")]
 pub mod policy;
-pub mod predecessor;
 pub mod retention;
+pub mod retention_change;
 pub mod schedule;
 pub mod selector;
 mod shares;
-mod signs;
+pub mod slot_blocker;
+pub mod slot_sum;
 pub mod slots;
 pub mod task;
 pub mod text;

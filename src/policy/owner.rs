@@ -2,7 +2,7 @@
 
 use crate::policy::inventory::RestorePoint;
 use crate::policy::mark::{Mark, tokens_of};
-use crate::policy::memory::{Memory, Origin, Remembered, Text};
+use crate::policy::memory::{Memory, Origin, RememberedPoint, Text};
 
 /// Whose a restore point is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub fn owner(point: &RestorePoint, instance: &str, memory: &Memory) -> Owner {
         memory.points.get(&point.id).filter(|known| known.created_at.is_none_or(|at| at == point.created_at));
     let changed =
         remembered.and_then(|known| known.text.as_ref()).is_some_and(|first| !first.is_same(&Text::of(point)));
-    if let Some(Remembered { origin: Origin::Made(policy), .. }) = remembered {
+    if let Some(RememberedPoint { origin: Origin::Made(policy), .. }) = remembered {
         return if changed { Owner::Changed } else { Owner::Ours(policy.clone()) };
     }
     let bears = |name: Option<&str>, description: &str| tokens_of(name, description).next().is_some();

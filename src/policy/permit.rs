@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::delete_guards::{DeleteGuards, in_progress};
-use crate::policy::evidence::{Evidence, Request};
+use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
 use crate::policy::planner::kept_now;
@@ -30,11 +30,11 @@ pub enum DeleteReason {
 
 /// What is known when a delete is about to be sent.
 #[derive(Clone, Copy, Debug)]
-pub struct Late<'a> {
+pub struct DeleteCheck<'a> {
     /// The run's policy with the list and the memory of this moment, and the provider's time.
-    pub request: Request<'a>,
+    pub request: PlanRequest<'a>,
     /// The same of the policy now in force, with what it shares with others now; `None`: it is no longer in the file.
-    pub in_force: Option<Request<'a>>,
+    pub in_force: Option<PlanRequest<'a>>,
     /// The point that the run has made.
     pub made: Option<&'a Id>,
     /// Whether the delete has to make room for the new point.
@@ -59,7 +59,12 @@ pub fn has_to_wait(inventory: &Inventory, id: &Id, reason: DeleteReason, is_stuc
 ///
 /// # Errors
 /// The guard that refuses it.
-pub fn before_sending(late: &Late<'_>, id: &Id, created_at: Timestamp, reason: DeleteReason) -> Result<(), Guard> {
+pub fn before_sending(
+    late: &DeleteCheck<'_>,
+    id: &Id,
+    created_at: Timestamp,
+    reason: DeleteReason,
+) -> Result<(), Guard> {
     let evidence = &late.request.evidence;
     if late.made == Some(id) && reason != DeleteReason::OwnFailure {
         return Err(Guard::JustMade);
@@ -96,7 +101,12 @@ fn by_the_file_in_force(guard: Guard) -> Guard {
 }
 
 /// Whether this policy, too, lets the point go now.
-fn consents(late: &Late<'_>, request: &Request<'_>, point: &RestorePoint, reason: DeleteReason) -> Result<(), Guard> {
+fn consents(
+    late: &DeleteCheck<'_>,
+    request: &PlanRequest<'_>,
+    point: &RestorePoint,
+    reason: DeleteReason,
+) -> Result<(), Guard> {
     let evidence = request.evidence;
     let guards = DeleteGuards::of(&evidence);
     if reason == DeleteReason::Duplicate {
@@ -112,7 +122,7 @@ fn consents(late: &Late<'_>, request: &Request<'_>, point: &RestorePoint, reason
     // What is about to go is no longer counted.
     let mut memory = evidence.memory.clone();
     memory.deleting.extend(late.gone.iter().cloned());
-    let request = Request { evidence: Evidence { memory: &memory, ..evidence }, ..*request };
+    let request = PlanRequest { evidence: Evidence { memory: &memory, ..evidence }, ..*request };
     kept_now(&request, new, &point.id).map_or(Ok(()), |why| Err(Guard::KeptNow(why)))
 }
 

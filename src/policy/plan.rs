@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::brake::Brake;
 use crate::policy::guard::Guard;
-use crate::policy::in_the_way::InTheWay;
 use crate::policy::inventory::{Id, Kind, PointStatus, ServerRef};
 use crate::policy::policy::PolicyName;
 use crate::policy::retention::KeepReason;
+use crate::policy::slot_blocker::SlotBlocker;
 use crate::policy::slots::Slots;
 
 /// What a run intends.
@@ -35,7 +35,7 @@ pub struct Plan {
     /// A decision for every restore point of the inventory, newest first.
     pub points: Vec<Decision>,
     /// Why nothing is done.
-    pub refused: Option<Refusal>,
+    pub refused: Option<PlanRefusal>,
     /// What else is reported to people.
     pub notes: Vec<Note>,
     /// What looks wrong, so that deletes wait for a person.
@@ -163,7 +163,7 @@ pub struct Decision {
 /// Why a run makes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Refusal {
+pub enum PlanRefusal {
     /// Every slot is taken and none may be emptied.
     NoRoom {
         /// The slots.
@@ -178,7 +178,7 @@ pub enum Refusal {
         because: Option<String>,
         /// The holds, and what `protect` keeps, by which no room is left.
         #[serde(default)]
-        in_the_way: Vec<InTheWay>,
+        in_the_way: Vec<SlotBlocker>,
     },
     /// No slot is free, and the new point would only replace the newest one of its policy. That gains nothing, and nothing
     /// is wrong.
@@ -194,7 +194,7 @@ pub enum Refusal {
     Doubt(String),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for PlanRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OnlyTheNewest { slots, kind, id } => write!(
@@ -217,10 +217,10 @@ impl fmt::Display for Refusal {
                     write!(f, "; foreign: {}", foreign.join(", "))?;
                 }
                 for way in in_the_way {
-                    write!(f, "; {}", way.sentence(*kind))?;
+                    write!(f, "; {}", way.explanation(*kind))?;
                 }
                 // As long as the whole server is held, nothing else helps.
-                if matches!(in_the_way.as_slice(), [InTheWay::Server { .. }]) {
+                if matches!(in_the_way.as_slice(), [SlotBlocker::Server { .. }]) {
                     return Ok(());
                 }
                 write!(f, "; delete a {kind} that is not needed")?;

@@ -104,7 +104,7 @@ impl Policy {
     /// What is left of a policy that is no longer in the file, for a run that was cut off: it deletes nothing, is due
     /// no more and is not tried again.
     #[must_use]
-    pub fn departed(name: PolicyName, kind: Kind) -> Self {
+    pub fn removed(name: PolicyName, kind: Kind) -> Self {
         let hours = |hours: u64| Duration::from_secs(hours * 3600);
         Self {
             name,

@@ -26,7 +26,7 @@ pub struct Slots {
 
 /// One taken slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Taken {
+pub struct TakenSlot {
     /// Whether by a point of ours.
     pub own: bool,
     /// Whether by a point on hold.
@@ -37,20 +37,20 @@ impl Slots {
     /// Counts the slots of an inventory.
     #[must_use]
     pub fn count(limit: u32, instance: &str, inventory: &Inventory, memory: &Memory) -> Self {
-        let listed = inventory.manual().map(|point| Taken {
+        let listed = inventory.manual().map(|point| TakenSlot {
             own: owner(point, instance, memory).is_own(),
             held: memory.holds.contains_key(&point.id),
         });
         let is_listed = |unlisted: &Unlisted| inventory.manual().any(|point| shows(point, unlisted));
         let hidden = memory.unlisted.iter().filter(|unlisted| !is_listed(unlisted)).count();
-        Self::sum(limit, listed.chain(repeat_n(Taken { own: true, held: false }, hidden)))
+        Self::sum(limit, listed.chain(repeat_n(TakenSlot { own: true, held: false }, hidden)))
     }
 
     /// Adds up the slots that are taken.
     #[must_use]
-    pub fn sum(limit: u32, taken: impl IntoIterator<Item = Taken>) -> Self {
+    pub fn sum(limit: u32, taken: impl IntoIterator<Item = TakenSlot>) -> Self {
         let mut slots = Self { limit, ..Self::default() };
-        for Taken { own, held } in taken {
+        for TakenSlot { own, held } in taken {
             slots.used += 1;
             if own {
                 slots.own += 1;

@@ -6,14 +6,14 @@ use http::Method;
 use serde_json::Value;
 
 use crate::policy::inventory::{Id, Kind, RestorePoint, Server, ServerStatus};
+use crate::provider::api_object::ApiObject;
 use crate::provider::client::{BeforeSend, Client, segment};
-use crate::provider::entry::Entry;
 use crate::provider::error::ProviderError;
 use crate::provider::{bounded, convert, wire};
 
 /// Whose token it is and what it may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
+pub struct TokenInfo {
     /// The account's mail address; empty where the provider gives none.
     pub email: String,
     /// The name that a person gave the token.
@@ -22,7 +22,7 @@ pub struct Account {
     pub permissions: Vec<String>,
 }
 
-impl Account {
+impl TokenInfo {
     /// Whether a permission covers this action on this resource (`servers`, `write`).
     #[must_use]
     pub fn may(&self, resource: &str, action: &str) -> bool {
@@ -87,7 +87,7 @@ impl Client {
     ///
     /// # Errors
     /// Any `ProviderError`; 401 means that the token is not, or no longer, good.
-    pub async fn account(&self) -> Result<Account, ProviderError> {
+    pub async fn token_info(&self) -> Result<TokenInfo, ProviderError> {
         let call = self.read(&["account", "me"], "reading the account")?;
         let (value, answer) = self.json(&call).await?;
         let part = |key: &str| value.get(key).filter(|part| part.is_object());
@@ -99,7 +99,7 @@ impl Client {
         let word = |value: &Value| convert::word(&value.into(), masks);
         let text = |part: Option<&Value>, key: &str| part.and_then(|part| word(part.get(key)?)).unwrap_or_default();
         let permissions = token.and_then(|token| token.get("permissions")?.as_array());
-        Ok(Account {
+        Ok(TokenInfo {
             email: text(account, "email"),
             token_name: text(token, "name"),
             permissions: permissions.into_iter().flatten().filter_map(word).collect(),
@@ -211,12 +211,12 @@ impl Client {
 }
 
 /// The object that an answer describes: the answer itself, or what it holds under the thing's own word.
-fn described(value: &Value, word: &str) -> Option<Entry> {
+fn described(value: &Value, word: &str) -> Option<ApiObject> {
     let fields = value.as_object()?;
     if fields.contains_key("id") || fields.contains_key("uuid") {
-        return Some(Entry::of(fields));
+        return Some(ApiObject::of(fields));
     }
-    Some(Entry::of(fields.get(word).and_then(Value::as_object).unwrap_or(fields)))
+    Some(ApiObject::of(fields.get(word).and_then(Value::as_object).unwrap_or(fields)))
 }
 
 /// Whether a body that should be empty or JSON is neither.

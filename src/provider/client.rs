@@ -16,10 +16,10 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::policy::inventory::Id;
-use crate::provider::bucket::Bucket;
-use crate::provider::error::{ErrorKind, Place, ProviderError};
-use crate::provider::link::{Link, Settings};
-use crate::provider::transport::{Answer, Limits, Request};
+use crate::provider::error::{CallSite, ErrorKind, ProviderError};
+use crate::provider::link::{ClientSettings, Link};
+use crate::provider::rate_limiter::RateLimiter;
+use crate::provider::transport::{HttpRequest, HttpResponse, RequestLimits};
 use crate::provider::waits::Waits;
 use crate::provider::{bounded, retry};
 
@@ -41,12 +41,12 @@ pub type BeforeSend<'a> = dyn Fn() -> BoxFuture<'a, Result<(), String>> + Send +
 /// The way to the provider. Clones share everything, what is exchanged later on too.
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
+    shared: Arc<Shared>,
 }
 
-struct Inner {
+struct Shared {
     link: RwLock<Arc<Link>>,
-    bucket: Bucket,
+    rate_limiter: RateLimiter,
     clock: Clock,
     sent: AtomicU64,
     provider_time: Mutex<Option<ProviderTime>>,
@@ -63,7 +63,7 @@ impl fmt::Debug for Client {
 
 /// A call: where it goes and what it is for, in words that come before "of …" in messages.
 #[derive(Clone)]
-pub(crate) struct Call {
+pub(crate) struct ApiCall {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) doing: String,
@@ -78,7 +78,7 @@ impl Client {
     /// # Errors
     /// `ErrorKind::Settings` when the URL is no http(s) URL, is plain http to another machine than this one, holds a
     /// password, or when the token or the authorities' file cannot be used.
-    pub fn new(settings: Settings, clock: Clock) -> Result<Self, ProviderError> {
+    pub fn new(settings: ClientSettings, clock: Clock) -> Result<Self, ProviderError> {
         Self::build(&settings, None, clock)
     }
 
@@ -86,14 +86,14 @@ impl Client {
     ///
     /// # Errors
     /// As `new`.
-    pub fn in_process(settings: Settings, clock: Clock, router: axum::Router) -> Result<Self, ProviderError> {
+    pub fn in_process(settings: ClientSettings, clock: Clock, router: axum::Router) -> Result<Self, ProviderError> {
         Self::build(&settings, Some(router), clock)
     }
 
-    fn build(settings: &Settings, router: Option<axum::Router>, clock: Clock) -> Result<Self, ProviderError> {
+    fn build(settings: &ClientSettings, router: Option<axum::Router>, clock: Clock) -> Result<Self, ProviderError> {
         let link = Link::new(settings, router).map_err(unusable)?;
-        let inner = Inner {
-            bucket: Bucket::new(link.requests_per_second),
+        let shared = Shared {
+            rate_limiter: RateLimiter::new(link.requests_per_second),
             link: RwLock::new(Arc::new(link)),
             clock,
             sent: AtomicU64::new(0),
@@ -101,34 +101,34 @@ impl Client {
             waits: Waits::default(),
             large: Arc::new(Semaphore::new(1)),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// From now on every clone of this client has the URL, token, timeout, poll and rate of the other one; also those
     /// that are in the middle of something. A request that was sent ends as it began.
-    pub fn exchange(&self, other: &Self) {
+    pub fn replace_with(&self, other: &Self) {
         let new = other.link();
-        let mut link = self.inner.link.write().unwrap_or_else(PoisonError::into_inner);
+        let mut link = self.shared.link.write().unwrap_or_else(PoisonError::into_inner);
         let masks = new.masks.and(&link.masks);
         *link = Arc::new(Link { masks, ..(*new).clone() });
-        self.inner.bucket.set_rate(new.requests_per_second);
+        self.shared.rate_limiter.set_rate(new.requests_per_second);
     }
 
     /// Tells `hear`, in words, when the provider asks for a pause that a person would notice: once, until it answers.
     pub fn on_wait(&self, hear: impl Fn(&str) + Send + Sync + 'static) {
-        self.inner.waits.tell(hear);
+        self.shared.waits.tell(hear);
     }
 
     /// How many requests have left us, tries that found no connection included.
     #[must_use]
     pub fn requests_sent(&self) -> u64 {
-        self.inner.sent.load(Ordering::Relaxed)
+        self.shared.sent.load(Ordering::Relaxed)
     }
 
     /// The provider's own time, when an answer has said it.
     #[must_use]
     pub fn provider_time(&self) -> Option<ProviderTime> {
-        *self.inner.provider_time.lock().expect("no code panics while it holds the time")
+        *self.shared.provider_time.lock().expect("no code panics while it holds the time")
     }
 
     /// The shortest time between two looks at a list.
@@ -138,12 +138,12 @@ impl Client {
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.inner.clock.now()
+        self.shared.clock.now()
     }
 
     /// What is in force now.
     pub(crate) fn link(&self) -> Arc<Link> {
-        Arc::clone(&self.inner.link.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.shared.link.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The provider's text, fit for one line of a message.
@@ -152,7 +152,7 @@ impl Client {
     }
 
     /// A read of the path below the base that these segments make.
-    pub(crate) fn read(&self, segments: &[&str], doing: impl Into<String>) -> Result<Call, ProviderError> {
+    pub(crate) fn read(&self, segments: &[&str], doing: impl Into<String>) -> Result<ApiCall, ProviderError> {
         self.call(Method::GET, segments, doing)
     }
 
@@ -162,14 +162,14 @@ impl Client {
         method: Method,
         segments: &[&str],
         doing: impl Into<String>,
-    ) -> Result<Call, ProviderError> {
+    ) -> Result<ApiCall, ProviderError> {
         let mut url = self.link().base.clone();
         {
             let mut path = url.path_segments_mut().expect("the base was checked to have a path");
             path.pop_if_empty().extend(segments).push("");
         }
         let doing = self.tidy(&doing.into());
-        let call = Call { method, url, doing, body: None, most_bytes: OBJECT_BYTES };
+        let call = ApiCall { method, url, doing, body: None, most_bytes: OBJECT_BYTES };
         // A segment that is empty or only dots would make the path of another thing.
         if segments.iter().any(|segment| segment.trim_matches('.').is_empty()) {
             return Err(call.failed(ErrorKind::Settings("an id that is empty or only dots has no path".to_owned())));
@@ -178,19 +178,19 @@ impl Client {
     }
 
     /// Sends the call, as often as is safe, and gives the answer when its status is a success.
-    pub(crate) async fn send(&self, call: &Call) -> Result<Answer, ProviderError> {
+    pub(crate) async fn send(&self, call: &ApiCall) -> Result<HttpResponse, ProviderError> {
         self.attempt(call, None, Ok).await
     }
 
     /// The same, and asks each time before the call leaves.
-    pub(crate) async fn send_if(&self, call: &Call, before: &BeforeSend<'_>) -> Result<Answer, ProviderError> {
+    pub(crate) async fn send_if(&self, call: &ApiCall, before: &BeforeSend<'_>) -> Result<HttpResponse, ProviderError> {
         self.attempt(call, Some(before), Ok).await
     }
 
     /// Sends the call and reads the answer as JSON, as much of it as makes sense. A read whose answer is no JSON is tried
     /// again like a broken one.
-    pub(crate) async fn json(&self, call: &Call) -> Result<(Value, Answer), ProviderError> {
-        let read = |answer: Answer| match bounded::answer(&answer.body) {
+    pub(crate) async fn json(&self, call: &ApiCall) -> Result<(Value, HttpResponse), ProviderError> {
+        let read = |answer: HttpResponse| match bounded::answer(&answer.body) {
             Ok(value) => Ok((value, answer)),
             Err(error) => Err(self.not_understood(&answer, &format!("it is no JSON ({error})"))),
         };
@@ -200,13 +200,13 @@ impl Client {
     /// Sends the call, as often as is safe, until its answer can be read. `before` is asked each time it is about to leave.
     pub(crate) async fn attempt<T>(
         &self,
-        call: &Call,
+        call: &ApiCall,
         before: Option<&BeforeSend<'_>>,
-        read: impl Fn(Answer) -> Result<T, ErrorKind>,
+        read: impl Fn(HttpResponse) -> Result<T, ErrorKind>,
     ) -> Result<T, ProviderError> {
         let mut tried = 0;
         loop {
-            self.inner.bucket.take().await;
+            self.shared.rate_limiter.take().await;
             // After the wait: what a reload has exchanged meanwhile holds for this try already.
             let link = self.link();
             if !link.leads_to(&call.url) {
@@ -217,23 +217,23 @@ impl Client {
                 before().await.map_err(|why| call.failed(ErrorKind::Withheld(why)))?;
             }
             tried += 1;
-            self.inner.sent.fetch_add(1, Ordering::Relaxed);
+            self.shared.sent.fetch_add(1, Ordering::Relaxed);
             let body_cap = call.most_bytes.min(link.most_bytes);
-            let limits = Limits { timeout: link.timeout, body_cap, large: Arc::clone(&self.inner.large) };
+            let limits = RequestLimits { timeout: link.timeout, body_cap, large: Arc::clone(&self.shared.large) };
             let answer = link.transport.send(call.request(&link.authorization), limits).await;
-            let outcome = answer.map_err(|kind| self.tidied(kind)).and_then(|answer| self.judge(&link, answer));
+            let outcome = answer.map_err(|kind| self.tidied(kind)).and_then(|answer| self.check_status(&link, answer));
             let kind = match outcome.and_then(&read) {
                 Ok(read) => {
-                    self.inner.waits.over();
+                    self.shared.waits.over();
                     return Ok(read);
                 }
                 Err(kind) => kind,
             };
             let pause = retry::pause(&call.method, tried, &kind);
-            self.inner.waits.heed(&kind, pause, &call.doing);
+            self.shared.waits.heed(&kind, pause, &call.doing);
             let Some(pause) = pause else { return Err(call.failed(kind)) };
             if matches!(&kind, ErrorKind::Status { status, retry_after: Some(_), .. } if status.as_u16() == 429) {
-                self.inner.bucket.hold(pause);
+                self.shared.rate_limiter.hold(pause);
             }
             tracing::debug!(doing = %call.doing, %kind, tried, pause = ?pause, "the call is sent again");
             tokio::time::sleep(pause).await;
@@ -241,18 +241,18 @@ impl Client {
     }
 
     /// The error for an answer of another shape, with its beginning.
-    pub(crate) fn not_understood(&self, answer: &Answer, what: &str) -> ErrorKind {
+    pub(crate) fn not_understood(&self, answer: &HttpResponse, what: &str) -> ErrorKind {
         let link = self.link();
         let (what, words) = (link.masks.tidy(what), link.masks.words(&answer.body));
         let text = if words.is_empty() { what } else { format!("{what}: {words}") };
         ErrorKind::NotUnderstood { status: answer.status, text }
     }
 
-    fn judge(&self, link: &Link, answer: Answer) -> Result<Answer, ErrorKind> {
+    fn check_status(&self, link: &Link, answer: HttpResponse) -> Result<HttpResponse, ErrorKind> {
         let now = self.now();
         if let Some(said) = retry::date(&answer.headers) {
             let seen = ProviderTime { said, received_at: now };
-            *self.inner.provider_time.lock().expect("no code panics while it holds the time") = Some(seen);
+            *self.shared.provider_time.lock().expect("no code panics while it holds the time") = Some(seen);
         }
         if answer.status.is_success() {
             return Ok(answer);
@@ -275,19 +275,19 @@ impl Client {
     #[cfg(test)]
     pub(crate) fn with_body_cap(self, most_bytes: usize) -> Self {
         let link = Link { most_bytes, ..(*self.link()).clone() };
-        *self.inner.link.write().unwrap() = Arc::new(link);
+        *self.shared.link.write().unwrap() = Arc::new(link);
         self
     }
 }
 
 /// Where a redirect points, without path and query: enough to see that a URL is wrong.
-fn redirected_to(link: &Link, answer: &Answer) -> String {
+fn redirected_to(link: &Link, answer: &HttpResponse) -> String {
     let location = answer.headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok());
     let target = location.and_then(|location| link.base.join(location).ok());
     target.map_or_else(String::new, |url| link.masks.tidy(&format!("to {}", url.origin().ascii_serialization())))
 }
 
-impl Call {
+impl ApiCall {
     /// The same call with a JSON body.
     pub(crate) fn with_json(mut self, body: &impl Serialize) -> Self {
         self.body = Some(serde_json::to_vec(body).expect("our own bodies are plain structs"));
@@ -303,11 +303,14 @@ impl Call {
     /// What became of this call, as an error.
     pub(crate) fn failed(&self, kind: ErrorKind) -> ProviderError {
         let path = self.url.path().to_owned();
-        ProviderError { place: Box::new(Place { method: self.method.clone(), path, doing: self.doing.clone() }), kind }
+        ProviderError {
+            call_site: Box::new(CallSite { method: self.method.clone(), path, doing: self.doing.clone() }),
+            kind,
+        }
     }
 
-    fn request(&self, authorization: &HeaderValue) -> Request {
-        Request {
+    fn request(&self, authorization: &HeaderValue) -> HttpRequest {
+        HttpRequest {
             method: self.method.clone(),
             url: self.url.clone(),
             authorization: authorization.clone(),
@@ -322,8 +325,8 @@ pub(crate) fn segment(id: &Id) -> String {
 }
 
 fn unusable(why: String) -> ProviderError {
-    let place = Place { method: Method::GET, path: "/".to_owned(), doing: "setting up the provider".to_owned() };
-    ProviderError { place: Box::new(place), kind: ErrorKind::Settings(why) }
+    let call_site = CallSite { method: Method::GET, path: "/".to_owned(), doing: "setting up the provider".to_owned() };
+    ProviderError { call_site: Box::new(call_site), kind: ErrorKind::Settings(why) }
 }
 
 #[cfg(test)]
@@ -332,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_request_that_is_printed_shows_no_token() {
-        let settings = Settings {
+        let settings = ClientSettings {
             url: "http://127.0.0.1:9/api/v1".to_owned(),
             token: "vps_secret".to_owned().into(),
             timeout: Duration::from_secs(1),

@@ -4,7 +4,7 @@
 //! is the provider's own and no two become one.
 
 use crate::policy::inventory::{Id, Kind, PointStatus, RestorePoint, Server, ServerRef, ServerStatus};
-use crate::provider::entry::{Entry, Names, Reference};
+use crate::provider::api_object::{ApiObject, Names, Reference};
 use crate::provider::text::Masks;
 use crate::provider::wire::Scalar;
 
@@ -19,7 +19,7 @@ pub(crate) struct NamedServer {
 
 /// A restore point with everything that it says of its server, for comparing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Listed {
+pub(crate) struct ListedPoint {
     pub(crate) point: RestorePoint,
     pub(crate) named: NamedServer,
 }
@@ -34,7 +34,7 @@ pub(crate) enum Belongs {
 }
 
 /// A server, from the account's list or from its own page. `Err` says what is missing.
-pub(crate) fn server(entry: &Entry, masks: &Masks) -> Result<Server, String> {
+pub(crate) fn server(entry: &ApiObject, masks: &Masks) -> Result<Server, String> {
     let named = named(&entry.names, masks);
     let reference = named.reference().ok_or("it has neither id nor uuid")?;
     let mut keys: Vec<String> = Vec::new();
@@ -50,7 +50,7 @@ pub(crate) fn server(entry: &Entry, masks: &Masks) -> Result<Server, String> {
 
 /// A server as an entry of the account's list. What tells servers apart and what selectors match must be readable where
 /// it is given: taken for missing, it would make the server look like another one, or like one that is gone.
-pub(crate) fn listed_server(entry: &Entry, masks: &Masks) -> Result<Server, String> {
+pub(crate) fn listed_server(entry: &ApiObject, masks: &Masks) -> Result<Server, String> {
     let names = &entry.names;
     let is_given = |value: &Scalar| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty());
     let fields = [
@@ -82,7 +82,7 @@ pub(crate) fn server_status(word: &str) -> ServerStatus {
 /// A restore point. `Err` says what is missing: id, server, status and `created_at` must be readable.
 ///
 /// A backup is automatic when its type is any word but `manual`; without a type, when it expires by itself.
-pub(crate) fn point(kind: Kind, entry: &Entry, masks: &Masks) -> Result<Listed, String> {
+pub(crate) fn point(kind: Kind, entry: &ApiObject, masks: &Masks) -> Result<ListedPoint, String> {
     let id = point_id(entry, masks).ok_or("it has no readable id")?;
     let lacks = |what: &str| format!("{kind} {id} has no readable {what}");
     let named = server_of(entry, masks);
@@ -106,11 +106,11 @@ pub(crate) fn point(kind: Kind, entry: &Entry, masks: &Masks) -> Result<Listed, 
         description: masks.clean(entry.description.as_str().unwrap_or_default()),
         id,
     };
-    Ok(Listed { point, named })
+    Ok(ListedPoint { point, named })
 }
 
 /// A restore point's `id`; its `uuid` where it has no `id`.
-pub(crate) fn point_id(entry: &Entry, masks: &Masks) -> Option<Id> {
+pub(crate) fn point_id(entry: &ApiObject, masks: &Masks) -> Option<Id> {
     id(&entry.names.id, masks).or_else(|| uuid(&entry.names.uuid, masks).map(Id::Text))
 }
 
@@ -148,7 +148,7 @@ fn named(names: &Names, masks: &Masks) -> NamedServer {
 }
 
 /// `{"id", "name"}`, `{"uuid", "hostname"}`, a bare id or uuid; beside it `server_id`, where there is no `server`.
-fn server_of(entry: &Entry, masks: &Masks) -> NamedServer {
+fn server_of(entry: &ApiObject, masks: &Masks) -> NamedServer {
     let bare = match &entry.server {
         Some(Reference::Names(names)) => return named(names, masks),
         Some(Reference::Bare(value)) if !value.is_null() => value,

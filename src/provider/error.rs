@@ -10,17 +10,17 @@ use http::{Method, StatusCode};
 
 /// A call to the provider that did not do what it should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {kind}{}", if self.outcome_unknown() { "; it may have been carried out" } else { "" })]
+#[error("{call_site}: {kind}{}", if self.outcome_unknown() { "; it may have been carried out" } else { "" })]
 pub struct ProviderError {
     /// Which call.
-    pub place: Box<Place>,
+    pub call_site: Box<CallSite>,
     /// What happened to it.
     pub kind: ErrorKind,
 }
 
 /// Which call it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct CallSite {
     /// The HTTP method; `GET` reads, everything else writes.
     pub method: Method,
     /// The path on the provider, without query.
@@ -29,7 +29,7 @@ pub struct Place {
     pub doing: String,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for CallSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({} {})", self.doing, self.method, self.path)
     }
@@ -113,7 +113,7 @@ impl ProviderError {
     /// Whether a write may have been carried out although no usable answer came. Always false for reads.
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
-        self.place.method != Method::GET && self.kind.may_have_run()
+        self.call_site.method != Method::GET && self.kind.may_have_run()
     }
 
     /// Whether it is certain that nothing reached the provider.
@@ -228,8 +228,8 @@ mod tests {
     use super::*;
 
     fn error(method: Method, kind: ErrorKind) -> ProviderError {
-        let place = Place { method, path: "/api/v1/backups/".to_owned(), doing: "making a backup".to_owned() };
-        ProviderError { place: Box::new(place), kind }
+        let call_site = CallSite { method, path: "/api/v1/backups/".to_owned(), doing: "making a backup".to_owned() };
+        ProviderError { call_site: Box::new(call_site), kind }
     }
 
     fn status(code: u16) -> ErrorKind {

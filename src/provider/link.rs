@@ -9,14 +9,14 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::provider::text::Masks;
-use crate::provider::transport::Transport;
+use crate::provider::transport::ApiTransport;
 
 /// The most bytes of an answer that are read: a list in one page. No answer of this API is larger.
 pub(crate) const LIST_BYTES: usize = 32 * 1024 * 1024;
 
 /// What the policy file says of the provider.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct ClientSettings {
     /// The base of every path, `https://admin.vps.org/api/v1`. Plain http only to loopback.
     pub url: String,
     /// Sent to the origin of `url` and to nothing else.
@@ -34,7 +34,7 @@ pub struct Settings {
 /// A way to the provider.
 #[derive(Clone)]
 pub(crate) struct Link {
-    pub(crate) transport: Transport,
+    pub(crate) transport: ApiTransport,
     pub(crate) base: Url,
     pub(crate) authorization: HeaderValue,
     pub(crate) masks: Masks,
@@ -47,10 +47,10 @@ pub(crate) struct Link {
 
 impl Link {
     /// Over HTTP, or into the router of a test. `Err` says what of the settings cannot be used.
-    pub(crate) fn new(settings: &Settings, router: Option<axum::Router>) -> Result<Self, String> {
+    pub(crate) fn new(settings: &ClientSettings, router: Option<axum::Router>) -> Result<Self, String> {
         let base = base(&settings.url)?;
         let transport = match router {
-            Some(router) => Transport::InProcess(router),
+            Some(router) => ApiTransport::InProcess(router),
             None => transport(&base, settings)?,
         };
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", settings.token.expose_secret()))
@@ -104,7 +104,7 @@ fn base(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-fn transport(base: &Url, settings: &Settings) -> Result<Transport, String> {
+fn transport(base: &Url, settings: &ClientSettings) -> Result<ApiTransport, String> {
     let pem = match &settings.ca_file {
         Some(path) => {
             let pem = std::fs::read(path)
@@ -117,7 +117,7 @@ fn transport(base: &Url, settings: &Settings) -> Result<Transport, String> {
         }
         None => None,
     };
-    Transport::http(base, settings.timeout, pem.as_deref()).map_err(|error| {
+    ApiTransport::http(base, settings.timeout, pem.as_deref()).map_err(|error| {
         let source = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
         match &settings.ca_file {
             Some(path) => format!("provider.ca_file {} cannot be used: {source}", path.display()),

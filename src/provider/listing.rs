@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::provider::entry::Entry;
+use crate::provider::api_object::ApiObject;
 use crate::provider::text::Masks;
 
 /// The most entries of any list: at 5 requests a second no more can be read within `WHOLE`, 1,500 pages of 100.
@@ -28,10 +28,10 @@ pub struct Listing<T> {
 
 /// What an entry is read as: `None` when it is not wanted, `Err` in words when it cannot be read.
 pub(crate) type Convert<'a, T> =
-    &'a (dyn Fn(&Entry, Map<String, Value>, &Masks) -> Result<Option<T>, String> + Send + Sync);
+    &'a (dyn Fn(&ApiObject, Map<String, Value>, &Masks) -> Result<Option<T>, String> + Send + Sync);
 
 /// How the entries of a list are read.
-pub(crate) struct Reader<'a, T> {
+pub(crate) struct EntryReader<'a, T> {
     pub(crate) convert: Convert<'a, T>,
     /// Whether all fields are wanted.
     pub(crate) fields: bool,

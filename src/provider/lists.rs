@@ -12,15 +12,15 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use url::Url;
 
 use crate::policy::inventory::Server;
-use crate::provider::client::{Call, Client};
+use crate::provider::api_object::ApiObject;
+use crate::provider::client::{ApiCall, Client};
 use crate::provider::convert;
-use crate::provider::entry::Entry;
 use crate::provider::error::{ErrorKind, ProviderError};
 use crate::provider::fields::Fields;
 use crate::provider::link::LIST_BYTES;
-use crate::provider::listing::{Listing, MOST_ENTRIES, Reader};
-use crate::provider::page::{Next, Unread};
-use crate::provider::reading::{Outcome, Page, Reading, Room, Unsteady};
+use crate::provider::listing::{EntryReader, Listing, MOST_ENTRIES};
+use crate::provider::page::{NextPage, PageError};
+use crate::provider::reading::{ListPage, MemoryBudget, ReadMore, Reading, Unsteady};
 use crate::provider::retry;
 use crate::provider::text::Masks;
 
@@ -57,9 +57,9 @@ impl Client {
     /// # Errors
     /// Any `ProviderError`; a list that is not whole is an error.
     pub async fn servers(&self) -> Result<Listing<Server>, ProviderError> {
-        let convert = |entry: &Entry, _, masks: &Masks| convert::listed_server(entry, masks).map(Some);
+        let convert = |entry: &ApiObject, _, masks: &Masks| convert::listed_server(entry, masks).map(Some);
         let call = self.read(&["servers"], "listing the servers")?;
-        self.list(&call, Order::Together, &Reader { convert: &convert, fields: false, bytes: SERVERS_BYTES }).await
+        self.list(&call, Order::Together, &EntryReader { convert: &convert, fields: false, bytes: SERVERS_BYTES }).await
     }
 
     /// All servers of the account, each with the provider's own fields.
@@ -67,27 +67,28 @@ impl Client {
     /// # Errors
     /// As `servers`.
     pub async fn server_records(&self) -> Result<Listing<(Server, Fields)>, ProviderError> {
-        let convert = |entry: &Entry, fields, masks: &Masks| {
+        let convert = |entry: &ApiObject, fields, masks: &Masks| {
             let server = convert::listed_server(entry, masks)?;
             Ok(Some((server, Fields::new(fields, masks))))
         };
         let call = self.read(&["servers"], "listing the servers")?;
-        self.list(&call, Order::Together, &Reader { convert: &convert, fields: true, bytes: SERVERS_BYTES }).await
+        self.list(&call, Order::Together, &EntryReader { convert: &convert, fields: true, bytes: SERVERS_BYTES }).await
     }
 
     /// How many entries a list has, by one request for a single one; `None` when the provider does not say.
-    pub(crate) async fn count(&self, call: Call) -> Result<Option<u64>, ProviderError> {
+    pub(crate) async fn count(&self, call: ApiCall) -> Result<Option<u64>, ProviderError> {
         let call = call.with_query("page_size", "1");
-        let reader: Reader<'_, ()> = Reader { convert: &|_, _, _| Ok(None), fields: false, bytes: SERVERS_BYTES };
-        Ok(self.page(&call, &reader, &Room::new(SERVERS_BYTES)).await?.count)
+        let reader: EntryReader<'_, ()> =
+            EntryReader { convert: &|_, _, _| Ok(None), fields: false, bytes: SERVERS_BYTES };
+        Ok(self.page(&call, &reader, &MemoryBudget::new(SERVERS_BYTES)).await?.count)
     }
 
     /// The whole list at `call`.
     pub(crate) async fn list<T: Send>(
         &self,
-        call: &Call,
+        call: &ApiCall,
         order: Order,
-        reader: &Reader<'_, T>,
+        reader: &EntryReader<'_, T>,
     ) -> Result<Listing<T>, ProviderError> {
         self.within_limit(call, self.list_steadily(call, order, reader)).await
     }
@@ -95,7 +96,7 @@ impl Client {
     /// What is read, unless it takes longer than a whole list may.
     pub(crate) async fn within_limit<T>(
         &self,
-        call: &Call,
+        call: &ApiCall,
         reading: impl Future<Output = Result<T, ProviderError>>,
     ) -> Result<T, ProviderError> {
         match tokio::time::timeout(WHOLE, reading).await {
@@ -109,9 +110,9 @@ impl Client {
 
     async fn list_steadily<T: Send>(
         &self,
-        call: &Call,
+        call: &ApiCall,
         mut order: Order,
-        reader: &Reader<'_, T>,
+        reader: &EntryReader<'_, T>,
     ) -> Result<Listing<T>, ProviderError> {
         for reading in 1.. {
             let link = self.link();
@@ -137,23 +138,23 @@ impl Client {
 
     async fn list_once<T: Send>(
         &self,
-        call: &Call,
+        call: &ApiCall,
         order: Order,
-        reader: &Reader<'_, T>,
+        reader: &EntryReader<'_, T>,
     ) -> Result<Reading<T>, ProviderError> {
         let read_at = self.now();
         let first_call = call.page(None, LIST_BYTES);
-        let room = Room::new(reader.bytes);
-        let first = self.page(&first_call, reader, &room).await?;
+        let memory = MemoryBudget::new(reader.bytes);
+        let first = self.page(&first_call, reader, &memory).await?;
         if let Some(count) = first.count.filter(|count| *count > MOST_ENTRIES as u64) {
             let text = format!("it counts {count} entries, and no list with more than {MOST_ENTRIES} is read");
             return Err(call.failed(ErrorKind::Excess(text)));
         }
         let size = first.entries as u64;
-        let numbered = matches!(&first.next, Next::At(next) if is_page_two(&first_call.url, next));
+        let numbered = matches!(&first.next, NextPage::At(next) if is_page_two(&first_call.url, next));
         let pages = first.count.filter(|_| size > 0).map(|count| count.div_ceil(size));
         let (next, is_small) = (first.next.clone(), first.bytes <= PAGE_BYTES / 2);
-        let mut reading = Reading::new(read_at, first, room);
+        let mut reading = Reading::new(read_at, first, memory);
         match pages {
             Some(pages) if order == Order::Together && numbered && is_small && pages >= 2 => {
                 self.rest_together(call, pages, reader, &mut reading).await?;
@@ -165,14 +166,14 @@ impl Client {
 
     async fn rest_together<T: Send>(
         &self,
-        call: &Call,
+        call: &ApiCall,
         pages: u64,
-        reader: &Reader<'_, T>,
+        reader: &EntryReader<'_, T>,
         reading: &mut Reading<T>,
     ) -> Result<(), ProviderError> {
-        let room = reading.room.clone();
+        let memory = reading.memory.clone();
         let calls = stream::iter(2..=pages).map(|number| call.page(Some(number), PAGE_BYTES));
-        let reads = calls.map(async |call| self.page(&call, reader, &room).await).buffered(PARALLEL);
+        let reads = calls.map(async |call| self.page(&call, reader, &memory).await).buffered(PARALLEL);
         let mut reads = std::pin::pin!(reads);
         for number in 2..=pages {
             let page = match reads.try_next().await {
@@ -185,10 +186,10 @@ impl Client {
                 }
                 Err(error) => return Err(error),
             };
-            if number == pages && page.next != Next::None {
+            if number == pages && page.next != NextPage::None {
                 reading.change("there are more pages than its count makes");
             }
-            if reading.take(page) == Outcome::Enough {
+            if reading.take(page) == ReadMore::No {
                 break;
             }
         }
@@ -197,19 +198,19 @@ impl Client {
 
     async fn rest_in_turn<T: Send>(
         &self,
-        call: &Call,
-        (mut next, mut at): (Next, Url),
-        reader: &Reader<'_, T>,
+        call: &ApiCall,
+        (mut next, mut at): (NextPage, Url),
+        reader: &EntryReader<'_, T>,
         reading: &mut Reading<T>,
     ) -> Result<(), ProviderError> {
         let mut seen = HashSet::from([at.clone()]);
-        while next != Next::None && reading.may_have_more() {
+        while next != NextPage::None && reading.may_have_more() {
             let url = follow(&at, &next).unwrap_or_else(|| call.page(Some(reading.pages + 1), LIST_BYTES).url);
             if !seen.insert(url.clone()) {
                 return Err(call.failed(ErrorKind::Unsteady("its pages lead in a circle".to_owned())));
             }
-            let here = Call { url: url.clone(), most_bytes: LIST_BYTES, ..call.clone() };
-            let page = match self.page(&here, reader, &reading.room).await {
+            let here = ApiCall { url: url.clone(), most_bytes: LIST_BYTES, ..call.clone() };
+            let page = match self.page(&here, reader, &reading.memory).await {
                 Ok(page) => page,
                 Err(error) if error.status() == Some(404) => {
                     reading.change("a page that was announced is gone");
@@ -218,7 +219,7 @@ impl Client {
                 Err(error) => return Err(error),
             };
             next = page.next.clone();
-            if reading.take(page) == Outcome::Enough {
+            if reading.take(page) == ReadMore::No {
                 return Ok(());
             }
             at = url;
@@ -226,12 +227,17 @@ impl Client {
         Ok(())
     }
 
-    async fn page<T: Send>(&self, call: &Call, reader: &Reader<'_, T>, room: &Room) -> Result<Page<T>, ProviderError> {
+    async fn page<T: Send>(
+        &self,
+        call: &ApiCall,
+        reader: &EntryReader<'_, T>,
+        memory: &MemoryBudget,
+    ) -> Result<ListPage<T>, ProviderError> {
         self.attempt(call, None, |answer| {
             let mut page =
-                Page::read(&answer.body, reader, &self.link().masks, room).map_err(|unread| match unread {
-                    Unread::NotUnderstood(what) => self.not_understood(&answer, &what),
-                    Unread::Excess(what) => ErrorKind::Excess(what),
+                ListPage::read(&answer.body, reader, &self.link().masks, memory).map_err(|unread| match unread {
+                    PageError::NotUnderstood(what) => self.not_understood(&answer, &what),
+                    PageError::Excess(what) => ErrorKind::Excess(what),
                 })?;
             page.provider_time = retry::date(&answer.headers);
             Ok(page)
@@ -240,7 +246,7 @@ impl Client {
     }
 }
 
-impl Call {
+impl ApiCall {
     /// The same list, this page of it. The first is asked for without a number: plain lists know none.
     fn page(&self, number: Option<u64>, most_bytes: usize) -> Self {
         let call = Self { most_bytes, ..self.clone() }.with_query("page_size", &PAGE_SIZE.to_string());
@@ -252,8 +258,8 @@ impl Call {
 }
 
 /// The address of the next page, when it is on the same origin and path; relative ones are.
-fn follow(at: &Url, next: &Next) -> Option<Url> {
-    let Next::At(text) = next else { return None };
+fn follow(at: &Url, next: &NextPage) -> Option<Url> {
+    let NextPage::At(text) = next else { return None };
     let mut url = at.join(text.trim()).ok()?;
     url.set_fragment(None);
     let same = url.origin() == at.origin() && url.path() == at.path();

@@ -4,21 +4,21 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::provider::entry::{Element, ElementSeed};
+use crate::provider::api_object::{Element, ElementSeed};
 use crate::provider::wire::Scalar;
 
 /// What a page says beside its entries.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Head {
+pub(crate) struct PageHead {
     /// The number of all matches, where the provider says it in a way that can be read.
     pub(crate) count: Option<u64>,
     /// Where the next page is.
-    pub(crate) next: Next,
+    pub(crate) next: NextPage,
 }
 
 /// What a page says about the page after it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Next {
+pub(crate) enum NextPage {
     /// There is none.
     None,
     /// There is one, at this address.
@@ -29,7 +29,7 @@ pub(crate) enum Next {
 
 /// Why a page could not be read.
 #[derive(Debug)]
-pub(crate) enum Unread {
+pub(crate) enum PageError {
     /// It is no JSON, or JSON of another shape; in words.
     NotUnderstood(String),
     /// The taker has had enough; in its words.
@@ -41,18 +41,18 @@ pub(crate) type Take<'a> = &'a mut dyn FnMut(Element) -> Result<(), String>;
 
 /// Reads a page from an answer's body: `{"count", "results"}`, the same with `next`, or a bare array. With `fields`, all
 /// fields of the entries are handed over.
-pub(crate) fn read(body: &[u8], fields: bool, take: Take<'_>) -> Result<Head, Unread> {
+pub(crate) fn read(body: &[u8], fields: bool, take: Take<'_>) -> Result<PageHead, PageError> {
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let mut page = Page { fields, take, excess: None, results: false, count: Scalar::Null, next: Scalar::Null };
+    let mut page = PageVisitor { fields, take, excess: None, results: false, count: Scalar::Null, next: Scalar::Null };
     let read = page.read(&mut reader).and_then(|shape| reader.end().map(|()| shape));
     if let Some(excess) = page.excess {
-        return Err(Unread::Excess(excess));
+        return Err(PageError::Excess(excess));
     }
     match read {
-        Err(error) => Err(Unread::NotUnderstood(format!("it is no JSON ({error})"))),
-        Ok(false) => Err(Unread::NotUnderstood("a list was expected".to_owned())),
+        Err(error) => Err(PageError::NotUnderstood(format!("it is no JSON ({error})"))),
+        Ok(false) => Err(PageError::NotUnderstood("a list was expected".to_owned())),
         Ok(true) if !page.results => {
-            Err(Unread::NotUnderstood("a list was expected, and it has no \"results\"".to_owned()))
+            Err(PageError::NotUnderstood("a list was expected, and it has no \"results\"".to_owned()))
         }
         Ok(true) => {
             let count = match page.count {
@@ -61,17 +61,17 @@ pub(crate) fn read(body: &[u8], fields: bool, take: Take<'_>) -> Result<Head, Un
                 _ => None,
             };
             let next = match page.next {
-                Scalar::Null => Next::None,
-                Scalar::Text(text) if text.trim().is_empty() => Next::None,
-                Scalar::Text(text) => Next::At(text),
-                _ => Next::Unreadable,
+                Scalar::Null => NextPage::None,
+                Scalar::Text(text) if text.trim().is_empty() => NextPage::None,
+                Scalar::Text(text) => NextPage::At(text),
+                _ => NextPage::Unreadable,
             };
-            Ok(Head { count, next })
+            Ok(PageHead { count, next })
         }
     }
 }
 
-struct Page<'a> {
+struct PageVisitor<'a> {
     fields: bool,
     take: Take<'a>,
     excess: Option<String>,
@@ -81,7 +81,7 @@ struct Page<'a> {
     next: Scalar,
 }
 
-impl Page<'_> {
+impl PageVisitor<'_> {
     /// Whether it is an object or a list at all.
     fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<bool, D::Error> {
         deserializer.deserialize_any(Whole(self))
@@ -108,7 +108,7 @@ macro_rules! neither {
 }
 
 /// The whole answer.
-struct Whole<'p, 'a>(&'p mut Page<'a>);
+struct Whole<'p, 'a>(&'p mut PageVisitor<'a>);
 
 impl<'de> Visitor<'de> for Whole<'_, '_> {
     type Value = bool;
@@ -141,7 +141,7 @@ impl<'de> Visitor<'de> for Whole<'_, '_> {
 }
 
 /// The value of `results`.
-struct Results<'p, 'a>(&'p mut Page<'a>);
+struct Results<'p, 'a>(&'p mut PageVisitor<'a>);
 
 impl<'de> DeserializeSeed<'de> for Results<'_, '_> {
     type Value = ();

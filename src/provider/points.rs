@@ -6,14 +6,14 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::policy::inventory::{Inventory, Kind, Proof, RestorePoint, Server};
+use crate::policy::inventory::{Inventory, Kind, ReadProof, RestorePoint, Server};
 use crate::policy::mark::Mark;
-use crate::provider::client::{Call, Client};
-use crate::provider::convert::{self, Belongs, Listed};
-use crate::provider::entry::Entry;
+use crate::provider::api_object::ApiObject;
+use crate::provider::client::{ApiCall, Client};
+use crate::provider::convert::{self, Belongs, ListedPoint};
 use crate::provider::error::{ErrorKind, ProviderError};
 use crate::provider::fields::Fields;
-use crate::provider::listing::{Listing, Reader};
+use crate::provider::listing::{EntryReader, Listing};
 use crate::provider::lists::{Order, POINTS_BYTES};
 use crate::provider::reading::MOST_DOUBTS;
 use crate::provider::text::Masks;
@@ -29,14 +29,14 @@ const READINGS: usize = 3;
 
 /// A backup's type, as a filter. Snapshots are all manual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BackupType {
+pub enum BackupTypeFilter {
     /// Made by people or by us.
     Manual,
     /// Made by the provider's plan.
     Automatic,
 }
 
-impl BackupType {
+impl BackupTypeFilter {
     const fn word(self) -> &'static str {
         match self {
             Self::Manual => "manual",
@@ -52,20 +52,20 @@ impl Client {
     /// # Errors
     /// Any `ProviderError`; a list that is not whole is an error, never a short inventory.
     pub async fn inventory(&self, server: &Server, kind: Kind) -> Result<Inventory, ProviderError> {
-        let call = self.points_call(kind, Some(server), Some(BackupType::Manual))?;
+        let call = self.points_call(kind, Some(server), Some(BackupTypeFilter::Manual))?;
         self.within_limit(&call, self.inventory_read_alike(server, kind)).await
     }
 
     async fn inventory_read_alike(&self, server: &Server, kind: Kind) -> Result<Inventory, ProviderError> {
         let mut last = self.look(server, kind).await?;
         for _ in 1..READINGS {
-            if last.proof == Proof::OnePage {
+            if last.proof == ReadProof::OnePage {
                 break;
             }
             let mut again = self.look(server, kind).await?;
-            let alike = again.points == last.points && again.proof == Proof::ReadOnce;
+            let alike = again.points == last.points && again.proof == ReadProof::ReadOnce;
             if alike {
-                again.proof = Proof::ReadTwice;
+                again.proof = ReadProof::ReadTwice;
                 return Ok(again);
             }
             last = again;
@@ -79,13 +79,13 @@ impl Client {
     /// # Errors
     /// As `inventory`.
     pub async fn look(&self, server: &Server, kind: Kind) -> Result<Inventory, ProviderError> {
-        let call = self.points_call(kind, Some(server), Some(BackupType::Manual))?;
+        let call = self.points_call(kind, Some(server), Some(BackupTypeFilter::Manual))?;
         // A filter that is ignored must not fill the memory with other servers' points.
-        let convert = |entry: &Entry, _, masks: &Masks| {
+        let convert = |entry: &ApiObject, _, masks: &Masks| {
             let listed = convert::point(kind, entry, masks)?;
             Ok(Some(listed).filter(|listed| listed.named.belongs_to(server) != Belongs::No))
         };
-        let reader = Reader { convert: &convert, fields: false, bytes: SERVER_BYTES };
+        let reader = EntryReader { convert: &convert, fields: false, bytes: SERVER_BYTES };
         let Listing { items, doubts, read_at, provider_time, pages, .. } =
             self.list(&call, Order::InTurn, &reader).await?;
         if items.len() > MOST_OF_SERVER {
@@ -93,8 +93,8 @@ impl Client {
                 format!("{} {} on one server, and no more than {MOST_OF_SERVER} are read", items.len(), kind.plural());
             return Err(call.failed(ErrorKind::Excess(text)));
         }
-        let proof = if pages == 1 { Proof::OnePage } else { Proof::ReadOnce };
-        let head = Head { kind, read_at, provider_time, proof };
+        let proof = if pages == 1 { ReadProof::OnePage } else { ReadProof::ReadOnce };
+        let head = ListingHead { kind, read_at, provider_time, proof };
         Ok(head.inventory(server, items.iter(), doubts))
     }
 
@@ -104,15 +104,15 @@ impl Client {
     /// # Errors
     /// As `inventory`.
     pub async fn all_points(&self, kind: Kind) -> Result<AccountPoints, ProviderError> {
-        let call = self.points_call(kind, None, Some(BackupType::Manual))?;
-        let convert = |entry: &Entry, _, masks: &Masks| convert::point(kind, entry, masks).map(Some);
-        let reader = Reader { convert: &convert, fields: false, bytes: POINTS_BYTES };
+        let call = self.points_call(kind, None, Some(BackupTypeFilter::Manual))?;
+        let convert = |entry: &ApiObject, _, masks: &Masks| convert::point(kind, entry, masks).map(Some);
+        let reader = EntryReader { convert: &convert, fields: false, bytes: POINTS_BYTES };
         Ok(AccountPoints::new(kind, self.list(&call, Order::Together, &reader).await?))
     }
 
     /// How many entries the account's list of a kind has, by one small request.
     pub(crate) async fn count_points(&self, kind: Kind) -> Result<Option<u64>, ProviderError> {
-        self.count(self.points_call(kind, None, Some(BackupType::Manual))?).await
+        self.count(self.points_call(kind, None, Some(BackupTypeFilter::Manual))?).await
     }
 
     /// The restore points of the account or of one server, of one type or of both, each with the provider's own
@@ -124,24 +124,24 @@ impl Client {
         &self,
         kind: Kind,
         server: Option<&Server>,
-        backup_type: Option<BackupType>,
+        backup_type: Option<BackupTypeFilter>,
     ) -> Result<Listing<(RestorePoint, Fields)>, ProviderError> {
         let call = self.points_call(kind, server, backup_type)?;
-        let convert = |entry: &Entry, fields, masks: &Masks| {
-            let Listed { point, named } = convert::point(kind, entry, masks)?;
-            let is_wanted = backup_type.is_none_or(|wanted| point.automatic == (wanted == BackupType::Automatic))
+        let convert = |entry: &ApiObject, fields, masks: &Masks| {
+            let ListedPoint { point, named } = convert::point(kind, entry, masks)?;
+            let is_wanted = backup_type.is_none_or(|wanted| point.automatic == (wanted == BackupTypeFilter::Automatic))
                 && server.is_none_or(|server| named.belongs_to(server) != Belongs::No);
             Ok(is_wanted.then(|| (point, Fields::new(fields, masks))))
         };
-        self.list(&call, Order::Together, &Reader { convert: &convert, fields: true, bytes: POINTS_BYTES }).await
+        self.list(&call, Order::Together, &EntryReader { convert: &convert, fields: true, bytes: POINTS_BYTES }).await
     }
 
     fn points_call(
         &self,
         kind: Kind,
         server: Option<&Server>,
-        backup_type: Option<BackupType>,
-    ) -> Result<Call, ProviderError> {
+        backup_type: Option<BackupTypeFilter>,
+    ) -> Result<ApiCall, ProviderError> {
         let of = server.map_or_else(|| "the account".to_owned(), |server| server.reference.to_string());
         let mut call = self.read(&[kind.plural()], format!("listing the {} of {of}", kind.plural()))?;
         if let Some(server) = server {
@@ -157,16 +157,16 @@ impl Client {
 /// Every restore point of a kind on the account, whole.
 #[derive(Clone, Debug)]
 pub struct AccountPoints {
-    head: Head,
+    head: ListingHead,
     entries: u64,
-    points: Vec<Listed>,
+    points: Vec<ListedPoint>,
     doubts: Vec<String>,
     /// The places in `points` under every text that names their server.
     by_server: HashMap<String, Vec<usize>>,
 }
 
 impl AccountPoints {
-    fn new(kind: Kind, listing: Listing<Listed>) -> Self {
+    fn new(kind: Kind, listing: Listing<ListedPoint>) -> Self {
         let Listing { items: points, doubts, read_at, provider_time, entries, .. } = listing;
         let mut by_server: HashMap<String, Vec<usize>> = HashMap::new();
         for (place, listed) in points.iter().enumerate() {
@@ -174,7 +174,7 @@ impl AccountPoints {
                 by_server.entry(text).or_default().push(place);
             }
         }
-        let head = Head { kind, read_at, provider_time, proof: Proof::ReadOnce };
+        let head = ListingHead { kind, read_at, provider_time, proof: ReadProof::ReadOnce };
         Self { head, entries, points, doubts, by_server }
     }
 
@@ -221,23 +221,23 @@ impl AccountPoints {
 
 /// What all points of one reading have in common.
 #[derive(Clone, Copy, Debug)]
-struct Head {
+struct ListingHead {
     kind: Kind,
     read_at: Timestamp,
     provider_time: Option<Timestamp>,
-    proof: Proof,
+    proof: ReadProof,
 }
 
-impl Head {
+impl ListingHead {
     /// The points that are this server's, newest first, under the name that we show it by.
     fn inventory<'a>(
         &self,
         server: &Server,
-        listed: impl Iterator<Item = &'a Listed>,
+        listed: impl Iterator<Item = &'a ListedPoint>,
         mut doubts: Vec<String>,
     ) -> Inventory {
         let (mut points, mut by_name) = (Vec::new(), 0);
-        for Listed { point, named } in listed {
+        for ListedPoint { point, named } in listed {
             match named.belongs_to(server) {
                 Belongs::No => continue,
                 Belongs::Yes => {}

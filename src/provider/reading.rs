@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::policy::inventory::Id;
+use crate::provider::api_object::{ApiObject, Element};
 use crate::provider::bounded::bytes_of;
 use crate::provider::convert;
-use crate::provider::entry::{Element, Entry};
-use crate::provider::listing::{Listing, MOST_ENTRIES, Reader};
-use crate::provider::page::{self, Next, Unread};
+use crate::provider::listing::{EntryReader, Listing, MOST_ENTRIES};
+use crate::provider::page::{self, NextPage, PageError};
 use crate::provider::text::Masks;
 
 /// Entries that cannot be read are named one by one up to here.
@@ -23,9 +23,9 @@ const ENTRY_BYTES: usize = 120;
 
 /// How many more bytes of a list may be kept. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Room(Arc<AtomicUsize>);
+pub(crate) struct MemoryBudget(Arc<AtomicUsize>);
 
-impl Room {
+impl MemoryBudget {
     pub(crate) fn new(bytes: usize) -> Self {
         Self(Arc::new(AtomicUsize::new(bytes)))
     }
@@ -68,9 +68,9 @@ impl Doubts {
 
 /// One page, its entries read.
 #[derive(Debug)]
-pub(crate) struct Page<T> {
+pub(crate) struct ListPage<T> {
     pub(crate) count: Option<u64>,
-    pub(crate) next: Next,
+    pub(crate) next: NextPage,
     pub(crate) provider_time: Option<Timestamp>,
     /// How many entries it has.
     pub(crate) entries: usize,
@@ -86,12 +86,17 @@ pub(crate) struct Page<T> {
     doubts: Doubts,
 }
 
-impl<T> Page<T> {
+impl<T> ListPage<T> {
     /// Reads the page.
-    pub(crate) fn read(body: &[u8], reader: &Reader<'_, T>, masks: &Masks, room: &Room) -> Result<Self, Unread> {
+    pub(crate) fn read(
+        body: &[u8],
+        reader: &EntryReader<'_, T>,
+        masks: &Masks,
+        memory: &MemoryBudget,
+    ) -> Result<Self, PageError> {
         let mut page = Self {
             count: None,
-            next: Next::None,
+            next: NextPage::None,
             provider_time: None,
             entries: 0,
             bytes: body.len(),
@@ -108,7 +113,7 @@ impl<T> Page<T> {
                 return Err(format!("it has more than {MOST_ENTRIES} entries"));
             }
             let bytes = element.as_ref().map_or(0, |(entry, fields)| weight::<T>(entry, fields));
-            if !room.take(bytes) {
+            if !memory.take(bytes) {
                 return Err(format!("its entries take more than {} MB", reader.bytes / (1024 * 1024)));
             }
             taken += bytes;
@@ -118,13 +123,13 @@ impl<T> Page<T> {
         match head {
             Ok(head) => Ok(Self { count: head.count, next: head.next, ..page }),
             Err(unread) => {
-                room.give_back(taken);
+                memory.give_back(taken);
                 Err(unread)
             }
         }
     }
 
-    fn add(&mut self, element: Element, reader: &Reader<'_, T>, masks: &Masks) {
+    fn add(&mut self, element: Element, reader: &EntryReader<'_, T>, masks: &Masks) {
         let Some((entry, fields)) = element else {
             self.nameless += 1;
             return;
@@ -150,22 +155,22 @@ impl<T> Page<T> {
 }
 
 /// How much memory an entry takes that is kept.
-fn weight<T>(entry: &Entry, fields: &Map<String, Value>) -> usize {
+fn weight<T>(entry: &ApiObject, fields: &Map<String, Value>) -> usize {
     size_of::<T>() + ENTRY_BYTES + entry.bytes() * 3 / 2 + bytes_of(fields)
 }
 
 /// Whether there may be more to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    More,
-    Enough,
+pub(crate) enum ReadMore {
+    Yes,
+    No,
 }
 
 /// The part of a list that was read so far.
 pub(crate) struct Reading<T> {
     pub(crate) pages: u64,
     /// How much more of it may be kept.
-    pub(crate) room: Room,
+    pub(crate) memory: MemoryBudget,
     read_at: Timestamp,
     provider_time: Option<Timestamp>,
     count: Option<u64>,
@@ -186,10 +191,10 @@ pub(crate) enum Unsteady {
 
 impl<T> Reading<T> {
     /// Begins with the first page.
-    pub(crate) fn new(read_at: Timestamp, first: Page<T>, room: Room) -> Self {
+    pub(crate) fn new(read_at: Timestamp, first: ListPage<T>, memory: MemoryBudget) -> Self {
         let mut reading = Self {
             pages: 0,
-            room,
+            memory,
             read_at,
             provider_time: first.provider_time,
             count: first.count,
@@ -221,7 +226,7 @@ impl<T> Reading<T> {
 
     /// Adds a page. Enough is read when it brings nothing new or there are more entries than the list counts: such a list
     /// may never end.
-    pub(crate) fn take(&mut self, page: Page<T>) -> Outcome {
+    pub(crate) fn take(&mut self, page: ListPage<T>) -> ReadMore {
         self.pages += 1;
         if let (Some(now), Some(before)) = (page.count, self.count)
             && now != before
@@ -248,13 +253,13 @@ impl<T> Reading<T> {
         }
         if page.entries == 0 {
             // A page without entries ends the list, whatever it says; the count decides whether it is whole.
-            return Outcome::Enough;
+            return ReadMore::No;
         }
         if self.entries() == before {
             self.change("a page of it brought nothing new");
-            return Outcome::Enough;
+            return ReadMore::No;
         }
-        if self.may_have_more() { Outcome::More } else { Outcome::Enough }
+        if self.may_have_more() { ReadMore::Yes } else { ReadMore::No }
     }
 
     /// Whether it is whole and each entry came once.

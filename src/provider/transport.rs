@@ -19,7 +19,7 @@ use crate::provider::text::BODY_BYTES;
 
 /// One request, complete but for what the transport adds.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
+pub(crate) struct HttpRequest {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) authorization: HeaderValue,
@@ -29,7 +29,7 @@ pub(crate) struct Request {
 
 /// One answer, read to its end; of an error's body only the beginning.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
@@ -43,7 +43,7 @@ const SMALL_BYTES: usize = 1024 * 1024;
 
 /// What a request may cost.
 #[derive(Clone, Debug)]
-pub(crate) struct Limits {
+pub(crate) struct RequestLimits {
     /// For the whole request, from the connection to the last byte of the answer.
     pub(crate) timeout: Duration,
     /// The most bytes of an answer that are read, unpacked.
@@ -58,12 +58,12 @@ pub(crate) struct Limits {
 /// `ConnectionRefused` before anything was sent, every other kind after the request had gone out. A body that ends
 /// in an error plays an answer that broke off.
 #[derive(Clone, Debug)]
-pub(crate) enum Transport {
+pub(crate) enum ApiTransport {
     Http(reqwest::Client),
     InProcess(Router),
 }
 
-impl Transport {
+impl ApiTransport {
     /// A transport over HTTP. With https in the URL nothing else is spoken; the authorities in `ca_pem` are trusted
     /// beside the system's. Plain http loads no authorities, so that it works where there are none.
     pub(crate) fn http(url: &Url, timeout: Duration, ca_pem: Option<&[u8]>) -> Result<Self, reqwest::Error> {
@@ -88,7 +88,7 @@ impl Transport {
     }
 
     /// Sends the request once.
-    pub(crate) async fn send(&self, request: Request, limits: Limits) -> Result<Answer, ErrorKind> {
+    pub(crate) async fn send(&self, request: HttpRequest, limits: RequestLimits) -> Result<HttpResponse, ErrorKind> {
         match self {
             Self::Http(client) => over_http(client, request, limits).await,
             Self::InProcess(router) => {
@@ -102,7 +102,11 @@ impl Transport {
     }
 }
 
-async fn over_http(client: &reqwest::Client, request: Request, limits: Limits) -> Result<Answer, ErrorKind> {
+async fn over_http(
+    client: &reqwest::Client,
+    request: HttpRequest,
+    limits: RequestLimits,
+) -> Result<HttpResponse, ErrorKind> {
     let mut builder = client
         .request(request.method, request.url)
         .header(header::AUTHORIZATION, request.authorization)
@@ -159,7 +163,7 @@ fn cause(error: &dyn std::error::Error) -> String {
     if texts.is_empty() { error.to_string() } else { texts.join(": ") }
 }
 
-async fn in_process(router: Router, request: Request, limits: Limits) -> Result<Answer, ErrorKind> {
+async fn in_process(router: Router, request: HttpRequest, limits: RequestLimits) -> Result<HttpResponse, ErrorKind> {
     let path = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
     let host = &request.url[url::Position::BeforeHost..url::Position::AfterPort];
     let mut builder = http::Request::builder()
@@ -209,13 +213,13 @@ enum Read {
 /// What has come of an answer so far.
 struct Incoming {
     status: StatusCode,
-    limits: Limits,
+    limits: RequestLimits,
     bytes: Vec<u8>,
     large: Option<OwnedSemaphorePermit>,
 }
 
 impl Incoming {
-    fn new(status: StatusCode, limits: Limits) -> Self {
+    fn new(status: StatusCode, limits: RequestLimits) -> Self {
         Self { status, limits, bytes: Vec::new(), large: None }
     }
 
@@ -241,7 +245,7 @@ impl Incoming {
         Ok(if chunk.len() == room && !status.is_success() { Read::Enough } else { Read::On })
     }
 
-    fn into_answer(self, headers: HeaderMap) -> Answer {
-        Answer { status: self.status, headers, body: self.bytes, _large: self.large }
+    fn into_answer(self, headers: HeaderMap) -> HttpResponse {
+        HttpResponse { status: self.status, headers, body: self.bytes, _large: self.large }
     }
 }

@@ -52,7 +52,7 @@ pub fn next_look(elapsed: Duration, usual: Option<Duration>, poll: Duration) -> 
 
 /// Which lists a look reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum LookScope {
     /// The whole account's.
     Account,
     /// Those of the servers that are waited for.
@@ -61,14 +61,14 @@ pub enum Look {
 
 /// The way with fewer requests. An account of unknown size is not read as a whole.
 #[must_use]
-pub fn cheaper(waiting_servers: usize, account_points: Option<u64>, page_size: u64) -> Look {
+pub fn cheaper(waiting_servers: usize, account_points: Option<u64>, page_size: u64) -> LookScope {
     let pages = account_points.map(|points| points.div_ceil(page_size.max(1)).max(1));
-    if pages.is_some_and(|pages| pages < waiting_servers as u64) { Look::Account } else { Look::Servers }
+    if pages.is_some_and(|pages| pages < waiting_servers as u64) { LookScope::Account } else { LookScope::Servers }
 }
 
 /// How one waiting run paces its looks.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct WatchPace {
     /// When the point was asked for, in tokio's time.
     began: Instant,
     usual: Option<Duration>,
@@ -76,7 +76,7 @@ pub struct Pace {
     seen: Option<Instant>,
 }
 
-impl Pace {
+impl WatchPace {
     /// A pace for a point that was asked for `elapsed` ago (more than nothing after a restart) and takes `usual` as a
     /// rule.
     #[must_use]
@@ -104,11 +104,11 @@ struct PerKind {
     /// Held by the one who looks.
     looking: tokio::sync::Mutex<()>,
     looked: Notify,
-    state: Mutex<State>,
+    state: Mutex<WatchState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct WatchState {
     next_ticket: u64,
     waiters: BTreeMap<u64, Waiter>,
     /// Entries of the account's list, and when they were counted.
@@ -121,10 +121,10 @@ struct Waiter {
     since: Instant,
     due: Instant,
     /// The first look that began at or after `since`.
-    result: Option<Seen>,
+    result: Option<Looked>,
 }
 
-type Seen = (Instant, Result<Inventory, ProviderError>);
+type Looked = (Instant, Result<Inventory, ProviderError>);
 
 impl Watch {
     /// A watch over the client's lists.
@@ -137,7 +137,7 @@ impl Watch {
     ///
     /// # Errors
     /// The look's `ProviderError`; waiting on after a retryable one is the caller's decision.
-    pub async fn next(&self, server: &Server, kind: Kind, pace: &mut Pace) -> Result<Inventory, ProviderError> {
+    pub async fn next(&self, server: &Server, kind: Kind, pace: &mut WatchPace) -> Result<Inventory, ProviderError> {
         let poll = self.client.poll();
         let now = Instant::now();
         let due = now + next_look(now - pace.began, pace.usual, poll);
@@ -161,9 +161,10 @@ impl Watch {
         self.seen_after(server, kind, since, due).await.1
     }
 
-    async fn seen_after(&self, server: &Server, kind: Kind, since: Instant, due: Instant) -> Seen {
+    async fn seen_after(&self, server: &Server, kind: Kind, since: Instant, due: Instant) -> Looked {
         let of_kind = self.of(kind);
-        let place = Place::new(of_kind, Waiter { server: server.clone(), since, due: due.max(since), result: None });
+        let place =
+            WaitTicket::new(of_kind, Waiter { server: server.clone(), since, due: due.max(since), result: None });
         loop {
             let looked = of_kind.looked.notified();
             tokio::pin!(looked);
@@ -200,7 +201,7 @@ impl Watch {
         // One who is not due yet weighs as much as one who is: the account's list saves them a look of their own.
         let waiting = due.len() + usize::from(others);
         let count = if waiting > 1 { self.count(kind, began).await } else { None };
-        if cheaper(waiting, count, PAGE_SIZE) == Look::Account {
+        if cheaper(waiting, count, PAGE_SIZE) == LookScope::Account {
             let answer = self.client.all_points(kind).await;
             let mut state = of_kind.lock();
             match answer {
@@ -252,12 +253,12 @@ impl Watch {
 }
 
 impl PerKind {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, WatchState> {
         self.state.lock().expect("no code panics while it holds the waiters")
     }
 }
 
-impl State {
+impl WatchState {
     /// The servers whose lists are due, each once.
     fn due(&self, now: Instant) -> Vec<Server> {
         let mut due: Vec<&Server> = Vec::new();
@@ -288,12 +289,12 @@ fn is_of_the_list(kind: &ErrorKind) -> bool {
 }
 
 /// A place among those who wait; given up when dropped.
-struct Place<'a> {
+struct WaitTicket<'a> {
     of_kind: &'a PerKind,
     ticket: u64,
 }
 
-impl<'a> Place<'a> {
+impl<'a> WaitTicket<'a> {
     fn new(of_kind: &'a PerKind, waiter: Waiter) -> Self {
         let mut state = of_kind.lock();
         let ticket = state.next_ticket;
@@ -302,12 +303,12 @@ impl<'a> Place<'a> {
         Self { of_kind, ticket }
     }
 
-    fn result(&self) -> Option<Seen> {
+    fn result(&self) -> Option<Looked> {
         self.of_kind.lock().waiters.get_mut(&self.ticket).and_then(|waiter| waiter.result.take())
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for WaitTicket<'_> {
     fn drop(&mut self) {
         // Not `lock()`: a poisoned lock must not panic while another panic unwinds.
         if let Ok(mut state) = self.of_kind.state.lock() {

@@ -9,8 +9,8 @@ use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Sight};
 use crate::journal::state::StepState;
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Inventory};
-use crate::policy::permit::{Late, before_sending, has_to_wait};
-use crate::provider::{Deleted, Pace, ProviderError};
+use crate::policy::permit::{DeleteCheck, before_sending, has_to_wait};
+use crate::provider::{Deleted, ProviderError, WatchPace};
 use crate::run::drive::Drive;
 use crate::run::make::answer_of;
 use crate::run::take::{Inspection, memory_of};
@@ -156,7 +156,7 @@ impl Drive<'_> {
         let in_force = self.world.in_force.of(self.task);
         let made = state.made.as_ref();
         let request = seen.request(self.world, self.task, spent);
-        let late = Late {
+        let late = DeleteCheck {
             request,
             in_force: in_force.as_deref().map(|current| seen.request(self.world, current, spent)),
             made: made.map(|made| &made.id),
@@ -181,7 +181,7 @@ impl Drive<'_> {
     /// A delete that was accepted is waited for while the point is still listed; no second one goes in its place.
     pub(super) async fn await_gone(&mut self, id: &Id) -> Result<(), RunError> {
         let deleted = self.run.state.steps.last().map_or(self.run.state.opened_at, |step| step.at);
-        let mut pace = Pace::new(self.since(deleted), None);
+        let mut pace = WatchPace::new(self.since(deleted), None);
         let mut first = true;
         loop {
             if !first {

@@ -10,7 +10,7 @@ use crate::journal::event::{Act, Event, Failure, Terms};
 use crate::journal::notice::Notice;
 use crate::journal::recovery::{Next, next};
 use crate::journal::summary::{RunSummary, summary};
-use crate::policy::evidence::Request;
+use crate::policy::evidence::PlanRequest;
 use crate::policy::planner::plan;
 use crate::provider::ProviderError;
 use crate::run::ages::Ages;
@@ -241,7 +241,7 @@ impl Drive<'_> {
         // Nor does a twin count: it goes by itself.
         let without = turned_up.map(|(step, _)| self.without_made_by(step, &seen));
         let request = without.as_ref().unwrap_or(&seen).request(self.world, self.task, spent);
-        let plan = plan(&Request { waited_for: self.run.state.postponed, ..request });
+        let plan = plan(&PlanRequest { waited_for: self.run.state.postponed, ..request });
         remember(self.world, self.task, &seen, &plan.notes).await?;
         let event = match plan.wait_until {
             Some(until) => Event::Postponed { until },

@@ -10,10 +10,10 @@ use crate::journal::state::{Step, StepState};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint, newest_first};
 use crate::policy::mark::{Mark, Token, moment_by_hand, tokens_of};
-use crate::policy::plan::Refusal;
+use crate::policy::plan::PlanRefusal;
 use crate::policy::planner::no_room;
 use crate::policy::slots::Slots;
-use crate::provider::{CreateRequest, Pace, ProviderError};
+use crate::provider::{CreateRequest, ProviderError, WatchPace};
 use crate::run::drive::Drive;
 use crate::run::power::Standing;
 use crate::run::settle::{is_of_create, is_of_step};
@@ -44,7 +44,7 @@ impl Drive<'_> {
             Err(error) => return self.fail_by(&error).await,
         };
         if let Some(doubt) = seen.inventory.doubt() {
-            return self.fail(Refusal::Doubt(doubt).to_string(), false).await;
+            return self.fail(PlanRefusal::Doubt(doubt).to_string(), false).await;
         }
         if let Some(id) = self.turned_up(&seen.inventory) {
             let (step, id) = id;
@@ -182,7 +182,7 @@ impl Drive<'_> {
     pub(super) async fn await_point(&mut self, id: &Id) -> Result<(), RunError> {
         let asked = self.asked_at();
         let usual = self.usual().await?;
-        let mut pace = Pace::new(self.since(asked), usual);
+        let mut pace = WatchPace::new(self.since(asked), usual);
         let mut missing_since = None;
         // After a crash or an outage it may have been completed long ago: it is looked at before it is judged.
         let mut taken_up = self.since(asked) > self.world.settings().poll;

@@ -9,12 +9,12 @@ use tokio::time::Instant;
 use crate::journal::notice::{Fact, Notice};
 use crate::policy::brake::{BrakeCause, DetectedBrakes};
 use crate::policy::detect::detect_brakes;
-use crate::policy::evidence::{Evidence, Request};
+use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::inventory::{Id, Inventory};
 use crate::policy::memory::Memory;
 use crate::policy::plan::{Note, Plan};
 use crate::policy::planner::plan;
-use crate::policy::predecessor::{Remember, remember as remember_kept};
+use crate::policy::retention_change::{RetentionUpdate, retention_update};
 use crate::provider::ProviderError;
 use crate::run::{RunError, Settings, Task, World};
 use crate::store::brakes::Signs;
@@ -54,10 +54,10 @@ impl Inspection {
 
     /// What the planner is asked; `spent` deletes were sent by the run.
     #[must_use]
-    pub fn request<'a>(&'a self, world: &'a World, task: &'a Task, spent: u32) -> Request<'a> {
+    pub fn request<'a>(&'a self, world: &'a World, task: &'a Task, spent: u32) -> PlanRequest<'a> {
         let (evidence, limit) = (self.evidence(world, task), world.settings().limit(task.policy.kind));
         let (reserve, others) = (world.in_force.reserve(task), &task.others);
-        Request { evidence, limit, reserve, others, spent, now: self.now(world), waited_for: None }
+        PlanRequest { evidence, limit, reserve, others, spent, now: self.now(world), waited_for: None }
     }
 
     /// The provider's time now: what it said when it gave the list, and the time passed since. Whoever sets our clock does
@@ -150,7 +150,7 @@ pub(super) async fn set_brakes(world: &World, task: &Task, seen: &Inspection) ->
         brakes.over.retain(|number| !retention(number));
     }
     let says = task.policy.enabled && current.is_some() && seen.inventory.doubt().is_none();
-    let retention = if says { remember_kept(&request) } else { Remember::default() };
+    let retention = if says { retention_update(&request) } else { RetentionUpdate::default() };
     if brakes.new.is_empty() && brakes.over.is_empty() && retention.is_empty() {
         return Ok(());
     }
@@ -160,7 +160,7 @@ pub(super) async fn set_brakes(world: &World, task: &Task, seen: &Inspection) ->
 
 /// What the state is told of the brakes of a policy on a server, with what tells people.
 #[must_use]
-pub fn signs(task: &Task, detected: DetectedBrakes, retention: Remember) -> Signs {
+pub fn signs(task: &Task, detected: DetectedBrakes, retention: RetentionUpdate) -> Signs {
     let (server, kind) = (task.server.reference.clone(), task.policy.kind);
     // The second lastgood has a word of its own.
     let new = detected.new.iter().filter(|brake| brake.cause != BrakeCause::SecondLastgood);

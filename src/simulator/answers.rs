@@ -14,18 +14,18 @@ use serde_json::{Value, json};
 
 use super::effects::{Effect, StatusEffect};
 use super::options::RetryAfter;
-use super::points::{Refusal, later, seconds};
+use super::points::{ApiRefusal, later, seconds};
 
 /// An extension of a response that no client may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lost {
+pub enum LostAnswer {
     /// The connection was refused: the request was never sent.
     Refused,
     /// The connection was closed before the answer: what became of the request is unknown to the client.
     Closed,
 }
 
-impl Lost {
+impl LostAnswer {
     /// Whether this response stands for a lost connection.
     #[must_use]
     pub fn of<B>(response: &axum::http::Response<B>) -> Option<Self> {
@@ -33,21 +33,21 @@ impl Lost {
     }
 }
 
-/// Stands for a lost connection. Its body breaks at once, for transports that do not know [`Lost`].
-pub(super) fn lost(lost: Lost) -> Response {
+/// Stands for a lost connection. Its body breaks at once, for transports that do not know [`LostAnswer`].
+pub(super) fn lost(lost: LostAnswer) -> Response {
     let mut response = Response::new(Body::from_stream(stream::once(async { Err::<Bytes, _>(broken()) })));
     *response.status_mut() = StatusCode::BAD_GATEWAY;
     response.extensions_mut().insert(lost);
     // The in-process transport knows nothing of the simulator: to it a failed connection is the system's own word.
     response.extensions_mut().insert(match lost {
-        Lost::Refused => io::ErrorKind::ConnectionRefused,
-        Lost::Closed => io::ErrorKind::ConnectionReset,
+        LostAnswer::Refused => io::ErrorKind::ConnectionRefused,
+        LostAnswer::Closed => io::ErrorKind::ConnectionReset,
     });
     response
 }
 
 /// A refusal in the provider's words.
-pub(super) fn refusal(refusal: &Refusal) -> Response {
+pub(super) fn refusal(refusal: &ApiRefusal) -> Response {
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
     (status, Json(&refusal.body)).into_response()
 }
@@ -58,14 +58,14 @@ pub(super) fn http_date(at: Timestamp) -> String {
 }
 
 /// Does to an answer what a fault says. `now` is the provider's clock.
-pub(super) async fn bend(effect: &Effect, real: Response, now: Timestamp) -> Response {
+pub(super) async fn apply_effect(effect: &Effect, real: Response, now: Timestamp) -> Response {
     match effect {
-        Effect::Refuse {} => lost(Lost::Refused),
-        Effect::Reset { .. } => lost(Lost::Closed),
+        Effect::Refuse {} => lost(LostAnswer::Refused),
+        Effect::Reset { .. } => lost(LostAnswer::Closed),
         Effect::Silence { seconds: None, .. } => std::future::pending().await,
         Effect::Silence { seconds: Some(seconds), .. } => {
             wait(*seconds).await;
-            lost(Lost::Closed)
+            lost(LostAnswer::Closed)
         }
         Effect::AnsweredLate { seconds } => {
             wait(*seconds).await;

@@ -7,22 +7,22 @@ use serde_json::Value;
 
 use super::account::Account;
 use super::call::Call;
-use super::dice::Dice;
 use super::effects::Effect;
 use super::person::Act;
 use super::point::Kind;
 use super::points::word_of;
+use super::random::SeededRandom;
 
 /// What is known about a request before it is carried out.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct IncomingRequest {
     pub(super) method: String,
     /// Below the base.
     pub(super) path: String,
     pub(super) query: String,
     pub(super) call: Call,
     pub(super) kind: Option<Kind>,
-    /// The place of the server that it is about.
+    /// The index of the server that it is about.
     pub(super) server: Option<usize>,
 }
 
@@ -148,7 +148,7 @@ impl Rule {
 
 /// What struck one request.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Strike {
+pub(super) struct FaultMatch {
     pub(super) names: Vec<String>,
     pub(super) before: Vec<Act>,
     pub(super) after: Vec<Act>,
@@ -176,11 +176,17 @@ impl Faults {
     }
 
     /// What strikes this request; counts it.
-    pub(super) fn strike(&mut self, now: Timestamp, asked: &Asked, account: &Account, dice: &mut Dice) -> Strike {
-        let mut strike = Strike::default();
+    pub(super) fn strike(
+        &mut self,
+        now: Timestamp,
+        asked: &IncomingRequest,
+        account: &Account,
+        random: &mut SeededRandom,
+    ) -> FaultMatch {
+        let mut strike = FaultMatch::default();
         for armed in &mut self.0 {
             let person = matches!(armed.rule.effect, Effect::Meanwhile { .. });
-            if (!person && strike.effect.is_some()) || !armed.strikes(now, asked, account, dice) {
+            if (!person && strike.effect.is_some()) || !armed.strikes(now, asked, account, random) {
                 continue;
             }
             strike.names.push(armed.rule.name.clone().unwrap_or_else(|| armed.rule.effect.word()));
@@ -195,7 +201,13 @@ impl Faults {
 }
 
 impl Armed {
-    fn strikes(&mut self, now: Timestamp, asked: &Asked, account: &Account, dice: &mut Dice) -> bool {
+    fn strikes(
+        &mut self,
+        now: Timestamp,
+        asked: &IncomingRequest,
+        account: &Account,
+        random: &mut SeededRandom,
+    ) -> bool {
         let rule = &self.rule;
         let matches = rule.effect.fits(asked.call)
             && rule.method.as_ref().is_none_or(|method| method.eq_ignore_ascii_case(&asked.method))
@@ -208,14 +220,14 @@ impl Armed {
             && rule
                 .server
                 .as_ref()
-                .is_none_or(|word| asked.server.is_some_and(|place| account.servers[place].is_called(&word_of(word))));
+                .is_none_or(|word| asked.server.is_some_and(|index| account.servers[index].is_called(&word_of(word))));
         if !matches {
             return false;
         }
         self.matched += 1;
         let strikes = self.matched > rule.skip
             && rule.times.is_none_or(|times| self.struck < times)
-            && rule.probability.is_none_or(|probability| dice.happens(probability));
+            && rule.probability.is_none_or(|probability| random.happens(probability));
         self.struck += u64::from(strikes);
         strikes
     }

@@ -30,7 +30,7 @@ pub struct Point {
     pub kind: Kind,
     /// Unique within its kind at any time.
     pub id: i64,
-    /// The place of its server in the account's list.
+    /// The index of its server in the account's list.
     pub server: usize,
     /// Snapshots count as manual.
     pub backup_type: BackupType,
@@ -52,7 +52,7 @@ pub struct Point {
     pub deleting: bool,
     /// What its size will be.
     #[serde(skip)]
-    pub(super) size_to_be: u64,
+    pub(super) final_size_mb: u64,
     /// Tells this point from an earlier one with the same id.
     pub(super) serial: u64,
 }

@@ -47,9 +47,9 @@ impl Account {
     }
 
     /// A server as lists show it, or alone with `detail`.
-    pub(super) fn show_server(&self, place: usize, detail: bool) -> Value {
-        let server = &self.servers[place];
-        let number = place + 1;
+    pub(super) fn show_server(&self, index: usize, detail: bool) -> Value {
+        let server = &self.servers[index];
+        let number = index + 1;
         let address = format!("203.0.{}.{}", 113 + number / 250, number % 250 + 1);
         let mut shown = keys_of(&server.spec);
         let location = server.spec.location.as_deref().unwrap_or("Istanbul");
@@ -107,8 +107,8 @@ impl Account {
     }
 
     /// The body after a power action was accepted.
-    pub(super) fn show_power(&self, place: usize, action: &str) -> Value {
-        let server = &self.servers[place];
+    pub(super) fn show_power(&self, index: usize, action: &str) -> Value {
+        let server = &self.servers[index];
         let message = format!("Power action '{action}' was accepted.");
         json!({ "status": "success", "message": message, "server": brief(server, server.shown_status()) })
     }

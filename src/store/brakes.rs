@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use crate::journal::notice::{Notice, Topic};
-use crate::policy::brake::{About, Brake, BrakeCause, DetectedBrakes, LastListed, StoredBrake};
-use crate::policy::conditions::{Kept, Looked};
-use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, Proof, RestorePoint, Server, ServerRef};
+use crate::policy::brake::{Brake, BrakeCause, DetectedBrakes, LastListed, PointIdentity, StoredBrake};
+use crate::policy::conditions::{RetentionRecord, RetentionRecords};
+use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, Server, ServerRef};
 use crate::policy::memory::{Memory, Origin, Text};
 use crate::policy::policy::PolicyName;
-use crate::policy::predecessor::Remember;
+use crate::policy::retention_change::RetentionUpdate;
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::points::Place;
 use crate::store::transaction::Transaction;
@@ -31,7 +31,7 @@ pub struct Signs {
     /// What was detected.
     pub brakes: DetectedBrakes,
     /// What policies of the server and kind keep by now, where that is to be remembered.
-    pub retention: Remember,
+    pub retention: RetentionUpdate,
     /// What tells of the new ones.
     pub notices: Vec<Notice>,
 }
@@ -68,7 +68,7 @@ impl Store {
                     params![server, kind, former.as_str()],
                 )?;
             }
-            for (policy, Looked { words, conditions }) in &signs.retention.words {
+            for (policy, RetentionRecord { words, conditions }) in &signs.retention.words {
                 tx.execute(
                     "INSERT INTO retention (server, kind, policy, words, conditions) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT (server, kind, policy) DO UPDATE SET words = ?4, conditions = ?5",
@@ -138,14 +138,14 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn retentions(&self) -> Result<HashMap<(Id, Kind), Kept>, StoreError> {
+    pub async fn retentions(&self) -> Result<HashMap<(Id, Kind), RetentionRecords>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached("SELECT server, kind, policy, words, conditions FROM retention")?;
             let mut rows = query.query([])?;
-            let mut all: HashMap<(Id, Kind), Kept> = HashMap::new();
+            let mut all: HashMap<(Id, Kind), RetentionRecords> = HashMap::new();
             while let Some(row) = rows.next()? {
                 let key = (read(&row.get::<_, String>(0)?)?, read(&format!("\"{}\"", row.get::<_, String>(1)?))?);
-                let looked = Looked { words: row.get(3)?, conditions: row.get(4)? };
+                let looked = RetentionRecord { words: row.get(3)?, conditions: row.get(4)? };
                 all.entry(key).or_default().insert(row.get(2)?, looked);
             }
             Ok(all)
@@ -197,7 +197,7 @@ pub(super) fn into_memory(tx: &Transaction<'_>, place: &Place, memory: &mut Memo
     let mut query =
         tx.prepare_cached("SELECT policy, words, conditions FROM retention WHERE server = ?1 AND kind = ?2")?;
     let looked = query.query_map(params![json(&place.server)?, place.kind.word()], |row| {
-        Ok((row.get(0)?, Looked { words: row.get(1)?, conditions: row.get(2)? }))
+        Ok((row.get(0)?, RetentionRecord { words: row.get(1)?, conditions: row.get(2)? }))
     })?;
     memory.retention = looked.collect::<Result<_, _>>()?;
     let mut query = tx.prepare_cached(
@@ -206,7 +206,7 @@ pub(super) fn into_memory(tx: &Transaction<'_>, place: &Place, memory: &mut Memo
     )?;
     let mut rows = query.query(params![json(&place.server)?, place.kind.word()])?;
     while let Some(row) = rows.next()? {
-        let about = About { id: read(&row.get::<_, String>(0)?)?, created_at: time(row.get(1)?) };
+        let about = PointIdentity { id: read(&row.get::<_, String>(0)?)?, created_at: time(row.get(1)?) };
         let completed = row.get::<_, Option<String>>(2)?.as_deref() == Some("completed");
         let ours = row.get::<_, Option<String>>(3)?.is_some();
         memory.listed.push(LastListed { about, good: completed && ours });
@@ -266,7 +266,7 @@ fn last_inventory(tx: &Transaction<'_>, server: ServerRef, kind: Kind) -> Result
             description: text.description,
         });
     }
-    let (proof, doubts, provider_time) = (Proof::OnePage, Vec::new(), None);
+    let (proof, doubts, provider_time) = (ReadProof::OnePage, Vec::new(), None);
     Ok(Some(Inventory { server, kind, points, read_at: time(read_at), provider_time, proof, doubts }))
 }
 

@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, params};
 use crate::journal::notice::{Good, Notice, Topic};
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, RestorePoint, newest_first};
 use crate::policy::mark::Token;
-use crate::policy::memory::{Memory, Origin, Remembered, Text, Unlisted};
+use crate::policy::memory::{Memory, Origin, RememberedPoint, Text, Unlisted};
 use crate::policy::owner::{Owner, owner};
 use crate::policy::policy::PolicyName;
 use crate::store::notices::{close_incidents, insert_notice};
@@ -324,7 +324,7 @@ fn points(tx: &Transaction<'_>, place: &Place, at: Timestamp, memory: &mut Memor
     while let Some(row) = rows.next()? {
         let id: Id = read(&row.get::<_, String>(0)?)?;
         let text: Option<String> = row.get(2)?;
-        let remembered = Remembered {
+        let remembered = RememberedPoint {
             created_at: row.get::<_, Option<i64>>(1)?.map(time),
             text: text.as_deref().map(read).transpose()?,
             origin: read(&row.get::<_, String>(3)?)?,

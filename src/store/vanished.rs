@@ -6,7 +6,7 @@ use rusqlite::ToSql;
 use rusqlite::params;
 
 use crate::policy::inventory::{Id, RestorePoint};
-use crate::policy::memory::{Memory, Remembered};
+use crate::policy::memory::{Memory, RememberedPoint};
 use crate::store::StoreError;
 use crate::store::points::Place;
 use crate::store::transaction::Transaction;
@@ -68,7 +68,7 @@ pub(super) fn into_memory(
             continue;
         }
         let text = Some(read(&row.get::<_, String>(2)?)?);
-        let known = memory.points.entry(id).or_insert(Remembered {
+        let known = memory.points.entry(id).or_insert(RememberedPoint {
             created_at: Some(created_at),
             text: None,
             origin: read(&row.get::<_, String>(3)?)?,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use lastgood::clock::Clock;
 use lastgood::daemon::Wake;
-use lastgood::provider::{Client, Settings};
+use lastgood::provider::{Client, ClientSettings};
 use lastgood::simulator::{Kind, Options, Style};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -17,7 +17,7 @@ const COLD: &str = "[policy.cold]\nkind = \"backup\"\nservers = [\"*\"]\nschedul
 
 fn client(theatre: &Theatre, token: &str) -> Client {
     let provider = &theatre.config.provider;
-    let settings = Settings {
+    let settings = ClientSettings {
         url: provider.url.clone(),
         token: token.to_owned().into(),
         timeout: provider.timeout,

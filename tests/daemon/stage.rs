@@ -13,7 +13,7 @@ use lastgood::config::{Config, Environment, parse};
 use lastgood::daemon::{NewConfig, ReloadConfig, Service, Wake};
 use lastgood::policy::inventory::{Id, Server, ServerRef, ServerStatus};
 use lastgood::policy::task::Task;
-use lastgood::provider::{Client, Settings};
+use lastgood::provider::{Client, ClientSettings};
 use lastgood::simulator::{Options, Simulator};
 use lastgood::store::Store;
 use tokio::sync::Notify;
@@ -87,7 +87,7 @@ impl Theatre {
         let folder = tempfile::tempdir().unwrap();
         let config = Arc::new(config(folder.path(), policies));
         let store = Store::own(&config.state_dir).unwrap();
-        let settings = Settings {
+        let settings = ClientSettings {
             url: config.provider.url.clone(),
             token: "vps_test".to_owned().into(),
             timeout: config.provider.timeout,

@@ -15,7 +15,7 @@ use lastgood::policy::plan::Plan;
 use lastgood::policy::policy::{Policy, PolicyName, Prune};
 use lastgood::policy::schedule::Schedule;
 use lastgood::policy::selector::Selector;
-use lastgood::provider::{Client, Settings as ClientSettings, Watch};
+use lastgood::provider::{Client, ClientSettings, Watch};
 use lastgood::run::{InForce, Leases, Random, Settings, Task, World, drive, inspect};
 use lastgood::simulator::{self, Options, PointSpec, Simulator};
 use lastgood::store::runs::{Recorded, Run};
@@ -210,6 +210,6 @@ pub fn policy(kind: Kind, last: u32) -> Policy {
         catch_up: Duration::from_secs(43_200),
         max_age: Duration::from_secs(93_600),
         enabled: true,
-        ..Policy::departed(PolicyName::new("nightly").unwrap(), kind)
+        ..Policy::removed(PolicyName::new("nightly").unwrap(), kind)
     }
 }

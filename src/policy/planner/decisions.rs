@@ -5,23 +5,27 @@ use jiff::Timestamp;
 
 use crate::policy::counted::Counted;
 use crate::policy::delete_guards::DeleteGuards;
-use crate::policy::evidence::Request;
-use crate::policy::extra::{GivenUp, given_up};
+use crate::policy::evidence::PlanRequest;
+use crate::policy::extra::{GivenUpPoints, given_up};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, PointStatus, RestorePoint};
 use crate::policy::plan::{Decision, Reason};
 
 /// The decisions on all listed points, newest first.
-pub(super) fn decisions<'a>(request: &Request<'a>, guards: &DeleteGuards<'a>, counted: &Counted<'a>) -> Vec<Decision> {
+pub(super) fn decisions<'a>(
+    request: &PlanRequest<'a>,
+    guards: &DeleteGuards<'a>,
+    counted: &Counted<'a>,
+) -> Vec<Decision> {
     let given_up = given_up(request, guards, counted);
     let points = request.evidence.inventory.points.iter();
     points.map(|point| decision(request, guards, (counted, &given_up), point)).collect()
 }
 
 fn decision(
-    request: &Request<'_>,
+    request: &PlanRequest<'_>,
     guards: &DeleteGuards<'_>,
-    (counted, given_up): (&Counted<'_>, &GivenUp),
+    (counted, given_up): (&Counted<'_>, &GivenUpPoints),
     point: &RestorePoint,
 ) -> Decision {
     let mut why = Vec::new();
@@ -53,14 +57,14 @@ const fn is_worth_saying(guard: &Guard) -> bool {
 }
 
 /// How many points the new one displaces. What is held is displaced by nothing; what is given up beside it is.
-pub(super) fn displaced<'a>(request: &Request<'a>, guards: &DeleteGuards<'a>, with_new: &Counted<'a>) -> u32 {
+pub(super) fn displaced<'a>(request: &PlanRequest<'a>, guards: &DeleteGuards<'a>, with_new: &Counted<'a>) -> u32 {
     let without = Counted::of(&request.evidence, None);
     let (before, after) = (leaving(request, guards, &without), leaving(request, guards, with_new));
     u32::try_from(after.iter().filter(|id| !before.contains(id)).count()).expect("a handful")
 }
 
 /// What goes by retention and is not held, or is given up.
-fn leaving<'a>(request: &Request<'a>, guards: &DeleteGuards<'a>, counted: &Counted<'a>) -> Vec<&'a Id> {
+fn leaving<'a>(request: &PlanRequest<'a>, guards: &DeleteGuards<'a>, counted: &Counted<'a>) -> Vec<&'a Id> {
     let given_up = given_up(request, guards, counted).points;
     let is_dropped = |point: &RestorePoint| counted.verdict(&point.id).is_some_and(|verdict| !verdict.keep);
     let goes =
@@ -70,7 +74,7 @@ fn leaving<'a>(request: &Request<'a>, guards: &DeleteGuards<'a>, counted: &Count
 
 /// Why a point stays, asked again with what is known now; `None` when it is still dropped. Without `new`, the list shows
 /// the new point.
-pub(in crate::policy) fn kept_now(request: &Request<'_>, new: Option<Timestamp>, id: &Id) -> Option<String> {
+pub(in crate::policy) fn kept_now(request: &PlanRequest<'_>, new: Option<Timestamp>, id: &Id) -> Option<String> {
     let evidence = &request.evidence;
     let decisions = decisions(request, &DeleteGuards::of(evidence), &Counted::of(evidence, new));
     let decision = decisions.iter().find(|decision| decision.id == *id)?;

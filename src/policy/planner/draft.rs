@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::decisions::{decisions, displaced};
 use crate::policy::counted::{Counted, candidate};
 use crate::policy::delete_guards::DeleteGuards;
-use crate::policy::evidence::{Evidence, Request};
+use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, PointStatus};
 use crate::policy::plan::{Decision, Delete, Reason};
@@ -14,7 +14,7 @@ use crate::policy::slots::Slots;
 
 /// A plan in the making.
 pub(super) struct Draft<'p, 'a> {
-    pub request: Request<'a>,
+    pub request: PlanRequest<'a>,
     pub guards: &'p DeleteGuards<'a>,
     pub slots: Slots,
     /// The most deletes of the run.
@@ -30,7 +30,7 @@ pub(super) struct Draft<'p, 'a> {
 
 impl<'p, 'a> Draft<'p, 'a> {
     /// What is decided of each point when the new one is dated `new`.
-    pub fn dated(request: &Request<'a>, guards: &'p DeleteGuards<'a>, new: Timestamp) -> Self {
+    pub fn dated(request: &PlanRequest<'a>, guards: &'p DeleteGuards<'a>, new: Timestamp) -> Self {
         let counted = Counted::of(&request.evidence, Some(new));
         let displaced = displaced(request, guards, &counted);
         let max_deletes = request.evidence.policy.max_deletes.unwrap_or(displaced + 1);

@@ -4,13 +4,13 @@ use super::draft::Draft;
 use super::no_room::no_room;
 use crate::policy::guard::Guard;
 use crate::policy::inventory::Id;
-use crate::policy::plan::{Delete, Reason, Refusal};
+use crate::policy::plan::{Delete, PlanRefusal, Reason};
 use crate::policy::retention::KeepReason;
 
 impl Draft<'_, '_> {
     /// Frees the one slot that the new point needs: our failed points first, then at most one completed point among those
     /// that `may_go`.
-    pub(super) fn evict(&mut self, may_go: impl Fn(&Id) -> bool) -> Result<Vec<Delete>, Refusal> {
+    pub(super) fn evict(&mut self, may_go: impl Fn(&Id) -> bool) -> Result<Vec<Delete>, PlanRefusal> {
         let (mut slots, mut reserve) = (self.slots, self.request.reserve_now());
         let mut evicted = Vec::new();
         let mut because = None;
@@ -59,7 +59,7 @@ impl Draft<'_, '_> {
         }
     }
 
-    fn refusal(&self, because: Option<String>) -> Refusal {
+    fn refusal(&self, because: Option<String>) -> PlanRefusal {
         if let Some(only_the_newest) = self.only_the_newest() {
             return only_the_newest;
         }
@@ -71,7 +71,7 @@ impl Draft<'_, '_> {
 
     /// Where nothing but the newest point of the policy would go, since the new one falls into the same bucket, the new
     /// one is worth no more than that one.
-    fn only_the_newest(&self) -> Option<Refusal> {
+    fn only_the_newest(&self) -> Option<PlanRefusal> {
         let droppable = self.droppable();
         let [delete] = droppable.as_slice() else { return None };
         let newest = matches!(self.too_little(&delete.id), Some(Guard::NewestOfServer | Guard::NewestOfPolicy));
@@ -80,7 +80,7 @@ impl Draft<'_, '_> {
         };
         let decision = self.decisions.iter().find(|decision| decision.id == delete.id)?;
         let same_bucket = decision.why.iter().any(same_bucket);
-        (delete.completed && newest && same_bucket && self.displaced == 1).then(|| Refusal::OnlyTheNewest {
+        (delete.completed && newest && same_bucket && self.displaced == 1).then(|| PlanRefusal::OnlyTheNewest {
             slots: self.slots,
             kind: self.evidence().policy.kind,
             id: delete.id.clone(),

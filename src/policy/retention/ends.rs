@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use super::bucket::Bucket;
-use super::history::in_turn;
+use super::history::in_order;
 use crate::policy::keep::{Count, Keep, Rule};
 use crate::policy::schedule::Schedule;
 
@@ -16,7 +16,7 @@ const MOST_CLOCK_CHANGES: usize = 64;
 /// years by the wall clock of `zone`. `None` where no rule counts such buckets.
 #[must_use]
 pub fn next_bucket_end(keep: &Keep, zone: &TimeZone, at: Timestamp) -> Option<Timestamp> {
-    let counted = in_turn(&keep.counts, Count::Number(0)).map(|(rule, _)| rule);
+    let counted = in_order(&keep.counts, Count::Number(0)).map(|(rule, _)| rule);
     counted.filter(|rule| *rule != Rule::Last).filter_map(|rule| end(rule, zone, at)).min()
 }
 
@@ -58,7 +58,7 @@ const MOST_LOOKED_AT: usize = 1_000;
 /// point counts for itself (`last`, `within`), and where no bucket gets two points.
 #[must_use]
 pub fn denser_than(keep: &Keep, schedule: &Schedule, from: Timestamp) -> Option<Rule> {
-    let mut counted = in_turn(&keep.counts, Count::Number(0)).map(|(rule, _)| rule);
+    let mut counted = in_order(&keep.counts, Count::Number(0)).map(|(rule, _)| rule);
     let finest = counted.next().filter(|rule| *rule != Rule::Last && keep.within.is_none())?;
     let bucket = |due: Timestamp| Bucket::of(finest, 0, schedule.zone().to_datetime(due));
     let mut last = None;

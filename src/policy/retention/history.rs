@@ -37,7 +37,7 @@ impl<'a> History<'a> {
 }
 
 /// The rules in the order of `Rule::ALL`, without those that are zero.
-pub(super) fn in_turn<T: Copy + PartialEq>(rules: &[(Rule, T)], zero: T) -> impl Iterator<Item = (Rule, T)> + '_ {
+pub(super) fn in_order<T: Copy + PartialEq>(rules: &[(Rule, T)], zero: T) -> impl Iterator<Item = (Rule, T)> + '_ {
     Rule::ALL
         .into_iter()
         .flat_map(move |turn| rules.iter().copied().filter(move |&(rule, amount)| rule == turn && amount != zero))

@@ -4,7 +4,7 @@
 //! keeps the oldest point too.
 
 use super::bucket::Bucket;
-use super::history::{History, in_turn};
+use super::history::{History, in_order};
 use super::reason::KeepReason;
 use super::verdict::KeepVerdict;
 use crate::policy::keep::{Count, Keep, Period, Rule};
@@ -20,10 +20,10 @@ pub(super) fn decide(history: &History<'_>, keep: &Keep) -> Vec<KeepVerdict> {
             });
         }
     }
-    for (rule, count) in in_turn(&keep.counts, Count::Number(0)) {
+    for (rule, count) in in_order(&keep.counts, Count::Number(0)) {
         add(&mut why, counted(history, rule, count));
     }
-    for (rule, period) in in_turn(&keep.within_buckets, Period::default()) {
+    for (rule, period) in in_order(&keep.within_buckets, Period::default()) {
         add(&mut why, buckets_within(history, rule, period));
     }
     why.into_iter().map(verdict).collect()

@@ -82,12 +82,12 @@ pub enum Due {
         /// The next due time.
         next: Option<Timestamp>,
     },
-    /// The last handled due time lies in the future: a clock was wrong. `put_right` (now) is the new last handled one.
+    /// The last handled due time lies in the future: a clock was wrong. `corrected` (now) is the new last handled one.
     HandledInFuture {
         /// What was recorded.
         handled: Timestamp,
         /// What is to be recorded instead.
-        put_right: Timestamp,
+        corrected: Timestamp,
         /// The next due time after that.
         next: Option<Timestamp>,
     },
@@ -98,7 +98,7 @@ pub enum Due {
 #[must_use]
 pub fn due(times: &DueTimes<'_>, handled: Timestamp, started: Timestamp, now: Timestamp, catch_up: Duration) -> Due {
     if handled.duration_since(now) > FUTURE {
-        return Due::HandledInFuture { handled, put_right: now, next: times.next_after(now) };
+        return Due::HandledInFuture { handled, corrected: now, next: times.next_after(now) };
     }
     let latest = times.latest_at_or_before(now).filter(|&latest| latest > handled);
     let Some(due) = latest else {

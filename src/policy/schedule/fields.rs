@@ -36,14 +36,14 @@ const NICKNAMES: [(&str, &str); 7] = [
 ];
 
 /// An expression whose fields are well formed.
-pub(super) struct Fields {
+pub(super) struct CronFields {
     /// What croner is to read: nicknames spelled out.
     pub pattern: String,
     /// Whether the hour field names hours, rather than `*` or `*/n`.
     pub names_hours: bool,
 }
 
-pub(super) fn check(text: &str) -> Result<Fields, ScheduleError> {
+pub(super) fn check(text: &str) -> Result<CronFields, ScheduleError> {
     let pattern = spell_out(text)?;
     let fields: Vec<&str> = pattern.split_whitespace().collect();
     if pattern.contains('=') {
@@ -66,7 +66,7 @@ pub(super) fn check(text: &str) -> Result<Fields, ScheduleError> {
         field.check(value).map_err(|(reason, suggestion)| ScheduleError::new(text, reason, suggestion.as_deref()))?;
     }
     let names_hours = !fields[2 - first].split(',').any(|entry| entry.starts_with('*'));
-    Ok(Fields { names_hours, pattern })
+    Ok(CronFields { names_hours, pattern })
 }
 
 fn spell_out(text: &str) -> Result<String, ScheduleError> {

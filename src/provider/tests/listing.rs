@@ -5,8 +5,8 @@ use http::Uri;
 use serde_json::{Value, json};
 
 use super::{backup, ok, parameter, played, said, server};
-use crate::policy::inventory::{Id, Kind, Proof};
-use crate::provider::{BackupType, ErrorKind};
+use crate::policy::inventory::{Id, Kind, ReadProof};
+use crate::provider::{BackupTypeFilter, ErrorKind};
 
 /// A page of `all` as Django REST framework gives it, with `next` on this origin.
 fn page_at(origin: &str, uri: &Uri, all: &[Value], most: usize) -> Response {
@@ -35,7 +35,7 @@ async fn a_documented_plain_list_is_one_page_and_proves_itself() {
         inventory.points.iter().map(|point| point.id.clone()).collect::<Vec<_>>(),
         [Id::Number(2), Id::Number(1)]
     );
-    assert_eq!((inventory.proof, inventory.doubt()), (Proof::OnePage, None));
+    assert_eq!((inventory.proof, inventory.doubt()), (ReadProof::OnePage, None));
     assert_eq!(log.lines(), ["GET /api/v1/backups/?server_id=7&backup_type=manual&page_size=100"]);
     assert_eq!(log.all()[0].authorization, format!("Bearer {}", super::TOKEN));
     assert_eq!(client.requests_sent(), 1);
@@ -48,7 +48,7 @@ async fn pages_of_any_size_make_one_list_that_is_read_twice() {
         let (client, log) = played(move |_, _, uri| page_at("https://provider.test", uri, &all, most));
         let inventory = client.inventory(&server(1, "web-1"), Kind::Backup).await.unwrap();
         assert_eq!(inventory.points.len(), 10, "pages of {most}");
-        assert_eq!((inventory.proof, inventory.doubt()), (Proof::ReadTwice, None));
+        assert_eq!((inventory.proof, inventory.doubt()), (ReadProof::ReadTwice, None));
         assert_eq!(log.lines().len(), 2 * 21_usize.div_ceil(most));
     }
 }
@@ -61,7 +61,7 @@ async fn a_list_that_differs_at_each_reading_decides_no_delete() {
         page_at("https://provider.test", uri, &all, 2)
     });
     let inventory = client.inventory(&server(2, "web-2"), Kind::Backup).await.unwrap();
-    assert_eq!(inventory.proof, Proof::ReadOnce);
+    assert_eq!(inventory.proof, ReadProof::ReadOnce);
     assert!(inventory.doubt().is_some());
 }
 
@@ -218,7 +218,7 @@ async fn a_count_that_cannot_be_is_refused_at_the_first_page() {
 #[tokio::test(start_paused = true)]
 async fn a_whole_list_ends_within_five_minutes() {
     let settings =
-        crate::provider::Settings { requests_per_second: 1, ..super::settings("https://provider.test/api/v1") };
+        crate::provider::ClientSettings { requests_per_second: 1, ..super::settings("https://provider.test/api/v1") };
     let (client, log) = super::played_with(settings, |_, _, uri| {
         let page = parameter(uri, "page").map_or(1, |page| page.parse().unwrap());
         let next = format!("{}?page={}", uri.path(), page + 1);
@@ -270,7 +270,8 @@ async fn a_filter_that_the_provider_ignores_changes_nothing() {
     assert_eq!(inventory.points.len(), 6);
     assert_eq!(inventory.manual().count(), 5);
     assert_eq!(inventory.doubt(), None);
-    let records = client.records(Kind::Backup, Some(&server(2, "web-2")), Some(BackupType::Automatic)).await.unwrap();
+    let records =
+        client.records(Kind::Backup, Some(&server(2, "web-2")), Some(BackupTypeFilter::Automatic)).await.unwrap();
     assert_eq!(records.items.len(), 1);
     assert_eq!(records.items[0].1.to_map()["size_mb"], json!(4523), "the provider's own fields are kept");
 }
@@ -305,7 +306,7 @@ async fn the_accounts_list_is_read_together_and_shared_out_by_server() {
     assert_eq!((account.entries(), account.points().count(), log.lines().len()), (950, 950, 10));
     let inventory = account.inventory_of(&server(1, "web-1"));
     assert_eq!(inventory.points.len(), 475);
-    assert_eq!(inventory.proof, Proof::ReadOnce, "the account's list never decides a delete");
+    assert_eq!(inventory.proof, ReadProof::ReadOnce, "the account's list never decides a delete");
     assert!(account.inventory_of(&server(3, "web-3")).points.is_empty());
 }
 

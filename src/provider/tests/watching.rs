@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{backup, ok, parameter, played, said, server};
 use crate::policy::inventory::Kind;
-use crate::provider::{Look, Pace, Watch, cheaper, next_look};
+use crate::provider::{LookScope, Watch, WatchPace, cheaper, next_look};
 
 const POLL: Duration = Duration::from_secs(15);
 
@@ -34,13 +34,13 @@ fn looks_are_seldom_at_first_often_near_the_usual_time_and_seldom_again() {
 
 #[test]
 fn the_way_with_fewer_requests_is_taken() {
-    assert_eq!(cheaper(1, Some(5), 100), Look::Servers);
-    assert_eq!(cheaper(2, Some(5), 100), Look::Account);
-    assert_eq!(cheaper(2, Some(0), 100), Look::Account);
-    assert_eq!(cheaper(100, Some(100_000), 100), Look::Servers);
-    assert_eq!(cheaper(1_001, Some(100_000), 100), Look::Account);
-    assert_eq!(cheaper(1_000_000, None, 100), Look::Servers);
-    assert_eq!(cheaper(3, Some(2), 0), Look::Account);
+    assert_eq!(cheaper(1, Some(5), 100), LookScope::Servers);
+    assert_eq!(cheaper(2, Some(5), 100), LookScope::Account);
+    assert_eq!(cheaper(2, Some(0), 100), LookScope::Account);
+    assert_eq!(cheaper(100, Some(100_000), 100), LookScope::Servers);
+    assert_eq!(cheaper(1_001, Some(100_000), 100), LookScope::Account);
+    assert_eq!(cheaper(1_000_000, None, 100), LookScope::Servers);
+    assert_eq!(cheaper(3, Some(2), 0), LookScope::Account);
 }
 
 proptest! {
@@ -93,7 +93,7 @@ async fn one_look_at_the_account_serves_all_who_wait() {
 async fn one_who_waits_alone_looks_at_its_server_only() {
     let (watch, log) = provider(Arc::new(Mutex::new(vec![backup(1, 1), backup(2, 2)])));
     let begun = Instant::now();
-    let mut pace = Pace::new(Duration::ZERO, None);
+    let mut pace = WatchPace::new(Duration::ZERO, None);
     watch.next(&server(1, "web-1"), Kind::Backup, &mut pace).await.unwrap();
     watch.next(&server(1, "web-1"), Kind::Backup, &mut pace).await.unwrap();
     assert_eq!(log.lines().len(), 2);

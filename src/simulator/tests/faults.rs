@@ -19,12 +19,12 @@ async fn a_lost_answer_may_or_may_not_have_been_carried_out() {
     for carried_out in [false, true] {
         let stage = Stage::new(Options::default());
         stage.simulator.add_fault(Rule::new(Effect::Reset { carried_out }).call(Call::Create).times(1));
-        assert_eq!(Lost::of(&post(&stage).await), Some(Lost::Closed));
+        assert_eq!(LostAnswer::of(&post(&stage).await), Some(LostAnswer::Closed));
         assert_eq!(made(&stage), usize::from(carried_out));
         let request = requests(&stage).remove(0);
         assert_eq!((request.carried_out, request.status), (carried_out, None));
         assert_eq!(request.faults, ["reset"]);
-        assert_eq!(Lost::of(&post(&stage).await), None, "it strikes once");
+        assert_eq!(LostAnswer::of(&post(&stage).await), None, "it strikes once");
     }
 }
 
@@ -32,7 +32,7 @@ async fn a_lost_answer_may_or_may_not_have_been_carried_out() {
 async fn a_refused_connection_was_never_sent() {
     let stage = Stage::new(Options::default());
     stage.simulator.refuse_for(Duration::from_secs(10));
-    assert_eq!(Lost::of(&post(&stage).await), Some(Lost::Refused));
+    assert_eq!(LostAnswer::of(&post(&stage).await), Some(LostAnswer::Refused));
     assert!(requests(&stage).is_empty());
     stage.advance(10);
     assert_eq!(post(&stage).await.status(), StatusCode::CREATED);
@@ -48,7 +48,7 @@ async fn silence_lasts_and_a_late_answer_comes() {
     assert!(tokio::time::timeout(timeout, post(&stage)).await.is_err());
     assert_eq!(made(&stage), 2, "both were carried out");
     stage.simulator.add_fault(Rule::new(Effect::Silence { seconds: Some(3.0), carried_out: false }));
-    assert_eq!(Lost::of(&post(&stage).await), Some(Lost::Closed));
+    assert_eq!(LostAnswer::of(&post(&stage).await), Some(LostAnswer::Closed));
     assert_eq!(made(&stage), 2);
 }
 

@@ -23,7 +23,7 @@ fn extra() -> Case {
 impl Case {
     /// The policy looks, and the state remembers what it keeps.
     fn look(&mut self) {
-        let words = remember(&self.request()).words;
+        let words = retention_update(&self.request()).words;
         self.memory.retention.extend(words.into_iter().map(|(name, looked)| (name.to_string(), looked)));
     }
 
@@ -31,7 +31,8 @@ impl Case {
     fn braked(&self) -> Vec<i64> {
         let detected = self.detect();
         let points = detected.stops_retention().into_iter().flat_map(|brake| brake.points.iter());
-        let number = |about: &About| if let Id::Number(number) = about.id { number } else { panic!("{about:?}") };
+        let number =
+            |about: &PointIdentity| if let Id::Number(number) = about.id { number } else { panic!("{about:?}") };
         points.map(number).collect()
     }
 }

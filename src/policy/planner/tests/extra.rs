@@ -114,7 +114,7 @@ fn what_a_hold_will_cost_is_known_beforehand() {
         let mut case = case(5, (1..=5).map(ours).collect());
         hold(&mut case, held);
         case.limit = limit;
-        let request = Request { limit, ..case.request() };
+        let request = PlanRequest { limit, ..case.request() };
         crate::policy::hold_cost::of_point(&request, &Id::Number(id)).map(|cost| cost.to_string())
     };
     let words = |keeps: u32, of: u32| {

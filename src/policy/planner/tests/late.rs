@@ -2,7 +2,7 @@
 //! decided when a delete is sent.
 
 use super::*;
-use crate::policy::permit::{DeleteReason, Late, before_sending};
+use crate::policy::permit::{DeleteCheck, DeleteReason, before_sending};
 
 /// A completed point of `nightly` of this moment; the number is its id.
 fn made(id: i64, at: &str) -> RestorePoint {
@@ -35,9 +35,9 @@ fn does(case: &Case, waited: bool) -> Does {
 }
 
 fn does_after(case: &Case, waited_for: Option<Timestamp>) -> Does {
-    let plan = plan(&Request { waited_for, ..case.request() });
+    let plan = plan(&PlanRequest { waited_for, ..case.request() });
     match (&plan.refused, plan.wait_until, evicted(&plan).as_slice()) {
-        (Some(Refusal::OnlyTheNewest { .. }), None, []) => Does::IsSkipped,
+        (Some(PlanRefusal::OnlyTheNewest { .. }), None, []) => Does::IsSkipped,
         (Some(_), None, []) => Does::Fails,
         (None, Some(until), []) if until.to_string() == "2026-11-22T00:00:00Z" => Does::Waits("midnight"),
         (None, None, [id]) => Does::Evicts(*id),
@@ -118,9 +118,10 @@ fn a_reserve_that_holds_the_last_slot_skips_too_and_foreign_points_in_the_way_ar
 fn last_word(case: &Case, id: i64, cause: DeleteReason, in_force: Option<&Policy>) -> Result<(), Guard> {
     let point = case.inventory.find(&Id::Number(id)).unwrap();
     let made = Id::Number(1);
-    let late = Late {
+    let late = DeleteCheck {
         request: case.request(),
-        in_force: in_force.map(|policy| Request { evidence: Evidence { policy, ..case.evidence() }, ..case.request() }),
+        in_force: in_force
+            .map(|policy| PlanRequest { evidence: Evidence { policy, ..case.evidence() }, ..case.request() }),
         made: (cause == DeleteReason::Retention).then_some(&made),
         makes_room: cause == DeleteReason::Eviction,
         room: 0,

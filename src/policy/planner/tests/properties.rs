@@ -56,7 +56,11 @@ fn applied(case: Case, plan: &Plan) -> Case {
     let made = RestorePoint { id: Id::Number(99), created_at: now(), ..ours(0) };
     memory.points.insert(
         made.id.clone(),
-        Remembered { created_at: Some(now()), text: Some(Text::of(&made)), origin: Origin::Made("nightly".to_owned()) },
+        RememberedPoint {
+            created_at: Some(now()),
+            text: Some(Text::of(&made)),
+            origin: Origin::Made("nightly".to_owned()),
+        },
     );
     inventory.points.insert(0, made);
     memory.evicted_since_completed = 0;

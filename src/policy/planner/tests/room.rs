@@ -144,7 +144,7 @@ fn points_that_no_list_shows_and_intents_without_an_answer_take_slots() {
     assert_eq!(full(Vec::new()).refused, None);
     for id in [None, Some(Id::Number(77))] {
         let plan = full(vec![Unlisted { id, token: token(77) }]);
-        assert!(matches!(plan.refused, Some(Refusal::NoRoom { .. })), "{plan:?}");
+        assert!(matches!(plan.refused, Some(PlanRefusal::NoRoom { .. })), "{plan:?}");
         assert_eq!((plan.slots.used, plan.slots.own), (5, 5));
     }
     let listed = [Unlisted { id: Some(Id::Number(1)), token: token(77) }, Unlisted { id: None, token: token(2) }];

@@ -150,7 +150,7 @@ fn a_handled_time_in_the_future_is_put_right() {
     let look = Look { handled: "2030-01-01T02:30:00Z", started: "2026-11-20T00:00:00Z", now: "2026-11-21T05:00:00Z" };
     let expected = Due::HandledInFuture {
         handled: at("2030-01-01T02:30:00Z"),
-        put_right: at("2026-11-21T05:00:00Z"),
+        corrected: at("2026-11-21T05:00:00Z"),
         next: Some(at("2026-11-22T02:30:00Z")),
     };
     assert_eq!(look.at(NIGHTLY, CATCH_UP), expected);

@@ -7,7 +7,7 @@ use crate::policy::inventory::Kind;
 
 /// What one policy may keep on a server when its retention has done its work.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Share {
+pub struct SlotShare {
     /// The policy's name.
     pub policy: String,
     /// The most completed points that it keeps; `None`: no bound is known, which counts as one.
@@ -16,11 +16,11 @@ pub struct Share {
 
 /// How the shares of a server and kind stand to the limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proof {
+pub struct SlotSum {
     /// Of which kind.
     pub kind: Kind,
     /// What each policy may keep.
-    pub shares: Vec<Share>,
+    pub shares: Vec<SlotShare>,
     /// The largest `reserve` among the policies.
     pub reserve: u32,
     /// What the provider's plan allows.
@@ -29,7 +29,7 @@ pub struct Proof {
 
 /// What a proof comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum SlotFit {
     /// A new point always finds a free slot; so many more are left beside it (zero: the new one takes the last).
     Fits {
         /// Slots that stay free when every policy holds all it keeps.
@@ -41,13 +41,13 @@ pub enum Verdict {
     Overfills,
 }
 
-/// Adds the shares of one server and kind up against the limit.
-#[must_use]
-pub fn proof(kind: Kind, shares: Vec<Share>, reserve: u32, limit: u32) -> Proof {
-    Proof { kind, shares, reserve, limit }
-}
+impl SlotSum {
+    /// The sum for one server and kind.
+    #[must_use]
+    pub fn new(kind: Kind, shares: Vec<SlotShare>, reserve: u32, limit: u32) -> Self {
+        Self { kind, shares, reserve, limit }
+    }
 
-impl Proof {
     /// The sum of the shares and the reserve; a share without a bound counts as one.
     #[must_use]
     pub fn sum(&self) -> u64 {
@@ -56,18 +56,18 @@ impl Proof {
 
     /// What it comes to.
     #[must_use]
-    pub fn verdict(&self) -> Verdict {
+    pub fn fit(&self) -> SlotFit {
         match u64::from(self.limit).checked_sub(self.sum()) {
-            None => Verdict::Overfills,
-            Some(0) => Verdict::Fills,
-            Some(free) => Verdict::Fits { free: u32::try_from(free).expect("less than the limit, which is a u32") },
+            None => SlotFit::Overfills,
+            Some(0) => SlotFit::Fills,
+            Some(free) => SlotFit::Fits { free: u32::try_from(free).expect("less than the limit, which is a u32") },
         }
     }
 
     /// Whether the policies want more than there is.
     #[must_use]
     pub fn overfills(&self) -> bool {
-        self.verdict() == Verdict::Overfills
+        self.fit() == SlotFit::Overfills
     }
 
     /// The policies whose share has no bound (`prune = "none"`): for them the sum proves nothing.
@@ -76,7 +76,7 @@ impl Proof {
     }
 }
 
-impl fmt::Display for Proof {
+impl fmt::Display for SlotSum {
     /// `nightly 7 + weekly 4 + reserve 0 = 11 > 10 backups`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for share in &self.shares {
@@ -85,10 +85,10 @@ impl fmt::Display for Proof {
                 None => write!(f, "{} 1 or more + ", share.policy)?,
             }
         }
-        let relation = match self.verdict() {
-            Verdict::Fits { .. } => "<",
-            Verdict::Fills => "=",
-            Verdict::Overfills => ">",
+        let relation = match self.fit() {
+            SlotFit::Fits { .. } => "<",
+            SlotFit::Fills => "=",
+            SlotFit::Overfills => ">",
         };
         write!(f, "reserve {} = {} {relation} {} {}", self.reserve, self.sum(), self.limit, self.kind.plural())
     }
@@ -98,37 +98,38 @@ impl fmt::Display for Proof {
 mod tests {
     use super::*;
 
-    fn share(policy: &str, most: Option<u32>) -> Share {
-        Share { policy: policy.to_owned(), most }
+    fn share(policy: &str, most: Option<u32>) -> SlotShare {
+        SlotShare { policy: policy.to_owned(), most }
     }
 
     #[test]
     fn the_sum_is_written_out() {
-        let over = proof(Kind::Backup, vec![share("nightly", Some(7)), share("weekly", Some(4))], 0, 10);
-        assert_eq!(over.verdict(), Verdict::Overfills);
+        let over = SlotSum::new(Kind::Backup, vec![share("nightly", Some(7)), share("weekly", Some(4))], 0, 10);
+        assert_eq!(over.fit(), SlotFit::Overfills);
         assert_eq!(over.to_string(), "nightly 7 + weekly 4 + reserve 0 = 11 > 10 backups");
     }
 
     #[test]
     fn the_reserve_counts_as_a_policy_does() {
         let shares = vec![share("hourly", Some(3))];
-        assert_eq!(proof(Kind::Snapshot, shares.clone(), 1, 5).verdict(), Verdict::Fits { free: 1 });
-        assert_eq!(proof(Kind::Snapshot, shares.clone(), 2, 5).verdict(), Verdict::Fills);
-        assert_eq!(proof(Kind::Snapshot, shares, 3, 5).verdict(), Verdict::Overfills);
+        assert_eq!(SlotSum::new(Kind::Snapshot, shares.clone(), 1, 5).fit(), SlotFit::Fits { free: 1 });
+        assert_eq!(SlotSum::new(Kind::Snapshot, shares.clone(), 2, 5).fit(), SlotFit::Fills);
+        assert_eq!(SlotSum::new(Kind::Snapshot, shares, 3, 5).fit(), SlotFit::Overfills);
     }
 
     #[test]
     fn a_share_without_a_bound_counts_as_one_and_is_named() {
-        let proof = proof(Kind::Backup, vec![share("archive", None), share("nightly", Some(9))], 0, 10);
-        assert_eq!(proof.verdict(), Verdict::Fills);
-        assert_eq!(proof.unbounded().collect::<Vec<_>>(), ["archive"]);
-        assert_eq!(proof.to_string(), "archive 1 or more + nightly 9 + reserve 0 = 10 = 10 backups");
+        let sum = SlotSum::new(Kind::Backup, vec![share("archive", None), share("nightly", Some(9))], 0, 10);
+        assert_eq!(sum.fit(), SlotFit::Fills);
+        assert_eq!(sum.unbounded().collect::<Vec<_>>(), ["archive"]);
+        assert_eq!(sum.to_string(), "archive 1 or more + nightly 9 + reserve 0 = 10 = 10 backups");
     }
 
     #[test]
     fn huge_counts_do_not_wrap_around() {
-        let proof = proof(Kind::Backup, vec![share("a", Some(u32::MAX)), share("b", Some(u32::MAX))], u32::MAX, 10);
-        assert!(proof.overfills());
-        assert_eq!(proof.sum(), 3 * u64::from(u32::MAX));
+        let sum =
+            SlotSum::new(Kind::Backup, vec![share("a", Some(u32::MAX)), share("b", Some(u32::MAX))], u32::MAX, 10);
+        assert!(sum.overfills());
+        assert_eq!(sum.sum(), 3 * u64::from(u32::MAX));
     }
 }

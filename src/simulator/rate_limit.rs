@@ -4,12 +4,12 @@ use jiff::Timestamp;
 
 /// The requests that may come now.
 #[derive(Debug, Default)]
-pub(super) struct Bucket {
+pub(super) struct RateLimit {
     level: f64,
     at: Option<Timestamp>,
 }
 
-impl Bucket {
+impl RateLimit {
     /// Takes a token if there is one.
     pub(super) fn take(&mut self, now: Timestamp, rate: f64) -> bool {
         let most = rate.max(1.0);

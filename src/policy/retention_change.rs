@@ -1,14 +1,14 @@
 //! Whether a policy keeps what was kept before the policy file was changed: by the policy itself, and by those whose
 //! points it has taken over with `formerly`. A new name alone changes nothing.
 
-use crate::policy::conditions::{Conditions, Looked};
-use crate::policy::evidence::Request;
+use crate::policy::conditions::{Conditions, RetentionRecord};
+use crate::policy::evidence::PlanRequest;
 use crate::policy::memory::Memory;
 use crate::policy::policy::{Policy, PolicyName};
 
 /// What was changed since a policy looked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct RetentionChange {
     /// Whether its rules were. Else it is what they share with others.
     pub rules: bool,
     /// The name that it had, and the conditions then, where they are known.
@@ -17,32 +17,32 @@ pub struct Change {
 
 /// What was changed since the policy of this request looked at this server and kind; `None`: nothing.
 #[must_use]
-pub fn change(request: &Request<'_>) -> Option<Change> {
+pub fn retention_change(request: &PlanRequest<'_>) -> Option<RetentionChange> {
     let (policy, memory) = (request.evidence.policy, request.evidence.memory);
     let rules = is_changed(policy, memory);
     let mut before = memory.retention.iter().filter(|(name, _)| policy.answers_to(name));
     let (Some((name, looked)), None) = (before.next(), before.next()) else {
-        return rules.then_some(Change { rules, before: None });
+        return rules.then_some(RetentionChange { rules, before: None });
     };
     let conditions = looked.conditions.as_ref();
     let now = || Conditions::of(policy, request.others, (request.limit, request.reserve)).words();
     // What an earlier version remembers says nothing of the conditions.
     let same = conditions.is_none_or(|before| *before == now());
     let before = || Some((name.clone(), Conditions::parse(conditions?)?));
-    (rules || !same).then(|| Change { rules, before: before() })
+    (rules || !same).then(|| RetentionChange { rules, before: before() })
 }
 
 /// What is to be remembered after a look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Remember {
+pub struct RetentionUpdate {
     /// What policies keep now.
-    pub words: Vec<(PolicyName, Looked)>,
+    pub words: Vec<(PolicyName, RetentionRecord)>,
     /// The names under which nothing is kept any more, since another policy has taken them over.
     pub taken_over: Vec<PolicyName>,
 }
 
-impl Remember {
-    /// Whether there is nothing to remember.
+impl RetentionUpdate {
+    /// Whether there is nothing to retention_update.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.words.is_empty() && self.taken_over.is_empty()
@@ -73,21 +73,22 @@ pub fn is_changed(policy: &Policy, memory: &Memory) -> bool {
 /// What is to be remembered once the policy of this request has looked. At the very first look, what the other policies
 /// keep is remembered too, since what they will find there is kept from then on.
 #[must_use]
-pub fn remember(request: &Request<'_>) -> Remember {
+pub fn retention_update(request: &PlanRequest<'_>) -> RetentionUpdate {
     let (policy, memory) = (request.evidence.policy, request.evidence.memory);
     let mut words = Vec::new();
-    let now = Looked::of(policy, request.others, (request.limit, request.reserve));
+    let now = RetentionRecord::of(policy, request.others, (request.limit, request.reserve));
     let conditions = now.conditions.clone();
     if memory.retention.get(policy.name.as_str()) != Some(&now) {
         words.push((policy.name.clone(), now));
     }
     if memory.retention.is_empty() {
         let others = request.others.iter().filter(|other| other.name != policy.name);
-        let looked = |other: &Policy| Looked { words: other.retention_words(), conditions: conditions.clone() };
+        let looked =
+            |other: &Policy| RetentionRecord { words: other.retention_words(), conditions: conditions.clone() };
         words.extend(others.map(|other| (other.name.clone(), looked(other))));
     }
     let taken_over = policy.formerly.iter().filter(|former| memory.retention.contains_key(former.as_str()));
-    Remember { words, taken_over: taken_over.cloned().collect() }
+    RetentionUpdate { words, taken_over: taken_over.cloned().collect() }
 }
 
 /// What decides, and the former names.
@@ -108,7 +109,7 @@ mod tests {
 
     use super::*;
     use crate::policy::evidence::Evidence;
-    use crate::policy::inventory::{Id, Inventory, Kind, Proof, ServerRef};
+    use crate::policy::inventory::{Id, Inventory, Kind, ReadProof, ServerRef};
     use crate::policy::keep::{Count, Keep, Rule};
 
     fn named(text: &str) -> PolicyName {
@@ -119,30 +120,30 @@ mod tests {
         Policy {
             keep: Keep { counts: vec![(Rule::Last, Count::Number(last))], ..Keep::default() },
             formerly: formerly.iter().map(|former| named(former)).collect(),
-            ..Policy::departed(named(name), Kind::Backup)
+            ..Policy::removed(named(name), Kind::Backup)
         }
     }
 
-    fn looked(policy: &Policy, others: &[Arc<Policy>], memory: &Memory) -> Remember {
+    fn looked(policy: &Policy, others: &[Arc<Policy>], memory: &Memory) -> RetentionUpdate {
         let inventory = Inventory {
             server: ServerRef { id: Id::Number(1), name: "web".to_owned() },
             kind: Kind::Backup,
             points: Vec::new(),
             read_at: Timestamp::UNIX_EPOCH,
             provider_time: None,
-            proof: Proof::OnePage,
+            proof: ReadProof::OnePage,
             doubts: Vec::new(),
         };
         let now = Timestamp::UNIX_EPOCH;
         let evidence = Evidence { at: now, instance: "main", policy, inventory: &inventory, memory };
-        remember(&Request { evidence, limit: 10, reserve: 0, others, spent: 0, now, waited_for: None })
+        retention_update(&PlanRequest { evidence, limit: 10, reserve: 0, others, spent: 0, now, waited_for: None })
     }
 
     /// What the journal remembers once these policies have looked, one after the other.
     fn after(policies: &[&Policy]) -> Memory {
         let mut memory = Memory::default();
         for policy in policies {
-            let Remember { words, taken_over } = looked(policy, &[], &memory);
+            let RetentionUpdate { words, taken_over } = looked(policy, &[], &memory);
             memory.retention.retain(|name, _| !taken_over.iter().any(|former| former.as_str() == name));
             memory.retention.extend(words.into_iter().map(|(name, words)| (name.to_string(), words)));
         }
@@ -178,11 +179,11 @@ mod tests {
         assert!(!is_changed(&a, &memory));
         let others = [Arc::clone(&b)];
         let words = looked(&a, &others, &memory).words;
-        let of_b = Looked::of(&b, &[Arc::new(a.clone())], (10, 0));
-        assert_eq!(words, [(a.name.clone(), Looked::of(&a, &others, (10, 0))), (b.name.clone(), of_b)]);
+        let of_b = RetentionRecord::of(&b, &[Arc::new(a.clone())], (10, 0));
+        assert_eq!(words, [(a.name.clone(), RetentionRecord::of(&a, &others, (10, 0))), (b.name.clone(), of_b)]);
         let memory =
             Memory { retention: words.into_iter().map(|(name, it)| (name.to_string(), it)).collect(), ..memory };
-        assert_eq!(looked(&a, &others, &memory), Remember::default());
+        assert_eq!(looked(&a, &others, &memory), RetentionUpdate::default());
     }
 
     #[test]

@@ -1,24 +1,24 @@
-//! Which brakes are in force: the signs of a list, compared with the brakes that are stored. Some are over, some go on,
+//! Which brakes are in force: the observed_brakes of a list, compared with the brakes that are stored. Some are over, some go on,
 //! some are new.
 //!
 //! What mends itself (points listed again, clocks that agree again) releases its brake.
 
-use crate::policy::brake::{About, Brake, BrakeCause, DetectedBrakes, StoredBrake};
+use crate::policy::brake::{Brake, BrakeCause, DetectedBrakes, PointIdentity, StoredBrake};
 use crate::policy::evidence::Evidence;
-use crate::policy::signs::signs;
+use crate::policy::observed_brakes::observed_brakes;
 
 /// The brake that stops every delete here, evictions too. What retention would drop has no part in it.
 pub(super) fn stops_all(evidence: &Evidence<'_>) -> Option<Brake> {
-    in_force(evidence, false, None).stops_all().cloned()
+    brakes_in_force(evidence, false, None).stops_all().cloned()
 }
 
 /// The brakes in force. `is_changed` says whether the policy file was changed, `retention` is the brake that this sets.
 /// A list in doubt neither sets a brake nor releases one: it stops every delete anyway.
-pub(super) fn in_force(evidence: &Evidence<'_>, is_changed: bool, retention: Option<Brake>) -> DetectedBrakes {
+pub(super) fn brakes_in_force(evidence: &Evidence<'_>, is_changed: bool, retention: Option<Brake>) -> DetectedBrakes {
     let mut detected = DetectedBrakes::default();
     let kind = evidence.inventory.kind;
     let proven = evidence.inventory.doubt().is_none();
-    let mut observed = if proven { signs(evidence, retention) } else { Vec::new() };
+    let mut observed = if proven { observed_brakes(evidence, retention) } else { Vec::new() };
     let mut kept: Vec<&StoredBrake> = Vec::new();
     for stored in &evidence.memory.brakes {
         let same_kind = stored.kind == kind;
@@ -84,7 +84,7 @@ fn observe_under_new_name(brake: &Brake, evidence: &Evidence<'_>, observed: &mut
 /// Whether what a brake is about is over by itself.
 fn is_over(stored: &StoredBrake, evidence: &Evidence<'_>, is_changed: bool, observed: &[Brake]) -> bool {
     let brake = &stored.brake;
-    let is_listed = |about: &About| evidence.inventory.find(&about.id).is_some_and(|point| about.is(point));
+    let is_listed = |about: &PointIdentity| evidence.inventory.find(&about.id).is_some_and(|point| about.is(point));
     match brake.cause {
         BrakeCause::Gone | BrakeCause::Shorter => brake.points.iter().all(is_listed),
         BrakeCause::Small => !brake.points.iter().any(is_listed),

@@ -8,7 +8,7 @@ use crate::policy::inventory::{Id, Kind, ServerRef};
 /// What a person can end when there is no room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum InTheWay {
+pub enum SlotBlocker {
     /// A hold on the whole server.
     Server {
         /// The server.
@@ -36,10 +36,10 @@ pub enum InTheWay {
     },
 }
 
-impl InTheWay {
+impl SlotBlocker {
     /// What is in the way, and how it ends.
     #[must_use]
-    pub fn sentence(&self, kind: Kind) -> String {
+    pub fn explanation(&self, kind: Kind) -> String {
         let until = |until: &Option<Timestamp>| {
             until.map_or_else(|| "until it is released".to_owned(), |until| format!("until {until}"))
         };

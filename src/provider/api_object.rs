@@ -33,7 +33,7 @@ pub(crate) enum Reference {
 
 /// An object of the provider: every field that a server, a backup or a snapshot has and that is needed.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Entry {
+pub(crate) struct ApiObject {
     pub(crate) names: Names,
     pub(crate) server: Option<Reference>,
     pub(crate) server_id: Scalar,
@@ -61,7 +61,7 @@ impl Names {
     }
 }
 
-impl Entry {
+impl ApiObject {
     /// The entry that these fields make.
     pub(crate) fn of(fields: &Map<String, Value>) -> Self {
         let mut entry = Self::default();
@@ -114,9 +114,9 @@ impl Entry {
 }
 
 /// Reads a field's name, as much of it as is kept.
-struct Key;
+struct KeySeed;
 
-impl<'de> DeserializeSeed<'de> for Key {
+impl<'de> DeserializeSeed<'de> for KeySeed {
     type Value = String;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
@@ -124,7 +124,7 @@ impl<'de> DeserializeSeed<'de> for Key {
     }
 }
 
-impl Visitor<'_> for Key {
+impl Visitor<'_> for KeySeed {
     type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -174,7 +174,7 @@ impl<'de> Visitor<'de> for ReferenceSeed {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Reference, A::Error> {
         let mut names = Names::default();
-        while let Some(key) = map.next_key_seed(Key)? {
+        while let Some(key) = map.next_key_seed(KeySeed)? {
             match names.field(&key) {
                 Some(field) => *field = map.next_value()?,
                 None => drop(map.next_value::<IgnoredAny>()?),
@@ -185,7 +185,7 @@ impl<'de> Visitor<'de> for ReferenceSeed {
 }
 
 /// An element of a list: an object, with all its fields where they are wanted, or `None` when it is none.
-pub(crate) type Element = Option<(Entry, Map<String, Value>)>;
+pub(crate) type Element = Option<(ApiObject, Map<String, Value>)>;
 
 /// Reads one element of a list; with `fields`, the others are kept as well, as many as the budget of an entry allows.
 pub(crate) struct ElementSeed {
@@ -226,8 +226,8 @@ impl<'de> Visitor<'de> for ElementSeed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Element, A::Error> {
-        let (mut entry, mut fields, mut budget) = (Entry::default(), Map::new(), Budget::OF_ENTRY);
-        while let Some(key) = map.next_key_seed(Key)? {
+        let (mut entry, mut fields, mut budget) = (ApiObject::default(), Map::new(), Budget::OF_ENTRY);
+        while let Some(key) = map.next_key_seed(KeySeed)? {
             if self.fields {
                 let is_known = key == "server" || entry.field(&key).is_some();
                 if let Some(value) = map.next_value_seed(Bounded::new(&mut budget, is_known))? {

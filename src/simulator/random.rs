@@ -2,9 +2,9 @@
 
 /// A seeded generator.
 #[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
+pub(super) struct SeededRandom(u64);
 
-impl Dice {
+impl SeededRandom {
     /// A generator that repeats itself for the same seed.
     pub(super) const fn new(seed: u64) -> Self {
         Self(seed)

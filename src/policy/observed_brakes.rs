@@ -1,9 +1,9 @@
-//! The signs of a list that something is wrong, and so the reasons for a brake: points that are gone, a list that is
+//! The observed_brakes of a list that something is wrong, and so the reasons for a brake: points that are gone, a list that is
 //! much shorter, a point that is far too small, clocks that disagree, a second lastgood.
 
 use jiff::SignedDuration;
 
-use crate::policy::brake::{About, Brake, BrakeCause, LastListed, StoredBrake};
+use crate::policy::brake::{Brake, BrakeCause, LastListed, PointIdentity, StoredBrake};
 use crate::policy::counted::counts;
 use crate::policy::evidence::Evidence;
 use crate::policy::inventory::{RestorePoint, newest_first};
@@ -20,7 +20,7 @@ const SIZES: usize = 7;
 const SMALL: u64 = 10;
 
 /// Everything that looks wrong in this list; `retention` is the brake of a changed policy file.
-pub(super) fn signs(evidence: &Evidence<'_>, retention: Option<Brake>) -> Vec<Brake> {
+pub(super) fn observed_brakes(evidence: &Evidence<'_>, retention: Option<Brake>) -> Vec<Brake> {
     let mut brakes = Vec::new();
     brakes.extend(gone(evidence));
     brakes.extend(shorter(evidence));
@@ -38,7 +38,8 @@ fn missing<'a>(evidence: &Evidence<'a>) -> impl Iterator<Item = &'a LastListed> 
 }
 
 fn gone(evidence: &Evidence<'_>) -> Option<Brake> {
-    let points: Vec<About> = missing(evidence).filter(|last| last.good).map(|last| last.about.clone()).collect();
+    let points: Vec<PointIdentity> =
+        missing(evidence).filter(|last| last.good).map(|last| last.about.clone()).collect();
     let kind = evidence.inventory.kind;
     (!points.is_empty()).then(|| Brake {
         cause: BrakeCause::Gone,
@@ -54,7 +55,7 @@ fn gone(evidence: &Evidence<'_>) -> Option<Brake> {
 
 fn shorter(evidence: &Evidence<'_>) -> Option<Brake> {
     let missing: Vec<&LastListed> = missing(evidence).collect();
-    let points: Vec<About> = missing.iter().map(|last| last.about.clone()).collect();
+    let points: Vec<PointIdentity> = missing.iter().map(|last| last.about.clone()).collect();
     let before = evidence.memory.listed.len();
     // Someone who makes room for us, as the mail of a failed run asks, triggers this as well: the words say so.
     let by_people = if missing.iter().any(|last| last.good) {
@@ -100,7 +101,7 @@ fn small(evidence: &Evidence<'_>) -> Option<Brake> {
                 "{kind} {} of {} {what}, where the last ones had {median} MB: it may be worth nothing",
                 newest.id, newest.created_at
             ),
-            points: vec![About::of(newest)],
+            points: vec![PointIdentity::of(newest)],
         }
     })
 }
@@ -130,7 +131,7 @@ fn clock(evidence: &Evidence<'_>) -> Option<Brake> {
 
 fn second_lastgood(evidence: &Evidence<'_>) -> Option<Brake> {
     let stray = |point: &&RestorePoint| matches!(evidence.owner(point), Owner::Stray(_));
-    let points: Vec<About> = evidence.inventory.manual().filter(stray).map(About::of).collect();
+    let points: Vec<PointIdentity> = evidence.inventory.manual().filter(stray).map(PointIdentity::of).collect();
     (!points.is_empty()).then(|| Brake {
         cause: BrakeCause::SecondLastgood,
         policy: None,
@@ -146,7 +147,7 @@ fn second_lastgood(evidence: &Evidence<'_>) -> Option<Brake> {
 }
 
 /// The points by id and time.
-pub(super) fn in_words(points: &[About]) -> String {
+pub(super) fn in_words(points: &[PointIdentity]) -> String {
     let words: Vec<String> = points.iter().map(|about| format!("{} of {}", about.id, about.created_at)).collect();
     words.join(", ")
 }
