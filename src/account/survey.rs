@@ -2,7 +2,6 @@
 //! show. The provider is not asked.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -13,7 +12,6 @@ use crate::config::Config;
 use crate::journal::debt::Debt;
 use crate::journal::notice::{Good, Topic};
 use crate::policy::inventory::{Id, Kind, Server, newest_first};
-use crate::policy::schedule::{DueTimes, splay};
 use crate::policy::slots::{Slots, TakenSlot};
 use crate::policy::task::Task;
 use crate::report::digest::FormerPoints;
@@ -174,7 +172,7 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
         age_seconds: facts.last_good.map(|at| at.duration_until(input.now).as_secs()),
         last_good,
         max_age_seconds: policy.max_age.as_secs(),
-        next_due: next_due(task, input.now),
+        next_due: task.due_times().next_after(input.now),
         slots: slots(input, task, listed),
         state,
     };
@@ -190,13 +188,6 @@ fn slots(input: &SurveyInput<'_>, task: &Task, listed: &[Listed]) -> Slots {
     };
     let taken = listed.iter().map(|point| TakenSlot { own: point.policy.is_some(), held: is_held(point) });
     Slots::sum(input.config.provider.slots.of(kind), taken)
-}
-
-/// The next due time of a policy on a server.
-fn next_due(task: &Task, now: Timestamp) -> Option<Timestamp> {
-    let policy = &task.policy;
-    let splay: Duration = splay(&task.server.reference.id.to_string(), policy.name.as_str(), policy.splay);
-    DueTimes { schedule: &policy.schedule, splay }.next_after(now)
 }
 
 fn former(config: &Config, listed: &ListedEverywhere, servers: &[Server]) -> Vec<FormerPoints> {

@@ -11,7 +11,7 @@ use crate::journal::event::RunKey;
 use crate::journal::notice::{Fact, Good, LatestDue, MissedDueTimes, Notice, StalePolicy, Topic};
 use crate::policy::inventory::{Id, Kind};
 use crate::policy::policy::PolicyName;
-use crate::policy::schedule::{Due, DueTimes, due, splay};
+use crate::policy::schedule::{Due, DueTimes, due};
 use crate::policy::task::Task;
 use crate::store::due::{Followed, Opening, PutRight};
 use crate::store::runs::Run;
@@ -69,21 +69,17 @@ impl Evaluator {
     /// # Errors
     /// What the state says.
     pub async fn follow(&mut self, tasks: Vec<Task>, now: Timestamp) -> Result<(), StoreError> {
-        let spread = |task: &Task| {
-            let policy = &task.policy;
-            splay(&task.server.reference.id.to_string(), policy.name.as_str(), policy.splay)
-        };
         let followed = tasks.iter().map(|task| Followed {
             server: task.server.reference.id.clone(),
             policy: task.policy.name.clone(),
             kind: task.policy.kind,
-            schedule: in_words(task, spread(task)),
+            schedule: in_words(task, task.splay()),
         });
         let handled = self.store.handled(followed.collect(), now).await?;
         let wanted = tasks.iter().map(|task| (task.server.reference.id.clone(), task.policy.kind, names(task)));
         let goods = self.store.last_goods(wanted.collect()).await?;
         let followed = tasks.into_iter().zip(handled).zip(goods).map(|((task, handled), last_good)| FollowedPolicy {
-            splay: spread(&task),
+            splay: task.splay(),
             next: self.known_next(&task, handled.handled),
             task,
             handled: handled.handled,

@@ -1,8 +1,8 @@
-//! Detects the brakes of a policy on a server, that of a changed policy file among them: what it would make go and the
-//! last one kept, by the rules of the policy and by what it gives up beside held and protected points.
+//! Detects the brakes of a policy on a server, including the one that a changed policy file sets when it would delete
+//! points that the last file kept, by its rules or to make up for held and protected points.
 //!
-//! A sign that only one list gives (points gone without our doing) is written down before the list is, since the next
-//! list would not show it any more.
+//! Some signs appear in one list only, such as points that disappeared. Callers store such a brake before they store
+//! the list, because the next list does not show it again.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ use crate::policy::inventory::Id;
 use crate::policy::observed_brakes::in_words;
 use crate::policy::retention_change::{RetentionChange, retention_change};
 
-/// The brakes in force, the new ones, and those that are over. A list in doubt neither sets a brake nor releases one: it
+/// The brakes in force, the new ones, and those that are over. A doubtful list neither sets nor releases a brake; it
 /// stops every delete anyway.
 #[must_use]
 pub fn detect_brakes(request: &PlanRequest<'_>) -> DetectedBrakes {
@@ -26,7 +26,8 @@ pub fn detect_brakes(request: &PlanRequest<'_>) -> DetectedBrakes {
     brakes_in_force(&request.evidence, changed.is_some(), retention)
 }
 
-/// What a changed file would make go and the last one kept; and what waits already, if it would still go.
+/// The brake on points that the changed file would delete and the last one kept, and on points already waiting for
+/// `accept` that would still be deleted.
 fn retention_brake(request: &PlanRequest<'_>, changed: &RetentionChange) -> Option<Brake> {
     let evidence = &request.evidence;
     let now = points_to_go(request, &DeleteGuards::of(evidence), false);
@@ -50,8 +51,8 @@ fn retention_brake(request: &PlanRequest<'_>, changed: &RetentionChange) -> Opti
     (!points.is_empty()).then(|| Brake {
         cause: BrakeCause::Retention,
         text: format!(
-            "the policy file was changed, and {policy} would now drop {} that are there: {}; they wait, and only what \
-             makes room for a new one goes",
+            "the policy file was changed, and {policy} would now drop existing {}: {}; they are kept until this is \
+             accepted, and only what makes room for a new one is deleted",
             evidence.inventory.kind.plural(),
             in_words(&points)
         ),
@@ -60,7 +61,7 @@ fn retention_brake(request: &PlanRequest<'_>, changed: &RetentionChange) -> Opti
     })
 }
 
-/// What went, or would have gone, before the file was changed. `None` where that cannot be told.
+/// What the policy deleted, or would have, before the file was changed. `None` if that is not known.
 fn went_before(request: &PlanRequest<'_>, (name, conditions): &(String, Conditions)) -> Option<BTreeSet<Id>> {
     let (policy, others) = conditions.policies(name, request.evidence.policy.kind)?;
     let evidence = Evidence { policy: &policy, ..request.evidence };

@@ -1,37 +1,38 @@
-//! What holds and `protect` cost. A point that they keep beyond the counts of its policy is *extra*: free as long as the
-//! slots suffice for everything, else paid for by the policy that owns it, with the oldest points that it may give up. So
-//! a hold stops neither its own policy nor another.
+//! What holds and `protect` cost. A point that they keep beyond its policy's counts is *extra*. Extra points cost
+//! nothing while there are enough slots. Otherwise the policy that owns them gives up its oldest points instead, so
+//! that a hold blocks neither its own policy nor another.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::policy::counted::{Counted, candidate};
+use crate::policy::counted::Counted;
 use crate::policy::delete_guards::DeleteGuards;
 use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, PointStatus, RestorePoint};
 use crate::policy::policy::{Policy, Prune};
+use crate::policy::retention::Candidate;
 use crate::policy::shares::{Claim, beyond_the_slots, most, saturating_u32, shares};
 
-/// What a policy gives up, and beside which extra points.
+/// What a policy gives up, and for which extra points.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct GivenUpPoints {
-    /// The points that go, though the rules keep them; oldest first.
+    /// The points that are deleted although the rules keep them; oldest first.
     pub points: Vec<Id>,
     /// The policy's extra points.
     pub beside: Vec<Id>,
 }
 
-/// A policy of the server and kind, as far as extra points go.
+/// The points of one policy of the server and kind.
 pub(super) struct PolicyPoints<'a> {
     pub policy: &'a Policy,
-    /// What holds and `protect` keep beyond what its rules keep.
+    /// Points that holds and `protect` keep beyond its rules.
     pub extra: Vec<&'a RestorePoint>,
-    /// How many points its rules keep, a new one counted where it is to be made.
+    /// How many points its rules keep, including the new one if there is one.
     kept: u32,
-    /// What it may give up, oldest first.
+    /// The points it may give up, oldest first.
     may_go: Vec<&'a RestorePoint>,
 }
 
@@ -50,14 +51,14 @@ pub(super) fn given_up<'a>(
     GivenUpPoints { points: points_given_up(request, own, at_least), beside }
 }
 
-/// What goes by a policy's rules, and what it gives up, with a new point and without.
+/// What a policy's rules drop, and what it gives up, with a new point or without.
 pub(super) struct PointsToGo {
     pub by_rules: BTreeSet<Id>,
     pub given_up: BTreeSet<Id>,
 }
 
-/// What would go if nothing else kept points on this server now. With `evictions`, what the policy gives up to make room
-/// for the new point counts as well.
+/// What the policy would delete if no guard stopped it. With `evictions`, includes what it gives up to make room for
+/// the new point.
 pub(super) fn points_to_go<'a>(request: &PlanRequest<'a>, guards: &DeleteGuards<'a>, evictions: bool) -> PointsToGo {
     let mut going = PointsToGo { by_rules: BTreeSet::new(), given_up: BTreeSet::new() };
     for new in [None, Some(request.now)] {
@@ -69,7 +70,7 @@ pub(super) fn points_to_go<'a>(request: &PlanRequest<'a>, guards: &DeleteGuards<
     going
 }
 
-/// The all_policies of all policies of the server and kind, that of the request first, when its newest point does not go.
+/// The points of all policies of the server and kind, the request's own first. Its newest point is not given up.
 pub(super) fn all_policies<'a>(request: &PlanRequest<'a>, counted: &Counted<'a>) -> Vec<PolicyPoints<'a>> {
     with_others(request, policy_points(&request.evidence, counted, false))
 }
@@ -78,17 +79,17 @@ fn is_full(request: &PlanRequest<'_>) -> bool {
     request.slots().room(request.reserve_now()) == 0
 }
 
-/// The one of the policy of this request. Before the new point is made, the newest one does not go.
+/// The points of the request's policy. The newest may be given up only after the create, never to make room for it.
 fn own_policy<'a>(request: &PlanRequest<'a>, counted: &Counted<'a>) -> PolicyPoints<'a> {
     policy_points(&request.evidence, counted, counted.with_new && !is_full(request))
 }
 
-/// Whether no slot is free and what the new point displaces is held, so that another makes room.
+/// Whether no slot is free and the point that the new one displaces is held, so that another must make room.
 fn must_make_room(request: &PlanRequest<'_>, guards: &DeleteGuards<'_>, counted: &Counted<'_>) -> bool {
     counted.with_new && is_full(request) && !makes_room(&request.evidence, guards, counted)
 }
 
-/// The points with which this one can_give_up its share; `at_least` so many.
+/// The points that this policy gives up as its share; at least `at_least`, if there are that many.
 fn points_given_up<'a>(request: &PlanRequest<'a>, own: PolicyPoints<'a>, at_least: u32) -> Vec<Id> {
     let all_policies = with_others(request, own);
     let claims: Vec<Claim> = all_policies.iter().map(|one| one.claim(request.evidence.at)).collect();
@@ -99,13 +100,13 @@ fn points_given_up<'a>(request: &PlanRequest<'a>, own: PolicyPoints<'a>, at_leas
     goes.map(|point| point.id.clone()).collect()
 }
 
-/// Whether the rules, or its failure, let a point go by which the new one gets its slot.
+/// Whether a dropped or failed point can be deleted to free a slot for the new one.
 fn makes_room(evidence: &Evidence<'_>, guards: &DeleteGuards<'_>, counted: &Counted<'_>) -> bool {
     let failed = evidence.inventory.manual().filter(|point| point.status == PointStatus::Failed);
     counted.dropped().chain(failed).any(|point| guards.refuses(point).is_none())
 }
 
-/// This one, and those of the other policies of the server and kind.
+/// The points of this policy, then those of the other policies of the server and kind.
 fn with_others<'a>(request: &PlanRequest<'a>, own: PolicyPoints<'a>) -> Vec<PolicyPoints<'a>> {
     let name = &request.evidence.policy.name;
     let of = |other: &'a Arc<Policy>| {
@@ -126,10 +127,10 @@ fn policy_points<'a>(evidence: &Evidence<'a>, counted: &Counted<'a>, newest_may_
         None => evidence.is_held(point) && !keeps(point),
     };
     let new = usize::from(counted.with_new);
-    let newest = counted.points().max_by_key(|point| candidate(point)).filter(|_| !newest_may_go);
+    let newest = counted.points().max_by_key(|point| Candidate::of(point)).filter(|_| !newest_may_go);
     let newest = newest.map(|point| &point.id);
     let mut kept: Vec<&RestorePoint> = counted.points().filter(|point| keeps(point)).collect();
-    kept.sort_by_key(|point| candidate(point));
+    kept.sort_by_key(|point| Candidate::of(point));
     let stays = counted.points().filter(|point| keeps(point) || evidence.is_held(point)).count() + new;
     let spare = stays.saturating_sub(evidence.policy.min_keep as usize);
     let may_go = kept
@@ -151,7 +152,7 @@ impl<'a> PolicyPoints<'a> {
     }
 }
 
-/// How many points there are more than slots, once each policy has all that its rules can keep.
+/// By how many the points exceed the slots once each policy has as many as its rules keep.
 fn excess(request: &PlanRequest<'_>, all_policies: &[PolicyPoints<'_>], claims: &[Claim<'_>]) -> u32 {
     let mut extra: Vec<&Id> = all_policies.iter().flat_map(|one| &one.extra).map(|point| &point.id).collect();
     extra.sort_unstable();

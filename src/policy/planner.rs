@@ -1,7 +1,7 @@
 //! Decides what a run does, from the policy, the lists and what the journal remembers.
 //!
-//! Retention says what would go, the new point counted; the guards say what stays all the same; what is left becomes
-//! the plan's deletes, evictions first. The brakes are detected once, and handed to everything that asks for them.
+//! Retention says what to drop once the new point counts, and the guards say what must be kept anyway. The rest becomes
+//! the plan's deletes, evictions first. Brakes are detected once and passed to everything that needs them.
 
 mod bucket_end;
 mod decisions;
@@ -41,7 +41,7 @@ pub fn plan(request: &PlanRequest<'_>) -> Plan {
         },
     };
     if actions.is_empty() {
-        draft.nothing_goes();
+        draft.keep_all();
     }
     Plan {
         at: evidence.at,

@@ -1,21 +1,21 @@
-//! Whether a policy keeps what was kept before the policy file was changed: by the policy itself, and by those whose
-//! points it has taken over with `formerly`. A new name alone changes nothing.
+//! Whether a policy still keeps what was kept before the policy file was changed, by itself and by the policies whose
+//! points it takes over with `formerly`. A new name alone is no change.
 
 use crate::policy::conditions::{Conditions, RetentionRecord};
 use crate::policy::evidence::PlanRequest;
 use crate::policy::memory::Memory;
 use crate::policy::policy::{Policy, PolicyName};
 
-/// What was changed since a policy looked.
+/// What was changed since a policy last inspected a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetentionChange {
-    /// Whether its rules were. Else it is what they share with others.
+    /// Whether its own rules were changed; otherwise only its conditions.
     pub rules: bool,
-    /// The name that it had, and the conditions then, where they are known.
+    /// The former name and conditions, if known.
     pub before: Option<(String, Conditions)>,
 }
 
-/// What was changed since the policy of this request looked at this server and kind; `None`: nothing.
+/// What was changed since the request's policy last inspected this server and kind; `None` if nothing was.
 #[must_use]
 pub fn retention_change(request: &PlanRequest<'_>) -> Option<RetentionChange> {
     let (policy, memory) = (request.evidence.policy, request.evidence.memory);
@@ -26,23 +26,23 @@ pub fn retention_change(request: &PlanRequest<'_>) -> Option<RetentionChange> {
     };
     let conditions = looked.conditions.as_ref();
     let now = || Conditions::of(policy, request.others, (request.limit, request.reserve)).words();
-    // What an earlier version remembers says nothing of the conditions.
+    // Records of an earlier version have no conditions.
     let same = conditions.is_none_or(|before| *before == now());
     let before = || Some((name.clone(), Conditions::parse(conditions?)?));
     (rules || !same).then(|| RetentionChange { rules, before: before() })
 }
 
-/// What is to be remembered after a look.
+/// What to store after an inspection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RetentionUpdate {
-    /// What policies keep now.
+    /// The new record of each policy.
     pub words: Vec<(PolicyName, RetentionRecord)>,
-    /// The names under which nothing is kept any more, since another policy has taken them over.
+    /// Former names to remove, because this policy has taken them over.
     pub taken_over: Vec<PolicyName>,
 }
 
 impl RetentionUpdate {
-    /// Whether there is nothing to retention_update.
+    /// Whether there is nothing to store.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.words.is_empty() && self.taken_over.is_empty()
@@ -54,7 +54,7 @@ impl RetentionUpdate {
 pub fn is_changed(policy: &Policy, memory: &Memory) -> bool {
     let mut before = memory.retention.iter().filter(|(name, _)| policy.answers_to(name));
     match (before.next(), before.next()) {
-        // Others looked here, and none of them kept what it may claim: nothing of it was deleted so far.
+        // Others inspected this server, but none of them may have deleted points of this policy.
         (None, _) => !memory.retention.is_empty(),
         (Some((name, looked)), None) => {
             let now = policy.retention_words();
@@ -70,8 +70,8 @@ pub fn is_changed(policy: &Policy, memory: &Memory) -> bool {
     }
 }
 
-/// What is to be remembered once the policy of this request has looked. At the very first look, what the other policies
-/// keep is remembered too, since what they will find there is kept from then on.
+/// What to store once the request's policy has inspected the server. The first inspection stores what the other
+/// policies keep, too, because the points they will find are kept from now on.
 #[must_use]
 pub fn retention_update(request: &PlanRequest<'_>) -> RetentionUpdate {
     let (policy, memory) = (request.evidence.policy, request.evidence.memory);
@@ -91,7 +91,7 @@ pub fn retention_update(request: &PlanRequest<'_>) -> RetentionUpdate {
     RetentionUpdate { words, taken_over: taken_over.cloned().collect() }
 }
 
-/// What decides, and the former names.
+/// The rules, and the former names.
 fn split(words: &str) -> (&str, &str) {
     words.rsplit_once("; formerly ").unwrap_or((words, ""))
 }

@@ -1,20 +1,20 @@
-//! Slots are proved: what the policies of a server may keep, added up against what the plan allows. Pure arithmetic;
-//! `Display` of a proof writes the sum out.
+//! Checks that the policies of a server fit its slots: adds up what each may keep and compares the sum with what the
+//! provider's plan allows. `Display` writes the sum out.
 
 use std::fmt;
 
 use crate::policy::inventory::Kind;
 
-/// What one policy may keep on a server when its retention has done its work.
+/// The most that one policy keeps on a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotShare {
     /// The policy's name.
     pub policy: String,
-    /// The most completed points that it keeps; `None`: no bound is known, which counts as one.
+    /// The most completed points that it keeps; `None` means no known limit, and counts as one.
     pub most: Option<u32>,
 }
 
-/// How the shares of a server and kind stand to the limit.
+/// The shares of a server and kind, and the limit they must fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotSum {
     /// Of which kind.
@@ -23,21 +23,21 @@ pub struct SlotSum {
     pub shares: Vec<SlotShare>,
     /// The largest `reserve` among the policies.
     pub reserve: u32,
-    /// What the provider's plan allows.
+    /// How many slots the provider's plan allows.
     pub limit: u32,
 }
 
-/// What a proof comes to.
+/// How the sum compares with the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SlotFit {
-    /// A new point always finds a free slot; so many more are left beside it (zero: the new one takes the last).
+    /// A new point always finds a free slot.
     Fits {
-        /// Slots that stay free when every policy holds all it keeps.
+        /// Slots that stay free when every policy has as many points as it keeps.
         free: u32,
     },
-    /// Every slot is taken when every policy holds all it keeps: one point goes before the new one is made.
+    /// Every slot is taken when every policy has as many points as it keeps: one must be evicted before a create.
     Fills,
-    /// The policies want more than there is.
+    /// The policies keep more than there are slots.
     Overfills,
 }
 
@@ -48,13 +48,13 @@ impl SlotSum {
         Self { kind, shares, reserve, limit }
     }
 
-    /// The sum of the shares and the reserve; a share without a bound counts as one.
+    /// The sum of the shares and the reserve; a share without a limit counts as one.
     #[must_use]
     pub fn sum(&self) -> u64 {
         self.shares.iter().map(|share| u64::from(share.most.unwrap_or(1))).sum::<u64>() + u64::from(self.reserve)
     }
 
-    /// What it comes to.
+    /// How the sum compares with the limit.
     #[must_use]
     pub fn fit(&self) -> SlotFit {
         match u64::from(self.limit).checked_sub(self.sum()) {
@@ -64,13 +64,13 @@ impl SlotSum {
         }
     }
 
-    /// Whether the policies want more than there is.
+    /// Whether the policies keep more than there are slots.
     #[must_use]
     pub fn overfills(&self) -> bool {
         self.fit() == SlotFit::Overfills
     }
 
-    /// The policies whose share has no bound (`prune = "none"`): for them the sum proves nothing.
+    /// The policies whose share has no limit (`prune = "none"`); for them the sum proves nothing.
     pub fn unbounded(&self) -> impl Iterator<Item = &str> {
         self.shares.iter().filter(|share| share.most.is_none()).map(|share| share.policy.as_str())
     }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reserve_counts_as_a_policy_does() {
+    fn the_reserve_counts_like_a_policy() {
         let shares = vec![share("hourly", Some(3))];
         assert_eq!(SlotSum::new(Kind::Snapshot, shares.clone(), 1, 5).fit(), SlotFit::Fits { free: 1 });
         assert_eq!(SlotSum::new(Kind::Snapshot, shares.clone(), 2, 5).fit(), SlotFit::Fills);
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_without_a_bound_counts_as_one_and_is_named() {
+    fn a_share_without_a_limit_counts_as_one_and_is_named() {
         let sum = SlotSum::new(Kind::Backup, vec![share("archive", None), share("nightly", Some(9))], 0, 10);
         assert_eq!(sum.fit(), SlotFit::Fills);
         assert_eq!(sum.unbounded().collect::<Vec<_>>(), ["archive"]);

@@ -1,8 +1,7 @@
-//! The objects of the provider as they are read: every field of a server, a backup or a snapshot that is needed, and the
-//! others only where they are wanted.
+//! The provider's objects as they are read: the fields we need of a server, a backup or a snapshot, and the others only
+//! on request.
 //!
-//! Of an object no more is kept than makes sense: whatever an answer holds, reading it takes little more memory than its
-//! bytes.
+//! The size of what is kept is limited: reading any answer takes little more memory than its bytes.
 
 use std::fmt;
 
@@ -15,7 +14,7 @@ use crate::provider::wire::{Scalar, ScalarVisitor};
 /// The longest name of a field that is kept for `list --json`.
 const KEY_CHARS: usize = 64;
 
-/// What a thing is called by.
+/// The ids and names of an object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Names {
     pub(crate) id: Scalar,
@@ -31,7 +30,7 @@ pub(crate) enum Reference {
     Bare(Scalar),
 }
 
-/// An object of the provider: every field that a server, a backup or a snapshot has and that is needed.
+/// An object of the provider: all fields we need of a server, a backup or a snapshot.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct ApiObject {
     pub(crate) names: Names,
@@ -62,7 +61,7 @@ impl Names {
 }
 
 impl ApiObject {
-    /// The entry that these fields make.
+    /// The object with these fields.
     pub(crate) fn of(fields: &Map<String, Value>) -> Self {
         let mut entry = Self::default();
         fields.iter().for_each(|(key, value)| entry.set(key, value));
@@ -102,7 +101,7 @@ impl ApiObject {
         }
     }
 
-    /// How many bytes its texts have.
+    /// The size of its texts.
     pub(crate) fn bytes(&self) -> usize {
         let server = match &self.server {
             Some(Reference::Names(names)) => names.bytes(),
@@ -113,7 +112,7 @@ impl ApiObject {
     }
 }
 
-/// Reads a field's name, as much of it as is kept.
+/// Reads a field's name and cuts it to `KEY_CHARS`.
 struct KeySeed;
 
 impl<'de> DeserializeSeed<'de> for KeySeed {
@@ -184,10 +183,10 @@ impl<'de> Visitor<'de> for ReferenceSeed {
     }
 }
 
-/// An element of a list: an object, with all its fields where they are wanted, or `None` when it is none.
+/// An element of a list: an object, with all its fields if requested; `None` if it is not an object.
 pub(crate) type Element = Option<(ApiObject, Map<String, Value>)>;
 
-/// Reads one element of a list; with `fields`, the others are kept as well, as many as the budget of an entry allows.
+/// Reads one element of a list. With `fields`, the other fields are kept, too, within the budget of an entry.
 pub(crate) struct ElementSeed {
     pub(crate) fields: bool,
 }

@@ -1,8 +1,8 @@
-//! A list is read whole or not at all: every page, `count` agreeing, each id once.
+//! Reads a list completely or not at all: every page, agreeing with `count`, each id once.
 //!
-//! `next` is followed only to the same origin and path; with another, the list is read on by page number. A list that
-//! changes while it is read is read again, three times at most. It ends within five minutes, and as soon as it has more
-//! entries than it counts, brings nothing new, or is larger than any account's list can be.
+//! `next` is followed only to the same origin and path; otherwise pages are requested by number. A list that changes
+//! while it is read is read again, at most three times. Reading ends within five minutes, and as soon as a list has
+//! more entries than it counts, brings nothing new, or is larger than any account's list can be.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -27,24 +27,24 @@ use crate::provider::text::Masks;
 /// The most entries that the provider gives on a page.
 pub(crate) const PAGE_SIZE: u64 = 100;
 
-/// How long a whole list may take, with all its readings.
+/// The most time for a complete list, including repeated readings.
 const WHOLE: Duration = Duration::from_mins(5);
 
-/// The most memory, in bytes, of what is kept of an account's list of servers, and of its restore points: so that no
-/// answer makes the process grow by more than 128 MB, its body included.
+/// The most memory, in bytes, for an account's list of servers, and for its restore points, so that no answer makes the
+/// process grow by more than 128 MB, including its body.
 const SERVERS_BYTES: usize = 24 * 1024 * 1024;
 pub(crate) const POINTS_BYTES: usize = 88 * 1024 * 1024;
 
-/// Pages that are read together are smaller than this.
+/// The most bytes of a page that is read in parallel with others.
 const PAGE_BYTES: usize = 2 * 1024 * 1024;
 
-/// How often a list that changes is read.
+/// How often a changing list is read at most.
 const READINGS: usize = 3;
 
-/// Pages that are read at the same time.
+/// How many pages are read at the same time.
 const PARALLEL: usize = 8;
 
-/// Whether the pages after the first are read one after the other or together.
+/// Whether the pages after the first are read one after another or in parallel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     InTurn,
@@ -52,10 +52,10 @@ pub(crate) enum Order {
 }
 
 impl Client {
-    /// All servers of the account. With doubts, nothing is known of the servers that it lacks.
+    /// All servers of the account. If there are doubts, missing servers may still exist.
     ///
     /// # Errors
-    /// Any `ProviderError`; a list that is not whole is an error.
+    /// Any `ProviderError`; an incomplete list is an error.
     pub async fn servers(&self) -> Result<Listing<Server>, ProviderError> {
         let convert = |entry: &ApiObject, _, masks: &Masks| convert::listed_server(entry, masks).map(Some);
         let call = self.read(&["servers"], "listing the servers")?;
@@ -75,7 +75,7 @@ impl Client {
         self.list(&call, Order::Together, &EntryReader { convert: &convert, fields: true, bytes: SERVERS_BYTES }).await
     }
 
-    /// How many entries a list has, by one request for a single one; `None` when the provider does not say.
+    /// How many entries a list has, from a request for a single one; `None` if the provider does not say.
     pub(crate) async fn count(&self, call: ApiCall) -> Result<Option<u64>, ProviderError> {
         let call = call.with_query("page_size", "1");
         let reader: EntryReader<'_, ()> =
@@ -83,7 +83,7 @@ impl Client {
         Ok(self.page(&call, &reader, &MemoryBudget::new(SERVERS_BYTES)).await?.count)
     }
 
-    /// The whole list at `call`.
+    /// The complete list at `call`.
     pub(crate) async fn list<T: Send>(
         &self,
         call: &ApiCall,
@@ -93,7 +93,7 @@ impl Client {
         self.within_limit(call, self.list_steadily(call, order, reader)).await
     }
 
-    /// What is read, unless it takes longer than a whole list may.
+    /// The result of `reading`, unless it takes longer than a list may.
     pub(crate) async fn within_limit<T>(
         &self,
         call: &ApiCall,
@@ -118,12 +118,12 @@ impl Client {
             let link = self.link();
             let mut outcome = self.list_once(call, order, reader).await?;
             if !Arc::ptr_eq(&link, &self.link()) {
-                outcome.change("the token or the URL was exchanged while it was read");
+                outcome.change("the token or the URL was replaced while it was read");
             }
             let Err(unsteady) = outcome.check() else { return Ok(outcome.listing()) };
             if reading == READINGS {
                 return match unsteady {
-                    // The same entries twice, and none missing: what there is is known, but no delete trusts it.
+                    // Some entries are repeated, but none is missing: good enough to show, but never to delete by.
                     Unsteady::Twice => Ok(outcome.listing()),
                     Unsteady::Count { got, count } => Err(call.failed(ErrorKind::Incomplete { got, count })),
                     Unsteady::Changed(what) => Err(call.failed(ErrorKind::Unsteady(what))),
@@ -147,7 +147,7 @@ impl Client {
         let memory = MemoryBudget::new(reader.bytes);
         let first = self.page(&first_call, reader, &memory).await?;
         if let Some(count) = first.count.filter(|count| *count > MOST_ENTRIES as u64) {
-            let text = format!("it counts {count} entries, and no list with more than {MOST_ENTRIES} is read");
+            let text = format!("it counts {count} entries, and lists with more than {MOST_ENTRIES} are not read");
             return Err(call.failed(ErrorKind::Excess(text)));
         }
         let size = first.entries as u64;
@@ -179,7 +179,7 @@ impl Client {
             let page = match reads.try_next().await {
                 Ok(Some(page)) => page,
                 Ok(None) => break,
-                // The list has become shorter than its first page said.
+                // The list has become shorter since its first page.
                 Err(error) if error.status() == Some(404) => {
                     reading.change("a page that was announced is gone");
                     break;
@@ -187,7 +187,7 @@ impl Client {
                 Err(error) => return Err(error),
             };
             if number == pages && page.next != NextPage::None {
-                reading.change("there are more pages than its count makes");
+                reading.change("it has more pages than its count says");
             }
             if reading.take(page) == ReadMore::No {
                 break;
@@ -207,7 +207,7 @@ impl Client {
         while next != NextPage::None && reading.may_have_more() {
             let url = follow(&at, &next).unwrap_or_else(|| call.page(Some(reading.pages + 1), LIST_BYTES).url);
             if !seen.insert(url.clone()) {
-                return Err(call.failed(ErrorKind::Unsteady("its pages lead in a circle".to_owned())));
+                return Err(call.failed(ErrorKind::Unsteady("its pages form a loop".to_owned())));
             }
             let here = ApiCall { url: url.clone(), most_bytes: LIST_BYTES, ..call.clone() };
             let page = match self.page(&here, reader, &reading.memory).await {
@@ -247,7 +247,7 @@ impl Client {
 }
 
 impl ApiCall {
-    /// The same list, this page of it. The first is asked for without a number: plain lists know none.
+    /// A call for one page of the list. The first is requested without a number, because unpaged lists know none.
     fn page(&self, number: Option<u64>, most_bytes: usize) -> Self {
         let call = Self { most_bytes, ..self.clone() }.with_query("page_size", &PAGE_SIZE.to_string());
         match number {
@@ -257,7 +257,7 @@ impl ApiCall {
     }
 }
 
-/// The address of the next page, when it is on the same origin and path; relative ones are.
+/// The URL of the next page, if it has the same origin and path. It may be relative.
 fn follow(at: &Url, next: &NextPage) -> Option<Url> {
     let NextPage::At(text) = next else { return None };
     let mut url = at.join(text.trim()).ok()?;
@@ -266,7 +266,7 @@ fn follow(at: &Url, next: &NextPage) -> Option<Url> {
     (same && url.username().is_empty() && url.password().is_none()).then_some(url)
 }
 
-/// Whether `next` is the second page by number, so that the others can be asked for by number too.
+/// Whether `next` names the second page by number, so that the others can be requested by number, too.
 fn is_page_two(at: &Url, next: &str) -> bool {
     at.join(next.trim()).is_ok_and(|url| url.query_pairs().any(|(key, value)| key == "page" && value == "2"))
 }

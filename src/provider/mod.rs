@@ -1,8 +1,8 @@
-//! The provider's API: every call that backups, snapshots, servers and the account need.
+//! The provider's API: every call for backups, snapshots, servers and the account.
 //!
-//! A list is complete or an error, never short. What may have been carried out is distinguished from what was
-//! never sent. The token goes to the configured origin alone and is in no text. Only reads are repeated here; a write is
-//! repeated only when it is certain that it was not carried out.
+//! A list is complete or an error, never short. Errors distinguish what may have been carried out from what was never
+//! sent. The token goes only to the configured origin and appears in no text. Reads are retried here; a write is
+//! retried only when it is certain that it was not carried out.
 
 mod api_object;
 mod bounded;

@@ -1,4 +1,4 @@
-//! One page of a list, read entry by entry: each is handed over as soon as it is read, and nothing else is kept.
+//! Reads one page of a list entry by entry. Each entry is passed on as soon as it is read, and nothing else is kept.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use crate::provider::api_object::{Element, ElementSeed};
 use crate::provider::wire::Scalar;
 
-/// What a page says beside its entries.
+/// What a page says besides its entries.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct PageHead {
-    /// The number of all matches, where the provider says it in a way that can be read.
+    /// The number of entries of the whole list, if the page has it and it is readable.
     pub(crate) count: Option<u64>,
     /// Where the next page is.
     pub(crate) next: NextPage,
@@ -23,24 +23,24 @@ pub(crate) enum NextPage {
     None,
     /// There is one, at this address.
     At(String),
-    /// There is one, and its address cannot be read.
+    /// There is one, but its address cannot be read.
     Unreadable,
 }
 
 /// Why a page could not be read.
 #[derive(Debug)]
 pub(crate) enum PageError {
-    /// It is no JSON, or JSON of another shape; in words.
+    /// It is not JSON, or JSON of an unexpected shape; says which.
     NotUnderstood(String),
-    /// The taker has had enough; in its words.
+    /// The receiver accepts no more entries; says why.
     Excess(String),
 }
 
-/// Hands over each entry; an error ends the reading.
+/// Receives each entry; an error ends the reading.
 pub(crate) type Take<'a> = &'a mut dyn FnMut(Element) -> Result<(), String>;
 
-/// Reads a page from an answer's body: `{"count", "results"}`, the same with `next`, or a bare array. With `fields`, all
-/// fields of the entries are handed over.
+/// Reads a page from an answer's body: `{"count", "results"}`, the same with `next`, or a bare array. With `fields`,
+/// passes on all fields of the entries.
 pub(crate) fn read(body: &[u8], fields: bool, take: Take<'_>) -> Result<PageHead, PageError> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let mut page = PageVisitor { fields, take, excess: None, results: false, count: Scalar::Null, next: Scalar::Null };
@@ -49,10 +49,10 @@ pub(crate) fn read(body: &[u8], fields: bool, take: Take<'_>) -> Result<PageHead
         return Err(PageError::Excess(excess));
     }
     match read {
-        Err(error) => Err(PageError::NotUnderstood(format!("it is no JSON ({error})"))),
+        Err(error) => Err(PageError::NotUnderstood(format!("it is not JSON ({error})"))),
         Ok(false) => Err(PageError::NotUnderstood("a list was expected".to_owned())),
         Ok(true) if !page.results => {
-            Err(PageError::NotUnderstood("a list was expected, and it has no \"results\"".to_owned()))
+            Err(PageError::NotUnderstood("a list was expected, but it has no \"results\"".to_owned()))
         }
         Ok(true) => {
             let count = match page.count {
@@ -75,14 +75,14 @@ struct PageVisitor<'a> {
     fields: bool,
     take: Take<'a>,
     excess: Option<String>,
-    /// Whether there was a list of entries.
+    /// Whether there is a list of entries.
     results: bool,
     count: Scalar,
     next: Scalar,
 }
 
 impl PageVisitor<'_> {
-    /// Whether it is an object or a list at all.
+    /// Returns whether it is an object or a list at all.
     fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<bool, D::Error> {
         deserializer.deserialize_any(Whole(self))
     }

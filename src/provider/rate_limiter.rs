@@ -1,6 +1,6 @@
-//! The token limiter over everything that is sent: never more than `requests_per_second` in any second.
+//! A token bucket for everything that is sent: never more than `requests_per_second` in any second.
 //!
-//! It counts in tokio's time, so that it holds under paused time too, and keeps the order of those who wait.
+//! It uses tokio's time, so that it also works under paused time, and serves waiters in order.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -9,40 +9,40 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// A token that is taken comes back one second later, so bursts are as large as the rate and no larger. Who comes first
-/// is served first.
+/// A token becomes available again one second after it was taken, so a burst is never larger than the rate. First come,
+/// first served.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
-    /// Held by the one who is served next.
+    /// Held by the next in line.
     turn: tokio::sync::Mutex<()>,
     state: Mutex<LimiterState>,
-    /// The rate was changed.
+    /// Notified when the rate changes.
     changed: Notify,
 }
 
 #[derive(Debug)]
 struct LimiterState {
     tokens: usize,
-    /// When each of the last tokens was used; the oldest first.
+    /// When the latest tokens were used; the oldest first.
     used: VecDeque<Instant>,
-    /// Nothing is sent before this: the provider asked for a pause.
+    /// Nothing is sent before this, because the provider asked for a pause.
     not_before: Option<Instant>,
 }
 
 impl RateLimiter {
-    /// A full limiter; a rate of 0 is taken as 1.
+    /// A limiter with all tokens available; a rate of 0 counts as 1.
     pub(crate) fn new(requests_per_second: u32) -> Self {
         let state = LimiterState { tokens: tokens(requests_per_second), used: VecDeque::new(), not_before: None };
         Self { turn: tokio::sync::Mutex::default(), state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// From now on this is the rate, also for those who wait already. What was sent before counts.
+    /// Sets the rate from now on, including for requests that already wait. What was sent before still counts.
     pub(crate) fn set_rate(&self, requests_per_second: u32) {
         self.lock().tokens = tokens(requests_per_second);
         self.changed.notify_one();
     }
 
-    /// Waits for a token.
+    /// Waits for a token and takes it.
     pub(crate) async fn take(&self) {
         let _turn = self.turn.lock().await;
         loop {
@@ -60,8 +60,8 @@ impl RateLimiter {
         }
     }
 
-    /// Lets nothing through for this long: the provider has had too many requests.
-    pub(crate) fn hold(&self, pause: Duration) {
+    /// Lets nothing through for this long, because the provider got too many requests.
+    pub(crate) fn pause(&self, pause: Duration) {
         let until = Instant::now() + pause;
         let mut state = self.lock();
         state.not_before = Some(state.not_before.map_or(until, |before| before.max(until)));
@@ -73,13 +73,13 @@ impl RateLimiter {
 }
 
 impl LimiterState {
-    /// When the next token is there.
+    /// When the next token is available.
     fn free_at(&mut self, now: Instant) -> Instant {
-        // Tokens that have come back need no memory of their use.
+        // Forget tokens that are available again.
         while self.used.front().is_some_and(|used| *used + Duration::from_secs(1) <= now) {
             self.used.pop_front();
         }
-        // The one that makes room; not the oldest when the limiter has become smaller.
+        // The token that must become available first. Not the oldest one if the rate was lowered.
         let over = (self.used.len() + 1).checked_sub(self.tokens).and_then(|over| over.checked_sub(1));
         let back = over.map_or(now, |at| self.used[at] + Duration::from_secs(1));
         self.not_before.map_or(back, |not_before| back.max(not_before))
@@ -169,8 +169,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_pause_that_the_provider_asks_for_holds_for_everything() {
         let limiter = RateLimiter::new(100);
-        limiter.hold(Duration::from_secs(7));
-        limiter.hold(Duration::from_secs(2));
+        limiter.pause(Duration::from_secs(7));
+        limiter.pause(Duration::from_secs(2));
         let begun = Instant::now();
         limiter.take().await;
         assert!(begun.elapsed() >= Duration::from_secs(7));

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use crate::journal::event::{Event, Outcome};
 use crate::journal::notice::{DeletedPoint, Fact, FailedRun, GivenUp, Notice, RunProblem, SucceededRun, Tries};
-use crate::policy::schedule::{DueTimes, splay};
 use crate::policy::text;
 use crate::run::RunError;
 use crate::run::drive::Drive;
@@ -91,8 +90,7 @@ impl Drive<'_> {
 
     /// The policy's next due time on this server.
     fn next_due(&self) -> Option<Timestamp> {
-        let policy = &self.task.policy;
-        let splay = splay(&self.task.server.reference.id.to_string(), policy.name.as_str(), policy.splay);
-        DueTimes { schedule: &policy.schedule, splay }.next_after(self.world.clock.now()).filter(|_| policy.enabled)
+        let next = self.task.due_times().next_after(self.world.clock.now());
+        next.filter(|_| self.task.policy.enabled)
     }
 }

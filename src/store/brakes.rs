@@ -10,7 +10,7 @@ use crate::journal::notice::{Notice, Topic};
 use crate::policy::brake::{Brake, BrakeCause, DetectedBrakes, LastListed, PointIdentity, StoredBrake};
 use crate::policy::conditions::{RetentionRecord, RetentionRecords};
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, Server, ServerRef};
-use crate::policy::memory::{Memory, Origin, Text};
+use crate::policy::memory::{Memory, Origin, PointText};
 use crate::policy::policy::PolicyName;
 use crate::policy::retention_change::RetentionUpdate;
 use crate::store::notices::{close_incidents, insert_notice};
@@ -252,7 +252,7 @@ fn last_inventory(tx: &Transaction<'_>, server: ServerRef, kind: Kind) -> Result
     let mut rows = query.query(params![key, kind.word()])?;
     let mut points = Vec::new();
     while let Some(row) = rows.next()? {
-        let text: Text = read(&row.get::<_, String>(2)?)?;
+        let text: PointText = read(&row.get::<_, String>(2)?)?;
         points.push(RestorePoint {
             id: read(&row.get::<_, String>(0)?)?,
             kind,

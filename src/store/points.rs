@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, params};
 use crate::journal::notice::{Good, Notice, Topic};
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, RestorePoint, newest_first};
 use crate::policy::mark::Token;
-use crate::policy::memory::{Memory, Origin, RememberedPoint, Text, Unlisted};
+use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint, Unlisted};
 use crate::policy::owner::{Owner, owner};
 use crate::policy::policy::PolicyName;
 use crate::store::notices::{close_incidents, insert_notice};
@@ -207,7 +207,7 @@ fn note(
     let (kind, id, created_at) = (point.kind.word(), json(&point.id)?, nanos(point.created_at));
     // One that was listed before and then was not keeps the text and the origin that it had.
     let known = memory.points.get(&point.id).filter(|known| known.created_at.is_none_or(|at| at == point.created_at));
-    let text = json(known.and_then(|known| known.text.as_ref()).unwrap_or(&Text::of(point)))?;
+    let text = json(known.and_then(|known| known.text.as_ref()).unwrap_or(&PointText::of(point)))?;
     let policy = match owner {
         Owner::Ours(policy) => Some(policy.as_str()),
         _ => None,

@@ -13,7 +13,7 @@ use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, ServerRef};
 use crate::policy::keep::{Count, Keep, Rule};
 use crate::policy::mark::{Mark, Token};
-use crate::policy::memory::{Memory, Origin, RememberedPoint, Text};
+use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint};
 use crate::policy::plan::Plan;
 use crate::policy::planner::plan;
 use crate::policy::policy::{Policy, PolicyName, Prune};
@@ -71,7 +71,7 @@ fn case(points: Vec<RestorePoint>) -> Case {
     };
     let remembered = |point: &RestorePoint| RememberedPoint {
         created_at: Some(point.created_at),
-        text: Some(Text::of(point)),
+        text: Some(PointText::of(point)),
         origin: Origin::First,
     };
     let seen = |point: &RestorePoint| LastListed {

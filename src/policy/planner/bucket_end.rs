@@ -1,7 +1,8 @@
-//! RoomDecision for a new point that may fall into this bucket or into the next: what is evicted must be dropped in both cases.
+//! Room for a new point close to the end of a bucket: what is evicted must be droppable whether the new point falls
+//! into this bucket or the next.
 //!
-//! Between plan and create come an eviction, a stop and the request itself. Dated a minute later, on the next day, the new
-//! point displaces a different one than planned.
+//! An eviction, a server stop and the request itself come between plan and create. A point dated a minute later, on the
+//! next day, may displace a different one than planned.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,18 +15,19 @@ use crate::policy::inventory::Id;
 use crate::policy::plan::{Delete, PlanRefusal};
 use crate::policy::retention::next_bucket_end;
 
-/// The shortest and the longest time that is allowed for from a plan to its create.
+/// The shortest and longest time assumed between a plan and its create.
 const LEAD: (Duration, Duration) = (Duration::from_mins(2), Duration::from_mins(10));
 
-/// The room for the new point.
+/// How to make room for the new point.
 pub(super) enum RoomDecision<T> {
-    /// This makes it.
+    /// Do this now.
     Now(T),
-    /// Which point makes it depends on the bucket that the new one falls into: after this moment that is certain.
+    /// Wait: which point must go depends on the bucket of the new one, which is certain after this time.
     WaitUntil(Timestamp),
 }
 
-/// The end of the bucket that the new point may miss, unless the run has waited for it.
+/// The end of the current bucket, if the new point may be created after it. `None` if the run has waited for it
+/// already.
 fn bucket_end(request: &PlanRequest<'_>) -> Option<Timestamp> {
     let (evidence, (shortest, longest)) = (request.evidence, LEAD);
     let lead = evidence.memory.longest_lead.clamp(shortest, longest);
@@ -35,8 +37,8 @@ fn bucket_end(request: &PlanRequest<'_>) -> Option<Timestamp> {
 }
 
 impl Draft<'_, '_> {
-    /// Evicts what is dropped whether the new point is dated now or in the next bucket. Where that does not suffice, and
-    /// one of the two alone would, the run waits until it is certain.
+    /// Evicts points that are dropped whether the new point is dated now or in the next bucket. If that is not enough,
+    /// but one of the two alone would be, the run waits until the bucket is certain.
     pub(super) fn make_room(&mut self) -> Result<RoomDecision<Vec<Delete>>, PlanRefusal> {
         let Some(bucket_end) = bucket_end(&self.request) else { return self.evict(|_| true).map(RoomDecision::Now) };
         let mut then = Draft::dated(&self.request, self.guards, bucket_end);

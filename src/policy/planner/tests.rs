@@ -14,7 +14,7 @@ use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, ServerRef};
 use crate::policy::keep::{Count, Keep, Rule};
 use crate::policy::mark::{Mark, Token};
-use crate::policy::memory::{Memory, Origin, RememberedPoint, Text, Unlisted};
+use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint, Unlisted};
 use crate::policy::plan::{Action, Note, Plan, PlanRefusal, Reason};
 use crate::policy::policy::{Policy, PolicyName, Prune};
 use crate::policy::schedule::Schedule;
@@ -93,7 +93,7 @@ struct Case {
 fn case(last: u32, points: Vec<RestorePoint>) -> Case {
     let remembered = |point: &RestorePoint| RememberedPoint {
         created_at: Some(point.created_at),
-        text: Some(Text::of(point)),
+        text: Some(PointText::of(point)),
         origin: Origin::First,
     };
     let memory = Memory {
@@ -258,8 +258,11 @@ fn what_must_never_be_deleted_stays_with_its_guard() {
 }
 
 fn put(case: &mut Case, point: RestorePoint) {
-    let remembered =
-        RememberedPoint { created_at: Some(point.created_at), text: Some(Text::of(&point)), origin: Origin::First };
+    let remembered = RememberedPoint {
+        created_at: Some(point.created_at),
+        text: Some(PointText::of(&point)),
+        origin: Origin::First,
+    };
     case.memory.points.insert(point.id.clone(), remembered);
     let place = case.inventory.points.iter().position(|other| other.id == point.id).unwrap();
     case.inventory.points[place] = point;

@@ -1,7 +1,7 @@
-//! `sequential`: the rules take pass and add up, as Proxmox Backup Server prunes.
+//! `sequential`: the rules apply one after another and add up, as in Proxmox Backup Server.
 //!
-//! A rule passes over buckets that already hold a kept point, keeps the newest undecided point of each new bucket
-//! until its count is used up, and takes the older points of those buckets out for good.
+//! A rule skips buckets that already have a kept point. In each other bucket it keeps the newest undecided point, until
+//! its count is used up, and rules out the older points of that bucket for good.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use super::reason::KeepReason;
 use super::verdict::KeepVerdict;
 use crate::policy::keep::{Count, Keep, Period, Rule};
 
-/// What the rules so far have made of a point.
+/// What the rules so far have decided about a point.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum PointState {
     Undecided,
@@ -40,7 +40,7 @@ pub(super) fn decide(history: &History<'_>, keep: &Keep) -> Vec<KeepVerdict> {
     verdicts.map(|(state, why)| verdict(state, why)).collect()
 }
 
-/// A point that stays is told why it stays, not which rules passed it over before.
+/// The verdict on a point. For a kept one, the reasons of rules that did not keep it are left out.
 fn verdict(state: PointState, mut why: Vec<KeepReason>) -> KeepVerdict {
     let keep = state == PointState::Kept;
     why.retain(|reason| reason.keeps() == keep);
@@ -63,7 +63,7 @@ impl SequentialPass {
         }
     }
 
-    /// The buckets that hold a point that an earlier rule keeps.
+    /// The buckets with a point that an earlier rule keeps.
     fn held(&self, buckets: &[Bucket]) -> HashSet<Bucket> {
         let kept = buckets.iter().zip(&self.states).filter(|(_, state)| **state == PointState::Kept);
         kept.map(|(&bucket, _)| bucket).collect()

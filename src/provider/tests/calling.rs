@@ -106,7 +106,7 @@ async fn the_account_and_one_server_are_read() {
     assert_eq!(error.status(), Some(404));
     assert_eq!(
         error.to_string(),
-        "reading server 8 (GET /api/v1/servers/8/): the provider knows no such thing (404 Not Found): Not found."
+        "reading server 8 (GET /api/v1/servers/8/): the provider has no such object (404 Not Found): Not found."
     );
 }
 

@@ -137,7 +137,7 @@ async fn a_long_pause_is_reported_once_until_the_provider_answers() {
     client.on_wait(move |text| hear.lock().unwrap().push(text.to_owned()));
     client.token_info().await.unwrap_err();
     client.token_info().await.unwrap();
-    let once = "the provider asks to wait 3600 s (429 Too Many Requests): waiting 60 s before trying again (reading the account)";
+    let once = "the provider asks us to wait 3600 s (429 Too Many Requests): waiting 60 s before trying again (reading the account)";
     assert_eq!(*heard.lock().unwrap(), [once]);
     client.token_info().await.unwrap();
     assert_eq!(*heard.lock().unwrap(), [once, once]);

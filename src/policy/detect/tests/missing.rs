@@ -1,4 +1,4 @@
-//! Points that are gone without our doing, and lists that are much shorter than the last.
+//! Points that are gone, and lastgood did not delete them, and lists that are much shorter than the last.
 
 use super::*;
 

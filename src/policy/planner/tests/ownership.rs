@@ -151,15 +151,20 @@ fn a_text_that_was_cut_counts_as_protected_by_what_it_may_have_matched() {
 fn a_state_of_before_texts_were_cleaned_knows_its_points_again() {
     let mut case = case(1, vec![ours(1), ours(2)]);
     let point = case.inventory.points.iter().find(|point| point.id == Id::Number(2)).unwrap().clone();
-    let first = Text { name: Some(format!("{}\u{200b}", point.name.unwrap())), description: "a\nb\u{1b}".repeat(100) };
-    let of = |text: &Text| Text { name: text.name.as_deref().map(cleaned), description: cleaned(&text.description) };
-    assert!(first.is_same(&of(&first)) && !first.is_same(&Text { description: "a".to_owned(), ..first.clone() }));
+    let first =
+        PointText { name: Some(format!("{}\u{200b}", point.name.unwrap())), description: "a\nb\u{1b}".repeat(100) };
+    let of = |text: &PointText| PointText {
+        name: text.name.as_deref().map(cleaned),
+        description: cleaned(&text.description),
+    };
+    assert!(first.is_same(&of(&first)) && !first.is_same(&PointText { description: "a".to_owned(), ..first.clone() }));
     let description = format!("{}\r\n", point.description);
     case.memory.points.get_mut(&Id::Number(2)).unwrap().text =
-        Some(Text { name: None, description: description.clone() });
+        Some(PointText { name: None, description: description.clone() });
     let listed = case.inventory.points.iter_mut().find(|point| point.id == Id::Number(2)).unwrap();
     (listed.name, listed.description) = (None, cleaned(&description));
     assert_eq!(pruned(&case.plan()), [2, 1]);
-    case.memory.points.get_mut(&Id::Number(2)).unwrap().text = Some(Text { name: None, description: "x".to_owned() });
+    case.memory.points.get_mut(&Id::Number(2)).unwrap().text =
+        Some(PointText { name: None, description: "x".to_owned() });
     assert_eq!(guard(&case.plan(), 2), Guard::Changed);
 }

@@ -29,9 +29,9 @@ fn a_plan_that_needs_two_evictions_says_so_and_speaks_of_no_earlier_one() {
     over.limit = 5;
     let refused = over.refused();
     assert!(refused.contains("6 of 5 slots used; more than one slot is missing"), "{refused}");
-    assert!(!refused.contains("evicted already"), "{refused}");
+    assert!(!refused.contains("already evicted"), "{refused}");
     over.memory.evicted_since_completed = 1;
-    assert!(over.refused().contains("evicted already, and none was completed since"), "{}", over.refused());
+    assert!(over.refused().contains("already evicted and no new one has been completed since"), "{}", over.refused());
 }
 
 #[test]
@@ -44,10 +44,10 @@ fn a_point_is_evicted_only_when_no_slot_is_free_and_only_one() {
     assert!(matches!(plan.actions[0], Action::Delete(_)) && matches!(plan.actions[1], Action::Create(_)));
     assert_eq!(why(&plan, 5).len(), 1);
     full.memory.evicted_since_completed = 1;
-    assert!(full.refused().contains("evicted already"), "{}", full.refused());
+    assert!(full.refused().contains("already evicted"), "{}", full.refused());
     assert!(full.plan().points.iter().all(|point| point.keep));
     full.memory.not_gone.insert(Id::Number(4));
-    assert!(full.refused().contains("evicted already"), "the oldest goes first: {}", full.refused());
+    assert!(full.refused().contains("already evicted"), "the oldest goes first: {}", full.refused());
     full.memory.not_gone = [Id::Number(5)].into();
     assert_eq!(
         evicted(&full.plan()),

@@ -207,7 +207,7 @@ fn periods_read_as_restic_writes_them() {
     }
     assert_eq!(
         Period::parse("14x").unwrap_err().to_string(),
-        "`14x` is no period: `x` is not a unit; write it like 14d or 1y2m3d3h (y, m for months, w, d, h, s)"
+        "`14x` is not a period: `x` is not a unit; write it like 14d or 1y2m3d3h (y, m for months, w, d, h, s)"
     );
 }
 

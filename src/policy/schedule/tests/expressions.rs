@@ -241,8 +241,8 @@ fn the_longest_gap_is_the_one_of_the_coming_year() {
 
 #[test]
 fn ten_thousand_due_times_are_found_without_a_look_at_every_minute() {
-    // PointIdentity 0.1 s of a core even unoptimized. What this guards against is a search that looks at every minute or every
-    // change, which takes far longer.
+    // PointIdentity 0.1 s of a core even unoptimized. What this guards against is a search that looks at every minute
+    // or every change, which takes far longer.
     let begun = worked();
     let mut found = 0;
     for zone_name in ["Europe/Berlin", "Australia/Lord_Howe"] {
