@@ -1,6 +1,6 @@
-//! The account's truth: servers, restore points, and what time will do to them. Nothing runs in the background:
-//! what was due by `now` happens, in order, when somebody next looks (`settle`). So the account works alike under
-//! real, paused and hand-set time; time that goes back undoes nothing.
+//! The true state of the account: servers, restore points, and pending changes. Nothing runs in the background: changes
+//! due by `now` are applied, in order, at the next access (`advance_to`). So the account works the same under real,
+//! paused and manual time. Time that goes back undoes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,28 +13,28 @@ use super::point::{Kind, Point};
 use super::random::{SeededRandom, scramble};
 use super::record::{Cause, Change, ChangeKind, Record, What};
 
-/// A server as it truly is.
+/// The true state of a server.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Server {
     /// Its keys and names.
     pub spec: ServerSpec,
     /// `active`, `stopped`, `suspended`, `stopping`, `starting`, `restarting`, `restoring`.
     pub status: String,
-    /// Not in the account any more.
+    /// No longer in the account.
     pub removed: bool,
-    /// What it shows in place of `status`.
+    /// Shown instead of `status`, if set.
     pub shows: Option<String>,
     /// When `status` last changed.
     pub since: Timestamp,
     /// The point it was last restored from.
     pub restored_from: Option<(Kind, i64)>,
-    /// A later change of power makes earlier ones that are still to come void.
+    /// Incremented by each status change, so that earlier pending ones are void.
     #[serde(skip)]
     pub(super) turn: u64,
 }
 
 impl Server {
-    /// What people call it.
+    /// Its name for people.
     #[must_use]
     pub fn name(&self) -> &str {
         self.spec.name.as_deref().or(self.spec.hostname.as_deref()).unwrap_or("")
@@ -46,20 +46,20 @@ impl Server {
         self.shows.as_deref().unwrap_or(&self.status)
     }
 
-    /// Whether `key` is its integer id or uuid: what the API's paths and bodies carry.
+    /// Whether `key` is its integer id or uuid, as used in the API's paths and bodies.
     #[must_use]
     pub fn has_key(&self, key: &str) -> bool {
         self.spec.uuid.as_deref() == Some(key) || self.spec.id.is_some_and(|id| id.to_string() == key)
     }
 
-    /// Whether `word` is any of its keys and names.
+    /// Whether `word` is any of its keys or names.
     #[must_use]
     pub fn is_called(&self, word: &str) -> bool {
         self.has_key(word) || [&self.spec.name, &self.spec.hostname].iter().any(|name| name.as_deref() == Some(word))
     }
 }
 
-/// What time will do.
+/// A change that will happen with time.
 #[derive(Clone, Debug)]
 pub(super) enum PendingChange {
     Completed { kind: Kind, id: i64, serial: u64 },
@@ -79,7 +79,7 @@ pub(super) struct PointTable {
     freed: BTreeSet<i64>,
 }
 
-/// The account as it truly is.
+/// The true state of the account.
 #[derive(Clone, Debug)]
 pub struct Account {
     pub(super) options: Options,
@@ -114,24 +114,24 @@ impl Account {
         account
     }
 
-    /// The servers, removed ones too; a point's `server` is a index in this list.
+    /// The servers, including removed ones. A point's `server` is an index into this list.
     #[must_use]
     pub fn servers(&self) -> &[Server] {
         &self.servers
     }
 
-    /// The server by any of its keys and names.
+    /// The server with this key or name.
     #[must_use]
     pub fn server(&self, word: &str) -> Option<&Server> {
         self.find_server(word).map(|index| &self.servers[index])
     }
 
-    /// All points of a kind, by id: those not listed yet and those being deleted too.
+    /// All points of a kind, by id, including those not listed yet and those being deleted.
     pub fn points(&self, kind: Kind) -> impl Iterator<Item = &Point> {
         self.tables[kind as usize].points.values()
     }
 
-    /// The points of a kind on one server (any of its keys and names), by id.
+    /// The points of a kind on one server (given by any key or name), by id.
     #[must_use]
     pub fn points_of(&self, kind: Kind, server: &str) -> Vec<&Point> {
         self.find_server(server).map(|index| self.points_on(kind, index).collect()).unwrap_or_default()
@@ -149,7 +149,7 @@ impl Account {
         self.find_server(server).map_or(0, |index| self.used_on(kind, index))
     }
 
-    /// What has happened.
+    /// The record of what has happened.
     #[must_use]
     pub fn record(&self) -> &Record {
         &self.record
@@ -161,7 +161,7 @@ impl Account {
         &self.options
     }
 
-    /// The next moment at which time changes something, if there is one.
+    /// When the next pending change is due, if there is one.
     #[must_use]
     pub fn next_change(&self) -> Option<Timestamp> {
         self.pending.keys().next().map(|(at, _)| *at)
@@ -172,7 +172,7 @@ impl Account {
     }
 
     pub(super) fn find_server_by_key(&self, key: &str) -> Option<usize> {
-        // Asked at every request, of a thousand servers: nothing is put into words for it.
+        // Called for every request, with a thousand servers: avoid formatting each id.
         let id = key.parse::<i64>().ok().filter(|id| id.to_string() == key);
         let has_key = |spec: &ServerSpec| spec.uuid.as_deref() == Some(key) || (id.is_some() && spec.id == id);
         self.servers.iter().position(|server| !server.removed && has_key(&server.spec))
@@ -187,12 +187,12 @@ impl Account {
         self.points_on(kind, server).filter(|point| point.takes_slot()).count()
     }
 
-    /// The provider's own clock.
+    /// The time by the provider's clock.
     pub(super) fn shown(&self, now: Timestamp) -> Timestamp {
         now.saturating_add(SignedDuration::from_secs(self.options.clock_skew_seconds)).unwrap_or(now)
     }
 
-    /// Lets everything happen that was due by `now`.
+    /// Applies all changes that are due by `now`.
     pub(super) fn advance_to(&mut self, now: Timestamp) {
         while let Some(entry) = self.pending.first_entry() {
             let at = entry.key().0;
@@ -255,7 +255,7 @@ impl Account {
         }
     }
 
-    /// Takes a point out of the account for good.
+    /// Removes a point from the account for good.
     pub(super) fn remove(&mut self, at: Timestamp, (kind, id): (Kind, i64), change: ChangeKind, cause: Cause) {
         let table = &mut self.tables[kind as usize];
         let Some(point) = table.points.remove(&id) else { return };
@@ -266,7 +266,7 @@ impl Account {
         self.record_point(at, change, &point, cause);
     }
 
-    /// Gives the point an id and a index.
+    /// Adds the point under a new id.
     pub(super) fn insert(&mut self, at: Timestamp, mut point: Point, cause: Cause) -> Point {
         self.count += 1;
         point.serial = self.count;
@@ -275,8 +275,8 @@ impl Account {
         point.id = reused.unwrap_or(table.next_id);
         table.next_id += i64::from(reused.is_none());
         if point.final_size_mb == 0 {
-            // Sizes that differ from server to server and a little from point to point, as real ones do.
-            let index = u64::try_from(point.server).expect("a index in a list fits");
+            // Sizes differ between servers, and slightly between points, as real ones do.
+            let index = u64::try_from(point.server).expect("an index fits");
             let id = u64::try_from(point.id).expect("ids are positive");
             point.final_size_mb = 4_000 + scramble(index) % 4_000 + scramble(id) % 200;
         }
@@ -289,7 +289,7 @@ impl Account {
         point
     }
 
-    /// Writes a point's change down.
+    /// Records a change of a point.
     pub(super) fn record_point(&mut self, at: Timestamp, change: ChangeKind, point: &Point, cause: Cause) {
         let entry = Change {
             change,
@@ -305,7 +305,7 @@ impl Account {
         self.record.push(at, What::Change(entry));
     }
 
-    /// Writes a server's change down.
+    /// Records a change of a server.
     pub(super) fn record_server(
         &mut self,
         at: Timestamp,

@@ -1,5 +1,5 @@
-//! The endpoint for what people and tests do to the provider: `/_control/`, for loopback only, without a token. It is no
-//! part of the provider's API.
+//! The control endpoint `/_control/`, through which people and tests change the simulated provider. For loopback only,
+//! without a token. Not part of the provider's API.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -68,7 +68,7 @@ enum OneOrMany {
 }
 
 async fn add_faults(State(simulator): State<Simulator>, Json(rules): Json<Value>) -> Response {
-    // Read in two steps, because an untagged enum forgets what exactly was wrong.
+    // Read in two steps, because errors of an untagged enum do not say what was wrong.
     let parsed = if rules.is_array() {
         serde_json::from_value(rules).map(OneOrMany::Many)
     } else {
@@ -103,7 +103,7 @@ async fn clock_skew(State(simulator): State<Simulator>, Json(body): Json<Value>)
     Json(json!({ "seconds": seconds })).into_response()
 }
 
-/// Merges the given fields into the options; servers and foreign points are only looked at when it starts.
+/// Merges the given fields into the options. `servers` and `foreign` only matter at the start.
 async fn set_options(State(simulator): State<Simulator>, Json(body): Json<Value>) -> Response {
     let mut whole = simulator.with_state(|state| serde_json::to_value(&state.account.options).unwrap_or_default());
     let (Value::Object(whole_fields), Value::Object(fields)) = (&mut whole, body) else {

@@ -1,5 +1,5 @@
-//! What every request of the API passes through: the record, the rate limit, the faults, the token. The account sees
-//! it only after that, and its answer goes the same way back.
+//! The middleware for every API request: the record, the rate limit, the faults, the token. Only then does the request
+//! reach the account, and its answer passes through here again.
 
 use std::sync::Arc;
 
@@ -23,13 +23,13 @@ use super::points::ApiRefusal;
 use super::provider::{Simulator, SimulatorState};
 use super::record::{Request as Recorded, What};
 
-/// The path that every call of the API begins with.
+/// The prefix of all API paths.
 pub const BASE: &str = "/api/v1";
 
 /// The largest request body that is read.
 const LARGEST_BODY: usize = 1 << 20;
 
-/// A request on its way to a handler.
+/// A request on its way to its handler.
 #[derive(Debug)]
 pub(super) struct RequestContext {
     /// Its number in the record.
@@ -37,18 +37,18 @@ pub(super) struct RequestContext {
     /// `http://host/api/v1/backups/`.
     pub(super) url: String,
     pub(super) query: Vec<(String, String)>,
-    /// What was sent; an empty body is an empty object.
+    /// The request body; an empty body becomes an empty object.
     pub(super) body: Value,
     pub(super) effect: Option<Effect>,
 }
 
-/// Lets a request through, or does to it what a fault says.
+/// Handles a request, applying faults.
 pub(super) async fn handle(State(simulator): State<Simulator>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(bytes) = to_bytes(body, LARGEST_BODY).await else {
         return answers::refusal(&ApiRefusal::detail(413, "Request body too large."));
     };
-    let Some((context, strike)) = simulator.enter(&parts, &bytes) else {
+    let Some((context, faults)) = simulator.enter(&parts, &bytes) else {
         return answers::lost(LostAnswer::Refused);
     };
     let latency = simulator.with_state(|state| state.account.options.latency);
@@ -74,7 +74,7 @@ pub(super) async fn handle(State(simulator): State<Simulator>, request: Request,
     } else {
         ().into_response()
     };
-    simulator.act_all(&strike.after);
+    simulator.act_all(&faults.after);
     let now = simulator.with_state(|state| state.account.shown(simulator.now()));
     let mut response = match effect {
         Some(effect) => answers::apply_effect(&effect, real, now).await,
@@ -106,7 +106,7 @@ fn body_of(headers: &HeaderMap, bytes: &Bytes) -> Result<(), ApiRefusal> {
 }
 
 impl Simulator {
-    /// Writes the request down and decides what will happen to it; `None` where it could not even be sent.
+    /// Records the request and decides which faults apply; `None` if connections are refused.
     fn enter(&self, parts: &axum::http::request::Parts, bytes: &Bytes) -> Option<(RequestContext, FaultMatch)> {
         let now = self.now();
         let path = parts.uri.path();
@@ -122,16 +122,16 @@ impl Simulator {
         let short = path.strip_prefix(BASE).unwrap_or(path);
         let (call, kind, server) = state.account.classify(&parts.method, short, named_server(&pairs, &body));
         let (method, path_text, query_text) = (parts.method.to_string(), short.to_owned(), query.to_owned());
-        let asked = IncomingRequest { method, path: path_text, query: query_text, call, kind, server };
-        let strike = state.strike(now, &asked);
-        for act in &strike.before {
-            // A person may try what is not possible any more; that changes nothing.
+        let incoming = IncomingRequest { method, path: path_text, query: query_text, call, kind, server };
+        let faults = state.faults_for(now, &incoming);
+        for act in &faults.before {
+            // The action may no longer be possible. Then it changes nothing.
             let _ = state.account.act(now, act);
         }
-        let seq = state.record_request(now, asked, &body, &strike);
+        let seq = state.record_request(now, incoming, &body, &faults);
         let origin = state.account.options.next_origin.clone().unwrap_or_else(|| origin_of(parts));
         let url = format!("{origin}{path}");
-        Some((RequestContext { seq, url, query: pairs, body, effect: strike.effect.clone() }, strike))
+        Some((RequestContext { seq, url, query: pairs, body, effect: faults.effect.clone() }, faults))
     }
 
     fn check_token(&self, parts: &axum::http::request::Parts) -> Result<(), ApiRefusal> {
@@ -177,27 +177,27 @@ impl Simulator {
 }
 
 impl SimulatorState {
-    fn strike(&mut self, now: Timestamp, asked: &IncomingRequest) -> FaultMatch {
+    fn faults_for(&mut self, now: Timestamp, incoming: &IncomingRequest) -> FaultMatch {
         let options = &self.account.options;
         if options.requests_per_second.is_some_and(|rate| !self.rate_limit.take(now, rate)) {
             let status = StatusEffect { retry_after: options.retry_after, ..StatusEffect::new(429) };
             let names = vec!["rate_limit".to_owned()];
             return FaultMatch { names, effect: Some(Effect::Status(status)), ..FaultMatch::default() };
         }
-        self.faults.strike(now, asked, &self.account, &mut self.random)
+        self.faults.matching(now, incoming, &self.account, &mut self.random)
     }
 
-    fn record_request(&mut self, now: Timestamp, asked: IncomingRequest, body: &Value, strike: &FaultMatch) -> u64 {
-        if asked.method == "GET" && !self.account.options.record_reads {
+    fn record_request(&mut self, now: Timestamp, incoming: IncomingRequest, body: &Value, faults: &FaultMatch) -> u64 {
+        if incoming.method == "GET" && !self.account.options.record_reads {
             return 0;
         }
         let request = Recorded {
-            server: asked.server.map(|index| self.account.servers[index].name().to_owned()),
-            method: asked.method,
-            path: asked.path,
-            query: asked.query,
+            server: incoming.server.map(|index| self.account.servers[index].name().to_owned()),
+            method: incoming.method,
+            path: incoming.path,
+            query: incoming.query,
             body: if body.as_object().is_some_and(serde_json::Map::is_empty) { Value::Null } else { body.clone() },
-            faults: strike.names.clone(),
+            faults: faults.names.clone(),
             carried_out: false,
             account_status: None,
             status: None,
@@ -207,7 +207,7 @@ impl SimulatorState {
 }
 
 impl Account {
-    /// What a request asks for, of which kind, and about which server.
+    /// The call, the kind and the server of a request.
     fn classify(&self, method: &Method, path: &str, named: Option<String>) -> (Call, Option<Kind>, Option<usize>) {
         let words: Vec<&str> = path.trim_matches('/').split('/').collect();
         let named = named.and_then(|key| self.find_server_by_key(&key));

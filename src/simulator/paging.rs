@@ -1,4 +1,4 @@
-//! Lists: filtered, ordered, put into pages or whole, and bent by the faults that bend lists.
+//! Lists: filtered, ordered, paged or complete, and changed by the faults that affect lists.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
@@ -9,7 +9,7 @@ use super::point::Kind;
 use super::points::{ApiRefusal, later, word_of};
 use super::random::{SeededRandom, scramble};
 
-/// A list that was asked for.
+/// A request for a list.
 pub(super) struct ListQuery<'a> {
     /// `http://host/api/v1/backups/`, for the links.
     pub(super) url: &'a str,
@@ -25,7 +25,7 @@ impl ListQuery<'_> {
 }
 
 impl Account {
-    /// The points of a kind, as asked.
+    /// The requested points of a kind.
     pub(super) fn list_points(&mut self, kind: Kind, list_query: &ListQuery<'_>) -> Result<Value, ApiRefusal> {
         let filter = if self.options.ignore_filters { None } else { list_query.value("server_id") };
         let server = filter.map(|key| self.filtered_server(key)).transpose()?;
@@ -60,7 +60,7 @@ impl Account {
         })
     }
 
-    /// The servers, as asked.
+    /// The requested servers.
     pub(super) fn list_servers(&mut self, list_query: &ListQuery<'_>) -> Result<Value, ApiRefusal> {
         let (status, location) = (list_query.value("status"), list_query.value("location"));
         let mut indices: Vec<usize> = (0..self.servers.len()).collect();
@@ -77,7 +77,7 @@ impl Account {
         self.page_response(&indices, list_query, |account, index| account.show_server(*index, false))
     }
 
-    /// The index behind a `server_id`; an unknown key matches nothing, nonsense is refused.
+    /// The index for a `server_id`. An unknown key matches nothing; an invalid one is refused.
     fn filtered_server(&self, key: &str) -> Result<Option<usize>, ApiRefusal> {
         let index = self.find_server_by_key(key).or_else(|| self.servers.iter().position(|server| server.has_key(key)));
         if index.is_none() && key.parse::<i64>().is_err() && key.len() != 36 {
@@ -176,7 +176,7 @@ fn shifted(page: &Page, fault: Option<&Effect>, items: usize) -> std::ops::Range
     start.min(items)..(start + page.size).min(items)
 }
 
-/// Does to the items of a page what the fault says.
+/// Applies a fault to the items of a page.
 fn apply_to_page(
     results: &mut Vec<Value>,
     count: &mut Value,
@@ -208,12 +208,12 @@ fn apply_to_page(
     }
 }
 
-/// The pairs of a query.
+/// The key-value pairs of a query.
 pub(super) fn pairs(query: &str) -> Vec<(String, String)> {
     url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
-/// The server that a body or query names with `server_id`, as text.
+/// The `server_id` of a query or body, as text.
 pub(super) fn named_server(query: &[(String, String)], body: &Value) -> Option<String> {
     let in_query = query.iter().find(|(key, _)| key == "server_id").map(|(_, value)| value.clone());
     in_query.or_else(|| body.get("server_id").map(word_of))

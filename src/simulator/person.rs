@@ -1,4 +1,4 @@
-//! What a person (or a test) does to the account behind the client's back.
+//! What a person (or a test) does to the account without the client.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,11 +10,11 @@ use super::point::Kind;
 use super::points::{ApiRefusal, word_of};
 use super::record::{Cause, ChangeKind};
 
-/// Something a person does.
+/// An action of a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "snake_case")]
 pub enum Act {
-    /// Makes a point; limits are not looked at.
+    /// Creates a point, ignoring the limits.
     CreatePoint(PointSpec),
     /// Deletes a point at once.
     DeletePoint(Pick),
@@ -24,19 +24,19 @@ pub enum Act {
     AddServer(ServerSpec),
     /// Removes a server.
     RemoveServer {
-        /// By any of its keys and names.
+        /// By any key or name.
         server: Value,
     },
-    /// Renames a server: its `name`, its `hostname`, or both if it has both.
+    /// Renames a server: its `name`, its `hostname`, or both.
     RenameServer {
-        /// By any of its keys and names.
+        /// By any key or name.
         server: Value,
         /// The new name.
         name: String,
     },
-    /// Puts a server into a status at once.
+    /// Sets the status of a server at once.
     SetStatus {
-        /// By any of its keys and names.
+        /// By any key or name.
         server: Value,
         /// `stopped`, `suspended` …
         status: String,
@@ -48,21 +48,21 @@ pub enum Act {
 pub struct Pick {
     /// Backup or snapshot.
     pub kind: Kind,
-    /// As clients see it.
+    /// The id that clients see.
     #[serde(default)]
     pub id: Option<Value>,
-    /// Where `id` is absent: by any of its keys and names.
+    /// If `id` is absent: the server by any key or name.
     #[serde(default)]
     pub server: Option<Value>,
-    /// Where `id` is absent: the oldest in place of the newest.
+    /// If `id` is absent: the oldest instead of the newest.
     #[serde(default)]
     pub oldest: bool,
 }
 
-/// A change of a point; what is absent stays.
+/// A change of a point. Absent fields are unchanged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Edit {
-    /// Which.
+    /// The point.
     #[serde(flatten)]
     pub pick: Pick,
     /// The new name.
@@ -83,7 +83,7 @@ pub struct Edit {
 }
 
 impl Account {
-    /// Does it; the answer is what it was done to.
+    /// Performs the action. Returns the object as it is afterwards.
     pub(super) fn act(&mut self, now: Timestamp, act: &Act) -> Result<Value, ApiRefusal> {
         match act {
             Act::CreatePoint(spec) => {

@@ -1,4 +1,4 @@
-//! Making, deleting and editing restore points, with the provider's limits and refusals.
+//! Creates, deletes and adds restore points, with the provider's limits and refusals.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use super::point::{BackupType, Kind, Point};
 use super::random::scramble;
 use super::record::{Cause, ChangeKind};
 
-/// A refusal as the provider words it.
+/// A refusal, worded as by the provider.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ApiRefusal {
     pub(super) status: u16,
@@ -33,7 +33,7 @@ impl ApiRefusal {
     }
 }
 
-/// What becomes of a new point.
+/// What happens to a new point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
@@ -48,31 +48,31 @@ pub enum Fate {
     Vanishes,
 }
 
-/// How a new point differs from what was asked, by a fault of the provider.
+/// How a new point differs from the request, by a fault of the provider.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Altered {
-    /// What becomes of it.
+    /// What happens to it.
     pub fate: Fate,
-    /// After how long; `Options::completion` when absent.
+    /// After how long; `Options::completion` if absent.
     pub after_seconds: Option<f64>,
-    /// Another name than asked.
+    /// Another name than requested.
     pub name: Option<String>,
-    /// Another description than asked.
+    /// Another description than requested.
     pub description: Option<String>,
     /// The description is cut to this many characters.
     pub truncate: Option<usize>,
     /// A first status other than `in_progress`.
     pub status: Option<String>,
-    /// How far in the future (or past) it claims to be made.
+    /// How far in the future (or past) it claims to be created.
     pub created_in_seconds: i64,
     /// Its size once completed.
     pub size_mb: Option<u64>,
-    /// How long lists lack it; `Options::list_lag` when absent.
+    /// How long it is missing from lists; `Options::list_lag` if absent.
     pub list_lag_seconds: Option<f64>,
 }
 
-/// What a create asks for.
+/// A request to create a point.
 #[derive(Clone, Debug)]
 pub(super) struct NewPoint {
     pub(super) kind: Kind,
@@ -83,7 +83,7 @@ pub(super) struct NewPoint {
 }
 
 impl Account {
-    /// Makes a point as the API does, or refuses.
+    /// Creates a point as the API does, or refuses.
     pub(super) fn create(&mut self, now: Timestamp, new: NewPoint, cause: Cause) -> Result<Point, ApiRefusal> {
         let NewPoint { kind, server, name, description, altered } = new;
         if self.servers[server].status == "restoring" {
@@ -164,7 +164,7 @@ impl Account {
         Ok(())
     }
 
-    /// Puts a point there without asking for limits: at the start, or as a person does. Returns what was put.
+    /// Adds points, ignoring the limits: at the start, or as a person. Returns them.
     pub(super) fn add_points(&mut self, now: Timestamp, spec: &PointSpec) -> Vec<Point> {
         let indices: Vec<usize> = match &spec.server {
             None => (0..self.servers.len()).filter(|index| !self.servers[*index].removed).collect(),
@@ -209,7 +209,7 @@ impl Account {
         point
     }
 
-    /// The plan's own backups: one a day at three in the morning.
+    /// Adds the plan's automatic backups: one a day at 3 a.m.
     pub(super) fn add_automatic_backups(&mut self, now: Timestamp) {
         let day = 24 * 3600;
         let three = (now.as_second() - 3 * 3600).div_euclid(day) * day + 3 * 3600;
@@ -225,7 +225,7 @@ impl Account {
         }
     }
 
-    /// The number behind an id as clients write it, if it has the form.
+    /// The true id for an id as clients write it, if it is well-formed.
     pub(super) fn true_id(&self, text: &str) -> Option<i64> {
         if !self.options.uuid_points {
             return text.parse().ok();
@@ -247,12 +247,12 @@ pub(super) fn word_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A moment moved, or the moment itself where the calendar ends.
+/// The moment, moved by `by`; unchanged at the end of the calendar.
 pub(super) fn later(moment: Timestamp, by: SignedDuration) -> Timestamp {
     moment.checked_add(by).unwrap_or(moment)
 }
 
-/// A number of seconds as a duration; nonsense is `None`.
+/// A number of seconds as a duration; `None` if invalid.
 pub(super) fn seconds(number: Option<f64>) -> Option<Duration> {
     Duration::try_from_secs_f64(number?).ok()
 }

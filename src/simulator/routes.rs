@@ -1,5 +1,5 @@
-//! The provider's endpoints. Each handler asks the account and shows its answer; what goes wrong on purpose is
-//! decided before and after, in `turnstile`.
+//! The provider's endpoints. Each handler calls the account and returns its answer. Faults are applied before and
+//! after, in `middleware`.
 
 use std::sync::Arc;
 
@@ -59,7 +59,7 @@ impl Simulator {
     }
 }
 
-/// List, create and delete are the same for both kinds.
+/// List, create and delete, which are the same for both kinds.
 fn of_kind(path: &str, kind: Kind) -> Router<Simulator> {
     let list = move |simulator: State<Simulator>, context: Context| async move { list(&simulator, &context, kind) };
     let create = move |simulator: State<Simulator>, context: Context| async move { create(&simulator, &context, kind) };
@@ -212,7 +212,7 @@ async fn labelled_snapshot(State(simulator): State<Simulator>, context: Context,
     labelled(&simulator, &context, Kind::Snapshot, &key)
 }
 
-/// The paths that only the provider's own clients know: `{"label"}`, or no body at all.
+/// The paths that only the provider's own clients use. The body is `{"label"}` or empty.
 fn labelled(simulator: &Simulator, context: &RequestContext, kind: Kind, key: &str) -> Outcome {
     let label = text(context.body.get("label").filter(|value| !value.is_null()), "label")?;
     simulator.with_state(|state| {

@@ -1,5 +1,5 @@
-//! The simulator behind a socket: hyper cannot leave a request unanswered, so the connection itself can be cut here.
-//! A [`LostAnswer`] answer cuts it, an outage closes the port as well, and the end of serving cuts all that are open.
+//! The simulator behind a socket. hyper cannot leave a request unanswered, so connections can be cut here. A
+//! [`LostAnswer`] cuts its connection, an outage also closes the port, and shutdown cuts all open connections.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -25,10 +25,10 @@ use tokio::sync::watch;
 use super::answers::LostAnswer;
 use super::provider::Simulator;
 
-/// Serves until `shutdown` is done, then cuts what is open and returns.
+/// Serves until `shutdown` completes, then cuts open connections and returns.
 ///
 /// # Errors
-/// The listener's address cannot be read, or serving fails.
+/// If the listener's address cannot be read, or serving fails.
 pub async fn serve(
     listener: TcpListener,
     simulator: Simulator,
@@ -37,7 +37,7 @@ pub async fn serve(
     let open = Arc::new(OpenConnections::default());
     let mut outage = simulator.outage.subscribe();
     if simulator.is_refusing() {
-        // It began before anybody listened to it.
+        // The outage began before we subscribed to it.
         outage.mark_changed();
     }
     let address = listener.local_addr()?;
@@ -50,8 +50,8 @@ pub async fn serve(
     axum::serve(port, router.into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown(shut).await
 }
 
-/// Cuts the connection instead of sending a lost answer, and keeps strangers from the control endpoint: those on other
-/// machines, and web pages that reach it through a name of their own.
+/// Cuts the connection instead of sending a lost answer. Protects the control endpoint from other machines, and from
+/// web pages that reach it through a host name of their own.
 async fn cut_lost(
     State(()): State<()>,
     ConnectInfo(peer): ConnectInfo<Peer>,
@@ -73,7 +73,7 @@ async fn cut_lost(
     response
 }
 
-/// Whether every host that the request names is this machine, by address or as `localhost`; one at least is named.
+/// Whether the request names at least one host, and every one is a loopback address or `localhost`.
 fn is_meant_for_loopback(request: &Request) -> bool {
     let headers = request.headers().get_all(HOST).iter();
     let named = headers.map(|value| value.to_str().ok().and_then(|text| text.parse::<Authority>().ok()));
@@ -87,7 +87,7 @@ fn is_loopback(authority: &Authority) -> bool {
     host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Who is at the other end, and the means to cut the connection.
+/// The peer of a connection, and the means to cut it.
 #[derive(Clone)]
 struct Peer {
     address: SocketAddr,
@@ -121,7 +121,7 @@ impl Cutter {
     }
 }
 
-/// The connections that are open.
+/// The open connections.
 #[derive(Default)]
 struct OpenConnections(Mutex<Vec<Weak<Cutter>>>);
 
@@ -147,7 +147,7 @@ struct PortListener {
 }
 
 impl PortListener {
-    /// Nobody listens for so long.
+    /// Closes the port for this long.
     async fn close_for(&mut self, duration: Duration) {
         self.listener = None;
         self.open.cut();
@@ -164,7 +164,7 @@ impl Listener for PortListener {
             let Some(listener) = &self.listener else {
                 match TcpListener::bind(self.address).await {
                     Ok(listener) => self.listener = Some(listener),
-                    // Somebody else has the port for the moment.
+                    // Another process has the port at the moment.
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 }
                 continue;
@@ -200,7 +200,7 @@ struct CuttableStream {
 
 impl AsyncRead for CuttableStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // Registered before the check: a cut in between wakes the task again.
+        // Registered before the check, so that a cut in between wakes the task.
         self.cutter.reader.register(cx.waker());
         self.cutter.check()?;
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;

@@ -1,4 +1,4 @@
-//! Power and restores: accepted at once, done when their time has passed.
+//! Power actions and restores: accepted at once, completed later.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -10,7 +10,7 @@ use super::points::ApiRefusal;
 use super::record::{Cause, ChangeKind};
 
 impl Account {
-    /// Adds a server; its points are the callers' to add.
+    /// Adds a server without points. Returns its index.
     pub(super) fn add_server(&mut self, now: Timestamp, spec: ServerSpec) -> usize {
         let status = spec.status.clone().unwrap_or_else(|| "active".to_owned());
         let server = Server { spec, status, shows: None, removed: false, since: now, restored_from: None, turn: 0 };
@@ -20,7 +20,7 @@ impl Account {
         index
     }
 
-    /// Removes a server. Its snapshots go with it (same infrastructure), its backups stay.
+    /// Removes a server. Its snapshots are removed, too (same infrastructure); its backups stay.
     pub(super) fn remove_server(&mut self, now: Timestamp, server: usize) {
         let ids: Vec<i64> = self.points_on(Kind::Snapshot, server).map(|point| point.id).collect();
         for id in ids {
@@ -30,7 +30,7 @@ impl Account {
         self.record_server(now, ChangeKind::ServerChanged, server, Cause::PERSON, json!("removed"));
     }
 
-    /// Puts the status of a server and makes void what was still to come.
+    /// Sets the status of a server and voids its pending changes.
     pub(super) fn set_status(&mut self, now: Timestamp, server: usize, word: &str, cause: Cause) {
         let it = &mut self.servers[server];
         it.turn += 1;
@@ -59,7 +59,7 @@ impl Account {
         self.advance_to(now);
     }
 
-    /// Accepts a power action; the server reaches the new state later.
+    /// Accepts a power action. The server reaches its new status later.
     pub(super) fn power(
         &mut self,
         now: Timestamp,
@@ -85,7 +85,7 @@ impl Account {
         Ok(())
     }
 
-    /// Accepts a restore: the server is `restoring` for a while, then `active`, whatever it was before.
+    /// Accepts a restore: the server is `restoring` for a while, then `active`, no matter what it was before.
     pub(super) fn restore(&mut self, now: Timestamp, which: (Kind, i64), cause: Cause) -> Result<(), ApiRefusal> {
         let (kind, id) = which;
         let point = self.point(kind, id).filter(|point| !point.deleting).cloned().ok_or_else(ApiRefusal::not_found)?;
