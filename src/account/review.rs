@@ -1,5 +1,5 @@
-//! What a policy file that comes into force would drop of what stayed before: worked out from the last inventories,
-//! without asking the provider.
+//! Which points a policy file that comes into force would drop although they were kept before, worked out from the last
+//! inventories, without asking the provider.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -45,12 +45,12 @@ impl RetentionReview<'_> {
     pub async fn of(&self, task: &Task) -> Result<Option<(DetectedBrakes, RetentionUpdate)>, StoreError> {
         let (server, policy) = (&task.server.reference.id, &task.policy);
         let limit = self.slots.get(&policy.kind).copied().unwrap_or_default();
-        let looked = RetentionRecord::of(policy, &task.others, (limit, task.reserve));
+        let record = RetentionRecord::of(policy, &task.others, (limit, task.reserve));
         let before = self.before.get(&(server.clone(), policy.kind));
-        if before.is_some_and(|before| before.get(policy.name.as_str()) == Some(&looked)) {
+        if before.is_some_and(|before| before.get(policy.name.as_str()) == Some(&record)) {
             return Ok(None);
         }
-        // Without an inventory there is nothing that stayed before.
+        // Without an inventory, nothing was kept before.
         let Some(inventory) = self.store.last_inventory(task.server.clone(), policy.kind).await? else {
             return Ok(None);
         };
@@ -62,7 +62,7 @@ impl RetentionReview<'_> {
         let (reserve, others) = (task.reserve, &task.others);
         let request = PlanRequest { evidence, limit, reserve, others, spent: 0, now: self.now, waited_for: None };
         let mut brakes = detect_brakes(&request);
-        // An old list shows what the file would drop, and says nothing else about today.
+        // An old list shows what the file would drop, but nothing else about the present.
         let is_retention = |brake: &Brake| brake.cause == BrakeCause::Retention;
         brakes.new.retain(is_retention);
         let of_retention =

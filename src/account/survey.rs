@@ -68,7 +68,7 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
         listed: &listed,
         handled: &store.handled_everywhere().await?,
         holds: &holds,
-        failing: &incidents.iter().filter(|one| one.topic == Topic::Run).filter_map(place_of_incident).collect(),
+        failing: &incidents.iter().filter(|one| one.topic == Topic::Run).filter_map(policy_of_incident).collect(),
         running: &running.iter().map(|run| (&run.state.key.server.id, run.state.key.policy.as_str())).collect(),
         now,
     };
@@ -124,9 +124,9 @@ fn level(
         _ => Level::Warning,
     };
     let mail = outbox.oldest.is_some_and(|oldest| oldest.duration_until(now) > MAIL_WAITS);
-    let told = if mail || !warnings.is_empty() { Level::Warning } else { Level::Ok };
+    let others = if mail || !warnings.is_empty() { Level::Warning } else { Level::Ok };
     let policies = policies.iter().map(|one| one.level);
-    policies.chain(incidents.iter().map(of_incident)).chain([told]).max().unwrap_or(Level::Ok)
+    policies.chain(incidents.iter().map(of_incident)).chain([others]).max().unwrap_or(Level::Ok)
 }
 
 /// The points of all servers, by server and kind.
@@ -142,7 +142,7 @@ struct SurveyInput<'a> {
     now: Timestamp,
 }
 
-fn place_of_incident(incident: &Incident) -> Option<(&Id, &str)> {
+fn policy_of_incident(incident: &Incident) -> Option<(&Id, &str)> {
     Some((&incident.server.as_ref()?.id, incident.policy.as_deref()?))
 }
 
@@ -150,7 +150,7 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
     let (policy, server) = (&task.policy, &task.server.reference);
     let listed = input.listed.get(&(server.id.clone(), policy.kind)).map(Vec::as_slice).unwrap_or_default();
     let handled = input.handled.get(&(server.id.clone(), policy.name.to_string()));
-    let place = (&server.id, policy.name.as_str());
+    let key = (&server.id, policy.name.as_str());
     let own = |point: &&Listed| point.policy.as_deref().is_some_and(|name| policy.answers_to(name));
     let completed = |point: &&Listed| point.status.as_deref() == Some("completed") && point.created_at.is_some();
     let mut points: Vec<Listed> = listed.iter().filter(own).filter(completed).cloned().collect();
@@ -160,8 +160,8 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
     let facts = Facts {
         last_good: last_good.as_ref().map(|good| good.created_at),
         first_at: handled.map(|handled| handled.first_at),
-        running: input.running.contains(&place),
-        failing: input.failing.contains(&place),
+        running: input.running.contains(&key),
+        failing: input.failing.contains(&key),
         max_age: policy.max_age,
     };
     let (state, level) = policy_state(&facts, input.now);

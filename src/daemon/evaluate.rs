@@ -1,5 +1,5 @@
-//! The evaluator: which policies are due now, on which servers. It is woken every second and compares one number then;
-//! at least once a minute it checks everything again, since the clock may have been set.
+//! The evaluator: which policies are due now, on which servers. It wakes every second and usually compares one number.
+//! At least once a minute it checks everything again, because the clock may have been set.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -95,7 +95,7 @@ impl Evaluator {
         Ok(())
     }
 
-    /// The next due time of a task that is already followed with the same schedule: to work out thousands of them again at
+    /// The next due time of a task that is already followed with the same schedule. Computing thousands of them again for
     /// each list of servers would take longer than everything else.
     fn known_next(&self, task: &Task, handled: Timestamp) -> Option<Timestamp> {
         let one = &self.followed[*self.positions.get(&policy_on_server(task))?];
@@ -128,7 +128,7 @@ impl Evaluator {
         // Thousands of servers share a policy, and most of them the same due times.
         let mut decided: HashMap<(*const (), Duration, Timestamp), (Due, Option<Timestamp>)> = HashMap::new();
         for (index, one) in self.followed.iter_mut().enumerate() {
-            if one.rests(now, self.checked_at) {
+            if one.is_idle(now, self.checked_at) {
                 continue;
             }
             let key = (Arc::as_ptr(&one.task.policy).cast::<()>(), one.splay, one.handled);
@@ -204,7 +204,7 @@ impl Evaluator {
 
 impl FollowedPolicy {
     /// Whether nothing can be due: its next due time is in the future, and the clock was not set back.
-    fn rests(&self, now: Timestamp, checked_at: Option<Timestamp>) -> bool {
+    fn is_idle(&self, now: Timestamp, checked_at: Option<Timestamp>) -> bool {
         self.next.is_some_and(|next| next > now) && checked_at.is_some_and(|at| at <= now) && self.handled <= now
     }
 
@@ -244,7 +244,7 @@ impl CheckFindings {
     fn add(&mut self, index: usize, one: &FollowedPolicy, decision: Due, busy: &impl Fn(&Task) -> bool) {
         let task = &one.task;
         let missed = |lost, latest| task.notice(Fact::Missed(MissedDueTimes { lost, latest, next: one.next }));
-        let (due, passed_over, told) = match decision {
+        let (due, passed_over, notice) = match decision {
             Due::NotYet { .. } => return,
             Due::HandledInFuture { handled, corrected, .. } => {
                 let (server, policy, _) = policy_on_server(task);
@@ -257,13 +257,13 @@ impl CheckFindings {
                 (due, Some(error), Some(missed(lost, LatestDue::Skipped(due))))
             }
             Due::Now { due, lost, .. } => (due, None, lost.map(|lost| missed(Some(lost), LatestDue::CaughtUp(due)))),
-            // Too old to be made up for.
+            // Too old to catch up.
             Due::Lost { lost, .. } => {
                 let notice = missed(Some(lost), LatestDue::TooOld);
                 (lost.last, Some(notice.to_string()), Some(notice))
             }
         };
-        let opening = Opening { key: key(task, due), passed_over, notices: told.into_iter().collect() };
+        let opening = Opening { key: key(task, due), passed_over, notices: notice.into_iter().collect() };
         self.openings.push((index, due, opening));
     }
 }

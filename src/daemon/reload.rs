@@ -101,17 +101,16 @@ pub(super) async fn refuse(world: &World, errors: String) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Changes the number of places. Places that are taken away are the next ones to come free; runs that already wait go
-/// first.
-fn resize(places: &Arc<Semaphore>, before: u32, after: u32) {
+/// Changes the number of run permits. Permits are removed as they become free, after the runs that already wait.
+fn resize(permits: &Arc<Semaphore>, before: u32, after: u32) {
     if after >= before {
-        places.add_permits((after - before) as usize);
+        permits.add_permits((after - before) as usize);
         return;
     }
-    let places = Arc::clone(places);
+    let permits = Arc::clone(permits);
     tokio::spawn(async move {
-        if let Ok(taken) = places.acquire_many_owned(before - after).await {
-            taken.forget();
+        if let Ok(removed) = permits.acquire_many_owned(before - after).await {
+            removed.forget();
         }
     });
 }

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_name_changes_nothing_and_what_it_keeps_does() {
+    fn a_new_name_is_no_change_but_different_rules_are() {
         let table: [(&[Policy], Policy, bool); 12] = [
             (&[policy("a", &[], 6)], policy("a", &[], 6), false),
             (&[policy("a", &[], 6)], policy("a", &[], 5), true),
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn at_the_first_look_nothing_is_changed_and_the_other_policies_are_remembered_too() {
+    fn at_the_first_inspection_nothing_is_changed_and_the_other_policies_are_stored_too() {
         let (a, b) = (policy("a", &[], 6), Arc::new(policy("b", &[], 2)));
         let memory = Memory::default();
         assert!(!is_changed(&a, &memory));

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_beginning_may_fit_where_something_that_follows_would() {
+    fn a_beginning_may_match_if_a_continuation_would() {
         for (pattern, beginning, may) in [
             ("*keep", "some text", true),
             ("*keep*", "some text", true),

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_misleads_is_shown_by_its_code() {
+    fn misleading_characters_are_shown_as_codes() {
         for (text, shown) in [
             ("web\r\nERROR x", "web\\r\\nERROR x"),
             ("\u{1b}[2J\u{7}\u{9b}", "\\u{1b}[2J\\u{7}\\u{9b}"),

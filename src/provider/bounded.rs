@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_is_read_to_its_end_and_not_kept() {
+    fn a_decompression_bomb_is_read_to_its_end_and_not_kept() {
         for (one, many) in [("[]", 100_000), ("{\"\":{}}", 100_000), ("\"x\"", 100_000)] {
             let text = format!("[{}]", vec![one; many].join(","));
             let kept = answer(text.as_bytes()).unwrap();

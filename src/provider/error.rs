@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_says_what_was_done_where_and_what_came_of_it() {
+    fn the_text_says_what_was_done_where_and_with_which_result() {
         assert_eq!(
             error(Method::POST, ErrorKind::Timeout(Duration::from_millis(2500))).to_string(),
             "making a backup (POST /api/v1/backups/): no answer within 2.5 s; it may have been carried out"

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_moves_a_cursor_is_shown_by_its_code() {
+    fn characters_that_move_the_cursor_are_shown_as_codes() {
         assert_eq!(
             said("{\"detail\":\"a\\u001b[31mb\\u0000c\\u202ed\\r\\nX: y\"}"),
             "a\\u{1b}[31mb\\u{0}c\\u{202e}d X: y"
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tokens_of_before_stay_masked() {
+    fn earlier_tokens_stay_masked() {
         let masks = Masks::new(&SecretString::from("vps_new")).and(&Masks::new(&SecretString::from("vps_old")));
         assert_eq!(masks.clean("vps_new, vps_old, vps_other"), "[token], [token], vps_other");
     }

@@ -180,7 +180,7 @@ fn a_brake_in_force_is_reported_once() {
 }
 
 #[test]
-fn a_list_in_doubt_neither_sets_nor_releases_a_brake() {
+fn a_doubtful_list_neither_sets_nor_releases_a_brake() {
     let mut case = case((1..=4).map(ours).collect());
     case.lose(&[2]);
     case.inventory.doubts.push("short".to_owned());
@@ -206,7 +206,7 @@ fn clocks_more_than_an_hour_apart_stop_deletes_until_they_agree() {
 }
 
 #[test]
-fn clocks_apart_that_a_person_has_accepted_brake_no_more_while_they_are() {
+fn an_accepted_clock_difference_sets_no_further_brake() {
     let mut case = case(vec![ours(1)]);
     case.inventory.provider_time = Some(now() + SignedDuration::from_hours(2));
     case.written().memory.brakes[0].accepted = true;
@@ -214,7 +214,7 @@ fn clocks_apart_that_a_person_has_accepted_brake_no_more_while_they_are() {
 }
 
 #[test]
-fn a_brake_on_one_kind_but_for_a_second_lastgood_leaves_the_other_alone() {
+fn a_brake_on_one_kind_does_not_affect_the_other_except_for_a_second_lastgood() {
     for cause in [BrakeCause::Gone, BrakeCause::Shorter, BrakeCause::Small, BrakeCause::Clock, BrakeCause::Retention] {
         let mut case = case((1..=4).map(ours).collect());
         let brake = Brake { cause, policy: None, text: "of snapshots".to_owned(), points: Vec::new() };

@@ -269,7 +269,7 @@ fn put(case: &mut Case, point: RestorePoint) {
 }
 
 #[test]
-fn a_list_in_doubt_makes_and_deletes_nothing() {
+fn with_a_doubtful_list_nothing_is_created_or_deleted() {
     let full = || vec![ours(1), ours(2), ours(3), ours(4), ours(5)];
     for change in
         [(|case: &mut Case| case.inventory.doubts.push("entry 3 is unreadable".to_owned())) as fn(&mut Case), |case| {
@@ -331,7 +331,7 @@ fn the_newest_completed_point_of_the_server_and_of_the_policy_is_refused() {
 }
 
 #[test]
-fn points_of_the_same_second_are_told_apart_by_due_time_and_then_by_id() {
+fn points_of_the_same_second_are_ordered_by_due_time_and_then_by_id() {
     let at = |days, id: i64| RestorePoint { id: Id::Number(id), created_at: ours(9).created_at, ..ours(days) };
     // 12 has the older due time, whatever its id.
     assert_eq!(pruned(&case(3, vec![at(1, 10), at(2, 11), at(3, 12)]).plan()), [12]);
@@ -340,7 +340,7 @@ fn points_of_the_same_second_are_told_apart_by_due_time_and_then_by_id() {
 }
 
 #[test]
-fn a_point_in_progress_for_longer_than_stuck_after_is_told() {
+fn a_point_in_progress_for_longer_than_stuck_after_is_reported() {
     let mut case = case(3, vec![ours(1)]);
     case.inventory.points[0].status = PointStatus::InProgress;
     assert!(case.plan().notes.contains(&Note::Stuck(Id::Number(1))));

@@ -160,7 +160,7 @@ async fn a_write_is_sent_once_unless_it_was_certainly_not_carried_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_in_place_of_an_answer_proves_no_delete_no_power_and_no_restore() {
+async fn an_html_page_instead_of_an_answer_proves_no_delete_power_action_or_restore() {
     let (client, log) = played(|_, _, _| raw(200, "<html>log in</html>"));
     let id = Id::Number(7);
     assert!(client.delete(Kind::Backup, &id).await.unwrap_err().outcome_unknown());
@@ -170,7 +170,7 @@ async fn a_page_in_place_of_an_answer_proves_no_delete_no_power_and_no_restore()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_point_that_is_gone_is_told_apart_from_one_that_was_deleted() {
+async fn a_point_that_is_gone_is_distinguished_from_a_deleted_one() {
     let (client, _) = played(|_, _, _| said(404, &json!({"detail": "Not found."})));
     assert_eq!(client.delete(Kind::Backup, &Id::Number(7)).await.unwrap(), Deleted::AlreadyGone);
 }

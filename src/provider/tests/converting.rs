@@ -142,7 +142,7 @@ fn sizes_and_descriptions_of_any_kind_do_no_harm() {
 }
 
 #[test]
-fn a_server_shows_its_id_and_name_and_answers_to_all_its_keys() {
+fn a_server_shows_its_id_and_name_and_is_found_by_all_its_keys() {
     let both = json!({"id": 7, "uuid": "7f0c", "name": "web", "hostname": "web.example.com", "status": "Running"});
     let both = read_server(both).unwrap();
     assert_eq!(both.reference, ServerRef { id: Id::Number(7), name: "web".to_owned() });
@@ -264,7 +264,7 @@ fn names_words_and_descriptions_are_cleaned_where_they_come_in() {
 }
 
 #[test]
-fn an_id_that_cleaning_would_change_is_no_id() {
+fn an_id_that_cleaning_would_change_is_unreadable() {
     for evil in ["a\u{1b}[2J", "a\nb", "a\u{200b}b", "a\u{202e}b", &"x".repeat(257), &format!("x{}", super::TOKEN)] {
         let mut entry = fields(json!({"id": evil, "server": {"id": 7}, "status": "completed",
             "created_at": "2025-01-16T03:00:00Z"}));

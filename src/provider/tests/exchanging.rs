@@ -38,7 +38,7 @@ async fn a_new_token_reaches_a_call_that_waits_and_every_clone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_goes_on_with_what_was_exchanged() {
+async fn a_watch_continues_with_the_replaced_settings() {
     let (client, _) = played(|_, _, _| said(401, &json!({"detail": "Invalid token."})));
     let poll = ClientSettings { poll: Duration::from_secs(40), ..with_token("vps_new-token") };
     let (other, new) = played_with(poll, |_, _, _| ok(&json!({"count": 1, "results": [backup(1, 7)]})));

@@ -225,7 +225,7 @@ async fn faults_of_a_read_are_survived_over_a_real_connection() {
 }
 
 #[test]
-fn an_authoritys_file_that_cannot_be_used_is_named() {
+fn a_ca_file_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty.pem");
     std::fs::write(&empty, "nothing here").unwrap();

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_backup_is_in_progress_until_its_time_has_passed() {
+async fn a_backup_is_in_progress_until_its_completion_time() {
     let provider = TestProvider::new(Options { completion: Duration::from_secs(90), ..Options::default() });
     let (status, made) = provider.backup("Pre-deployment backup").await;
     assert_eq!(status, 201);
@@ -62,7 +62,7 @@ async fn a_sixth_snapshot_is_refused_whoever_made_the_others() {
 }
 
 #[tokio::test]
-async fn a_bad_create_is_told_field_by_field() {
+async fn a_bad_create_is_refused_field_by_field() {
     let provider = TestProvider::new(Options::default());
     let required = json!(["This field is required."]);
     assert_eq!(provider.call("POST", "/backups/", json!({})).await, (400, json!({ "server_id": required })));
@@ -99,7 +99,7 @@ async fn a_delete_frees_the_slot_at_once_or_when_its_time_has_passed() {
 }
 
 #[tokio::test]
-async fn an_id_can_come_again() {
+async fn an_id_can_be_reused() {
     let provider = TestProvider::new(Options { reuse_ids: true, ..Options::default() });
     provider.backup("first").await;
     provider.call("DELETE", "/backups/501/", Value::Null).await;
@@ -154,7 +154,7 @@ async fn a_slow_shutdown_shows_active_until_the_server_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_start_during_the_shutdown_is_accepted_and_ignored_if_so_asked() {
+async fn a_start_during_the_shutdown_is_accepted_and_ignored_if_the_options_say_so() {
     for (ignored, then) in [(true, "stopped"), (false, "active")] {
         let provider = TestProvider::new(Options {
             slow_shutdown: Duration::from_secs(90),
@@ -190,7 +190,7 @@ async fn a_restore_passes_through_restoring() {
 }
 
 #[tokio::test]
-async fn a_backup_is_restored_on_its_own_server_only() {
+async fn a_backup_is_restored_only_on_its_own_server() {
     let provider = TestProvider::new(Options::default());
     provider.backup("").await;
     provider.advance(5);
@@ -235,7 +235,7 @@ async fn every_answer_is_dated_by_the_providers_clock() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_removed_takes_its_snapshots_along() {
+async fn removing_a_server_removes_its_snapshots() {
     let provider = TestProvider::new(Options::default());
     provider.backup("").await;
     provider.snapshot("a").await;

@@ -124,7 +124,7 @@ async fn lists_lie_as_they_are_told() {
 }
 
 #[tokio::test]
-async fn another_servers_points_turn_up_in_a_filtered_list() {
+async fn another_servers_points_appear_in_a_filtered_list() {
     let provider = TestProvider::new(Options::default());
     provider.backup("").await;
     provider.simulator.add_fault(Rule::new(Effect::ForeignItems { items: 3 }));
@@ -142,7 +142,7 @@ async fn a_shifted_page_skips_or_repeats_items() {
 }
 
 #[tokio::test]
-async fn a_new_point_can_fail_vanish_hang_or_be_another_than_asked() {
+async fn a_new_point_can_fail_vanish_hang_or_differ_from_the_request() {
     let provider = TestProvider::new(Options::default());
     let fates = [Fate::Fails, Fate::Vanishes, Fate::NeverFinishes];
     for fate in fates {
@@ -166,7 +166,7 @@ async fn a_new_point_can_fail_vanish_hang_or_be_another_than_asked() {
 }
 
 #[tokio::test]
-async fn a_rule_names_the_request_that_it_strikes() {
+async fn a_rule_applies_only_to_the_requests_it_describes() {
     let provider = TestProvider::new(Options::default());
     let rule = Rule::new(Effect::status(500)).call(Call::Create).kind(Kind::Snapshot).server("web-server-01");
     provider.simulator.add_fault(rule.skip(1).times(1).named("second snapshot"));
@@ -181,7 +181,7 @@ async fn a_rule_names_the_request_that_it_strikes() {
 }
 
 #[tokio::test]
-async fn chance_is_the_same_for_the_same_seed() {
+async fn the_same_seed_gives_the_same_faults() {
     let throw = async |seed| {
         let provider = TestProvider::new(Options { seed, ..Options::default() });
         provider.simulator.add_fault(Rule::new(Effect::status(500)).probability(0.5));
@@ -255,7 +255,7 @@ async fn the_control_endpoint_tells_the_truth_and_changes_it() {
 }
 
 #[tokio::test]
-async fn a_record_that_was_taken_goes_on_with_its_numbers() {
+async fn numbering_continues_after_the_record_is_taken() {
     let provider = TestProvider::new(Options::default());
     provider.backup("").await;
     let first = provider.simulator.take_record();

@@ -16,7 +16,7 @@ fn paged() -> Options {
 }
 
 #[tokio::test]
-async fn a_plain_list_is_whole_whatever_page_is_asked() {
+async fn an_unpaged_list_is_complete_whichever_page_is_requested() {
     let provider = many(Options::with_servers(9, Style::Integer));
     let list = provider.get("/snapshots/?page=7&page_size=2").await;
     assert_eq!((list["count"].as_u64(), ids(&list).len()), (Some(45), 45));
@@ -44,7 +44,7 @@ async fn pages_are_followed_by_next_until_it_is_null() {
 }
 
 #[tokio::test]
-async fn a_page_size_is_respected_up_to_a_hundred_and_kept_in_the_links() {
+async fn a_page_size_is_honoured_up_to_a_hundred_and_kept_in_the_links() {
     let provider = many(Options { paged: true, ..Options::with_servers(30, Style::Integer) });
     let list = provider.get("/snapshots/?page_size=500").await;
     assert_eq!((ids(&list).len(), list["count"].as_u64()), (100, Some(150)));

@@ -67,7 +67,7 @@ async fn an_answer_comes_over_the_socket() {
 }
 
 #[tokio::test]
-async fn the_control_endpoint_answers_to_names_of_this_machine_alone() {
+async fn the_control_endpoint_answers_only_to_names_of_this_machine() {
     let served = served().await;
     let port = served.address.port();
     let status = async |path: &str, headers: &str| {
@@ -94,7 +94,7 @@ async fn the_control_endpoint_answers_to_names_of_this_machine_alone() {
 }
 
 #[tokio::test]
-async fn a_reset_leaves_not_a_byte() {
+async fn a_reset_sends_nothing() {
     let served = served().await;
     served.provider.simulator.add_fault(Rule::new(Effect::Reset { carried_out: false }).times(1));
     assert_eq!(served.get("/api/v1/servers/").await, "");

@@ -88,7 +88,7 @@ fn the_slots_are_those_of_all_policies_the_reserve_people_and_what_is_extra() {
 }
 
 #[test]
-fn policies_share_by_name_and_one_without_extra_points_pays_nothing() {
+fn policies_share_by_name_and_one_without_extra_points_gives_up_nothing() {
     let of = |named: &str, held: &[i64]| {
         let points =
             vec![ours(1), of_policy(2, "weekly"), ours(3), of_policy(4, "weekly"), ours(5), of_policy(6, "weekly")];

@@ -24,7 +24,7 @@ fn no_more_is_deleted_than_the_new_point_displaces_plus_one_unless_the_policy_sa
 }
 
 #[test]
-fn a_plan_that_needs_two_evictions_says_so_and_speaks_of_no_earlier_one() {
+fn a_plan_that_needs_two_evictions_says_so_and_mentions_no_earlier_one() {
     let mut over = case(3, vec![ours(1), ours(2), ours(3), ours(4), ours(5), foreign(9)]);
     over.limit = 5;
     let refused = over.refused();
@@ -67,7 +67,7 @@ fn failed_points_of_ours_make_room_first_and_foreign_ones_never() {
 }
 
 #[test]
-fn a_failed_point_makes_room_before_an_older_completed_one_and_no_more_go_than_must() {
+fn a_failed_point_makes_room_before_an_older_completed_one_and_no_more_are_evicted_than_needed() {
     let mut case = case(3, vec![ours(1), ours(2), ours(3), ours(4), ours(5)]);
     for place in [1, 2] {
         case.inventory.points[place].status = PointStatus::Failed;

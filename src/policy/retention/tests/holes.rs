@@ -148,7 +148,7 @@ fn in_sequential_the_counts_begin_where_the_period_ends() {
 }
 
 #[test]
-fn equal_times_are_told_apart_by_due_time_then_by_id() {
+fn equal_times_are_ordered_by_due_time_then_by_id() {
     let time = at("2026-11-21T02:30:07Z");
     let point = |due: Option<&str>, id: Id| Candidate { at: time, due: due.map(at), id: Some(id) };
     let points = [
