@@ -223,7 +223,7 @@ fn a_list_without_end_is_an_error_at_once() {
     });
     let done = provider.run(&["list", "backups"]);
     assert_eq!(done.code, 4, "{done:?}");
-    assert!(done.stderr.contains("10 entries came, the provider counts 5"), "{done:?}");
+    assert!(done.stderr.contains("10 entries received, the provider counts 5"), "{done:?}");
     assert!(provider.requests() < 10, "{} requests", provider.requests());
 }
 

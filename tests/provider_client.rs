@@ -7,15 +7,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::response::Response;
 use lastgood::clock::{Clock, VirtualClock};
-use lastgood::policy::inventory::{Id, Kind, PointStatus, Proof, Server, ServerStatus};
-use lastgood::provider::{BackupType, Client, CreateRequest, Deleted, Pace, Power, Settings, Watch};
+use lastgood::policy::inventory::{Id, Kind, PointStatus, ReadProof, Server, ServerStatus};
+use lastgood::provider::{BackupTypeFilter, Client, ClientSettings, CreateRequest, Deleted, Power, Watch, WatchPace};
 use lastgood::simulator::{
-    self, Call, Effect, Kind as Played, Lost, Options, PointSpec, Rule, ServerReference, Simulator, Style,
+    self, Call, Effect, Kind as Played, LostAnswer, Options, PointSpec, Rule, ServerReference, Simulator, Style,
 };
 use secrecy::SecretString;
 
-fn settings(url: &str) -> Settings {
-    Settings {
+fn settings(url: &str) -> ClientSettings {
+    ClientSettings {
         url: url.to_owned(),
         token: SecretString::from("vps_a-token-of-tests"),
         timeout: Duration::from_secs(10),
@@ -28,9 +28,9 @@ fn settings(url: &str) -> Settings {
 /// The simulator says what became of a connection in its own word; the transport reads it in the standard library's.
 fn router(simulator: &Simulator) -> Router {
     simulator.router().layer(axum::middleware::map_response(async |mut response: Response| {
-        let kind = match Lost::of(&response) {
-            Some(Lost::Refused) => std::io::ErrorKind::ConnectionRefused,
-            Some(Lost::Closed) => std::io::ErrorKind::ConnectionReset,
+        let kind = match LostAnswer::of(&response) {
+            Some(LostAnswer::Refused) => std::io::ErrorKind::ConnectionRefused,
+            Some(LostAnswer::Closed) => std::io::ErrorKind::ConnectionReset,
             None => return response,
         };
         response.extensions_mut().insert(kind);
@@ -111,7 +111,7 @@ async fn every_face_of_the_provider_is_understood() {
             assert_eq!(client.delete(kind, &id).await.unwrap(), Deleted::AlreadyGone, "{face}");
             assert_eq!(client.inventory(server, kind).await.unwrap().manual().count(), 0, "{face}");
         }
-        let automatic = client.records(Kind::Backup, Some(&servers.items[0]), Some(BackupType::Automatic)).await;
+        let automatic = client.records(Kind::Backup, Some(&servers.items[0]), Some(BackupTypeFilter::Automatic)).await;
         assert_eq!(automatic.unwrap().items.len(), 2, "{face}");
         assert_eq!(simulator.with_account(|account| account.points(Played::Snapshot).count()), 0);
     }
@@ -135,7 +135,7 @@ async fn a_server_is_stopped_started_and_restored() {
         tokio::time::advance(Duration::from_secs(5)).await;
         assert_eq!(client.server(id).await.unwrap().status, ServerStatus::Active);
     }
-    assert_eq!(client.account().await.unwrap().permissions, ["servers:*"]);
+    assert_eq!(client.token_info().await.unwrap().permissions, ["servers:*"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +149,7 @@ async fn the_limit_and_a_bad_token_are_refusals_in_the_providers_words() {
     assert!(error.is_refusal() && !error.outcome_unknown() && error.status() == Some(400), "{error}");
     assert!(error.to_string().to_lowercase().contains("limit") || error.to_string().contains('5'), "{error}");
     simulator.set_options(|options| options.token = Some("vps_another".to_owned()));
-    let error = client.account().await.unwrap_err();
+    let error = client.token_info().await.unwrap_err();
     assert_eq!(error.status(), Some(401));
     assert!(!error.is_retryable());
 }
@@ -209,7 +209,7 @@ async fn a_list_that_lies_is_an_error_or_decides_no_delete() {
         let inventory = client.inventory(&server, Kind::Backup).await.unwrap();
         assert_eq!(
             (inventory.points.len(), inventory.proof, inventory.doubt()),
-            (7, Proof::ReadTwice, None),
+            (7, ReadProof::ReadTwice, None),
             "{fault:?}"
         );
     }
@@ -235,7 +235,7 @@ async fn many_runs_wait_for_their_points_with_few_requests() {
         let (client, watch) = (client.clone(), watch.clone());
         async move {
             let id = client.create(&request(Kind::Snapshot, server)).await.unwrap().id.unwrap();
-            let mut pace = Pace::new(Duration::ZERO, Some(Duration::from_secs(590)));
+            let mut pace = WatchPace::new(Duration::ZERO, Some(Duration::from_secs(590)));
             loop {
                 let inventory = watch.next(server, Kind::Snapshot, &mut pace).await.unwrap();
                 if inventory.find(&id).is_some_and(|point| point.status == PointStatus::Completed) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::serve::Listener;
 use lastgood::clock::Clock;
-use lastgood::provider::{Client, Settings};
+use lastgood::provider::{Client, ClientSettings};
 use lastgood::simulator::{Options, Simulator};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::net::{TcpListener, TcpStream};
@@ -75,7 +75,7 @@ impl TlsProvider {
     }
 
     fn client(&self, ca_file: Option<PathBuf>) -> Client {
-        let settings = Settings {
+        let settings = ClientSettings {
             url: format!("https://localhost:{}/api/v1", self.port),
             token: "vps_test".to_owned().into(),
             timeout: Duration::from_secs(5),
@@ -107,7 +107,7 @@ async fn an_unknown_authority_or_another_name_is_refused_before_anything_is_sent
     let unknown = TlsProvider::start("localhost").await;
     let named_otherwise = TlsProvider::start("elsewhere.example").await;
     for (provider, ca_file) in [(&unknown, None), (&named_otherwise, named_otherwise.authority())] {
-        let error = provider.client(ca_file).account().await.unwrap_err();
+        let error = provider.client(ca_file).token_info().await.unwrap_err();
         assert!(!error.outcome_unknown(), "nothing was sent: {error}");
         let words = error.to_string();
         assert!(words.contains("certificate"), "{words}");

@@ -18,7 +18,7 @@ use axum::http::Response;
 use lastgood::clock::{Clock, ManualClock};
 use lastgood::policy::inventory::{Id, Inventory, Kind, RestorePoint, Server, ServerRef, ServerStatus};
 use lastgood::policy::text::misleads;
-use lastgood::provider::{BackupType, Client, CreateRequest, Fields, Power, ProviderError, Settings};
+use lastgood::provider::{BackupTypeFilter, Client, CreateRequest, Fields, Power, ProviderError, ClientSettings};
 use libfuzzer_sys::fuzz_target;
 
 const TOKEN: &str = "vps_s3cr3t";
@@ -68,7 +68,7 @@ fn client(answers: Vec<Answer>) -> Client {
         let response = response(&answers[place]);
         async move { response }
     });
-    let settings = Settings {
+    let settings = ClientSettings {
         url: "http://127.0.0.1:1/api/v1".to_owned(),
         token: TOKEN.to_owned().into(),
         timeout: Duration::from_secs(30),
@@ -130,7 +130,7 @@ async fn ask(client: &Client, call: u8) -> Result<(), ProviderError> {
             all.points().for_each(clean_point);
         }
         5 => {
-            let wanted = BackupType::Automatic;
+            let wanted = BackupTypeFilter::Automatic;
             let listing = client.records(kind, Some(&server), Some(wanted)).await?;
             for (point, fields) in &listing.items {
                 assert!(point.automatic, "the filter is ours to keep");

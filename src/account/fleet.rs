@@ -60,7 +60,7 @@ pub fn task_of_run(config: &Config, servers: &[Server], run: &Run) -> Task {
     let is_it = |task: &Task| task.policy.name == key.policy && task.policy.kind == key.kind;
     let task = tasks_of_server(config, &server).into_iter().find(is_it);
     task.unwrap_or_else(|| Task {
-        policy: Arc::new(Policy::departed(key.policy.clone(), key.kind)),
+        policy: Arc::new(Policy::removed(key.policy.clone(), key.kind)),
         server,
         reserve: 0,
         others: Vec::new(),

@@ -1,5 +1,5 @@
-//! What a policy file that comes into force would drop of what stayed before: worked out from the last inventories,
-//! without asking the provider.
+//! Which points a policy file that comes into force would drop although they were kept before, worked out from the last
+//! inventories, without asking the provider.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -7,17 +7,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::policy::brake::{Brake, BrakeCause, DetectedBrakes};
-use crate::policy::conditions::{Kept, Looked};
+use crate::policy::conditions::{RetentionRecord, RetentionRecords};
 use crate::policy::detect::detect_brakes;
-use crate::policy::evidence::{Evidence, Request};
+use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::inventory::{Id, Kind};
-use crate::policy::predecessor::{Remember, remember};
+use crate::policy::retention_change::{RetentionUpdate, retention_update};
 use crate::policy::task::Task;
 use crate::store::points::MemoryKey;
 use crate::store::{Store, StoreError};
 
 /// What each policy of each server kept before the file came into force.
-pub type KeptBefore = HashMap<(Id, Kind), Kept>;
+pub type KeptBefore = HashMap<(Id, Kind), RetentionRecords>;
 
 /// A review of the policies of a file, one after the other.
 #[derive(Debug)]
@@ -42,15 +42,15 @@ impl RetentionReview<'_> {
     ///
     /// # Errors
     /// What the state says.
-    pub async fn of(&self, task: &Task) -> Result<Option<(DetectedBrakes, Remember)>, StoreError> {
+    pub async fn of(&self, task: &Task) -> Result<Option<(DetectedBrakes, RetentionUpdate)>, StoreError> {
         let (server, policy) = (&task.server.reference.id, &task.policy);
         let limit = self.slots.get(&policy.kind).copied().unwrap_or_default();
-        let looked = Looked::of(policy, &task.others, (limit, task.reserve));
+        let record = RetentionRecord::of(policy, &task.others, (limit, task.reserve));
         let before = self.before.get(&(server.clone(), policy.kind));
-        if before.is_some_and(|before| before.get(policy.name.as_str()) == Some(&looked)) {
+        if before.is_some_and(|before| before.get(policy.name.as_str()) == Some(&record)) {
             return Ok(None);
         }
-        // Without an inventory there is nothing that stayed before.
+        // Without an inventory, nothing was kept before.
         let Some(inventory) = self.store.last_inventory(task.server.clone(), policy.kind).await? else {
             return Ok(None);
         };
@@ -60,14 +60,14 @@ impl RetentionReview<'_> {
         let (at, instance) = (self.now, self.instance);
         let evidence = Evidence { at, instance, policy, inventory: &inventory, memory: &memory };
         let (reserve, others) = (task.reserve, &task.others);
-        let request = Request { evidence, limit, reserve, others, spent: 0, now: self.now, waited_for: None };
+        let request = PlanRequest { evidence, limit, reserve, others, spent: 0, now: self.now, waited_for: None };
         let mut brakes = detect_brakes(&request);
-        // An old list shows what the file would drop, and says nothing else about today.
+        // An old list shows what the file would drop, but nothing else about the present.
         let is_retention = |brake: &Brake| brake.cause == BrakeCause::Retention;
         brakes.new.retain(is_retention);
         let of_retention =
             |number: &i64| memory.brakes.iter().any(|stored| stored.number == *number && is_retention(&stored.brake));
         brakes.over.retain(of_retention);
-        Ok(Some((brakes, remember(&request))))
+        Ok(Some((brakes, retention_update(&request))))
     }
 }

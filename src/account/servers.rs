@@ -1,5 +1,5 @@
-//! The account's servers: listed by the provider, and stored. When a list is doubtful, a stored server that it lacks is
-//! taken to be there still.
+//! The account's servers, as listed by the provider and stored. If a list is doubtful, stored servers that it lacks still
+//! count as present.
 
 use std::collections::HashSet;
 use std::sync::Arc;

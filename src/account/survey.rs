@@ -2,7 +2,6 @@
 //! show. The provider is not asked.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -13,8 +12,7 @@ use crate::config::Config;
 use crate::journal::debt::Debt;
 use crate::journal::notice::{Good, Topic};
 use crate::policy::inventory::{Id, Kind, Server, newest_first};
-use crate::policy::schedule::{DueTimes, splay};
-use crate::policy::slots::{Slots, Taken};
+use crate::policy::slots::{Slots, TakenSlot};
 use crate::policy::task::Task;
 use crate::report::digest::FormerPoints;
 use crate::status::{DebtStatus, Facts, IncidentStatus, Level, OutboxStatus, PolicyStatus, Status, policy_state};
@@ -70,7 +68,7 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
         listed: &listed,
         handled: &store.handled_everywhere().await?,
         holds: &holds,
-        failing: &incidents.iter().filter(|one| one.topic == Topic::Run).filter_map(place_of_incident).collect(),
+        failing: &incidents.iter().filter(|one| one.topic == Topic::Run).filter_map(policy_of_incident).collect(),
         running: &running.iter().map(|run| (&run.state.key.server.id, run.state.key.policy.as_str())).collect(),
         now,
     };
@@ -126,9 +124,9 @@ fn level(
         _ => Level::Warning,
     };
     let mail = outbox.oldest.is_some_and(|oldest| oldest.duration_until(now) > MAIL_WAITS);
-    let told = if mail || !warnings.is_empty() { Level::Warning } else { Level::Ok };
+    let others = if mail || !warnings.is_empty() { Level::Warning } else { Level::Ok };
     let policies = policies.iter().map(|one| one.level);
-    policies.chain(incidents.iter().map(of_incident)).chain([told]).max().unwrap_or(Level::Ok)
+    policies.chain(incidents.iter().map(of_incident)).chain([others]).max().unwrap_or(Level::Ok)
 }
 
 /// The points of all servers, by server and kind.
@@ -144,7 +142,7 @@ struct SurveyInput<'a> {
     now: Timestamp,
 }
 
-fn place_of_incident(incident: &Incident) -> Option<(&Id, &str)> {
+fn policy_of_incident(incident: &Incident) -> Option<(&Id, &str)> {
     Some((&incident.server.as_ref()?.id, incident.policy.as_deref()?))
 }
 
@@ -152,7 +150,7 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
     let (policy, server) = (&task.policy, &task.server.reference);
     let listed = input.listed.get(&(server.id.clone(), policy.kind)).map(Vec::as_slice).unwrap_or_default();
     let handled = input.handled.get(&(server.id.clone(), policy.name.to_string()));
-    let place = (&server.id, policy.name.as_str());
+    let key = (&server.id, policy.name.as_str());
     let own = |point: &&Listed| point.policy.as_deref().is_some_and(|name| policy.answers_to(name));
     let completed = |point: &&Listed| point.status.as_deref() == Some("completed") && point.created_at.is_some();
     let mut points: Vec<Listed> = listed.iter().filter(own).filter(completed).cloned().collect();
@@ -162,8 +160,8 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
     let facts = Facts {
         last_good: last_good.as_ref().map(|good| good.created_at),
         first_at: handled.map(|handled| handled.first_at),
-        running: input.running.contains(&place),
-        failing: input.failing.contains(&place),
+        running: input.running.contains(&key),
+        failing: input.failing.contains(&key),
         max_age: policy.max_age,
     };
     let (state, level) = policy_state(&facts, input.now);
@@ -174,7 +172,7 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
         age_seconds: facts.last_good.map(|at| at.duration_until(input.now).as_secs()),
         last_good,
         max_age_seconds: policy.max_age.as_secs(),
-        next_due: next_due(task, input.now),
+        next_due: task.due_times().next_after(input.now),
         slots: slots(input, task, listed),
         state,
     };
@@ -188,15 +186,8 @@ fn slots(input: &SurveyInput<'_>, task: &Task, listed: &[Listed]) -> Slots {
         let held = HoldTarget::Point(kind, point.id.clone());
         input.holds.iter().any(|hold| hold.what == held)
     };
-    let taken = listed.iter().map(|point| Taken { own: point.policy.is_some(), held: is_held(point) });
+    let taken = listed.iter().map(|point| TakenSlot { own: point.policy.is_some(), held: is_held(point) });
     Slots::sum(input.config.provider.slots.of(kind), taken)
-}
-
-/// The next due time of a policy on a server.
-fn next_due(task: &Task, now: Timestamp) -> Option<Timestamp> {
-    let policy = &task.policy;
-    let splay: Duration = splay(&task.server.reference.id.to_string(), policy.name.as_str(), policy.splay);
-    DueTimes { schedule: &policy.schedule, splay }.next_after(now)
 }
 
 fn former(config: &Config, listed: &ListedEverywhere, servers: &[Server]) -> Vec<FormerPoints> {

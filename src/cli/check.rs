@@ -11,9 +11,9 @@ use crate::cli::setup::Setup;
 use crate::config::diagnostic::{Diagnostic, Located, Severity, render};
 use crate::config::{Config, LoadError, Loaded, find, load};
 use crate::exit_code::ExitCode;
-use crate::policy::budget::{Proof, Verdict};
 use crate::policy::inventory::{Kind, Server};
 use crate::policy::policy::Policy;
+use crate::policy::slot_sum::{SlotFit, SlotSum};
 
 /// How many due times are shown of each policy.
 const SHOWN: usize = 3;
@@ -127,8 +127,8 @@ fn show(loaded: &Loaded, now: Timestamp) {
 }
 
 /// A sum, and what it means when nothing is left.
-fn in_words(proof: &Proof) -> String {
-    let fills = if proof.verdict() == Verdict::Fills { ": one goes before the new one is made" } else { "" };
+fn in_words(proof: &SlotSum) -> String {
+    let fills = if proof.fit() == SlotFit::Fills { ": one goes before the new one is made" } else { "" };
     format!("{proof}{fills}")
 }
 
@@ -141,7 +141,7 @@ fn most(policy: &Policy, now: Timestamp) -> Option<u32> {
 
 async fn ask_account(setup: &Setup, config: &Config, now: Timestamp) -> anyhow::Result<Online> {
     let client = setup.client_of(config)?;
-    let account = client.account().await?;
+    let account = client.token_info().await?;
     let listing = client.servers().await?;
     let servers = listing.items;
     let doubt = |doubt: &String| format!("the list of the account's servers is in doubt: {doubt}");
@@ -202,7 +202,7 @@ fn shape(loaded: &Loaded, online: Option<&Online>, now: Timestamp) -> Value {
     });
     let sums = loaded.config.slot_sums(now);
     let slots = sums.iter().map(|sum| {
-        let (proof, fills) = (&sum.proof, sum.proof.verdict() == Verdict::Fills);
+        let (proof, fills) = (&sum.proof, sum.proof.fit() == SlotFit::Fills);
         json!({
             "servers": sum.servers.to_string(), "kind": proof.kind, "sum": proof.sum(), "limit": proof.limit,
             "one_goes_first": fills, "text": proof.to_string(),

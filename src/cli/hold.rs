@@ -9,7 +9,7 @@ use crate::cli::output;
 use crate::cli::schedule::moment;
 use crate::cli::setup::Setup;
 use crate::exit_code::ExitCode;
-use crate::policy::evidence::{Evidence, Request};
+use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::hold_cost::of_point;
 use crate::policy::inventory::{Id, Kind, ServerRef};
 use crate::store::Store;
@@ -116,7 +116,7 @@ async fn costs(setup: &Setup, store: &Store, what: &HoldTarget) -> Option<Vec<St
         let instance = &config.provider.instance;
         let evidence = Evidence { at, instance, policy: &task.policy, inventory: &inventory, memory: &memory };
         let limit = config.provider.slots.of(kind);
-        let request = Request {
+        let request = PlanRequest {
             evidence,
             limit,
             reserve: task.reserve,

@@ -10,7 +10,7 @@ use crate::exit_code::ExitCode;
 use crate::policy::inventory::{Kind, RestorePoint, Server};
 use crate::policy::owner::owner;
 use crate::policy::policy::PolicyName;
-use crate::provider::{BackupType, Fields};
+use crate::provider::{BackupTypeFilter, Fields};
 use crate::store::holds::HoldTarget;
 use crate::store::points::MemoryKey;
 
@@ -84,8 +84,8 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     };
     let server = args.server.as_deref().map(|text| opened.server(text)).transpose()?;
     let wanted = args.backup_type.filter(|_| kind == Kind::Backup).map(|word| match word {
-        TypeWord::Manual => BackupType::Manual,
-        TypeWord::Automatic => BackupType::Automatic,
+        TypeWord::Manual => BackupTypeFilter::Manual,
+        TypeWord::Automatic => BackupTypeFilter::Automatic,
     });
     let rows = rows(&opened, kind, server, wanted).await?;
     if args.json {
@@ -110,7 +110,7 @@ async fn rows(
     opened: &Opened,
     kind: Kind,
     server: Option<&Server>,
-    wanted: Option<BackupType>,
+    wanted: Option<BackupTypeFilter>,
 ) -> anyhow::Result<Vec<Row>> {
     let listing = opened.world.client.records(kind, server, wanted).await?;
     warn(&listing.doubts);

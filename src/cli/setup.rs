@@ -18,7 +18,7 @@ use crate::config::{Config, Environment, LoadError, Loaded, find, load};
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::Server;
 use crate::policy::task::Task;
-use crate::provider::{Client, Settings};
+use crate::provider::{Client, ClientSettings};
 use crate::run::{World, start_owed};
 use crate::store::{Store, StoreError};
 
@@ -109,7 +109,7 @@ impl Setup {
     pub fn client_of(&self, config: &Config) -> anyhow::Result<Client> {
         let provider = &config.provider;
         let token = provider.token.read().map_err(|error| Failure::new(ExitCode::PolicyFile, error.to_string()))?;
-        let settings = Settings {
+        let settings = ClientSettings {
             url: provider.url.clone(),
             token: token.expose().to_owned().into(),
             timeout: provider.timeout,

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use crate::config::proof::{Sum, prove, sums};
 use crate::config::settings::Config;
-use crate::policy::budget::Proof;
 use crate::policy::inventory::{Kind, Server, ServerRef};
 use crate::policy::policy::Policy;
+use crate::policy::slot_sum::SlotSum;
 
 /// A server whose policies want more than its slots.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct Overfill {
     /// The server.
     pub server: ServerRef,
     /// The sum.
-    pub proof: Proof,
+    pub proof: SlotSum,
 }
 
 impl fmt::Display for Overfill {
@@ -118,7 +118,7 @@ impl Config {
 
     /// How a server's slots of a kind add up.
     #[must_use]
-    pub fn proof(&self, server: &Server, kind: Kind, at: Timestamp) -> Proof {
+    pub fn proof(&self, server: &Server, kind: Kind, at: Timestamp) -> SlotSum {
         let policies = self.policies_for(server);
         let of_kind: Vec<&Policy> = policies
             .iter()

@@ -312,7 +312,7 @@ fn build(name: &PolicyName, keys: &Keys, place: &Place, findings: &Findings, at:
     let expressions: Vec<&str> = keys.schedule.iter().flatten().map(String::as_str).collect();
     let schedule = Schedule::parse(&expressions, timezone.clone()).ok();
     let sketch = schedule.is_none();
-    let schedule = schedule.unwrap_or_else(|| Policy::departed(name.clone(), Kind::Backup).schedule);
+    let schedule = schedule.unwrap_or_else(|| Policy::removed(name.clone(), Kind::Backup).schedule);
     let keep = keys.keep.clone().or((prune == Prune::None).then(Keep::default));
     let sums = keys.kind.is_some() && keep.as_ref().is_some_and(|keep| !sketch || keep.within.is_none());
     let splay = keys.splay.unwrap_or_else(|| POLICY.duration("splay"));

@@ -9,22 +9,22 @@ use crate::config::diagnostic::Diagnostic;
 use crate::config::policies::Policies;
 use crate::config::reader::Findings;
 use crate::config::settings::{Override, Slots};
-use crate::policy::budget::{Proof, Share, Verdict, proof};
 use crate::policy::inventory::Kind;
 use crate::policy::policy::{Policy, Prune};
 use crate::policy::retention::{denser_than, upper_bound};
 use crate::policy::selector::Selector;
+use crate::policy::slot_sum::{SlotFit, SlotShare, SlotSum};
 
 /// The proof of the policies of one server and kind.
-pub fn prove(kind: Kind, policies: &[&Policy], slots: Slots, at: Timestamp) -> Proof {
-    let shares = policies.iter().map(|policy| Share {
+pub fn prove(kind: Kind, policies: &[&Policy], slots: Slots, at: Timestamp) -> SlotSum {
+    let shares = policies.iter().map(|policy| SlotShare {
         policy: policy.name.to_string(),
         most: (policy.prune != Prune::None)
             .then(|| upper_bound(&policy.keep, policy.keep_mode, &policy.schedule, at))
             .flatten(),
     });
     let reserve = policies.iter().map(|policy| policy.reserve).max().unwrap_or(0);
-    proof(kind, shares.collect(), reserve, slots.of(kind))
+    SlotSum::new(kind, shares.collect(), reserve, slots.of(kind))
 }
 
 /// What the file alone says of slots: the policies that name the same selector, and those of each server that is named.
@@ -63,7 +63,7 @@ pub struct Sum {
     /// Their policies of one kind.
     pub policies: Vec<Arc<Policy>>,
     /// The sum.
-    pub proof: Proof,
+    pub proof: SlotSum,
 }
 
 /// Tells what can be proved wrong without the account.
@@ -95,11 +95,11 @@ pub fn offline(policies: &Policies, slots: Slots, at: Timestamp, findings: &Find
 fn warn_of_denser(
     servers: &Selector,
     group: &[Arc<Policy>],
-    proof: &Proof,
+    proof: &SlotSum,
     (at, findings): (Timestamp, &Findings),
     told: &mut BTreeSet<String>,
 ) {
-    if proof.verdict() != Verdict::Fills {
+    if proof.fit() != SlotFit::Fills {
         return;
     }
     for policy in group {

@@ -1,5 +1,5 @@
-//! The evaluator: which policies are due now, on which servers. It is woken every second and compares one number then;
-//! at least once a minute it checks everything again, since the clock may have been set.
+//! The evaluator: which policies are due now, on which servers. It wakes every second and usually compares one number.
+//! At least once a minute it checks everything again, because the clock may have been set.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::journal::event::RunKey;
 use crate::journal::notice::{Fact, Good, LatestDue, MissedDueTimes, Notice, StalePolicy, Topic};
 use crate::policy::inventory::{Id, Kind};
 use crate::policy::policy::PolicyName;
-use crate::policy::schedule::{Due, DueTimes, due, splay};
+use crate::policy::schedule::{Due, DueTimes, due};
 use crate::policy::task::Task;
 use crate::store::due::{Followed, Opening, PutRight};
 use crate::store::runs::Run;
@@ -51,7 +51,7 @@ pub struct Evaluator {
 
 /// What one check found, before it is written.
 #[derive(Default)]
-struct Found {
+struct CheckFindings {
     /// With the position in `followed`, and the new last handled due time.
     openings: Vec<(usize, Timestamp, Opening)>,
     put_right: Vec<(usize, PutRight)>,
@@ -69,21 +69,17 @@ impl Evaluator {
     /// # Errors
     /// What the state says.
     pub async fn follow(&mut self, tasks: Vec<Task>, now: Timestamp) -> Result<(), StoreError> {
-        let spread = |task: &Task| {
-            let policy = &task.policy;
-            splay(&task.server.reference.id.to_string(), policy.name.as_str(), policy.splay)
-        };
         let followed = tasks.iter().map(|task| Followed {
             server: task.server.reference.id.clone(),
             policy: task.policy.name.clone(),
             kind: task.policy.kind,
-            schedule: in_words(task, spread(task)),
+            schedule: in_words(task, task.splay()),
         });
         let handled = self.store.handled(followed.collect(), now).await?;
         let wanted = tasks.iter().map(|task| (task.server.reference.id.clone(), task.policy.kind, names(task)));
         let goods = self.store.last_goods(wanted.collect()).await?;
         let followed = tasks.into_iter().zip(handled).zip(goods).map(|((task, handled), last_good)| FollowedPolicy {
-            splay: spread(&task),
+            splay: task.splay(),
             next: self.known_next(&task, handled.handled),
             task,
             handled: handled.handled,
@@ -99,7 +95,7 @@ impl Evaluator {
         Ok(())
     }
 
-    /// The next due time of a task that is already followed with the same schedule: to work out thousands of them again at
+    /// The next due time of a task that is already followed with the same schedule. Computing thousands of them again for
     /// each list of servers would take longer than everything else.
     fn known_next(&self, task: &Task, handled: Timestamp) -> Option<Timestamp> {
         let one = &self.followed[*self.positions.get(&policy_on_server(task))?];
@@ -128,11 +124,11 @@ impl Evaluator {
     /// # Errors
     /// What the state says. Nothing is recorded then.
     pub async fn take(&mut self, now: Timestamp, busy: impl Fn(&Task) -> bool) -> Result<Vec<(Task, Run)>, StoreError> {
-        let mut found = Found::default();
+        let mut found = CheckFindings::default();
         // Thousands of servers share a policy, and most of them the same due times.
         let mut decided: HashMap<(*const (), Duration, Timestamp), (Due, Option<Timestamp>)> = HashMap::new();
         for (index, one) in self.followed.iter_mut().enumerate() {
-            if one.rests(now, self.checked_at) {
+            if one.is_idle(now, self.checked_at) {
                 continue;
             }
             let key = (Arc::as_ptr(&one.task.policy).cast::<()>(), one.splay, one.handled);
@@ -145,7 +141,7 @@ impl Evaluator {
         self.write(found, now).await
     }
 
-    async fn write(&mut self, found: Found, now: Timestamp) -> Result<Vec<(Task, Run)>, StoreError> {
+    async fn write(&mut self, found: CheckFindings, now: Timestamp) -> Result<Vec<(Task, Run)>, StoreError> {
         if found.openings.is_empty() && found.put_right.is_empty() {
             return Ok(Vec::new());
         }
@@ -208,7 +204,7 @@ impl Evaluator {
 
 impl FollowedPolicy {
     /// Whether nothing can be due: its next due time is in the future, and the clock was not set back.
-    fn rests(&self, now: Timestamp, checked_at: Option<Timestamp>) -> bool {
+    fn is_idle(&self, now: Timestamp, checked_at: Option<Timestamp>) -> bool {
         self.next.is_some_and(|next| next > now) && checked_at.is_some_and(|at| at <= now) && self.handled <= now
     }
 
@@ -244,16 +240,16 @@ impl FollowedPolicy {
     }
 }
 
-impl Found {
+impl CheckFindings {
     fn add(&mut self, index: usize, one: &FollowedPolicy, decision: Due, busy: &impl Fn(&Task) -> bool) {
         let task = &one.task;
         let missed = |lost, latest| task.notice(Fact::Missed(MissedDueTimes { lost, latest, next: one.next }));
-        let (due, passed_over, told) = match decision {
+        let (due, passed_over, notice) = match decision {
             Due::NotYet { .. } => return,
-            Due::HandledInFuture { handled, put_right, .. } => {
+            Due::HandledInFuture { handled, corrected, .. } => {
                 let (server, policy, _) = policy_on_server(task);
-                let notice = task.notice(Fact::ClockCorrected { handled, corrected: put_right });
-                self.put_right.push((index, PutRight { server, policy, to: put_right, notice }));
+                let notice = task.notice(Fact::ClockCorrected { handled, corrected });
+                self.put_right.push((index, PutRight { server, policy, to: corrected, notice }));
                 return;
             }
             Due::Now { due, lost, .. } if busy(task) => {
@@ -261,13 +257,13 @@ impl Found {
                 (due, Some(error), Some(missed(lost, LatestDue::Skipped(due))))
             }
             Due::Now { due, lost, .. } => (due, None, lost.map(|lost| missed(Some(lost), LatestDue::CaughtUp(due)))),
-            // Too old to be made up for.
+            // Too old to catch up.
             Due::Lost { lost, .. } => {
                 let notice = missed(Some(lost), LatestDue::TooOld);
                 (lost.last, Some(notice.to_string()), Some(notice))
             }
         };
-        let opening = Opening { key: key(task, due), passed_over, notices: told.into_iter().collect() };
+        let opening = Opening { key: key(task, due), passed_over, notices: notice.into_iter().collect() };
         self.openings.push((index, due, opening));
     }
 }

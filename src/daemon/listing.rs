@@ -172,9 +172,9 @@ mod tests {
             now += SignedDuration::from_secs(1);
             assert!(listing.is_due(now, settle));
         }
-        let well = Ok(AccountServers { servers: Vec::new(), doubt: None, missing: false });
-        assert!(!listing.is_worth_reporting(&well, true, now));
-        report_listing(&store, &well, (true, false), now).await.unwrap();
-        assert_eq!(store.incidents().await.unwrap().len(), 0, "it is well again");
+        let complete = Ok(AccountServers { servers: Vec::new(), doubt: None, missing: false });
+        assert!(!listing.is_worth_reporting(&complete, true, now));
+        report_listing(&store, &complete, (true, false), now).await.unwrap();
+        assert_eq!(store.incidents().await.unwrap().len(), 0, "it has recovered");
     }
 }

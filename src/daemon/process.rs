@@ -16,7 +16,7 @@ pub async fn run_in_process(
     end: impl Future<Output = ()>,
 ) -> Result<(), ServiceError> {
     let mut ticker = Ticker::start().await.map_err(|error| ServiceError::Start(error.to_string()))?;
-    let (tick, (terminated, mut hang_up)) = (ticker.wake(), signals.apart());
+    let (tick, (terminated, mut hang_up)) = (ticker.wake(), signals.split());
     let wake = async || {
         tokio::select! {
             biased;

@@ -77,7 +77,7 @@ impl ConfigReader {
 /// Puts a file into force for all runs, those in progress included, and records that it is.
 pub(super) async fn put_in_force(world: &World, before: &Config, new: &NewConfig) -> Result<(), StoreError> {
     let NewConfig { config, client, settings } = new;
-    world.client.exchange(client);
+    world.client.replace_with(client);
     world.settings.exchange(settings.clone());
     resize(&world.run_permits, before.provider.parallel_runs, config.provider.parallel_runs);
     let store = &world.store;
@@ -101,8 +101,7 @@ pub(super) async fn refuse(world: &World, errors: String) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Changes the number of permits. Permits that are taken away are the next ones to come free; runs that already wait go
-/// first.
+/// Changes the number of run permits. Permits are removed as they become free, after the runs that already wait.
 fn resize(permits: &Arc<Semaphore>, before: u32, after: u32) {
     if after >= before {
         permits.add_permits((after - before) as usize);
@@ -110,8 +109,8 @@ fn resize(permits: &Arc<Semaphore>, before: u32, after: u32) {
     }
     let permits = Arc::clone(permits);
     tokio::spawn(async move {
-        if let Ok(taken) = permits.acquire_many_owned(before - after).await {
-            taken.forget();
+        if let Ok(removed) = permits.acquire_many_owned(before - after).await {
+            removed.forget();
         }
     });
 }

@@ -1,5 +1,5 @@
-//! When a policy file comes into force: a brake on every policy that would drop points which stayed before. What it would
-//! drop is named in the log and in a mail, and waits for `lastgood accept`.
+//! When a policy file comes into force, sets a brake on every policy that would drop points that were kept before. They
+//! are named in the log and in a mail, and kept until `lastgood accept`.
 
 use jiff::Timestamp;
 

@@ -89,7 +89,7 @@ impl RunsInProgress {
         };
         let Some(run) = self.runs.remove(&id) else { return Ok(None) };
         let done = match done {
-            // An event of ours that cannot follow is a bug in that run, too.
+            // An event that is not allowed in this state is a bug in that run, too.
             Ok(Err(RunError::Store(error @ StoreError::Illegal(_)))) => {
                 return self.interrupted(world, run, &error).await;
             }
@@ -120,7 +120,7 @@ impl RunsInProgress {
         let (task, store) = (&run.task, &world.store);
         let (policy, server) = (&task.policy.name, &task.server.reference);
         tracing::error!(%policy, %server, "a bug interrupted a run; it is resumed after a pause: {error}");
-        // Its server is started meanwhile.
+        // Its server, if stopped, is started in the meantime.
         store.leave_charge(run.run).await?;
         world.leases.debts_changed().notify_one();
         if run.faults == 0 {

@@ -1,7 +1,7 @@
 //! The daemon's life: start, due times, reload, the hourly list of servers, and shutdown.
 //!
-//! Nothing here waits for the provider or for a mail server: both are asked in the background. A stop is obeyed at
-//! whatever point the service is, since each of its awaits may be dropped: what is recorded is resumed by the next start.
+//! Nothing here waits for the provider or for a mail server: both are called in the background. Shutdown works at any point,
+//! because every await may be dropped: the next start resumes what is recorded.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use crate::journal::notice::{Fact, Notice, Topic};
 use crate::policy::inventory::{Id, Server};
 use crate::run::{World, look_after, start_owed, watch_debts};
 use crate::store::StoreError;
+use crate::store::servers::OWNER;
 
 /// How long a shutdown may take: the runs are given 8 seconds to start the servers that they stopped.
 const SHUTDOWN: Duration = Duration::from_millis(8_500);
@@ -62,7 +63,7 @@ pub struct Service {
     listing: ServerListing,
     evaluator: Evaluator,
     runs: RunsInProgress,
-    /// The watch over the servers that are owed a start.
+    /// The watch over the servers that must be started again.
     debts: JoinSet<Result<(), StoreError>>,
     /// Notified when there may be something to report.
     mail: Arc<Notify>,
@@ -146,7 +147,7 @@ impl Service {
     /// servers is used until the first new one.
     async fn start(&mut self) -> Result<(), ServiceError> {
         let (store, now) = (self.world.store.clone(), self.world.clock.now());
-        store.drop_leases_of("owner").await?;
+        store.drop_leases_of(OWNER).await?;
         store.try_mails_now(now).await?;
         account::put_in_force(&store, self.config.source.clone()).await?;
         self.servers = stored_servers(&store).await?;
@@ -174,7 +175,7 @@ impl Service {
     async fn resume_runs(&mut self) -> Result<(), ServiceError> {
         let by_id: HashMap<&Id, &Server> = self.servers.iter().map(|server| (&server.reference.id, server)).collect();
         let mut unfinished = self.world.store.unfinished().await?;
-        // A server that is stopped must not wait for a place behind those that are running.
+        // Runs whose server is stopped come first, so that they do not wait behind others.
         unfinished.sort_by_key(|run| !run.state.owes_start);
         for run in unfinished {
             let server = by_id.get(&run.state.key.server.id);
@@ -277,7 +278,7 @@ impl Service {
         if !self.servers.is_empty() {
             self.world.in_force.set(&tasks);
         }
-        // In the background: thousands of policies take a while, and a run that comes first finds the same by itself.
+        // In the background: thousands of policies take a while, and a run that starts first detects the same by itself.
         let (world, reviewed) = (self.world.clone(), tasks.clone());
         self.review = JoinSet::new();
         self.review.spawn(async move {
@@ -306,7 +307,7 @@ impl Service {
         Ok(())
     }
 
-    /// (Re)starts the watch over the servers that are owed a start.
+    /// (Re)starts the watch over the servers that must be started again.
     fn watch_debts(&mut self) {
         self.debts = JoinSet::new();
         self.debts.spawn(watch_debts(self.world.clone()));
@@ -331,7 +332,7 @@ impl Service {
         self.mail_task = Some(MailTask::start(store, clock, Arc::clone(&self.config), Arc::clone(&self.mail)));
     }
 
-    /// No new step; stopped servers are started; the journal is closed. The next start resumes what was awaited.
+    /// Starts no new step, starts stopped servers again and closes the journal. The next start resumes what was awaited.
     async fn shut_down(mut self) {
         self.stop.send_replace(true);
         let all = async {

@@ -42,7 +42,7 @@ impl Signals {
     }
 
     /// A future that completes when a shutdown is requested, and the signal for a reload.
-    pub(super) fn apart(self) -> (impl Future<Output = ()>, Signal) {
+    pub(super) fn split(self) -> (impl Future<Output = ()>, Signal) {
         let Self { mut terminate, mut interrupt, hang_up } = self;
         let terminated = async move {
             tokio::select! {

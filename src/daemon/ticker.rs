@@ -1,8 +1,8 @@
 //! The alarm clock: tokio-cron-scheduler wakes whoever waits, once a second, and does nothing else.
 //!
-//! It turns a zone into a fixed offset, loses jobs that fall due together and knows no catch-up; so it gets one job
-//! in UTC whose only effect is a wake-up. After the clock was set back it waits until the clock reads what it read before:
-//! an alarm that has been silent for some seconds is replaced.
+//! The scheduler turns a zone into a fixed offset, loses jobs that are due together and does not catch up, so it gets one
+//! job in UTC whose only effect is a wake-up. After the clock was set back it waits until the old time is reached again,
+//! so an alarm that has been silent for some seconds is replaced.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,7 +49,7 @@ impl Ticker {
     }
 }
 
-/// Who hears a tick: the daemon, and the one who watches that ticks come.
+/// Who is notified at a tick: the daemon, and the task that checks that ticks arrive.
 #[derive(Clone, Debug, Default)]
 struct Bells {
     wake: Arc<Notify>,
@@ -104,13 +104,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_alarm_that_rings_no_more_is_replaced() {
+    async fn an_alarm_that_stops_ringing_is_replaced() {
         let bells = Bells::default();
         let mut scheduler = bells.ring_every_second().await.unwrap();
         shut_down(&mut scheduler).await;
         let (wake, stop) = (Arc::clone(&bells.wake), Arc::new(Notify::new()));
         let keeper = tokio::spawn(keep_ringing(scheduler, bells, Arc::clone(&stop)));
-        // A tick of before may be left.
+        // An earlier tick may be left over.
         for _ in 0..3 {
             tokio::time::timeout(Duration::from_secs(60), wake.notified()).await.expect("it rings again");
         }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::journal::event::{Act, DeleteReason, Outcome};
 use crate::journal::state::{CreatedPoint, PointProgress, RunState, Step, StepState};
 use crate::policy::inventory::Id;
-use crate::policy::plan::{Plan, Refusal};
+use crate::policy::plan::{Plan, PlanRefusal};
 
 /// How often a call whose answer was lost is sent in one attempt, the first time included.
 pub const SENDS: usize = 3;
@@ -97,12 +97,12 @@ pub fn next(state: &RunState) -> Next {
     };
     match &plan.refused {
         // Nothing is wrong, and a new point would gain nothing.
-        Some(refusal @ Refusal::OnlyTheNewest { .. }) if !state.owes_start => {
+        Some(refusal @ PlanRefusal::OnlyTheNewest { .. }) if !state.owes_start => {
             return Next::End { outcome: Outcome::Skipped, error: Some(refusal.to_string()) };
         }
-        Some(Refusal::OnlyTheNewest { .. }) => return Next::StartServer,
+        Some(PlanRefusal::OnlyTheNewest { .. }) => return Next::StartServer,
         Some(refusal) => {
-            return Next::Fail { error: refusal.to_string(), last: !matches!(refusal, Refusal::Doubt(_)) };
+            return Next::Fail { error: refusal.to_string(), last: !matches!(refusal, PlanRefusal::Doubt(_)) };
         }
         None => {}
     }

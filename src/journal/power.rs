@@ -95,7 +95,9 @@ pub fn before_stop(
         ServerStatus::Stopped => match debt {
             None => BeforeStop::StoppedByPerson,
             // The watch over debts has asked it to start: it is stopped once it runs.
-            Some(debt) if debt.start().evidence.start != Start::NotSent && in_attempt < LONGEST_CHANGE => BeforeStop::Wait,
+            Some(debt) if debt.start().evidence.start != Start::NotSent && in_attempt < LONGEST_CHANGE => {
+                BeforeStop::Wait
+            }
             Some(_) => BeforeStop::StoppedByAnotherRun,
         },
         // The watch over debts is starting it, or a stop is still being carried out.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::journal::event::{Event, RunKey, Terms};
 use crate::journal::state::RunState;
-use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, Proof, RestorePoint, ServerRef};
+use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, ServerRef};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::plan::{Action, Plan, Reason};
 use crate::policy::policy::PolicyName;
@@ -84,7 +84,7 @@ pub(super) fn inventory(points: Vec<RestorePoint>) -> Inventory {
         points,
         read_at: at(60),
         provider_time: None,
-        proof: Proof::OnePage,
+        proof: ReadProof::OnePage,
         doubts: Vec::new(),
     }
 }

@@ -1,5 +1,5 @@
-//! Brakes, as data: signs that something is wrong, for which deletes stop until a person has looked and run
-//! `lastgood accept`. What sets and releases them is in `signs` and `detect`.
+//! Brakes, as data. A brake stops deletes because something looks wrong, until a person has checked and run
+//! `lastgood accept`. `observed_brakes` and `detect` set them, `brakes_in_force` releases them.
 
 use std::fmt;
 
@@ -13,22 +13,22 @@ use crate::policy::policy::Policy;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BrakeCause {
-    /// The list is much shorter than the last one, without our doing.
+    /// The list is much shorter than the last one, and we did not delete what is missing.
     Shorter,
     /// Completed points of ours are gone, and we did not delete them.
     Gone,
-    /// The newest point is completed, and empty or far smaller than the ones before it.
+    /// The newest point is completed, but empty or far smaller than the ones before it.
     Small,
     /// The provider's time and ours are far apart.
     Clock,
-    /// The policy file was changed, and would drop points that stayed before.
+    /// The policy file was changed and would drop points that were kept before.
     Retention,
-    /// A point carries our mark, and this journal knows nothing of it.
+    /// A point carries our mark, but this journal has no record of it.
     SecondLastgood,
 }
 
 impl BrakeCause {
-    /// The word used in JSON and in the database.
+    /// The name used in JSON and in the database.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -42,23 +42,23 @@ impl BrakeCause {
     }
 }
 
-/// A point that a brake is about. The time is part of it, so that a later point with the same id is not mistaken for it.
+/// Identifies a point. Includes its time, because the provider may give the id to a later point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct About {
+pub struct PointIdentity {
     /// The provider's key.
     pub id: Id,
     /// When the provider began it.
     pub created_at: Timestamp,
 }
 
-impl About {
-    /// What identifies this point.
+impl PointIdentity {
+    /// The identity of this point.
     #[must_use]
     pub(super) fn of(point: &RestorePoint) -> Self {
         Self { id: point.id.clone(), created_at: point.created_at }
     }
 
-    /// Whether it is this very point.
+    /// Whether this is the same point.
     #[must_use]
     pub(super) fn is(&self, point: &RestorePoint) -> bool {
         point.id == self.id && point.created_at == self.created_at
@@ -70,12 +70,12 @@ impl About {
 pub struct Brake {
     /// What looks wrong.
     pub cause: BrakeCause,
-    /// The policy whose deletes stop; `None`: those of every policy of this server and kind.
+    /// The policy whose deletes stop; `None` stops those of every policy of this server and kind.
     pub policy: Option<String>,
     /// What is wrong, in one sentence.
     pub text: String,
     /// The points it is about.
-    pub points: Vec<About>,
+    pub points: Vec<PointIdentity>,
 }
 
 impl Brake {
@@ -85,15 +85,15 @@ impl Brake {
         self.cause == other.cause && self.policy == other.policy
     }
 
-    /// Whether it stops deletes of this policy.
+    /// Whether it stops deletes by this policy.
     #[must_use]
     pub(super) fn concerns(&self, policy: &Policy) -> bool {
         self.policy.as_ref().is_none_or(|name| policy.answers_to(name))
     }
 
-    /// Adds the points that it is not yet about.
-    pub(super) fn widen(&mut self, points: &[About]) {
-        let more: Vec<About> = points.iter().filter(|about| !self.points.contains(about)).cloned().collect();
+    /// Adds the points that are not yet in it.
+    pub(super) fn widen(&mut self, points: &[PointIdentity]) {
+        let more: Vec<PointIdentity> = points.iter().filter(|about| !self.points.contains(about)).cloned().collect();
         self.points.extend(more);
     }
 }
@@ -104,7 +104,7 @@ impl fmt::Display for Brake {
     }
 }
 
-/// A brake as the database holds it.
+/// A brake as stored in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredBrake {
     /// Its number.
@@ -113,38 +113,38 @@ pub struct StoredBrake {
     pub kind: Kind,
     /// The brake.
     pub brake: Brake,
-    /// Whether a person has accepted it. It stays stored for as long as what it is about lasts.
+    /// Whether a person has accepted it. It stays stored until its condition is over.
     pub accepted: bool,
 }
 
-/// A point that the last list showed and that we did not intend to delete.
+/// A point in the last list that we did not intend to delete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastListed {
     /// The point.
-    pub about: About,
+    pub about: PointIdentity,
     /// Whether it was completed and ours.
     pub good: bool,
 }
 
-/// The brakes of a policy on a server, by an inventory and by what is stored.
+/// The brakes of a policy on a server, from an inventory and the stored brakes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DetectedBrakes {
-    /// The brakes now in force for this policy.
+    /// The brakes in force for this policy now.
     pub in_force: Vec<Brake>,
-    /// Of these, the ones that are not stored yet, or are stored with fewer points.
+    /// Those of them that are not stored yet, or are stored with fewer points.
     pub new: Vec<Brake>,
-    /// The numbers of the stored ones that are over.
+    /// The numbers of the stored brakes that are over.
     pub over: Vec<i64>,
 }
 
 impl DetectedBrakes {
-    /// The brake that stops every delete, evictions too.
+    /// The brake that stops every delete, including evictions.
     #[must_use]
     pub fn stops_all(&self) -> Option<&Brake> {
         self.in_force.iter().find(|brake| brake.cause != BrakeCause::Retention)
     }
 
-    /// The brake that stops what retention drops; evictions still make room.
+    /// The brake that stops deletes by retention; evictions may still make room.
     #[must_use]
     pub fn stops_retention(&self) -> Option<&Brake> {
         self.in_force.iter().find(|brake| brake.cause == BrakeCause::Retention)

@@ -1,6 +1,6 @@
-//! What decides, beside the rules of a policy, what it gives up: the slots, `reserve`, and the policies that share them.
-//! It is remembered with what the policy kept, so that what a changed file gives up can be compared with what the last
-//! one did.
+//! What determines, besides its own rules, which points a policy gives up: the slots, `reserve`, and the policies that
+//! share them. Stored together with what the policy keeps, so that a changed policy file can be compared with the last
+//! one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,20 +14,20 @@ use crate::policy::policy::{Policy, PolicyName, Prune};
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::Pattern;
 
-/// The conditions on a server and kind.
+/// The conditions for a server and kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conditions {
-    /// The slots that the provider gives.
+    /// The number of slots.
     pub limit: u32,
     /// The largest `reserve`.
     pub reserve: u32,
     /// Every policy of the server and kind, by name.
-    policies: Vec<Rules>,
+    policies: Vec<PolicyTerms>,
 }
 
-/// What of a policy decides what goes.
+/// The settings of a policy that determine which points it deletes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Rules {
+struct PolicyTerms {
     name: PolicyName,
     keep: Keep,
     keep_mode: KeepMode,
@@ -40,38 +40,38 @@ struct Rules {
 }
 
 impl Conditions {
-    /// The conditions of a policy with so many slots, beside these others and this `reserve`.
+    /// The conditions of a policy that shares `limit` slots with `others`, under this `reserve`.
     #[must_use]
     pub fn of(own: &Policy, others: &[Arc<Policy>], (limit, reserve): (u32, u32)) -> Self {
         let others = others.iter().map(AsRef::as_ref).filter(|other: &&Policy| other.name != own.name);
-        let mut policies: Vec<Rules> = std::iter::once(own).chain(others).map(Rules::of).collect();
+        let mut policies: Vec<PolicyTerms> = std::iter::once(own).chain(others).map(PolicyTerms::of).collect();
         policies.sort_by(|a, b| a.name.cmp(&b.name));
         Self { limit, reserve, policies }
     }
 
-    /// The conditions as they are stored.
+    /// The stored form.
     #[must_use]
     pub fn words(&self) -> String {
         serde_json::to_string(self).expect("names, numbers and texts can be written as JSON")
     }
 
-    /// Reads stored conditions. `None` when this version cannot.
+    /// Reads the stored form. `None` when this version cannot read it.
     #[must_use]
     pub fn parse(words: &str) -> Option<Self> {
         serde_json::from_str(words).ok()
     }
 
-    /// The policy called `name`, and the others. `None` when it is not among them, or one cannot be read any more.
+    /// The policy called `name`, and the others. `None` when it is not among them, or when one is no longer valid.
     #[must_use]
     pub fn policies(&self, name: &str, kind: Kind) -> Option<(Policy, Vec<Arc<Policy>>)> {
-        let policies: Vec<Policy> = self.policies.iter().map(|rules| rules.policy(kind)).collect::<Option<_>>()?;
+        let policies: Vec<Policy> = self.policies.iter().map(|terms| terms.policy(kind)).collect::<Option<_>>()?;
         let (mut own, others): (Vec<Policy>, Vec<Policy>) =
             policies.into_iter().partition(|policy| policy.name.as_str() == name);
         Some((own.pop()?, others.into_iter().map(Arc::new).collect()))
     }
 }
 
-impl Rules {
+impl PolicyTerms {
     fn of(policy: &Policy) -> Self {
         Self {
             name: policy.name.clone(),
@@ -86,7 +86,7 @@ impl Rules {
         }
     }
 
-    /// The policy as far as these rules go.
+    /// A policy with these settings; the others have defaults.
     fn policy(&self, kind: Kind) -> Option<Policy> {
         let timezone = TimeZone::get(&self.timezone).ok()?;
         let schedule: Vec<&str> = self.schedule.iter().map(String::as_str).collect();
@@ -99,25 +99,25 @@ impl Rules {
             prune: self.prune,
             protect: self.protect.iter().map(|pattern| Pattern::new(pattern)).collect(),
             formerly: self.formerly.clone(),
-            ..Policy::departed(self.name.clone(), kind)
+            ..Policy::removed(self.name.clone(), kind)
         })
     }
 }
 
-/// What each policy of a server and kind kept when it last looked there, by name.
-pub type Kept = BTreeMap<String, Looked>;
+/// The retention record of each policy of a server and kind, by policy name.
+pub type RetentionRecords = BTreeMap<String, RetentionRecord>;
 
-/// What a policy kept when it looked.
+/// What a policy kept when it last inspected a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Looked {
+pub struct RetentionRecord {
     /// Its rules, as `Policy::retention_words`.
     pub words: String,
-    /// What else decided what it gave up, as `Conditions::words`. `None` where an earlier version looked.
+    /// What else determined what it gave up, as `Conditions::words`. `None` in a record of an earlier version.
     pub conditions: Option<String>,
 }
 
-impl Looked {
-    /// What a policy keeps with so many slots, beside these others and this `reserve`.
+impl RetentionRecord {
+    /// What a policy keeps that shares `limit` slots with `others`, under this `reserve`.
     #[must_use]
     pub fn of(policy: &Policy, others: &[Arc<Policy>], (limit, reserve): (u32, u32)) -> Self {
         let conditions = Conditions::of(policy, others, (limit, reserve)).words();

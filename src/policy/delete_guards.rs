@@ -1,16 +1,16 @@
-//! The guards on every delete: asked while it is planned, and again with a fresh list before it is sent. What concerns
-//! the whole server is worked out once, not again for each point.
+//! The guards on every delete: checked while it is planned, and again with a fresh list before it is sent. Guards for
+//! the whole server are evaluated once, not for each point.
 
 use jiff::Timestamp;
 
 use crate::policy::brake::Brake;
+use crate::policy::brakes_in_force::stops_all;
 use crate::policy::evidence::Evidence;
 use crate::policy::guard::Guard;
-use crate::policy::in_force::stops_all;
 use crate::policy::inventory::{Id, RestorePoint};
 use crate::policy::policy::Prune;
 
-/// The guards of one policy on one server, by one list.
+/// The guards of one policy on one server, for one list.
 #[derive(Clone, Debug)]
 pub struct DeleteGuards<'a> {
     evidence: Evidence<'a>,
@@ -18,25 +18,25 @@ pub struct DeleteGuards<'a> {
 }
 
 impl<'a> DeleteGuards<'a> {
-    /// The guards by this evidence alone.
+    /// The guards for this evidence. Detects the brakes itself.
     #[must_use]
     pub fn of(evidence: &Evidence<'a>) -> Self {
         Self::with_brake(evidence, stops_all(evidence).as_ref())
     }
 
-    /// The same where the brake that stops every delete was detected already.
+    /// As `of`, with the brake that stops every delete, if one was detected.
     #[must_use]
     pub(super) fn with_brake(evidence: &Evidence<'a>, stops_all: Option<&Brake>) -> Self {
         Self { evidence: *evidence, server_wide: server_wide(evidence, stops_all) }
     }
 
-    /// Why nothing at all may be deleted here now.
+    /// Why nothing may be deleted on this server now.
     #[must_use]
     pub fn server_wide(&self) -> Option<&Guard> {
         self.server_wide.as_ref()
     }
 
-    /// Why this one point may not be deleted now, whatever would be left.
+    /// Why this point may not be deleted now, no matter how many would be left.
     #[must_use]
     pub fn refuses(&self, point: &RestorePoint) -> Option<Guard> {
         let (evidence, memory) = (&self.evidence, self.evidence.memory);
@@ -55,7 +55,7 @@ impl<'a> DeleteGuards<'a> {
         self.server_wide.clone()
     }
 
-    /// The planned point against this list, when the points in `gone` are already taken as deleted.
+    /// Checks a planned delete against this list, counting the points in `gone` as deleted.
     ///
     /// # Errors
     /// The guard that refuses.
@@ -82,7 +82,7 @@ fn server_wide(evidence: &Evidence<'_>, stops_all: Option<&Brake>) -> Option<Gua
     (evidence.policy.prune == Prune::None).then_some(Guard::PruneNone)
 }
 
-/// A point that is still being made is never deleted, nor is one with a status that we do not know.
+/// The guard for a point in progress, or with a status we do not know: neither is ever deleted.
 pub(super) fn in_progress(point: &RestorePoint) -> Option<Guard> {
     point.status.is_in_progress().then(|| Guard::InProgress(point.status.to_string()))
 }

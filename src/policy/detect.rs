@@ -1,36 +1,36 @@
-//! Detects the brakes of a policy on a server, that of a changed policy file among them: what it would make go and the
-//! last one kept, by the rules of the policy and by what it gives up beside held and protected points.
+//! Detects the brakes of a policy on a server, including the one that a changed policy file sets when it would delete
+//! points that the last file kept, by its rules or to make up for held and protected points.
 //!
-//! A sign that only one list gives (points gone without our doing) is written down before the list is, since the next
-//! list would not show it any more.
+//! Some signs appear in one list only, such as points that disappeared. Callers store such a brake before they store
+//! the list, because the next list does not show it again.
 
 use std::collections::BTreeSet;
 
-use crate::policy::brake::{About, Brake, BrakeCause, DetectedBrakes, StoredBrake};
+use crate::policy::brake::{Brake, BrakeCause, DetectedBrakes, PointIdentity, StoredBrake};
+use crate::policy::brakes_in_force::brakes_in_force;
 use crate::policy::conditions::Conditions;
-use crate::policy::counted::would_drop;
+use crate::policy::counted::dropped_by_retention;
 use crate::policy::delete_guards::DeleteGuards;
-use crate::policy::evidence::{Evidence, Request};
-use crate::policy::extra::{Going, going};
-use crate::policy::in_force::in_force;
+use crate::policy::evidence::{Evidence, PlanRequest};
+use crate::policy::extra::{PointsToGo, points_to_go};
 use crate::policy::inventory::Id;
-use crate::policy::predecessor::{Change, Remember, change, remember};
-use crate::policy::signs::in_words;
+use crate::policy::observed_brakes::in_words;
+use crate::policy::retention_change::{RetentionChange, RetentionUpdate, retention_change, retention_update};
 
-/// The brakes in force, the new ones, and those that are over. A list in doubt neither sets a brake nor releases one: it
+/// The brakes in force, the new ones, and those that are over. A doubtful list neither sets nor releases a brake; it
 /// stops every delete anyway.
 #[must_use]
-pub fn detect_brakes(request: &Request<'_>) -> DetectedBrakes {
-    let changed = change(request);
+pub fn detect_brakes(request: &PlanRequest<'_>) -> DetectedBrakes {
+    let changed = retention_change(request);
     let retention = changed.as_ref().and_then(|changed| retention_brake(request, changed));
-    in_force(&request.evidence, changed.is_some(), retention)
+    brakes_in_force(&request.evidence, changed.is_some(), retention)
 }
 
 /// The brakes as a run detects them, and what is to be remembered of what its policy keeps. `is_current` says whether the
 /// policy is still in the file with the retention that the run began with. If not, the run is finished under it, but what it
 /// keeps no longer says anything; nor does a list in doubt, or a policy that is not `enabled`.
 #[must_use]
-pub fn detect_in_run(request: &Request<'_>, is_current: bool, enabled: bool) -> (DetectedBrakes, Remember) {
+pub fn detect_in_run(request: &PlanRequest<'_>, is_current: bool, enabled: bool) -> (DetectedBrakes, RetentionUpdate) {
     let mut brakes = detect_brakes(request);
     if !is_current {
         let stored = &request.evidence.memory.brakes;
@@ -40,17 +40,18 @@ pub fn detect_in_run(request: &Request<'_>, is_current: bool, enabled: bool) -> 
         brakes.over.retain(|number| !is_retention(number));
     }
     let says = enabled && is_current && request.evidence.inventory.doubt().is_none();
-    (brakes, if says { remember(request) } else { Remember::default() })
+    (brakes, if says { retention_update(request) } else { RetentionUpdate::default() })
 }
 
-/// What a changed file would make go and the last one kept; and what waits already, if it would still go.
-fn retention_brake(request: &Request<'_>, changed: &Change) -> Option<Brake> {
+/// The brake on points that the changed file would delete and the last one kept, and on points already waiting for
+/// `accept` that would still be deleted.
+fn retention_brake(request: &PlanRequest<'_>, changed: &RetentionChange) -> Option<Brake> {
     let evidence = &request.evidence;
-    let now = going(request, &DeleteGuards::of(evidence), false);
-    let dropped: Vec<About> = would_drop(evidence).into_iter().map(About::of).collect();
+    let now = points_to_go(request, &DeleteGuards::of(evidence), false);
+    let dropped: Vec<PointIdentity> = dropped_by_retention(evidence).into_iter().map(PointIdentity::of).collect();
     let went: Option<BTreeSet<Id>> = changed.before.as_ref().and_then(|before| went_before(request, before));
-    let is_new = |about: &About| went.as_ref().is_none_or(|went| !went.contains(&about.id));
-    let waits = |about: &About| {
+    let is_new = |about: &PointIdentity| went.as_ref().is_none_or(|went| !went.contains(&about.id));
+    let waits = |about: &PointIdentity| {
         let waiting = |stored: &&StoredBrake| {
             stored.brake.cause == BrakeCause::Retention && stored.kind == evidence.inventory.kind && !stored.accepted
         };
@@ -59,16 +60,16 @@ fn retention_brake(request: &Request<'_>, changed: &Change) -> Option<Brake> {
             .filter(|stored| stored.brake.concerns(evidence.policy))
             .any(|stored| stored.brake.points.contains(about))
     };
-    let given_up = now.given_up.iter().filter_map(|id| evidence.inventory.find(id)).map(About::of);
-    let mut points: Vec<About> = dropped.into_iter().filter(|about| changed.rules || waits(about)).collect();
-    let given_up: Vec<About> = given_up.filter(|about| is_new(about) || waits(about)).collect();
+    let given_up = now.given_up.iter().filter_map(|id| evidence.inventory.find(id)).map(PointIdentity::of);
+    let mut points: Vec<PointIdentity> = dropped.into_iter().filter(|about| changed.rules || waits(about)).collect();
+    let given_up: Vec<PointIdentity> = given_up.filter(|about| is_new(about) || waits(about)).collect();
     points.extend(given_up.into_iter().filter(|about| !points.contains(about)).collect::<Vec<_>>());
     let policy = evidence.policy.name.to_string();
     (!points.is_empty()).then(|| Brake {
         cause: BrakeCause::Retention,
         text: format!(
-            "the policy file was changed, and {policy} would now drop {} that are there: {}; they wait, and only what \
-             makes room for a new one goes",
+            "the policy file was changed, and {policy} would now drop existing {}: {}; they are kept until this is \
+             accepted, and only what makes room for a new one is deleted",
             evidence.inventory.kind.plural(),
             in_words(&points)
         ),
@@ -77,13 +78,13 @@ fn retention_brake(request: &Request<'_>, changed: &Change) -> Option<Brake> {
     })
 }
 
-/// What went, or would have gone, before the file was changed. `None` where that cannot be told.
-fn went_before(request: &Request<'_>, (name, conditions): &(String, Conditions)) -> Option<BTreeSet<Id>> {
+/// What the policy deleted, or would have, before the file was changed. `None` if that is not known.
+fn went_before(request: &PlanRequest<'_>, (name, conditions): &(String, Conditions)) -> Option<BTreeSet<Id>> {
     let (policy, others) = conditions.policies(name, request.evidence.policy.kind)?;
     let evidence = Evidence { policy: &policy, ..request.evidence };
     let (limit, reserve) = (conditions.limit, conditions.reserve);
-    let before = Request { evidence, limit, reserve, others: &others, ..*request };
-    let Going { by_rules, given_up } = going(&before, &DeleteGuards::of(&evidence), true);
+    let before = PlanRequest { evidence, limit, reserve, others: &others, ..*request };
+    let PointsToGo { by_rules, given_up } = points_to_go(&before, &DeleteGuards::of(&evidence), true);
     Some(by_rules.into_iter().chain(given_up).collect())
 }
 

@@ -1,4 +1,4 @@
-//! What a decision is made from, and what it says of a point without knowing of any brake.
+//! The facts that decisions are based on, and what they say about a point, brakes aside.
 
 use std::sync::Arc;
 
@@ -13,17 +13,17 @@ use crate::policy::selector::Pattern;
 use crate::policy::slots::Slots;
 use crate::policy::text;
 
-/// How long after both clocks a point may be dated before it is kept uncounted.
+/// A point dated further ahead of both clocks is kept, but not counted.
 const FUTURE_TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
-/// The policy, what the provider lists and what the journal remembers.
+/// A policy, what the provider lists and what the journal remembers.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
     /// The time now.
     pub at: Timestamp,
-    /// The part of the mark that tells our points from another lastgood's.
+    /// `provider.instance`: the part of the mark that tells our points from another lastgood's.
     pub instance: &'a str,
-    /// The policy that decides.
+    /// The policy.
     pub policy: &'a Policy,
     /// What the provider lists.
     pub inventory: &'a Inventory,
@@ -31,28 +31,28 @@ pub struct Evidence<'a> {
     pub memory: &'a Memory,
 }
 
-/// What a plan is made from.
+/// The input of a plan.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+pub struct PlanRequest<'a> {
     /// The policy, the list and what the journal remembers.
     pub evidence: Evidence<'a>,
-    /// The slots that the provider gives a server for this kind.
+    /// The slots that a server has for this kind.
     pub limit: u32,
     /// The largest `reserve` of all policies of this server and kind.
     pub reserve: u32,
     /// The other enabled policies of this server and kind.
     pub others: &'a [Arc<Policy>],
-    /// Deletes that earlier attempts of the same run have sent.
+    /// Deletes already sent by earlier attempts of the same run.
     pub spent: u32,
-    /// The provider's time now, which would date a point that is made now.
+    /// The provider's time now, which dates a point created now.
     pub now: Timestamp,
-    /// The end of a bucket that the run has waited for: it does not wait for that one again, and what retention says of
-    /// a point made now is all that counts.
+    /// The bucket end that the run has waited for. It does not wait for it again, and goes by the verdict for a point
+    /// created now.
     pub waited_for: Option<Timestamp>,
 }
 
-impl Request<'_> {
-    /// The slots by this list.
+impl PlanRequest<'_> {
+    /// The slots according to this list.
     #[must_use]
     pub fn slots(&self) -> Slots {
         let Evidence { instance, inventory, memory, .. } = self.evidence;
@@ -65,7 +65,7 @@ impl Request<'_> {
         self.slots().room(self.reserve_now())
     }
 
-    /// The slots that our points leave to people; none once an evicted point has left its slot to the new one.
+    /// The slots reserved for people; none while an evicted point's slot waits for its new point.
     #[must_use]
     pub fn reserve_now(&self) -> u32 {
         self.evidence.memory.reserve_now(self.reserve)
@@ -73,7 +73,7 @@ impl Request<'_> {
 }
 
 impl<'a> Evidence<'a> {
-    /// Whose the point is.
+    /// Whose point it is.
     #[must_use]
     pub fn owner(&self, point: &RestorePoint) -> Owner {
         owner(point, self.instance, self.memory)
@@ -86,7 +86,7 @@ impl<'a> Evidence<'a> {
         point.created_at > latest + FUTURE_TOLERANCE
     }
 
-    /// The pattern of `protect` that the point matches, or may match with what was cut off its text.
+    /// The `protect` pattern that the point matches, or might match if its text had not been cut.
     #[must_use]
     pub fn protected_by(&self, point: &RestorePoint) -> Option<String> {
         let fits_text = |pattern: &Pattern, text: &str| {
@@ -98,7 +98,7 @@ impl<'a> Evidence<'a> {
         self.policy.protect.iter().find(fits).map(ToString::to_string)
     }
 
-    /// Why the point is never this policy's to delete, whatever retention says.
+    /// Why this policy must never delete the point, whatever retention says.
     #[must_use]
     pub fn not_ours_to_delete(&self, point: &RestorePoint) -> Option<Guard> {
         if point.automatic {
@@ -119,7 +119,7 @@ impl<'a> Evidence<'a> {
         self.protected_by(point).map(Guard::Protected)
     }
 
-    /// Whether the policy counts or protects the point as its own.
+    /// Whether the point is the policy's own, counted or protected.
     #[must_use]
     pub(super) fn claims(&self, point: &RestorePoint) -> bool {
         self.not_ours_to_delete(point).is_none_or(|guard| matches!(guard, Guard::Protected(_)))
@@ -131,13 +131,13 @@ impl<'a> Evidence<'a> {
         self.memory.holds.contains_key(&point.id)
     }
 
-    /// The point that proves a second lastgood on this server, if one does.
+    /// A point that shows that a second lastgood works on this server.
     #[must_use]
     pub fn stray(&self) -> Option<&'a RestorePoint> {
         self.inventory.manual().find(|point| matches!(self.owner(point), Owner::Stray(_)))
     }
 
-    /// Why the delete of a completed point would leave too little, when `gone` are already taken as deleted.
+    /// Why deleting a completed point would leave too few points, counting those in `gone` as deleted.
     #[must_use]
     pub fn leaves_too_little(&self, point: &RestorePoint, gone: &[Id]) -> Option<Guard> {
         if point.status != PointStatus::Completed {
@@ -161,7 +161,7 @@ impl<'a> Evidence<'a> {
         (remaining < self.policy.min_keep as usize).then_some(Guard::MinKeep(self.policy.min_keep))
     }
 
-    /// The names or descriptions of the foreign points, for the person who must make room.
+    /// The names or descriptions of the foreign points, for whoever must make room.
     #[must_use]
     pub fn names_of_foreign(&self) -> Vec<String> {
         let foreign = self.inventory.manual().filter(|point| !self.owner(point).is_own());
@@ -169,7 +169,7 @@ impl<'a> Evidence<'a> {
     }
 }
 
-/// A point in a few words: its name, else its description, and its id.
+/// A short text for a point: its name or else its description, and its id.
 #[must_use]
 pub fn describe(point: &RestorePoint, kind: Kind) -> String {
     let words = point.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&point.description);

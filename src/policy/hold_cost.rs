@@ -1,23 +1,24 @@
-//! What a hold on a point will cost once its policy has made as many points as its rules keep: known before it is placed.
+//! What a hold on a point will cost once its policy has as many points as its rules keep. Worked out before the hold is
+//! placed.
 
 use std::fmt;
 
-use crate::policy::evidence::{Evidence, Request};
+use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, RestorePoint};
 use crate::policy::policy::{Policy, PolicyName, Prune};
-use crate::policy::shares::{Payer, beyond_the_slots, count, most, shares};
+use crate::policy::shares::{Claim, beyond_the_slots, most, saturating_u32, shares};
 
 /// What a hold costs a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldCost {
     /// The policy.
     pub policy: PolicyName,
-    /// So many points of its own it keeps beside the hold, held and protected ones left out.
+    /// How many points it keeps with the hold, not counting held and protected ones.
     pub keeps: u32,
-    /// So many it keeps without.
+    /// How many it keeps without the hold.
     pub instead_of: u32,
-    /// Whether the slots suffice then. If not, runs fail as soon as they are full.
+    /// Whether there are enough slots then. If not, runs fail once they are full.
     pub suffices: bool,
 }
 
@@ -27,26 +28,26 @@ impl fmt::Display for HoldCost {
         if !suffices {
             return write!(
                 f,
-                "policy {policy} has too few points that may go beside this hold: once the slots are full, its runs fail for \
-                 lack of room until it ends"
+                "policy {policy} has too few points to give up for this hold: once the slots are full, its runs fail for lack \
+                 of room until it ends"
             );
         }
         write!(f, "policy {policy} keeps {keeps} instead of {instead_of} points of its own until this hold ends")
     }
 }
 
-/// What a hold on the point costs the policy of the request, whose point it is; `None` when it costs nothing.
+/// What a hold on the point costs the request's policy, which owns it; `None` when it costs nothing.
 #[must_use]
-pub fn of_point(request: &Request<'_>, id: &Id) -> Option<HoldCost> {
+pub fn of_point(request: &PlanRequest<'_>, id: &Id) -> Option<HoldCost> {
     let evidence = &request.evidence;
     let point = evidence.inventory.find(id).filter(|point| evidence.claims(point))?;
-    // What is protected is extra already, and what is held is paid for.
+    // A protected point is already extra, and a held one is already accounted for.
     let is_kept_anyway = evidence.protected_by(point).is_some() || evidence.is_held(point);
     if is_kept_anyway || evidence.policy.prune == Prune::None {
         return None;
     }
-    let (before, _) = pays(request, None);
-    let (then, suffices) = pays(request, Some(id));
+    let (before, _) = gives_up(request, None);
+    let (then, suffices) = gives_up(request, Some(id));
     let most = most(evidence.policy, 0, evidence.at);
     let cost = HoldCost {
         policy: evidence.policy.name.clone(),
@@ -57,9 +58,9 @@ pub fn of_point(request: &Request<'_>, id: &Id) -> Option<HoldCost> {
     (then > before || !suffices).then_some(cost)
 }
 
-/// What the policy of the request pays once every held and protected point is extra, this one among them, and whether
-/// everything that must be paid is.
-fn pays(request: &Request<'_>, more: Option<&Id>) -> (u32, bool) {
+/// How many points the request's policy gives up once every held and protected point is extra, including `more`, and
+/// whether all policies together can give up enough.
+fn gives_up(request: &PlanRequest<'_>, more: Option<&Id>) -> (u32, bool) {
     let evidence = &request.evidence;
     let others = request.others.iter().map(AsRef::as_ref).filter(|other: &&Policy| other.name != evidence.policy.name);
     let policies: Vec<&Policy> = std::iter::once(evidence.policy).chain(others).collect();
@@ -69,20 +70,23 @@ fn pays(request: &Request<'_>, more: Option<&Id>) -> (u32, bool) {
             Some(guard) => matches!(guard, Guard::Protected(_)),
             None => evidence.is_held(point) || more == Some(&point.id),
         };
-        count(evidence.inventory.manual().filter(is_extra).count())
+        saturating_u32(evidence.inventory.manual().filter(is_extra).count())
     };
-    let payer = |policy: &&'_ Policy| {
+    let claim = |policy: &&'_ Policy| {
         let (extra, most) = (extra_of(policy), most(policy, 0, evidence.at));
-        // The slots are full then: beside the one that makes room, the newest stays.
+        // The slots are full then: besides the point that makes room, the newest must stay.
         let stay = (policy.min_keep + 1).saturating_sub(extra).max(2);
         let spare = most.saturating_sub(stay);
         (extra, most, if policy.prune == Prune::None { 0 } else { extra.min(spare) })
     };
-    let stakes: Vec<(u32, u32, u32)> = policies.iter().map(payer).collect();
-    let payers: Vec<Payer<'_>> =
-        policies.iter().zip(&stakes).map(|(&policy, &(_, most, pays))| Payer { policy, most, pays }).collect();
-    let extra = stakes.iter().map(|(extra, ..)| extra).sum();
-    let excess = beyond_the_slots(request, &payers, extra);
-    let shares = shares(&payers, excess);
+    let sums: Vec<(u32, u32, u32)> = policies.iter().map(claim).collect();
+    let claims: Vec<Claim<'_>> = policies
+        .iter()
+        .zip(&sums)
+        .map(|(&policy, &(_, most, can_give_up))| Claim { policy, most, can_give_up })
+        .collect();
+    let extra = sums.iter().map(|(extra, ..)| extra).sum();
+    let excess = beyond_the_slots(request, &claims, extra);
+    let shares = shares(&claims, excess);
     (shares[0], shares.iter().sum::<u32>() >= excess.min(extra))
 }

@@ -1,7 +1,7 @@
-//! Servers, restore points and inventories, as the provider lists them, in our words.
+//! Servers, restore points and inventories, as the provider lists them, in our own types.
 //!
-//! An `Inventory` is *all* restore points of one kind on one server, known to be complete. What could not be proved
-//! is said in `doubts`; an inventory with doubts decides no delete.
+//! An `Inventory` is *all* restore points of one kind on one server, known to be complete. `doubts` names whatever
+//! could not be verified; nothing is deleted on the basis of an inventory with doubts.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -9,11 +9,11 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// A provider's key of a thing, in the type that the provider gave it: an integer or a text (a uuid).
+/// The provider's key of an object, as the provider gave it: an integer or a text (a uuid).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Id {
-    /// `12345`; smaller than every text.
+    /// `12345`; sorts before every text.
     Number(i64),
     /// `"7f0c…"`.
     Text(String),
@@ -28,13 +28,13 @@ impl fmt::Display for Id {
     }
 }
 
-/// The two kinds of restore points. They differ in data, never in code paths.
+/// The two kinds of restore point. They differ in data, never in code paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A manual backup on separate storage, for disaster recovery.
     Backup,
-    /// A snapshot on the same infrastructure, for a quick roll-back.
+    /// A snapshot on the same infrastructure, for a quick rollback.
     Snapshot,
 }
 
@@ -85,15 +85,15 @@ impl fmt::Display for ServerRef {
 /// A server of the account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
-    /// How it is shown.
+    /// How it is displayed.
     pub reference: ServerRef,
     /// Every key that a selector may name: id, uuid, name, hostname.
     pub keys: Vec<String>,
-    /// What it is doing.
+    /// Its status.
     pub status: ServerStatus,
 }
 
-/// What a server is doing, in the provider's word.
+/// The status of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ServerStatus {
@@ -103,7 +103,7 @@ pub enum ServerStatus {
     Stopped,
     /// The provider has suspended it.
     Suspended,
-    /// Any other word (`restoring`, `starting` …), as given.
+    /// Any other status (`restoring`, `starting` …), as given.
     Other(String),
 }
 
@@ -118,22 +118,22 @@ impl fmt::Display for ServerStatus {
     }
 }
 
-/// How far a restore point has come.
+/// The status of a restore point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PointStatus {
-    /// It is being made.
+    /// It is being created.
     InProgress,
-    /// It is there and can be restored.
+    /// It is complete and can be restored.
     Completed,
-    /// It will never be there.
+    /// It failed for good.
     Failed,
-    /// A word that we do not know: treated like `InProgress`, so never deleted.
+    /// An unknown status: treated like `InProgress`, so never deleted.
     Other(String),
 }
 
 impl PointStatus {
-    /// Whether it may still become completed or failed. A word that we do not know counts as well.
+    /// Whether it may still become completed or failed. True for an unknown status, too.
     #[must_use]
     pub const fn is_in_progress(&self) -> bool {
         matches!(self, Self::InProgress | Self::Other(_))
@@ -160,15 +160,15 @@ pub struct RestorePoint {
     pub kind: Kind,
     /// The server that the provider names in the point itself.
     pub server: ServerRef,
-    /// Made by the provider's plan (`backup_type` is not `manual`): not ours to delete, takes no slot.
+    /// Created by the provider's plan (`backup_type` is not `manual`): not ours to delete, takes no slot.
     pub automatic: bool,
-    /// How far it has come.
+    /// Its status.
     pub status: PointStatus,
     /// Its size in MB (as the provider counts them), where known.
     pub size_mb: Option<u64>,
-    /// When the provider began it.
+    /// When the provider started creating it.
     pub created_at: Timestamp,
-    /// When the provider drops it by itself; `None` for manual ones.
+    /// When the provider deletes it by itself; `None` for manual ones.
     pub expires_at: Option<Timestamp>,
     /// A snapshot's name; backups have none.
     pub name: Option<String>,
@@ -176,41 +176,41 @@ pub struct RestorePoint {
     pub description: String,
 }
 
-/// Orders points, by their times and ids, from the newest to the oldest. Times have whole seconds: of two points of one second, the larger id is
-/// the newer.
+/// Orders points from newest to oldest, by time and id. Times are whole seconds; of two points in the same second, the
+/// one with the larger id is newer.
 #[must_use]
 pub fn newest_first<T: Ord>(a: (T, &Id), b: (T, &Id)) -> Ordering {
     b.cmp(&a)
 }
 
-/// How sure an inventory is.
+/// How an inventory was read, and so what it proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Proof {
-    /// One server's list that came in one page: may decide deletes.
+pub enum ReadProof {
+    /// One server's list in a single page: good enough to delete by.
     OnePage,
-    /// Several pages, read twice and found alike: may decide deletes.
+    /// Several pages, read twice with the same result: good enough to delete by.
     ReadTwice,
-    /// Several pages, read once: enough to see that a point is there, never to delete.
+    /// Several pages, read once: enough to see that a point is there, never to delete by.
     ReadOnce,
 }
 
 /// All restore points of one kind on one server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inventory {
-    /// Whose.
+    /// The server.
     pub server: ServerRef,
-    /// Of which kind.
+    /// The kind.
     pub kind: Kind,
     /// Newest first; each id once. Automatic backups may be among them.
     pub points: Vec<RestorePoint>,
-    /// When the list was asked for, by our clock.
+    /// When the list was requested, by our clock.
     pub read_at: Timestamp,
-    /// The provider's own time (`Date` of the answer), where it gave one.
+    /// The provider's time (the `Date` header), if it gave one.
     pub provider_time: Option<Timestamp>,
     /// How the list was read.
-    pub proof: Proof,
-    /// Why this list must not decide deletes: unreadable points and the like, in words. Empty when all is well.
+    pub proof: ReadProof,
+    /// Why nothing may be deleted by this list, such as unreadable points. Empty when there is no doubt.
     pub doubts: Vec<String>,
 }
 
@@ -226,12 +226,12 @@ impl Inventory {
         self.points.iter().find(|point| point.id == *id)
     }
 
-    /// Why this inventory may not decide deletes, if so.
+    /// Why nothing may be deleted by this inventory, if so.
     #[must_use]
     pub fn doubt(&self) -> Option<String> {
         if !self.doubts.is_empty() {
             return Some(self.doubts.join("; "));
         }
-        (self.proof == Proof::ReadOnce).then(|| "the list came in several pages and was read only once".to_owned())
+        (self.proof == ReadProof::ReadOnce).then(|| "the list has several pages and was read only once".to_owned())
     }
 }

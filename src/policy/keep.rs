@@ -1,20 +1,20 @@
-//! What a policy keeps: counts a rule, periods, and the way the rules are combined.
+//! What a policy keeps: a count for each rule, periods, and how the rules are combined.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How many a rule keeps.
+/// How many buckets a rule keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Count {
-    /// So many buckets. Zero is a rule that keeps nothing.
+    /// This many buckets. A rule with zero keeps nothing.
     Number(u32),
     /// Every bucket; only in the `retention` command, which deletes nothing.
     All,
 }
 
-/// A rule that counts buckets. In the order in which `sequential` lets them take turns.
+/// A rule that counts buckets, in the order in which `sequential` applies them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rule {
@@ -36,7 +36,7 @@ impl Rule {
     /// Every rule, in order.
     pub const ALL: [Self; 6] = [Self::Last, Self::Hourly, Self::Daily, Self::Weekly, Self::Monthly, Self::Yearly];
 
-    /// The stretch of time that one of its buckets is.
+    /// The unit of time of its buckets.
     #[must_use]
     pub const fn unit(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl Rule {
         }
     }
 
-    /// The key of the policy file.
+    /// Its key in the policy file.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Last => "last",
@@ -83,19 +83,19 @@ pub struct Period {
     pub seconds: u64,
 }
 
-/// What stays. Empty means that no rule is given, which a policy that prunes may not have.
+/// What is kept. Empty means that there is no rule, which is not allowed in a policy that prunes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keep {
-    /// At most one count a rule, in the order of `Rule::ALL`.
+    /// At most one count for each rule, in the order of `Rule::ALL`.
     pub counts: Vec<(Rule, Count)>,
     /// Every point younger than this, measured from the newest point.
     pub within: Option<Period>,
-    /// One point a bucket younger than this (`within_daily = …`); only in the `retention` command.
+    /// One point for each bucket younger than this (`within_daily = …`); only in the `retention` command.
     pub within_buckets: Vec<(Rule, Period)>,
 }
 
 impl Keep {
-    /// Whether no rule at all is given.
+    /// Whether there is no rule.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty() && self.within.is_none() && self.within_buckets.is_empty()
@@ -118,7 +118,7 @@ impl fmt::Display for Keep {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeepMode {
-    /// The rules take turns and add up, as in Proxmox Backup Server.
+    /// The rules apply one after another and add up, as in Proxmox Backup Server.
     #[default]
     Sequential,
     /// A point stays if any rule keeps it, as in restic.

@@ -1,18 +1,19 @@
-//! The mark: the text in a restore point's name and description that makes it ours. It outlives versions.
+//! The mark: the text in a restore point's name and description that makes it ours. All versions must be able to read
+//! it.
 //!
-//! Description: `lg-TOKEN8 INSTANCE POLICY DUE`, then words for people. A snapshot's name:
-//! `lg-TOKEN8-POLICY-20261121T023000Z` (which names no instance, so a name alone never proves a point ours).
-//! DUE is RFC 3339 in UTC: whole seconds for a due time, always three digits more for a run by hand.
+//! Description: `lg-TOKEN8 INSTANCE POLICY DUE`, then a text for people. A snapshot's name:
+//! `lg-TOKEN8-POLICY-20261121T023000Z` (it names no instance, so a name alone never proves that a point is ours).
+//! DUE is RFC 3339 in UTC: whole seconds for a due time, always with milliseconds for a run by hand.
 
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp, Unit};
 use serde::{Deserialize, Serialize};
 
-/// How much of our text must be left for a point to be recognised by it.
+/// How many characters of our text must be left to recognise a point by it.
 pub const SHORTEST_BEGINNING: usize = 8;
 
-/// Eight random lower-case letters and digits, unique for each restore point that we ask for.
+/// Eight random lower-case letters and digits, unique for each restore point that we request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Token(String);
@@ -20,7 +21,7 @@ pub struct Token(String);
 impl Token {
     const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
-    /// A token from random bits; the randomness comes from outside.
+    /// A token from random bits that the caller provides.
     #[must_use]
     pub fn from_random(mut random: u64) -> Self {
         let mut text = String::with_capacity(8);
@@ -32,7 +33,7 @@ impl Token {
         Self(text)
     }
 
-    /// The token in `text`, if it is exactly one.
+    /// The token, if `text` is exactly one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
@@ -52,21 +53,21 @@ impl fmt::Display for Token {
     }
 }
 
-/// What the text of a restore point says about its maker.
+/// What the text of a restore point says about its origin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// Unique for each restore point.
     pub token: Token,
-    /// The `provider.instance` that made it.
+    /// The `provider.instance` that created it.
     pub instance: String,
-    /// The policy that it was made for.
+    /// The policy it was created for.
     pub policy: String,
-    /// The due time; for a run by hand the moment it began, with milliseconds.
+    /// The due time; for a run by hand the time it began, with milliseconds.
     pub due: Timestamp,
 }
 
 impl Mark {
-    /// The mark at the beginning of a description, if a whole one is there.
+    /// The mark at the beginning of a description, if it is complete.
     #[must_use]
     pub fn parse(description: &str) -> Option<Self> {
         let mut words = description.split(' ');
@@ -77,7 +78,7 @@ impl Mark {
         Some(Self { token, instance, policy, due })
     }
 
-    /// The description: the mark, then words for people.
+    /// The description: the mark, then a text for people.
     #[must_use]
     pub fn description(&self) -> String {
         let Self { token, instance, policy, .. } = self;
@@ -93,13 +94,13 @@ impl Mark {
 
     fn written_due(&self) -> String {
         let text = format!("{:.3}", self.due);
-        // By the text, not by the number: before 1970 what is left of a second counts the other way.
+        // By the text, not by the number: before 1970, fractions of a second count backwards.
         text.strip_suffix(".000Z").map_or_else(|| text.clone(), |whole| format!("{whole}Z"))
     }
 }
 
-/// The moment that stands in the mark of a run by hand that began `at`: in milliseconds, and never on a whole second,
-/// so that its text always has three digits that no due time has.
+/// The time in the mark of a run by hand that began `at`: in milliseconds, and never on a whole second, so that its
+/// text always has the three digits that a due time never has.
 #[must_use]
 pub fn moment_by_hand(at: Timestamp) -> Timestamp {
     let moment = at.round(Unit::Millisecond).unwrap_or(at);
@@ -108,7 +109,7 @@ pub fn moment_by_hand(at: Timestamp) -> Timestamp {
     if whole { moment.checked_add(SignedDuration::from_millis(1)).unwrap_or(moment) } else { moment }
 }
 
-/// The token in a snapshot's name of ours, if it has the form of one.
+/// The token in a snapshot's name, if the name has the form of ours.
 #[must_use]
 pub fn token_of_name(name: &str) -> Option<Token> {
     let rest = name.strip_prefix("lg-")?;
@@ -118,7 +119,7 @@ pub fn token_of_name(name: &str) -> Option<Token> {
     if is_name(policy) && stamped { Token::parse(token) } else { None }
 }
 
-/// The token at the beginning of a description of ours, however little the provider has left of the rest.
+/// The token at the beginning of a description, no matter how much of the rest the provider cut off.
 #[must_use]
 pub fn token_of_description(description: &str) -> Option<Token> {
     let rest = description.strip_prefix("lg-")?;
@@ -131,7 +132,7 @@ pub fn tokens_of<'a>(name: Option<&'a str>, description: &'a str) -> impl Iterat
     name.and_then(token_of_name).into_iter().chain(token_of_description(description))
 }
 
-/// Whether `found` can be what is left of our text `ours` after the provider cut it short.
+/// Whether `found` may be our text `ours`, cut short by the provider.
 #[must_use]
 pub fn is_beginning(found: &str, ours: &str) -> bool {
     found.chars().count() >= SHORTEST_BEGINNING && ours.starts_with(found)
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_texts_have_the_form_that_outlives_versions() {
+    fn the_texts_have_the_form_that_all_versions_read() {
         let mark = Mark { token: Token::parse("abcd1234").unwrap(), ..mark("2026-11-21T02:30:00Z") };
         assert!(mark.description().starts_with("lg-abcd1234 main nightly-2 2026-11-21T02:30:00Z "));
         assert_eq!(mark.name(), "lg-abcd1234-nightly-2-20261121T023000Z");
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_anew_stays_the_same() {
+    fn writing_a_mark_again_changes_nothing() {
         // The second was found by fuzzing.
         for due in ["2026-11-21T15:21:44.0004Z", "-009999-01-02T03:04:05.000909999Z", "1969-12-31T23:59:59.9999Z"] {
             let written = mark(due).description();

@@ -1,5 +1,5 @@
-//! What the journal remembers of one server and kind, as an argument: what was seen of each point first, what is in
-//! progress, what a person holds.
+//! What the journal remembers about one server and kind: each point as it was first seen, what is in progress, and what
+//! is on hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,52 +7,52 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::brake::{BrakeCause, LastListed, StoredBrake};
-use crate::policy::conditions::Kept;
+use crate::policy::conditions::RetentionRecords;
 use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
 use crate::policy::mark::{Token, tokens_of};
 use crate::policy::text::cleaned;
 
-/// What the journal remembers of one server and kind.
+/// What the journal remembers about one server and kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memory {
     /// Whether an inventory of this server and kind was recorded before.
     pub seen_before: bool,
-    /// Every point that was listed, or made by us, and is not known to be gone.
-    pub points: BTreeMap<Id, Remembered>,
-    /// The token of every create that we sent or intended to send here, with its policy.
+    /// Every point that was listed or created by us and is not known to be gone.
+    pub points: BTreeMap<Id, RememberedPoint>,
+    /// The token of every create that we sent or intended to send here, with the policy.
     pub tokens: BTreeMap<Token, String>,
-    /// Points that we made, or may have made, and that the last list did not show: each takes a slot.
+    /// Points that we created, or may have created, and that the last list did not show. Each takes a slot.
     pub unlisted: Vec<Unlisted>,
-    /// Points whose delete the provider has accepted. While they are listed they take a slot; they are not deleted again.
+    /// Points whose delete the provider has accepted. They take a slot while listed, and are not deleted again.
     pub deleting: BTreeSet<Id>,
-    /// Points whose delete was accepted so long ago that it may be sent again, if they are still listed.
+    /// Points whose delete was accepted so long ago that it may be sent again if they are still listed.
     pub not_gone: BTreeSet<Id>,
-    /// Points that runs of the policy made, and that no list has shown as completed yet.
+    /// Points that runs of the policy created and that no list has shown as completed yet.
     pub unfinished: BTreeSet<Id>,
-    /// Tokens of the creates that were given up since one was last made, while an eviction waits for its new point.
+    /// Tokens of creates given up since the last one succeeded, while an eviction waits for its new point.
     pub given_up: BTreeSet<Token>,
-    /// Points that a person holds, with the reason.
+    /// Points on hold, with the reason.
     pub holds: BTreeMap<Id, String>,
-    /// When holds on points end, where they end by themselves.
+    /// When holds on points expire, if they do.
     pub hold_ends: BTreeMap<Id, Timestamp>,
-    /// The reason why nothing at all may be deleted on this server, where a person said so.
+    /// The reason of a hold on the whole server.
     pub server_hold: Option<String>,
-    /// When that hold ends by itself.
+    /// When that hold expires, if it does.
     pub server_hold_until: Option<Timestamp>,
     /// Completed points of the policy evicted since its last completed one.
     pub evicted_since_completed: u32,
-    /// The longest time from a plan to its accepted create in the last runs on this server.
+    /// The longest time from a plan to its accepted create in the latest runs on this server.
     pub longest_lead: std::time::Duration,
-    /// What the last list showed and we have not intended to delete since.
+    /// The points of the last list, except those we have intended to delete since.
     pub listed: Vec<LastListed>,
-    /// The stored brakes of the whole server, accepted ones included.
+    /// The stored brakes of the whole server, including accepted ones.
     pub brakes: Vec<StoredBrake>,
-    /// What each policy of the server and kind kept when it last looked here.
-    pub retention: Kept,
+    /// What each policy of the server and kind kept when it last inspected the server.
+    pub retention: RetentionRecords,
 }
 
 impl Memory {
-    /// What holds given this list: a point that its run has given up and that is completed after all replaces what was
+    /// The memory, updated by this list: a point that is completed although its run gave it up replaces the point
     /// evicted for it.
     #[must_use]
     pub fn beside(self, inventory: &Inventory) -> Self {
@@ -64,13 +64,13 @@ impl Memory {
         Self { evicted_since_completed, ..self }
     }
 
-    /// The token of a given-up create that this point carries: a list shows it only now that nobody waits for it.
+    /// The token of a given-up create, if this point carries one: it appeared only after its run gave up on it.
     #[must_use]
     pub fn given_up_on(&self, point: &RestorePoint) -> Option<Token> {
         tokens_of(point.name.as_deref(), &point.description).find(|token| self.given_up.contains(token))
     }
 
-    /// What would be remembered once a person has accepted these brakes.
+    /// Applies the acceptance of these brakes by a person.
     pub fn release(&mut self, numbers: &[i64]) {
         for stored in self.brakes.iter_mut().filter(|stored| numbers.contains(&stored.number)) {
             stored.accepted = true;
@@ -84,8 +84,8 @@ impl Memory {
         }
     }
 
-    /// The slots that our points leave to people. A point that was evicted since the last completed one has left its
-    /// slot to the next: that one may take it, though a `reserve` that grew would forbid one more.
+    /// The slots reserved for people. Zero after an eviction whose new point is not completed yet: the new point may
+    /// take the evicted one's slot, even if `reserve` has grown since.
     #[must_use]
     pub const fn reserve_now(&self, reserve: u32) -> u32 {
         if self.evicted_since_completed > 0 { 0 } else { reserve }
@@ -94,32 +94,32 @@ impl Memory {
 
 /// A point as it was first seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remembered {
-    /// Tells a point from a later one with the same id. `None` until a list has shown it.
+pub struct RememberedPoint {
+    /// Distinguishes a point from a later one with the same id. `None` until a list has shown it.
     pub created_at: Option<Timestamp>,
     /// Name and description as the first list showed them. `None` until then.
-    pub text: Option<Text>,
-    /// How we came to know it.
+    pub text: Option<PointText>,
+    /// Where it came from.
     pub origin: Origin,
 }
 
-/// The words on a point.
+/// A point's name and description.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Text {
+pub struct PointText {
     /// A snapshot's name.
     pub name: Option<String>,
     /// The description.
     pub description: String,
 }
 
-impl Text {
-    /// The words on this point.
+impl PointText {
+    /// The name and description of this point.
     #[must_use]
     pub fn of(point: &RestorePoint) -> Self {
         Self { name: point.name.clone(), description: point.description.clone() }
     }
 
-    /// Whether both say the same. A state from before texts were cleaned has them as the provider gave them.
+    /// Whether both are the same after cleaning. Earlier versions stored texts as the provider gave them.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         let clean = |text: &Self| (text.name.as_deref().map(cleaned), cleaned(&text.description));
@@ -127,23 +127,23 @@ impl Text {
     }
 }
 
-/// How we came to know a point.
+/// Where a point came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// A run of this journal made it, for this policy.
+    /// A run in this journal created it, for this policy.
     Made(String),
     /// It was in the first inventory of its server and kind.
     First,
-    /// It appeared later, and no run of ours made it.
+    /// It appeared later, and no run of ours created it.
     Later,
 }
 
-/// A point that takes a slot though no list shows it.
+/// A point that takes a slot although no list shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unlisted {
-    /// The provider's key, where the answer gave one.
+    /// The provider's key, if the answer gave one.
     pub id: Option<Id>,
-    /// What its mark will carry.
+    /// The token in its mark.
     pub token: Token,
 }

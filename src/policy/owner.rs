@@ -1,47 +1,48 @@
-//! Whose a restore point is: by its id in the journal, else by its mark.
+//! Who owns a restore point: decided by its id in the journal, or else by its mark.
 
 use crate::policy::inventory::RestorePoint;
 use crate::policy::mark::{Mark, tokens_of};
-use crate::policy::memory::{Memory, Origin, Remembered, Text};
+use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint};
 
-/// Whose a restore point is.
+/// Who owns a restore point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
-    /// Ours: made for this policy.
+    /// Us: it was created for this policy.
     Ours(String),
-    /// It carries our mark, but this journal neither made it nor saw it in its first inventory: a second lastgood.
+    /// A second lastgood: it carries our mark, but this journal neither created it nor saw it in its first inventory.
     Stray(String),
-    /// It carries the mark of another instance, or one that names none.
+    /// Another instance, or an unknown one: it carries the mark of another instance, or one that names none.
     OtherInstance,
-    /// It was ours, and a person has changed its name or description since we first saw it.
+    /// A person: it was ours, but its name or description was changed since we first saw it.
     Changed,
-    /// It carries no mark.
+    /// A person: it carries no mark.
     Person,
 }
 
 impl Owner {
-    /// Whether the point counts as *own* in what is shown.
+    /// Whether the point is shown as *own*.
     #[must_use]
     pub const fn is_own(&self) -> bool {
         matches!(self, Self::Ours(_) | Self::Stray(_))
     }
 }
 
-/// Whose `point` is, by its id in the journal, else by its mark.
+/// Who owns `point`: decided by its id in the journal, or else by its mark.
 #[must_use]
 pub fn owner(point: &RestorePoint, instance: &str, memory: &Memory) -> Owner {
     let remembered =
         memory.points.get(&point.id).filter(|known| known.created_at.is_none_or(|at| at == point.created_at));
     let changed =
-        remembered.and_then(|known| known.text.as_ref()).is_some_and(|first| !first.is_same(&Text::of(point)));
-    if let Some(Remembered { origin: Origin::Made(policy), .. }) = remembered {
+        remembered.and_then(|known| known.text.as_ref()).is_some_and(|first| !first.is_same(&PointText::of(point)));
+    if let Some(RememberedPoint { origin: Origin::Made(policy), .. }) = remembered {
         return if changed { Owner::Changed } else { Owner::Ours(policy.clone()) };
     }
     let bears = |name: Option<&str>, description: &str| tokens_of(name, description).next().is_some();
     let was_marked = remembered
         .and_then(|known| known.text.as_ref())
         .is_some_and(|text| bears(text.name.as_deref(), &text.description));
-    // Whoever's mark it was: a point that lost it by a person's hand is not a person's to lose.
+    // No matter whose mark it was: removing a mark must not turn the point into an unmarked one, which `prune = "all"`
+    // may delete.
     if changed && was_marked {
         return Owner::Changed;
     }
@@ -52,7 +53,7 @@ pub fn owner(point: &RestorePoint, instance: &str, memory: &Memory) -> Owner {
                     Some(known) => known.origin == Origin::First,
                     None => !memory.seen_before,
                 };
-            // A mark that a person wrote into a point of theirs later on does not make it ours.
+            // Adding a mark to a point later does not make it ours.
             if changed {
                 Owner::Changed
             } else if known {

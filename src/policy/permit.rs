@@ -1,13 +1,13 @@
-//! Whether a delete may be sent now: one of a run, just before it is sent, and one that a person asks for by hand.
+//! Whether a delete may be sent now: one of a run, just before it is sent, or one that a person requests by hand.
 //!
-//! What was planned is an upper bound. The delete of a run goes only when retention, asked again, drops the point as well:
-//! by the fresh list, the new point's real date, and both the policy of the run and the one now in force.
+//! A plan is only an upper bound. A run's delete is sent only if retention still drops the point: by a fresh list, with
+//! the new point's real date, and under both the run's policy and the one now in force.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::delete_guards::{DeleteGuards, in_progress};
-use crate::policy::evidence::{Evidence, Request};
+use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
 use crate::policy::planner::kept_now;
@@ -16,50 +16,55 @@ use crate::policy::planner::kept_now;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeleteReason {
-    /// A completed point makes room for the new one.
+    /// A completed point must make room for the new one.
     Eviction,
-    /// A failed point of ours makes room, or is cleared away.
+    /// A failed point of ours makes room or is cleaned up.
     FailedPoint,
     /// Retention drops it.
     Retention,
-    /// The point that this run made has failed.
+    /// The point that this run created has failed.
     OwnFailure,
-    /// A lost answer led to two points: the younger goes.
+    /// A lost answer led to two points, and the younger one is deleted.
     Duplicate,
 }
 
-/// What is known when a delete is about to be sent.
+/// What is known just before a delete is sent.
 #[derive(Clone, Copy, Debug)]
-pub struct Late<'a> {
-    /// The run's policy with the list and the memory of this moment, and the provider's time.
-    pub request: Request<'a>,
-    /// The same of the policy now in force, with what it shares with others now; `None`: it is no longer in the file.
-    pub in_force: Option<Request<'a>>,
-    /// The point that the run has made.
+pub struct DeleteCheck<'a> {
+    /// The run's policy with the current list, memory and provider's time.
+    pub request: PlanRequest<'a>,
+    /// The same for the policy now in force; `None` if it is no longer in the file.
+    pub in_force: Option<PlanRequest<'a>>,
+    /// The point that the run has created.
     pub made: Option<&'a Id>,
-    /// Whether the delete has to make room for the new point.
+    /// Whether the delete is to make room for the new point.
     pub makes_room: bool,
     /// The free slots that our points may take.
     pub room: u32,
-    /// Listed points whose delete this run has had accepted.
+    /// Listed points whose delete by this run was accepted.
     pub gone: &'a [Id],
     /// The most deletes of the run.
     pub max_deletes: u32,
 }
 
-/// Whether a delete of a run has to wait. Of two points of one create the younger goes, but not while it is in progress;
-/// once it is stuck, the guards decide.
+/// Whether a delete of a run has to wait. A duplicate is not deleted while it is in progress; once it is stuck, the
+/// guards decide.
 #[must_use]
 pub fn has_to_wait(inventory: &Inventory, id: &Id, reason: DeleteReason, is_stuck: impl FnOnce() -> bool) -> bool {
     let is_in_progress = || inventory.find(id).is_some_and(|point| point.status.is_in_progress());
     reason == DeleteReason::Duplicate && is_in_progress() && !is_stuck()
 }
 
-/// The last word on a planned delete.
+/// Checks a planned delete just before it is sent.
 ///
 /// # Errors
-/// The guard that refuses it.
-pub fn before_sending(late: &Late<'_>, id: &Id, created_at: Timestamp, reason: DeleteReason) -> Result<(), Guard> {
+/// The guard that refuses the delete.
+pub fn before_sending(
+    late: &DeleteCheck<'_>,
+    id: &Id,
+    created_at: Timestamp,
+    reason: DeleteReason,
+) -> Result<(), Guard> {
     let evidence = &late.request.evidence;
     if late.made == Some(id) && reason != DeleteReason::OwnFailure {
         return Err(Guard::JustMade);
@@ -75,7 +80,7 @@ pub fn before_sending(late: &Late<'_>, id: &Id, created_at: Timestamp, reason: D
         DeleteReason::OwnFailure | DeleteReason::FailedPoint if point.status != PointStatus::Failed => {
             return Err(Guard::NotTheSame);
         }
-        // The older twin is completed; the younger one is the newest point for that very reason.
+        // The younger of the two is the newest point; it may go only once the older one is completed.
         DeleteReason::Duplicate if !is_completed(evidence, late.made) => return Err(Guard::NewestOfPolicy),
         _ => {}
     }
@@ -87,7 +92,7 @@ pub fn before_sending(late: &Late<'_>, id: &Id, created_at: Timestamp, reason: D
     }
 }
 
-/// The run's own policy let the point go.
+/// Rewords a refusal by the policy in force, since the run's own policy allowed the delete.
 fn by_the_file_in_force(guard: Guard) -> Guard {
     match guard {
         Guard::KeptNow(why) => Guard::KeptNow(format!("by the policy file now in force, {why}")),
@@ -95,8 +100,13 @@ fn by_the_file_in_force(guard: Guard) -> Guard {
     }
 }
 
-/// Whether this policy, too, lets the point go now.
-fn consents(late: &Late<'_>, request: &Request<'_>, point: &RestorePoint, reason: DeleteReason) -> Result<(), Guard> {
+/// Whether this policy still allows the delete.
+fn consents(
+    late: &DeleteCheck<'_>,
+    request: &PlanRequest<'_>,
+    point: &RestorePoint,
+    reason: DeleteReason,
+) -> Result<(), Guard> {
     let evidence = request.evidence;
     let guards = DeleteGuards::of(&evidence);
     if reason == DeleteReason::Duplicate {
@@ -105,14 +115,14 @@ fn consents(late: &Late<'_>, request: &Request<'_>, point: &RestorePoint, reason
     guards.permits(&point.id, point.created_at, late.gone)?;
     let new = match reason {
         DeleteReason::Eviction => Some(request.now),
-        // The list shows the new point, with the date that the provider gave it.
+        // The list shows the new point with the provider's date.
         DeleteReason::Retention => None,
         DeleteReason::FailedPoint | DeleteReason::OwnFailure | DeleteReason::Duplicate => return Ok(()),
     };
-    // What is about to go is no longer counted.
+    // Points being deleted no longer count.
     let mut memory = evidence.memory.clone();
     memory.deleting.extend(late.gone.iter().cloned());
-    let request = Request { evidence: Evidence { memory: &memory, ..evidence }, ..*request };
+    let request = PlanRequest { evidence: Evidence { memory: &memory, ..evidence }, ..*request };
     kept_now(&request, new, &point.id).map_or(Ok(()), |why| Err(Guard::KeptNow(why)))
 }
 
@@ -121,11 +131,11 @@ fn is_completed(evidence: &Evidence<'_>, made: Option<&Id>) -> bool {
     adopted.is_some_and(|older| older.status == PointStatus::Completed)
 }
 
-/// Whether a person may delete the point by hand. Whose it is, and what is left, is up to them; `hold` is the guard of a
+/// Whether a person may delete the point by hand. Who owns it and what is left are up to them; `hold` is the guard of a
 /// hold on the point or its server.
 ///
 /// # Errors
-/// The guard that refuses it.
+/// The guard that refuses the delete.
 pub fn by_hand(point: &RestorePoint, hold: Option<Guard>) -> Result<(), Guard> {
     if point.automatic {
         return Err(Guard::Automatic);

@@ -1,8 +1,8 @@
 //! The plan of a run, as data: ordered actions, and for every restore point a decision with its reasons.
 //!
-//! `plan`, `run --dry-run` and `run` use the same value; `run` performs it and never re-decides. A delete that comes
-//! before the create is an eviction: it happens only when no slot is free, and only to what retention, the new point
-//! counted, would drop anyway.
+//! `plan`, `run --dry-run` and `run` use the same value; `run` performs it and never decides anew. A delete before the
+//! create is an eviction: planned only when no slot is free, and only for points that retention would drop anyway once
+//! the new point counts.
 
 use std::fmt;
 
@@ -11,57 +11,57 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::brake::Brake;
 use crate::policy::guard::Guard;
-use crate::policy::in_the_way::InTheWay;
 use crate::policy::inventory::{Id, Kind, PointStatus, ServerRef};
 use crate::policy::policy::PolicyName;
 use crate::policy::retention::KeepReason;
+use crate::policy::slot_blocker::SlotBlocker;
 use crate::policy::slots::Slots;
 
-/// What a run intends.
+/// What a run is going to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// When it was made.
     pub at: Timestamp,
-    /// For which server.
+    /// The server.
     pub server: ServerRef,
-    /// By which policy.
+    /// The policy.
     pub policy: PolicyName,
-    /// Of which kind.
+    /// The kind.
     pub kind: Kind,
-    /// The slots as they were.
+    /// The slots at that time.
     pub slots: Slots,
     /// What to do, in order. Empty when refused.
     pub actions: Vec<Action>,
     /// A decision for every restore point of the inventory, newest first.
     pub points: Vec<Decision>,
-    /// Why nothing is done.
-    pub refused: Option<Refusal>,
-    /// What else is reported to people.
+    /// Why the run does nothing, if so.
+    pub refused: Option<PlanRefusal>,
+    /// Anything else to report.
     pub notes: Vec<Note>,
-    /// What looks wrong, so that deletes wait for a person.
+    /// The brakes in force.
     #[serde(default)]
     pub brakes: Vec<Brake>,
     /// The most deletes of the whole run.
     pub max_deletes: u32,
-    /// Nothing is done before this moment of the provider's time, when a bucket ends: which point makes room depends on
-    /// the bucket that the new one falls into.
+    /// Do nothing before this time by the provider's clock, when a bucket ends: which point makes room depends on the
+    /// bucket that the new one falls into.
     #[serde(default)]
     pub wait_until: Option<Timestamp>,
 }
 
 impl Plan {
-    /// The points that the policy gives up beside what is held and protected, with the reason.
+    /// The points that the policy gives up for held and protected ones, with the reason.
     pub fn given_up(&self) -> impl Iterator<Item = (&Id, &Reason)> {
         let reasons = self.points.iter().flat_map(|point| point.why.iter().map(move |why| (&point.id, why)));
         reasons.filter(|(_, why)| matches!(why, Reason::GivenUp { .. }))
     }
 
-    /// The deletes that come before the create.
+    /// The deletes before the create.
     pub fn evictions(&self) -> impl Iterator<Item = &Delete> {
         self.actions.iter().map_while(Action::as_delete)
     }
 
-    /// The deletes that come after the new point is completed.
+    /// The deletes after the new point is completed.
     pub fn prunes(&self) -> impl Iterator<Item = &Delete> {
         self.actions.iter().skip_while(|action| action.as_delete().is_some()).filter_map(Action::as_delete)
     }
@@ -73,12 +73,12 @@ impl Plan {
 pub enum Action {
     /// Delete a restore point.
     Delete(Delete),
-    /// Make the new one.
+    /// Create the new one.
     Create(Reason),
 }
 
 impl Action {
-    /// The delete, if it is one.
+    /// The delete, if this is one.
     #[must_use]
     pub const fn as_delete(&self) -> Option<&Delete> {
         match self {
@@ -88,34 +88,34 @@ impl Action {
     }
 }
 
-/// A restore point to delete. Its time is part of it, so that a later point with the same id is not taken for it.
+/// A restore point to delete. Includes its time, because the provider may give the id to a later point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delete {
     /// The provider's key.
     pub id: Id,
-    /// When the provider began the point.
+    /// When the provider started creating it.
     pub created_at: Timestamp,
-    /// Whether it was completed, so that its delete counts as one of a good point.
+    /// Whether it was completed.
     pub completed: bool,
     /// Why.
     pub why: Reason,
 }
 
-/// Why something is done or left undone.
+/// Why a point is deleted, kept or created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// What retention says.
+    /// The reason that retention gives.
     Retention(KeepReason),
     /// A guard refuses the delete.
     Guard(Guard),
-    /// It failed, so it is worth nothing.
+    /// It failed, so it cannot be restored.
     Failed,
     /// No slot is free, and retention would drop it anyway.
     Eviction,
-    /// The rules keep it, but the slots do not suffice beside what holds and `protect` keep of the policy.
+    /// The rules keep it, but there are not enough slots besides the points kept by holds and `protect`.
     GivenUp {
-        /// What they keep.
+        /// The points kept by holds and `protect`.
         beside: Vec<Id>,
     },
     /// The policy asks for a new point, which leaves this many free slots.
@@ -130,12 +130,12 @@ impl fmt::Display for Reason {
         match self {
             Self::Retention(reason) => reason.fmt(f),
             Self::Guard(guard) => guard.fmt(f),
-            Self::Failed => f.write_str("it failed, so it is worth nothing"),
-            Self::Eviction => f.write_str("no slot is free: evicted, as retention drops it anyway"),
+            Self::Failed => f.write_str("it failed, so it cannot be restored"),
+            Self::Eviction => f.write_str("no slot is free: evicted, because retention would drop it anyway"),
             Self::GivenUp { beside } => {
                 let beside: Vec<String> = beside.iter().map(ToString::to_string).collect();
                 let beside = beside.join(", ");
-                write!(f, "given up: the slots do not suffice beside {beside}, kept by a hold or `protect`")
+                write!(f, "given up: not enough slots besides {beside}, kept by a hold or `protect`")
             }
             Self::New { free: 1 } => f.write_str("the policy asks for a new one; it leaves 1 free slot"),
             Self::New { free } => write!(f, "the policy asks for a new one; it leaves {free} free slots"),
@@ -148,40 +148,40 @@ impl fmt::Display for Reason {
 pub struct Decision {
     /// The provider's key.
     pub id: Id,
-    /// How far it has come.
+    /// Its status.
     pub status: PointStatus,
-    /// When the provider began it.
+    /// When the provider started creating it.
     pub created_at: Timestamp,
     /// Whether it is ours.
     pub own: bool,
-    /// Whether it stays.
+    /// Whether it is kept.
     pub keep: bool,
     /// Why.
     pub why: Vec<Reason>,
 }
 
-/// Why a run makes nothing.
+/// Why a run creates nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Refusal {
-    /// Every slot is taken and none may be emptied.
+pub enum PlanRefusal {
+    /// Every slot is taken and none may be freed.
     NoRoom {
         /// The slots.
         slots: Slots,
         /// Backup or snapshot.
         kind: Kind,
-        /// What `reserve` leaves to people.
+        /// The slots that `reserve` keeps for people.
         reserve: u32,
-        /// The foreign points in the way.
+        /// The foreign points that take slots.
         foreign: Vec<String>,
-        /// Why none of our own may go.
+        /// Why none of our own may be deleted.
         because: Option<String>,
-        /// The holds, and what `protect` keeps, by which no room is left.
+        /// The holds and `protect` patterns that keep slots taken.
         #[serde(default)]
-        in_the_way: Vec<InTheWay>,
+        in_the_way: Vec<SlotBlocker>,
     },
-    /// No slot is free, and the new point would only replace the newest one of its policy. That gains nothing, and nothing
-    /// is wrong.
+    /// No slot is free, and the new point would only replace the newest one of its policy. There is nothing to gain,
+    /// and nothing is wrong.
     OnlyTheNewest {
         /// The slots.
         slots: Slots,
@@ -190,17 +190,17 @@ pub enum Refusal {
         /// The newest point of the policy.
         id: Id,
     },
-    /// The list does not prove enough.
+    /// The list is doubtful.
     Doubt(String),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for PlanRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OnlyTheNewest { slots, kind, id } => write!(
                 f,
                 "no slot is free ({} of {} used), and a new {kind} would only replace the newest one, {id}: nothing is \
-                 made or deleted; keep one less, or make them less often",
+                 created or deleted; keep one fewer, or create them less often",
                 slots.used, slots.limit
             ),
             Self::NoRoom { slots, kind, reserve, foreign, because, in_the_way } => {
@@ -208,7 +208,7 @@ impl fmt::Display for Refusal {
                 write!(f, "{kind} limit reached ({own}{} foreign)", slots.foreign)?;
                 write!(f, "; {} of {} slots used", slots.used, slots.limit)?;
                 if *reserve > 0 {
-                    write!(f, ", {reserve} left to people by reserve")?;
+                    write!(f, ", {reserve} kept for people by reserve")?;
                 }
                 if let Some(because) = because {
                     write!(f, "; {because}")?;
@@ -217,28 +217,28 @@ impl fmt::Display for Refusal {
                     write!(f, "; foreign: {}", foreign.join(", "))?;
                 }
                 for way in in_the_way {
-                    write!(f, "; {}", way.sentence(*kind))?;
+                    write!(f, "; {}", way.explanation(*kind))?;
                 }
-                // As long as the whole server is held, nothing else helps.
-                if matches!(in_the_way.as_slice(), [InTheWay::Server { .. }]) {
+                // While the whole server is on hold, nothing else helps.
+                if matches!(in_the_way.as_slice(), [SlotBlocker::Server { .. }]) {
                     return Ok(());
                 }
                 write!(f, "; delete a {kind} that is not needed")?;
-                // Where all are people's, to keep fewer makes no room.
+                // If all points are foreign, keeping fewer makes no room.
                 if slots.own > 0 { write!(f, ", or lower what the policy keeps") } else { Ok(()) }
             }
-            Self::Doubt(why) => write!(f, "the provider's list is in doubt, so nothing is made or deleted: {why}"),
+            Self::Doubt(why) => write!(f, "the provider's list is doubtful, so nothing is created or deleted: {why}"),
         }
     }
 }
 
-/// Something that is reported to people.
+/// Something to report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Note {
     /// A point is dated in the future.
     Future(Id),
-    /// A point carries our mark, but this journal knows nothing of it.
+    /// A point carries our mark, but this journal has no record of it.
     Stray(Id),
     /// `max_deletes` keeps points that retention would drop.
     Braked {
@@ -249,7 +249,7 @@ pub enum Note {
     },
     /// A point of ours is still in progress after `stuck_after`.
     Stuck(Id),
-    /// This journal is new and found points of ours.
+    /// This journal is new, and there are points of ours.
     NewJournal(u32),
 }
 
@@ -259,12 +259,12 @@ impl fmt::Display for Note {
             Self::Future(id) => write!(f, "point {id} is dated in the future: it is kept and not counted"),
             Self::Stray(id) => write!(
                 f,
-                "point {id} carries our mark, but this journal knows nothing of it: is a second lastgood at work with \
-                 the same provider.instance? Deletes on this server are stopped; if none is at work (the first list may \
-                 have been short of the point), `lastgood accept` takes it as ours"
+                "point {id} carries our mark, but this journal has no record of it: is a second lastgood running with the \
+                 same provider.instance? Deletes on this server are stopped; if there is none (the first list may have \
+                 lacked the point), `lastgood accept` accepts it as ours"
             ),
             Self::Braked { left, max_deletes } => {
-                write!(f, "{left} more would go, but a run deletes no more than {max_deletes} (max_deletes)")
+                write!(f, "{left} more would be deleted, but a run deletes no more than {max_deletes} (max_deletes)")
             }
             Self::Stuck(id) => write!(f, "point {id} is stuck: still in progress after stuck_after"),
             Self::NewJournal(count) => {

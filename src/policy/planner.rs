@@ -1,7 +1,7 @@
 //! Decides what a run does, from the policy, the lists and what the journal remembers.
 //!
-//! Retention says what would go, the new point counted; the guards say what stays all the same; what is left becomes
-//! the plan's deletes, evictions first. The brakes are detected once, and handed to everything that asks for them.
+//! Retention says what to drop once the new point counts, and the guards say what must be kept anyway. The rest becomes
+//! the plan's deletes, evictions first. Brakes are detected once and passed to everything that needs them.
 
 mod bucket_end;
 mod decisions;
@@ -19,29 +19,29 @@ pub use no_room::no_room;
 use crate::policy::brake::Brake;
 use crate::policy::delete_guards::DeleteGuards;
 use crate::policy::detect::detect_brakes;
-use crate::policy::evidence::Request;
-use crate::policy::plan::{Action, Note, Plan, Reason, Refusal};
-use bucket_end::Room;
+use crate::policy::evidence::PlanRequest;
+use crate::policy::plan::{Action, Note, Plan, PlanRefusal, Reason};
+use bucket_end::RoomDecision;
 use draft::Draft;
 
 /// Decides what a run does.
 #[must_use]
-pub fn plan(request: &Request<'_>) -> Plan {
+pub fn plan(request: &PlanRequest<'_>) -> Plan {
     let evidence = &request.evidence;
     let brakes = detect_brakes(request);
     let guards = DeleteGuards::with_brake(evidence, brakes.stops_all());
     let mut draft = Draft::dated(request, &guards, request.now);
     let mut notes = notes::notes(evidence, draft.slots);
     let (actions, refused, wait_until) = match evidence.inventory.doubt() {
-        Some(doubt) => (Vec::new(), Some(Refusal::Doubt(doubt)), None),
+        Some(doubt) => (Vec::new(), Some(PlanRefusal::Doubt(doubt)), None),
         None => match actions(&mut draft, brakes.stops_retention(), &mut notes) {
-            Ok(Room::Made(actions)) => (actions, None, None),
-            Ok(Room::Later(bucket_end)) => (Vec::new(), None, Some(bucket_end)),
+            Ok(RoomDecision::Now(actions)) => (actions, None, None),
+            Ok(RoomDecision::WaitUntil(bucket_end)) => (Vec::new(), None, Some(bucket_end)),
             Err(refusal) => (Vec::new(), Some(refusal), None),
         },
     };
     if actions.is_empty() {
-        draft.nothing_goes();
+        draft.keep_all();
     }
     Plan {
         at: evidence.at,
@@ -64,12 +64,12 @@ fn actions(
     draft: &mut Draft<'_, '_>,
     stops_retention: Option<&Brake>,
     notes: &mut Vec<Note>,
-) -> Result<Room<Vec<Action>>, Refusal> {
+) -> Result<RoomDecision<Vec<Action>>, PlanRefusal> {
     let mut actions = Vec::new();
     if draft.slots.room(draft.request.reserve_now()) == 0 {
         match draft.make_room()? {
-            Room::Made(evictions) => actions.extend(evictions.into_iter().map(Action::Delete)),
-            Room::Later(bucket_end) => return Ok(Room::Later(bucket_end)),
+            RoomDecision::Now(evictions) => actions.extend(evictions.into_iter().map(Action::Delete)),
+            RoomDecision::WaitUntil(bucket_end) => return Ok(RoomDecision::WaitUntil(bucket_end)),
         }
     }
     let taken = draft.slots.used - u32::try_from(actions.len()).expect("a handful") + 1;
@@ -79,5 +79,5 @@ fn actions(
     if left > 0 {
         notes.push(Note::Braked { left, max_deletes: draft.max_deletes });
     }
-    Ok(Room::Made(actions))
+    Ok(RoomDecision::Now(actions))
 }

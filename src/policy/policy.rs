@@ -17,7 +17,7 @@ use crate::policy::selector::{Pattern, Selector};
 pub struct PolicyName(String);
 
 impl PolicyName {
-    /// The name, if the text has the form of one.
+    /// The name, if the text is a valid one.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         crate::policy::mark::is_name(text).then(|| Self(text.to_owned()))
@@ -40,7 +40,7 @@ impl fmt::Display for PolicyName {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Prune {
-    /// Its own alone.
+    /// Only its own.
     #[default]
     Own,
     /// Unmarked manual points count as its own; never those of another policy or instance.
@@ -49,62 +49,62 @@ pub enum Prune {
     None,
 }
 
-/// A policy as it applies to a server: the file's defaults, the policy's keys and the server's overrides together.
+/// A policy as it applies to a server: the file's defaults, the policy's keys and the server's overrides combined.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// Its name.
     pub name: PolicyName,
-    /// What it makes.
+    /// What it creates.
     pub kind: Kind,
     /// The servers it is for.
     pub servers: Vec<Selector>,
-    /// Servers that it is not for after all.
+    /// Servers that it excludes.
     pub exclude: Vec<Selector>,
-    /// When. Knows the zone.
+    /// When it is due. Includes the time zone.
     pub schedule: Schedule,
-    /// What stays.
+    /// What it keeps.
     pub keep: Keep,
     /// How the rules are combined.
     pub keep_mode: KeepMode,
-    /// The zone in which buckets are cut and the schedule is read.
+    /// The time zone of the buckets and the schedule.
     pub timezone: TimeZone,
-    /// The span over which servers are spread after the schedule.
+    /// The span after each scheduled time over which servers are spread.
     pub splay: Duration,
     /// Never fewer completed points than this.
     pub min_keep: u32,
-    /// The most deletes in one run; `None`: what the new point displaces, plus one.
+    /// The most deletes in one run; `None` means what the new point displaces, plus one.
     pub max_deletes: Option<u32>,
-    /// Slots of this kind that our points leave to people.
+    /// Slots of this kind reserved for people.
     pub reserve: u32,
-    /// Names or descriptions that are never deleted and not counted.
+    /// Points whose name or description matches are never deleted and not counted.
     pub protect: Vec<Pattern>,
     /// Whose points may be deleted.
     pub prune: Prune,
-    /// Earlier names of this policy, whose points are its own.
+    /// Former names of this policy; points made under them are its own.
     pub formerly: Vec<PolicyName>,
-    /// A restore point still in progress then is stuck.
+    /// A restore point still in progress after this long is stuck.
     pub stuck_after: Duration,
-    /// How often a failed run is tried again.
+    /// How often a failed run is retried.
     pub retries: u32,
-    /// How long after a failure.
+    /// How long after a failure it is retried.
     pub retry_after: Duration,
-    /// A due time missed by no more than this is made up for.
+    /// A missed due time no older than this is caught up.
     pub catch_up: Duration,
-    /// Older than this is stale. The default is worked out when the file is read.
+    /// The policy is stale when its newest good point is older. The default is computed when the file is read.
     pub max_age: Duration,
-    /// Stop the server, make the point, start it again.
+    /// Whether the server is stopped while the point is created.
     pub stop_server: bool,
-    /// Names of the reports that tell of it; empty: every report with `on`.
+    /// The reports that cover this policy; empty means every report with `on`.
     pub report: Vec<String>,
-    /// Whether its schedule is followed.
+    /// Whether the policy is active.
     pub enabled: bool,
 }
 
 impl Policy {
-    /// What is left of a policy that is no longer in the file, for a run that was cut off: it deletes nothing, is due
-    /// no more and is not tried again.
+    /// A stand-in for a policy that is no longer in the file, to finish an interrupted run: it deletes nothing, is
+    /// never due and is not retried.
     #[must_use]
-    pub fn departed(name: PolicyName, kind: Kind) -> Self {
+    pub fn removed(name: PolicyName, kind: Kind) -> Self {
         let hours = |hours: u64| Duration::from_secs(hours * 3600);
         Self {
             name,
@@ -133,7 +133,7 @@ impl Policy {
         }
     }
 
-    /// What it keeps, in words that are the same for as long as it decides the same.
+    /// What it keeps, as a text that changes only when its decisions may change. Stored and compared.
     #[must_use]
     pub fn retention_words(&self) -> String {
         let zone = self.timezone.iana_name().unwrap_or("UTC");
@@ -145,7 +145,7 @@ impl Policy {
         )
     }
 
-    /// Whether a point marked with `name` is this policy's own.
+    /// Whether a point marked with policy `name` is this policy's own.
     #[must_use]
     pub fn answers_to(&self, name: &str) -> bool {
         self.name.as_str() == name || self.formerly.iter().any(|former| former.as_str() == name)

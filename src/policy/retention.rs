@@ -1,8 +1,8 @@
-//! Which points stay, and why: `sequential` (as Proxmox Backup Server) and `union` (as restic).
+//! Which points are kept, and why: `sequential` (as in Proxmox Backup Server) and `union` (as in restic).
 //!
-//! Promises: the verdicts depend on the points, the rules and the zone alone, never on the order of the points and
-//! never on the time of day; every point gets exactly one verdict with its reasons; without a rule nothing is
-//! decided at all. Whether a point may be deleted is for the guards, not for this module.
+//! Promises: verdicts depend only on the points, the rules and the zone, never on the order of the points or on the
+//! current time; every point gets exactly one verdict with its reasons; without a rule nothing is decided. Whether a
+//! point may be deleted is for the guards to say.
 
 mod bound;
 mod bucket;
@@ -28,11 +28,11 @@ pub use verdict::{Candidate, KeepVerdict, NoRules};
 use crate::policy::keep::{Count, Keep, KeepMode, Period};
 use history::History;
 
-/// Decides for each point, in the order of `points`, whether it stays. Buckets are cut by the wall clock of `zone`;
+/// Decides for each point, in the order of `points`, whether it is kept. Buckets follow the wall clock of `zone`;
 /// periods are measured from the newest of `points`.
 ///
 /// # Errors
-/// `NoRules` when `keep` names no rule that could keep anything: that is a mistake, not a wish to lose everything.
+/// `NoRules` when no rule of `keep` could keep anything: that is a mistake, not a request to delete everything.
 pub fn decide(points: &[Candidate], keep: &Keep, mode: KeepMode, zone: &TimeZone) -> Result<Vec<KeepVerdict>, NoRules> {
     if keeps_nothing(keep) {
         return Err(NoRules);
@@ -52,7 +52,7 @@ pub fn decide(points: &[Candidate], keep: &Keep, mode: KeepMode, zone: &TimeZone
     Ok(verdicts)
 }
 
-/// Whether no rule is given, or none above zero.
+/// Whether there is no rule, or none above zero.
 fn keeps_nothing(keep: &Keep) -> bool {
     keep.counts.iter().all(|&(_, count)| count == Count::Number(0))
         && keep.within.is_none_or(|period| period == Period::default())

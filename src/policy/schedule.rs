@@ -1,9 +1,9 @@
-//! Due times: cron expressions in a zone, with clock changes, splay, and what is due or missed.
+//! Due times: cron expressions in a time zone, with clock changes, splay, and what is due or missed.
 //!
-//! Promises: due times are whole seconds, strictly ascending, the same walked forward and backward, and the same
-//! whenever they are asked for. An expression whose hour field names hours means wall-clock times: a time that the
-//! spring gap swallows comes at the first moment after the gap, a time that the autumn repeats comes once, the first
-//! time. An expression whose hour field is `*` or `*/n` means an interval: nothing in the gap, both repeated hours.
+//! Promises: due times are whole seconds, strictly ascending, the same forward and backward, and the same whenever they
+//! are computed. An expression whose hour field names hours means wall-clock times: a time inside the spring gap moves
+//! to the first moment after it, and a time that repeats in autumn is due once, the first time. An expression whose
+//! hour field is `*` or `*/n` means an interval: nothing is due in the gap, and both repeated hours are used.
 
 mod cron;
 mod due;

@@ -7,20 +7,20 @@ use crate::policy::inventory::Server;
 /// One entry of `servers` or `exclude`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Selector {
-    /// A name, id, uuid or hostname to the letter.
+    /// An exact name, id, uuid or hostname.
     Exact(String),
     /// A text with `*` (any characters) or `?` (one character).
     Pattern(Pattern),
 }
 
 impl Selector {
-    /// The selector that a text of the policy file means.
+    /// The selector for a text of the policy file.
     #[must_use]
     pub fn new(text: &str) -> Self {
         if text.contains(['*', '?']) { Self::Pattern(Pattern::new(text)) } else { Self::Exact(text.to_owned()) }
     }
 
-    /// Whether any key of the server (id, uuid, name, hostname) fits.
+    /// Whether any key of the server (id, uuid, name, hostname) matches.
     #[must_use]
     pub fn matches(&self, server: &Server) -> bool {
         server.keys.iter().any(|key| match self {
@@ -39,7 +39,7 @@ impl fmt::Display for Selector {
     }
 }
 
-/// A text in which `*` stands for any characters and `?` for one.
+/// A text in which `*` matches any characters and `?` exactly one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pattern(String);
 
@@ -50,18 +50,18 @@ impl Pattern {
         Self(text.to_owned())
     }
 
-    /// Whether the whole of `text` fits. Takes time linear in the product of both lengths, whatever the pattern.
+    /// Whether all of `text` matches. Takes time proportional to the product of both lengths at most.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         let literal = self.0.find(['*', '?']).unwrap_or(self.0.len());
-        // Most patterns of a large fleet differ by how they begin.
+        // A quick check: most patterns of a large fleet differ in their first characters.
         if !text.starts_with(&self.0[..literal]) {
             return false;
         }
         let pattern: Vec<char> = self.0.chars().collect();
         let text: Vec<char> = text.chars().collect();
         let (mut at, mut read) = (0, 0);
-        // Where the last star was, and how much of the text it has swallowed so far.
+        // The position of the last star, and how much of the text was read when it was tried last.
         let mut star: Option<(usize, usize)> = None;
         while read < text.len() {
             match pattern.get(at) {
@@ -74,41 +74,41 @@ impl Pattern {
                     read += 1;
                 }
                 _ => {
-                    let Some((place, swallowed)) = star else { return false };
-                    star = Some((place, swallowed + 1));
-                    at = place + 1;
-                    read = swallowed + 1;
+                    let Some((position, matched)) = star else { return false };
+                    star = Some((position, matched + 1));
+                    at = position + 1;
+                    read = matched + 1;
                 }
             }
         }
         pattern[at..].iter().all(|&c| c == '*')
     }
 
-    /// Whether a text that begins so may fit, whatever follows.
+    /// Whether a text with this beginning may match, depending on what follows.
     #[must_use]
     pub fn may_match(&self, beginning: &str) -> bool {
         let pattern: Vec<char> = self.0.chars().collect();
-        // The places of the pattern that the beginning may have led to; a star may stand for nothing.
-        let skip_stars = |places: &mut Vec<bool>| {
+        // The positions in the pattern that the beginning may lead to; a star may match nothing.
+        let skip_stars = |positions: &mut Vec<bool>| {
             for at in 0..pattern.len() {
-                places[at + 1] |= places[at] && pattern[at] == '*';
+                positions[at + 1] |= positions[at] && pattern[at] == '*';
             }
         };
-        let mut places = vec![false; pattern.len() + 1];
-        places[0] = true;
-        skip_stars(&mut places);
+        let mut positions = vec![false; pattern.len() + 1];
+        positions[0] = true;
+        skip_stars(&mut positions);
         for c in beginning.chars() {
             let mut next = vec![false; pattern.len() + 1];
-            for (at, &p) in pattern.iter().enumerate().filter(|(at, _)| places[*at]) {
+            for (at, &p) in pattern.iter().enumerate().filter(|(at, _)| positions[*at]) {
                 match p {
                     '*' => next[at] = true,
                     _ => next[at + 1] |= p == '?' || p == c,
                 }
             }
             skip_stars(&mut next);
-            places = next;
+            positions = next;
         }
-        places.contains(&true)
+        positions.contains(&true)
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_beginning_may_fit_where_something_that_follows_would() {
+    fn a_beginning_may_match_if_a_continuation_would() {
         for (pattern, beginning, may) in [
             ("*keep", "some text", true),
             ("*keep*", "some text", true),

@@ -1,50 +1,52 @@
-//! How the policies of a server share what does not fit into its slots: who wants how many, and who pays.
+//! How the policies of a server share its slots when the points do not fit: how many each keeps, and how many each must
+//! give up.
 
 use jiff::Timestamp;
 
-use crate::policy::evidence::{Evidence, Request};
+use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::inventory::RestorePoint;
 use crate::policy::policy::{Policy, Prune};
 use crate::policy::retention::upper_bound;
 
-/// What a policy wants of the slots, and what it can give up.
-pub(super) struct Payer<'a> {
+/// How many slots a policy needs, and how many points it can give up.
+pub(super) struct Claim<'a> {
     pub policy: &'a Policy,
-    /// The most points that its rules can come to keep.
+    /// The most points that its rules can keep.
     pub most: u32,
-    /// How many points it gives up at most.
-    pub pays: u32,
+    /// The most points that it can give up.
+    pub can_give_up: u32,
 }
 
-/// The most points that the rules of a policy can come to keep; where nothing bounds them, those that there are.
+/// The most points that the rules of a policy can keep; without a limit, as many as it has now.
 pub(super) fn most(policy: &Policy, kept: u32, at: Timestamp) -> u32 {
     let bound = || upper_bound(&policy.keep, policy.keep_mode, &policy.schedule, at);
     Some(policy).filter(|policy| policy.prune != Prune::None).and_then(|_| bound()).unwrap_or_else(|| kept.max(1))
 }
 
-/// How many points there are more than slots: all counts, what `reserve` leaves to people and they do not use, the points
-/// that no policy counts as its own, and so many extra ones.
-pub(super) fn beyond_the_slots(request: &Request<'_>, payers: &[Payer<'_>], extra: u32) -> u32 {
+/// By how many the slots are exceeded: by what all policies keep, the unused part of `reserve`, the points that belong
+/// to no policy, and this many extra ones.
+pub(super) fn beyond_the_slots(request: &PlanRequest<'_>, claims: &[Claim<'_>], extra: u32) -> u32 {
     let evidence = &request.evidence;
     let is_claimed =
-        |point: &RestorePoint| payers.iter().any(|payer| Evidence { policy: payer.policy, ..*evidence }.claims(point));
-    let unclaimed = count(evidence.inventory.manual().filter(|point| !is_claimed(point)).count());
-    let counts = payers.iter().fold(0_u32, |sum, payer| sum.saturating_add(payer.most));
+        |point: &RestorePoint| claims.iter().any(|claim| Evidence { policy: claim.policy, ..*evidence }.claims(point));
+    let unclaimed = saturating_u32(evidence.inventory.manual().filter(|point| !is_claimed(point)).count());
+    let counts = claims.iter().fold(0_u32, |sum, claim| sum.saturating_add(claim.most));
     let reserve = request.reserve.saturating_sub(request.slots().foreign);
     counts.saturating_add(reserve).saturating_add(unclaimed).saturating_add(extra).saturating_sub(request.limit)
 }
 
-/// What each pays, in their order: one after the other by name, until all is paid or nobody can.
-pub(super) fn shares(payers: &[Payer<'_>], excess: u32) -> Vec<u32> {
-    let mut shares = vec![0; payers.len()];
-    let mut by_name: Vec<usize> = (0..payers.len()).collect();
-    by_name.sort_by_key(|&place| &payers[place].policy.name);
+/// How many points each policy gives up: one at a time in turn, by name, until `excess` is covered or none can give
+/// more.
+pub(super) fn shares(claims: &[Claim<'_>], excess: u32) -> Vec<u32> {
+    let mut shares = vec![0; claims.len()];
+    let mut by_name: Vec<usize> = (0..claims.len()).collect();
+    by_name.sort_by_key(|&index| &claims[index].policy.name);
     let mut left = excess;
     while left > 0 {
         let before = left;
-        for &place in &by_name {
-            if left > 0 && shares[place] < payers[place].pays {
-                shares[place] += 1;
+        for &index in &by_name {
+            if left > 0 && shares[index] < claims[index].can_give_up {
+                shares[index] += 1;
                 left -= 1;
             }
         }
@@ -55,7 +57,7 @@ pub(super) fn shares(payers: &[Payer<'_>], excess: u32) -> Vec<u32> {
     shares
 }
 
-/// A number of points, as slots are counted.
-pub(super) fn count(number: usize) -> u32 {
+/// A number of points as `u32`.
+pub(super) fn saturating_u32(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -1,11 +1,10 @@
-//! PURE: text from outside is text. The one list of characters that mislead, and what is shown in their place. Doing it
+//! PURE: cleans text from outside. The only list of misleading characters, and what replaces them. Cleaning a text
 //! twice changes nothing.
 
-/// The most characters that are kept of a name, a description, a word or a message of the provider.
+/// The most characters kept of a text from the provider.
 pub const LONGEST: usize = 256;
 
-/// Whether a character moves a cursor, ends a line, changes the direction of writing, or hides itself or what is around
-/// it.
+/// Whether a character moves the cursor, ends a line, changes the writing direction, or hides itself or its neighbours.
 #[must_use]
 pub fn misleads(c: char) -> bool {
     c.is_control()
@@ -16,7 +15,7 @@ pub fn misleads(c: char) -> bool {
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// The text with every misleading character shown by its code: `\n`, `\u{1b}`, `\u{202e}`.
+/// The text with every misleading character replaced by its code: `\n`, `\u{1b}`, `\u{202e}`.
 #[must_use]
 pub fn visible(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
@@ -24,7 +23,7 @@ pub fn visible(text: &str) -> String {
     line
 }
 
-/// As `visible`, on one line: line breaks and tabs are spaces, and several spaces are one.
+/// As `visible`, on one line: line breaks and tabs become spaces, and runs of spaces become one.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     let is_gap = |c: char| matches!(c, ' ' | '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}');
@@ -32,7 +31,7 @@ pub fn one_line(text: &str) -> String {
     words.map(visible).collect::<Vec<_>>().join(" ")
 }
 
-/// As `visible`, and cut: what is kept of a text from outside.
+/// As `visible`, and cut to `LONGEST`.
 #[must_use]
 pub fn cleaned(text: &str) -> String {
     let mut line = String::new();
@@ -45,13 +44,13 @@ pub fn cleaned(text: &str) -> String {
     shortened(&line, LONGEST)
 }
 
-/// Whether a text may have been longer before it was cleaned.
+/// Whether a cleaned text may have been cut.
 #[must_use]
 pub fn is_cut(text: &str) -> bool {
     text.ends_with('…') && text.chars().count() == LONGEST
 }
 
-/// At most `longest` characters; an ellipsis stands for what is missing.
+/// At most `longest` characters; an ellipsis marks a cut.
 #[must_use]
 pub fn shortened(text: &str, longest: usize) -> String {
     let Some((end, _)) = text.char_indices().nth(longest) else { return text.to_owned() };
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_misleads_is_shown_by_its_code() {
+    fn misleading_characters_are_shown_as_codes() {
         for (text, shown) in [
             ("web\r\nERROR x", "web\\r\\nERROR x"),
             ("\u{1b}[2J\u{7}\u{9b}", "\\u{1b}[2J\\u{7}\\u{9b}"),

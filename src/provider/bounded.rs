@@ -1,5 +1,5 @@
-//! JSON of any shape, kept only as far as a budget goes: an answer that unpacks to millions of empty lists takes no more
-//! memory than its bytes.
+//! JSON of any shape, kept only within a budget: an answer that unpacks to millions of empty lists takes no more memory
+//! than its bytes.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use crate::provider::wire::{TEXT_BYTES_KEPT, beginning};
 
-/// How deep a value is kept.
+/// How deep values are kept.
 const DEPTH: u8 = 6;
 
-/// What may be kept yet.
+/// How much more may be kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
     /// Values, at any depth.
@@ -23,10 +23,10 @@ pub(crate) struct Budget {
 impl Budget {
     /// For one entry of a list.
     pub(crate) const OF_ENTRY: Self = Self { values: 64, bytes: 16 * 1024 };
-    /// For an answer that is no list.
+    /// For an answer that is not a list.
     const OF_ANSWER: Self = Self { values: 4096, bytes: 1024 * 1024 };
 
-    /// Whether one more value of this many bytes may be kept.
+    /// Whether one more value of this many bytes fits; if so, it is counted.
     fn take(&mut self, bytes: usize) -> bool {
         let fits = self.values > 0 && self.bytes >= bytes;
         if fits {
@@ -37,7 +37,7 @@ impl Budget {
     }
 }
 
-/// A whole answer, as far as it is kept.
+/// A whole answer, within the budget.
 pub(crate) fn answer(body: &[u8]) -> Result<Value, serde_json::Error> {
     let mut budget = Budget::OF_ANSWER;
     let mut reader = serde_json::Deserializer::from_slice(body);
@@ -46,7 +46,7 @@ pub(crate) fn answer(body: &[u8]) -> Result<Value, serde_json::Error> {
     Ok(value.unwrap_or_default())
 }
 
-/// About how many bytes these fields take as JSON.
+/// The approximate size of these fields as JSON.
 pub(crate) fn bytes_of(fields: &Map<String, Value>) -> usize {
     fn value_bytes(value: &Value) -> usize {
         match value {
@@ -59,7 +59,7 @@ pub(crate) fn bytes_of(fields: &Map<String, Value>) -> usize {
     fields.iter().map(|(key, value)| key.len() + 4 + value_bytes(value)).sum::<usize>() + 2
 }
 
-/// Reads one value; `None` when it does not fit the budget. One that is needed is kept whatever else was.
+/// Reads one value; `None` if it does not fit the budget. A needed value is always kept.
 pub(crate) struct Bounded<'a> {
     budget: &'a mut Budget,
     needed: bool,
@@ -135,7 +135,7 @@ impl<'de> Visitor<'de> for Bounded<'_> {
         let depth = self.depth + 1;
         let kept = self.budget.take(0) || self.needed;
         let mut fields = Map::new();
-        // The fields of what is needed (a point's server) are few; more than these are not its own.
+        // A needed object (a point's server) has few fields; it gets a budget of its own for them.
         let mut reserve = Budget { values: if self.needed { 8 } else { 0 }, bytes: 16 * 1024 };
         while kept && depth < DEPTH && self.budget.values + reserve.values > 0 {
             let Some(key) = map.next_key::<String>()? else { return Ok(Some(fields.into())) };
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bomb_is_read_to_its_end_and_not_kept() {
+    fn a_decompression_bomb_is_read_to_its_end_and_not_kept() {
         for (one, many) in [("[]", 100_000), ("{\"\":{}}", 100_000), ("\"x\"", 100_000)] {
             let text = format!("[{}]", vec![one; many].join(","));
             let kept = answer(text.as_bytes()).unwrap();

@@ -1,29 +1,29 @@
-//! The calls that are no lists: the account, one server, and the writes.
+//! All calls other than lists: the account, one server, and the writes.
 //!
-//! A write that ends in `Err` with `outcome_unknown` may have been carried out; the list shows it.
+//! A write that fails with `outcome_unknown` may have been carried out; the list shows whether it was.
 
 use http::Method;
 use serde_json::Value;
 
 use crate::policy::inventory::{Id, Kind, RestorePoint, Server, ServerStatus};
+use crate::provider::api_object::ApiObject;
 use crate::provider::client::{BeforeSend, Client, segment};
-use crate::provider::entry::Entry;
 use crate::provider::error::ProviderError;
 use crate::provider::{bounded, convert, wire};
 
-/// Whose token it is and what it may do.
+/// The token's owner and permissions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    /// The account's mail address; empty where the provider gives none.
+pub struct TokenInfo {
+    /// The account's mail address; empty if the provider gives none.
     pub email: String,
-    /// The name that a person gave the token.
+    /// The token's name.
     pub token_name: String,
     /// `servers:*`, `servers:read`, `*:*`.
     pub permissions: Vec<String>,
 }
 
-impl Account {
-    /// Whether a permission covers this action on this resource (`servers`, `write`).
+impl TokenInfo {
+    /// Whether a permission covers this action on this resource (such as `servers`, `write`).
     #[must_use]
     pub fn may(&self, resource: &str, action: &str) -> bool {
         self.permissions.iter().any(|permission| {
@@ -33,12 +33,12 @@ impl Account {
     }
 }
 
-/// What a restore point is made of.
+/// A request for a new restore point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateRequest {
-    /// Of which server.
+    /// The server.
     pub server: Id,
-    /// A backup or a snapshot.
+    /// Backup or snapshot.
     pub kind: Kind,
     /// A snapshot's name: letters, digits, `-` and `_`. Not sent for a backup.
     pub name: Option<String>,
@@ -49,45 +49,45 @@ pub struct CreateRequest {
 /// A create that the provider accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {
-    /// The new point's id; `None` when the answer does not say it: then the list must be searched for the mark.
+    /// The new point's id; `None` if the answer does not contain it. Then the list must be searched for the mark.
     pub id: Option<Id>,
-    /// The new point, when the answer describes one that can be read.
+    /// The new point, if the answer contains a readable one.
     pub point: Option<RestorePoint>,
 }
 
-/// What became of a delete.
+/// The result of a delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deleted {
-    /// The provider accepted it. The point takes its slot until the list no longer shows it.
+    /// The provider accepted it. The point keeps its slot until the list no longer shows it.
     Accepted,
-    /// The provider knows no such point (404). The list has the last word.
+    /// The provider does not know the point (404). Only the list shows for certain that it is gone.
     AlreadyGone,
 }
 
-/// What a server may be told to do. There is no hard stop, so that none can be sent.
+/// A power action. There is deliberately no hard stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Power {
     /// Start it.
     Start,
-    /// Shut it down in order.
+    /// Shut it down cleanly.
     Stop,
 }
 
-/// A restore that the provider has begun.
+/// A restore that the provider has started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestoreStarted {
-    /// The provider's own words.
+    /// The provider's message.
     pub message: Option<String>,
-    /// What the server is doing now (`restoring`), where the answer says it.
+    /// The server's new status (`restoring`), if the answer contains it.
     pub server_status: Option<ServerStatus>,
 }
 
 impl Client {
-    /// Whose token it is. Any live token may ask.
+    /// The token's owner and permissions. Any valid token may ask.
     ///
     /// # Errors
-    /// Any `ProviderError`; 401 means that the token is not, or no longer, good.
-    pub async fn account(&self) -> Result<Account, ProviderError> {
+    /// Any `ProviderError`; 401 means that the token is not, or no longer, valid.
+    pub async fn token_info(&self) -> Result<TokenInfo, ProviderError> {
         let call = self.read(&["account", "me"], "reading the account")?;
         let (value, answer) = self.json(&call).await?;
         let part = |key: &str| value.get(key).filter(|part| part.is_object());
@@ -99,14 +99,14 @@ impl Client {
         let word = |value: &Value| convert::word(&value.into(), masks);
         let text = |part: Option<&Value>, key: &str| part.and_then(|part| word(part.get(key)?)).unwrap_or_default();
         let permissions = token.and_then(|token| token.get("permissions")?.as_array());
-        Ok(Account {
+        Ok(TokenInfo {
             email: text(account, "email"),
             token_name: text(token, "name"),
             permissions: permissions.into_iter().flatten().filter_map(word).collect(),
         })
     }
 
-    /// One server as it is now.
+    /// One server in its current state.
     ///
     /// # Errors
     /// Any `ProviderError`; 404 when there is no such server.
@@ -120,13 +120,13 @@ impl Client {
             .map_err(|what| call.failed(self.not_understood(&answer, &what)))
     }
 
-    /// Asks for a restore point. It is there when a list shows it as completed.
+    /// Requests a restore point. It is complete once a list says so.
     ///
     /// # Errors
-    /// Any `ProviderError`. With `outcome_unknown` the point may have been begun, or be there.
+    /// Any `ProviderError`. With `outcome_unknown`, the point may exist or be in progress.
     pub async fn create(&self, request: &CreateRequest) -> Result<Created, ProviderError> {
         let CreateRequest { server, kind, name, description } = request;
-        let doing = format!("making a {kind} of server {server}");
+        let doing = format!("creating a {kind} of server {server}");
         let name = name.as_deref().filter(|_| *kind == Kind::Snapshot);
         let body = wire::Create { server_id: server, name, description };
         let call = self.call(Method::POST, &[kind.plural()], doing)?.with_json(&body);
@@ -141,28 +141,28 @@ impl Client {
     /// Deletes a restore point permanently.
     ///
     /// # Errors
-    /// Any `ProviderError` but 404, which is `AlreadyGone`.
+    /// Any `ProviderError` except 404, which is `AlreadyGone`.
     pub async fn delete(&self, kind: Kind, id: &Id) -> Result<Deleted, ProviderError> {
         self.delete_if(kind, id, &|| Box::pin(std::future::ready(Ok(())))).await
     }
 
-    /// The same, if `before_send` still says so when the call's turn has come: after the token bucket, and after each
-    /// pause that the provider asked for.
+    /// As `delete`, if `before_send` still allows it when the call is about to be sent: after the rate limiter, and
+    /// after each pause that the provider asked for.
     ///
     /// # Errors
     /// As `delete`; `ErrorKind::Withheld` when it was not sent.
     pub async fn delete_if(&self, kind: Kind, id: &Id, before_send: &BeforeSend<'_>) -> Result<Deleted, ProviderError> {
         let call = self.call(Method::DELETE, &[kind.plural(), &segment(id)], format!("deleting {kind} {id}"))?;
         match self.send_if(&call, before_send).await {
-            // A page in place of an answer was not written by the provider's API, whatever its status.
-            Ok(answer) if is_page(&answer.body) => Err(call.failed(self.not_understood(&answer, "it is no JSON"))),
+            // An HTML page does not come from the provider's API, whatever its status.
+            Ok(answer) if is_page(&answer.body) => Err(call.failed(self.not_understood(&answer, "it is not JSON"))),
             Ok(_) => Ok(Deleted::Accepted),
             Err(error) if error.status() == Some(404) => Ok(Deleted::AlreadyGone),
             Err(error) => Err(error),
         }
     }
 
-    /// Tells a server to start or to stop. It has done so when its status says it.
+    /// Starts or stops a server. Done once its status says so.
     ///
     /// # Errors
     /// Any `ProviderError`.
@@ -176,15 +176,15 @@ impl Client {
             .with_json(&wire::PowerAction { action });
         let answer = self.send(&call).await?;
         if is_page(&answer.body) {
-            return Err(call.failed(self.not_understood(&answer, "it is no JSON")));
+            return Err(call.failed(self.not_understood(&answer, "it is not JSON")));
         }
         Ok(())
     }
 
     /// Overwrites a server with one of its restore points.
     ///
-    /// # Errors
-    /// Any `ProviderError`. With `outcome_unknown` the restore may have begun; it must not be sent again unseen.
+    /// # Errors Any `ProviderError`. With `outcome_unknown`, the restore may have started; it must not be sent again
+    /// without a check.
     pub async fn restore(&self, kind: Kind, server: &Id, point: &Id) -> Result<RestoreStarted, ProviderError> {
         let doing = format!("restoring server {server} from {kind} {point}");
         let call = match kind {
@@ -195,7 +195,7 @@ impl Client {
         };
         let answer = self.send(&call).await?;
         if is_page(&answer.body) {
-            return Err(call.failed(self.not_understood(&answer, "it is no JSON")));
+            return Err(call.failed(self.not_understood(&answer, "it is not JSON")));
         }
         let value = bounded::answer(&answer.body).unwrap_or_default();
         let status = value.pointer("/server/status").and_then(|word| convert::word(&word.into(), &self.link().masks));
@@ -210,16 +210,16 @@ impl Client {
     }
 }
 
-/// The object that an answer describes: the answer itself, or what it holds under the thing's own word.
-fn described(value: &Value, word: &str) -> Option<Entry> {
+/// The object in an answer: the answer itself, or its field `word`.
+fn described(value: &Value, word: &str) -> Option<ApiObject> {
     let fields = value.as_object()?;
     if fields.contains_key("id") || fields.contains_key("uuid") {
-        return Some(Entry::of(fields));
+        return Some(ApiObject::of(fields));
     }
-    Some(Entry::of(fields.get(word).and_then(Value::as_object).unwrap_or(fields)))
+    Some(ApiObject::of(fields.get(word).and_then(Value::as_object).unwrap_or(fields)))
 }
 
-/// Whether a body that should be empty or JSON is neither.
+/// Whether a body is neither empty nor JSON.
 fn is_page(body: &[u8]) -> bool {
     !body.iter().all(u8::is_ascii_whitespace) && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err()
 }

@@ -1,5 +1,5 @@
-//! The client: one origin, one token, one token bucket, all of them exchangeable while it is in use; sends a call, tries
-//! it again where that is safe, and reads the answer. What is called is in `calls`, `lists` and `points`.
+//! The client: one origin, one token, one rate limiter, all replaceable while it is in use. Sends a call, retries it
+//! where that is safe, and reads the answer. The calls are in `calls`, `lists` and `points`.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,42 +16,42 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::policy::inventory::Id;
-use crate::provider::bucket::Bucket;
-use crate::provider::error::{ErrorKind, Place, ProviderError};
-use crate::provider::link::{Link, Settings};
-use crate::provider::transport::{Answer, Limits, Request};
+use crate::provider::error::{CallSite, ErrorKind, ProviderError};
+use crate::provider::link::{ClientSettings, Link};
+use crate::provider::rate_limiter::RateLimiter;
+use crate::provider::transport::{HttpRequest, HttpResponse, RequestLimits};
 use crate::provider::waits::Waits;
 use crate::provider::{bounded, retry};
 
-/// The most bytes of an answer that is no list.
+/// The most bytes of an answer that is not a list.
 const OBJECT_BYTES: usize = 1024 * 1024;
 
-/// The provider's own time, from the last answer that said it.
+/// The provider's time, from the last answer with a `Date`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProviderTime {
-    /// What the provider said, in whole seconds.
+    /// The time that the provider gave, in whole seconds.
     pub said: Timestamp,
-    /// Our time when the answer had come.
+    /// Our time when the answer arrived.
     pub received_at: Timestamp,
 }
 
-/// Asked when a call is about to leave, after every wait for its turn; an error keeps it back.
+/// Checked each time a call is about to be sent, after every wait. An error withholds it.
 pub type BeforeSend<'a> = dyn Fn() -> BoxFuture<'a, Result<(), String>> + Send + Sync + 'a;
 
-/// The way to the provider. Clones share everything, what is exchanged later on too.
+/// A client for the provider. Clones share everything, including later replacements.
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
+    shared: Arc<Shared>,
 }
 
-struct Inner {
+struct Shared {
     link: RwLock<Arc<Link>>,
-    bucket: Bucket,
+    rate_limiter: RateLimiter,
     clock: Clock,
     sent: AtomicU64,
     provider_time: Mutex<Option<ProviderTime>>,
     waits: Waits,
-    /// For the one large answer that is read at a time.
+    /// Permits one large answer to be read at a time.
     large: Arc<Semaphore>,
 }
 
@@ -61,9 +61,9 @@ impl fmt::Debug for Client {
     }
 }
 
-/// A call: where it goes and what it is for, in words that come before "of …" in messages.
+/// A call: where it goes and what it does, in words for messages.
 #[derive(Clone)]
-pub(crate) struct Call {
+pub(crate) struct ApiCall {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) doing: String,
@@ -75,10 +75,9 @@ pub(crate) struct Call {
 impl Client {
     /// A client over HTTP.
     ///
-    /// # Errors
-    /// `ErrorKind::Settings` when the URL is no http(s) URL, is plain http to another machine than this one, holds a
-    /// password, or when the token or the authorities' file cannot be used.
-    pub fn new(settings: Settings, clock: Clock) -> Result<Self, ProviderError> {
+    /// # Errors `ErrorKind::Settings` if the URL is not an http(s) URL, is plain http to another machine, or contains a
+    /// password, or if the token or the CA file cannot be used.
+    pub fn new(settings: ClientSettings, clock: Clock) -> Result<Self, ProviderError> {
         Self::build(&settings, None, clock)
     }
 
@@ -86,14 +85,14 @@ impl Client {
     ///
     /// # Errors
     /// As `new`.
-    pub fn in_process(settings: Settings, clock: Clock, router: axum::Router) -> Result<Self, ProviderError> {
+    pub fn in_process(settings: ClientSettings, clock: Clock, router: axum::Router) -> Result<Self, ProviderError> {
         Self::build(&settings, Some(router), clock)
     }
 
-    fn build(settings: &Settings, router: Option<axum::Router>, clock: Clock) -> Result<Self, ProviderError> {
+    fn build(settings: &ClientSettings, router: Option<axum::Router>, clock: Clock) -> Result<Self, ProviderError> {
         let link = Link::new(settings, router).map_err(unusable)?;
-        let inner = Inner {
-            bucket: Bucket::new(link.requests_per_second),
+        let shared = Shared {
+            rate_limiter: RateLimiter::new(link.requests_per_second),
             link: RwLock::new(Arc::new(link)),
             clock,
             sent: AtomicU64::new(0),
@@ -101,113 +100,114 @@ impl Client {
             waits: Waits::default(),
             large: Arc::new(Semaphore::new(1)),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// From now on every clone of this client has the URL, token, timeout, poll and rate of the other one; also those
-    /// that are in the middle of something. A request that was sent ends as it began.
-    pub fn exchange(&self, other: &Self) {
+    /// Gives every clone of this client the URL, token, timeout, poll and rate of the other one, even in the middle of
+    /// something. A request that was already sent ends as it began.
+    pub fn replace_with(&self, other: &Self) {
         let new = other.link();
-        let mut link = self.inner.link.write().unwrap_or_else(PoisonError::into_inner);
+        let mut link = self.shared.link.write().unwrap_or_else(PoisonError::into_inner);
         let masks = new.masks.and(&link.masks);
         *link = Arc::new(Link { masks, ..(*new).clone() });
-        self.inner.bucket.set_rate(new.requests_per_second);
+        self.shared.rate_limiter.set_rate(new.requests_per_second);
     }
 
-    /// Tells `hear`, in words, when the provider asks for a pause that a person would notice: once, until it answers.
-    pub fn on_wait(&self, hear: impl Fn(&str) + Send + Sync + 'static) {
-        self.inner.waits.tell(hear);
+    /// Calls `listener` with a text when the provider asks for a pause that a person would notice. Once for each pause.
+    pub fn on_wait(&self, listener: impl Fn(&str) + Send + Sync + 'static) {
+        self.shared.waits.set_listener(listener);
     }
 
-    /// How many requests have left us, tries that found no connection included.
+    /// How many requests were sent, including attempts without a connection.
     #[must_use]
     pub fn requests_sent(&self) -> u64 {
-        self.inner.sent.load(Ordering::Relaxed)
+        self.shared.sent.load(Ordering::Relaxed)
     }
 
-    /// The provider's own time, when an answer has said it.
+    /// The provider's time, if any answer had a `Date`.
     #[must_use]
     pub fn provider_time(&self) -> Option<ProviderTime> {
-        *self.inner.provider_time.lock().expect("no code panics while it holds the time")
+        *self.shared.provider_time.lock().expect("no code panics while it holds the time")
     }
 
-    /// The shortest time between two looks at a list.
+    /// The shortest time between two reads of a list.
     #[must_use]
     pub fn poll(&self) -> Duration {
         self.link().poll
     }
 
     pub(crate) fn now(&self) -> Timestamp {
-        self.inner.clock.now()
+        self.shared.clock.now()
     }
 
-    /// What is in force now.
+    /// The settings in force.
     pub(crate) fn link(&self) -> Arc<Link> {
-        Arc::clone(&self.inner.link.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.shared.link.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The provider's text, fit for one line of a message.
+    /// A text from the provider, cleaned for one line of a message.
     pub(crate) fn tidy(&self, words: &str) -> String {
         self.link().masks.tidy(words)
     }
 
-    /// A read of the path below the base that these segments make.
-    pub(crate) fn read(&self, segments: &[&str], doing: impl Into<String>) -> Result<Call, ProviderError> {
+    /// A GET of the path that these segments form below the base.
+    pub(crate) fn read(&self, segments: &[&str], doing: impl Into<String>) -> Result<ApiCall, ProviderError> {
         self.call(Method::GET, segments, doing)
     }
 
-    /// A call without body.
+    /// A call without a body.
     pub(crate) fn call(
         &self,
         method: Method,
         segments: &[&str],
         doing: impl Into<String>,
-    ) -> Result<Call, ProviderError> {
+    ) -> Result<ApiCall, ProviderError> {
         let mut url = self.link().base.clone();
         {
             let mut path = url.path_segments_mut().expect("the base was checked to have a path");
             path.pop_if_empty().extend(segments).push("");
         }
         let doing = self.tidy(&doing.into());
-        let call = Call { method, url, doing, body: None, most_bytes: OBJECT_BYTES };
-        // A segment that is empty or only dots would make the path of another thing.
+        let call = ApiCall { method, url, doing, body: None, most_bytes: OBJECT_BYTES };
+        // A segment that is empty or only dots would change which object the path names.
         if segments.iter().any(|segment| segment.trim_matches('.').is_empty()) {
             return Err(call.failed(ErrorKind::Settings("an id that is empty or only dots has no path".to_owned())));
         }
         Ok(call)
     }
 
-    /// Sends the call, as often as is safe, and gives the answer when its status is a success.
-    pub(crate) async fn send(&self, call: &Call) -> Result<Answer, ProviderError> {
+    /// Sends the call, with retries where safe, and returns a successful answer.
+    pub(crate) async fn send(&self, call: &ApiCall) -> Result<HttpResponse, ProviderError> {
         self.attempt(call, None, Ok).await
     }
 
-    /// The same, and asks each time before the call leaves.
-    pub(crate) async fn send_if(&self, call: &Call, before: &BeforeSend<'_>) -> Result<Answer, ProviderError> {
+    /// As `send`, checking `before` each time the call is about to be sent.
+    pub(crate) async fn send_if(&self, call: &ApiCall, before: &BeforeSend<'_>) -> Result<HttpResponse, ProviderError> {
         self.attempt(call, Some(before), Ok).await
     }
 
-    /// Sends the call and reads the answer as JSON, as much of it as makes sense. A read whose answer is no JSON is tried
-    /// again like a broken one.
-    pub(crate) async fn json(&self, call: &Call) -> Result<(Value, Answer), ProviderError> {
-        let read = |answer: Answer| match bounded::answer(&answer.body) {
+    /// Sends the call and reads the answer as JSON, within a budget. A read whose answer is not JSON is retried like a
+    /// broken one.
+    pub(crate) async fn json(&self, call: &ApiCall) -> Result<(Value, HttpResponse), ProviderError> {
+        let read = |answer: HttpResponse| match bounded::answer(&answer.body) {
             Ok(value) => Ok((value, answer)),
-            Err(error) => Err(self.not_understood(&answer, &format!("it is no JSON ({error})"))),
+            Err(error) => Err(self.not_understood(&answer, &format!("it is not JSON ({error})"))),
         };
         self.attempt(call, None, read).await
     }
 
-    /// Sends the call, as often as is safe, until its answer can be read. `before` is asked each time it is about to leave.
+    /// Sends the call, with retries where safe, until its answer can be read. `before` is checked each time it is about
+    /// to be sent.
     pub(crate) async fn attempt<T>(
         &self,
-        call: &Call,
+        call: &ApiCall,
         before: Option<&BeforeSend<'_>>,
-        read: impl Fn(Answer) -> Result<T, ErrorKind>,
+        read: impl Fn(HttpResponse) -> Result<T, ErrorKind>,
     ) -> Result<T, ProviderError> {
-        let mut tried = 0;
+        let mut attempts = 0;
         loop {
-            self.inner.bucket.take().await;
-            // After the wait: what a reload has exchanged meanwhile holds for this try already.
+            self.shared.rate_limiter.take().await;
+            // Only after the wait, so that this attempt already uses what a reload has replaced meanwhile.
             let link = self.link();
             if !link.leads_to(&call.url) {
                 let text = "provider.url was changed before the call was sent".to_owned();
@@ -216,43 +216,43 @@ impl Client {
             if let Some(before) = before {
                 before().await.map_err(|why| call.failed(ErrorKind::Withheld(why)))?;
             }
-            tried += 1;
-            self.inner.sent.fetch_add(1, Ordering::Relaxed);
+            attempts += 1;
+            self.shared.sent.fetch_add(1, Ordering::Relaxed);
             let body_cap = call.most_bytes.min(link.most_bytes);
-            let limits = Limits { timeout: link.timeout, body_cap, large: Arc::clone(&self.inner.large) };
+            let limits = RequestLimits { timeout: link.timeout, body_cap, large: Arc::clone(&self.shared.large) };
             let answer = link.transport.send(call.request(&link.authorization), limits).await;
-            let outcome = answer.map_err(|kind| self.tidied(kind)).and_then(|answer| self.judge(&link, answer));
+            let outcome = answer.map_err(|kind| self.tidied(kind)).and_then(|answer| self.check_status(&link, answer));
             let kind = match outcome.and_then(&read) {
                 Ok(read) => {
-                    self.inner.waits.over();
+                    self.shared.waits.answered();
                     return Ok(read);
                 }
                 Err(kind) => kind,
             };
-            let pause = retry::pause(&call.method, tried, &kind);
-            self.inner.waits.heed(&kind, pause, &call.doing);
+            let pause = retry::pause(&call.method, attempts, &kind);
+            self.shared.waits.report(&kind, pause, &call.doing);
             let Some(pause) = pause else { return Err(call.failed(kind)) };
             if matches!(&kind, ErrorKind::Status { status, retry_after: Some(_), .. } if status.as_u16() == 429) {
-                self.inner.bucket.hold(pause);
+                self.shared.rate_limiter.pause(pause);
             }
-            tracing::debug!(doing = %call.doing, %kind, tried, pause = ?pause, "the call is sent again");
+            tracing::debug!(doing = %call.doing, %kind, attempts, pause = ?pause, "retrying the call");
             tokio::time::sleep(pause).await;
         }
     }
 
-    /// The error for an answer of another shape, with its beginning.
-    pub(crate) fn not_understood(&self, answer: &Answer, what: &str) -> ErrorKind {
+    /// The error for an answer of an unexpected shape, with its beginning.
+    pub(crate) fn not_understood(&self, answer: &HttpResponse, what: &str) -> ErrorKind {
         let link = self.link();
         let (what, words) = (link.masks.tidy(what), link.masks.words(&answer.body));
         let text = if words.is_empty() { what } else { format!("{what}: {words}") };
         ErrorKind::NotUnderstood { status: answer.status, text }
     }
 
-    fn judge(&self, link: &Link, answer: Answer) -> Result<Answer, ErrorKind> {
+    fn check_status(&self, link: &Link, answer: HttpResponse) -> Result<HttpResponse, ErrorKind> {
         let now = self.now();
         if let Some(said) = retry::date(&answer.headers) {
             let seen = ProviderTime { said, received_at: now };
-            *self.inner.provider_time.lock().expect("no code panics while it holds the time") = Some(seen);
+            *self.shared.provider_time.lock().expect("no code panics while it holds the time") = Some(seen);
         }
         if answer.status.is_success() {
             return Ok(answer);
@@ -275,39 +275,42 @@ impl Client {
     #[cfg(test)]
     pub(crate) fn with_body_cap(self, most_bytes: usize) -> Self {
         let link = Link { most_bytes, ..(*self.link()).clone() };
-        *self.inner.link.write().unwrap() = Arc::new(link);
+        *self.shared.link.write().unwrap() = Arc::new(link);
         self
     }
 }
 
-/// Where a redirect points, without path and query: enough to see that a URL is wrong.
-fn redirected_to(link: &Link, answer: &Answer) -> String {
+/// The target of a redirect, without path and query: enough to see that the URL is wrong.
+fn redirected_to(link: &Link, answer: &HttpResponse) -> String {
     let location = answer.headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok());
     let target = location.and_then(|location| link.base.join(location).ok());
     target.map_or_else(String::new, |url| link.masks.tidy(&format!("to {}", url.origin().ascii_serialization())))
 }
 
-impl Call {
+impl ApiCall {
     /// The same call with a JSON body.
     pub(crate) fn with_json(mut self, body: &impl Serialize) -> Self {
         self.body = Some(serde_json::to_vec(body).expect("our own bodies are plain structs"));
         self
     }
 
-    /// The same call with a query parameter more.
+    /// The same call with one more query parameter.
     pub(crate) fn with_query(mut self, key: &str, value: &str) -> Self {
         self.url.query_pairs_mut().append_pair(key, value);
         self
     }
 
-    /// What became of this call, as an error.
+    /// The error of this call.
     pub(crate) fn failed(&self, kind: ErrorKind) -> ProviderError {
         let path = self.url.path().to_owned();
-        ProviderError { place: Box::new(Place { method: self.method.clone(), path, doing: self.doing.clone() }), kind }
+        ProviderError {
+            call_site: Box::new(CallSite { method: self.method.clone(), path, doing: self.doing.clone() }),
+            kind,
+        }
     }
 
-    fn request(&self, authorization: &HeaderValue) -> Request {
-        Request {
+    fn request(&self, authorization: &HeaderValue) -> HttpRequest {
+        HttpRequest {
             method: self.method.clone(),
             url: self.url.clone(),
             authorization: authorization.clone(),
@@ -316,14 +319,14 @@ impl Call {
     }
 }
 
-/// An id as one segment of a path.
+/// An id as a path segment.
 pub(crate) fn segment(id: &Id) -> String {
     id.to_string()
 }
 
 fn unusable(why: String) -> ProviderError {
-    let place = Place { method: Method::GET, path: "/".to_owned(), doing: "setting up the provider".to_owned() };
-    ProviderError { place: Box::new(place), kind: ErrorKind::Settings(why) }
+    let call_site = CallSite { method: Method::GET, path: "/".to_owned(), doing: "setting up the client".to_owned() };
+    ProviderError { call_site: Box::new(call_site), kind: ErrorKind::Settings(why) }
 }
 
 #[cfg(test)]
@@ -332,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_request_that_is_printed_shows_no_token() {
-        let settings = Settings {
+        let settings = ClientSettings {
             url: "http://127.0.0.1:9/api/v1".to_owned(),
             token: "vps_secret".to_owned().into(),
             timeout: Duration::from_secs(1),

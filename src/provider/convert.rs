@@ -1,14 +1,14 @@
-//! From the provider's objects to our words. What cannot be read is reported in words, never guessed.
+//! Converts the provider's objects into our types. What cannot be read is reported, never guessed.
 //!
-//! Text from outside is cleaned here, once. An id is not: one that cleaning would change cannot be read, so that every id
-//! is the provider's own and no two become one.
+//! Text from outside is cleaned here, once. An id that cleaning would change counts as unreadable, so that every id is
+//! exactly the provider's and no two ids become the same.
 
 use crate::policy::inventory::{Id, Kind, PointStatus, RestorePoint, Server, ServerRef, ServerStatus};
-use crate::provider::entry::{Entry, Names, Reference};
+use crate::provider::api_object::{ApiObject, Names, Reference};
 use crate::provider::text::Masks;
 use crate::provider::wire::Scalar;
 
-/// What an object says of the server that it belongs to.
+/// What an object says about its server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NamedServer {
     pub(crate) id: Option<Id>,
@@ -17,24 +17,24 @@ pub(crate) struct NamedServer {
     pub(crate) hostname: Option<String>,
 }
 
-/// A restore point with everything that it says of its server, for comparing.
+/// A restore point with everything that it says about its server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Listed {
+pub(crate) struct ListedPoint {
     pub(crate) point: RestorePoint,
     pub(crate) named: NamedServer,
 }
 
-/// Whether a restore point is of the server that was asked for.
+/// Whether a restore point belongs to the requested server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Belongs {
     Yes,
-    /// Only the names agree, and names need not be unique.
+    /// Only the names match, and names need not be unique.
     ByNameAlone,
     No,
 }
 
-/// A server, from the account's list or from its own page. `Err` says what is missing.
-pub(crate) fn server(entry: &Entry, masks: &Masks) -> Result<Server, String> {
+/// A server. `Err` says what is missing.
+pub(crate) fn server(entry: &ApiObject, masks: &Masks) -> Result<Server, String> {
     let named = named(&entry.names, masks);
     let reference = named.reference().ok_or("it has neither id nor uuid")?;
     let mut keys: Vec<String> = Vec::new();
@@ -48,9 +48,9 @@ pub(crate) fn server(entry: &Entry, masks: &Masks) -> Result<Server, String> {
     Ok(Server { reference, keys, status })
 }
 
-/// A server as an entry of the account's list. What tells servers apart and what selectors match must be readable where
-/// it is given: taken for missing, it would make the server look like another one, or like one that is gone.
-pub(crate) fn listed_server(entry: &Entry, masks: &Masks) -> Result<Server, String> {
+/// A server as an entry of the account's list. Each name and key that is given must be readable: if one were treated as
+/// missing, the server would look like another one, or like one that is gone.
+pub(crate) fn listed_server(entry: &ApiObject, masks: &Masks) -> Result<Server, String> {
     let names = &entry.names;
     let is_given = |value: &Scalar| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty());
     let fields = [
@@ -69,7 +69,7 @@ pub(crate) fn listed_server(entry: &Entry, masks: &Masks) -> Result<Server, Stri
     })
 }
 
-/// The word that the provider uses, in ours where we know it.
+/// The status for the provider's word.
 pub(crate) fn server_status(word: &str) -> ServerStatus {
     match word.to_ascii_lowercase().as_str() {
         "active" | "running" => ServerStatus::Active,
@@ -81,8 +81,8 @@ pub(crate) fn server_status(word: &str) -> ServerStatus {
 
 /// A restore point. `Err` says what is missing: id, server, status and `created_at` must be readable.
 ///
-/// A backup is automatic when its type is any word but `manual`; without a type, when it expires by itself.
-pub(crate) fn point(kind: Kind, entry: &Entry, masks: &Masks) -> Result<Listed, String> {
+/// A backup is automatic if its type is anything but `manual`, or if it has no type and expires.
+pub(crate) fn point(kind: Kind, entry: &ApiObject, masks: &Masks) -> Result<ListedPoint, String> {
     let id = point_id(entry, masks).ok_or("it has no readable id")?;
     let lacks = |what: &str| format!("{kind} {id} has no readable {what}");
     let named = server_of(entry, masks);
@@ -106,15 +106,15 @@ pub(crate) fn point(kind: Kind, entry: &Entry, masks: &Masks) -> Result<Listed, 
         description: masks.clean(entry.description.as_str().unwrap_or_default()),
         id,
     };
-    Ok(Listed { point, named })
+    Ok(ListedPoint { point, named })
 }
 
-/// A restore point's `id`; its `uuid` where it has no `id`.
-pub(crate) fn point_id(entry: &Entry, masks: &Masks) -> Option<Id> {
+/// A restore point's `id`, or else its `uuid`.
+pub(crate) fn point_id(entry: &ApiObject, masks: &Masks) -> Option<Id> {
     id(&entry.names.id, masks).or_else(|| uuid(&entry.names.uuid, masks).map(Id::Text))
 }
 
-/// Only the documented words mean something; every other is kept as it is, and such a point is never deleted.
+/// Only the documented words are known. Any other is kept as given, and such a point is never deleted.
 fn point_status(word: &str) -> PointStatus {
     match word.to_ascii_lowercase().as_str() {
         "in_progress" => PointStatus::InProgress,
@@ -124,12 +124,12 @@ fn point_status(word: &str) -> PointStatus {
     }
 }
 
-/// A text that is not blank, cleaned.
+/// A non-blank text, cleaned.
 pub(crate) fn word(value: &Scalar, masks: &Masks) -> Option<String> {
     value.text().map(|text| masks.clean(text))
 }
 
-/// An id that can be shown as it is.
+/// An id that cleaning does not change.
 fn id(value: &Scalar, masks: &Masks) -> Option<Id> {
     value.id().filter(|id| if let Id::Text(text) = id { masks.clean(text) == *text } else { true })
 }
@@ -147,8 +147,8 @@ fn named(names: &Names, masks: &Masks) -> NamedServer {
     }
 }
 
-/// `{"id", "name"}`, `{"uuid", "hostname"}`, a bare id or uuid; beside it `server_id`, where there is no `server`.
-fn server_of(entry: &Entry, masks: &Masks) -> NamedServer {
+/// From `server`: `{"id", "name"}`, `{"uuid", "hostname"}`, or a bare id or uuid; else from `server_id`.
+fn server_of(entry: &ApiObject, masks: &Masks) -> NamedServer {
     let bare = match &entry.server {
         Some(Reference::Names(names)) => return named(names, masks),
         Some(Reference::Bare(value)) if !value.is_null() => value,
@@ -164,7 +164,7 @@ impl NamedServer {
         Some(ServerRef { id, name })
     }
 
-    /// A server that is named without any id.
+    /// A reference to a server that has a name but no id.
     fn by_name(&self) -> Option<ServerRef> {
         let name = self.name.clone().or_else(|| self.hostname.clone())?;
         Some(ServerRef { id: Id::Text(name.clone()), name })
@@ -176,7 +176,7 @@ impl NamedServer {
         [id, self.uuid.clone(), self.name.clone(), self.hostname.clone()].into_iter().flatten()
     }
 
-    /// Whether `server` is meant. Ids and uuids decide; names only where no id can be compared.
+    /// Whether this is `server`. Ids and uuids decide; names only if no ids can be compared.
     pub(crate) fn belongs_to(&self, server: &Server) -> Belongs {
         let own = &server.reference.id;
         let is_key = |text: &str| {
@@ -193,7 +193,7 @@ impl NamedServer {
         if ids.iter().flatten().any(|text| is_key(text)) {
             return Belongs::Yes;
         }
-        // A bare text may be a name as well as a uuid, so it is no uuid that differs.
+        // A bare text may be a name as well as a uuid, so it does not count as a different uuid.
         let bare = self.uuid.is_none() && self.name.as_deref() == ids[0].as_deref();
         let text_id = matches!(self.id, Some(Id::Text(_))) && !bare;
         if matches!(own, Id::Text(_)) && (text_id || self.uuid.is_some()) {

@@ -1,69 +1,69 @@
-//! What went wrong in a call to the provider: *where* (method, path, of what) and *kind*.
+//! What went wrong in a call to the provider: *where* (method, path, purpose) and *kind*.
 //!
-//! `outcome_unknown` says of a write that it may have been carried out, `never_sent` that it certainly was not. The
-//! texts are for people, in the provider's own words where it gave some; they never hold the token or a query.
+//! `outcome_unknown` means that a write may have been carried out, `never_sent` that it certainly was not. The texts
+//! are for people and quote the provider where possible; they never contain the token or a query.
 
 use std::fmt;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 
-/// A call to the provider that did not do what it should.
+/// A failed call to the provider.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{place}: {kind}{}", if self.outcome_unknown() { "; it may have been carried out" } else { "" })]
+#[error("{call_site}: {kind}{}", if self.outcome_unknown() { "; it may have been carried out" } else { "" })]
 pub struct ProviderError {
     /// Which call.
-    pub place: Box<Place>,
-    /// What happened to it.
+    pub call_site: Box<CallSite>,
+    /// What went wrong.
     pub kind: ErrorKind,
 }
 
-/// Which call it was.
+/// A call, for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct CallSite {
     /// The HTTP method; `GET` reads, everything else writes.
     pub method: Method,
     /// The path on the provider, without query.
     pub path: String,
-    /// What the call was to do, to which thing: `making a backup of server 12345`.
+    /// The purpose of the call: `creating a backup of server 12345`.
     pub doing: String,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for CallSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({} {})", self.doing, self.method, self.path)
     }
 }
 
-/// What happened to a call.
+/// What went wrong in a call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ErrorKind {
-    /// The settings cannot be used: the URL, the authority's file, an id that has no path. Nothing was sent.
+    /// The settings cannot be used: the URL, the CA file, an id without a path. Nothing was sent.
     #[error("{0}")]
     Settings(String),
     /// No connection was made, so nothing was sent.
     #[error("no connection to the provider: {0}; nothing was sent")]
     NeverSent(String),
-    /// It was kept back when its turn came, so nothing was sent; or not again, after it was certainly not carried out.
+    /// It was withheld just before it was sent, or before a retry of an attempt that was certainly not carried out.
     #[error("it was not sent: {0}")]
     Withheld(String),
-    /// No whole answer within the timeout.
+    /// No complete answer within the timeout.
     #[error("no answer within {}", seconds(*.0))]
     Timeout(Duration),
     /// The connection broke before an answer began.
-    #[error("the connection broke before an answer came: {0}")]
+    #[error("the connection broke before an answer arrived: {0}")]
     Interrupted(String),
-    /// An answer that is an error by its status, or a redirect, which is not followed.
+    /// An answer with an error status, or a redirect, which is never followed.
     #[error("{}", answered(*.status, .text, *.retry_after))]
     Status {
         /// The answer's status.
         status: StatusCode,
-        /// The provider's own words, short, on one line; empty when it gave none.
+        /// The provider's message, shortened to one line; empty if it gave none.
         text: String,
         /// How long the provider asked us to wait.
         retry_after: Option<Duration>,
     },
-    /// The answer began and could not be read to its end.
+    /// The answer began, but could not be read to its end.
     #[error("the answer ({status}) broke off: {text}")]
     Broken {
         /// The answer's status.
@@ -71,7 +71,7 @@ pub enum ErrorKind {
         /// What broke.
         text: String,
     },
-    /// The answer is larger than anything that this API has to say.
+    /// The answer is larger than any answer of this API.
     #[error("the answer ({status}) is larger than {cap} bytes and was not read further")]
     TooLarge {
         /// The answer's status.
@@ -79,7 +79,7 @@ pub enum ErrorKind {
         /// The most that is read.
         cap: usize,
     },
-    /// The answer was read and is not what it should be: no JSON, or JSON of another shape.
+    /// The answer was read, but is not JSON, or JSON of an unexpected shape.
     #[error("the answer ({status}) cannot be understood: {text}")]
     NotUnderstood {
         /// The answer's status.
@@ -87,16 +87,16 @@ pub enum ErrorKind {
         /// What is wrong with it, with its beginning.
         text: String,
     },
-    /// A list that is not whole: what was read and what the provider says there is do not agree.
-    #[error("the list is incomplete: {got} entries came, the provider counts {count}")]
+    /// An incomplete list: what was read does not agree with the provider's count.
+    #[error("the list is incomplete: {got} entries received, the provider counts {count}")]
     Incomplete {
         /// Entries read, each once.
         got: u64,
         /// The provider's `count`.
         count: u64,
     },
-    /// A list that has, or says that it has, more than any account can have. Nothing more of it was read.
-    #[error("the list cannot be true: {0}")]
+    /// A list that has, or claims to have, more than any account can have. Reading stopped.
+    #[error("the list is implausible: {0}")]
     Excess(String),
     /// A list that kept changing while it was read, or whose pages never end.
     #[error("the list cannot be read as a whole: {0}")]
@@ -104,16 +104,16 @@ pub enum ErrorKind {
 }
 
 impl ProviderError {
-    /// Whether the same call may well succeed later.
+    /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.kind.is_retryable()
     }
 
-    /// Whether a write may have been carried out although no usable answer came. Always false for reads.
+    /// Whether a write may have been carried out although there was no usable answer. Always false for reads.
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
-        self.place.method != Method::GET && self.kind.may_have_run()
+        self.call_site.method != Method::GET && self.kind.may_have_run()
     }
 
     /// Whether it is certain that nothing reached the provider.
@@ -122,7 +122,7 @@ impl ProviderError {
         matches!(self.kind, ErrorKind::Settings(_) | ErrorKind::NeverSent(_) | ErrorKind::Withheld(_))
     }
 
-    /// The answer's status, when one came.
+    /// The answer's status, if there was an answer.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match self.kind {
@@ -143,8 +143,8 @@ impl ProviderError {
         }
     }
 
-    /// Whether the provider understood the call and said no (400, 401, 403, 404, 409 …): it did nothing, and asking
-    /// again changes nothing.
+    /// Whether the provider understood the call and refused it (400, 401, 403, 404, 409 …): it did nothing, and asking
+    /// again would change nothing.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         matches!(self.kind, ErrorKind::Status { status, .. } if status.is_client_error() && !passes(status))
@@ -166,9 +166,9 @@ impl ErrorKind {
         }
     }
 
-    /// Whether a call that ended so may have been carried out. A refusal (4xx) and 429 were not. A 5xx may come from
-    /// a proxy after the provider did its work, 503 too, with or without Retry-After: nothing documents otherwise.
-    /// 301, 302 and 303 are how some sites answer a POST that they have carried out; 307 and 308 ask for it again.
+    /// Whether a call with this error may have been carried out. A refusal (4xx, including 429) was not. A 5xx, even
+    /// 503 with Retry-After, may come from a proxy after the provider did its work; nothing documents otherwise. Some
+    /// sites answer a POST that they carried out with 301, 302 or 303; 307 and 308 ask to send it again.
     fn may_have_run(&self) -> bool {
         match self {
             Self::Settings(_)
@@ -189,7 +189,7 @@ impl ErrorKind {
     }
 }
 
-/// The 4xx that mean "not now" and not "no": 408, 425, 429.
+/// The 4xx that mean "not now" rather than "no": 408, 425, 429.
 fn passes(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429)
 }
@@ -207,7 +207,7 @@ fn answered(status: StatusCode, text: &str, retry_after: Option<Duration>) -> St
         300..=399 => "the provider answered with a redirect, which is never followed",
         401 => "the provider refused the token",
         403 => "the token is not allowed to do this",
-        404 => "the provider knows no such thing",
+        404 => "the provider has no such object",
         429 => "too many requests for the provider",
         500..=599 => "the provider failed",
         _ => "the provider refused",
@@ -218,7 +218,7 @@ fn answered(status: StatusCode, text: &str, retry_after: Option<Duration>) -> St
         all.push_str(text);
     }
     if let Some(wait) = retry_after {
-        all.push_str(&format!("; it asks to wait {}", seconds(wait)));
+        all.push_str(&format!("; it asks us to wait {}", seconds(wait)));
     }
     all
 }
@@ -228,8 +228,8 @@ mod tests {
     use super::*;
 
     fn error(method: Method, kind: ErrorKind) -> ProviderError {
-        let place = Place { method, path: "/api/v1/backups/".to_owned(), doing: "making a backup".to_owned() };
-        ProviderError { place: Box::new(place), kind }
+        let call_site = CallSite { method, path: "/api/v1/backups/".to_owned(), doing: "making a backup".to_owned() };
+        ProviderError { call_site: Box::new(call_site), kind }
     }
 
     fn status(code: u16) -> ErrorKind {
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_says_what_was_done_where_and_what_came_of_it() {
+    fn the_text_says_what_was_done_where_and_with_which_result() {
         assert_eq!(
             error(Method::POST, ErrorKind::Timeout(Duration::from_millis(2500))).to_string(),
             "making a backup (POST /api/v1/backups/): no answer within 2.5 s; it may have been carried out"

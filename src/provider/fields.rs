@@ -1,4 +1,4 @@
-//! The provider's own fields of an entry, for `list --json`: as it gave them, but for what is too much and what misleads.
+//! The provider's own fields of an entry, for `list --json`: as given, except for size limits and cleaned texts.
 
 use std::fmt;
 
@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::provider::text::Masks;
 
-/// The fields of one server, backup or snapshot in the provider's order, kept as compact JSON: lists are long.
+/// The fields of one server, backup or snapshot in the provider's order. Stored as compact JSON, because lists are
+/// long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields(Box<str>);
 
@@ -17,7 +18,7 @@ impl fmt::Display for Fields {
 }
 
 impl Fields {
-    /// Every name and text is cleaned.
+    /// The fields, with every name and text cleaned.
     pub(crate) fn new(fields: Map<String, Value>, masks: &Masks) -> Self {
         Self(Value::Object(cleaned(fields, masks)).to_string().into())
     }

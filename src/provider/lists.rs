@@ -1,8 +1,8 @@
-//! A list is read whole or not at all: every page, `count` agreeing, each id once.
+//! Reads a list completely or not at all: every page, agreeing with `count`, each id once.
 //!
-//! `next` is followed only to the same origin and path; with another, the list is read on by page number. A list that
-//! changes while it is read is read again, three times at most. It ends within five minutes, and as soon as it has more
-//! entries than it counts, brings nothing new, or is larger than any account's list can be.
+//! `next` is followed only to the same origin and path; otherwise pages are requested by number. A list that changes
+//! while it is read is read again, at most three times. Reading ends within five minutes, and as soon as a list has
+//! more entries than it counts, brings nothing new, or is larger than any account's list can be.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,39 +12,39 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use url::Url;
 
 use crate::policy::inventory::Server;
-use crate::provider::client::{Call, Client};
+use crate::provider::api_object::ApiObject;
+use crate::provider::client::{ApiCall, Client};
 use crate::provider::convert;
-use crate::provider::entry::Entry;
 use crate::provider::error::{ErrorKind, ProviderError};
 use crate::provider::fields::Fields;
 use crate::provider::link::LIST_BYTES;
-use crate::provider::listing::{Listing, MOST_ENTRIES, Reader};
-use crate::provider::page::{Next, Unread};
-use crate::provider::reading::{Outcome, Page, Reading, Room, Unsteady};
+use crate::provider::listing::{EntryReader, Listing, MOST_ENTRIES};
+use crate::provider::page::{NextPage, PageError};
+use crate::provider::reading::{ListPage, MemoryBudget, ReadMore, Reading, Unsteady};
 use crate::provider::retry;
 use crate::provider::text::Masks;
 
 /// The most entries that the provider gives on a page.
 pub(crate) const PAGE_SIZE: u64 = 100;
 
-/// How long a whole list may take, with all its readings.
+/// The most time for a complete list, including repeated readings.
 const WHOLE: Duration = Duration::from_mins(5);
 
-/// The most memory, in bytes, of what is kept of an account's list of servers, and of its restore points: so that no
-/// answer makes the process grow by more than 128 MB, its body included.
+/// The most memory, in bytes, for an account's list of servers, and for its restore points, so that no answer makes the
+/// process grow by more than 128 MB, including its body.
 const SERVERS_BYTES: usize = 24 * 1024 * 1024;
 pub(crate) const POINTS_BYTES: usize = 88 * 1024 * 1024;
 
-/// Pages that are read together are smaller than this.
+/// The most bytes of a page that is read in parallel with others.
 const PAGE_BYTES: usize = 2 * 1024 * 1024;
 
-/// How often a list that changes is read.
+/// How often a changing list is read at most.
 const READINGS: usize = 3;
 
-/// Pages that are read at the same time.
+/// How many pages are read at the same time.
 const PARALLEL: usize = 8;
 
-/// Whether the pages after the first are read one after the other or together.
+/// Whether the pages after the first are read one after another or in parallel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     InTurn,
@@ -52,14 +52,14 @@ pub(crate) enum Order {
 }
 
 impl Client {
-    /// All servers of the account. With doubts, nothing is known of the servers that it lacks.
+    /// All servers of the account. If there are doubts, missing servers may still exist.
     ///
     /// # Errors
-    /// Any `ProviderError`; a list that is not whole is an error.
+    /// Any `ProviderError`; an incomplete list is an error.
     pub async fn servers(&self) -> Result<Listing<Server>, ProviderError> {
-        let convert = |entry: &Entry, _, masks: &Masks| convert::listed_server(entry, masks).map(Some);
+        let convert = |entry: &ApiObject, _, masks: &Masks| convert::listed_server(entry, masks).map(Some);
         let call = self.read(&["servers"], "listing the servers")?;
-        self.list(&call, Order::Together, &Reader { convert: &convert, fields: false, bytes: SERVERS_BYTES }).await
+        self.list(&call, Order::Together, &EntryReader { convert: &convert, fields: false, bytes: SERVERS_BYTES }).await
     }
 
     /// All servers of the account, each with the provider's own fields.
@@ -67,35 +67,36 @@ impl Client {
     /// # Errors
     /// As `servers`.
     pub async fn server_records(&self) -> Result<Listing<(Server, Fields)>, ProviderError> {
-        let convert = |entry: &Entry, fields, masks: &Masks| {
+        let convert = |entry: &ApiObject, fields, masks: &Masks| {
             let server = convert::listed_server(entry, masks)?;
             Ok(Some((server, Fields::new(fields, masks))))
         };
         let call = self.read(&["servers"], "listing the servers")?;
-        self.list(&call, Order::Together, &Reader { convert: &convert, fields: true, bytes: SERVERS_BYTES }).await
+        self.list(&call, Order::Together, &EntryReader { convert: &convert, fields: true, bytes: SERVERS_BYTES }).await
     }
 
-    /// How many entries a list has, by one request for a single one; `None` when the provider does not say.
-    pub(crate) async fn count(&self, call: Call) -> Result<Option<u64>, ProviderError> {
+    /// How many entries a list has, from a request for a single one; `None` if the provider does not say.
+    pub(crate) async fn count(&self, call: ApiCall) -> Result<Option<u64>, ProviderError> {
         let call = call.with_query("page_size", "1");
-        let reader: Reader<'_, ()> = Reader { convert: &|_, _, _| Ok(None), fields: false, bytes: SERVERS_BYTES };
-        Ok(self.page(&call, &reader, &Room::new(SERVERS_BYTES)).await?.count)
+        let reader: EntryReader<'_, ()> =
+            EntryReader { convert: &|_, _, _| Ok(None), fields: false, bytes: SERVERS_BYTES };
+        Ok(self.page(&call, &reader, &MemoryBudget::new(SERVERS_BYTES)).await?.count)
     }
 
-    /// The whole list at `call`.
+    /// The complete list at `call`.
     pub(crate) async fn list<T: Send>(
         &self,
-        call: &Call,
+        call: &ApiCall,
         order: Order,
-        reader: &Reader<'_, T>,
+        reader: &EntryReader<'_, T>,
     ) -> Result<Listing<T>, ProviderError> {
         self.within_limit(call, self.list_steadily(call, order, reader)).await
     }
 
-    /// What is read, unless it takes longer than a whole list may.
+    /// The result of `reading`, unless it takes longer than a list may.
     pub(crate) async fn within_limit<T>(
         &self,
-        call: &Call,
+        call: &ApiCall,
         reading: impl Future<Output = Result<T, ProviderError>>,
     ) -> Result<T, ProviderError> {
         match tokio::time::timeout(WHOLE, reading).await {
@@ -109,20 +110,20 @@ impl Client {
 
     async fn list_steadily<T: Send>(
         &self,
-        call: &Call,
+        call: &ApiCall,
         mut order: Order,
-        reader: &Reader<'_, T>,
+        reader: &EntryReader<'_, T>,
     ) -> Result<Listing<T>, ProviderError> {
         for reading in 1.. {
             let link = self.link();
             let mut outcome = self.list_once(call, order, reader).await?;
             if !Arc::ptr_eq(&link, &self.link()) {
-                outcome.change("the token or the URL was exchanged while it was read");
+                outcome.change("the token or the URL was replaced while it was read");
             }
             let Err(unsteady) = outcome.check() else { return Ok(outcome.listing()) };
             if reading == READINGS {
                 return match unsteady {
-                    // The same entries twice, and none missing: what there is is known, but no delete trusts it.
+                    // Some entries are repeated, but none is missing: good enough to show, but never to delete by.
                     Unsteady::Twice => Ok(outcome.listing()),
                     Unsteady::Count { got, count } => Err(call.failed(ErrorKind::Incomplete { got, count })),
                     Unsteady::Changed(what) => Err(call.failed(ErrorKind::Unsteady(what))),
@@ -137,23 +138,23 @@ impl Client {
 
     async fn list_once<T: Send>(
         &self,
-        call: &Call,
+        call: &ApiCall,
         order: Order,
-        reader: &Reader<'_, T>,
+        reader: &EntryReader<'_, T>,
     ) -> Result<Reading<T>, ProviderError> {
         let read_at = self.now();
         let first_call = call.page(None, LIST_BYTES);
-        let room = Room::new(reader.bytes);
-        let first = self.page(&first_call, reader, &room).await?;
+        let memory = MemoryBudget::new(reader.bytes);
+        let first = self.page(&first_call, reader, &memory).await?;
         if let Some(count) = first.count.filter(|count| *count > MOST_ENTRIES as u64) {
-            let text = format!("it counts {count} entries, and no list with more than {MOST_ENTRIES} is read");
+            let text = format!("it counts {count} entries, and lists with more than {MOST_ENTRIES} are not read");
             return Err(call.failed(ErrorKind::Excess(text)));
         }
         let size = first.entries as u64;
-        let numbered = matches!(&first.next, Next::At(next) if is_page_two(&first_call.url, next));
+        let numbered = matches!(&first.next, NextPage::At(next) if is_page_two(&first_call.url, next));
         let pages = first.count.filter(|_| size > 0).map(|count| count.div_ceil(size));
         let (next, is_small) = (first.next.clone(), first.bytes <= PAGE_BYTES / 2);
-        let mut reading = Reading::new(read_at, first, room);
+        let mut reading = Reading::new(read_at, first, memory);
         match pages {
             Some(pages) if order == Order::Together && numbered && is_small && pages >= 2 => {
                 self.rest_together(call, pages, reader, &mut reading).await?;
@@ -165,30 +166,30 @@ impl Client {
 
     async fn rest_together<T: Send>(
         &self,
-        call: &Call,
+        call: &ApiCall,
         pages: u64,
-        reader: &Reader<'_, T>,
+        reader: &EntryReader<'_, T>,
         reading: &mut Reading<T>,
     ) -> Result<(), ProviderError> {
-        let room = reading.room.clone();
+        let memory = reading.memory.clone();
         let calls = stream::iter(2..=pages).map(|number| call.page(Some(number), PAGE_BYTES));
-        let reads = calls.map(async |call| self.page(&call, reader, &room).await).buffered(PARALLEL);
+        let reads = calls.map(async |call| self.page(&call, reader, &memory).await).buffered(PARALLEL);
         let mut reads = std::pin::pin!(reads);
         for number in 2..=pages {
             let page = match reads.try_next().await {
                 Ok(Some(page)) => page,
                 Ok(None) => break,
-                // The list has become shorter than its first page said.
+                // The list has become shorter since its first page.
                 Err(error) if error.status() == Some(404) => {
                     reading.change("a page that was announced is gone");
                     break;
                 }
                 Err(error) => return Err(error),
             };
-            if number == pages && page.next != Next::None {
-                reading.change("there are more pages than its count makes");
+            if number == pages && page.next != NextPage::None {
+                reading.change("it has more pages than its count says");
             }
-            if reading.take(page) == Outcome::Enough {
+            if reading.take(page) == ReadMore::No {
                 break;
             }
         }
@@ -197,19 +198,19 @@ impl Client {
 
     async fn rest_in_turn<T: Send>(
         &self,
-        call: &Call,
-        (mut next, mut at): (Next, Url),
-        reader: &Reader<'_, T>,
+        call: &ApiCall,
+        (mut next, mut at): (NextPage, Url),
+        reader: &EntryReader<'_, T>,
         reading: &mut Reading<T>,
     ) -> Result<(), ProviderError> {
         let mut seen = HashSet::from([at.clone()]);
-        while next != Next::None && reading.may_have_more() {
+        while next != NextPage::None && reading.may_have_more() {
             let url = follow(&at, &next).unwrap_or_else(|| call.page(Some(reading.pages + 1), LIST_BYTES).url);
             if !seen.insert(url.clone()) {
-                return Err(call.failed(ErrorKind::Unsteady("its pages lead in a circle".to_owned())));
+                return Err(call.failed(ErrorKind::Unsteady("its pages form a loop".to_owned())));
             }
-            let here = Call { url: url.clone(), most_bytes: LIST_BYTES, ..call.clone() };
-            let page = match self.page(&here, reader, &reading.room).await {
+            let here = ApiCall { url: url.clone(), most_bytes: LIST_BYTES, ..call.clone() };
+            let page = match self.page(&here, reader, &reading.memory).await {
                 Ok(page) => page,
                 Err(error) if error.status() == Some(404) => {
                     reading.change("a page that was announced is gone");
@@ -218,7 +219,7 @@ impl Client {
                 Err(error) => return Err(error),
             };
             next = page.next.clone();
-            if reading.take(page) == Outcome::Enough {
+            if reading.take(page) == ReadMore::No {
                 return Ok(());
             }
             at = url;
@@ -226,12 +227,17 @@ impl Client {
         Ok(())
     }
 
-    async fn page<T: Send>(&self, call: &Call, reader: &Reader<'_, T>, room: &Room) -> Result<Page<T>, ProviderError> {
+    async fn page<T: Send>(
+        &self,
+        call: &ApiCall,
+        reader: &EntryReader<'_, T>,
+        memory: &MemoryBudget,
+    ) -> Result<ListPage<T>, ProviderError> {
         self.attempt(call, None, |answer| {
             let mut page =
-                Page::read(&answer.body, reader, &self.link().masks, room).map_err(|unread| match unread {
-                    Unread::NotUnderstood(what) => self.not_understood(&answer, &what),
-                    Unread::Excess(what) => ErrorKind::Excess(what),
+                ListPage::read(&answer.body, reader, &self.link().masks, memory).map_err(|unread| match unread {
+                    PageError::NotUnderstood(what) => self.not_understood(&answer, &what),
+                    PageError::Excess(what) => ErrorKind::Excess(what),
                 })?;
             page.provider_time = retry::date(&answer.headers);
             Ok(page)
@@ -240,8 +246,8 @@ impl Client {
     }
 }
 
-impl Call {
-    /// The same list, this page of it. The first is asked for without a number: plain lists know none.
+impl ApiCall {
+    /// A call for one page of the list. The first is requested without a number, because unpaged lists know none.
     fn page(&self, number: Option<u64>, most_bytes: usize) -> Self {
         let call = Self { most_bytes, ..self.clone() }.with_query("page_size", &PAGE_SIZE.to_string());
         match number {
@@ -251,16 +257,16 @@ impl Call {
     }
 }
 
-/// The address of the next page, when it is on the same origin and path; relative ones are.
-fn follow(at: &Url, next: &Next) -> Option<Url> {
-    let Next::At(text) = next else { return None };
+/// The URL of the next page, if it has the same origin and path. It may be relative.
+fn follow(at: &Url, next: &NextPage) -> Option<Url> {
+    let NextPage::At(text) = next else { return None };
     let mut url = at.join(text.trim()).ok()?;
     url.set_fragment(None);
     let same = url.origin() == at.origin() && url.path() == at.path();
     (same && url.username().is_empty() && url.password().is_none()).then_some(url)
 }
 
-/// Whether `next` is the second page by number, so that the others can be asked for by number too.
+/// Whether `next` names the second page by number, so that the others can be requested by number, too.
 fn is_page_two(at: &Url, next: &str) -> bool {
     at.join(next.trim()).is_ok_and(|url| url.query_pairs().any(|(key, value)| key == "page" && value == "2"))
 }

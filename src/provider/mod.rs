@@ -1,15 +1,14 @@
-//! The provider's API: every call that backups, snapshots, servers and the account need.
+//! The provider's API: every call for backups, snapshots, servers and the account.
 //!
-//! A list is complete or an error, never short. What may have been carried out is distinguished from what was
-//! never sent. The token goes to the configured origin alone and is in no text. Only reads are repeated here; a write is
-//! repeated only when it is certain that it was not carried out.
+//! A list is complete or an error, never short. Errors distinguish what may have been carried out from what was never
+//! sent. The token goes only to the configured origin and appears in no text. Reads are retried here; a write is
+//! retried only when it is certain that it was not carried out.
 
+mod api_object;
 mod bounded;
-mod bucket;
 mod calls;
 mod client;
 mod convert;
-mod entry;
 mod error;
 mod fields;
 mod link;
@@ -17,6 +16,7 @@ mod listing;
 mod lists;
 mod page;
 mod points;
+mod rate_limiter;
 mod reading;
 mod retry;
 mod text;
@@ -26,14 +26,14 @@ mod waits;
 mod watch;
 mod wire;
 
-pub use calls::{Account, CreateRequest, Created, Deleted, Power, RestoreStarted};
+pub use calls::{CreateRequest, Created, Deleted, Power, RestoreStarted, TokenInfo};
 pub use client::{BeforeSend, Client, ProviderTime};
-pub use error::{ErrorKind, Place, ProviderError};
+pub use error::{CallSite, ErrorKind, ProviderError};
 pub use fields::Fields;
-pub use link::Settings;
+pub use link::ClientSettings;
 pub use listing::Listing;
-pub use points::{AccountPoints, BackupType};
-pub use watch::{Look, Pace, Watch, cheaper, next_look};
+pub use points::{AccountPoints, BackupTypeFilter};
+pub use watch::{LookScope, Watch, WatchPace, cheaper, next_look};
 
 #[cfg(test)]
 mod tests;

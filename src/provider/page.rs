@@ -1,58 +1,58 @@
-//! One page of a list, read entry by entry: each is handed over as soon as it is read, and nothing else is kept.
+//! Reads one page of a list entry by entry. Each entry is passed on as soon as it is read, and nothing else is kept.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::provider::entry::{Element, ElementSeed};
+use crate::provider::api_object::{Element, ElementSeed};
 use crate::provider::wire::Scalar;
 
-/// What a page says beside its entries.
+/// What a page says besides its entries.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Head {
-    /// The number of all matches, where the provider says it in a way that can be read.
+pub(crate) struct PageHead {
+    /// The number of entries of the whole list, if the page has it and it is readable.
     pub(crate) count: Option<u64>,
     /// Where the next page is.
-    pub(crate) next: Next,
+    pub(crate) next: NextPage,
 }
 
 /// What a page says about the page after it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Next {
+pub(crate) enum NextPage {
     /// There is none.
     None,
     /// There is one, at this address.
     At(String),
-    /// There is one, and its address cannot be read.
+    /// There is one, but its address cannot be read.
     Unreadable,
 }
 
 /// Why a page could not be read.
 #[derive(Debug)]
-pub(crate) enum Unread {
-    /// It is no JSON, or JSON of another shape; in words.
+pub(crate) enum PageError {
+    /// It is not JSON, or JSON of an unexpected shape; says which.
     NotUnderstood(String),
-    /// The taker has had enough; in its words.
+    /// The receiver accepts no more entries; says why.
     Excess(String),
 }
 
-/// Hands over each entry; an error ends the reading.
+/// Receives each entry; an error ends the reading.
 pub(crate) type Take<'a> = &'a mut dyn FnMut(Element) -> Result<(), String>;
 
-/// Reads a page from an answer's body: `{"count", "results"}`, the same with `next`, or a bare array. With `fields`, all
-/// fields of the entries are handed over.
-pub(crate) fn read(body: &[u8], fields: bool, take: Take<'_>) -> Result<Head, Unread> {
+/// Reads a page from an answer's body: `{"count", "results"}`, the same with `next`, or a bare array. With `fields`,
+/// passes on all fields of the entries.
+pub(crate) fn read(body: &[u8], fields: bool, take: Take<'_>) -> Result<PageHead, PageError> {
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let mut page = Page { fields, take, excess: None, results: false, count: Scalar::Null, next: Scalar::Null };
+    let mut page = PageVisitor { fields, take, excess: None, results: false, count: Scalar::Null, next: Scalar::Null };
     let read = page.read(&mut reader).and_then(|shape| reader.end().map(|()| shape));
     if let Some(excess) = page.excess {
-        return Err(Unread::Excess(excess));
+        return Err(PageError::Excess(excess));
     }
     match read {
-        Err(error) => Err(Unread::NotUnderstood(format!("it is no JSON ({error})"))),
-        Ok(false) => Err(Unread::NotUnderstood("a list was expected".to_owned())),
+        Err(error) => Err(PageError::NotUnderstood(format!("it is not JSON ({error})"))),
+        Ok(false) => Err(PageError::NotUnderstood("a list was expected".to_owned())),
         Ok(true) if !page.results => {
-            Err(Unread::NotUnderstood("a list was expected, and it has no \"results\"".to_owned()))
+            Err(PageError::NotUnderstood("a list was expected, but it has no \"results\"".to_owned()))
         }
         Ok(true) => {
             let count = match page.count {
@@ -61,28 +61,28 @@ pub(crate) fn read(body: &[u8], fields: bool, take: Take<'_>) -> Result<Head, Un
                 _ => None,
             };
             let next = match page.next {
-                Scalar::Null => Next::None,
-                Scalar::Text(text) if text.trim().is_empty() => Next::None,
-                Scalar::Text(text) => Next::At(text),
-                _ => Next::Unreadable,
+                Scalar::Null => NextPage::None,
+                Scalar::Text(text) if text.trim().is_empty() => NextPage::None,
+                Scalar::Text(text) => NextPage::At(text),
+                _ => NextPage::Unreadable,
             };
-            Ok(Head { count, next })
+            Ok(PageHead { count, next })
         }
     }
 }
 
-struct Page<'a> {
+struct PageVisitor<'a> {
     fields: bool,
     take: Take<'a>,
     excess: Option<String>,
-    /// Whether there was a list of entries.
+    /// Whether there is a list of entries.
     results: bool,
     count: Scalar,
     next: Scalar,
 }
 
-impl Page<'_> {
-    /// Whether it is an object or a list at all.
+impl PageVisitor<'_> {
+    /// Returns whether it is an object or a list at all.
     fn read<'de, D: Deserializer<'de>>(&mut self, deserializer: D) -> Result<bool, D::Error> {
         deserializer.deserialize_any(Whole(self))
     }
@@ -108,7 +108,7 @@ macro_rules! neither {
 }
 
 /// The whole answer.
-struct Whole<'p, 'a>(&'p mut Page<'a>);
+struct Whole<'p, 'a>(&'p mut PageVisitor<'a>);
 
 impl<'de> Visitor<'de> for Whole<'_, '_> {
     type Value = bool;
@@ -141,7 +141,7 @@ impl<'de> Visitor<'de> for Whole<'_, '_> {
 }
 
 /// The value of `results`.
-struct Results<'p, 'a>(&'p mut Page<'a>);
+struct Results<'p, 'a>(&'p mut PageVisitor<'a>);
 
 impl<'de> DeserializeSeed<'de> for Results<'_, '_> {
     type Value = ();

@@ -1,42 +1,43 @@
-//! The lists of restore points: one server's inventory, the whole account's, and the provider's own records.
+//! Lists of restore points: one server's inventory, the whole account's list, and the provider's own records.
 //!
-//! Filters are asked for and never trusted: each point's server and type are compared here with what was asked.
+//! Filters are sent but not trusted: each point's server and type are checked here.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::policy::inventory::{Inventory, Kind, Proof, RestorePoint, Server};
-use crate::policy::mark::Mark;
-use crate::provider::client::{Call, Client};
-use crate::provider::convert::{self, Belongs, Listed};
-use crate::provider::entry::Entry;
+use crate::policy::inventory::{Inventory, Kind, ReadProof, RestorePoint, Server};
+use crate::policy::retention::Candidate;
+use crate::provider::api_object::ApiObject;
+use crate::provider::client::{ApiCall, Client};
+use crate::provider::convert::{self, Belongs, ListedPoint};
 use crate::provider::error::{ErrorKind, ProviderError};
 use crate::provider::fields::Fields;
-use crate::provider::listing::{Listing, Reader};
+use crate::provider::listing::{EntryReader, Listing};
 use crate::provider::lists::{Order, POINTS_BYTES};
 use crate::provider::reading::MOST_DOUBTS;
 use crate::provider::text::Masks;
 
-/// The most restore points of a kind on one server: many times what any plan allows, the automatic ones included.
+/// The most restore points of a kind on one server: many times what any plan allows, including automatic ones.
 const MOST_OF_SERVER: usize = 2_000;
 
-/// The most memory, in bytes, of what is kept of one server's list.
+/// The most memory, in bytes, for one server's list.
 const SERVER_BYTES: usize = 8 * 1024 * 1024;
 
-/// How often a list of several pages is read until two readings are alike.
+/// How often a list of several pages is read at most until two readings agree.
 const READINGS: usize = 3;
 
 /// A backup's type, as a filter. Snapshots are all manual.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BackupType {
-    /// Made by people or by us.
+pub enum BackupTypeFilter {
+    /// Created by people or by us.
     Manual,
-    /// Made by the provider's plan.
+    /// Created by the provider's plan.
     Automatic,
 }
 
-impl BackupType {
+impl BackupTypeFilter {
     const fn word(self) -> &'static str {
         match self {
             Self::Manual => "manual",
@@ -46,26 +47,26 @@ impl BackupType {
 }
 
 impl Client {
-    /// All restore points of a kind on a server; for backups the manual ones (a provider that ignores the filter
-    /// gives the automatic ones too). A list of several pages is read until two readings are alike.
+    /// All restore points of a kind on a server; only the manual ones for backups, unless the provider ignores the
+    /// filter. A list of several pages is read until two readings agree.
     ///
     /// # Errors
-    /// Any `ProviderError`; a list that is not whole is an error, never a short inventory.
+    /// Any `ProviderError`; an incomplete list is an error, never a short inventory.
     pub async fn inventory(&self, server: &Server, kind: Kind) -> Result<Inventory, ProviderError> {
-        let call = self.points_call(kind, Some(server), Some(BackupType::Manual))?;
+        let call = self.points_call(kind, Some(server), Some(BackupTypeFilter::Manual))?;
         self.within_limit(&call, self.inventory_read_alike(server, kind)).await
     }
 
     async fn inventory_read_alike(&self, server: &Server, kind: Kind) -> Result<Inventory, ProviderError> {
         let mut last = self.look(server, kind).await?;
         for _ in 1..READINGS {
-            if last.proof == Proof::OnePage {
+            if last.proof == ReadProof::OnePage {
                 break;
             }
             let mut again = self.look(server, kind).await?;
-            let alike = again.points == last.points && again.proof == Proof::ReadOnce;
+            let alike = again.points == last.points && again.proof == ReadProof::ReadOnce;
             if alike {
-                again.proof = Proof::ReadTwice;
+                again.proof = ReadProof::ReadTwice;
                 return Ok(again);
             }
             last = again;
@@ -73,19 +74,19 @@ impl Client {
         Ok(last)
     }
 
-    /// A server's list read once: enough to see whether a point is there, and to decide deletes only when it came in
+    /// A server's list, read once: enough to see whether a point is there. Good enough to delete by only if it came in
     /// one page.
     ///
     /// # Errors
     /// As `inventory`.
     pub async fn look(&self, server: &Server, kind: Kind) -> Result<Inventory, ProviderError> {
-        let call = self.points_call(kind, Some(server), Some(BackupType::Manual))?;
-        // A filter that is ignored must not fill the memory with other servers' points.
-        let convert = |entry: &Entry, _, masks: &Masks| {
+        let call = self.points_call(kind, Some(server), Some(BackupTypeFilter::Manual))?;
+        // If the provider ignores the filter, other servers' points must not fill the memory.
+        let convert = |entry: &ApiObject, _, masks: &Masks| {
             let listed = convert::point(kind, entry, masks)?;
             Ok(Some(listed).filter(|listed| listed.named.belongs_to(server) != Belongs::No))
         };
-        let reader = Reader { convert: &convert, fields: false, bytes: SERVER_BYTES };
+        let reader = EntryReader { convert: &convert, fields: false, bytes: SERVER_BYTES };
         let Listing { items, doubts, read_at, provider_time, pages, .. } =
             self.list(&call, Order::InTurn, &reader).await?;
         if items.len() > MOST_OF_SERVER {
@@ -93,30 +94,30 @@ impl Client {
                 format!("{} {} on one server, and no more than {MOST_OF_SERVER} are read", items.len(), kind.plural());
             return Err(call.failed(ErrorKind::Excess(text)));
         }
-        let proof = if pages == 1 { Proof::OnePage } else { Proof::ReadOnce };
-        let head = Head { kind, read_at, provider_time, proof };
+        let proof = if pages == 1 { ReadProof::OnePage } else { ReadProof::ReadOnce };
+        let head = ListingHead { kind, read_at, provider_time, proof };
         Ok(head.inventory(server, items.iter(), doubts))
     }
 
-    /// Every restore point of a kind on the account (for backups the manual ones), its pages read together. Enough to
-    /// see which points are there; it decides no delete.
+    /// Every restore point of a kind on the account (only manual ones for backups). Pages are read in parallel. Enough
+    /// to see which points are there, but never to delete by.
     ///
     /// # Errors
     /// As `inventory`.
     pub async fn all_points(&self, kind: Kind) -> Result<AccountPoints, ProviderError> {
-        let call = self.points_call(kind, None, Some(BackupType::Manual))?;
-        let convert = |entry: &Entry, _, masks: &Masks| convert::point(kind, entry, masks).map(Some);
-        let reader = Reader { convert: &convert, fields: false, bytes: POINTS_BYTES };
+        let call = self.points_call(kind, None, Some(BackupTypeFilter::Manual))?;
+        let convert = |entry: &ApiObject, _, masks: &Masks| convert::point(kind, entry, masks).map(Some);
+        let reader = EntryReader { convert: &convert, fields: false, bytes: POINTS_BYTES };
         Ok(AccountPoints::new(kind, self.list(&call, Order::Together, &reader).await?))
     }
 
-    /// How many entries the account's list of a kind has, by one small request.
+    /// How many entries the account's list of a kind has, from one small request.
     pub(crate) async fn count_points(&self, kind: Kind) -> Result<Option<u64>, ProviderError> {
-        self.count(self.points_call(kind, None, Some(BackupType::Manual))?).await
+        self.count(self.points_call(kind, None, Some(BackupTypeFilter::Manual))?).await
     }
 
-    /// The restore points of the account or of one server, of one type or of both, each with the provider's own
-    /// fields, in the provider's order.
+    /// The restore points of the account or of one server, of one type or both, each with the provider's own fields, in
+    /// the provider's order.
     ///
     /// # Errors
     /// As `inventory`.
@@ -124,24 +125,24 @@ impl Client {
         &self,
         kind: Kind,
         server: Option<&Server>,
-        backup_type: Option<BackupType>,
+        backup_type: Option<BackupTypeFilter>,
     ) -> Result<Listing<(RestorePoint, Fields)>, ProviderError> {
         let call = self.points_call(kind, server, backup_type)?;
-        let convert = |entry: &Entry, fields, masks: &Masks| {
-            let Listed { point, named } = convert::point(kind, entry, masks)?;
-            let is_wanted = backup_type.is_none_or(|wanted| point.automatic == (wanted == BackupType::Automatic))
+        let convert = |entry: &ApiObject, fields, masks: &Masks| {
+            let ListedPoint { point, named } = convert::point(kind, entry, masks)?;
+            let is_wanted = backup_type.is_none_or(|wanted| point.automatic == (wanted == BackupTypeFilter::Automatic))
                 && server.is_none_or(|server| named.belongs_to(server) != Belongs::No);
             Ok(is_wanted.then(|| (point, Fields::new(fields, masks))))
         };
-        self.list(&call, Order::Together, &Reader { convert: &convert, fields: true, bytes: POINTS_BYTES }).await
+        self.list(&call, Order::Together, &EntryReader { convert: &convert, fields: true, bytes: POINTS_BYTES }).await
     }
 
     fn points_call(
         &self,
         kind: Kind,
         server: Option<&Server>,
-        backup_type: Option<BackupType>,
-    ) -> Result<Call, ProviderError> {
+        backup_type: Option<BackupTypeFilter>,
+    ) -> Result<ApiCall, ProviderError> {
         let of = server.map_or_else(|| "the account".to_owned(), |server| server.reference.to_string());
         let mut call = self.read(&[kind.plural()], format!("listing the {} of {of}", kind.plural()))?;
         if let Some(server) = server {
@@ -154,27 +155,27 @@ impl Client {
     }
 }
 
-/// Every restore point of a kind on the account, whole.
+/// The complete list of all restore points of a kind on the account.
 #[derive(Clone, Debug)]
 pub struct AccountPoints {
-    head: Head,
+    head: ListingHead,
     entries: u64,
-    points: Vec<Listed>,
+    points: Vec<ListedPoint>,
     doubts: Vec<String>,
-    /// The places in `points` under every text that names their server.
+    /// Indices into `points`, by every text that names the server.
     by_server: HashMap<String, Vec<usize>>,
 }
 
 impl AccountPoints {
-    fn new(kind: Kind, listing: Listing<Listed>) -> Self {
+    fn new(kind: Kind, listing: Listing<ListedPoint>) -> Self {
         let Listing { items: points, doubts, read_at, provider_time, entries, .. } = listing;
         let mut by_server: HashMap<String, Vec<usize>> = HashMap::new();
-        for (place, listed) in points.iter().enumerate() {
+        for (index, listed) in points.iter().enumerate() {
             for text in listed.named.texts() {
-                by_server.entry(text).or_default().push(place);
+                by_server.entry(text).or_default().push(index);
             }
         }
-        let head = Head { kind, read_at, provider_time, proof: Proof::ReadOnce };
+        let head = ListingHead { kind, read_at, provider_time, proof: ReadProof::ReadOnce };
         Self { head, entries, points, doubts, by_server }
     }
 
@@ -184,13 +185,13 @@ impl AccountPoints {
         self.entries
     }
 
-    /// When the list was asked for, by our clock.
+    /// When the list was requested, by our clock.
     #[must_use]
     pub fn read_at(&self) -> Timestamp {
         self.head.read_at
     }
 
-    /// What could not be proved or read, in words.
+    /// What could not be verified or read.
     #[must_use]
     pub fn doubts(&self) -> &[String] {
         &self.doubts
@@ -201,43 +202,43 @@ impl AccountPoints {
         self.points.iter().map(|listed| &listed.point)
     }
 
-    /// What the list shows of one server: read once, so never to delete by.
+    /// The points of one server. Read once, so never to delete by.
     #[must_use]
     pub fn inventory_of(&self, server: &Server) -> Inventory {
         let id = server.reference.id.to_string();
         let texts = server.keys.iter().chain(std::iter::once(&id));
-        let mut places: Vec<usize> = texts.filter_map(|text| self.by_server.get(text)).flatten().copied().collect();
-        places.sort_unstable();
-        places.dedup();
+        let mut indices: Vec<usize> = texts.filter_map(|text| self.by_server.get(text)).flatten().copied().collect();
+        indices.sort_unstable();
+        indices.dedup();
         let mut doubts = self.doubts.clone();
-        if places.len() > MOST_OF_SERVER {
-            doubts.push(format!("{} {} on one server cannot be", places.len(), self.head.kind.plural()));
-            places.truncate(MOST_OF_SERVER);
+        if indices.len() > MOST_OF_SERVER {
+            doubts.push(format!("{} {} on one server cannot be", indices.len(), self.head.kind.plural()));
+            indices.truncate(MOST_OF_SERVER);
         }
-        let listed = places.into_iter().map(|place| &self.points[place]);
+        let listed = indices.into_iter().map(|index| &self.points[index]);
         self.head.inventory(server, listed, doubts)
     }
 }
 
-/// What all points of one reading have in common.
+/// What all inventories of one reading have in common.
 #[derive(Clone, Copy, Debug)]
-struct Head {
+struct ListingHead {
     kind: Kind,
     read_at: Timestamp,
     provider_time: Option<Timestamp>,
-    proof: Proof,
+    proof: ReadProof,
 }
 
-impl Head {
-    /// The points that are this server's, newest first, under the name that we show it by.
+impl ListingHead {
+    /// The points that belong to this server, newest first, under our name for the server.
     fn inventory<'a>(
         &self,
         server: &Server,
-        listed: impl Iterator<Item = &'a Listed>,
+        listed: impl Iterator<Item = &'a ListedPoint>,
         mut doubts: Vec<String>,
     ) -> Inventory {
         let (mut points, mut by_name) = (Vec::new(), 0);
-        for Listed { point, named } in listed {
+        for ListedPoint { point, named } in listed {
             match named.belongs_to(server) {
                 Belongs::No => continue,
                 Belongs::Yes => {}
@@ -245,16 +246,13 @@ impl Head {
                     by_name += 1;
                     if by_name <= MOST_DOUBTS {
                         let (kind, id, of) = (point.kind, &point.id, &server.reference);
-                        doubts.push(format!("{kind} {id} says by name alone that it is of {of}"));
+                        doubts.push(format!("{kind} {id} belongs to {of} by name alone"));
                     }
                 }
             }
             points.push(RestorePoint { server: server.reference.clone(), ..point.clone() });
         }
-        points.sort_by_cached_key(|point| {
-            let due = Mark::parse(&point.description).map(|mark| mark.due);
-            std::cmp::Reverse((point.created_at, due, point.id.clone()))
-        });
+        points.sort_by_cached_key(|point| Reverse(Candidate::of(point)));
         let Self { kind, read_at, provider_time, proof } = *self;
         Inventory { server: server.reference.clone(), kind, points, read_at, provider_time, proof, doubts }
     }

@@ -1,4 +1,4 @@
-//! A list while it is read, page by page, before it is known to be whole; and how much of it may be kept.
+//! A list while it is read page by page, before it is known to be complete, and the limit on what is kept.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,24 +8,24 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::policy::inventory::Id;
+use crate::provider::api_object::{ApiObject, Element};
 use crate::provider::bounded::bytes_of;
 use crate::provider::convert;
-use crate::provider::entry::{Element, Entry};
-use crate::provider::listing::{Listing, MOST_ENTRIES, Reader};
-use crate::provider::page::{self, Next, Unread};
+use crate::provider::listing::{EntryReader, Listing, MOST_ENTRIES};
+use crate::provider::page::{self, NextPage, PageError};
 use crate::provider::text::Masks;
 
-/// Entries that cannot be read are named one by one up to here.
+/// This many unreadable entries are described one by one; the others are only counted.
 pub(crate) const MOST_DOUBTS: usize = 5;
 
-/// What an entry takes beside its texts and itself: its id among those that were seen.
+/// The memory of an entry besides its texts and its struct: its id in the set of ids seen.
 const ENTRY_BYTES: usize = 120;
 
-/// How many more bytes of a list may be kept. Clones share it.
+/// How many more bytes of a list may be kept. Clones share the budget.
 #[derive(Clone, Debug)]
-pub(crate) struct Room(Arc<AtomicUsize>);
+pub(crate) struct MemoryBudget(Arc<AtomicUsize>);
 
-impl Room {
+impl MemoryBudget {
     pub(crate) fn new(bytes: usize) -> Self {
         Self(Arc::new(AtomicUsize::new(bytes)))
     }
@@ -40,7 +40,7 @@ impl Room {
     }
 }
 
-/// The entries that cannot be read, the first of them in words.
+/// Unreadable entries: descriptions of the first ones, and a count of the rest.
 #[derive(Debug, Default)]
 struct Doubts {
     texts: Vec<String>,
@@ -66,32 +66,37 @@ impl Doubts {
     }
 }
 
-/// One page, its entries read.
+/// One page with its entries.
 #[derive(Debug)]
-pub(crate) struct Page<T> {
+pub(crate) struct ListPage<T> {
     pub(crate) count: Option<u64>,
-    pub(crate) next: Next,
+    pub(crate) next: NextPage,
     pub(crate) provider_time: Option<Timestamp>,
-    /// How many entries it has.
+    /// The number of its entries.
     pub(crate) entries: usize,
-    /// How long its body was.
+    /// The size of its body.
     pub(crate) bytes: usize,
     items: Vec<T>,
-    /// The ids of `items`, one each.
+    /// The id of each of `items`.
     ids: Vec<Id>,
-    /// The ids of the entries that cannot be read or are not wanted.
+    /// The ids of unreadable and unwanted entries.
     others: Vec<Id>,
-    /// Entries that are no objects, or have no id to tell them apart by.
+    /// Entries that are not objects or have no id.
     nameless: u64,
     doubts: Doubts,
 }
 
-impl<T> Page<T> {
+impl<T> ListPage<T> {
     /// Reads the page.
-    pub(crate) fn read(body: &[u8], reader: &Reader<'_, T>, masks: &Masks, room: &Room) -> Result<Self, Unread> {
+    pub(crate) fn read(
+        body: &[u8],
+        reader: &EntryReader<'_, T>,
+        masks: &Masks,
+        memory: &MemoryBudget,
+    ) -> Result<Self, PageError> {
         let mut page = Self {
             count: None,
-            next: Next::None,
+            next: NextPage::None,
             provider_time: None,
             entries: 0,
             bytes: body.len(),
@@ -108,7 +113,7 @@ impl<T> Page<T> {
                 return Err(format!("it has more than {MOST_ENTRIES} entries"));
             }
             let bytes = element.as_ref().map_or(0, |(entry, fields)| weight::<T>(entry, fields));
-            if !room.take(bytes) {
+            if !memory.take(bytes) {
                 return Err(format!("its entries take more than {} MB", reader.bytes / (1024 * 1024)));
             }
             taken += bytes;
@@ -118,13 +123,13 @@ impl<T> Page<T> {
         match head {
             Ok(head) => Ok(Self { count: head.count, next: head.next, ..page }),
             Err(unread) => {
-                room.give_back(taken);
+                memory.give_back(taken);
                 Err(unread)
             }
         }
     }
 
-    fn add(&mut self, element: Element, reader: &Reader<'_, T>, masks: &Masks) {
+    fn add(&mut self, element: Element, reader: &EntryReader<'_, T>, masks: &Masks) {
         let Some((entry, fields)) = element else {
             self.nameless += 1;
             return;
@@ -149,23 +154,23 @@ impl<T> Page<T> {
     }
 }
 
-/// How much memory an entry takes that is kept.
-fn weight<T>(entry: &Entry, fields: &Map<String, Value>) -> usize {
+/// How much memory an entry takes.
+fn weight<T>(entry: &ApiObject, fields: &Map<String, Value>) -> usize {
     size_of::<T>() + ENTRY_BYTES + entry.bytes() * 3 / 2 + bytes_of(fields)
 }
 
 /// Whether there may be more to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    More,
-    Enough,
+pub(crate) enum ReadMore {
+    Yes,
+    No,
 }
 
-/// The part of a list that was read so far.
+/// The part of a list read so far.
 pub(crate) struct Reading<T> {
     pub(crate) pages: u64,
-    /// How much more of it may be kept.
-    pub(crate) room: Room,
+    /// How much more may be kept.
+    pub(crate) memory: MemoryBudget,
     read_at: Timestamp,
     provider_time: Option<Timestamp>,
     count: Option<u64>,
@@ -185,11 +190,11 @@ pub(crate) enum Unsteady {
 }
 
 impl<T> Reading<T> {
-    /// Begins with the first page.
-    pub(crate) fn new(read_at: Timestamp, first: Page<T>, room: Room) -> Self {
+    /// Starts with the first page.
+    pub(crate) fn new(read_at: Timestamp, first: ListPage<T>, memory: MemoryBudget) -> Self {
         let mut reading = Self {
             pages: 0,
-            room,
+            memory,
             read_at,
             provider_time: first.provider_time,
             count: first.count,
@@ -204,7 +209,7 @@ impl<T> Reading<T> {
         reading
     }
 
-    /// The list has changed while it was read.
+    /// Records that the list changed while it was read.
     pub(crate) fn change(&mut self, what: &str) {
         self.changed = Some(what.to_owned());
     }
@@ -219,9 +224,9 @@ impl<T> Reading<T> {
         self.ids.len() as u64 + self.nameless
     }
 
-    /// Adds a page. Enough is read when it brings nothing new or there are more entries than the list counts: such a list
-    /// may never end.
-    pub(crate) fn take(&mut self, page: Page<T>) -> Outcome {
+    /// Adds a page. Reading stops when a page brings nothing new or there are more entries than the list counts,
+    /// because such a list may never end.
+    pub(crate) fn take(&mut self, page: ListPage<T>) -> ReadMore {
         self.pages += 1;
         if let (Some(now), Some(before)) = (page.count, self.count)
             && now != before
@@ -240,24 +245,24 @@ impl<T> Reading<T> {
             self.twice += u64::from(!is_new);
             is_new
         });
-        // A list in one page is not copied.
+        // Avoids copying a list in one page.
         if self.items.is_empty() {
             self.items = items
         } else {
             self.items.append(&mut items)
         }
         if page.entries == 0 {
-            // A page without entries ends the list, whatever it says; the count decides whether it is whole.
-            return Outcome::Enough;
+            // A page without entries ends the list, whatever `next` says. The count decides whether it is complete.
+            return ReadMore::No;
         }
         if self.entries() == before {
-            self.change("a page of it brought nothing new");
-            return Outcome::Enough;
+            self.change("one of its pages brought nothing new");
+            return ReadMore::No;
         }
-        if self.may_have_more() { Outcome::More } else { Outcome::Enough }
+        if self.may_have_more() { ReadMore::Yes } else { ReadMore::No }
     }
 
-    /// Whether it is whole and each entry came once.
+    /// Checks that it is complete and each entry came once.
     pub(crate) fn check(&self) -> Result<(), Unsteady> {
         let got = self.entries();
         if let Some(count) = self.count.filter(|count| *count != got) {
@@ -273,7 +278,7 @@ impl<T> Reading<T> {
         let entries = self.entries();
         let mut doubts = Vec::new();
         if self.count.is_none() {
-            doubts.push("the list gives no count, so nothing shows that it is whole".to_owned());
+            doubts.push("the list has no count, so nothing shows that it is complete".to_owned());
         }
         if self.nameless > 0 {
             doubts.push(format!("{} entries of the list have no id", self.nameless));

@@ -1,7 +1,7 @@
-//! PURE: whether and when a call is sent again.
+//! PURE: whether and when a call is retried.
 //!
-//! A read is tried four times, 0.2 s, 1 s and 4 s apart or as `Retry-After` says. A write is sent again only when it
-//! is certain that it was not carried out: no connection was made, or the provider answered 429.
+//! A read is attempted up to four times, 0.2 s, 1 s and 4 s apart, or as `Retry-After` says. A write is retried only
+//! when it is certain that it was not carried out: there was no connection, or the provider answered 429.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use jiff::Timestamp;
 use crate::provider::error::ErrorKind;
 use crate::provider::time::http_date;
 
-/// The pauses between the tries.
+/// The pauses between attempts.
 pub(crate) const PAUSES: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(4)];
 
-/// The longest that one `Retry-After` is obeyed; a run that is asked to wait longer is tried again later as a whole.
+/// The longest pause for one `Retry-After`. If the provider asks for more, the whole run is retried later.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// How long to wait before the call is sent again, or `None` when it must not be. `tried` counts the tries so far.
-pub(crate) fn pause(method: &Method, tried: usize, error: &ErrorKind) -> Option<Duration> {
-    let own = *PAUSES.get(tried.checked_sub(1)?)?;
+/// How long to wait before a retry; `None` if the call must not be retried. `attempts` counts those so far.
+pub(crate) fn pause(method: &Method, attempts: usize, error: &ErrorKind) -> Option<Duration> {
+    let own = *PAUSES.get(attempts.checked_sub(1)?)?;
     let again = if *method == Method::GET {
         error.is_retryable()
     } else {
@@ -36,8 +36,8 @@ pub(crate) fn pause(method: &Method, tried: usize, error: &ErrorKind) -> Option<
     again.then(|| own.max(asked.min(LONGEST)))
 }
 
-/// What `Retry-After` asks for, as seconds or as an HTTP date. A date is measured against the answer's own `Date`,
-/// so that a clock of ours that is wrong does not matter; without one against `now`.
+/// The pause that `Retry-After` asks for, as seconds or an HTTP date. A date is measured from the answer's own `Date`,
+/// so that an error of our clock does not matter, or else from `now`.
 pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<u32>() {
@@ -51,7 +51,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
     Some(Duration::try_from(until.duration_since(from)).unwrap_or(Duration::ZERO))
 }
 
-/// The provider's own time: the answer's `Date`.
+/// The provider's time: the answer's `Date`.
 pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     http_date(headers.get(header::DATE)?.to_str().ok()?)
 }

@@ -1,4 +1,4 @@
-//! Text from the provider, cleaned where it comes in: short, without characters that mislead, without the token.
+//! Cleans text from the provider where it comes in: shortened, without misleading characters, without the token.
 
 use std::borrow::Cow;
 
@@ -8,34 +8,34 @@ use serde_json::Value;
 use crate::policy::text::{LONGEST, push_visible, shortened};
 use crate::provider::bounded;
 
-/// The most bytes of an error's body that are looked at.
+/// The most bytes read of an error's body.
 pub(crate) const BODY_BYTES: usize = 64 * 1024;
 
-/// Shorter than this it is no token, and to replace it would tear other words.
+/// Anything shorter is not a token, and replacing it would damage other words.
 const SHORTEST_TOKEN: usize = 4;
 
-/// As many tokens are known at most; the oldest are forgotten.
+/// The most tokens remembered; the oldest are forgotten.
 const MOST_TOKENS: usize = 8;
 
-/// What stands in place of a token: the first that does not hold it itself.
+/// What replaces a token: the first of these that does not contain it.
 const PLACEHOLDERS: [&str; 3] = ["[token]", "[secret]", "***"];
 
-/// The tokens that no text may show: the one in force, and those that a reload has exchanged.
+/// The tokens that no text may contain: the one in force, and those that reloads have replaced.
 #[derive(Clone)]
 pub(crate) struct Masks {
-    /// The newest first.
+    /// Newest first.
     tokens: Vec<SecretString>,
-    /// Each as it is and as it is written in a URL, with what stands in its place.
+    /// Each token as it is and URL-encoded, with its replacement.
     forms: Vec<(SecretString, &'static str)>,
 }
 
 impl Masks {
-    /// A mask for one token.
+    /// Masks one token.
     pub(crate) fn new(token: &SecretString) -> Self {
         Self::of(vec![token.clone()])
     }
 
-    /// The same, for the tokens of before as well.
+    /// Masks the earlier tokens, too.
     pub(crate) fn and(&self, before: &Self) -> Self {
         let mut tokens = self.tokens.clone();
         let is_known = |known: &[SecretString], token: &SecretString| {
@@ -66,15 +66,15 @@ impl Masks {
                 forms.push((SecretString::from(encoded), placeholder));
             }
         }
-        // A token that begins with another one goes first.
+        // Longest first, in case one token begins with another.
         forms.sort_by_key(|(form, _)| std::cmp::Reverse(form.expose_secret().len()));
         Self { tokens, forms }
     }
 
-    /// What of a text from the provider is kept: 256 characters at most, what misleads shown by its code, every token
-    /// replaced. The same text always gives the same.
+    /// The text, cut to 256 characters, with misleading characters shown as codes and every token replaced. Always the
+    /// same for the same text.
     pub(crate) fn clean(&self, text: &str) -> String {
-        // Nearly every text is as it should be.
+        // The common case: nothing to clean.
         let is_plain = text.len() <= LONGEST && text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
         if is_plain && !self.has_token(text) {
             return text.to_owned();
@@ -100,7 +100,7 @@ impl Masks {
         line
     }
 
-    /// The same on one line, for messages: line breaks, tabs and several spaces are one space.
+    /// As `clean`, on one line for messages: any white space becomes one space.
     pub(crate) fn tidy(&self, text: &str) -> String {
         let is_gap = |c: char| c.is_whitespace() || c == '\u{2028}' || c == '\u{2029}';
         let mut line = String::new();
@@ -109,7 +109,7 @@ impl Masks {
                 line.push(' ');
             }
             line.push_str(word);
-            // Much more than is shown, whatever tokens are replaced.
+            // More than enough, no matter which tokens are replaced.
             if line.len() > BODY_BYTES {
                 break;
             }
@@ -117,7 +117,8 @@ impl Masks {
         self.clean(&line)
     }
 
-    /// The provider's own words in the body of an error: `detail`, lists of messages a field, or what an HTML page says.
+    /// The provider's message in the body of an error: `detail`, lists of messages by field, or the text of an HTML
+    /// page.
     pub(crate) fn words(&self, body: &[u8]) -> String {
         let whole = body.len() < BODY_BYTES;
         let body = &body[..body.len().min(BODY_BYTES)];
@@ -132,7 +133,7 @@ impl Masks {
         self.tidy(&raw)
     }
 
-    /// The text without its last characters, where it was cut and they may be the beginning of a token.
+    /// A cut text without its last characters, which may be the beginning of a token.
     fn without_torn_end(&self, text: &str, whole: bool) -> String {
         let longest = self.forms.first().map_or(0, |(form, _)| form.expose_secret().len());
         let end = if whole { text.len() } else { text.floor_char_boundary(text.len().saturating_sub(longest)) };
@@ -143,12 +144,12 @@ impl Masks {
     fn has_token(&self, text: &str) -> bool {
         self.forms.iter().any(|(form, _)| {
             let form = form.expose_secret().as_bytes();
-            let mut places = text.as_bytes().windows(form.len());
-            places.any(|place| place[0].eq_ignore_ascii_case(&form[0]) && place.eq_ignore_ascii_case(form))
+            let mut windows = text.as_bytes().windows(form.len());
+            windows.any(|window| window[0].eq_ignore_ascii_case(&form[0]) && window.eq_ignore_ascii_case(form))
         })
     }
 
-    /// The token that a text begins with, in any form: how long it is and what stands in its place.
+    /// The token that a text begins with, in any form: its length and its replacement.
     fn token_at(&self, text: &str) -> Option<(usize, &'static str)> {
         let form = self.forms.iter().find(|(form, _)| {
             let form = form.expose_secret().as_bytes();
@@ -158,7 +159,7 @@ impl Masks {
     }
 }
 
-/// Field names that say nothing beside their text.
+/// Field names that add nothing to their text.
 const CARRIERS: [&str; 6] = ["detail", "error", "errors", "message", "messages", "non_field_errors"];
 
 fn flatten(value: &Value, label: &str, depth: usize, parts: &mut Vec<String>) {
@@ -184,13 +185,13 @@ fn flatten(value: &Value, label: &str, depth: usize, parts: &mut Vec<String>) {
     }
 }
 
-/// What a person would read on a page: its title when it is HTML and has one, else the text between the tags.
+/// The readable text of a page: for HTML its title, or else the text between the tags.
 fn plain(text: &str) -> Cow<'_, str> {
     let start = text.trim_start();
     if !start.starts_with('<') {
         return text.into();
     }
-    // Lower-casing ASCII alone keeps every byte in its place.
+    // Lower-casing ASCII keeps all byte positions.
     let lower = text.to_ascii_lowercase();
     if let Some(open) = lower.find("<title") {
         let inner = text[open..].find('>').map(|end| open + end + 1);
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_moves_a_cursor_is_shown_by_its_code() {
+    fn characters_that_move_the_cursor_are_shown_as_codes() {
         assert_eq!(
             said("{\"detail\":\"a\\u001b[31mb\\u0000c\\u202ed\\r\\nX: y\"}"),
             "a\\u{1b}[31mb\\u{0}c\\u{202e}d X: y"
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tokens_of_before_stay_masked() {
+    fn earlier_tokens_stay_masked() {
         let masks = Masks::new(&SecretString::from("vps_new")).and(&Masks::new(&SecretString::from("vps_old")));
         assert_eq!(masks.clean("vps_new, vps_old, vps_other"), "[token], [token], vps_other");
     }

@@ -1,5 +1,4 @@
-//! Times as the provider writes them, kept away from the ends of the calendar: whatever it sends, minutes and years can be
-//! added to it.
+//! Times from the provider, kept away from the ends of the calendar so that minutes and years can be added to them.
 
 use jiff::Timestamp;
 

@@ -1,7 +1,7 @@
-//! How one request reaches the provider: over HTTP, or straight into a router in the same process.
+//! Sends one request to the provider: over HTTP, or directly into a router in the same process.
 //!
-//! Both say alike what became of it: an answer read whole and under a cap, or how far it came. Redirects are never
-//! followed, proxies never used, nothing is sent twice.
+//! Both report the same results: a complete answer within a size limit, or how far the request got. Redirects are never
+//! followed, proxies are never used, and nothing is sent twice.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +17,9 @@ use url::Url;
 use crate::provider::error::ErrorKind;
 use crate::provider::text::BODY_BYTES;
 
-/// One request, complete but for what the transport adds.
+/// One request. The transport adds the other headers.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
+pub(crate) struct HttpRequest {
     pub(crate) method: Method,
     pub(crate) url: Url,
     pub(crate) authorization: HeaderValue,
@@ -27,48 +27,48 @@ pub(crate) struct Request {
     pub(crate) body: Option<Vec<u8>>,
 }
 
-/// One answer, read to its end; of an error's body only the beginning.
+/// One answer, read to its end; for an error, only the beginning of the body.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
-    /// Kept until the answer has been read and dropped.
+    /// Held until the answer is dropped.
     _large: Option<OwnedSemaphorePermit>,
 }
 
-/// Answers up to this size are read side by side; of larger ones, one at a time. So the memory for all answers together
-/// is that for one, however many runs are in progress.
+/// Answers up to this size are read in parallel, larger ones one at a time, so that only one large answer is in memory
+/// no matter how many runs are in progress.
 const SMALL_BYTES: usize = 1024 * 1024;
 
-/// What a request may cost.
+/// The limits of a request.
 #[derive(Clone, Debug)]
-pub(crate) struct Limits {
+pub(crate) struct RequestLimits {
     /// For the whole request, from the connection to the last byte of the answer.
     pub(crate) timeout: Duration,
-    /// The most bytes of an answer that are read, unpacked.
+    /// The most bytes read of an answer, decompressed.
     pub(crate) body_cap: usize,
-    /// Of one permit: for the answer that is large.
+    /// Has one permit, for a large answer.
     pub(crate) large: Arc<Semaphore>,
 }
 
-/// The two ways.
+/// How requests are sent.
 ///
-/// In process, an answer whose extensions hold a `std::io::ErrorKind` plays a connection that failed:
-/// `ConnectionRefused` before anything was sent, every other kind after the request had gone out. A body that ends
-/// in an error plays an answer that broke off.
+/// In process, an answer with a `std::io::ErrorKind` extension stands for a failed connection: `ConnectionRefused`
+/// before anything was sent, any other kind after the request was sent. A body that ends in an error stands for an
+/// answer that broke off.
 #[derive(Clone, Debug)]
-pub(crate) enum Transport {
+pub(crate) enum ApiTransport {
     Http(reqwest::Client),
     InProcess(Router),
 }
 
-impl Transport {
-    /// A transport over HTTP. With https in the URL nothing else is spoken; the authorities in `ca_pem` are trusted
-    /// beside the system's. Plain http loads no authorities, so that it works where there are none.
+impl ApiTransport {
+    /// A transport over HTTP. An https URL allows only https; the CAs in `ca_pem` are trusted in addition to the
+    /// system's. Plain http loads no CAs, so that it works on systems without any.
     pub(crate) fn http(url: &Url, timeout: Duration, ca_pem: Option<&[u8]>) -> Result<Self, reqwest::Error> {
         let secure = url.scheme() == "https";
-        // Below the whole timeout: a connection that is never made must not look like a request that was sent.
+        // Shorter than the whole timeout: a failed connection must not look like a request that was sent.
         let connect_timeout = (timeout / 2).min(Duration::from_secs(10));
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("lastgood/", env!("CARGO_PKG_VERSION")))
@@ -88,7 +88,7 @@ impl Transport {
     }
 
     /// Sends the request once.
-    pub(crate) async fn send(&self, request: Request, limits: Limits) -> Result<Answer, ErrorKind> {
+    pub(crate) async fn send(&self, request: HttpRequest, limits: RequestLimits) -> Result<HttpResponse, ErrorKind> {
         match self {
             Self::Http(client) => over_http(client, request, limits).await,
             Self::InProcess(router) => {
@@ -102,7 +102,11 @@ impl Transport {
     }
 }
 
-async fn over_http(client: &reqwest::Client, request: Request, limits: Limits) -> Result<Answer, ErrorKind> {
+async fn over_http(
+    client: &reqwest::Client,
+    request: HttpRequest,
+    limits: RequestLimits,
+) -> Result<HttpResponse, ErrorKind> {
     let mut builder = client
         .request(request.method, request.url)
         .header(header::AUTHORIZATION, request.authorization)
@@ -119,9 +123,9 @@ async fn over_http(client: &reqwest::Client, request: Request, limits: Limits) -
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) => {
-                // The client's own timeout does not see this wait.
+                // The HTTP client's timeout does not cover this wait.
                 let read = tokio::time::timeout(timeout, body.append(&chunk)).await.map_err(|_| late())?;
-                if read? == Read::Enough {
+                if read? == ReadState::Enough {
                     return Ok(body.into_answer(headers));
                 }
             }
@@ -132,8 +136,8 @@ async fn over_http(client: &reqwest::Client, request: Request, limits: Limits) -
     }
 }
 
-/// Never sent means: the request could not be built, or no connection was made. Everything else before a status may
-/// have reached the provider.
+/// The error of a request without an answer. It was never sent if it could not be built or there was no connection;
+/// otherwise it may have reached the provider.
 fn unanswered(error: reqwest::Error, timeout: Duration) -> ErrorKind {
     let error = error.without_url();
     if error.is_builder() || error.is_connect() {
@@ -145,7 +149,7 @@ fn unanswered(error: reqwest::Error, timeout: Duration) -> ErrorKind {
     }
 }
 
-/// The error with what caused it, once each, the outermost words left out when something deeper says more.
+/// The causes of an error, without repetition; the outermost text only if there is no cause.
 fn cause(error: &dyn std::error::Error) -> String {
     let mut texts = Vec::new();
     let mut next = error.source();
@@ -159,7 +163,7 @@ fn cause(error: &dyn std::error::Error) -> String {
     if texts.is_empty() { error.to_string() } else { texts.join(": ") }
 }
 
-async fn in_process(router: Router, request: Request, limits: Limits) -> Result<Answer, ErrorKind> {
+async fn in_process(router: Router, request: HttpRequest, limits: RequestLimits) -> Result<HttpResponse, ErrorKind> {
     let path = &request.url[url::Position::BeforePath..url::Position::AfterQuery];
     let host = &request.url[url::Position::BeforeHost..url::Position::AfterPort];
     let mut builder = http::Request::builder()
@@ -187,41 +191,41 @@ async fn in_process(router: Router, request: Request, limits: Limits) -> Result<
     while let Some(frame) = stream.frame().await {
         let frame = frame.map_err(|error| ErrorKind::Broken { status, text: cause(&error) })?;
         if let Some(chunk) = frame.data_ref()
-            && body.append(chunk).await? == Read::Enough
+            && body.append(chunk).await? == ReadState::Enough
         {
             return Ok(body.into_answer(parts.headers));
         }
     }
-    let told = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if told.is_some_and(|length: usize| length > body.bytes.len()) {
+    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: usize| length > body.bytes.len()) {
         return Err(ErrorKind::Broken { status, text: "it ended before its length".to_owned() });
     }
     Ok(body.into_answer(parts.headers))
 }
 
-/// Whether there is more to read.
+/// Whether more of the answer is wanted.
 #[derive(PartialEq, Eq)]
-enum Read {
-    On,
+enum ReadState {
+    Continue,
     Enough,
 }
 
-/// What has come of an answer so far.
+/// The part of an answer received so far.
 struct Incoming {
     status: StatusCode,
-    limits: Limits,
+    limits: RequestLimits,
     bytes: Vec<u8>,
     large: Option<OwnedSemaphorePermit>,
 }
 
 impl Incoming {
-    fn new(status: StatusCode, limits: Limits) -> Self {
+    fn new(status: StatusCode, limits: RequestLimits) -> Self {
         Self { status, limits, bytes: Vec::new(), large: None }
     }
 
-    /// Adds what has come. An error says what it has to say at its beginning; an answer that is too large is an error
-    /// itself; one that is large waits for its turn.
-    async fn append(&mut self, chunk: &[u8]) -> Result<Read, ErrorKind> {
+    /// Adds a chunk. For an error status, only the beginning is kept. An answer over the limit is an error. A large
+    /// answer waits for its turn.
+    async fn append(&mut self, chunk: &[u8]) -> Result<ReadState, ErrorKind> {
         let (status, cap) = (self.status, self.limits.body_cap);
         let wanted = if status.is_success() { cap } else { BODY_BYTES.min(cap) };
         let room = wanted - self.bytes.len();
@@ -231,17 +235,17 @@ impl Incoming {
         let chunk = &chunk[..chunk.len().min(room)];
         if self.large.is_none() && self.bytes.len() + chunk.len() > SMALL_BYTES {
             let turn = Arc::clone(&self.limits.large).acquire_owned().await;
-            self.large = Some(turn.expect("nobody closes it"));
+            self.large = Some(turn.expect("nobody closes the semaphore"));
         }
         if self.bytes.capacity() - self.bytes.len() < chunk.len() {
-            // Never more than may come: a vector left to itself doubles.
+            // Reserves no more than may still come, because a vector would double by itself.
             self.bytes.reserve_exact(self.bytes.len().max(chunk.len()).min(room));
         }
         self.bytes.extend_from_slice(chunk);
-        Ok(if chunk.len() == room && !status.is_success() { Read::Enough } else { Read::On })
+        Ok(if chunk.len() == room && !status.is_success() { ReadState::Enough } else { ReadState::Continue })
     }
 
-    fn into_answer(self, headers: HeaderMap) -> Answer {
-        Answer { status: self.status, headers, body: self.bytes, _large: self.large }
+    fn into_answer(self, headers: HeaderMap) -> HttpResponse {
+        HttpResponse { status: self.status, headers, body: self.bytes, _large: self.large }
     }
 }

@@ -1,4 +1,5 @@
-//! A pause that the provider asks for is reported once, not at each try: in the log, and to anyone waiting at a terminal.
+//! Reports a pause that the provider asks for once, not at each attempt: in the log, and to anyone waiting at a
+//! terminal.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,46 +7,46 @@ use std::time::Duration;
 
 use crate::provider::error::ErrorKind;
 
-/// From this long on a person wonders why nothing happens.
+/// From this length on, a person notices that nothing happens.
 const NOTICED: Duration = Duration::from_secs(5);
 
-type Hear = Arc<dyn Fn(&str) + Send + Sync>;
+type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// The pauses of one client.
+/// Reports the pauses of one client.
 #[derive(Default)]
 pub(crate) struct Waits {
-    /// Whether the pause that lasts now was reported.
-    said: AtomicBool,
-    hear: Mutex<Option<Hear>>,
+    /// Whether the current pause was reported.
+    reported: AtomicBool,
+    listener: Mutex<Option<Listener>>,
 }
 
 impl Waits {
-    /// Calls `hear` from now on.
-    pub(crate) fn tell(&self, hear: impl Fn(&str) + Send + Sync + 'static) {
-        *self.hear.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(hear));
+    /// Calls `listener` from now on.
+    pub(crate) fn set_listener(&self, listener: impl Fn(&str) + Send + Sync + 'static) {
+        *self.listener.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(listener));
     }
 
-    /// The provider has answered as it should: the next pause is another one.
-    pub(crate) fn over(&self) {
-        self.said.store(false, Ordering::Relaxed);
+    /// The provider answered normally: the next pause is a new one.
+    pub(crate) fn answered(&self) {
+        self.reported.store(false, Ordering::Relaxed);
     }
 
-    /// Reports a long pause before the next try, and a refusal that asks for a longer one than is waited out.
-    pub(crate) fn heed(&self, kind: &ErrorKind, pause: Option<Duration>, doing: &str) {
+    /// Reports a long pause before the next attempt, once.
+    pub(crate) fn report(&self, kind: &ErrorKind, pause: Option<Duration>, doing: &str) {
         let ErrorKind::Status { status, retry_after: Some(asked), .. } = kind else { return };
         let Some(pause) = pause.filter(|pause| *pause >= NOTICED) else { return };
-        if self.said.swap(true, Ordering::Relaxed) {
+        if self.reported.swap(true, Ordering::Relaxed) {
             return;
         }
         let text = format!(
-            "the provider asks to wait {} s ({status}): waiting {} s before trying again ({doing})",
+            "the provider asks us to wait {} s ({status}): waiting {} s before trying again ({doing})",
             asked.as_secs(),
             pause.as_secs()
         );
         tracing::warn!("{text}");
-        let hear = self.hear.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(hear) = hear {
-            hear(&text);
+        let listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(listener) = listener {
+            listener(&text);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Waiting for restore points: when to look next (pure), and one look shared by everyone who waits.
+//! Waits for restore points: decides when to look next (pure), and shares one look among all waiters.
 //!
-//! No task runs in the background. Whoever wakes first looks for all; if that look is dropped halfway, the next
-//! one takes over. A look shows that points are there; deletes are decided by an inventory of their own.
+//! There is no background task. The first waiter to wake looks for all; if its look is dropped, the next waiter takes
+//! over. A look only shows that points are there; deletes need an inventory of their own.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -16,20 +16,20 @@ use crate::provider::client::Client;
 use crate::provider::error::{ErrorKind, ProviderError};
 use crate::provider::lists::PAGE_SIZE;
 
-/// The longest pause between two looks, so that a point that is long overdue is still seen within it.
+/// The longest pause between two looks, even for a point that is long overdue.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// How old the account's count may be when the cheaper way is chosen by it.
+/// How old the account's count may be when it is used to choose the cheaper look.
 const COUNT_AGE: Duration = Duration::from_secs(600);
 
-/// Single servers' lists that are read at the same time.
+/// How many servers' lists are read at the same time.
 const PARALLEL: usize = 8;
 
-/// How long to wait until the next look, when `elapsed` has passed since the point was asked for and it takes `usual`
-/// as a rule. Never shorter than `poll`.
+/// How long to wait until the next look, `elapsed` after the point was requested, when points usually take `usual`.
+/// Never shorter than `poll`.
 ///
-/// Without a usual time a quarter of what has passed, so that a point is seen at most that late. With one: at a
-/// quarter, at a half and shortly before it, often around it, and seldom again when it is far overdue.
+/// Without a usual time, a quarter of the elapsed time, which bounds the delay. With one: at a quarter, at a half and
+/// shortly before it, often around it, and rarely when the point is far overdue.
 #[must_use]
 pub fn next_look(elapsed: Duration, usual: Option<Duration>, poll: Duration) -> Duration {
     let growing = elapsed / 4;
@@ -38,7 +38,8 @@ pub fn next_look(elapsed: Duration, usual: Option<Duration>, poll: Duration) -> 
         Some(usual) => {
             let near = usual * 4 / 5;
             if elapsed < near {
-                // Doubling, from a quarter of the usual time on, and never past the time when it gets likely.
+                // Doubles from a quarter of the usual time on, but not past the time when the point is likely to be
+                // there.
                 elapsed.max(usual / 4).min(near - elapsed)
             } else if elapsed < usual * 3 / 2 {
                 usual / 20
@@ -52,47 +53,46 @@ pub fn next_look(elapsed: Duration, usual: Option<Duration>, poll: Duration) -> 
 
 /// Which lists a look reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
-    /// The whole account's.
+pub enum LookScope {
+    /// The list of the whole account.
     Account,
-    /// Those of the servers that are waited for.
+    /// The list of each server that is waited for.
     Servers,
 }
 
-/// The way with fewer requests. An account of unknown size is not read as a whole.
+/// The scope with fewer requests. An account of unknown size is not read as a whole.
 #[must_use]
-pub fn cheaper(waiting_servers: usize, account_points: Option<u64>, page_size: u64) -> Look {
+pub fn cheaper(waiting_servers: usize, account_points: Option<u64>, page_size: u64) -> LookScope {
     let pages = account_points.map(|points| points.div_ceil(page_size.max(1)).max(1));
-    if pages.is_some_and(|pages| pages < waiting_servers as u64) { Look::Account } else { Look::Servers }
+    if pages.is_some_and(|pages| pages < waiting_servers as u64) { LookScope::Account } else { LookScope::Servers }
 }
 
-/// How one waiting run paces its looks.
+/// The pace at which one waiting run looks.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    /// When the point was asked for, in tokio's time.
+pub struct WatchPace {
+    /// When the point was requested, in tokio's time.
     began: Instant,
     usual: Option<Duration>,
-    /// When the last look that was seen began.
+    /// When the latest look began whose result was used.
     seen: Option<Instant>,
 }
 
-impl Pace {
-    /// A pace for a point that was asked for `elapsed` ago (more than nothing after a restart) and takes `usual` as a
-    /// rule.
+impl WatchPace {
+    /// A pace for a point that was requested `elapsed` ago (more than zero after a restart) and usually takes `usual`.
     #[must_use]
     pub fn new(elapsed: Duration, usual: Option<Duration>) -> Self {
         let now = Instant::now();
         Self { began: now.checked_sub(elapsed).unwrap_or(now), usual, seen: None }
     }
 
-    /// How long the point has been waited for.
+    /// The time since the point was requested.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.began.elapsed()
     }
 }
 
-/// The lists that many runs wait for together. Clones share it.
+/// Lists that many runs wait for together. Clones share the looks.
 #[derive(Clone, Debug)]
 pub struct Watch {
     client: Client,
@@ -101,17 +101,17 @@ pub struct Watch {
 
 #[derive(Debug, Default)]
 struct PerKind {
-    /// Held by the one who looks.
+    /// Held by the waiter that is looking.
     looking: tokio::sync::Mutex<()>,
     looked: Notify,
-    state: Mutex<State>,
+    state: Mutex<WatchState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct WatchState {
     next_ticket: u64,
     waiters: BTreeMap<u64, Waiter>,
-    /// Entries of the account's list, and when they were counted.
+    /// The number of entries of the account's list, and when it was counted.
     count: Option<(u64, Instant)>,
 }
 
@@ -121,10 +121,10 @@ struct Waiter {
     since: Instant,
     due: Instant,
     /// The first look that began at or after `since`.
-    result: Option<Seen>,
+    result: Option<Looked>,
 }
 
-type Seen = (Instant, Result<Inventory, ProviderError>);
+type Looked = (Instant, Result<Inventory, ProviderError>);
 
 impl Watch {
     /// A watch over the client's lists.
@@ -133,11 +133,11 @@ impl Watch {
         Self { client, kinds: Arc::default() }
     }
 
-    /// The next look for this pace: waits as long as it says, less when others look earlier.
+    /// The next look at this pace; earlier if another waiter looks first.
     ///
     /// # Errors
-    /// The look's `ProviderError`; waiting on after a retryable one is the caller's decision.
-    pub async fn next(&self, server: &Server, kind: Kind, pace: &mut Pace) -> Result<Inventory, ProviderError> {
+    /// The look's `ProviderError`. After a retryable one, the caller decides whether to wait on.
+    pub async fn next(&self, server: &Server, kind: Kind, pace: &mut WatchPace) -> Result<Inventory, ProviderError> {
         let poll = self.client.poll();
         let now = Instant::now();
         let due = now + next_look(now - pace.began, pace.usual, poll);
@@ -147,7 +147,7 @@ impl Watch {
         result
     }
 
-    /// The result of a look that begins at or after `since`; makes one at `due` if nobody else has made one by then.
+    /// The result of a look that begins at or after `since`. Looks at `due` if nobody else has by then.
     ///
     /// # Errors
     /// The look's `ProviderError`.
@@ -161,15 +161,16 @@ impl Watch {
         self.seen_after(server, kind, since, due).await.1
     }
 
-    async fn seen_after(&self, server: &Server, kind: Kind, since: Instant, due: Instant) -> Seen {
+    async fn seen_after(&self, server: &Server, kind: Kind, since: Instant, due: Instant) -> Looked {
         let of_kind = self.of(kind);
-        let place = Place::new(of_kind, Waiter { server: server.clone(), since, due: due.max(since), result: None });
+        let ticket =
+            WaitTicket::new(of_kind, Waiter { server: server.clone(), since, due: due.max(since), result: None });
         loop {
             let looked = of_kind.looked.notified();
             tokio::pin!(looked);
-            // Registered before the result is asked for, so that no look is missed in between.
+            // Registered before the result is checked, so that no look is missed in between.
             looked.as_mut().enable();
-            if let Some(seen) = place.result() {
+            if let Some(seen) = ticket.result() {
                 return seen;
             }
             let sleep = tokio::time::sleep_until(due.max(since));
@@ -177,9 +178,9 @@ impl Watch {
                 biased;
                 () = looked => {}
                 () = sleep => {
-                    let _one = of_kind.looking.lock().await;
-                    // While we waited for our turn another may have looked for us.
-                    if let Some(seen) = place.result() {
+                    let _turn = of_kind.looking.lock().await;
+                    // While we waited for our turn, another waiter may have looked for us.
+                    if let Some(seen) = ticket.result() {
                         return seen;
                     }
                     self.look(kind).await;
@@ -189,7 +190,7 @@ impl Watch {
         }
     }
 
-    /// One look for everyone who is due; others take part when that costs nothing more.
+    /// One look for all waiters that are due. Others share it if that costs no further request.
     async fn look(&self, kind: Kind) {
         let of_kind = self.of(kind);
         let began = Instant::now();
@@ -197,10 +198,10 @@ impl Watch {
             let state = of_kind.lock();
             (state.due(began), state.others(began))
         };
-        // One who is not due yet weighs as much as one who is: the account's list saves them a look of their own.
+        // Waiters that are not due yet count as one more: the account's list saves them a look of their own.
         let waiting = due.len() + usize::from(others);
         let count = if waiting > 1 { self.count(kind, began).await } else { None };
-        if cheaper(waiting, count, PAGE_SIZE) == Look::Account {
+        if cheaper(waiting, count, PAGE_SIZE) == LookScope::Account {
             let answer = self.client.all_points(kind).await;
             let mut state = of_kind.lock();
             match answer {
@@ -209,8 +210,8 @@ impl Watch {
                     state.give(began, |waiter| Some(Ok(points.inventory_of(&waiter.server))));
                     return;
                 }
-                // A large list may never hold still, or be too large; single servers' lists are short.
-                Err(error) if is_of_the_list(&error.kind) => {}
+                // A large list may change all the time or be too large. Single servers' lists are short.
+                Err(error) if is_list_error(&error.kind) => {}
                 Err(error) => {
                     state.give(began, |waiter| (waiter.due <= began).then(|| Err(error.clone())));
                     return;
@@ -237,7 +238,7 @@ impl Watch {
         {
             return Some(count);
         }
-        // If anything is wrong, the look itself reports it.
+        // Errors are ignored here: the look itself reports them.
         let count = self.client.count_points(kind).await.ok().flatten()?;
         self.of(kind).lock().count = Some((count, now));
         Some(count)
@@ -252,13 +253,13 @@ impl Watch {
 }
 
 impl PerKind {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, WatchState> {
         self.state.lock().expect("no code panics while it holds the waiters")
     }
 }
 
-impl State {
-    /// The servers whose lists are due, each once.
+impl WatchState {
+    /// The servers whose waiters are due, each once.
     fn due(&self, now: Instant) -> Vec<Server> {
         let mut due: Vec<&Server> = Vec::new();
         let waiting = self.waiters.values().filter(|waiter| waiter.due <= now && waiter.result.is_none());
@@ -273,7 +274,7 @@ impl State {
         self.waiters.values().any(|waiter| waiter.since <= now && now < waiter.due && waiter.result.is_none())
     }
 
-    /// Hands a look's outcome to those who may have it and have none yet.
+    /// Gives a look's result to the waiters that may use it and have none yet.
     fn give(&mut self, began: Instant, of: impl Fn(&Waiter) -> Option<Result<Inventory, ProviderError>>) {
         for waiter in self.waiters.values_mut().filter(|waiter| waiter.since <= began && waiter.result.is_none()) {
             waiter.result = of(waiter).map(|outcome| (began, outcome));
@@ -281,19 +282,19 @@ impl State {
     }
 }
 
-/// Whether it was the list that could not be read, and not the provider that could not be asked.
-fn is_of_the_list(kind: &ErrorKind) -> bool {
+/// Whether the list is at fault, rather than the connection or the provider.
+fn is_list_error(kind: &ErrorKind) -> bool {
     use ErrorKind::{Excess, Incomplete, TooLarge, Unsteady};
     matches!(kind, Incomplete { .. } | Unsteady(_) | Excess(_) | TooLarge { .. })
 }
 
-/// A place among those who wait; given up when dropped.
-struct Place<'a> {
+/// The entry of one waiter; removed when dropped.
+struct WaitTicket<'a> {
     of_kind: &'a PerKind,
     ticket: u64,
 }
 
-impl<'a> Place<'a> {
+impl<'a> WaitTicket<'a> {
     fn new(of_kind: &'a PerKind, waiter: Waiter) -> Self {
         let mut state = of_kind.lock();
         let ticket = state.next_ticket;
@@ -302,12 +303,12 @@ impl<'a> Place<'a> {
         Self { of_kind, ticket }
     }
 
-    fn result(&self) -> Option<Seen> {
+    fn result(&self) -> Option<Looked> {
         self.of_kind.lock().waiters.get_mut(&self.ticket).and_then(|waiter| waiter.result.take())
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for WaitTicket<'_> {
     fn drop(&mut self) {
         // Not `lock()`: a poisoned lock must not panic while another panic unwinds.
         if let Ok(mut state) = self.of_kind.state.lock() {

@@ -1,5 +1,5 @@
-//! The values that go over the wire, read with tolerance: nulls are fine, ids are integers or texts. Nothing here decides
-//! what a missing field means; that is `convert` (things) and `lists` (completeness).
+//! The values on the wire, read tolerantly: nulls are fine, ids are integers or texts. What a missing field means is
+//! decided in `convert` (objects) and `lists` (completeness).
 
 use std::fmt;
 
@@ -10,24 +10,24 @@ use serde_json::Value;
 
 use crate::policy::inventory::Id;
 
-/// The most bytes that are looked at of one text.
+/// The most bytes read of one text.
 pub(crate) const TEXT_BYTES: usize = 64 * 1024;
 
-/// The most bytes of a text that are left when it was cleaned.
+/// The most bytes of a text after cleaning.
 pub(crate) const TEXT_BYTES_KEPT: usize = 4 * crate::policy::text::LONGEST;
 
-/// A field's value, as far as any field of this API needs it. A missing field is null.
+/// A field's value, reduced to what this API needs. A missing field is null.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) enum Scalar {
     #[default]
     Null,
     Bool(bool),
     Int(i64),
-    /// Beyond every integer that an id may be.
+    /// Too large for an id.
     Large(u64),
     Float(f64),
     Text(String),
-    /// A list or an object, in words.
+    /// `a list` or `an object`.
     Other(&'static str),
 }
 
@@ -72,12 +72,12 @@ impl Scalar {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
-    /// A text that is not blank, without the white space around it.
+    /// A non-blank text, trimmed.
     pub(crate) fn text(&self) -> Option<&str> {
         self.as_str().map(str::trim).filter(|text| !text.is_empty())
     }
 
-    /// An id: an integer or a text that is not blank.
+    /// An id: an integer or a non-blank text.
     pub(crate) fn id(&self) -> Option<Id> {
         match self {
             Self::Int(number) => Some(Id::Number(*number)),
@@ -90,7 +90,7 @@ impl Scalar {
         crate::provider::time::rfc3339(self.text()?)
     }
 
-    /// A whole number of MB from an integer, a fraction or a text; nothing when it makes no sense.
+    /// A whole number of MB from an integer, a fraction or a text; `None` if it makes no sense.
     pub(crate) fn megabytes(&self) -> Option<u64> {
         let number = match self {
             Self::Int(whole) => return u64::try_from(*whole).ok(),
@@ -98,18 +98,18 @@ impl Scalar {
             Self::Float(number) => *number,
             _ => self.text()?.parse().ok()?,
         };
-        // 2^53: beyond it a fraction says nothing, and no disk is that large.
+        // Beyond 2^53 an f64 is not exact, and no disk is that large.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was just checked")]
         (0.0..9_007_199_254_740_992.0).contains(&number).then_some(number as u64)
     }
 
-    /// How many bytes of it are kept when it is a text.
+    /// How many bytes are kept if it is a text.
     pub(crate) fn bytes(&self) -> usize {
         self.as_str().map_or(0, |text| text.len().min(TEXT_BYTES_KEPT))
     }
 }
 
-/// The beginning of a text, as much of it as is looked at.
+/// The text, cut to `TEXT_BYTES`.
 pub(crate) fn beginning(text: &str) -> &str {
     &text[..text.floor_char_boundary(TEXT_BYTES)]
 }

@@ -8,7 +8,7 @@ use crate::journal::adopt::{find_duplicate, sight_of};
 use crate::journal::deletes::is_proven_gone;
 use crate::journal::event::{Event, Sight};
 use crate::policy::inventory::{Id, Inventory};
-use crate::provider::{Pace, ProviderError};
+use crate::provider::{ProviderError, WatchPace};
 use crate::run::RunError;
 use crate::run::active_run::ActiveRun;
 use crate::run::inspect::{record, with_memory};
@@ -31,7 +31,7 @@ impl ActiveRun<'_> {
     pub(super) async fn await_point(&mut self, id: &Id) -> Result<(), RunError> {
         let requested = self.requested_at();
         let usual = self.usual_duration().await?;
-        let mut pace = Pace::new(self.since(requested), usual);
+        let mut pace = WatchPace::new(self.since(requested), usual);
         let mut missing_since = None;
         // After a crash or an outage it may have been completed long ago: one look comes before any judgement.
         let mut looks_at_once = self.since(requested) > self.world.settings().poll;

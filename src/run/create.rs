@@ -6,7 +6,7 @@ use crate::journal::event::{Act, Event};
 use crate::journal::power::ServerPower;
 use crate::policy::inventory::{Id, Kind};
 use crate::policy::mark::Token;
-use crate::policy::plan::Refusal;
+use crate::policy::plan::PlanRefusal;
 use crate::policy::planner::no_room;
 use crate::provider::CreateRequest;
 use crate::run::active_run::ActiveRun;
@@ -27,7 +27,7 @@ impl ActiveRun<'_> {
             Err(error) => return self.fail_by(&error.by_provider()?).await,
         };
         if let Some(doubt) = seen.inventory.doubt() {
-            return self.fail(Refusal::Doubt(doubt).to_string(), false).await;
+            return self.fail(PlanRefusal::Doubt(doubt).to_string(), false).await;
         }
         if let Some(late) = find_late_point(&self.run.state, &seen.evidence(self.world, self.task)) {
             return self.write(late.into_event()).await;

@@ -9,8 +9,8 @@ use crate::journal::deletes::{answer_to_unknown_point, is_proven_gone, still_lis
 use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Sight};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::Id;
-use crate::policy::permit::{Late, before_sending, has_to_wait};
-use crate::provider::{Deleted, Pace, ProviderError};
+use crate::policy::permit::{DeleteCheck, before_sending, has_to_wait};
+use crate::provider::{Deleted, ProviderError, WatchPace};
 use crate::run::active_run::ActiveRun;
 use crate::run::answer::answer_of;
 use crate::run::inspect::memory_of;
@@ -142,7 +142,7 @@ impl ActiveRun<'_> {
         let in_force = self.world.in_force.of(self.task);
         let created = state.created.as_ref();
         let request = seen.request(self.world, self.task, spent);
-        let late = Late {
+        let late = DeleteCheck {
             request,
             in_force: in_force.as_deref().map(|current| seen.request(self.world, current, spent)),
             made: created.map(|created| &created.id),
@@ -157,7 +157,7 @@ impl ActiveRun<'_> {
     /// Waits while a point whose delete was accepted is still listed; no other one is deleted in its place.
     pub(super) async fn await_gone(&mut self, id: &Id) -> Result<(), RunError> {
         let deleted = self.run.state.steps.last().map_or(self.run.state.opened_at, |step| step.at);
-        let mut pace = Pace::new(self.since(deleted), None);
+        let mut pace = WatchPace::new(self.since(deleted), None);
         let mut first = true;
         loop {
             if !first {

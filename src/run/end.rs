@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use crate::journal::adopt::{find_left_over, may_have_left_over};
 use crate::journal::event::{Event, Outcome};
 use crate::journal::notice::{AtEnd, Fact, Notice};
-use crate::policy::schedule::{DueTimes, splay};
 use crate::policy::text;
 use crate::run::RunError;
 use crate::run::active_run::ActiveRun;
@@ -59,8 +58,7 @@ impl ActiveRun<'_> {
 
     /// The policy's next due time on this server.
     fn next_due(&self) -> Option<Timestamp> {
-        let policy = &self.task.policy;
-        let splay = splay(&self.task.server.reference.id.to_string(), policy.name.as_str(), policy.splay);
-        DueTimes { schedule: &policy.schedule, splay }.next_after(self.world.clock.now()).filter(|_| policy.enabled)
+        let next = self.task.due_times().next_after(self.world.clock.now());
+        next.filter(|_| self.task.policy.enabled)
     }
 }

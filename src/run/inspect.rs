@@ -9,12 +9,12 @@ use tokio::time::Instant;
 use crate::journal::notice::Notice;
 use crate::policy::brake::{BrakeCause, DetectedBrakes};
 use crate::policy::detect::detect_in_run;
-use crate::policy::evidence::{Evidence, Request};
+use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::inventory::Inventory;
 use crate::policy::memory::Memory;
 use crate::policy::plan::{Note, Plan};
 use crate::policy::planner::plan;
-use crate::policy::predecessor::Remember;
+use crate::policy::retention_change::RetentionUpdate;
 use crate::run::{InspectError, RunError, Settings, Task, World};
 use crate::store::brakes::Signs;
 use crate::store::points::MemoryKey;
@@ -53,10 +53,10 @@ impl Inspection {
 
     /// What the planner is asked. The run has sent `spent` deletes.
     #[must_use]
-    pub fn request<'a>(&'a self, world: &'a World, task: &'a Task, spent: u32) -> Request<'a> {
+    pub fn request<'a>(&'a self, world: &'a World, task: &'a Task, spent: u32) -> PlanRequest<'a> {
         let (evidence, limit) = (self.evidence(world, task), world.settings().limit(task.policy.kind));
         let (reserve, others) = (world.in_force.reserve(task), &task.others);
-        Request { evidence, limit, reserve, others, spent, now: self.now(world), waited_for: None }
+        PlanRequest { evidence, limit, reserve, others, spent, now: self.now(world), waited_for: None }
     }
 
     /// The provider's time now: what it said with the list, and the time that has passed since. Setting our clock does not
@@ -147,7 +147,7 @@ async fn record_brakes(world: &World, task: &Task, seen: &Inspection) -> Result<
 
 /// What the store records of the brakes of a policy on a server, with what people are told about them.
 #[must_use]
-pub fn brake_changes(task: &Task, detected: DetectedBrakes, retention: Remember) -> Signs {
+pub fn brake_changes(task: &Task, detected: DetectedBrakes, retention: RetentionUpdate) -> Signs {
     let (server, kind) = (task.server.reference.clone(), task.policy.kind);
     for brake in detected.new.iter().filter(|brake| brake.cause != BrakeCause::SecondLastgood) {
         tracing::warn!(%server, policy = %task.policy.name, "deletes wait: {brake}");

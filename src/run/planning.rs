@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::journal::adopt::{LatePoint, find_late_point, without_points_of};
 use crate::journal::event::{Event, Terms};
-use crate::policy::evidence::Request;
+use crate::policy::evidence::PlanRequest;
 use crate::policy::planner::plan;
 use crate::run::active_run::ActiveRun;
 use crate::run::inspect::{inspect, record, record_with_notes};
@@ -91,7 +91,7 @@ impl ActiveRun<'_> {
             None => None,
         };
         let request = without.as_ref().unwrap_or(&seen).request(self.world, self.task, self.deletes_spent());
-        let plan = plan(&Request { waited_for: self.run.state.postponed, ..request });
+        let plan = plan(&PlanRequest { waited_for: self.run.state.postponed, ..request });
         record_with_notes(self.world, self.task, &seen, &plan.notes).await?;
         let event = match plan.wait_until {
             Some(until) => Event::Postponed { until },

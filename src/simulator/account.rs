@@ -1,6 +1,6 @@
-//! The account's truth: servers, restore points, and what time will do to them. Nothing runs in the background:
-//! what was due by `now` happens, in order, when somebody next looks (`settle`). So the account works alike under
-//! real, paused and hand-set time; time that goes back undoes nothing.
+//! The true state of the account: servers, restore points, and pending changes. Nothing runs in the background: changes
+//! due by `now` are applied, in order, at the next access (`advance_to`). So the account works the same under real,
+//! paused and manual time. Time that goes back undoes nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,33 +8,33 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::dice::{Dice, scramble};
 use super::options::{Options, ServerSpec};
 use super::point::{Kind, Point};
+use super::random::{SeededRandom, scramble};
 use super::record::{Cause, Change, ChangeKind, Record, What};
 
-/// A server as it truly is.
+/// The true state of a server.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Server {
     /// Its keys and names.
     pub spec: ServerSpec,
     /// `active`, `stopped`, `suspended`, `stopping`, `starting`, `restarting`, `restoring`.
     pub status: String,
-    /// Not in the account any more.
+    /// No longer in the account.
     pub removed: bool,
-    /// What it shows in place of `status`.
+    /// Shown instead of `status`, if set.
     pub shows: Option<String>,
     /// When `status` last changed.
     pub since: Timestamp,
     /// The point it was last restored from.
     pub restored_from: Option<(Kind, i64)>,
-    /// A later change of power makes earlier ones that are still to come void.
+    /// Incremented by each status change, so that earlier pending ones are void.
     #[serde(skip)]
     pub(super) turn: u64,
 }
 
 impl Server {
-    /// What people call it.
+    /// Its name for people.
     #[must_use]
     pub fn name(&self) -> &str {
         self.spec.name.as_deref().or(self.spec.hostname.as_deref()).unwrap_or("")
@@ -46,22 +46,22 @@ impl Server {
         self.shows.as_deref().unwrap_or(&self.status)
     }
 
-    /// Whether `key` is its integer id or uuid: what the API's paths and bodies carry.
+    /// Whether `key` is its integer id or uuid, as used in the API's paths and bodies.
     #[must_use]
     pub fn has_key(&self, key: &str) -> bool {
         self.spec.uuid.as_deref() == Some(key) || self.spec.id.is_some_and(|id| id.to_string() == key)
     }
 
-    /// Whether `word` is any of its keys and names.
+    /// Whether `word` is any of its keys or names.
     #[must_use]
     pub fn is_called(&self, word: &str) -> bool {
         self.has_key(word) || [&self.spec.name, &self.spec.hostname].iter().any(|name| name.as_deref() == Some(word))
     }
 }
 
-/// What time will do.
+/// A change that will happen with time.
 #[derive(Clone, Debug)]
-pub(super) enum Due {
+pub(super) enum PendingChange {
     Completed { kind: Kind, id: i64, serial: u64 },
     Failed { kind: Kind, id: i64, serial: u64 },
     Vanished { kind: Kind, id: i64, serial: u64 },
@@ -72,84 +72,84 @@ pub(super) enum Due {
 
 /// The points of a kind.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Shelf {
+pub(super) struct PointTable {
     pub(super) points: BTreeMap<i64, Point>,
     by_server: BTreeMap<usize, BTreeSet<i64>>,
     next_id: i64,
     freed: BTreeSet<i64>,
 }
 
-/// The account as it truly is.
+/// The true state of the account.
 #[derive(Clone, Debug)]
 pub struct Account {
     pub(super) options: Options,
     pub(super) servers: Vec<Server>,
-    pub(super) shelves: [Shelf; 2],
+    pub(super) tables: [PointTable; 2],
     pub(super) record: Record,
-    pub(super) dice: Dice,
-    coming: BTreeMap<(Timestamp, u64), Due>,
+    pub(super) random: SeededRandom,
+    pending: BTreeMap<(Timestamp, u64), PendingChange>,
     count: u64,
 }
 
 impl Account {
     /// The account that the options describe.
     pub(super) fn new(options: Options, now: Timestamp) -> Self {
-        let shelf = |first| Shelf { next_id: first, ..Shelf::default() };
+        let table = |first| PointTable { next_id: first, ..PointTable::default() };
         let mut account = Self {
             servers: Vec::new(),
-            shelves: [shelf(501), shelf(801)],
+            tables: [table(501), table(801)],
             record: Record::default(),
-            dice: Dice::new(options.seed),
-            coming: BTreeMap::new(),
+            random: SeededRandom::new(options.seed),
+            pending: BTreeMap::new(),
             count: 0,
             options,
         };
         for spec in account.options.servers.clone() {
             account.add_server(now, spec);
         }
-        account.put_automatic_backups(now);
+        account.add_automatic_backups(now);
         for spec in account.options.foreign.clone() {
-            account.put(now, &spec);
+            account.add_points(now, &spec);
         }
         account
     }
 
-    /// The servers, removed ones too; a point's `server` is a place in this list.
+    /// The servers, including removed ones. A point's `server` is an index into this list.
     #[must_use]
     pub fn servers(&self) -> &[Server] {
         &self.servers
     }
 
-    /// The server by any of its keys and names.
+    /// The server with this key or name.
     #[must_use]
     pub fn server(&self, word: &str) -> Option<&Server> {
-        self.called(word).map(|place| &self.servers[place])
+        self.find_server(word).map(|index| &self.servers[index])
     }
 
-    /// All points of a kind, by id: those not listed yet and those being deleted too.
+    /// All points of a kind, by id, including those not listed yet and those being deleted.
     pub fn points(&self, kind: Kind) -> impl Iterator<Item = &Point> {
-        self.shelves[kind as usize].points.values()
+        self.tables[kind as usize].points.values()
     }
 
-    /// The points of a kind on one server (any of its keys and names), by id.
+    /// The points of a kind on one server (given by any key or name), by id.
     #[must_use]
     pub fn points_of(&self, kind: Kind, server: &str) -> Vec<&Point> {
-        self.called(server).map(|place| self.on(kind, place).collect()).unwrap_or_default()
+        self.find_server(server).map(|index| self.points_on(kind, index).collect()).unwrap_or_default()
     }
 
     /// A point by its true id.
     #[must_use]
     pub fn point(&self, kind: Kind, id: i64) -> Option<&Point> {
-        self.shelves[kind as usize].points.get(&id)
+        self.tables[kind as usize].points.get(&id)
     }
 
     /// How many slots are taken on a server.
     #[must_use]
     pub fn used(&self, kind: Kind, server: &str) -> usize {
-        self.called(server).map_or(0, |place| self.used_on(kind, place))
+        self.find_server(server).map_or(0, |index| self.used_on(kind, index))
     }
 
-    /// What has happened.
+    /// The record of what has happened.
     #[must_use]
     pub fn record(&self) -> &Record {
         &self.record
@@ -161,68 +161,72 @@ impl Account {
         &self.options
     }
 
-    /// The next moment at which time changes something, if there is one.
+    /// When the next pending change is due, if there is one.
     #[must_use]
     pub fn next_change(&self) -> Option<Timestamp> {
-        self.coming.keys().next().map(|(at, _)| *at)
+        self.pending.keys().next().map(|(at, _)| *at)
     }
 
-    pub(super) fn called(&self, word: &str) -> Option<usize> {
+    pub(super) fn find_server(&self, word: &str) -> Option<usize> {
         self.servers.iter().position(|server| !server.removed && server.is_called(word))
     }
 
-    pub(super) fn keyed(&self, key: &str) -> Option<usize> {
-        // Asked at every request, of a thousand servers: nothing is put into words for it.
+    pub(super) fn find_server_by_key(&self, key: &str) -> Option<usize> {
+        // Called for every request, with a thousand servers: avoid formatting each id.
         let id = key.parse::<i64>().ok().filter(|id| id.to_string() == key);
         let has_key = |spec: &ServerSpec| spec.uuid.as_deref() == Some(key) || (id.is_some() && spec.id == id);
         self.servers.iter().position(|server| !server.removed && has_key(&server.spec))
     }
 
-    pub(super) fn on(&self, kind: Kind, server: usize) -> impl DoubleEndedIterator<Item = &Point> {
-        let shelf = &self.shelves[kind as usize];
-        shelf.by_server.get(&server).into_iter().flatten().filter_map(|id| shelf.points.get(id))
+    pub(super) fn points_on(&self, kind: Kind, server: usize) -> impl DoubleEndedIterator<Item = &Point> {
+        let table = &self.tables[kind as usize];
+        table.by_server.get(&server).into_iter().flatten().filter_map(|id| table.points.get(id))
     }
 
     pub(super) fn used_on(&self, kind: Kind, server: usize) -> usize {
-        self.on(kind, server).filter(|point| point.takes_slot()).count()
+        self.points_on(kind, server).filter(|point| point.takes_slot()).count()
     }
 
-    /// The provider's own clock.
+    /// The time by the provider's clock.
     pub(super) fn shown(&self, now: Timestamp) -> Timestamp {
         now.saturating_add(SignedDuration::from_secs(self.options.clock_skew_seconds)).unwrap_or(now)
     }
 
-    /// Lets everything happen that was due by `now`.
-    pub(super) fn settle(&mut self, now: Timestamp) {
-        while let Some(entry) = self.coming.first_entry() {
+    /// Applies all changes that are due by `now`.
+    pub(super) fn advance_to(&mut self, now: Timestamp) {
+        while let Some(entry) = self.pending.first_entry() {
             let at = entry.key().0;
             if at > now {
                 break;
             }
             let due = entry.remove();
-            self.happen(at, due);
+            self.apply(at, due);
         }
     }
 
-    pub(super) fn plan(&mut self, at: Timestamp, due: Due) {
+    pub(super) fn schedule(&mut self, at: Timestamp, due: PendingChange) {
         self.count += 1;
-        self.coming.insert((at, self.count), due);
+        self.pending.insert((at, self.count), due);
     }
 
-    fn happen(&mut self, at: Timestamp, due: Due) {
+    fn apply(&mut self, at: Timestamp, due: PendingChange) {
         match due {
-            Due::Completed { kind, id, serial } => {
+            PendingChange::Completed { kind, id, serial } => {
                 self.finish(at, (kind, id, serial), "completed", ChangeKind::PointCompleted);
             }
-            Due::Failed { kind, id, serial } => self.finish(at, (kind, id, serial), "failed", ChangeKind::PointFailed),
-            Due::Vanished { kind, id, serial } => self.leave(at, (kind, id, serial), ChangeKind::PointVanished),
-            Due::Gone { kind, id, serial } => self.leave(at, (kind, id, serial), ChangeKind::PointGone),
-            Due::Listed { kind, id, serial } => {
-                if let Some(point) = self.same((kind, id, serial)) {
+            PendingChange::Failed { kind, id, serial } => {
+                self.finish(at, (kind, id, serial), "failed", ChangeKind::PointFailed)
+            }
+            PendingChange::Vanished { kind, id, serial } => {
+                self.vanish(at, (kind, id, serial), ChangeKind::PointVanished)
+            }
+            PendingChange::Gone { kind, id, serial } => self.vanish(at, (kind, id, serial), ChangeKind::PointGone),
+            PendingChange::Listed { kind, id, serial } => {
+                if let Some(point) = self.find_same((kind, id, serial)) {
                     point.listed = true;
                 }
             }
-            Due::Status { server, turn, word } => {
+            PendingChange::Status { server, turn, word } => {
                 if self.servers[server].turn == turn {
                     self.set_status(at, server, &word, Cause::PROVIDER);
                 }
@@ -230,63 +234,63 @@ impl Account {
         }
     }
 
-    fn same(&mut self, (kind, id, serial): (Kind, i64, u64)) -> Option<&mut Point> {
-        self.shelves[kind as usize].points.get_mut(&id).filter(|point| point.serial == serial)
+    fn find_same(&mut self, (kind, id, serial): (Kind, i64, u64)) -> Option<&mut Point> {
+        self.tables[kind as usize].points.get_mut(&id).filter(|point| point.serial == serial)
     }
 
     fn finish(&mut self, at: Timestamp, which: (Kind, i64, u64), word: &str, change: ChangeKind) {
-        let Some(point) = self.same(which) else { return };
+        let Some(point) = self.find_same(which) else { return };
         if point.deleting {
             return;
         }
         point.status = word.to_owned();
-        point.size_mb = (change == ChangeKind::PointCompleted).then_some(point.size_to_be);
+        point.size_mb = (change == ChangeKind::PointCompleted).then_some(point.final_size_mb);
         let point = point.clone();
-        self.note(at, change, &point, Cause::PROVIDER);
+        self.record_point(at, change, &point, Cause::PROVIDER);
     }
 
-    fn leave(&mut self, at: Timestamp, which: (Kind, i64, u64), change: ChangeKind) {
-        if self.same(which).is_some() {
+    fn vanish(&mut self, at: Timestamp, which: (Kind, i64, u64), change: ChangeKind) {
+        if self.find_same(which).is_some() {
             self.remove(at, (which.0, which.1), change, Cause::PROVIDER);
         }
     }
 
-    /// Takes a point out of the account for good.
+    /// Removes a point from the account for good.
     pub(super) fn remove(&mut self, at: Timestamp, (kind, id): (Kind, i64), change: ChangeKind, cause: Cause) {
-        let shelf = &mut self.shelves[kind as usize];
-        let Some(point) = shelf.points.remove(&id) else { return };
-        if let Some(ids) = shelf.by_server.get_mut(&point.server) {
+        let table = &mut self.tables[kind as usize];
+        let Some(point) = table.points.remove(&id) else { return };
+        if let Some(ids) = table.by_server.get_mut(&point.server) {
             ids.remove(&id);
         }
-        shelf.freed.insert(id);
-        self.note(at, change, &point, cause);
+        table.freed.insert(id);
+        self.record_point(at, change, &point, cause);
     }
 
-    /// Gives the point an id and a place.
-    pub(super) fn shelve(&mut self, at: Timestamp, mut point: Point, cause: Cause) -> Point {
+    /// Adds the point under a new id.
+    pub(super) fn insert(&mut self, at: Timestamp, mut point: Point, cause: Cause) -> Point {
         self.count += 1;
         point.serial = self.count;
-        let reused = if self.options.reuse_ids { self.shelves[point.kind as usize].freed.pop_first() } else { None };
-        let shelf = &mut self.shelves[point.kind as usize];
-        point.id = reused.unwrap_or(shelf.next_id);
-        shelf.next_id += i64::from(reused.is_none());
-        if point.size_to_be == 0 {
-            // Sizes that differ from server to server and a little from point to point, as real ones do.
-            let place = u64::try_from(point.server).expect("a place in a list fits");
+        let reused = if self.options.reuse_ids { self.tables[point.kind as usize].freed.pop_first() } else { None };
+        let table = &mut self.tables[point.kind as usize];
+        point.id = reused.unwrap_or(table.next_id);
+        table.next_id += i64::from(reused.is_none());
+        if point.final_size_mb == 0 {
+            // Sizes differ between servers, and slightly between points, as real ones do.
+            let index = u64::try_from(point.server).expect("an index fits");
             let id = u64::try_from(point.id).expect("ids are positive");
-            point.size_to_be = 4_000 + scramble(place) % 4_000 + scramble(id) % 200;
+            point.final_size_mb = 4_000 + scramble(index) % 4_000 + scramble(id) % 200;
         }
         if point.status == "completed" {
-            point.size_mb = point.size_mb.or(Some(point.size_to_be));
+            point.size_mb = point.size_mb.or(Some(point.final_size_mb));
         }
-        shelf.by_server.entry(point.server).or_default().insert(point.id);
-        shelf.points.insert(point.id, point.clone());
-        self.note(at, ChangeKind::PointCreated, &point, cause);
+        table.by_server.entry(point.server).or_default().insert(point.id);
+        table.points.insert(point.id, point.clone());
+        self.record_point(at, ChangeKind::PointCreated, &point, cause);
         point
     }
 
-    /// Writes a point's change down.
-    pub(super) fn note(&mut self, at: Timestamp, change: ChangeKind, point: &Point, cause: Cause) {
+    /// Records a change of a point.
+    pub(super) fn record_point(&mut self, at: Timestamp, change: ChangeKind, point: &Point, cause: Cause) {
         let entry = Change {
             change,
             server: self.servers[point.server].name().to_owned(),
@@ -301,8 +305,8 @@ impl Account {
         self.record.push(at, What::Change(entry));
     }
 
-    /// Writes a server's change down.
-    pub(super) fn note_server(
+    /// Records a change of a server.
+    pub(super) fn record_server(
         &mut self,
         at: Timestamp,
         change: ChangeKind,

@@ -1,4 +1,4 @@
-//! Answers, and what faults make of them.
+//! Answers, and how faults change them.
 
 use std::io;
 use std::time::Duration;
@@ -14,40 +14,41 @@ use serde_json::{Value, json};
 
 use super::effects::{Effect, StatusEffect};
 use super::options::RetryAfter;
-use super::points::{Refusal, later, seconds};
+use super::points::{ApiRefusal, later, seconds};
 
-/// An extension of a response that no client may see.
+/// An extension of a response that must not reach the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lost {
+pub enum LostAnswer {
     /// The connection was refused: the request was never sent.
     Refused,
-    /// The connection was closed before the answer: what became of the request is unknown to the client.
+    /// The connection was closed before the answer, so the client does not know what became of the request.
     Closed,
 }
 
-impl Lost {
-    /// Whether this response stands for a lost connection.
+impl LostAnswer {
+    /// The lost connection that this response stands for, if it does.
     #[must_use]
     pub fn of<B>(response: &axum::http::Response<B>) -> Option<Self> {
         response.extensions().get::<Self>().copied()
     }
 }
 
-/// Stands for a lost connection. Its body breaks at once, for transports that do not know [`Lost`].
-pub(super) fn lost(lost: Lost) -> Response {
+/// A response that stands for a lost connection. Its body fails at once, for transports that do not know
+/// [`LostAnswer`].
+pub(super) fn lost(lost: LostAnswer) -> Response {
     let mut response = Response::new(Body::from_stream(stream::once(async { Err::<Bytes, _>(broken()) })));
     *response.status_mut() = StatusCode::BAD_GATEWAY;
     response.extensions_mut().insert(lost);
-    // The in-process transport knows nothing of the simulator: to it a failed connection is the system's own word.
+    // The in-process transport does not know the simulator: it expects the system's error kind.
     response.extensions_mut().insert(match lost {
-        Lost::Refused => io::ErrorKind::ConnectionRefused,
-        Lost::Closed => io::ErrorKind::ConnectionReset,
+        LostAnswer::Refused => io::ErrorKind::ConnectionRefused,
+        LostAnswer::Closed => io::ErrorKind::ConnectionReset,
     });
     response
 }
 
-/// A refusal in the provider's words.
-pub(super) fn refusal(refusal: &Refusal) -> Response {
+/// A refusal, worded as by the provider.
+pub(super) fn refusal(refusal: &ApiRefusal) -> Response {
     let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::BAD_REQUEST);
     (status, Json(&refusal.body)).into_response()
 }
@@ -57,15 +58,15 @@ pub(super) fn http_date(at: Timestamp) -> String {
     DateTimePrinter::new().timestamp_to_rfc9110_string(&at).unwrap_or_default()
 }
 
-/// Does to an answer what a fault says. `now` is the provider's clock.
-pub(super) async fn bend(effect: &Effect, real: Response, now: Timestamp) -> Response {
+/// Applies a fault to an answer. `now` is the time by the provider's clock.
+pub(super) async fn apply_effect(effect: &Effect, real: Response, now: Timestamp) -> Response {
     match effect {
-        Effect::Refuse {} => lost(Lost::Refused),
-        Effect::Reset { .. } => lost(Lost::Closed),
+        Effect::Refuse {} => lost(LostAnswer::Refused),
+        Effect::Reset { .. } => lost(LostAnswer::Closed),
         Effect::Silence { seconds: None, .. } => std::future::pending().await,
         Effect::Silence { seconds: Some(seconds), .. } => {
             wait(*seconds).await;
-            lost(Lost::Closed)
+            lost(LostAnswer::Closed)
         }
         Effect::AnsweredLate { seconds } => {
             wait(*seconds).await;
@@ -116,7 +117,7 @@ async fn truncated(real: Response) -> Response {
 async fn broken_body(real: Response) -> Response {
     let (parts, bytes) = bytes_of(real).await;
     let half = bytes.slice(..bytes.len() / 2);
-    // The pause in between lets the first half reach a client over HTTP before the break does.
+    // Yields in between, so that over HTTP the first half reaches the client before the connection breaks.
     let pieces = stream::iter([Ok(half), Err(broken())]).then(|piece| async {
         tokio::task::yield_now().await;
         piece

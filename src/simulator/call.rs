@@ -1,16 +1,16 @@
-//! The calls that the API has.
+//! The calls of the API.
 
 use serde::{Deserialize, Serialize};
 
-/// What a request asks for.
+/// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Call {
     /// A list of backups or snapshots.
     List,
-    /// A new backup or snapshot, by either path.
+    /// A create of a backup or snapshot, on any path.
     Create,
-    /// The delete of one.
+    /// A delete of one.
     Delete,
     /// A restore from one.
     Restore,

@@ -1,5 +1,5 @@
-//! The endpoint for what people and tests do to the provider: `/_control/`, for loopback only, without a token. It is no
-//! part of the provider's API.
+//! The control endpoint `/_control/`, through which people and tests change the simulated provider. For loopback only,
+//! without a token. Not part of the provider's API.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -13,7 +13,7 @@ use super::faults::Rule;
 use super::options::PointSpec;
 use super::person::{Act, Edit, Pick};
 use super::points::seconds;
-use super::provider::{Inner, Simulator};
+use super::provider::{Simulator, SimulatorState};
 
 /// The control endpoint.
 pub(super) fn router() -> Router<Simulator> {
@@ -62,32 +62,32 @@ fn answer(outcome: Result<Value, Value>) -> Response {
 /// One rule or a list of them.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Rules {
+enum OneOrMany {
     Many(Vec<Rule>),
     One(Box<Rule>),
 }
 
 async fn add_faults(State(simulator): State<Simulator>, Json(rules): Json<Value>) -> Response {
-    // Read in two steps, because an untagged enum forgets what exactly was wrong.
+    // Read in two steps, because errors of an untagged enum do not say what was wrong.
     let parsed = if rules.is_array() {
-        serde_json::from_value(rules).map(Rules::Many)
+        serde_json::from_value(rules).map(OneOrMany::Many)
     } else {
-        serde_json::from_value(rules).map(Rules::One)
+        serde_json::from_value(rules).map(OneOrMany::One)
     };
     match parsed {
-        Ok(Rules::Many(many)) => many.into_iter().for_each(|rule| simulator.add_fault(rule)),
-        Ok(Rules::One(rule)) => simulator.add_fault(*rule),
+        Ok(OneOrMany::Many(many)) => many.into_iter().for_each(|rule| simulator.add_fault(rule)),
+        Ok(OneOrMany::One(rule)) => simulator.add_fault(*rule),
         Err(error) => return answer(Err(json!({ "detail": error.to_string() }))),
     }
-    (StatusCode::CREATED, Json(simulator.look(faults_json))).into_response()
+    (StatusCode::CREATED, Json(simulator.with_state(faults_json))).into_response()
 }
 
 async fn list_faults(State(simulator): State<Simulator>) -> Response {
-    Json(simulator.look(faults_json)).into_response()
+    Json(simulator.with_state(faults_json)).into_response()
 }
 
-fn faults_json(inner: &mut Inner) -> Value {
-    json!({ "faults": inner.faults.0 })
+fn faults_json(state: &mut SimulatorState) -> Value {
+    json!({ "faults": state.faults.0 })
 }
 
 async fn clear_faults(State(simulator): State<Simulator>) -> StatusCode {
@@ -103,16 +103,16 @@ async fn clock_skew(State(simulator): State<Simulator>, Json(body): Json<Value>)
     Json(json!({ "seconds": seconds })).into_response()
 }
 
-/// Merges the given fields into the options; servers and foreign points are only looked at when it starts.
+/// Merges the given fields into the options. `servers` and `foreign` only matter at the start.
 async fn set_options(State(simulator): State<Simulator>, Json(body): Json<Value>) -> Response {
-    let mut whole = simulator.look(|inner| serde_json::to_value(&inner.account.options).unwrap_or_default());
+    let mut whole = simulator.with_state(|state| serde_json::to_value(&state.account.options).unwrap_or_default());
     let (Value::Object(whole_fields), Value::Object(fields)) = (&mut whole, body) else {
         return answer(Err(json!({ "detail": "An object is required." })));
     };
     whole_fields.extend(fields);
     match serde_json::from_value(whole) {
         Ok(options) => {
-            simulator.look(|inner| inner.account.options = options);
+            simulator.with_state(|state| state.account.options = options);
             StatusCode::NO_CONTENT.into_response()
         }
         Err(error) => answer(Err(json!({ "detail": error.to_string() }))),

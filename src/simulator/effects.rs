@@ -1,4 +1,4 @@
-//! What can go wrong with a request: plain data, read from JSON by the word in `do`.
+//! What can go wrong with a request, as data. In JSON, `do` names the effect.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,13 @@ use super::options::RetryAfter;
 use super::person::Act;
 use super::points::Altered;
 
-/// What a rule does to a request. `carried_out` says whether the account does what was asked before the answer is
-/// lost or replaced; effects without it always let it.
+/// What a rule does to a request. `carried_out` says whether the request is carried out before its answer is lost or
+/// replaced; it always is for effects without it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Effect {
-    /// The connection is refused: nothing was sent. (Over HTTP it is closed unanswered: a peer that got the request
-    /// cannot refuse it any more. `Simulator::refuse_for` closes the port itself.)
+    /// The connection is refused: nothing was sent. (Over HTTP it is closed without an answer, because a peer that
+    /// received the request can no longer refuse it. `Simulator::refuse_for` closes the port itself.)
     Refuse {},
     /// The connection is closed without an answer.
     Reset {
@@ -26,7 +26,7 @@ pub enum Effect {
     },
     /// No answer.
     Silence {
-        /// After so long the connection is closed; never when absent.
+        /// When the connection is closed; never if absent.
         #[serde(default)]
         seconds: Option<f64>,
         /// See above.
@@ -38,47 +38,47 @@ pub enum Effect {
         /// How late.
         seconds: f64,
     },
-    /// The head at once, the body in drips.
+    /// The headers at once, the body slowly in pieces.
     SlowBody {
         /// How long the body takes.
         seconds: f64,
     },
     /// Another status.
     Status(StatusEffect),
-    /// The right answer under another content type.
+    /// The right answer with another content type.
     ContentType {
         /// `text/html`.
         value: String,
     },
-    /// A whole HTTP body, but half of the JSON.
+    /// A complete HTTP body with only half of the JSON.
     TruncatedJson {},
     /// The connection breaks in the middle of the body.
     BrokenBody {},
-    /// A body of this size, sent in pieces; JSON to the end.
+    /// A body of this size, sent in pieces; valid JSON.
     HugeBody {
         /// How many bytes.
         bytes: u64,
     },
-    /// `count` says more than there is.
+    /// `count` is higher than the number of items.
     ShortCount {
         /// How many more.
         by: i64,
     },
-    /// Items are missing from a page, `count` is not changed.
+    /// Items are missing from a page; `count` is unchanged.
     MissingItems {
         /// How many.
         items: usize,
     },
-    /// The list is cut to its first items, and `count` agrees with the lie.
+    /// The list is cut to its first items, and `count` matches.
     OnlyItems {
         /// How many are left.
         items: usize,
     },
-    /// The first items of a page are there twice.
+    /// The first items of a page are repeated.
     DuplicateItems {
         /// How many.
         items: usize,
-        /// Whether `count` counts them too.
+        /// Whether `count` includes the repeated ones.
         #[serde(default)]
         counted: bool,
     },
@@ -87,49 +87,49 @@ pub enum Effect {
         /// Positive skips, negative repeats.
         by: i64,
     },
-    /// The page's items come in another order.
+    /// The page's items are in another order.
     Reorder {},
-    /// A filtered list has points of other servers in it too.
+    /// A filtered list also contains points of other servers.
     ForeignItems {
         /// How many at most.
         items: usize,
     },
     /// Listed items (points or servers) show these values instead of their own.
     Show {
-        /// Field by field; `created_at` can be `{"in_seconds": 600}`, seen from now.
+        /// Values by field; `created_at` can be `{"in_seconds": 600}`, relative to now.
         fields: Map<String, Value>,
-        /// Only the first items, as many as this.
+        /// Only this many items, from the first.
         #[serde(default)]
         first: Option<usize>,
     },
-    /// The new point is not what was asked, or does not become what it should.
+    /// The new point differs from the request, or does not develop as it should.
     CreateAs(Altered),
     /// A person acts, before or after this request.
     Meanwhile {
-        /// What is done.
+        /// The actions.
         acts: Vec<Act>,
-        /// After the request was carried out, before the answer; else before.
+        /// Whether they happen after the request is carried out and before the answer; otherwise before the request.
         #[serde(default)]
         after: bool,
     },
 }
 
-/// An answer that is not the account's.
+/// An answer that replaces the account's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatusEffect {
     /// 400, 401, 403, 404, 409, 429, 500, 502, 503, 302 …
     pub code: u16,
-    /// A text is sent as it is; other JSON as JSON; a usual body for the code when absent.
+    /// Text is sent as is, other JSON as JSON. If absent, the usual body for the code.
     #[serde(default)]
     pub body: Option<Value>,
-    /// `application/json`, or `text/html` for a body that is a text.
+    /// If absent, `application/json`, or `text/html` for a text body.
     #[serde(default)]
     pub content_type: Option<String>,
-    /// More headers, `Location` among them.
+    /// Additional headers, such as `Location`.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The header of that name.
+    /// The `Retry-After` header.
     #[serde(default)]
     pub retry_after: Option<RetryAfter>,
     /// See [`Effect`].
@@ -144,14 +144,14 @@ impl Effect {
         Self::Status(StatusEffect::new(code))
     }
 
-    /// The word that rules name it by.
+    /// Its name in rules.
     #[must_use]
     pub fn word(&self) -> String {
         let value = serde_json::to_value(self).unwrap_or_default();
         value.get("do").and_then(Value::as_str).unwrap_or("fault").to_owned()
     }
 
-    /// Whether the account gets to see the request.
+    /// Whether the request reaches the account.
     pub(super) fn carries_out(&self) -> bool {
         match self {
             Self::Refuse {} => false,
@@ -161,7 +161,7 @@ impl Effect {
         }
     }
 
-    /// Whether the effect has anything to work on in such a request; if not, its rule is not used up by it.
+    /// Whether the effect applies to this kind of request. Otherwise the rule does not count it.
     pub(super) fn fits(&self, call: Call) -> bool {
         match self {
             Self::ShortCount { .. }

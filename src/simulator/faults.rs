@@ -1,5 +1,5 @@
-//! Rules that say which requests go wrong, and how. A rule is plain data (JSON at the control endpoint); chance is
-//! seeded. Every `meanwhile` rule that matches strikes; of the other rules the first that matches does.
+//! Rules that say which requests go wrong, and how. A rule is plain data (JSON at the control endpoint); randomness is
+//! seeded. Every matching `meanwhile` rule applies; of the other rules, only the first match does.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,42 +7,42 @@ use serde_json::Value;
 
 use super::account::Account;
 use super::call::Call;
-use super::dice::Dice;
 use super::effects::Effect;
 use super::person::Act;
 use super::point::Kind;
 use super::points::word_of;
+use super::random::SeededRandom;
 
 /// What is known about a request before it is carried out.
 #[derive(Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct IncomingRequest {
     pub(super) method: String,
-    /// Below the base.
+    /// The path below the base.
     pub(super) path: String,
     pub(super) query: String,
     pub(super) call: Call,
     pub(super) kind: Option<Kind>,
-    /// The place of the server that it is about.
+    /// The index of the server that it concerns.
     pub(super) server: Option<usize>,
 }
 
-/// One rule. Every condition that is given must hold.
+/// One rule. All given conditions must hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// How the record calls it; the effect's word when absent.
+    /// Its name in the record; if absent, the effect's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// `GET`, `POST`, `DELETE`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
-    /// The path below the base, where `*` is any text: `/backups/*`.
+    /// The path below the base, where `*` matches any text: `/backups/*`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// A text that the query contains: `page=2`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
-    /// What is asked for.
+    /// The kind of request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<Call>,
     /// Backups or snapshots.
@@ -57,13 +57,13 @@ pub struct Rule {
     /// Only before this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-    /// Lets this many matching requests through first: `2` strikes the third.
+    /// Lets this many matching requests through first: with `2`, the third is affected.
     #[serde(default)]
     pub skip: u64,
-    /// How many times it strikes; always when absent.
+    /// How many times it applies; always if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u64>,
-    /// How likely it strikes a matching request.
+    /// The probability that it applies to a matching request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
     /// What happens.
@@ -71,7 +71,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// A rule that strikes every request that the effect can strike.
+    /// A rule that applies to every request that the effect can affect.
     #[must_use]
     pub fn new(effect: Effect) -> Self {
         Self {
@@ -103,13 +103,13 @@ impl Rule {
         Self { kind: Some(kind), ..self }
     }
 
-    /// Only this server, by any of its keys and names.
+    /// Only this server, given by any key or name.
     #[must_use]
     pub fn server(self, server: &str) -> Self {
         Self { server: Some(Value::from(server)), ..self }
     }
 
-    /// Only paths like this, with `*` for any text.
+    /// Only matching paths; `*` matches any text.
     #[must_use]
     pub fn path(self, path: &str) -> Self {
         Self { path: Some(path.to_owned()), ..self }
@@ -121,107 +121,118 @@ impl Rule {
         Self { skip, ..self }
     }
 
-    /// Strikes this many times.
+    /// Applies this many times.
     #[must_use]
     pub fn times(self, times: u64) -> Self {
         Self { times: Some(times), ..self }
     }
 
-    /// Strikes with this probability.
+    /// Applies with this probability.
     #[must_use]
     pub fn probability(self, probability: f64) -> Self {
         Self { probability: Some(probability), ..self }
     }
 
-    /// Only in this span.
+    /// Only in this time span.
     #[must_use]
     pub fn between(self, from: Timestamp, until: Timestamp) -> Self {
         Self { from: Some(from), until: Some(until), ..self }
     }
 
-    /// How the record calls it.
+    /// Sets its name in the record.
     #[must_use]
     pub fn named(self, name: &str) -> Self {
         Self { name: Some(name.to_owned()), ..self }
     }
 }
 
-/// What struck one request.
+/// The rules that apply to one request.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Strike {
+pub(super) struct FaultMatch {
     pub(super) names: Vec<String>,
     pub(super) before: Vec<Act>,
     pub(super) after: Vec<Act>,
     pub(super) effect: Option<Effect>,
 }
 
-/// A rule and how often it matched and struck.
+/// A rule, with how often it matched and applied.
 #[derive(Clone, Debug, Serialize)]
-pub struct Armed {
+pub struct ActiveRule {
     /// The rule.
     pub rule: Rule,
-    /// Requests that it matched.
+    /// How many requests it matched.
     pub matched: u64,
-    /// Requests that it struck.
+    /// How many requests it applied to.
     pub struck: u64,
 }
 
-/// The rules in force, in their order.
+/// The rules in force, in order.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Faults(pub(super) Vec<Armed>);
+pub(super) struct Faults(pub(super) Vec<ActiveRule>);
 
 impl Faults {
     pub(super) fn add(&mut self, rule: Rule) {
-        self.0.push(Armed { rule, matched: 0, struck: 0 });
+        self.0.push(ActiveRule { rule, matched: 0, struck: 0 });
     }
 
-    /// What strikes this request; counts it.
-    pub(super) fn strike(&mut self, now: Timestamp, asked: &Asked, account: &Account, dice: &mut Dice) -> Strike {
-        let mut strike = Strike::default();
-        for armed in &mut self.0 {
-            let person = matches!(armed.rule.effect, Effect::Meanwhile { .. });
-            if (!person && strike.effect.is_some()) || !armed.strikes(now, asked, account, dice) {
+    /// Finds and counts the rules that apply to this request.
+    pub(super) fn matching(
+        &mut self,
+        now: Timestamp,
+        request: &IncomingRequest,
+        account: &Account,
+        random: &mut SeededRandom,
+    ) -> FaultMatch {
+        let mut found = FaultMatch::default();
+        for active in &mut self.0 {
+            let person = matches!(active.rule.effect, Effect::Meanwhile { .. });
+            if (!person && found.effect.is_some()) || !active.applies_to(now, request, account, random) {
                 continue;
             }
-            strike.names.push(armed.rule.name.clone().unwrap_or_else(|| armed.rule.effect.word()));
-            match &armed.rule.effect {
-                Effect::Meanwhile { acts, after: true } => strike.after.extend(acts.iter().cloned()),
-                Effect::Meanwhile { acts, after: false } => strike.before.extend(acts.iter().cloned()),
-                effect => strike.effect = Some(effect.clone()),
+            found.names.push(active.rule.name.clone().unwrap_or_else(|| active.rule.effect.word()));
+            match &active.rule.effect {
+                Effect::Meanwhile { acts, after: true } => found.after.extend(acts.iter().cloned()),
+                Effect::Meanwhile { acts, after: false } => found.before.extend(acts.iter().cloned()),
+                effect => found.effect = Some(effect.clone()),
             }
         }
-        strike
+        found
     }
 }
 
-impl Armed {
-    fn strikes(&mut self, now: Timestamp, asked: &Asked, account: &Account, dice: &mut Dice) -> bool {
+impl ActiveRule {
+    fn applies_to(
+        &mut self,
+        now: Timestamp,
+        request: &IncomingRequest,
+        account: &Account,
+        random: &mut SeededRandom,
+    ) -> bool {
         let rule = &self.rule;
-        let matches = rule.effect.fits(asked.call)
-            && rule.method.as_ref().is_none_or(|method| method.eq_ignore_ascii_case(&asked.method))
-            && rule.path.as_ref().is_none_or(|pattern| glob(pattern, &asked.path))
-            && rule.query.as_ref().is_none_or(|text| asked.query.contains(text))
-            && rule.call.is_none_or(|call| call == asked.call)
-            && rule.kind.is_none_or(|kind| asked.kind == Some(kind))
+        let matches = rule.effect.fits(request.call)
+            && rule.method.as_ref().is_none_or(|method| method.eq_ignore_ascii_case(&request.method))
+            && rule.path.as_ref().is_none_or(|pattern| glob(pattern, &request.path))
+            && rule.query.as_ref().is_none_or(|text| request.query.contains(text))
+            && rule.call.is_none_or(|call| call == request.call)
+            && rule.kind.is_none_or(|kind| request.kind == Some(kind))
             && rule.from.is_none_or(|from| now >= from)
             && rule.until.is_none_or(|until| now < until)
-            && rule
-                .server
-                .as_ref()
-                .is_none_or(|word| asked.server.is_some_and(|place| account.servers[place].is_called(&word_of(word))));
+            && rule.server.as_ref().is_none_or(|word| {
+                request.server.is_some_and(|index| account.servers[index].is_called(&word_of(word)))
+            });
         if !matches {
             return false;
         }
         self.matched += 1;
-        let strikes = self.matched > rule.skip
+        let applies = self.matched > rule.skip
             && rule.times.is_none_or(|times| self.struck < times)
-            && rule.probability.is_none_or(|probability| dice.happens(probability));
-        self.struck += u64::from(strikes);
-        strikes
+            && rule.probability.is_none_or(|probability| random.happens(probability));
+        self.struck += u64::from(applies);
+        applies
     }
 }
 
-/// Whether the text has the form of the pattern, in which `*` is any text.
+/// Whether the text matches the pattern, in which `*` matches any text.
 fn glob(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };

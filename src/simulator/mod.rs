@@ -1,40 +1,42 @@
-//! The provider played back: the VPS.org API with its limits, its slowness and its faults, on loopback and in-process.
+//! A simulated provider: the VPS.org API with its limits, delays and faults, on loopback and in process.
 //!
-//! Nothing here comes from the rest of the program: the time is handed in, and what a client must understand is
-//! written here a second time from the provider's pages, so that a misreading on one side shows on the other.
+//! Nothing here depends on the rest of the program: the time is passed in, and the API is implemented a second time
+//! from the provider's documentation, so that a misreading on one side shows up on the other.
 //!
 //! - [`Simulator::router`] is a tower service for tests under any time; [`serve()`] puts it behind a socket.
-//! - [`Options`] say how the provider behaves, [`Rule`]s which requests go wrong.
-//! - [`Account`] and [`Record`] are the truth to check against.
-//! - An answer that no client may see bears [`Lost`] as an extension: an in-process transport must turn it into its
+//! - [`Options`] define how the provider behaves, [`Rule`]s which requests fail and how.
+//! - [`Account`] and [`Record`] are the truth for tests to check against.
+//! - An answer that must not reach the client has a [`LostAnswer`] extension: an in-process transport must turn it into
+//!   its
 //!   error for a refused or closed connection. Over HTTP, [`serve()`] breaks the connection itself.
 
 mod account;
 mod answers;
-mod bucket;
 mod call;
 mod control;
-mod dice;
 mod effects;
 mod faults;
+mod middleware;
 mod options;
 mod paging;
 mod person;
 mod point;
 mod points;
 mod provider;
+mod random;
+mod rate_limit;
 mod record;
 mod routes;
 mod serve;
 mod servers;
 mod shown;
-mod turnstile;
 
 pub use account::{Account, Server};
-pub use answers::Lost;
+pub use answers::LostAnswer;
 pub use call::Call;
 pub use effects::{Effect, StatusEffect};
-pub use faults::{Armed, Rule};
+pub use faults::{ActiveRule, Rule};
+pub use middleware::BASE;
 pub use options::{Options, PointSpec, RetryAfter, ServerReference, ServerSpec, Style};
 pub use person::{Act, Edit, Pick};
 pub use point::{BackupType, Kind, Point};
@@ -42,7 +44,6 @@ pub use points::{Altered, Fate};
 pub use provider::{Now, Simulator};
 pub use record::{By, Cause, Change, ChangeKind, Entry, Record, Request, What};
 pub use serve::serve;
-pub use turnstile::BASE;
 
 #[cfg(test)]
 mod tests;

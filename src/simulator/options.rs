@@ -1,5 +1,5 @@
-//! How a simulated provider behaves: its servers, limits, speeds and oddities. Everything has a default that
-//! follows the documented API; every field can be given as JSON (durations in seconds).
+//! How a simulated provider behaves: its servers, limits, speeds and oddities. Every default follows the documented
+//! API; every field can be given as JSON (durations in seconds).
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use super::point::{BackupType, Kind};
 pub struct Options {
     /// The account's servers at the start.
     pub servers: Vec<ServerSpec>,
-    /// Points that exist at the start, made by strangers.
+    /// Points that exist at the start and are not ours.
     pub foreign: Vec<PointSpec>,
     /// How many automatic backups each server has at the start, one a day, each kept for 30 days.
     pub automatic_backups: u32,
-    /// The only token that is good; `None` takes every one that begins with `vps_`.
+    /// The only valid token; `None` accepts every one that begins with `vps_`.
     pub token: Option<String>,
-    /// What the token may do: `servers:read` allows no writing.
+    /// What the token may do: `servers:read` does not allow writes.
     pub permissions: Vec<String>,
     /// How many manual backups a server may have.
     pub backup_slots: usize,
@@ -30,16 +30,16 @@ pub struct Options {
     /// How long a new point is `in_progress`.
     #[serde(with = "seconds")]
     pub completion: Duration,
-    /// Up to this much is added to `completion`, fixed for each point.
+    /// Up to this much is added to `completion`, a fixed amount for each point.
     #[serde(with = "seconds")]
     pub completion_spread: Duration,
     /// How long a start or a stop takes.
     #[serde(with = "seconds")]
     pub power: Duration,
-    /// When not zero: how long a stop takes in place of `power`. The server shows `active` until it is `stopped`.
+    /// If not zero, how long a stop takes instead of `power`. The server shows `active` until it is `stopped`.
     #[serde(with = "seconds")]
     pub slow_shutdown: Duration,
-    /// A start that is sent while the server shuts down is accepted and has no effect.
+    /// A start sent while the server shuts down is accepted but has no effect.
     pub start_ignored_while_stopping: bool,
     /// How long a server is `restoring`.
     #[serde(with = "seconds")]
@@ -47,7 +47,7 @@ pub struct Options {
     /// How long a deleted point stays in the list and keeps its slot.
     #[serde(with = "seconds")]
     pub delete: Duration,
-    /// The status of a point that is being deleted; `None` leaves the one it had.
+    /// The status of a point being deleted; `None` leaves it unchanged.
     pub deleting_word: Option<String>,
     /// How long a new point is missing from the lists.
     #[serde(with = "seconds")]
@@ -55,39 +55,39 @@ pub struct Options {
     /// How long every answer takes.
     #[serde(with = "seconds")]
     pub latency: Duration,
-    /// Lists come in pages, as the provider's own clients expect; else whole, as documented.
+    /// Lists are paged, as the provider's own clients expect; otherwise complete, as documented.
     pub paged: bool,
-    /// Items of a page when the query names no `page_size`.
+    /// The page size if the query has no `page_size`.
     pub page_size: usize,
-    /// The largest `page_size` that is respected.
+    /// The largest `page_size` that is honoured.
     pub max_page_size: usize,
-    /// The scheme and host of `next` and `previous`, when they are wrong: `https://backend.internal:8000`.
+    /// A wrong scheme and host for `next` and `previous`: `https://backend.internal:8000`.
     pub next_origin: Option<String>,
     /// `server_id` and `backup_type` are ignored in lists.
     pub ignore_filters: bool,
-    /// Lists are in no order at all (the same one each time).
+    /// Lists are in an arbitrary order, the same each time.
     pub unordered: bool,
     /// Descriptions are cut to this many characters.
     pub truncate_description: Option<usize>,
-    /// Times carry microseconds and an offset.
+    /// Times have microseconds and an offset.
     pub fractions: bool,
-    /// Objects carry undocumented fields.
+    /// Objects have undocumented fields.
     pub extra_fields: bool,
     /// What a point's `server` looks like.
     pub server_reference: ServerReference,
-    /// Points have uuids in place of integer ids.
+    /// Points have uuids instead of integer ids.
     pub uuid_points: bool,
-    /// A new point takes the id of one that is gone.
+    /// A new point gets the id of one that is gone.
     pub reuse_ids: bool,
-    /// More requests than this in a second are answered 429.
+    /// More requests than this per second are answered with 429.
     pub requests_per_second: Option<f64>,
     /// The `Retry-After` of those answers.
     pub retry_after: Option<RetryAfter>,
     /// How far the provider's clock (`Date`, `created_at`) is ahead, in seconds.
     pub clock_skew_seconds: i64,
-    /// The seed of everything random.
+    /// The seed for all randomness.
     pub seed: u64,
-    /// Requests that change nothing are recorded too. A long simulation may not want them.
+    /// Whether reads are recorded, too. A long simulation may not want them.
     pub record_reads: bool,
 }
 
@@ -133,7 +133,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The defaults with `count` servers, `web-server-01` and on.
+    /// The defaults, with `count` servers from `web-server-01` on.
     #[must_use]
     pub fn with_servers(count: usize, style: Style) -> Self {
         Self { servers: ServerSpec::numbered(count, style), ..Self::default() }
@@ -149,7 +149,7 @@ impl Options {
     }
 }
 
-/// Which of its two faces the provider shows.
+/// Which of its two object formats the provider uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Style {
@@ -161,11 +161,11 @@ pub enum Style {
     Both,
 }
 
-/// What the `server` of a point looks like.
+/// The form of the `server` field of a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ServerReference {
-    /// With the keys that the server itself has: `{id, name}`, `{uuid, hostname}` or all four.
+    /// The same keys as the server itself: `{id, name}`, `{uuid, hostname}` or all four.
     AsListed,
     /// `{id, name}`, where a server without an integer id shows its uuid as `id`.
     IdAndName,
@@ -189,15 +189,15 @@ pub enum RetryAfter {
 pub struct ServerSpec {
     /// The integer key.
     pub id: Option<i64>,
-    /// The other key.
+    /// The uuid key.
     pub uuid: Option<String>,
     /// The documented name.
     pub name: Option<String>,
-    /// The name that the provider's clients show.
+    /// The name shown by the provider's own clients.
     pub hostname: Option<String>,
-    /// `active` when absent.
+    /// `active` if absent.
     pub status: Option<String>,
-    /// `Istanbul` when absent.
+    /// `Istanbul` if absent.
     pub location: Option<String>,
 }
 
@@ -208,7 +208,7 @@ impl ServerSpec {
         Self { id: Some(id), name: Some(name.to_owned()), ..Self::default() }
     }
 
-    /// `web-server-01`, `web-server-02` and on: ids from 12345, uuids that end in the same number.
+    /// `web-server-01`, `web-server-02` and so on: ids from 12345, uuids that end in the same number.
     #[must_use]
     pub fn numbered(count: usize, style: Style) -> Vec<Self> {
         (1_i64..)
@@ -230,16 +230,16 @@ impl ServerSpec {
     }
 }
 
-/// A point that is put into the account, at the start or by a person.
+/// A point added to the account, at the start or by a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PointSpec {
     /// Backup or snapshot.
     pub kind: Kind,
-    /// The server by id, uuid, name or hostname; `null` is every server.
+    /// The server by id, uuid, name or hostname; `null` means every server.
     #[serde(default)]
     pub server: Option<Value>,
-    /// A backup's type; `manual` when absent.
+    /// A backup's type; `manual` if absent.
     #[serde(default)]
     pub backup_type: Option<BackupType>,
     /// A snapshot's name.
@@ -248,22 +248,22 @@ pub struct PointSpec {
     /// Free text.
     #[serde(default)]
     pub description: String,
-    /// `completed` when absent; `in_progress` completes after `Options::completion`.
+    /// `completed` if absent; `in_progress` completes after `Options::completion`.
     #[serde(default)]
     pub status: Option<String>,
-    /// Now, when absent.
+    /// Now, if absent.
     #[serde(default)]
     pub created_at: Option<Timestamp>,
-    /// Taken from `created_at` (or now): an age is often easier to say than a moment. May be negative.
+    /// Subtracted from `created_at` (or now). May be negative.
     #[serde(default)]
     pub age_seconds: i64,
-    /// Made up, when absent.
+    /// Generated if absent.
     #[serde(default)]
     pub size_mb: Option<u64>,
 }
 
 impl PointSpec {
-    /// A completed manual point of that age on a server named by any of its keys.
+    /// A completed manual point of this age on a server given by any key.
     #[must_use]
     pub fn aged(kind: Kind, server: &str, age_seconds: i64) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! What a person (or a test) does to the account behind the client's back.
+//! What a person (or a test) does to the account without the client.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use super::account::Account;
 use super::options::{PointSpec, ServerSpec};
 use super::point::Kind;
-use super::points::{Refusal, word_of};
+use super::points::{ApiRefusal, word_of};
 use super::record::{Cause, ChangeKind};
 
-/// Something a person does.
+/// An action of a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "snake_case")]
 pub enum Act {
-    /// Makes a point; limits are not looked at.
+    /// Creates a point, ignoring the limits.
     CreatePoint(PointSpec),
     /// Deletes a point at once.
     DeletePoint(Pick),
@@ -24,19 +24,19 @@ pub enum Act {
     AddServer(ServerSpec),
     /// Removes a server.
     RemoveServer {
-        /// By any of its keys and names.
+        /// By any key or name.
         server: Value,
     },
-    /// Renames a server: its `name`, its `hostname`, or both if it has both.
+    /// Renames a server: its `name`, its `hostname`, or both.
     RenameServer {
-        /// By any of its keys and names.
+        /// By any key or name.
         server: Value,
         /// The new name.
         name: String,
     },
-    /// Puts a server into a status at once.
+    /// Sets the status of a server at once.
     SetStatus {
-        /// By any of its keys and names.
+        /// By any key or name.
         server: Value,
         /// `stopped`, `suspended` …
         status: String,
@@ -48,21 +48,21 @@ pub enum Act {
 pub struct Pick {
     /// Backup or snapshot.
     pub kind: Kind,
-    /// As clients see it.
+    /// The id that clients see.
     #[serde(default)]
     pub id: Option<Value>,
-    /// Where `id` is absent: by any of its keys and names.
+    /// If `id` is absent: the server by any key or name.
     #[serde(default)]
     pub server: Option<Value>,
-    /// Where `id` is absent: the oldest in place of the newest.
+    /// If `id` is absent: the oldest instead of the newest.
     #[serde(default)]
     pub oldest: bool,
 }
 
-/// A change of a point; what is absent stays.
+/// A change of a point. Absent fields are unchanged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Edit {
-    /// Which.
+    /// The point.
     #[serde(flatten)]
     pub pick: Pick,
     /// The new name.
@@ -83,13 +83,13 @@ pub struct Edit {
 }
 
 impl Account {
-    /// Does it; the answer is what it was done to.
-    pub(super) fn act(&mut self, now: Timestamp, act: &Act) -> Result<Value, Refusal> {
+    /// Performs the action. Returns the object as it is afterwards.
+    pub(super) fn act(&mut self, now: Timestamp, act: &Act) -> Result<Value, ApiRefusal> {
         match act {
             Act::CreatePoint(spec) => {
-                let made = self.put(now, spec);
+                let made = self.add_points(now, spec);
                 if made.is_empty() {
-                    return Err(Refusal::detail(404, "No such server."));
+                    return Err(ApiRefusal::detail(404, "No such server."));
                 }
                 Ok(json!(made.iter().map(|point| self.show_point(point)).collect::<Vec<_>>()))
             }
@@ -100,47 +100,47 @@ impl Account {
             }
             Act::EditPoint(edit) => self.edit(now, edit),
             Act::AddServer(spec) => {
-                let place = self.add_server(now, spec.clone());
-                Ok(self.show_server(place, true))
+                let index = self.add_server(now, spec.clone());
+                Ok(self.show_server(index, true))
             }
             Act::RemoveServer { server } => {
-                let place = self.person_means(server)?;
-                self.remove_server(now, place);
+                let index = self.server_named_by(server)?;
+                self.remove_server(now, index);
                 Ok(Value::Null)
             }
             Act::RenameServer { server, name } => {
-                let place = self.person_means(server)?;
-                self.rename_server(now, place, name);
-                Ok(self.show_server(place, true))
+                let index = self.server_named_by(server)?;
+                self.rename_server(now, index, name);
+                Ok(self.show_server(index, true))
             }
             Act::SetStatus { server, status } => {
-                let place = self.person_means(server)?;
-                self.set_status(now, place, status, Cause::PERSON);
-                Ok(self.show_server(place, true))
+                let index = self.server_named_by(server)?;
+                self.set_status(now, index, status, Cause::PERSON);
+                Ok(self.show_server(index, true))
             }
         }
     }
 
-    fn person_means(&self, word: &Value) -> Result<usize, Refusal> {
-        self.called(&word_of(word)).ok_or_else(|| Refusal::detail(404, format!("No server is called {word}.")))
+    fn server_named_by(&self, word: &Value) -> Result<usize, ApiRefusal> {
+        self.find_server(&word_of(word)).ok_or_else(|| ApiRefusal::detail(404, format!("No server is called {word}.")))
     }
 
-    fn picked(&self, pick: &Pick) -> Result<(Kind, i64), Refusal> {
-        let nothing = || Refusal::detail(404, "No such point.");
+    fn picked(&self, pick: &Pick) -> Result<(Kind, i64), ApiRefusal> {
+        let nothing = || ApiRefusal::detail(404, "No such point.");
         if let Some(id) = &pick.id {
             let id = self.true_id(&word_of(id)).filter(|id| self.point(pick.kind, *id).is_some());
             return id.map(|id| (pick.kind, id)).ok_or_else(nothing);
         }
-        let place = self.person_means(pick.server.as_ref().unwrap_or(&Value::Null))?;
-        let mut points: Vec<_> = self.on(pick.kind, place).filter(|point| point.takes_slot()).collect();
+        let index = self.server_named_by(pick.server.as_ref().unwrap_or(&Value::Null))?;
+        let mut points: Vec<_> = self.points_on(pick.kind, index).filter(|point| point.takes_slot()).collect();
         points.sort_by_key(|point| (point.created_at, point.serial));
         let point = if pick.oldest { points.first() } else { points.last() };
         point.map(|point| (pick.kind, point.id)).ok_or_else(nothing)
     }
 
-    fn edit(&mut self, now: Timestamp, edit: &Edit) -> Result<Value, Refusal> {
+    fn edit(&mut self, now: Timestamp, edit: &Edit) -> Result<Value, ApiRefusal> {
         let (kind, id) = self.picked(&edit.pick)?;
-        let point = self.shelves[kind as usize].points.get_mut(&id).ok_or_else(Refusal::not_found)?;
+        let point = self.tables[kind as usize].points.get_mut(&id).ok_or_else(ApiRefusal::not_found)?;
         let edit = edit.clone();
         point.name = edit.name.unwrap_or_else(|| point.name.clone());
         point.description = edit.description.unwrap_or_else(|| point.description.clone());
@@ -148,17 +148,17 @@ impl Account {
         point.created_at = edit.created_at.unwrap_or(point.created_at);
         point.size_mb = edit.size_mb.or(point.size_mb);
         let point = point.clone();
-        self.note(now, ChangeKind::PointEdited, &point, Cause::PERSON);
+        self.record_point(now, ChangeKind::PointEdited, &point, Cause::PERSON);
         Ok(self.show_point(&point))
     }
 
-    fn rename_server(&mut self, now: Timestamp, place: usize, name: &str) {
-        let spec = &mut self.servers[place].spec;
+    fn rename_server(&mut self, now: Timestamp, index: usize, name: &str) {
+        let spec = &mut self.servers[index].spec;
         let from = spec.name.clone().or_else(|| spec.hostname.clone());
         for field in [&mut spec.name, &mut spec.hostname].into_iter().flatten() {
             *field = name.to_owned();
         }
         let detail = json!({ "renamed": { "from": from, "to": name } });
-        self.note_server(now, ChangeKind::ServerChanged, place, Cause::PERSON, detail);
+        self.record_server(now, ChangeKind::ServerChanged, index, Cause::PERSON, detail);
     }
 }

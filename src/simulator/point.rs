@@ -1,4 +1,4 @@
-//! A restore point as the provider knows it.
+//! A restore point as the provider stores it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,24 +13,24 @@ pub enum Kind {
     Snapshot,
 }
 
-/// Who makes backups of this type.
+/// Who creates backups of this type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BackupType {
-    /// Somebody asked for it.
+    /// Someone requested it.
     Manual,
-    /// The plan.
+    /// The provider's plan.
     Automatic,
 }
 
-/// A restore point as it truly is.
+/// The true state of a restore point.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Point {
     /// Backup or snapshot.
     pub kind: Kind,
     /// Unique within its kind at any time.
     pub id: i64,
-    /// The place of its server in the account's list.
+    /// The index of its server in the account's list.
     pub server: usize,
     /// Snapshots count as manual.
     pub backup_type: BackupType,
@@ -42,7 +42,7 @@ pub struct Point {
     pub status: String,
     /// Known when completed.
     pub size_mb: Option<u64>,
-    /// As shown, the skew of the provider's clock included.
+    /// As shown, including the skew of the provider's clock.
     pub created_at: Timestamp,
     /// Shown as `expires_at`.
     pub expires_at: Option<Timestamp>,
@@ -50,10 +50,10 @@ pub struct Point {
     pub listed: bool,
     /// A delete was accepted, and the slot is still taken.
     pub deleting: bool,
-    /// What its size will be.
+    /// Its size once completed.
     #[serde(skip)]
-    pub(super) size_to_be: u64,
-    /// Tells this point from an earlier one with the same id.
+    pub(super) final_size_mb: u64,
+    /// Distinguishes this point from an earlier one with the same id.
     pub(super) serial: u64,
 }
 

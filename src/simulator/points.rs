@@ -1,4 +1,4 @@
-//! Making, deleting and editing restore points, with the provider's limits and refusals.
+//! Creates, deletes and adds restore points, with the provider's limits and refusals.
 
 use std::time::Duration;
 
@@ -6,20 +6,20 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::account::{Account, Due};
-use super::dice::scramble;
+use super::account::{Account, PendingChange};
 use super::options::PointSpec;
 use super::point::{BackupType, Kind, Point};
+use super::random::scramble;
 use super::record::{Cause, ChangeKind};
 
-/// A refusal as the provider words it.
+/// A refusal, worded as by the provider.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Refusal {
+pub(super) struct ApiRefusal {
     pub(super) status: u16,
     pub(super) body: Value,
 }
 
-impl Refusal {
+impl ApiRefusal {
     pub(super) fn detail(status: u16, text: impl Into<String>) -> Self {
         Self { status, body: json!({ "detail": text.into() }) }
     }
@@ -33,7 +33,7 @@ impl Refusal {
     }
 }
 
-/// What becomes of a new point.
+/// What happens to a new point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
@@ -48,33 +48,33 @@ pub enum Fate {
     Vanishes,
 }
 
-/// How a new point differs from what was asked, by a fault of the provider.
+/// How a new point differs from the request, by a fault of the provider.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Altered {
-    /// What becomes of it.
+    /// What happens to it.
     pub fate: Fate,
-    /// After how long; `Options::completion` when absent.
+    /// After how long; `Options::completion` if absent.
     pub after_seconds: Option<f64>,
-    /// Another name than asked.
+    /// Another name than requested.
     pub name: Option<String>,
-    /// Another description than asked.
+    /// Another description than requested.
     pub description: Option<String>,
     /// The description is cut to this many characters.
     pub truncate: Option<usize>,
     /// A first status other than `in_progress`.
     pub status: Option<String>,
-    /// How far in the future (or past) it claims to be made.
+    /// How far in the future (or past) it claims to be created.
     pub created_in_seconds: i64,
     /// Its size once completed.
     pub size_mb: Option<u64>,
-    /// How long lists lack it; `Options::list_lag` when absent.
+    /// How long it is missing from lists; `Options::list_lag` if absent.
     pub list_lag_seconds: Option<f64>,
 }
 
-/// What a create asks for.
+/// A request to create a point.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
+pub(super) struct NewPoint {
     pub(super) kind: Kind,
     pub(super) server: usize,
     pub(super) name: String,
@@ -83,17 +83,17 @@ pub(super) struct Wanted {
 }
 
 impl Account {
-    /// Makes a point as the API does, or refuses.
-    pub(super) fn create(&mut self, now: Timestamp, wanted: Wanted, cause: Cause) -> Result<Point, Refusal> {
-        let Wanted { kind, server, name, description, altered } = wanted;
+    /// Creates a point as the API does, or refuses.
+    pub(super) fn create(&mut self, now: Timestamp, new: NewPoint, cause: Cause) -> Result<Point, ApiRefusal> {
+        let NewPoint { kind, server, name, description, altered } = new;
         if self.servers[server].status == "restoring" {
-            return Err(Refusal::detail(400, "The server is being restored."));
+            return Err(ApiRefusal::detail(400, "The server is being restored."));
         }
         let (used, limit) = (self.used_on(kind, server), self.options.slots(kind));
         if used >= limit {
             let word = if kind == Kind::Backup { "Backup" } else { "Snapshot" };
             let text = format!("{word} limit reached ({used} of {limit}). Delete an existing one first.");
-            return Err(Refusal::detail(400, text));
+            return Err(ApiRefusal::detail(400, text));
         }
         let description = altered.description.clone().unwrap_or(description);
         let truncate = altered.truncate.or(self.options.truncate_description).unwrap_or(usize::MAX);
@@ -112,68 +112,68 @@ impl Account {
             expires_at: None,
             listed: lag.is_zero(),
             deleting: false,
-            size_to_be: altered.size_mb.unwrap_or(0),
+            final_size_mb: altered.size_mb.unwrap_or(0),
             serial: 0,
         };
-        let mut point = self.shelve(now, point, cause);
+        let mut point = self.insert(now, point, cause);
         if altered.size_mb == Some(0) {
             point = self.make_empty(&point);
         }
         if !lag.is_zero() {
-            self.plan(now + lag, Due::Listed { kind, id: point.id, serial: point.serial });
+            self.schedule(now + lag, PendingChange::Listed { kind, id: point.id, serial: point.serial });
         }
-        self.plan_fate(now, &point, altered.fate, seconds(altered.after_seconds));
+        self.schedule_fate(now, &point, altered.fate, seconds(altered.after_seconds));
         Ok(point)
     }
 
     fn make_empty(&mut self, point: &Point) -> Point {
-        let stored = self.shelves[point.kind as usize].points.get_mut(&point.id).expect("it was just put there");
-        stored.size_to_be = 0;
+        let stored = self.tables[point.kind as usize].points.get_mut(&point.id).expect("it was just put there");
+        stored.final_size_mb = 0;
         stored.clone()
     }
 
-    fn plan_fate(&mut self, now: Timestamp, point: &Point, fate: Fate, after: Option<Duration>) {
+    fn schedule_fate(&mut self, now: Timestamp, point: &Point, fate: Fate, after: Option<Duration>) {
         let (kind, id, serial) = (point.kind, point.id, point.serial);
         let spread = self.options.completion_spread.as_secs_f64() * ((scramble(serial) % 1_000) as f64 / 1_000.0);
         let after = after.unwrap_or(self.options.completion + Duration::from_secs_f64(spread));
         let due = match fate {
-            Fate::Completes => Due::Completed { kind, id, serial },
-            Fate::Fails => Due::Failed { kind, id, serial },
-            Fate::Vanishes => Due::Vanished { kind, id, serial },
+            Fate::Completes => PendingChange::Completed { kind, id, serial },
+            Fate::Fails => PendingChange::Failed { kind, id, serial },
+            Fate::Vanishes => PendingChange::Vanished { kind, id, serial },
             Fate::NeverFinishes => return,
         };
-        self.plan(now + after, due);
-        self.settle(now);
+        self.schedule(now + after, due);
+        self.advance_to(now);
     }
 
     /// Accepts the delete of a point.
-    pub(super) fn delete(&mut self, now: Timestamp, which: (Kind, i64), cause: Cause) -> Result<(), Refusal> {
+    pub(super) fn delete(&mut self, now: Timestamp, which: (Kind, i64), cause: Cause) -> Result<(), ApiRefusal> {
         let (linger, word) = (self.options.delete, self.options.deleting_word.clone());
         let (kind, id) = which;
-        let point = self.shelves[kind as usize].points.get_mut(&id).filter(|point| !point.deleting);
-        let point = point.ok_or_else(Refusal::not_found)?;
+        let point = self.tables[kind as usize].points.get_mut(&id).filter(|point| !point.deleting);
+        let point = point.ok_or_else(ApiRefusal::not_found)?;
         // The record shows the point as it was when it was deleted.
         let before = point.clone();
         point.deleting = true;
         if let Some(word) = word {
             point.status = word;
         }
-        self.note(now, ChangeKind::PointDeleted, &before, cause);
-        self.plan(now + linger, Due::Gone { kind, id, serial: before.serial });
-        self.settle(now);
+        self.record_point(now, ChangeKind::PointDeleted, &before, cause);
+        self.schedule(now + linger, PendingChange::Gone { kind, id, serial: before.serial });
+        self.advance_to(now);
         Ok(())
     }
 
-    /// Puts a point there without asking for limits: at the start, or as a person does. Returns what was put.
-    pub(super) fn put(&mut self, now: Timestamp, spec: &PointSpec) -> Vec<Point> {
-        let places: Vec<usize> = match &spec.server {
-            None => (0..self.servers.len()).filter(|place| !self.servers[*place].removed).collect(),
-            Some(word) => self.called(&word_of(word)).into_iter().collect(),
+    /// Adds points, ignoring the limits: at the start, or as a person. Returns them.
+    pub(super) fn add_points(&mut self, now: Timestamp, spec: &PointSpec) -> Vec<Point> {
+        let indices: Vec<usize> = match &spec.server {
+            None => (0..self.servers.len()).filter(|index| !self.servers[*index].removed).collect(),
+            Some(word) => self.find_server(&word_of(word)).into_iter().collect(),
         };
-        places.into_iter().map(|place| self.put_on(now, place, spec)).collect()
+        indices.into_iter().map(|index| self.add_point_to(now, index, spec)).collect()
     }
 
-    fn put_on(&mut self, now: Timestamp, server: usize, spec: &PointSpec) -> Point {
+    fn add_point_to(&mut self, now: Timestamp, server: usize, spec: &PointSpec) -> Point {
         let status = spec.status.clone().unwrap_or_else(|| "completed".to_owned());
         let moment = spec.created_at.unwrap_or_else(|| self.shown(now));
         let created_at = later(moment, SignedDuration::from_secs(-spec.age_seconds));
@@ -195,22 +195,22 @@ impl Account {
             expires_at: automatic.then(|| later(created_at, SignedDuration::from_hours(30 * 24))),
             listed: true,
             deleting: false,
-            size_to_be: spec.size_mb.unwrap_or(0),
+            final_size_mb: spec.size_mb.unwrap_or(0),
             serial: 0,
             status,
         };
-        let point = self.shelve(now, point, if automatic { Cause::PROVIDER } else { Cause::PERSON });
+        let point = self.insert(now, point, if automatic { Cause::PROVIDER } else { Cause::PERSON });
         if point.status == "in_progress" {
-            self.plan_fate(now, &point, Fate::Completes, None);
+            self.schedule_fate(now, &point, Fate::Completes, None);
         }
         if let Some(at) = point.expires_at {
-            self.plan(at, Due::Gone { kind: point.kind, id: point.id, serial: point.serial });
+            self.schedule(at, PendingChange::Gone { kind: point.kind, id: point.id, serial: point.serial });
         }
         point
     }
 
-    /// The plan's own backups: one a day at three in the morning.
-    pub(super) fn put_automatic_backups(&mut self, now: Timestamp) {
+    /// Adds the plan's automatic backups: one a day at 3 a.m.
+    pub(super) fn add_automatic_backups(&mut self, now: Timestamp) {
         let day = 24 * 3600;
         let three = (now.as_second() - 3 * 3600).div_euclid(day) * day + 3 * 3600;
         for back in (0..i64::from(self.options.automatic_backups)).rev() {
@@ -221,11 +221,11 @@ impl Account {
                 created_at: Timestamp::from_second(three - back * day).ok(),
                 ..PointSpec::aged(Kind::Backup, "", 0)
             };
-            self.put(now, &spec);
+            self.add_points(now, &spec);
         }
     }
 
-    /// The number behind an id as clients write it, if it has the form.
+    /// The true id for an id as clients write it, if it is well-formed.
     pub(super) fn true_id(&self, text: &str) -> Option<i64> {
         if !self.options.uuid_points {
             return text.parse().ok();
@@ -247,12 +247,12 @@ pub(super) fn word_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A moment moved, or the moment itself where the calendar ends.
+/// The moment, moved by `by`; unchanged at the end of the calendar.
 pub(super) fn later(moment: Timestamp, by: SignedDuration) -> Timestamp {
     moment.checked_add(by).unwrap_or(moment)
 }
 
-/// A number of seconds as a duration; nonsense is `None`.
+/// A number of seconds as a duration; `None` if invalid.
 pub(super) fn seconds(number: Option<f64>) -> Option<Duration> {
     Duration::try_from_secs_f64(number?).ok()
 }

@@ -1,4 +1,4 @@
-//! A simulated provider: one account behind a lock, with the faults in force and the time that is handed to it.
+//! A simulated provider: one account behind a lock, with the faults in force and the time passed to it.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -8,108 +8,108 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::account::Account;
-use super::bucket::Bucket;
-use super::dice::Dice;
-use super::faults::{Armed, Faults, Rule};
+use super::faults::{ActiveRule, Faults, Rule};
 use super::options::Options;
 use super::person::Act;
 use super::point::{Kind, Point};
+use super::random::SeededRandom;
+use super::rate_limit::RateLimit;
 use super::record::Entry;
 
-/// Where the simulator's time comes from.
+/// The source of the simulator's time.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// A simulated provider with one account. Clones are the same one.
+/// A simulated provider with one account. Clones share it.
 #[derive(Clone)]
 pub struct Simulator {
-    inner: Arc<Mutex<Inner>>,
+    state: Arc<Mutex<SimulatorState>>,
     now: Now,
-    /// For how long connections are refused, at each outage.
+    /// Sent at each outage: how long connections are refused.
     pub(super) outage: watch::Sender<Duration>,
 }
 
 /// The state behind the lock.
-pub(super) struct Inner {
+pub(super) struct SimulatorState {
     pub(super) account: Account,
     pub(super) faults: Faults,
-    pub(super) dice: Dice,
+    pub(super) random: SeededRandom,
     pub(super) refuse_until: Option<Timestamp>,
-    pub(super) bucket: Bucket,
+    pub(super) rate_limit: RateLimit,
 }
 
 impl Simulator {
-    /// A provider that behaves as the options say and lives in the given time.
+    /// A provider with these options and this source of time.
     #[must_use]
     pub fn new(options: Options, now: Now) -> Self {
         let start = now();
-        let inner = Inner {
+        let state = SimulatorState {
             faults: Faults::default(),
-            // Faults throw their own dice, so that another fault does not change the account.
-            dice: Dice::new(options.seed ^ 0xfa17),
+            // Faults have a generator of their own, so that another fault does not change the account.
+            random: SeededRandom::new(options.seed ^ 0xfa17),
             refuse_until: None,
-            bucket: Bucket::default(),
+            rate_limit: RateLimit::default(),
             account: Account::new(options, start),
         };
-        Self { inner: Arc::new(Mutex::new(inner)), now, outage: watch::Sender::new(Duration::ZERO) }
+        Self { state: Arc::new(Mutex::new(state)), now, outage: watch::Sender::new(Duration::ZERO) }
     }
 
-    /// Reads the account as it is now.
-    pub fn with_account<T>(&self, look: impl FnOnce(&Account) -> T) -> T {
-        self.look(|inner| look(&inner.account))
+    /// Reads the current account.
+    pub fn with_account<T>(&self, f: impl FnOnce(&Account) -> T) -> T {
+        self.with_state(|state| f(&state.account))
     }
 
-    /// A copy of the account as it is now, record included.
+    /// A copy of the current account, including the record.
     #[must_use]
     pub fn account(&self) -> Account {
         self.with_account(Clone::clone)
     }
 
-    /// What happened since the last time; the record is empty afterwards and its numbers go on.
+    /// Takes the entries since the last call. The record is empty afterwards, and numbering continues.
     #[must_use]
     pub fn take_record(&self) -> Vec<Entry> {
-        self.look(|inner| inner.account.record.take())
+        self.with_state(|state| state.account.record.take())
     }
 
     /// Adds a rule after those in force.
     pub fn add_fault(&self, rule: Rule) {
-        self.look(|inner| inner.faults.add(rule));
+        self.with_state(|state| state.faults.add(rule));
     }
 
-    /// Takes all rules away.
+    /// Removes all rules.
     pub fn clear_faults(&self) {
-        self.look(|inner| inner.faults.0.clear());
+        self.with_state(|state| state.faults.0.clear());
     }
 
-    /// The rules in force, with how often each matched and struck.
+    /// The rules in force, with how often each matched and applied.
     #[must_use]
-    pub fn faults(&self) -> Vec<Armed> {
-        self.look(|inner| inner.faults.0.clone())
+    pub fn faults(&self) -> Vec<ActiveRule> {
+        self.with_state(|state| state.faults.0.clone())
     }
 
-    /// Lets a person act.
+    /// Performs an action as a person.
     ///
     /// # Errors
-    /// The point or server is not there: `{"detail": "…"}`.
+    /// If the point or server does not exist: `{"detail": "…"}`.
     pub fn act(&self, act: &Act) -> Result<Value, Value> {
         let now = self.now();
-        self.look(|inner| inner.account.act(now, act)).map_err(|refusal| refusal.body)
+        self.with_state(|state| state.account.act(now, act)).map_err(|refusal| refusal.body)
     }
 
     /// Changes how the provider behaves from now on. Servers and foreign points stay as they are.
     pub fn set_options(&self, change: impl FnOnce(&mut Options)) {
-        self.look(|inner| change(&mut inner.account.options));
+        self.with_state(|state| change(&mut state.account.options));
     }
 
-    /// Puts the provider's clock (`Date`, `created_at`) ahead by this many seconds.
+    /// Sets the provider's clock (`Date`, `created_at`) ahead by this many seconds.
     pub fn set_clock_skew(&self, seconds: i64) {
         self.set_options(|options| options.clock_skew_seconds = seconds);
     }
 
-    /// Refuses connections for this long: in-process every request is [`Lost::Refused`](super::Lost::Refused); a served
-    /// port is closed, and opened again by real time.
+    /// Refuses connections for this long: in-process every request is
+    /// [`LostAnswer::Refused`](super::LostAnswer::Refused); a served port is closed, and reopened by real time.
     pub fn refuse_for(&self, duration: Duration) {
         let until = self.now() + duration;
-        self.look(|inner| inner.refuse_until = Some(until));
+        self.with_state(|state| state.refuse_until = Some(until));
         self.outage.send_replace(duration);
     }
 
@@ -117,22 +117,22 @@ impl Simulator {
     #[must_use]
     pub fn is_refusing(&self) -> bool {
         let now = self.now();
-        self.look(|inner| inner.refuse_until.is_some_and(|until| now < until))
+        self.with_state(|state| state.refuse_until.is_some_and(|until| now < until))
     }
 
-    /// Everything there is to know, as JSON.
+    /// The whole state, as JSON.
     #[must_use]
     pub fn state_json(&self) -> Value {
         let now = self.now();
-        self.look(|inner| {
-            let account = &inner.account;
+        self.with_state(|state| {
+            let account = &state.account;
             let points = |kind| account.points(kind).map(|point| account.truth(point)).collect::<Vec<_>>();
             json!({
                 "now": now,
                 "servers": account.servers(),
                 "backups": points(Kind::Backup),
                 "snapshots": points(Kind::Snapshot),
-                "faults": inner.faults.0,
+                "faults": state.faults.0,
                 "options": account.options(),
             })
         })
@@ -141,28 +141,28 @@ impl Simulator {
     /// The record, as JSON: `{"entries": […]}`.
     #[must_use]
     pub fn record_json(&self) -> Value {
-        self.look(|inner| json!({ "entries": inner.account.record.entries() }))
+        self.with_state(|state| json!({ "entries": state.account.record.entries() }))
     }
 
     pub(super) fn now(&self) -> Timestamp {
         (self.now)()
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().expect("no code panics while it holds the account")
+    pub(super) fn lock(&self) -> MutexGuard<'_, SimulatorState> {
+        self.state.lock().expect("no code panics while it holds the account")
     }
 
-    /// Locks, lets everything happen that is due by now, and looks.
-    pub(super) fn look<T>(&self, look: impl FnOnce(&mut Inner) -> T) -> T {
+    /// Locks the state, applies all changes that are due, and calls `f`.
+    pub(super) fn with_state<T>(&self, f: impl FnOnce(&mut SimulatorState) -> T) -> T {
         let now = self.now();
-        let mut inner = self.lock();
-        inner.account.settle(now);
-        look(&mut inner)
+        let mut state = self.lock();
+        state.account.advance_to(now);
+        f(&mut state)
     }
 }
 
 impl Account {
-    /// A point as it truly is, with the id and the server as clients see them.
+    /// The true state of a point, with its id and server as clients see them.
     fn truth(&self, point: &Point) -> Value {
         let mut truth = json!(point);
         truth["shown_id"] = self.shown_id(point);

@@ -1,6 +1,5 @@
-//! The truth that tests check rules against: every request with its answer, and every change of the account with
-//! who caused it, in the order in which they happened. Nothing is ever changed in it but a request's answer, which
-//! is written when it is known. Tokens are not in it.
+//! The record that tests check rules against: every request with its answer, and every change of the account with its
+//! cause, in order. Entries never change, except that a request's answer is filled in later. Contains no tokens.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,7 +10,7 @@ use super::point::{Kind, Point};
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Entry {
-    /// Counts up from 1 without holes.
+    /// Counts up from 1 without gaps.
     pub seq: u64,
     /// The simulator's time, without skew.
     pub at: Timestamp,
@@ -30,24 +29,24 @@ pub enum What {
     Change(Change),
 }
 
-/// A request, and what became of it.
+/// A request and its result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Request {
     /// `GET` and so on.
     pub method: String,
-    /// Below the base: `/backups/501/`.
+    /// The path below the base: `/backups/501/`.
     pub path: String,
     /// As sent, without the question mark.
     pub query: String,
     /// The JSON that was sent, or null.
     pub body: Value,
-    /// The name of the server that it is about, when there is one.
+    /// The name of the server that it concerns, if any.
     pub server: Option<String>,
-    /// The names of the fault rules that struck.
+    /// The names of the fault rules that applied.
     pub faults: Vec<String>,
-    /// Whether the request reached the account (which may have refused it).
+    /// Whether the request reached the account, which may have refused it.
     pub carried_out: bool,
-    /// What the account answered when it was carried out, whatever the client got to see.
+    /// The status of the account's answer, no matter what the client saw.
     pub account_status: Option<u16>,
     /// The status sent to the client; `None` when no answer was sent.
     pub status: Option<u16>,
@@ -57,15 +56,15 @@ pub struct Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
-    /// The token's owner, by the API.
+    /// A client of the API.
     Client,
-    /// A person, by the control endpoint or a `meanwhile` rule.
+    /// A person, through the control endpoint or a `meanwhile` rule.
     Person,
     /// The provider: time passing, or a fault.
     Provider,
 }
 
-/// Who caused a change, and with which request.
+/// Who caused a change, and by which request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cause {
     /// Who.
@@ -91,7 +90,7 @@ impl Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// A point was made.
+    /// A point was created.
     PointCreated,
     /// A point became `completed`.
     PointCompleted,
@@ -101,7 +100,7 @@ pub enum ChangeKind {
     PointDeleted,
     /// A deleted or expired point left the account, and its slot is free.
     PointGone,
-    /// A point disappeared without anybody's asking.
+    /// A point disappeared by itself.
     PointVanished,
     /// A person changed a point's text or status.
     PointEdited,
@@ -124,7 +123,7 @@ pub struct Change {
     pub kind: Option<Kind>,
     /// The point's id as clients see it.
     pub id: Option<Value>,
-    /// The point as it was right after the change (right before it, when it went).
+    /// The point right after the change, or right before it if it was removed.
     pub point: Option<Point>,
     /// The slots taken on the server for that kind after the change.
     pub used: Option<usize>,
@@ -132,7 +131,7 @@ pub struct Change {
     pub by: By,
     /// The `seq` of the request that caused it.
     pub request: Option<u64>,
-    /// What else there is to say, or null.
+    /// Further details, or null.
     pub detail: Value,
 }
 
@@ -179,7 +178,7 @@ impl Record {
         })
     }
 
-    /// Takes all entries out; the numbers go on. Keeps a long simulation's memory small.
+    /// Takes all entries; numbering continues. Keeps the memory of a long simulation small.
     pub(super) fn take(&mut self) -> Vec<Entry> {
         self.taken = self.last();
         std::mem::take(&mut self.entries)

@@ -1,5 +1,5 @@
-//! The provider's endpoints. Each handler asks the account and shows its answer; what goes wrong on purpose is
-//! decided before and after, in `turnstile`.
+//! The provider's endpoints. Each handler calls the account and returns its answer. Faults are applied before and
+//! after, in `middleware`.
 
 use std::sync::Arc;
 
@@ -12,19 +12,19 @@ use serde_json::Value;
 
 use super::account::Account;
 use super::effects::Effect;
-use super::paging::Wish;
+use super::middleware::{RequestContext, handle};
+use super::paging::ListQuery;
 use super::point::Kind;
-use super::points::{Altered, Refusal, Wanted, word_of};
+use super::points::{Altered, ApiRefusal, NewPoint, word_of};
 use super::provider::Simulator;
 use super::record::Cause;
-use super::turnstile::{Visit, pass};
 use super::{answers, control};
 
-type Asked = Extension<Arc<Visit>>;
+type Context = Extension<Arc<RequestContext>>;
 type Outcome = Result<(StatusCode, Json<Value>), Refused>;
 
 /// A refusal as a response.
-pub(super) struct Refused(Refusal);
+pub(super) struct Refused(ApiRefusal);
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
@@ -32,8 +32,8 @@ impl IntoResponse for Refused {
     }
 }
 
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
+impl From<ApiRefusal> for Refused {
+    fn from(refusal: ApiRefusal) -> Self {
         Self(refusal)
     }
 }
@@ -54,113 +54,113 @@ impl Simulator {
             .route("/api/v1/account/me/", get(me))
             .fallback(unknown)
             .method_not_allowed_fallback(not_allowed)
-            .layer(middleware::from_fn_with_state(self.clone(), pass));
+            .layer(middleware::from_fn_with_state(self.clone(), handle));
         Router::new().nest("/_control", control::router()).merge(api).with_state(self.clone())
     }
 }
 
-/// List, create and delete are the same for both kinds.
+/// List, create and delete, which are the same for both kinds.
 fn of_kind(path: &str, kind: Kind) -> Router<Simulator> {
-    let list = move |simulator: State<Simulator>, asked: Asked| async move { list(&simulator, &asked, kind) };
-    let create = move |simulator: State<Simulator>, asked: Asked| async move { create(&simulator, &asked, kind) };
-    let remove = move |simulator: State<Simulator>, asked: Asked, Path(id): Path<String>| async move {
-        remove(&simulator, &asked, kind, &id)
+    let list = move |simulator: State<Simulator>, context: Context| async move { list(&simulator, &context, kind) };
+    let create = move |simulator: State<Simulator>, context: Context| async move { create(&simulator, &context, kind) };
+    let remove = move |simulator: State<Simulator>, context: Context, Path(id): Path<String>| async move {
+        remove(&simulator, &context, kind, &id)
     };
     Router::new().route(path, get(list).post(create)).route(&format!("{path}{{id}}/"), delete(remove))
 }
 
 async fn unknown() -> Refused {
-    Refused(Refusal::not_found())
+    Refused(ApiRefusal::not_found())
 }
 
 async fn not_allowed(method: axum::http::Method) -> Refused {
-    Refused(Refusal::detail(405, format!("Method \"{method}\" not allowed.")))
+    Refused(ApiRefusal::detail(405, format!("Method \"{method}\" not allowed.")))
 }
 
 fn ok(value: Value) -> Outcome {
     Ok((StatusCode::OK, Json(value)))
 }
 
-fn list(simulator: &Simulator, asked: &Visit, kind: Kind) -> Outcome {
+fn list(simulator: &Simulator, context: &RequestContext, kind: Kind) -> Outcome {
     let now = simulator.now();
-    let wish = Wish { url: &asked.url, query: &asked.query, fault: asked.effect.as_ref(), now };
-    ok(simulator.look(|inner| inner.account.list_points(kind, &wish))?)
+    let query = ListQuery { url: &context.url, pairs: &context.query, fault: context.effect.as_ref(), now };
+    ok(simulator.with_state(|state| state.account.list_points(kind, &query))?)
 }
 
-fn create(simulator: &Simulator, asked: &Visit, kind: Kind) -> Outcome {
-    let field = |name: &str| asked.body.get(name).filter(|value| !value.is_null());
-    let server = field("server_id").ok_or_else(|| Refusal::field("server_id", "This field is required."))?;
+fn create(simulator: &Simulator, context: &RequestContext, kind: Kind) -> Outcome {
+    let field = |name: &str| context.body.get(name).filter(|value| !value.is_null());
+    let server = field("server_id").ok_or_else(|| ApiRefusal::field("server_id", "This field is required."))?;
     let key = word_of(server);
     let description = text(field("description"), "description")?.unwrap_or_default();
     let name = match kind {
         Kind::Backup => String::new(),
         Kind::Snapshot => snapshot_name(field("name"))?,
     };
-    simulator.look(|inner| {
-        let place = inner.account.keyed(&key);
+    simulator.with_state(|state| {
+        let index = state.account.find_server_by_key(&key);
         let is_key = key.parse::<i64>().is_ok() || key.len() == 36;
-        let place = match place {
-            Some(place) => place,
-            None if is_key => return Err(Refusal::not_found().into()),
-            None => return Err(Refusal::field("server_id", "A valid integer is required.").into()),
+        let index = match index {
+            Some(index) => index,
+            None if is_key => return Err(ApiRefusal::not_found().into()),
+            None => return Err(ApiRefusal::field("server_id", "A valid integer is required.").into()),
         };
-        let wanted = Wanted { kind, server: place, name, description, altered: altered(asked) };
-        let point = inner.account.create(simulator.now(), wanted, Cause::client(asked.seq))?;
-        Ok((StatusCode::CREATED, Json(inner.account.show_created(&point))))
+        let new = NewPoint { kind, server: index, name, description, altered: altered(context) };
+        let point = state.account.create(simulator.now(), new, Cause::client(context.seq))?;
+        Ok((StatusCode::CREATED, Json(state.account.show_created(&point))))
     })
 }
 
-fn altered(asked: &Visit) -> Altered {
-    match &asked.effect {
+fn altered(context: &RequestContext) -> Altered {
+    match &context.effect {
         Some(Effect::CreateAs(altered)) => altered.clone(),
         _ => Altered::default(),
     }
 }
 
-fn text(value: Option<&Value>, field: &str) -> Result<Option<String>, Refusal> {
+fn text(value: Option<&Value>, field: &str) -> Result<Option<String>, ApiRefusal> {
     match value {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(Value::Number(number)) => Ok(Some(number.to_string())),
-        Some(_) => Err(Refusal::field(field, "Not a valid string.")),
+        Some(_) => Err(ApiRefusal::field(field, "Not a valid string.")),
     }
 }
 
-fn snapshot_name(value: Option<&Value>) -> Result<String, Refusal> {
-    let name = text(value, "name")?.ok_or_else(|| Refusal::field("name", "This field is required."))?;
+fn snapshot_name(value: Option<&Value>) -> Result<String, ApiRefusal> {
+    let name = text(value, "name")?.ok_or_else(|| ApiRefusal::field("name", "This field is required."))?;
     if name.is_empty() {
-        return Err(Refusal::field("name", "This field may not be blank."));
+        return Err(ApiRefusal::field("name", "This field may not be blank."));
     }
     if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
         let rule = "Enter a valid name consisting of letters, numbers, underscores or hyphens.";
-        return Err(Refusal::field("name", rule));
+        return Err(ApiRefusal::field("name", rule));
     }
     if name.len() > 255 {
-        return Err(Refusal::field("name", "Ensure this field has no more than 255 characters."));
+        return Err(ApiRefusal::field("name", "Ensure this field has no more than 255 characters."));
     }
     Ok(name)
 }
 
-fn remove(simulator: &Simulator, asked: &Visit, kind: Kind, id: &str) -> Result<StatusCode, Refused> {
-    simulator.look(|inner| {
-        let id = inner.account.true_id(id).ok_or_else(Refusal::not_found)?;
-        inner.account.delete(simulator.now(), (kind, id), Cause::client(asked.seq))?;
+fn remove(simulator: &Simulator, context: &RequestContext, kind: Kind, id: &str) -> Result<StatusCode, Refused> {
+    simulator.with_state(|state| {
+        let id = state.account.true_id(id).ok_or_else(ApiRefusal::not_found)?;
+        state.account.delete(simulator.now(), (kind, id), Cause::client(context.seq))?;
         Ok(StatusCode::NO_CONTENT)
     })
 }
 
-async fn restore_snapshot(State(simulator): State<Simulator>, asked: Asked, Path(id): Path<String>) -> Outcome {
-    restore(&simulator, &asked, Kind::Snapshot, |_| Ok(id))
+async fn restore_snapshot(State(simulator): State<Simulator>, context: Context, Path(id): Path<String>) -> Outcome {
+    restore(&simulator, &context, Kind::Snapshot, |_| Ok(id))
 }
 
-async fn restore_backup(State(simulator): State<Simulator>, asked: Asked, Path(key): Path<String>) -> Outcome {
-    restore(&simulator, &asked, Kind::Backup, |account| {
-        let place = account.keyed(&key).ok_or_else(Refusal::not_found)?;
-        let id = asked.body.get("backup_id").filter(|value| !value.is_null()).map(word_of);
-        let id = id.ok_or_else(|| Refusal::field("backup_id", "This field is required."))?;
+async fn restore_backup(State(simulator): State<Simulator>, context: Context, Path(key): Path<String>) -> Outcome {
+    restore(&simulator, &context, Kind::Backup, |account| {
+        let index = account.find_server_by_key(&key).ok_or_else(ApiRefusal::not_found)?;
+        let id = context.body.get("backup_id").filter(|value| !value.is_null()).map(word_of);
+        let id = id.ok_or_else(|| ApiRefusal::field("backup_id", "This field is required."))?;
         let point = account.true_id(&id).and_then(|id| account.point(Kind::Backup, id));
-        if point.is_some_and(|point| point.server != place) {
-            return Err(Refusal::field("backup_id", "This backup does not belong to the server."));
+        if point.is_some_and(|point| point.server != index) {
+            return Err(ApiRefusal::field("backup_id", "This backup does not belong to the server."));
         }
         Ok(id)
     })
@@ -168,55 +168,55 @@ async fn restore_backup(State(simulator): State<Simulator>, asked: Asked, Path(k
 
 fn restore(
     simulator: &Simulator,
-    asked: &Visit,
+    context: &RequestContext,
     kind: Kind,
-    id: impl FnOnce(&Account) -> Result<String, Refusal>,
+    id: impl FnOnce(&Account) -> Result<String, ApiRefusal>,
 ) -> Outcome {
-    simulator.look(|inner| {
-        let id = id(&inner.account)?;
-        let id = inner.account.true_id(&id).ok_or_else(Refusal::not_found)?;
-        inner.account.restore(simulator.now(), (kind, id), Cause::client(asked.seq))?;
-        let point = inner.account.point(kind, id).ok_or_else(Refusal::not_found)?;
-        ok(inner.account.show_restore(point))
+    simulator.with_state(|state| {
+        let id = id(&state.account)?;
+        let id = state.account.true_id(&id).ok_or_else(ApiRefusal::not_found)?;
+        state.account.restore(simulator.now(), (kind, id), Cause::client(context.seq))?;
+        let point = state.account.point(kind, id).ok_or_else(ApiRefusal::not_found)?;
+        ok(state.account.show_restore(point))
     })
 }
 
-async fn servers(State(simulator): State<Simulator>, asked: Asked) -> Outcome {
+async fn servers(State(simulator): State<Simulator>, context: Context) -> Outcome {
     let now = simulator.now();
-    let wish = Wish { url: &asked.url, query: &asked.query, fault: asked.effect.as_ref(), now };
-    ok(simulator.look(|inner| inner.account.list_servers(&wish))?)
+    let query = ListQuery { url: &context.url, pairs: &context.query, fault: context.effect.as_ref(), now };
+    ok(simulator.with_state(|state| state.account.list_servers(&query))?)
 }
 
 async fn one_server(State(simulator): State<Simulator>, Path(key): Path<String>) -> Outcome {
-    simulator.look(|inner| {
-        let place = inner.account.keyed(&key).ok_or_else(Refusal::not_found)?;
-        ok(inner.account.show_server(place, true))
+    simulator.with_state(|state| {
+        let index = state.account.find_server_by_key(&key).ok_or_else(ApiRefusal::not_found)?;
+        ok(state.account.show_server(index, true))
     })
 }
 
-async fn power(State(simulator): State<Simulator>, asked: Asked, Path(key): Path<String>) -> Outcome {
-    let action = text(asked.body.get("action"), "action")?;
-    simulator.look(|inner| {
-        let place = inner.account.keyed(&key).ok_or_else(Refusal::not_found)?;
-        let action = action.ok_or_else(|| Refusal::field("action", "This field is required."))?;
-        inner.account.power(simulator.now(), place, &action, Cause::client(asked.seq))?;
-        ok(inner.account.show_power(place, &action))
+async fn power(State(simulator): State<Simulator>, context: Context, Path(key): Path<String>) -> Outcome {
+    let action = text(context.body.get("action"), "action")?;
+    simulator.with_state(|state| {
+        let index = state.account.find_server_by_key(&key).ok_or_else(ApiRefusal::not_found)?;
+        let action = action.ok_or_else(|| ApiRefusal::field("action", "This field is required."))?;
+        state.account.power(simulator.now(), index, &action, Cause::client(context.seq))?;
+        ok(state.account.show_power(index, &action))
     })
 }
 
-async fn labelled_backup(State(simulator): State<Simulator>, asked: Asked, Path(key): Path<String>) -> Outcome {
-    labelled(&simulator, &asked, Kind::Backup, &key)
+async fn labelled_backup(State(simulator): State<Simulator>, context: Context, Path(key): Path<String>) -> Outcome {
+    labelled(&simulator, &context, Kind::Backup, &key)
 }
 
-async fn labelled_snapshot(State(simulator): State<Simulator>, asked: Asked, Path(key): Path<String>) -> Outcome {
-    labelled(&simulator, &asked, Kind::Snapshot, &key)
+async fn labelled_snapshot(State(simulator): State<Simulator>, context: Context, Path(key): Path<String>) -> Outcome {
+    labelled(&simulator, &context, Kind::Snapshot, &key)
 }
 
-/// The paths that only the provider's own clients know: `{"label"}`, or no body at all.
-fn labelled(simulator: &Simulator, asked: &Visit, kind: Kind, key: &str) -> Outcome {
-    let label = text(asked.body.get("label").filter(|value| !value.is_null()), "label")?;
-    simulator.look(|inner| {
-        let server = inner.account.keyed(key).ok_or_else(Refusal::not_found)?;
+/// The paths that only the provider's own clients use. The body is `{"label"}` or empty.
+fn labelled(simulator: &Simulator, context: &RequestContext, kind: Kind, key: &str) -> Outcome {
+    let label = text(context.body.get("label").filter(|value| !value.is_null()), "label")?;
+    simulator.with_state(|state| {
+        let server = state.account.find_server_by_key(key).ok_or_else(ApiRefusal::not_found)?;
         let label = label.unwrap_or_default();
         let (name, description) = match kind {
             Kind::Backup => (String::new(), label),
@@ -226,12 +226,12 @@ fn labelled(simulator: &Simulator, asked: &Visit, kind: Kind, key: &str) -> Outc
                 (label.chars().map(allowed).collect(), label)
             }
         };
-        let wanted = Wanted { kind, server, name, description, altered: altered(asked) };
-        let point = inner.account.create(simulator.now(), wanted, Cause::client(asked.seq))?;
-        Ok((StatusCode::CREATED, Json(inner.account.show_created(&point))))
+        let new = NewPoint { kind, server, name, description, altered: altered(context) };
+        let point = state.account.create(simulator.now(), new, Cause::client(context.seq))?;
+        Ok((StatusCode::CREATED, Json(state.account.show_created(&point))))
     })
 }
 
 async fn me(State(simulator): State<Simulator>) -> Outcome {
-    ok(simulator.look(|inner| inner.account.show_account()))
+    ok(simulator.with_state(|state| state.account.show_account()))
 }

@@ -1,5 +1,5 @@
-//! The simulator behind a socket: hyper cannot leave a request unanswered, so the connection itself can be cut here.
-//! A [`Lost`] answer cuts it, an outage closes the port as well, and the end of serving cuts all that are open.
+//! The simulator behind a socket. hyper cannot leave a request unanswered, so connections can be cut here. A
+//! [`LostAnswer`] cuts its connection, an outage also closes the port, and shutdown cuts all open connections.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -22,36 +22,36 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::answers::Lost;
+use super::answers::LostAnswer;
 use super::provider::Simulator;
 
-/// Serves until `shutdown` is done, then cuts what is open and returns.
+/// Serves until `shutdown` completes, then cuts open connections and returns.
 ///
 /// # Errors
-/// The listener's address cannot be read, or serving fails.
+/// If the listener's address cannot be read, or serving fails.
 pub async fn serve(
     listener: TcpListener,
     simulator: Simulator,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    let open = Arc::new(Open::default());
+    let open = Arc::new(OpenConnections::default());
     let mut outage = simulator.outage.subscribe();
     if simulator.is_refusing() {
-        // It began before anybody listened to it.
+        // The outage began before we subscribed to it.
         outage.mark_changed();
     }
     let address = listener.local_addr()?;
-    let door = Door { address, listener: Some(listener), outage, open: open.clone() };
+    let port = PortListener { address, listener: Some(listener), outage, open: open.clone() };
     let router = simulator.router().layer(middleware::from_fn_with_state((), cut_lost));
     let shut = async move {
         shutdown.await;
         open.cut();
     };
-    axum::serve(door, router.into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown(shut).await
+    axum::serve(port, router.into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown(shut).await
 }
 
-/// Cuts the connection instead of sending a lost answer, and keeps strangers from the control endpoint: those on other
-/// machines, and web pages that reach it through a name of their own.
+/// Cuts the connection instead of sending a lost answer. Protects the control endpoint from other machines, and from
+/// web pages that reach it through a host name of their own.
 async fn cut_lost(
     State(()): State<()>,
     ConnectInfo(peer): ConnectInfo<Peer>,
@@ -67,13 +67,13 @@ async fn cut_lost(
         }
     }
     let response = next.run(request).await;
-    if Lost::of(&response).is_some() {
-        peer.knife.cut();
+    if LostAnswer::of(&response).is_some() {
+        peer.cutter.cut();
     }
     response
 }
 
-/// Whether every host that the request names is this machine, by address or as `localhost`; one at least is named.
+/// Whether the request names at least one host, and every one is a loopback address or `localhost`.
 fn is_meant_for_loopback(request: &Request) -> bool {
     let headers = request.headers().get_all(HOST).iter();
     let named = headers.map(|value| value.to_str().ok().and_then(|text| text.parse::<Authority>().ok()));
@@ -87,27 +87,27 @@ fn is_loopback(authority: &Authority) -> bool {
     host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Who is at the other end, and the means to cut the connection.
+/// The peer of a connection, and the means to cut it.
 #[derive(Clone)]
 struct Peer {
     address: SocketAddr,
-    knife: Arc<Knife>,
+    cutter: Arc<Cutter>,
 }
 
-impl Connected<IncomingStream<'_, Door>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Door>) -> Self {
-        Self { address: *stream.remote_addr(), knife: stream.io().knife.clone() }
+impl Connected<IncomingStream<'_, PortListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, PortListener>) -> Self {
+        Self { address: *stream.remote_addr(), cutter: stream.io().cutter.clone() }
     }
 }
 
 /// Cuts one connection.
 #[derive(Default)]
-struct Knife {
+struct Cutter {
     cut: AtomicBool,
     reader: AtomicWaker,
 }
 
-impl Knife {
+impl Cutter {
     fn cut(&self) {
         self.cut.store(true, Ordering::Release);
         self.reader.wake();
@@ -121,33 +121,33 @@ impl Knife {
     }
 }
 
-/// The connections that are open.
+/// The open connections.
 #[derive(Default)]
-struct Open(Mutex<Vec<Weak<Knife>>>);
+struct OpenConnections(Mutex<Vec<Weak<Cutter>>>);
 
-impl Open {
-    fn add(&self, knife: &Arc<Knife>) {
-        let mut knives = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        knives.retain(|knife| knife.strong_count() > 0);
-        knives.push(Arc::downgrade(knife));
+impl OpenConnections {
+    fn add(&self, cutter: &Arc<Cutter>) {
+        let mut cutters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cutters.retain(|cutter| cutter.strong_count() > 0);
+        cutters.push(Arc::downgrade(cutter));
     }
 
     fn cut(&self) {
-        let knives = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        knives.iter().filter_map(Weak::upgrade).for_each(|knife| knife.cut());
+        let cutters = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        cutters.iter().filter_map(Weak::upgrade).for_each(|cutter| cutter.cut());
     }
 }
 
 /// A port that can be closed for a while.
-struct Door {
+struct PortListener {
     address: SocketAddr,
     listener: Option<TcpListener>,
     outage: watch::Receiver<Duration>,
-    open: Arc<Open>,
+    open: Arc<OpenConnections>,
 }
 
-impl Door {
-    /// Nobody listens for so long.
+impl PortListener {
+    /// Closes the port for this long.
     async fn close_for(&mut self, duration: Duration) {
         self.listener = None;
         self.open.cut();
@@ -155,16 +155,16 @@ impl Door {
     }
 }
 
-impl Listener for Door {
-    type Io = Wire;
+impl Listener for PortListener {
+    type Io = CuttableStream;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Wire, SocketAddr) {
+    async fn accept(&mut self) -> (CuttableStream, SocketAddr) {
         loop {
             let Some(listener) = &self.listener else {
                 match TcpListener::bind(self.address).await {
                     Ok(listener) => self.listener = Some(listener),
-                    // Somebody else has the port for the moment.
+                    // Another process has the port at the moment.
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 }
                 continue;
@@ -177,9 +177,9 @@ impl Listener for Door {
                 }
                 accepted = listener.accept() => match accepted {
                     Ok((stream, address)) => {
-                        let knife = Arc::new(Knife::default());
-                        self.open.add(&knife);
-                        return (Wire { stream, knife }, address);
+                        let cutter = Arc::new(Cutter::default());
+                        self.open.add(&cutter);
+                        return (CuttableStream { stream, cutter }, address);
                     }
                     Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 },
@@ -193,29 +193,29 @@ impl Listener for Door {
 }
 
 /// A connection that can be cut.
-struct Wire {
+struct CuttableStream {
     stream: TcpStream,
-    knife: Arc<Knife>,
+    cutter: Arc<Cutter>,
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for CuttableStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        // Registered before the check: a cut in between wakes the task again.
-        self.knife.reader.register(cx.waker());
-        self.knife.check()?;
+        // Registered before the check, so that a cut in between wakes the task.
+        self.cutter.reader.register(cx.waker());
+        self.cutter.check()?;
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for CuttableStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.knife.check()?;
+        self.cutter.check()?;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.knife.check()?;
+        self.cutter.check()?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -1,36 +1,36 @@
-//! Power and restores: accepted at once, done when their time has passed.
+//! Power actions and restores: accepted at once, completed later.
 
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::account::{Account, Due, Server};
+use super::account::{Account, PendingChange, Server};
 use super::options::ServerSpec;
 use super::point::Kind;
-use super::points::Refusal;
+use super::points::ApiRefusal;
 use super::record::{Cause, ChangeKind};
 
 impl Account {
-    /// Adds a server; its points are the callers' to add.
+    /// Adds a server without points. Returns its index.
     pub(super) fn add_server(&mut self, now: Timestamp, spec: ServerSpec) -> usize {
         let status = spec.status.clone().unwrap_or_else(|| "active".to_owned());
         let server = Server { spec, status, shows: None, removed: false, since: now, restored_from: None, turn: 0 };
         self.servers.push(server);
-        let place = self.servers.len() - 1;
-        self.note_server(now, ChangeKind::ServerChanged, place, Cause::PERSON, json!("added"));
-        place
+        let index = self.servers.len() - 1;
+        self.record_server(now, ChangeKind::ServerChanged, index, Cause::PERSON, json!("added"));
+        index
     }
 
-    /// Removes a server. Its snapshots go with it (same infrastructure), its backups stay.
+    /// Removes a server. Its snapshots are removed, too (same infrastructure); its backups stay.
     pub(super) fn remove_server(&mut self, now: Timestamp, server: usize) {
-        let ids: Vec<i64> = self.on(Kind::Snapshot, server).map(|point| point.id).collect();
+        let ids: Vec<i64> = self.points_on(Kind::Snapshot, server).map(|point| point.id).collect();
         for id in ids {
             self.remove(now, (Kind::Snapshot, id), ChangeKind::PointVanished, Cause::PROVIDER);
         }
         self.servers[server].removed = true;
-        self.note_server(now, ChangeKind::ServerChanged, server, Cause::PERSON, json!("removed"));
+        self.record_server(now, ChangeKind::ServerChanged, server, Cause::PERSON, json!("removed"));
     }
 
-    /// Puts the status of a server and makes void what was still to come.
+    /// Sets the status of a server and voids its pending changes.
     pub(super) fn set_status(&mut self, now: Timestamp, server: usize, word: &str, cause: Cause) {
         let it = &mut self.servers[server];
         it.turn += 1;
@@ -40,10 +40,10 @@ impl Account {
         }
         let from = std::mem::replace(&mut it.status, word.to_owned());
         it.since = now;
-        self.note_server(now, ChangeKind::ServerStatus, server, cause, json!({ "from": from, "to": word }));
+        self.record_server(now, ChangeKind::ServerStatus, server, cause, json!({ "from": from, "to": word }));
     }
 
-    fn pass_through(&mut self, now: Timestamp, server: usize, words: (&str, &str), cause: Cause) {
+    fn change_status_over_time(&mut self, now: Timestamp, server: usize, words: (&str, &str), cause: Cause) {
         self.set_status(now, server, words.0, cause);
         let turn = self.servers[server].turn;
         let slow = words.0 == "stopping" && !self.options.slow_shutdown.is_zero();
@@ -55,48 +55,54 @@ impl Account {
         if slow {
             self.servers[server].shows = Some("active".to_owned());
         }
-        self.plan(now + takes, Due::Status { server, turn, word: words.1.to_owned() });
-        self.settle(now);
+        self.schedule(now + takes, PendingChange::Status { server, turn, word: words.1.to_owned() });
+        self.advance_to(now);
     }
 
-    /// Accepts a power action; the server reaches the new state later.
-    pub(super) fn power(&mut self, now: Timestamp, server: usize, action: &str, cause: Cause) -> Result<(), Refusal> {
+    /// Accepts a power action. The server reaches its new status later.
+    pub(super) fn power(
+        &mut self,
+        now: Timestamp,
+        server: usize,
+        action: &str,
+        cause: Cause,
+    ) -> Result<(), ApiRefusal> {
         if !["start", "stop", "restart", "hard_stop"].contains(&action) {
-            return Err(Refusal::field("action", format!("\"{action}\" is not a valid choice.")));
+            return Err(ApiRefusal::field("action", format!("\"{action}\" is not a valid choice.")));
         }
         let status = self.servers[server].status.clone();
         match (action, status.as_str()) {
             (_, "suspended" | "restoring") => {
-                return Err(Refusal::detail(400, format!("The server is {status}.")));
+                return Err(ApiRefusal::detail(400, format!("The server is {status}.")));
             }
             ("start", "active" | "starting") | ("stop", "stopped" | "stopping") => {}
             ("start", "stopping") if self.options.start_ignored_while_stopping => {}
-            ("start", _) => self.pass_through(now, server, ("starting", "active"), cause),
-            ("stop", _) => self.pass_through(now, server, ("stopping", "stopped"), cause),
-            ("restart", _) => self.pass_through(now, server, ("restarting", "active"), cause),
+            ("start", _) => self.change_status_over_time(now, server, ("starting", "active"), cause),
+            ("stop", _) => self.change_status_over_time(now, server, ("stopping", "stopped"), cause),
+            ("restart", _) => self.change_status_over_time(now, server, ("restarting", "active"), cause),
             _ => self.set_status(now, server, "stopped", cause),
         }
         Ok(())
     }
 
-    /// Accepts a restore: the server is `restoring` for a while, then `active`, whatever it was before.
-    pub(super) fn restore(&mut self, now: Timestamp, which: (Kind, i64), cause: Cause) -> Result<(), Refusal> {
+    /// Accepts a restore: the server is `restoring` for a while, then `active`, no matter what it was before.
+    pub(super) fn restore(&mut self, now: Timestamp, which: (Kind, i64), cause: Cause) -> Result<(), ApiRefusal> {
         let (kind, id) = which;
-        let point = self.point(kind, id).filter(|point| !point.deleting).cloned().ok_or_else(Refusal::not_found)?;
+        let point = self.point(kind, id).filter(|point| !point.deleting).cloned().ok_or_else(ApiRefusal::not_found)?;
         if point.status != "completed" {
-            return Err(Refusal::detail(400, format!("It cannot be restored while it is {}.", point.status)));
+            return Err(ApiRefusal::detail(400, format!("It cannot be restored while it is {}.", point.status)));
         }
         let server = point.server;
         if self.servers[server].removed {
-            return Err(Refusal::not_found());
+            return Err(ApiRefusal::not_found());
         }
         let status = self.servers[server].status.clone();
         if !["active", "stopped"].contains(&status.as_str()) {
-            return Err(Refusal::detail(400, format!("The server cannot be restored while it is {status}.")));
+            return Err(ApiRefusal::detail(400, format!("The server cannot be restored while it is {status}.")));
         }
         self.servers[server].restored_from = Some((kind, id));
-        self.note(now, ChangeKind::RestoreStarted, &point, cause);
-        self.pass_through(now, server, ("restoring", "active"), cause);
+        self.record_point(now, ChangeKind::RestoreStarted, &point, cause);
+        self.change_status_over_time(now, server, ("restoring", "active"), cause);
         Ok(())
     }
 }

@@ -1,5 +1,5 @@
-//! The JSON that the provider shows: its field names, times and wordings. Written by hand from the provider's pages,
-//! and on purpose not shared with the client's reading of them.
+//! The JSON of the provider's answers: field names, times and messages. Written by hand from the provider's
+//! documentation, and deliberately not shared with the client.
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
@@ -10,7 +10,7 @@ use super::options::{ServerReference, ServerSpec};
 use super::point::{BackupType, Kind, Point};
 
 impl Account {
-    /// A point as lists show it.
+    /// A point as in lists.
     pub(super) fn show_point(&self, point: &Point) -> Value {
         let mut shown = Map::new();
         shown.insert("id".to_owned(), self.shown_id(point));
@@ -35,7 +35,7 @@ impl Account {
         Value::Object(shown)
     }
 
-    /// What is in the field `server` of a point.
+    /// The `server` field of a point.
     pub(super) fn reference(&self, spec: &ServerSpec) -> Value {
         let id = spec.id.map(Value::from);
         let key = || id.clone().or_else(|| spec.uuid.clone().map(Value::from)).unwrap_or_default();
@@ -46,10 +46,10 @@ impl Account {
         }
     }
 
-    /// A server as lists show it, or alone with `detail`.
-    pub(super) fn show_server(&self, place: usize, detail: bool) -> Value {
-        let server = &self.servers[place];
-        let number = place + 1;
+    /// A server as in lists, or with `detail` as returned alone.
+    pub(super) fn show_server(&self, index: usize, detail: bool) -> Value {
+        let server = &self.servers[index];
+        let number = index + 1;
         let address = format!("203.0.{}.{}", 113 + number / 250, number % 250 + 1);
         let mut shown = keys_of(&server.spec);
         let location = server.spec.location.as_deref().unwrap_or("Istanbul");
@@ -83,7 +83,7 @@ impl Account {
         Value::Object(shown)
     }
 
-    /// The body after a create: the point and a message.
+    /// The answer to a create: the point and a message.
     pub(super) fn show_created(&self, point: &Point) -> Value {
         let mut shown = self.show_point(point);
         let message = match point.kind {
@@ -94,7 +94,7 @@ impl Account {
         shown
     }
 
-    /// The body after a restore was accepted.
+    /// The answer to an accepted restore.
     pub(super) fn show_restore(&self, point: &Point) -> Value {
         let server = &self.servers[point.server];
         let mut source = json!({ "id": self.shown_id(point), "created_at": self.time(point.created_at) });
@@ -106,9 +106,9 @@ impl Account {
         json!({ "status": "success", "message": message, word: source, "server": brief(server, "restoring") })
     }
 
-    /// The body after a power action was accepted.
-    pub(super) fn show_power(&self, place: usize, action: &str) -> Value {
-        let server = &self.servers[place];
+    /// The answer to an accepted power action.
+    pub(super) fn show_power(&self, index: usize, action: &str) -> Value {
+        let server = &self.servers[index];
         let message = format!("Power action '{action}' was accepted.");
         json!({ "status": "success", "message": message, "server": brief(server, server.shown_status()) })
     }
@@ -127,7 +127,7 @@ impl Account {
         })
     }
 
-    /// A moment in the form that the options ask for.
+    /// A time in the format that the options define.
     pub(super) fn time(&self, at: Timestamp) -> Value {
         if self.options.fractions {
             let offset = Offset::constant(3);

@@ -17,15 +17,15 @@ use tower::ServiceExt;
 
 use super::*;
 
-/// A simulator whose time stands where the test puts it.
-struct Stage {
+/// A simulator whose time the test sets.
+struct TestProvider {
     simulator: Simulator,
     time: Arc<Mutex<Timestamp>>,
 }
 
 const START: &str = "2026-11-21T02:30:00Z";
 
-impl Stage {
+impl TestProvider {
     fn new(options: Options) -> Self {
         let time = Arc::new(Mutex::new(START.parse().unwrap()));
         let shared = time.clone();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use crate::policy::brake::{Brake, StoredBrake};
-use crate::policy::conditions::{Kept, Looked};
+use crate::policy::conditions::{RetentionRecord, RetentionRecords};
 use crate::policy::inventory::{Id, Kind};
 use crate::policy::memory::Memory;
 use crate::policy::policy::PolicyName;
@@ -36,20 +36,20 @@ pub(super) fn into_memory(tx: &Transaction<'_>, of: &ServerKind, memory: &mut Me
     let mut query =
         tx.prepare_cached("SELECT policy, words, conditions FROM retention WHERE server = ?1 AND kind = ?2")?;
     let looked = query.query_map(params![of.server, of.kind], |row| {
-        Ok((row.get(0)?, Looked { words: row.get(1)?, conditions: row.get(2)? }))
+        Ok((row.get(0)?, RetentionRecord { words: row.get(1)?, conditions: row.get(2)? }))
     })?;
     memory.retention = looked.collect::<Result<_, _>>()?;
     Ok(())
 }
 
 /// What each policy kept when it last looked, by server and kind.
-pub(super) fn retentions(tx: &Transaction<'_>) -> Result<HashMap<(Id, Kind), Kept>, StoreError> {
+pub(super) fn retentions(tx: &Transaction<'_>) -> Result<HashMap<(Id, Kind), RetentionRecords>, StoreError> {
     let mut query = tx.prepare_cached("SELECT server, kind, policy, words, conditions FROM retention")?;
     let mut rows = query.query([])?;
-    let mut all: HashMap<(Id, Kind), Kept> = HashMap::new();
+    let mut all: HashMap<(Id, Kind), RetentionRecords> = HashMap::new();
     while let Some(row) = rows.next()? {
         let key = (read(&row.get::<_, String>(0)?)?, read_word(&row.get::<_, String>(1)?)?);
-        let looked = Looked { words: row.get(3)?, conditions: row.get(4)? };
+        let looked = RetentionRecord { words: row.get(3)?, conditions: row.get(4)? };
         all.entry(key).or_default().insert(row.get(2)?, looked);
     }
     Ok(all)
@@ -94,7 +94,7 @@ pub(super) fn remember_retention(
     tx: &Transaction<'_>,
     (of, kind): (&ServerKind, Kind),
     policy: &PolicyName,
-    looked: &Looked,
+    looked: &RetentionRecord,
 ) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO retention (server, kind, policy, words, conditions) VALUES (?1, ?2, ?3, ?4, ?5)

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use crate::journal::effects::{accepted, braked};
 use crate::journal::notice::Notice;
 use crate::policy::brake::{DetectedBrakes, StoredBrake};
-use crate::policy::conditions::Kept;
+use crate::policy::conditions::RetentionRecords;
 use crate::policy::inventory::{Id, Kind, ServerRef};
 use crate::policy::policy::PolicyName;
-use crate::policy::predecessor::Remember;
+use crate::policy::retention_change::RetentionUpdate;
 use crate::store::changes::write_all;
 use crate::store::notices::insert_notice;
 use crate::store::scope::Scope;
@@ -30,7 +30,7 @@ pub struct Signs {
     /// What was detected.
     pub brakes: DetectedBrakes,
     /// What policies of the server and kind keep by now, where that is to be remembered.
-    pub retention: Remember,
+    pub retention: RetentionUpdate,
     /// What reports the new ones.
     pub notices: Vec<Notice>,
 }
@@ -83,7 +83,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn retentions(&self) -> Result<HashMap<(Id, Kind), Kept>, StoreError> {
+    pub async fn retentions(&self) -> Result<HashMap<(Id, Kind), RetentionRecords>, StoreError> {
         self.transact(brake_rows::retentions).await
     }
 }

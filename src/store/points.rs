@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use crate::journal::notice::Good;
-use crate::policy::inventory::{Id, Inventory, Kind, Proof, RestorePoint, Server, ServerRef, newest_first};
+use crate::policy::inventory::{Id, Inventory, Kind, ReadProof, RestorePoint, Server, ServerRef, newest_first};
 use crate::policy::policy::PolicyName;
 use crate::store::point_rows::known_points;
 use crate::store::transaction::Transaction;
@@ -139,7 +139,7 @@ fn last_inventory(tx: &Transaction<'_>, server: ServerRef, kind: Kind) -> Result
             });
         }
     }
-    let (proof, doubts, provider_time) = (Proof::OnePage, Vec::new(), None);
+    let (proof, doubts, provider_time) = (ReadProof::OnePage, Vec::new(), None);
     Ok(Some(Inventory { server, kind, points, read_at: time(read_at), provider_time, proof, doubts }))
 }
 

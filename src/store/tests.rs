@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Outcome, RunKey, Sight, Terms};
 use crate::journal::notice::{Class, Fact, Good, Notice, SucceededRun, Topic};
-use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, Proof, RestorePoint, ServerRef};
+use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, ServerRef};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin};
 use crate::policy::owner::{Owner, owner};
@@ -87,7 +87,7 @@ fn list(points: Vec<RestorePoint>, second: i64) -> Inventory {
         points,
         read_at: at(second),
         provider_time: None,
-        proof: Proof::OnePage,
+        proof: ReadProof::OnePage,
         doubts: Vec::new(),
     }
 }

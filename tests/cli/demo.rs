@@ -17,7 +17,7 @@ fn the_demo_shows_the_main_job_and_leaves_nothing_running() {
     for words in [
         "keep = { last = 3 }",
         "The restore points before",
-        "no slot is free: evicted, as retention drops it anyway",
+        "no slot is free: evicted, because retention would drop it anyway",
         "finding out what became of the create whose answer was lost",
         "failed: snapshot limit reached",
         "web-server-03  frequent  succeeded",

@@ -83,7 +83,7 @@ impl Deed {
                 let (old, new) = (door.client.get().unwrap().clone(), client(&clock, router, "vps_second"));
                 tokio::spawn(async move {
                     tokio::time::sleep(UNTIL_RELOADED).await;
-                    old.exchange(&new);
+                    old.replace_with(&new);
                 });
                 done
             }

@@ -11,7 +11,7 @@ use lastgood::cli::world::{open_world, run_settings};
 use lastgood::clock::{Clock, VirtualClock};
 use lastgood::config::Config;
 use lastgood::daemon::{NewConfig, ReloadConfig, Service, Wake};
-use lastgood::provider::{Client, Settings};
+use lastgood::provider::{Client, ClientSettings};
 use lastgood::run::Random;
 use lastgood::simulator::{Options, ServerSpec, Simulator};
 use lastgood::store::{Store, StoreError};
@@ -356,7 +356,7 @@ impl Life {
             };
             // The simulation delivers mail itself: threads have no place in its time.
             config.smtp = None;
-            let settings = Settings {
+            let settings = ClientSettings {
                 url: config.provider.url.clone(),
                 token: token.into(),
                 timeout: config.provider.timeout,

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use axum::Router;
 use lastgood::clock::Clock;
-use lastgood::provider::{Client, Settings};
+use lastgood::provider::{Client, ClientSettings};
 
 /// A client whose requests are handed to the router.
 pub fn client(clock: &Clock, router: Router, token: &str) -> Client {
-    let settings = Settings {
+    let settings = ClientSettings {
         // Nothing is sent there.
         url: "http://127.0.0.1:9/api/v1".to_owned(),
         token: token.to_owned().into(),

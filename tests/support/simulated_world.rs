@@ -118,6 +118,6 @@ pub fn policy(kind: Kind, last: u32) -> Policy {
         catch_up: Duration::from_secs(43_200),
         max_age: Duration::from_secs(93_600),
         enabled: true,
-        ..Policy::departed(PolicyName::new("nightly").unwrap(), kind)
+        ..Policy::removed(PolicyName::new("nightly").unwrap(), kind)
     }
 }

@@ -72,14 +72,14 @@ fn next_attempt() -> Vec<Event> {
 
 fn late_point(state: &RunState, points: Vec<RestorePoint>) -> Option<LatePoint> {
     let (inventory, memory) = (inventory(points), Memory::default());
-    let policy = Policy::departed(PolicyName::new("nightly").unwrap(), Kind::Snapshot);
+    let policy = Policy::removed(PolicyName::new("nightly").unwrap(), Kind::Snapshot);
     let evidence = Evidence { at: at(60), instance: "main", policy: &policy, inventory: &inventory, memory: &memory };
     find_late_point(state, &evidence)
 }
 
 fn left_over(state: &RunState, points: Vec<RestorePoint>) -> Option<Id> {
     let (inventory, memory) = (inventory(points), Memory::default());
-    let policy = Policy::departed(PolicyName::new("nightly").unwrap(), Kind::Snapshot);
+    let policy = Policy::removed(PolicyName::new("nightly").unwrap(), Kind::Snapshot);
     let evidence = Evidence { at: at(60), instance: "main", policy: &policy, inventory: &inventory, memory: &memory };
     assert!(may_have_left_over(state), "asked only then");
     find_left_over(state, &evidence).map(|point| point.id.clone())

@@ -4,18 +4,23 @@
 use crate::journal::effects::change::Change;
 use crate::journal::notice::{Notice, Topic};
 use crate::policy::brake::{BrakeCause, DetectedBrakes, StoredBrake};
-use crate::policy::conditions::Looked;
+use crate::policy::conditions::RetentionRecord;
 use crate::policy::inventory::Kind;
-use crate::policy::predecessor::Remember;
+use crate::policy::retention_change::RetentionUpdate;
 
 /// What detected brakes of a kind change, beside these that are stored for the server.
 #[must_use]
-pub fn braked(stored: &[StoredBrake], detected: &DetectedBrakes, retention: &Remember, kind: Kind) -> Vec<Change> {
+pub fn braked(
+    stored: &[StoredBrake],
+    detected: &DetectedBrakes,
+    retention: &RetentionUpdate,
+    kind: Kind,
+) -> Vec<Change> {
     let mut changes: Vec<Change> = detected.over.iter().copied().map(Change::BrakeReleased).collect();
     changes.extend(detected.new.iter().map(|brake| Change::BrakeSet { kind, brake: Box::new(brake.clone()) }));
     let former = retention.taken_over.iter().cloned();
     changes.extend(former.map(|policy| Change::RetentionForgotten { kind, policy }));
-    changes.extend(retention.words.iter().map(|(policy, looked): &(_, Looked)| {
+    changes.extend(retention.words.iter().map(|(policy, looked): &(_, RetentionRecord)| {
         let (policy, looked) = (policy.clone(), Box::new(looked.clone()));
         Change::RetentionRemembered { kind, policy, looked }
     }));

@@ -10,7 +10,7 @@ use crate::journal::effects::known_point::{KnownPoint, Vanished};
 use crate::journal::event::Outcome;
 use crate::journal::notice::{Good, Topic};
 use crate::policy::brake::Brake;
-use crate::policy::conditions::Looked;
+use crate::policy::conditions::RetentionRecord;
 use crate::policy::inventory::{Id, Kind};
 use crate::policy::mark::Token;
 use crate::policy::policy::PolicyName;
@@ -119,7 +119,7 @@ pub enum Change {
         /// The policy.
         policy: PolicyName,
         /// What it keeps.
-        looked: Box<Looked>,
+        looked: Box<RetentionRecord>,
     },
     /// Another policy has taken over what was kept under this name.
     RetentionForgotten {

@@ -9,7 +9,7 @@ use crate::journal::effects::change::{Change, TokenState};
 use crate::journal::effects::known_point::KnownPoint;
 use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
 use crate::policy::mark::Token;
-use crate::policy::memory::{Memory, Origin, Text};
+use crate::policy::memory::{Memory, Origin, PointText};
 use crate::policy::owner::{Owner, owner};
 
 /// What is known when a list is read.
@@ -101,7 +101,7 @@ fn one_listed(
     let remembered_text = || remembered.and_then(|known| known.text.clone());
     KnownPoint {
         created_at: Some(created_at),
-        first_text: first.first_text.or_else(remembered_text).or_else(|| Some(Text::of(point))),
+        first_text: first.first_text.or_else(remembered_text).or_else(|| Some(PointText::of(point))),
         policy,
         status: Some(point.status.clone()),
         size_mb: point.size_mb,

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::policy::brake::{About, LastListed};
+use crate::policy::brake::{LastListed, PointIdentity};
 use crate::policy::inventory::{Id, PointStatus};
 use crate::policy::mark::Token;
-use crate::policy::memory::{Memory, Origin, Remembered, Text, Unlisted};
+use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint, Unlisted};
 
 /// How long a delete that was accepted counts as in progress. If the point is listed still, it may be sent again then.
 const DELETE_LASTS: Duration = Duration::from_hours(1);
@@ -20,7 +20,7 @@ pub struct KnownPoint {
     /// When the provider began it; `None` until a list has shown it.
     pub created_at: Option<Timestamp>,
     /// Name and description as first listed.
-    pub first_text: Option<Text>,
+    pub first_text: Option<PointText>,
     /// How we came to know it.
     pub origin: Origin,
     /// Its policy, where it is ours.
@@ -52,7 +52,7 @@ pub struct Vanished {
     /// When the provider began it: a later point with the same id is another one.
     pub created_at: Timestamp,
     /// Name and description as first listed.
-    pub first_text: Text,
+    pub first_text: PointText,
     /// How we came to know it.
     pub origin: Origin,
 }
@@ -90,7 +90,7 @@ impl KnownPoint {
         let leaves_by_us = self.delete_accepted_at.or(self.delete_intended_at).is_some();
         let created_at = self.created_at.filter(|_| self.seen_at.is_some() && !self.automatic && !leaves_by_us)?;
         let good = self.status == Some(PointStatus::Completed) && self.policy.is_some();
-        Some(LastListed { about: About { id: self.id.clone(), created_at }, good })
+        Some(LastListed { about: PointIdentity { id: self.id.clone(), created_at }, good })
     }
 }
 
@@ -113,14 +113,14 @@ pub fn recall(points: &[KnownPoint], policy: &str, (settle, at): (Duration, Time
         }
         memory.listed.extend(point.last_listed());
         let (created_at, text, origin) = (point.created_at, point.first_text.clone(), point.origin.clone());
-        memory.points.insert(id.clone(), Remembered { created_at, text, origin });
+        memory.points.insert(id.clone(), RememberedPoint { created_at, text, origin });
     }
 }
 
 /// Adds what was first seen of points that lists lacked at some time, where no more is known of them.
 pub fn recall_vanished(vanished: Vec<Vanished>, memory: &mut Memory) {
     for Vanished { id, created_at, first_text, origin } in vanished {
-        let unknown = Remembered { created_at: Some(created_at), text: None, origin };
+        let unknown = RememberedPoint { created_at: Some(created_at), text: None, origin };
         let known = memory.points.entry(id).or_insert(unknown);
         if known.created_at.is_none_or(|at| at == created_at) && known.text.is_none() {
             known.text = Some(first_text);

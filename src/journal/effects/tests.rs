@@ -9,7 +9,7 @@ use crate::journal::event::{Event, RunKey, Terms};
 use crate::journal::state::RunState;
 use crate::policy::inventory::{Id, Kind, PointStatus, RestorePoint, ServerRef};
 use crate::policy::mark::{Mark, Token};
-use crate::policy::memory::{Origin, Text};
+use crate::policy::memory::{Origin, PointText};
 use crate::policy::plan::{Action, Plan, Reason};
 use crate::policy::policy::PolicyName;
 use crate::policy::slots::Slots;
@@ -59,7 +59,7 @@ fn listed_point(number: i64) -> RestorePoint {
 fn known_point(number: i64) -> KnownPoint {
     KnownPoint {
         created_at: Some(at(number)),
-        first_text: Some(Text::of(&listed_point(number))),
+        first_text: Some(PointText::of(&listed_point(number))),
         policy: Some("nightly".to_owned()),
         status: Some(PointStatus::Completed),
         size_mb: Some(4000),

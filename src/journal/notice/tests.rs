@@ -27,7 +27,7 @@ fn facts() -> Vec<Fact> {
         cause: brake::BrakeCause::Gone,
         policy: Some("nightly".to_owned()),
         text: "a point is gone".to_owned(),
-        points: vec![brake::About { id: Id::Number(5), created_at: night }],
+        points: vec![brake::PointIdentity { id: Id::Number(5), created_at: night }],
     };
     let why = Reason::GivenUp { beside: vec![Id::Number(640)] };
     let stopped_for = Some(StoppedFor { policy: "nightly".to_owned(), kind: Kind::Backup });

@@ -1,7 +1,7 @@
 //! What a run does about its server, one row a case.
 
 use super::*;
-use crate::journal::debt::{StopEvidence, What};
+use crate::journal::debt::{DebtKind, OwedStart, StopEvidence};
 use crate::journal::event::{Answer, Event};
 use crate::journal::samples::{at, began, key, run_after};
 
@@ -28,14 +28,16 @@ fn run(then: &[Vec<Event>]) -> RunState {
 fn debt(start: Start) -> Debt {
     Debt {
         server: key().server,
-        what: What::Start,
         since: at(0),
         run: Some(1),
+        step: Some(1),
         policy: None,
         kind: None,
-        round: 1,
-        in_charge: None,
-        evidence: StopEvidence { start, ..StopEvidence::default() },
+        what: DebtKind::Start(OwedStart {
+            round: 1,
+            in_charge: None,
+            evidence: StopEvidence { start, ..StopEvidence::default() },
+        }),
     }
 }
 

@@ -6,18 +6,18 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::detect_brakes;
-use crate::policy::brake::{About, Brake, BrakeCause, DetectedBrakes, LastListed, StoredBrake};
-use crate::policy::conditions::{Kept, Looked};
-use crate::policy::evidence::{Evidence, Request};
-use crate::policy::in_force::stops_all;
-use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, Proof, RestorePoint, ServerRef};
+use crate::policy::brake::{Brake, BrakeCause, DetectedBrakes, LastListed, PointIdentity, StoredBrake};
+use crate::policy::brakes_in_force::stops_all;
+use crate::policy::conditions::{RetentionRecord, RetentionRecords};
+use crate::policy::evidence::{Evidence, PlanRequest};
+use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, ServerRef};
 use crate::policy::keep::{Count, Keep, Rule};
 use crate::policy::mark::{Mark, Token};
-use crate::policy::memory::{Memory, Origin, Remembered, Text};
+use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint};
 use crate::policy::plan::Plan;
 use crate::policy::planner::plan;
 use crate::policy::policy::{Policy, PolicyName, Prune};
-use crate::policy::predecessor::remember;
+use crate::policy::retention_change::retention_update;
 use crate::policy::schedule::Schedule;
 
 mod given_up;
@@ -67,15 +67,17 @@ fn case(points: Vec<RestorePoint>) -> Case {
         keep: keep(10),
         prune: Prune::Own,
         enabled: true,
-        ..Policy::departed(PolicyName::new("nightly").unwrap(), Kind::Backup)
+        ..Policy::removed(PolicyName::new("nightly").unwrap(), Kind::Backup)
     };
-    let remembered = |point: &RestorePoint| Remembered {
+    let remembered = |point: &RestorePoint| RememberedPoint {
         created_at: Some(point.created_at),
-        text: Some(Text::of(point)),
+        text: Some(PointText::of(point)),
         origin: Origin::First,
     };
-    let seen =
-        |point: &RestorePoint| LastListed { about: About::of(point), good: point.description.starts_with("lg-") };
+    let seen = |point: &RestorePoint| LastListed {
+        about: PointIdentity::of(point),
+        good: point.description.starts_with("lg-"),
+    };
     let memory = Memory {
         seen_before: true,
         points: points.iter().map(|point| (point.id.clone(), remembered(point))).collect(),
@@ -89,7 +91,7 @@ fn case(points: Vec<RestorePoint>) -> Case {
         points,
         read_at: now(),
         provider_time: Some(now()),
-        proof: Proof::OnePage,
+        proof: ReadProof::OnePage,
         doubts: Vec::new(),
     };
     Case { policy, inventory, memory, limit: 10, reserve: 0, others: Vec::new() }
@@ -100,8 +102,8 @@ fn keep(last: u32) -> Keep {
 }
 
 /// What is remembered once the policy has looked, alone on the server.
-fn kept_by(policy: &Policy) -> Kept {
-    [(policy.name.to_string(), Looked::of(policy, &[], (10, 0)))].into()
+fn kept_by(policy: &Policy) -> RetentionRecords {
+    [(policy.name.to_string(), RetentionRecord::of(policy, &[], (10, 0)))].into()
 }
 
 impl Case {
@@ -124,9 +126,9 @@ impl Case {
         plan(&self.request())
     }
 
-    fn request(&self) -> Request<'_> {
+    fn request(&self) -> PlanRequest<'_> {
         let &Self { limit, reserve, ref others, .. } = self;
-        Request { evidence: self.evidence(), limit, reserve, others, spent: 0, now: now(), waited_for: None }
+        PlanRequest { evidence: self.evidence(), limit, reserve, others, spent: 0, now: now(), waited_for: None }
     }
 
     fn lose(&mut self, ids: &[i64]) {
@@ -178,7 +180,7 @@ fn a_brake_in_force_is_reported_once() {
 }
 
 #[test]
-fn a_list_in_doubt_neither_sets_nor_releases_a_brake() {
+fn a_doubtful_list_neither_sets_nor_releases_a_brake() {
     let mut case = case((1..=4).map(ours).collect());
     case.lose(&[2]);
     case.inventory.doubts.push("short".to_owned());
@@ -204,7 +206,7 @@ fn clocks_more_than_an_hour_apart_stop_deletes_until_they_agree() {
 }
 
 #[test]
-fn clocks_apart_that_a_person_has_accepted_brake_no_more_while_they_are() {
+fn an_accepted_clock_difference_sets_no_further_brake() {
     let mut case = case(vec![ours(1)]);
     case.inventory.provider_time = Some(now() + SignedDuration::from_hours(2));
     case.written().memory.brakes[0].accepted = true;
@@ -212,7 +214,7 @@ fn clocks_apart_that_a_person_has_accepted_brake_no_more_while_they_are() {
 }
 
 #[test]
-fn a_brake_on_one_kind_but_for_a_second_lastgood_leaves_the_other_alone() {
+fn a_brake_on_one_kind_does_not_affect_the_other_except_for_a_second_lastgood() {
     for cause in [BrakeCause::Gone, BrakeCause::Shorter, BrakeCause::Small, BrakeCause::Clock, BrakeCause::Retention] {
         let mut case = case((1..=4).map(ours).collect());
         let brake = Brake { cause, policy: None, text: "of snapshots".to_owned(), points: Vec::new() };

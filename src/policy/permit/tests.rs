@@ -2,7 +2,7 @@
 //! planner, whose plans they are.
 
 use super::*;
-use crate::policy::inventory::{Kind, Proof, ServerRef};
+use crate::policy::inventory::{Kind, ReadProof, ServerRef};
 
 fn point(status: PointStatus) -> RestorePoint {
     RestorePoint {
@@ -62,7 +62,7 @@ fn the_younger_of_two_points_is_waited_for_while_it_is_in_progress_and_not_stuck
             points: vec![point],
             read_at: Timestamp::UNIX_EPOCH,
             provider_time: None,
-            proof: Proof::OnePage,
+            proof: ReadProof::OnePage,
             doubts: Vec::new(),
         };
         assert_eq!(has_to_wait(&inventory, &Id::Number(id), reason, || is_stuck), expected, "{what}");

@@ -1,27 +1,31 @@
-//! A decision for every listed point: what retention says, what is given up, and the guards that do not depend on the
-//! other deletes of the plan.
+//! A decision for every listed point, from retention, the points given up, and the guards that do not depend on the
+//! plan's other deletes.
 
 use jiff::Timestamp;
 
 use crate::policy::counted::Counted;
 use crate::policy::delete_guards::DeleteGuards;
-use crate::policy::evidence::Request;
-use crate::policy::extra::{GivenUp, given_up};
+use crate::policy::evidence::PlanRequest;
+use crate::policy::extra::{GivenUpPoints, given_up};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, PointStatus, RestorePoint};
 use crate::policy::plan::{Decision, Reason};
 
-/// The decisions on all listed points, newest first.
-pub(super) fn decisions<'a>(request: &Request<'a>, guards: &DeleteGuards<'a>, counted: &Counted<'a>) -> Vec<Decision> {
+/// The decisions about all listed points, newest first.
+pub(super) fn decisions<'a>(
+    request: &PlanRequest<'a>,
+    guards: &DeleteGuards<'a>,
+    counted: &Counted<'a>,
+) -> Vec<Decision> {
     let given_up = given_up(request, guards, counted);
     let points = request.evidence.inventory.points.iter();
     points.map(|point| decision(request, guards, (counted, &given_up), point)).collect()
 }
 
 fn decision(
-    request: &Request<'_>,
+    request: &PlanRequest<'_>,
     guards: &DeleteGuards<'_>,
-    (counted, given_up): (&Counted<'_>, &GivenUp),
+    (counted, given_up): (&Counted<'_>, &GivenUpPoints),
     point: &RestorePoint,
 ) -> Decision {
     let mut why = Vec::new();
@@ -46,21 +50,21 @@ fn decision(
     Decision { id, status, created_at, own, keep, why }
 }
 
-/// Whether a guard is worth saying of a point that retention keeps anyway, or did not count.
+/// Whether a guard is worth reporting for a point that is kept anyway or does not count.
 const fn is_worth_saying(guard: &Guard) -> bool {
     use Guard::{Brake, Doubt, PruneNone, SecondLastgood, ServerHeld};
     !matches!(guard, PruneNone | SecondLastgood(_) | ServerHeld(_) | Doubt(_) | Brake(_))
 }
 
-/// How many points the new one displaces. What is held is displaced by nothing; what is given up beside it is.
-pub(super) fn displaced<'a>(request: &Request<'a>, guards: &DeleteGuards<'a>, with_new: &Counted<'a>) -> u32 {
+/// How many points the new one displaces. Points on hold are not displaced; points given up for them are.
+pub(super) fn displaced<'a>(request: &PlanRequest<'a>, guards: &DeleteGuards<'a>, with_new: &Counted<'a>) -> u32 {
     let without = Counted::of(&request.evidence, None);
     let (before, after) = (leaving(request, guards, &without), leaving(request, guards, with_new));
     u32::try_from(after.iter().filter(|id| !before.contains(id)).count()).expect("a handful")
 }
 
-/// What goes by retention and is not held, or is given up.
-fn leaving<'a>(request: &Request<'a>, guards: &DeleteGuards<'a>, counted: &Counted<'a>) -> Vec<&'a Id> {
+/// The points that retention drops and no one holds, and those given up.
+fn leaving<'a>(request: &PlanRequest<'a>, guards: &DeleteGuards<'a>, counted: &Counted<'a>) -> Vec<&'a Id> {
     let given_up = given_up(request, guards, counted).points;
     let is_dropped = |point: &RestorePoint| counted.verdict(&point.id).is_some_and(|verdict| !verdict.keep);
     let goes =
@@ -68,9 +72,9 @@ fn leaving<'a>(request: &Request<'a>, guards: &DeleteGuards<'a>, counted: &Count
     counted.points().filter(goes).map(|point| &point.id).collect()
 }
 
-/// Why a point stays, asked again with what is known now; `None` when it is still dropped. Without `new`, the list shows
-/// the new point.
-pub(in crate::policy) fn kept_now(request: &Request<'_>, new: Option<Timestamp>, id: &Id) -> Option<String> {
+/// Why a point is kept with what is known now; `None` if it is still dropped. `new` is the date assumed for the new
+/// point, unless the list shows it already.
+pub(in crate::policy) fn kept_now(request: &PlanRequest<'_>, new: Option<Timestamp>, id: &Id) -> Option<String> {
     let evidence = &request.evidence;
     let decisions = decisions(request, &DeleteGuards::of(evidence), &Counted::of(evidence, new));
     let decision = decisions.iter().find(|decision| decision.id == *id)?;

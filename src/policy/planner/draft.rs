@@ -1,36 +1,36 @@
-//! A plan while it is made: the decisions so far, the slots, and the deletes that are still allowed.
+//! A plan under construction: the decisions so far, the slots, and the deletes still allowed.
 
 use jiff::Timestamp;
 
 use super::decisions::{decisions, displaced};
-use crate::policy::counted::{Counted, candidate};
+use crate::policy::counted::Counted;
 use crate::policy::delete_guards::DeleteGuards;
-use crate::policy::evidence::{Evidence, Request};
+use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, PointStatus};
 use crate::policy::plan::{Decision, Delete, Reason};
 use crate::policy::retention::Candidate;
 use crate::policy::slots::Slots;
 
-/// A plan in the making.
+/// A plan under construction.
 pub(super) struct Draft<'p, 'a> {
-    pub request: Request<'a>,
+    pub request: PlanRequest<'a>,
     pub guards: &'p DeleteGuards<'a>,
     pub slots: Slots,
     /// The most deletes of the run.
     pub max_deletes: u32,
-    /// How many of them are left.
+    /// How many of these are left.
     pub budget: u32,
     /// How many points the new one displaces.
     pub displaced: u32,
-    /// The points that are already planned to go.
+    /// The points already planned to be deleted.
     pub gone: Vec<Id>,
     pub decisions: Vec<Decision>,
 }
 
 impl<'p, 'a> Draft<'p, 'a> {
-    /// What is decided of each point when the new one is dated `new`.
-    pub fn dated(request: &Request<'a>, guards: &'p DeleteGuards<'a>, new: Timestamp) -> Self {
+    /// Decides about each point, with the new one dated `new`.
+    pub fn dated(request: &PlanRequest<'a>, guards: &'p DeleteGuards<'a>, new: Timestamp) -> Self {
         let counted = Counted::of(&request.evidence, Some(new));
         let displaced = displaced(request, guards, &counted);
         let max_deletes = request.evidence.policy.max_deletes.unwrap_or(displaced + 1);
@@ -50,23 +50,24 @@ impl<'p, 'a> Draft<'p, 'a> {
         self.request.evidence
     }
 
-    /// What retention drops and no guard keeps: failed points first, then the oldest.
+    /// The points to delete, before limits: failed ones first, then the oldest.
     pub fn droppable(&self) -> Vec<Delete> {
         let mut deletes: Vec<(bool, Candidate, Delete)> = self
             .dropped()
             .map(|decision| {
                 let completed = decision.status == PointStatus::Completed;
-                let point = self.evidence().inventory.find(&decision.id).expect("a decision is of a listed point");
+                let point =
+                    self.evidence().inventory.find(&decision.id).expect("every decision is about a listed point");
                 let why = decision.why.last().cloned().expect("a dropped point has a reason");
                 let delete = Delete { id: decision.id.clone(), created_at: decision.created_at, completed, why };
-                (completed, candidate(point), delete)
+                (completed, Candidate::of(point), delete)
             })
             .collect();
         deletes.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
         deletes.into_iter().map(|(_, _, delete)| delete).collect()
     }
 
-    /// The decisions to let a point go.
+    /// The decisions to delete a point.
     pub fn dropped(&self) -> impl Iterator<Item = &Decision> {
         self.decisions.iter().filter(|decision| !decision.keep)
     }
@@ -75,13 +76,13 @@ impl<'p, 'a> Draft<'p, 'a> {
         self.decisions.iter().any(|decision| decision.id == *id && decision.own)
     }
 
-    /// The guard that refuses an eviction for what it would leave now.
+    /// The guard that refuses an eviction because too few points would be left.
     pub fn too_little(&self, id: &Id) -> Option<Guard> {
         let evidence = self.evidence();
         evidence.leaves_too_little(evidence.inventory.find(id)?, &self.gone)
     }
 
-    /// The point stays after all.
+    /// Keeps the point after all.
     pub fn keep(&mut self, id: &Id, guard: Guard) {
         if let Some(decision) = self.decisions.iter_mut().find(|decision| decision.id == *id) {
             decision.keep = true;
@@ -89,8 +90,8 @@ impl<'p, 'a> Draft<'p, 'a> {
         }
     }
 
-    /// Every point stays, since nothing is done.
-    pub fn nothing_goes(&mut self) {
+    /// Keeps every point, because the run does nothing.
+    pub fn keep_all(&mut self) {
         for decision in &mut self.decisions {
             decision.keep = true;
         }

@@ -1,11 +1,11 @@
-//! What a plan reports to people besides: what looks odd in the list.
+//! The notes of a plan: what looks odd in the list.
 
 use crate::policy::evidence::Evidence;
 use crate::policy::owner::Owner;
 use crate::policy::plan::Note;
 use crate::policy::slots::Slots;
 
-/// What looks odd in the list.
+/// Notes about what looks odd in the list.
 pub(super) fn notes(evidence: &Evidence<'_>, slots: Slots) -> Vec<Note> {
     let mut notes = Vec::new();
     for point in evidence.inventory.manual() {

@@ -1,4 +1,4 @@
-//! Prunes: the deletes after the new point is completed.
+//! Prunes: deletes after the new point is completed.
 
 use super::draft::Draft;
 use crate::policy::brake::Brake;
@@ -8,7 +8,7 @@ use crate::policy::inventory::{Id, RestorePoint};
 use crate::policy::plan::Delete;
 
 impl Draft<'_, '_> {
-    /// What goes once the new point is completed, and how many `max_deletes` keeps.
+    /// The deletes once the new point is completed, and how many more `max_deletes` prevents.
     pub(super) fn prune(&mut self, stops_retention: Option<&Brake>) -> (Vec<Delete>, u32) {
         let mut deletes = Vec::new();
         let mut left = 0;
@@ -40,8 +40,8 @@ impl Draft<'_, '_> {
         (deletes, left)
     }
 
-    /// The guard that refuses a delete for what it would leave once the new point is completed: only `min_keep` can,
-    /// since the new point is then the newest.
+    /// The guard that refuses a delete because too few points would be left once the new point is completed. Only
+    /// `min_keep` can, because the new point is the newest then.
     fn too_little_after(&self, id: &Id) -> Option<Guard> {
         let evidence = self.evidence();
         let own = |point: &&RestorePoint| counts(&evidence, point) && point.id != *id && !self.gone.contains(&point.id);

@@ -9,13 +9,13 @@ use proptest::prelude::*;
 
 use super::plan;
 use crate::policy::delete_guards::DeleteGuards;
-use crate::policy::evidence::{Evidence, Request};
+use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, Proof, RestorePoint, ServerRef};
+use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, ServerRef};
 use crate::policy::keep::{Count, Keep, Rule};
 use crate::policy::mark::{Mark, Token};
-use crate::policy::memory::{Memory, Origin, Remembered, Text, Unlisted};
-use crate::policy::plan::{Action, Note, Plan, Reason, Refusal};
+use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint, Unlisted};
+use crate::policy::plan::{Action, Note, Plan, PlanRefusal, Reason};
 use crate::policy::policy::{Policy, PolicyName, Prune};
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::Pattern;
@@ -37,7 +37,7 @@ fn policy(last: u32) -> Policy {
         keep: Keep { counts: vec![(Rule::Last, Count::Number(last))], ..Keep::default() },
         prune: Prune::Own,
         stuck_after: Duration::from_secs(7200),
-        ..Policy::departed(PolicyName::new("nightly").unwrap(), Kind::Snapshot)
+        ..Policy::removed(PolicyName::new("nightly").unwrap(), Kind::Snapshot)
     }
 }
 
@@ -91,9 +91,9 @@ struct Case {
 
 /// A policy that keeps the last `last`, with these points and a journal that saw them all first.
 fn case(last: u32, points: Vec<RestorePoint>) -> Case {
-    let remembered = |point: &RestorePoint| Remembered {
+    let remembered = |point: &RestorePoint| RememberedPoint {
         created_at: Some(point.created_at),
-        text: Some(Text::of(point)),
+        text: Some(PointText::of(point)),
         origin: Origin::First,
     };
     let memory = Memory {
@@ -107,7 +107,7 @@ fn case(last: u32, points: Vec<RestorePoint>) -> Case {
         points,
         read_at: now(),
         provider_time: Some(now()),
-        proof: Proof::OnePage,
+        proof: ReadProof::OnePage,
         doubts: Vec::new(),
     };
     Case { policy: policy(last), inventory, memory, limit: 5, reserve: 0, others: Vec::new(), spent: 0 }
@@ -118,10 +118,10 @@ impl Case {
         plan(&self.request())
     }
 
-    fn request(&self) -> Request<'_> {
+    fn request(&self) -> PlanRequest<'_> {
         let (evidence, now) = (self.evidence(), self.inventory.provider_time.unwrap_or(now()));
         let &Self { limit, reserve, spent, .. } = self;
-        Request { evidence, limit, reserve, others: &self.others, spent, now, waited_for: None }
+        PlanRequest { evidence, limit, reserve, others: &self.others, spent, now, waited_for: None }
     }
 
     fn evidence(&self) -> Evidence<'_> {
@@ -258,32 +258,35 @@ fn what_must_never_be_deleted_stays_with_its_guard() {
 }
 
 fn put(case: &mut Case, point: RestorePoint) {
-    let remembered =
-        Remembered { created_at: Some(point.created_at), text: Some(Text::of(&point)), origin: Origin::First };
+    let remembered = RememberedPoint {
+        created_at: Some(point.created_at),
+        text: Some(PointText::of(&point)),
+        origin: Origin::First,
+    };
     case.memory.points.insert(point.id.clone(), remembered);
     let place = case.inventory.points.iter().position(|other| other.id == point.id).unwrap();
     case.inventory.points[place] = point;
 }
 
 #[test]
-fn a_list_in_doubt_makes_and_deletes_nothing() {
+fn with_a_doubtful_list_nothing_is_created_or_deleted() {
     let full = || vec![ours(1), ours(2), ours(3), ours(4), ours(5)];
     for change in
         [(|case: &mut Case| case.inventory.doubts.push("entry 3 is unreadable".to_owned())) as fn(&mut Case), |case| {
-            case.inventory.proof = Proof::ReadOnce
+            case.inventory.proof = ReadProof::ReadOnce
         }]
     {
         let mut case = case(2, full());
         change(&mut case);
         let plan = case.plan();
-        assert!(matches!(plan.refused, Some(Refusal::Doubt(_))));
+        assert!(matches!(plan.refused, Some(PlanRefusal::Doubt(_))));
         assert_eq!(plan.actions, []);
         assert!(plan.points.iter().all(|point| point.keep));
         let point = &case.inventory.points[4];
         assert!(matches!(case.guards().permits(&point.id, point.created_at, &[]), Err(Guard::Doubt(_))));
     }
     let mut case = case(5, full());
-    case.inventory.proof = Proof::ReadTwice;
+    case.inventory.proof = ReadProof::ReadTwice;
     assert_eq!(evicted(&case.plan()), [5]);
 }
 
@@ -328,7 +331,7 @@ fn the_newest_completed_point_of_the_server_and_of_the_policy_is_refused() {
 }
 
 #[test]
-fn points_of_the_same_second_are_told_apart_by_due_time_and_then_by_id() {
+fn points_of_the_same_second_are_ordered_by_due_time_and_then_by_id() {
     let at = |days, id: i64| RestorePoint { id: Id::Number(id), created_at: ours(9).created_at, ..ours(days) };
     // 12 has the older due time, whatever its id.
     assert_eq!(pruned(&case(3, vec![at(1, 10), at(2, 11), at(3, 12)]).plan()), [12]);
@@ -337,7 +340,7 @@ fn points_of_the_same_second_are_told_apart_by_due_time_and_then_by_id() {
 }
 
 #[test]
-fn a_point_in_progress_for_longer_than_stuck_after_is_told() {
+fn a_point_in_progress_for_longer_than_stuck_after_is_reported() {
     let mut case = case(3, vec![ours(1)]);
     case.inventory.points[0].status = PointStatus::InProgress;
     assert!(case.plan().notes.contains(&Note::Stuck(Id::Number(1))));

@@ -1,4 +1,4 @@
-//! How many points a policy can come to keep, before any of them exists: the number that must fit the slots.
+//! The most points that a policy can keep, worked out before any of them exists. This number must fit the slots.
 
 use std::collections::VecDeque;
 
@@ -7,16 +7,16 @@ use jiff::{SignedDuration, Timestamp};
 use crate::policy::keep::{Count, Keep, KeepMode, Period};
 use crate::policy::schedule::Schedule;
 
-/// Due times beyond this many in one period are not counted: no provider has so many slots.
+/// The most due times counted in one period: no provider has that many slots.
 const MOST_COUNTED: u32 = 10_000;
 
-/// Due times looked at, so that a schedule of every second does not take the year that it covers.
+/// The most due times evaluated, so that a schedule of every second does not take forever.
 const MOST_LOOKED_AT: usize = 50_000;
 
-/// The most points that `keep` lets stand at once when they are made by `schedule`: the sum of the counts, and for
-/// each period the most due times that it can hold in the year after `from`, both ends included (a point may be made
-/// a little later than its due time). The bound is the same in both modes, so `_mode` only documents the question.
-/// `None` means no bound (`all`). Points made by hand are not foreseen.
+/// The most points that `keep` keeps at once when they are created by `schedule`: the sum of the counts, plus for each
+/// period the most due times that fall into it in the year after `from`, both ends included (a point may be created a
+/// little later than its due time). The bound is the same in both modes; `_mode` is there for clarity at the call.
+/// `None` means no bound (`all`). Points created by hand are not included.
 #[must_use]
 pub fn upper_bound(keep: &Keep, _mode: KeepMode, schedule: &Schedule, from: Timestamp) -> Option<u32> {
     let mut sum = 0_u32;
@@ -36,10 +36,10 @@ fn most_within(period: Period, schedule: &Schedule, from: Timestamp) -> u32 {
     }
     let end = from.saturating_add(SignedDuration::from_hours(24 * 366)).unwrap_or(Timestamp::MAX);
     let mut window: VecDeque<Timestamp> = VecDeque::new();
-    // The newest point is within any period, however seldom one is made.
+    // The newest point is within any period, no matter how rarely points are created.
     let mut most = 1_u32;
-    // The first window needs the due times before `from`, too: it begins a whole period earlier. 1970 is early enough
-    // to fill any number of slots.
+    // The first window includes due times before `from`, so it starts a whole period earlier. 1970 is early enough to
+    // fill any number of slots.
     let start = period.before(from, schedule.zone()).max(Timestamp::UNIX_EPOCH.min(from));
     for due in schedule.iter_after(start).take(MOST_LOOKED_AT) {
         if due > end {

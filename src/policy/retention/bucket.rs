@@ -1,4 +1,4 @@
-//! Buckets: the stretch of the wall clock for which the newest point stands.
+//! Buckets: the spans of wall-clock time of which retention keeps one point each.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use crate::policy::keep::Rule;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Bucket {
     Point(usize),
-    /// Year, month, day, hour. The repeated hour of a clock change is one.
+    /// Year, month, day, hour. The repeated hour of a clock change is one bucket.
     Hour(i16, i8, i8, i8),
     Day(i16, i8, i8),
     /// ISO year and week: the last days of December may be in week 1 of the next year.
@@ -20,11 +20,11 @@ pub(super) enum Bucket {
 }
 
 impl Bucket {
-    /// The bucket of the point at `place` (newest first) whose wall clock says `civil`.
-    pub(super) fn of(rule: Rule, place: usize, civil: DateTime) -> Self {
+    /// The bucket of the point at `index` (newest first) whose wall-clock time is `civil`.
+    pub(super) fn of(rule: Rule, index: usize, civil: DateTime) -> Self {
         let (year, month, day) = (civil.year(), civil.month(), civil.day());
         match rule {
-            Rule::Last => Self::Point(place),
+            Rule::Last => Self::Point(index),
             Rule::Hourly => Self::Hour(year, month, day, civil.hour()),
             Rule::Daily => Self::Day(year, month, day),
             Rule::Weekly => {

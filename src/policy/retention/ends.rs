@@ -1,27 +1,27 @@
-//! When the buckets of a moment end: from then on a new point is counted in other ones.
+//! When the current buckets end. From then on, a new point falls into other ones.
 
 use jiff::civil::{DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use super::bucket::Bucket;
-use super::history::in_turn;
+use super::history::in_order;
 use crate::policy::keep::{Count, Keep, Rule};
 use crate::policy::schedule::Schedule;
 
-/// No zone changes its clocks so often between two ends of a bucket.
+/// More clock changes than any zone has within one bucket.
 const MOST_CLOCK_CHANGES: usize = 64;
 
-/// The first moment after `at` that is in another bucket, of any rule of `keep` that counts hours, days, weeks, months or
-/// years by the wall clock of `zone`. `None` where no rule counts such buckets.
+/// The first moment after `at` that is in another bucket of any rule of `keep` that counts hours, days, weeks, months
+/// or years by the wall clock of `zone`. `None` if no rule counts such buckets.
 #[must_use]
 pub fn next_bucket_end(keep: &Keep, zone: &TimeZone, at: Timestamp) -> Option<Timestamp> {
-    let counted = in_turn(&keep.counts, Count::Number(0)).map(|(rule, _)| rule);
+    let counted = in_order(&keep.counts, Count::Number(0)).map(|(rule, _)| rule);
     counted.filter(|rule| *rule != Rule::Last).filter_map(|rule| end(rule, zone, at)).min()
 }
 
-/// When the bucket of `at` ends. Between two changes of the clocks the wall clock moves evenly; a change may leave the
-/// bucket (a day that begins at one o'clock) or not (the repeated hour).
+/// When the bucket of `at` ends. Between two clock changes the wall clock moves evenly; a change may end the bucket (a
+/// day that begins at one o'clock) or not (the repeated hour).
 fn end(rule: Rule, zone: &TimeZone, at: Timestamp) -> Option<Timestamp> {
     let bucket = |moment: Timestamp| Bucket::of(rule, 0, zone.to_datetime(moment));
     let mut from = at;
@@ -51,14 +51,14 @@ fn next_start(rule: Rule, civil: DateTime) -> Option<DateTime> {
     Some(begins.ok()?.to_datetime(midnight))
 }
 
-/// Due times looked at to find two in one bucket.
+/// The most due times evaluated to find two in one bucket.
 const MOST_LOOKED_AT: usize = 1_000;
 
-/// The finest bucket that `keep` counts, where `schedule` makes more than one point in some of them. `None` where each
-/// point counts for itself (`last`, `within`), and where no bucket gets two points.
+/// The finest bucket that `keep` counts, if `schedule` creates more than one point in some of them. `None` if each
+/// point counts by itself (`last`, `within`) or no bucket gets two points.
 #[must_use]
 pub fn denser_than(keep: &Keep, schedule: &Schedule, from: Timestamp) -> Option<Rule> {
-    let mut counted = in_turn(&keep.counts, Count::Number(0)).map(|(rule, _)| rule);
+    let mut counted = in_order(&keep.counts, Count::Number(0)).map(|(rule, _)| rule);
     let finest = counted.next().filter(|rule| *rule != Rule::Last && keep.within.is_none())?;
     let bucket = |due: Timestamp| Bucket::of(finest, 0, schedule.zone().to_datetime(due));
     let mut last = None;

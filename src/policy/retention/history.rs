@@ -1,4 +1,4 @@
-//! The points as the rules look at them: newest first, each with what the wall clock showed.
+//! The points as the rules see them: newest first, each with its wall-clock time.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -7,7 +7,7 @@ use super::bucket::Bucket;
 use super::verdict::Candidate;
 use crate::policy::keep::{Period, Rule};
 
-/// The points newest first, with the wall clock at each.
+/// The times of the points, newest first.
 pub(super) struct History<'a> {
     zone: &'a TimeZone,
     moments: Vec<Timestamp>,
@@ -25,10 +25,10 @@ impl<'a> History<'a> {
     /// The bucket of each point for `rule`.
     pub(super) fn buckets(&self, rule: Rule) -> Vec<Bucket> {
         let wall_clock = self.moments.iter().map(|&at| self.zone.to_datetime(at));
-        wall_clock.enumerate().map(|(place, civil)| Bucket::of(rule, place, civil)).collect()
+        wall_clock.enumerate().map(|(index, civil)| Bucket::of(rule, index, civil)).collect()
     }
 
-    /// For each point whether it is younger than `period` before the newest one.
+    /// For each point, whether it is younger than `period` before the newest one.
     pub(super) fn within(&self, period: Period) -> Vec<bool> {
         let Some(&newest) = self.moments.first() else { return Vec::new() };
         let start = period.before(newest, self.zone);
@@ -36,8 +36,8 @@ impl<'a> History<'a> {
     }
 }
 
-/// The rules in the order of `Rule::ALL`, without those that are zero.
-pub(super) fn in_turn<T: Copy + PartialEq>(rules: &[(Rule, T)], zero: T) -> impl Iterator<Item = (Rule, T)> + '_ {
+/// The rules in the order of `Rule::ALL`, without those whose amount is zero.
+pub(super) fn in_order<T: Copy + PartialEq>(rules: &[(Rule, T)], zero: T) -> impl Iterator<Item = (Rule, T)> + '_ {
     Rule::ALL
         .into_iter()
         .flat_map(move |turn| rules.iter().copied().filter(move |&(rule, amount)| rule == turn && amount != zero))

@@ -1,4 +1,4 @@
-//! Periods: their text form and their arithmetic, both as restic has them.
+//! Periods: their text form and arithmetic, both as in restic.
 //!
 //! Calendar units move the wall clock first and overflow into the next month (a month before 31 March is 3 March),
 //! then hours and seconds are elapsed time.
@@ -10,9 +10,9 @@ use jiff::tz::TimeZone;
 
 use crate::policy::keep::Period;
 
-/// A text that is no period.
+/// A text that is not a period.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no period: {problem}; write it like 14d or 1y2m3d3h (y, m for months, w, d, h, s)", text.escape_debug())]
+#[error("`{}` is not a period: {problem}; write it like 14d or 1y2m3d3h (y, m for months, w, d, h, s)", text.escape_debug())]
 pub struct PeriodError {
     /// What was written.
     pub text: String,
@@ -74,7 +74,7 @@ impl Period {
         Ok(())
     }
 
-    /// The moment this long before `newest`, by the wall clock of `zone`; no earlier than the calendar goes.
+    /// The moment this long before `newest`, by the wall clock of `zone`; never before the beginning of the calendar.
     #[must_use]
     pub fn before(self, newest: Timestamp, zone: &TimeZone) -> Timestamp {
         let wall_clock = zone.to_datetime(newest);
@@ -105,8 +105,8 @@ fn days_to_month(year: i64, month: i64) -> i64 {
     shifted * 365 + leap_days + day_of_year - 719_468
 }
 
-/// The instant of a wall clock reading (in seconds, as if it were UTC). A reading that does not exist or comes twice
-/// is settled as Go's `time.Date`, and therefore restic, settles it: by the offset found one guess away.
+/// The instant of a wall-clock reading (in seconds, as if it were UTC). A reading that does not exist or occurs twice
+/// is resolved as by Go's `time.Date`, and therefore restic: by the offset found one guess away.
 fn instant_of(wall_clock: i128, zone: &TimeZone) -> i128 {
     let offset_at = |seconds: i128| -> i128 {
         let at = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());

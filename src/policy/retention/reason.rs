@@ -1,4 +1,4 @@
-//! Why a point stays or goes, as data; `Display` is the one wording that commands, mails and logs print.
+//! Why a point is kept or dropped, as data. `Display` gives the wording that commands, mails and logs print.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::keep::{Count, Period, Rule};
 
-/// One rule's word on one point. Buckets are named as people write them: `2026-11-20 14h`, `2026-11-20`, `2026-W47`,
-/// `2026-11`, `2026`; empty for `last`.
+/// One rule's reason for one point. Buckets are written `2026-11-20 14h`, `2026-11-20`, `2026-W47`, `2026-11`, `2026`;
+/// empty for `last`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum KeepReason {
-    /// Kept: it stands for its bucket, the `place`th of `of`.
+    /// Kept: the newest of its bucket, the `place`th of `of`.
     Counted {
         /// The rule.
         rule: Rule,
@@ -19,10 +19,10 @@ pub enum KeepReason {
         bucket: String,
         /// Counted from 1, the newest.
         place: u32,
-        /// What the rule keeps in all.
+        /// How many the rule keeps in all.
         of: Count,
     },
-    /// Kept by `union`: the oldest point, because the rule had counts left.
+    /// Kept by `union`: the oldest point, because the rule had not kept its full count.
     Oldest {
         /// The rule.
         rule: Rule,
@@ -32,7 +32,7 @@ pub enum KeepReason {
         /// The period.
         period: Period,
     },
-    /// Kept: it stands for its bucket, which is younger than the period.
+    /// Kept: the newest of its bucket, and younger than the period.
     WithinBucket {
         /// The rule.
         rule: Rule,
@@ -48,7 +48,7 @@ pub enum KeepReason {
         /// The period.
         period: Period,
     },
-    /// Not kept: a newer point stands for its bucket. In `sequential` this takes it out for the later rules too.
+    /// Not kept: a newer point of its bucket is. In `sequential`, later rules do not consider it either.
     NewerStands {
         /// The rule.
         rule: Rule,
@@ -62,16 +62,16 @@ pub enum KeepReason {
         /// Its bucket.
         bucket: String,
     },
-    /// Not kept: newer buckets take all that the rule has.
+    /// Not kept: newer buckets use up the rule's count.
     Full {
         /// The rule.
         rule: Rule,
-        /// What the rule keeps in all.
+        /// How many the rule keeps in all.
         of: Count,
     },
     /// Not kept: older than the period before the newest point. `rule` is `None` for plain `within`.
     TooOld {
-        /// The rule of a `within_daily` and the like.
+        /// The rule of a `within_daily` or similar.
         rule: Option<Rule>,
         /// The period.
         period: Period,
@@ -114,7 +114,7 @@ impl fmt::Display for KeepReason {
                 write!(f, "a newer point of the same {} ({bucket}) was kept", rule.unit())
             }
             Self::BucketHeld { rule, bucket } => {
-                write!(f, "{rule}: the {} {bucket} already holds a kept point", rule.unit())
+                write!(f, "{rule}: the {} {bucket} already has a kept point", rule.unit())
             }
             Self::Full { rule, of: Count::Number(count) } => write!(f, "{rule}: {count} newer already kept"),
             Self::Full { rule, of: Count::All } => write!(f, "{rule}: no more are kept"),

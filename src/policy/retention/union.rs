@@ -1,10 +1,10 @@
-//! `union`: a point stays if any rule keeps it, exactly as `restic forget` decides.
+//! `union`: a point is kept if any rule keeps it, exactly as by `restic forget`.
 //!
-//! As there, a bucket is new when it differs from that of the point the rule kept last, and a rule with counts left
-//! keeps the oldest point too.
+//! As in restic, a bucket is new when it differs from that of the point the rule kept last, and a rule that has not
+//! kept its full count also keeps the oldest point.
 
 use super::bucket::Bucket;
-use super::history::{History, in_turn};
+use super::history::{History, in_order};
 use super::reason::KeepReason;
 use super::verdict::KeepVerdict;
 use crate::policy::keep::{Count, Keep, Period, Rule};
@@ -20,17 +20,17 @@ pub(super) fn decide(history: &History<'_>, keep: &Keep) -> Vec<KeepVerdict> {
             });
         }
     }
-    for (rule, count) in in_turn(&keep.counts, Count::Number(0)) {
+    for (rule, count) in in_order(&keep.counts, Count::Number(0)) {
         add(&mut why, counted(history, rule, count));
     }
-    for (rule, period) in in_turn(&keep.within_buckets, Period::default()) {
+    for (rule, period) in in_order(&keep.within_buckets, Period::default()) {
         add(&mut why, buckets_within(history, rule, period));
     }
     why.into_iter().map(verdict).collect()
 }
 
-fn add(why: &mut [Vec<KeepReason>], word: Vec<KeepReason>) {
-    for (reasons, reason) in why.iter_mut().zip(word) {
+fn add(why: &mut [Vec<KeepReason>], of_rule: Vec<KeepReason>) {
+    for (reasons, reason) in why.iter_mut().zip(of_rule) {
         reasons.push(reason);
     }
 }
@@ -41,16 +41,16 @@ fn verdict(mut why: Vec<KeepReason>) -> KeepVerdict {
     KeepVerdict { keep, why }
 }
 
-/// One counting rule's word on every point.
+/// The reason of one counting rule for every point.
 fn counted(history: &History<'_>, rule: Rule, count: Count) -> Vec<KeepReason> {
     let mut used = 0_u32;
     let mut last: Option<Bucket> = None;
-    let mut word = Vec::with_capacity(history.len());
-    for (place, bucket) in history.buckets(rule).into_iter().enumerate() {
+    let mut reasons = Vec::with_capacity(history.len());
+    for (index, bucket) in history.buckets(rule).into_iter().enumerate() {
         let full = matches!(count, Count::Number(number) if used >= number);
         let is_new = last != Some(bucket);
-        let is_oldest = place + 1 == history.len();
-        word.push(if !full && is_new {
+        let is_oldest = index + 1 == history.len();
+        reasons.push(if !full && is_new {
             used += 1;
             last = Some(bucket);
             KeepReason::Counted { rule, bucket: bucket.to_string(), place: used, of: count }
@@ -62,25 +62,25 @@ fn counted(history: &History<'_>, rule: Rule, count: Count) -> Vec<KeepReason> {
             KeepReason::NewerStands { rule, bucket: bucket.to_string() }
         });
     }
-    word
+    reasons
 }
 
-/// The word of a `within_daily` and the like on every point.
+/// The reason of a `within_daily` or similar rule for every point.
 fn buckets_within(history: &History<'_>, rule: Rule, period: Period) -> Vec<KeepReason> {
     let mut last: Option<Bucket> = None;
-    let mut word = Vec::with_capacity(history.len());
+    let mut reasons = Vec::with_capacity(history.len());
     let points = history.buckets(rule).into_iter().zip(history.within(period));
-    for (place, (bucket, within)) in points.enumerate() {
-        word.push(if !within {
+    for (index, (bucket, within)) in points.enumerate() {
+        reasons.push(if !within {
             KeepReason::TooOld { rule: Some(rule), period }
         } else if last != Some(bucket) {
             last = Some(bucket);
             KeepReason::WithinBucket { rule, period, bucket: bucket.to_string() }
-        } else if place + 1 == history.len() {
+        } else if index + 1 == history.len() {
             KeepReason::OldestWithin { rule, period }
         } else {
             KeepReason::NewerStands { rule, bucket: bucket.to_string() }
         });
     }
-    word
+    reasons
 }

@@ -1,37 +1,44 @@
-//! What retention decides about, and what it says, as data.
+//! What retention decides about, and its verdict, as data.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::reason::KeepReason;
-use crate::policy::inventory::Id;
+use crate::policy::inventory::{Id, RestorePoint};
+use crate::policy::mark::Mark;
 
-/// A completed point that takes part in the decision. Ordered by time, then due time (none is lowest), then id:
-/// the larger one is the newer one.
+/// A completed point that counts. Ordered by time, then due time (none sorts first), then id: the larger is the newer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Candidate {
     /// `created_at`.
     pub at: Timestamp,
-    /// The due time in its mark, which tells points of the same second apart.
+    /// The due time in its mark, which orders points created in the same second.
     pub due: Option<Timestamp>,
-    /// The provider's key; `None` for a point that is still to be made.
+    /// The provider's key; `None` for a point that is yet to be created.
     pub id: Option<Id>,
 }
 
 impl Candidate {
-    /// A point of which only the time is known.
+    /// A listed point.
+    #[must_use]
+    pub fn of(point: &RestorePoint) -> Self {
+        let due = Mark::parse(&point.description).map(|mark| mark.due);
+        Self { at: point.created_at, due, id: Some(point.id.clone()) }
+    }
+
+    /// A point with only a time.
     #[must_use]
     pub const fn at(at: Timestamp) -> Self {
         Self { at, due: None, id: None }
     }
 }
 
-/// What retention says of one point.
+/// The verdict on one point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeepVerdict {
-    /// Whether it stays.
+    /// Whether it is kept.
     pub keep: bool,
-    /// Why it stays, or why each rule lets it go; never empty.
+    /// Why it is kept, or why each rule drops it. Empty only if nothing is pruned.
     pub why: Vec<KeepReason>,
 }
 

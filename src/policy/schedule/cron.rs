@@ -1,4 +1,4 @@
-//! A schedule: cron expressions read in one zone, and the due times that they give.
+//! A schedule: cron expressions in a time zone, and the times they produce.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use super::error::ScheduleError;
 use super::expression::Expression;
 use super::wall_clock::ClockChange;
 
-/// One or more cron expressions, read in one zone.
+/// One or more cron expressions in one time zone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     expressions: Vec<Expression>,
     zone: TimeZone,
 }
 
-/// Gaps up to this long are looked for only among the first due times.
+/// Gaps up to this long are searched for only among the first due times.
 const SHORT_GAP: SignedDuration = SignedDuration::from_hours(1);
 
-/// How many due times are looked at for short gaps.
+/// How many due times are searched for short gaps.
 const DUE_TIMES_FOR_SHORT_GAPS: usize = 2_000;
 
 impl Schedule {
-    /// The schedule of a list of expressions: 5 cron fields, or 6 with seconds first, or `@hourly` and the like.
+    /// The schedule of a list of expressions: 5 cron fields, or 6 with seconds first, or a nickname such as `@hourly`.
     ///
     /// # Errors
-    /// The first expression that cannot be read or that never fires.
+    /// The first expression that is invalid or never fires.
     pub fn parse(expressions: &[&str], zone: TimeZone) -> Result<Self, ScheduleError> {
         if expressions.is_empty() {
             return Err(ScheduleError::new("", "no expression is given", Some("30 2 * * *")));
@@ -43,7 +43,7 @@ impl Schedule {
         self.expressions.iter().filter_map(|expression| expression.next_after(t, &self.zone)).min()
     }
 
-    /// The last due time that is `t` or before it. `None` only at the beginning of the calendar.
+    /// The last due time at or before `t`. `None` only at the beginning of the calendar.
     #[must_use]
     pub fn latest_at_or_before(&self, t: Timestamp) -> Option<Timestamp> {
         self.expressions.iter().filter_map(|expression| expression.latest_at_or_before(t, &self.zone)).max()
@@ -54,8 +54,8 @@ impl Schedule {
         std::iter::successors(self.next_after(t), |&due| self.next_after(due))
     }
 
-    /// The longest time between two due times that follow each other in the year after `from` (the first is the last
-    /// one up to `from`). Gaps of an hour or less are found only among the first 2,000 due times.
+    /// The longest time between consecutive due times in the year after `from`, starting with the last one at or before
+    /// `from`. Gaps of an hour or less are found only among the first 2,000 due times.
     #[must_use]
     pub fn longest_gap(&self, from: Timestamp) -> Duration {
         let end = from.saturating_add(SignedDuration::from_hours(24 * 366)).unwrap_or(Timestamp::MAX);
@@ -70,7 +70,7 @@ impl Schedule {
             }
         }
         while at < end {
-            // A gap longer than any before would leave nothing due in this stretch; else all of it can be skipped.
+            // If anything is due in this stretch, it contains no gap longer than the longest so far.
             let stretch = longest.max(SHORT_GAP);
             let reach = at.saturating_add(stretch).unwrap_or(Timestamp::MAX);
             match self.latest_at_or_before(reach).filter(|&due| due > at) {
@@ -91,13 +91,13 @@ impl Schedule {
         self.expressions.iter().map(Expression::text).collect()
     }
 
-    /// The zone whose wall clock is meant.
+    /// The time zone.
     #[must_use]
     pub fn zone(&self) -> &TimeZone {
         &self.zone
     }
 
-    /// What a clock change has to do with the due time `t`, if anything.
+    /// How a clock change affects the due time `t`, if it does.
     #[must_use]
     pub fn clock_change_at(&self, t: Timestamp) -> Option<ClockChange> {
         let due_here =

@@ -1,8 +1,8 @@
-//! What is wrong with a cron expression, in plain words.
+//! What is wrong with a cron expression, in plain English.
 
-/// An expression that cannot be a schedule.
+/// An invalid cron expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no schedule: {reason}{}", expression.escape_debug(), hint(suggestion.as_deref()))]
+#[error("`{}` is not a schedule: {reason}{}", expression.escape_debug(), hint(suggestion.as_deref()))]
 pub struct ScheduleError {
     /// Which of the expressions, from 0.
     pub index: usize,
@@ -10,7 +10,7 @@ pub struct ScheduleError {
     pub expression: String,
     /// What is wrong with it.
     pub reason: String,
-    /// What to write instead, where that can be guessed.
+    /// What to write instead, if that can be guessed.
     pub suggestion: Option<String>,
 }
 

@@ -1,6 +1,6 @@
-//! One cron expression: croner says which wall-clock times match, this file says at which moments they are due.
+//! One cron expression: croner says which wall-clock times match, this file at which instants they are due.
 //!
-//! croner is asked about civil times only. Its own rules for clock changes take every list, range or step for an
+//! croner is asked only about civil times. Its own rules for clock changes treat every list, range or step as an
 //! interval, so that `0 2,14` would lose a run in spring and gain one in autumn.
 
 use croner::Cron;
@@ -15,7 +15,7 @@ use super::wall_clock::{
     ClockChange, at_offset, last_change, moment_of, next_change, position, second_before, whole_seconds,
 };
 
-/// From here on an expression must fire at least once; a fixed day, so that the answer never changes.
+/// An expression must fire at least once after this. A fixed day, so that the result never changes.
 const ANY_DAY: DateTime = date(2000, 1, 1).at(0, 0, 0, 0);
 
 #[derive(Clone, Debug)]
@@ -41,7 +41,7 @@ impl Expression {
             ScheduleError::new(text, reason.trim_end_matches('.'), None)
         })?;
         if cron.find_next_occurrence(&ANY_DAY, true).is_err() {
-            let reason = "it never fires: no date fits its day and month";
+            let reason = "it never fires: no date matches its day and month";
             return Err(ScheduleError::new(text, reason, Some("0 0 28 2 *")));
         }
         Ok(Self { text: text.trim().to_owned(), cron, names_hours: fields.names_hours })
@@ -67,7 +67,7 @@ impl Expression {
         if self.names_hours { self.latest_named(t, zone) } else { self.latest_of_interval(t, zone) }
     }
 
-    /// The moments of wall-clock times never go back as the times go on, so the first one after `t` is the answer.
+    /// Later wall-clock times never map to earlier instants, so the first match after `t` is the answer.
     fn next_named(&self, t: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         let position = position(t, zone);
         let found = match position.after_repeat {
@@ -86,7 +86,7 @@ impl Expression {
         moment_of(self.match_at_or_before(from)?, zone)
     }
 
-    /// Between two changes of the clock, wall-clock time is elapsed time; so one stretch after the other is searched.
+    /// Between two clock changes, wall-clock time passes evenly, so one stretch after another is searched.
     fn next_of_interval(&self, t: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         let mut from = t;
         let mut inclusive = false;
@@ -111,7 +111,7 @@ impl Expression {
         }
     }
 
-    /// What a clock change has to do with the due time `t` of this expression.
+    /// How a clock change affects the due time `t` of this expression.
     pub(super) fn clock_change_at(&self, t: Timestamp, zone: &TimeZone) -> Option<ClockChange> {
         let shown = zone.to_datetime(t);
         if matches!(zone.to_ambiguous_timestamp(shown).offset(), AmbiguousOffset::Fold { .. }) {

@@ -1,15 +1,15 @@
-//! The fields of a cron expression, checked before croner reads them: croner takes `MON` as an hour and skips empty
-//! entries, and its messages do not name the field.
+//! Checks the fields of a cron expression before croner parses them: croner accepts `MON` as an hour, skips empty
+//! entries, and does not name the field in its messages.
 
 use super::error::ScheduleError;
 
-/// One field: what it is called, its range, and the words that may stand for numbers.
+/// One field: its name, its range, and the names that may be used for numbers.
 struct Field {
     name: &'static str,
     lowest: u32,
     highest: u32,
     words: &'static [&'static str],
-    /// Letters with a meaning of their own (`L`, `W`, `#`, `?`, `+`).
+    /// Special characters (`L`, `W`, `#`, `?`, `+`).
     marks: &'static [char],
 }
 
@@ -36,14 +36,14 @@ const NICKNAMES: [(&str, &str); 7] = [
 ];
 
 /// An expression whose fields are well formed.
-pub(super) struct Fields {
-    /// What croner is to read: nicknames spelled out.
+pub(super) struct CronFields {
+    /// What croner parses: nicknames are expanded.
     pub pattern: String,
     /// Whether the hour field names hours, rather than `*` or `*/n`.
     pub names_hours: bool,
 }
 
-pub(super) fn check(text: &str) -> Result<Fields, ScheduleError> {
+pub(super) fn check(text: &str) -> Result<CronFields, ScheduleError> {
     let pattern = spell_out(text)?;
     let fields: Vec<&str> = pattern.split_whitespace().collect();
     if pattern.contains('=') {
@@ -66,7 +66,7 @@ pub(super) fn check(text: &str) -> Result<Fields, ScheduleError> {
         field.check(value).map_err(|(reason, suggestion)| ScheduleError::new(text, reason, suggestion.as_deref()))?;
     }
     let names_hours = !fields[2 - first].split(',').any(|entry| entry.starts_with('*'));
-    Ok(Fields { names_hours, pattern })
+    Ok(CronFields { names_hours, pattern })
 }
 
 fn spell_out(text: &str) -> Result<String, ScheduleError> {
@@ -80,7 +80,7 @@ fn spell_out(text: &str) -> Result<String, ScheduleError> {
     let known = NICKNAMES.iter().map(|(name, _)| *name);
     let distance = |name: &&str| strsim::damerau_levenshtein(name, &text.to_ascii_lowercase());
     let nearest = known.min_by_key(distance).filter(|name| distance(name) <= 2);
-    let reason = "known are @hourly, @daily, @weekly, @monthly and @yearly";
+    let reason = "the known ones are @hourly, @daily, @weekly, @monthly and @yearly";
     Err(ScheduleError::new(text, reason, nearest))
 }
 
@@ -106,7 +106,7 @@ impl Field {
         if range == "*" || (range == "?" && self.marks.contains(&'?')) {
             return Ok(());
         }
-        // `5L`, `L`, `LW`, `15W` and `MON#2` are left to croner, once their letters are allowed here.
+        // `5L`, `L`, `LW`, `15W` and `MON#2` are left to croner if their letters are allowed in this field.
         let upper = range.to_ascii_uppercase();
         let plain = upper.split('#').next().unwrap_or_default();
         let bare = plain.trim_end_matches(|c| (c == 'L' || c == 'W') && self.marks.contains(&c));
@@ -126,7 +126,7 @@ impl Field {
         let whole = format!("the field {}", self.name);
         let stride: u32 = step
             .parse()
-            .map_err(|_| (format!("{whole} has the step `{}`, which is no number", step.escape_debug()), None))?;
+            .map_err(|_| (format!("{whole} has the step `{}`, which is not a number", step.escape_debug()), None))?;
         if stride == 0 {
             return Err((format!("{whole} has the step 0"), Some("*/5 * * * *".to_owned())));
         }
@@ -158,8 +158,8 @@ impl Field {
     }
 
     fn number(&self, text: &str) -> Result<u32, Complaint> {
-        if let Some(place) = self.words.iter().position(|word| *word == text) {
-            return Ok(self.lowest + u32::try_from(place).unwrap_or_default());
+        if let Some(index) = self.words.iter().position(|word| *word == text) {
+            return Ok(self.lowest + u32::try_from(index).unwrap_or_default());
         }
         if text.is_empty() {
             return Err((format!("a number is missing in the field {}", self.name), None));

@@ -1,26 +1,26 @@
-//! Between the wall clock of a zone and the line of time: gaps, repeated hours and the moments of change.
+//! Converts between wall-clock times of a zone and instants: gaps, repeated hours and clock changes.
 
 use jiff::civil::DateTime;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 
-/// What a clock change did to a due time.
+/// How a clock change affects a due time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockChange {
-    /// The wall clock skips this time on that day, so it comes at the first moment after the gap.
+    /// The wall clock skips this time on that day, so it is due at the first moment after the gap.
     Moved {
         /// The time that the schedule names.
         from: DateTime,
     },
-    /// The wall clock shows this time twice; this is the first and only run of it.
+    /// The wall clock shows this time twice; it is due only the first time.
     FirstOfTwo,
-    /// The wall clock shows this time twice; an interval runs at both.
+    /// The wall clock shows this time twice; an interval is due both times.
     BothOfTwo,
 }
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 
-/// The moment at which the schedule means the wall-clock time `civil`: the first of two, or the end of the gap.
+/// The instant at which the wall-clock time `civil` is due: the first of two, or the end of the gap.
 pub(super) fn moment_of(civil: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     let ambiguous = zone.to_ambiguous_timestamp(civil);
     match ambiguous.offset() {
@@ -35,8 +35,8 @@ pub(super) fn moment_of(civil: DateTime, zone: &TimeZone) -> Option<Timestamp> {
     }
 }
 
-/// The wall-clock time from which a search among wall-clock times must go on, so that nothing whose moment is at or
-/// before `t` is found again: the second pass through a repeated hour counts as its end.
+/// Where a search among wall-clock times must continue so that nothing due at or before `t` is found again: the second
+/// pass through a repeated hour counts as its end.
 pub(super) struct Position {
     /// What the clock shows at `t`, in whole seconds.
     pub shown: DateTime,
@@ -57,19 +57,19 @@ pub(super) fn position(t: Timestamp, zone: &TimeZone) -> Position {
     Position { shown, after_repeat }
 }
 
-/// Cuts off fractions, towards the past.
+/// Drops fractions of a second.
 pub(super) fn whole_seconds(civil: DateTime) -> DateTime {
     let time = civil.time();
     civil.date().at(time.hour(), time.minute(), time.second(), 0)
 }
 
-/// The last change of the clock that is `t` or before it.
+/// The last clock change at or before `t`.
 pub(super) fn last_change(t: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     let later = t.checked_add(SignedDuration::from_nanos(1)).ok()?;
     zone.preceding(later).next().map(|change| change.timestamp())
 }
 
-/// The first change of the clock after `t`.
+/// The first clock change after `t`.
 pub(super) fn next_change(t: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     zone.following(t).next().map(|change| change.timestamp())
 }
@@ -79,7 +79,7 @@ pub(super) fn second_before(civil: DateTime) -> Option<DateTime> {
     civil.checked_sub(SECOND).ok()
 }
 
-/// The moment at which a clock with a fixed `offset` shows `civil`.
+/// The instant at which a clock with a fixed `offset` shows `civil`.
 pub(super) fn at_offset(civil: DateTime, offset: Offset) -> Option<Timestamp> {
     offset.to_timestamp(civil).ok()
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{TOKEN, ok, played, played_with, said, settings};
 use crate::policy::inventory::{Id, Kind, PointStatus, ServerStatus};
-use crate::provider::{Client, CreateRequest, Deleted, ErrorKind, Power, Settings};
+use crate::provider::{Client, ClientSettings, CreateRequest, Deleted, ErrorKind, Power};
 
 fn request(kind: Kind) -> CreateRequest {
     CreateRequest {
@@ -97,7 +97,7 @@ async fn the_account_and_one_server_are_read() {
         "/api/v1/servers/7/" => ok(&json!({"id": 7, "name": "web", "status": "stopped"})),
         _ => said(404, &json!({"detail": "Not found."})),
     });
-    let account = client.account().await.unwrap();
+    let account = client.token_info().await.unwrap();
     assert_eq!((account.email.as_str(), account.token_name.as_str()), ("a@example.com", "nightly"));
     assert!(account.may("servers", "read") && account.may("snapshots", "write"));
     assert!(!account.may("servers", "write"));
@@ -106,7 +106,7 @@ async fn the_account_and_one_server_are_read() {
     assert_eq!(error.status(), Some(404));
     assert_eq!(
         error.to_string(),
-        "reading server 8 (GET /api/v1/servers/8/): the provider knows no such thing (404 Not Found): Not found."
+        "reading server 8 (GET /api/v1/servers/8/): the provider has no such object (404 Not Found): Not found."
     );
 }
 
@@ -114,7 +114,7 @@ async fn the_account_and_one_server_are_read() {
 async fn a_read_is_tried_four_times_with_growing_pauses() {
     let (client, log) = played(|_, _, _| raw(502, "<html><title>502 Bad Gateway</title></html>"));
     let begun = Instant::now();
-    let error = client.account().await.unwrap_err();
+    let error = client.token_info().await.unwrap_err();
     assert_eq!((log.lines().len(), error.status()), (4, Some(502)));
     assert!(begun.elapsed() >= Duration::from_millis(5_200) && begun.elapsed() < Duration::from_secs(6));
     assert!(error.to_string().ends_with("the provider failed (502 Bad Gateway): 502 Bad Gateway"), "{error}");
@@ -133,7 +133,7 @@ async fn every_fault_of_a_read_but_a_refusal_is_survived() {
     ];
     for (index, fault) in faults.into_iter().enumerate() {
         let (client, log) = played(move |number, _, _| if number < 2 { fault() } else { ok(&json!({"account": {}})) });
-        assert!(client.account().await.is_ok(), "fault {index}");
+        assert!(client.token_info().await.is_ok(), "fault {index}");
         assert_eq!(log.lines().len(), 3, "fault {index}");
     }
 }
@@ -160,7 +160,7 @@ async fn a_write_is_sent_once_unless_it_was_certainly_not_carried_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_in_place_of_an_answer_proves_no_delete_no_power_and_no_restore() {
+async fn an_html_page_instead_of_an_answer_proves_no_delete_power_action_or_restore() {
     let (client, log) = played(|_, _, _| raw(200, "<html>log in</html>"));
     let id = Id::Number(7);
     assert!(client.delete(Kind::Backup, &id).await.unwrap_err().outcome_unknown());
@@ -170,7 +170,7 @@ async fn a_page_in_place_of_an_answer_proves_no_delete_no_power_and_no_restore()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_point_that_is_gone_is_told_apart_from_one_that_was_deleted() {
+async fn a_point_that_is_gone_is_distinguished_from_a_deleted_one() {
     let (client, _) = played(|_, _, _| said(404, &json!({"detail": "Not found."})));
     assert_eq!(client.delete(Kind::Backup, &Id::Number(7)).await.unwrap(), Deleted::AlreadyGone);
 }
@@ -197,11 +197,11 @@ async fn retry_after_is_waited_for_and_holds_back_everything() {
         let client = client.clone();
         async move {
             tokio::time::sleep(Duration::from_millis(10)).await;
-            client.account().await.unwrap();
+            client.token_info().await.unwrap();
             Instant::now()
         }
     };
-    let (first, other) = tokio::join!(client.account(), other);
+    let (first, other) = tokio::join!(client.token_info(), other);
     assert!(first.is_ok());
     assert!(other - begun >= Duration::from_secs(9), "{:?}", other - begun);
 }
@@ -219,12 +219,12 @@ async fn silence_ends_with_the_timeout_and_leaves_a_write_unknown() {
 
 #[tokio::test(start_paused = true)]
 async fn all_clones_together_keep_to_the_rate() {
-    let settings = Settings { requests_per_second: 5, ..settings("https://provider.test/api/v1") };
+    let settings = ClientSettings { requests_per_second: 5, ..settings("https://provider.test/api/v1") };
     let (client, _) = played_with(settings, |_, _, _| ok(&json!({"account": {}})));
     let begun = Instant::now();
     let calls = (0..20).map(|_| {
         let client = client.clone();
-        async move { client.account().await.unwrap() }
+        async move { client.token_info().await.unwrap() }
     });
     futures_util::future::join_all(calls).await;
     assert!(begun.elapsed() >= Duration::from_secs(3), "{:?}", begun.elapsed());
@@ -234,7 +234,7 @@ async fn all_clones_together_keep_to_the_rate() {
 #[tokio::test(start_paused = true)]
 async fn the_token_is_in_no_text() {
     let (client, _) = played(|_, _, _| said(401, &json!({"detail": format!("bad token {TOKEN}")})));
-    let error = client.account().await.unwrap_err();
+    let error = client.token_info().await.unwrap_err();
     for text in [error.to_string(), format!("{error:?}"), format!("{client:?}"), format!("{:?}", settings("x"))] {
         assert!(!text.contains(TOKEN), "{text}");
     }

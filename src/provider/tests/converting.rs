@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use super::server;
 use crate::policy::inventory::{Id, Kind, PointStatus, Server, ServerRef, ServerStatus};
 use crate::policy::text::{LONGEST, cleaned, misleads};
-use crate::provider::convert::{self, Belongs, Listed};
-use crate::provider::entry::Entry;
+use crate::provider::api_object::ApiObject;
+use crate::provider::convert::{self, Belongs, ListedPoint};
 use crate::provider::page;
 use crate::provider::text::Masks;
 use crate::provider::wire::Scalar;
@@ -22,27 +22,27 @@ fn masks() -> Masks {
 }
 
 fn read_server(value: Value) -> Result<Server, String> {
-    convert::server(&Entry::of(&fields(value)), &masks())
+    convert::server(&ApiObject::of(&fields(value)), &masks())
 }
 
-fn point(kind: Kind, changes: Value) -> Listed {
+fn point(kind: Kind, changes: Value) -> ListedPoint {
     let mut all = fields(json!({"id": 501, "server": {"id": 7, "name": "web-7"}, "status": "completed",
         "created_at": "2025-01-16T03:00:00Z"}));
     all.extend(fields(changes));
-    convert::point(kind, &Entry::of(&all), &masks()).unwrap()
+    convert::point(kind, &ApiObject::of(&all), &masks()).unwrap()
 }
 
 #[test]
 fn the_documented_examples_are_read() {
     let backup =
-        Entry::of(&fields(json!({"id":501,"server":{"id":12345,"name":"web-server-01"},"backup_type":"automatic",
+        ApiObject::of(&fields(json!({"id":501,"server":{"id":12345,"name":"web-server-01"},"backup_type":"automatic",
         "status":"completed","size_mb":4523,"created_at":"2025-01-16T03:00:00Z","expires_at":"2025-02-16T03:00:00Z",
         "description":"Automatic daily backup"})));
     let read = convert::point(Kind::Backup, &backup, &masks()).unwrap().point;
     assert!(read.automatic);
     assert_eq!((read.size_mb, read.name), (Some(4523), None));
     assert_eq!(read.expires_at.unwrap().to_string(), "2025-02-16T03:00:00Z");
-    let snapshot = Entry::of(&fields(
+    let snapshot = ApiObject::of(&fields(
         json!({"id":801,"server":{"id":12345,"name":"web-server-01"},"name":"pre-migration-snapshot",
         "status":"completed","size_mb":5120,"created_at":"2025-01-15T18:30:00Z","description":"Before"}),
     ));
@@ -142,7 +142,7 @@ fn sizes_and_descriptions_of_any_kind_do_no_harm() {
 }
 
 #[test]
-fn a_server_shows_its_id_and_name_and_answers_to_all_its_keys() {
+fn a_server_shows_its_id_and_name_and_is_found_by_all_its_keys() {
     let both = json!({"id": 7, "uuid": "7f0c", "name": "web", "hostname": "web.example.com", "status": "Running"});
     let both = read_server(both).unwrap();
     assert_eq!(both.reference, ServerRef { id: Id::Number(7), name: "web".to_owned() });
@@ -264,18 +264,18 @@ fn names_words_and_descriptions_are_cleaned_where_they_come_in() {
 }
 
 #[test]
-fn an_id_that_cleaning_would_change_is_no_id() {
+fn an_id_that_cleaning_would_change_is_unreadable() {
     for evil in ["a\u{1b}[2J", "a\nb", "a\u{200b}b", "a\u{202e}b", &"x".repeat(257), &format!("x{}", super::TOKEN)] {
         let mut entry = fields(json!({"id": evil, "server": {"id": 7}, "status": "completed",
             "created_at": "2025-01-16T03:00:00Z"}));
-        let why = convert::point(Kind::Backup, &Entry::of(&entry), &masks()).unwrap_err();
+        let why = convert::point(Kind::Backup, &ApiObject::of(&entry), &masks()).unwrap_err();
         assert_eq!(why, "it has no readable id");
         entry["id"] = json!(5);
         entry["server"] = json!({"id": evil});
-        let why = convert::point(Kind::Backup, &Entry::of(&entry), &masks()).unwrap_err();
+        let why = convert::point(Kind::Backup, &ApiObject::of(&entry), &masks()).unwrap_err();
         assert_eq!(why, "backup 5 has no readable server");
         for field in ["id", "uuid"] {
-            let listed = Entry::of(&fields(json!({(field): evil, "name": "web"})));
+            let listed = ApiObject::of(&fields(json!({(field): evil, "name": "web"})));
             let why = convert::listed_server(&listed, &masks()).unwrap_err();
             assert!(why.starts_with("the entry of server web cannot be read: its "), "{why}");
         }
@@ -287,7 +287,7 @@ proptest! {
     fn no_json_makes_the_conversion_panic(value in any_json()) {
         prop_assert!(is_clean(&masks().words(value.to_string().as_bytes())));
         if let Some(fields) = value.as_object() {
-            let entry = Entry::of(fields);
+            let entry = ApiObject::of(fields);
             for kind in Kind::ALL {
                 if let Ok(listed) = convert::point(kind, &entry, &masks()) {
                     prop_assert!(is_clean(&listed.point.id.to_string()));
@@ -312,7 +312,7 @@ proptest! {
         let results = if value.is_array() { Some(&value) } else { value.get("results") };
         let results = results.and_then(Value::as_array);
         prop_assert_eq!(page.is_ok(), results.is_some());
-        let of = |value: &Value| value.as_object().map(Entry::of);
+        let of = |value: &Value| value.as_object().map(ApiObject::of);
         let expected: Vec<_> = results.into_iter().flatten().map(of).collect();
         prop_assert_eq!(read.into_iter().map(|it| it.map(|(entry, _)| entry)).collect::<Vec<_>>(), expected);
     }

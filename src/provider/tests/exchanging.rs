@@ -11,14 +11,14 @@ use tokio::time::Instant;
 
 use super::{TOKEN, backup, ok, parameter, played, played_with, said, server, settings};
 use crate::policy::inventory::{Id, Kind};
-use crate::provider::{ErrorKind, Pace, Power, Settings, Watch};
+use crate::provider::{ClientSettings, ErrorKind, Power, Watch, WatchPace};
 
 fn wait(seconds: u32) -> Response {
     (StatusCode::TOO_MANY_REQUESTS, [("retry-after", seconds.to_string())]).into_response()
 }
 
-fn with_token(token: &str) -> Settings {
-    Settings { token: token.to_owned().into(), ..settings("https://provider.test/api/v1") }
+fn with_token(token: &str) -> ClientSettings {
+    ClientSettings { token: token.to_owned().into(), ..settings("https://provider.test/api/v1") }
 }
 
 #[tokio::test(start_paused = true)]
@@ -26,10 +26,10 @@ async fn a_new_token_reaches_a_call_that_waits_and_every_clone() {
     let (client, old) = played(|_, _, _| wait(9));
     let (other, new) = played_with(with_token("vps_new-token"), |_, _, _| ok(&json!({"account": {}})));
     let clone = client.clone();
-    let waiting = clone.account();
+    let waiting = clone.token_info();
     let exchanging = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        client.exchange(&other);
+        client.replace_with(&other);
     };
     let (read, ()) = tokio::join!(waiting, exchanging);
     assert!(read.is_ok(), "{read:?}");
@@ -38,15 +38,15 @@ async fn a_new_token_reaches_a_call_that_waits_and_every_clone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_watch_goes_on_with_what_was_exchanged() {
+async fn a_watch_continues_with_the_replaced_settings() {
     let (client, _) = played(|_, _, _| said(401, &json!({"detail": "Invalid token."})));
-    let poll = Settings { poll: Duration::from_secs(40), ..with_token("vps_new-token") };
+    let poll = ClientSettings { poll: Duration::from_secs(40), ..with_token("vps_new-token") };
     let (other, new) = played_with(poll, |_, _, _| ok(&json!({"count": 1, "results": [backup(1, 7)]})));
     let watch = Watch::new(client.clone());
-    let mut pace = Pace::new(Duration::ZERO, None);
+    let mut pace = WatchPace::new(Duration::ZERO, None);
     let web = server(7, "web-7");
     assert_eq!(watch.next(&web, Kind::Backup, &mut pace).await.unwrap_err().status(), Some(401));
-    client.exchange(&other);
+    client.replace_with(&other);
     let begun = Instant::now();
     assert_eq!(watch.next(&web, Kind::Backup, &mut pace).await.unwrap().points.len(), 1);
     assert!(begun.elapsed() >= Duration::from_secs(40), "the new poll holds");
@@ -60,15 +60,15 @@ async fn a_request_that_was_sent_ends_as_it_began_and_the_next_has_the_new_timeo
         ok(&json!({"account": {}}))
     });
     let make = |timeout| {
-        let settings = Settings { timeout, ..settings("https://provider.test/api/v1") };
+        let settings = ClientSettings { timeout, ..settings("https://provider.test/api/v1") };
         crate::provider::Client::in_process(settings, super::clock(), late.clone()).unwrap()
     };
     let (client, other) = (make(Duration::from_secs(30)), make(Duration::from_secs(5)));
     let exchanging = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        client.exchange(&other);
+        client.replace_with(&other);
     };
-    let (read, ()) = tokio::join!(client.account(), exchanging);
+    let (read, ()) = tokio::join!(client.token_info(), exchanging);
     assert!(read.is_ok(), "{read:?}");
     let error = client.power(&Id::Number(7), Power::Start).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Timeout(Duration::from_secs(5)));
@@ -78,11 +78,11 @@ async fn a_request_that_was_sent_ends_as_it_began_and_the_next_has_the_new_timeo
 async fn a_call_that_waits_while_the_url_changes_is_sent_to_neither() {
     for url in ["https://elsewhere.test/api/v1", "https://provider.test/api/v2", "https://provider.test:8443/api/v1"] {
         let (client, old) = played(|_, _, _| wait(9));
-        let settings = Settings { url: url.to_owned(), ..with_token("vps_new-token") };
+        let settings = ClientSettings { url: url.to_owned(), ..with_token("vps_new-token") };
         let (other, new) = played_with(settings, |_, _, _| ok(&json!({})));
         let exchanging = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            client.exchange(&other);
+            client.replace_with(&other);
         };
         let id = Id::Number(7);
         let (sent, ()) = tokio::join!(client.power(&id, Power::Stop), exchanging);
@@ -109,7 +109,7 @@ async fn a_list_that_was_begun_with_another_token_is_read_again() {
     let (other, new) = played_with(with_token("vps_new-token"), move |number, _, uri| page(number + 2, uri));
     let exchanging = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        client.exchange(&other);
+        client.replace_with(&other);
     };
     let (read, ()) = tokio::join!(client.all_points(Kind::Backup), exchanging);
     assert_eq!(read.unwrap().entries(), 2);
@@ -121,8 +121,8 @@ async fn the_old_token_stays_masked_after_a_reload() {
     let (client, _) = played(|_, _, _| ok(&json!({})));
     let body = json!({"detail": format!("{TOKEN} is no longer good, vps_new-token is")});
     let (other, _) = played_with(with_token("vps_new-token"), move |_, _, _| said(401, &body));
-    client.exchange(&other);
-    let error = client.account().await.unwrap_err().to_string();
+    client.replace_with(&other);
+    let error = client.token_info().await.unwrap_err().to_string();
     assert!(error.ends_with("[token] is no longer good, [token] is"), "{error}");
 }
 
@@ -135,10 +135,10 @@ async fn a_long_pause_is_reported_once_until_the_provider_answers() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let hear = Arc::clone(&heard);
     client.on_wait(move |text| hear.lock().unwrap().push(text.to_owned()));
-    client.account().await.unwrap_err();
-    client.account().await.unwrap();
-    let once = "the provider asks to wait 3600 s (429 Too Many Requests): waiting 60 s before trying again (reading the account)";
+    client.token_info().await.unwrap_err();
+    client.token_info().await.unwrap();
+    let once = "the provider asks us to wait 3600 s (429 Too Many Requests): waiting 60 s before trying again (reading the account)";
     assert_eq!(*heard.lock().unwrap(), [once]);
-    client.account().await.unwrap();
+    client.token_info().await.unwrap();
     assert_eq!(*heard.lock().unwrap(), [once, once]);
 }

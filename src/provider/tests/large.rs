@@ -9,7 +9,7 @@ use super::*;
 use crate::policy::inventory::Kind;
 
 #[tokio::test(start_paused = true)]
-async fn of_many_large_answers_one_is_read_at_a_time() {
+async fn large_answers_are_read_one_at_a_time() {
     let (reading, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let counters = (Arc::clone(&reading), Arc::clone(&most));
     let router = Router::new().fallback(move || {

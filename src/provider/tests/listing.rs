@@ -5,8 +5,8 @@ use http::Uri;
 use serde_json::{Value, json};
 
 use super::{backup, ok, parameter, played, said, server};
-use crate::policy::inventory::{Id, Kind, Proof};
-use crate::provider::{BackupType, ErrorKind};
+use crate::policy::inventory::{Id, Kind, ReadProof};
+use crate::provider::{BackupTypeFilter, ErrorKind};
 
 /// A page of `all` as Django REST framework gives it, with `next` on this origin.
 fn page_at(origin: &str, uri: &Uri, all: &[Value], most: usize) -> Response {
@@ -35,7 +35,7 @@ async fn a_documented_plain_list_is_one_page_and_proves_itself() {
         inventory.points.iter().map(|point| point.id.clone()).collect::<Vec<_>>(),
         [Id::Number(2), Id::Number(1)]
     );
-    assert_eq!((inventory.proof, inventory.doubt()), (Proof::OnePage, None));
+    assert_eq!((inventory.proof, inventory.doubt()), (ReadProof::OnePage, None));
     assert_eq!(log.lines(), ["GET /api/v1/backups/?server_id=7&backup_type=manual&page_size=100"]);
     assert_eq!(log.all()[0].authorization, format!("Bearer {}", super::TOKEN));
     assert_eq!(client.requests_sent(), 1);
@@ -48,20 +48,20 @@ async fn pages_of_any_size_make_one_list_that_is_read_twice() {
         let (client, log) = played(move |_, _, uri| page_at("https://provider.test", uri, &all, most));
         let inventory = client.inventory(&server(1, "web-1"), Kind::Backup).await.unwrap();
         assert_eq!(inventory.points.len(), 10, "pages of {most}");
-        assert_eq!((inventory.proof, inventory.doubt()), (Proof::ReadTwice, None));
+        assert_eq!((inventory.proof, inventory.doubt()), (ReadProof::ReadTwice, None));
         assert_eq!(log.lines().len(), 2 * 21_usize.div_ceil(most));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_that_differs_at_each_reading_decides_no_delete() {
+async fn a_list_that_differs_at_each_reading_is_not_used_for_deletes() {
     let (client, _) = played(|number, _, uri| {
         let mut all = backups(4);
         all[0]["description"] = json!(format!("reading {}", number / 2));
         page_at("https://provider.test", uri, &all, 2)
     });
     let inventory = client.inventory(&server(2, "web-2"), Kind::Backup).await.unwrap();
-    assert_eq!(inventory.proof, Proof::ReadOnce);
+    assert_eq!(inventory.proof, ReadProof::ReadOnce);
     assert!(inventory.doubt().is_some());
 }
 
@@ -114,7 +114,7 @@ async fn an_empty_list_that_counts_something_is_never_an_empty_inventory() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_list_is_an_error_and_not_an_empty_one() {
+async fn an_answer_that_is_not_a_list_is_an_error_and_not_an_empty_list() {
     for body in [json!({"detail": "later"}), json!({"count": 0}), json!({"count": 0, "results": null}), json!(7)] {
         let answer = body.clone();
         let (client, _) = played(move |_, _, _| ok(&answer));
@@ -137,7 +137,7 @@ async fn a_list_that_changes_while_it_is_read_is_read_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn entries_that_come_twice_are_kept_once_and_decide_no_delete() {
+async fn repeated_entries_are_kept_once_and_prevent_deletes() {
     let (client, log) =
         played(|_, _, _| ok(&json!({"count": 2, "results": [backup(1, 7), backup(2, 7), backup(1, 7)]})));
     let inventory = client.inventory(&server(7, "web-7"), Kind::Backup).await.unwrap();
@@ -158,7 +158,7 @@ async fn an_entry_on_two_pages_in_place_of_another_is_an_incomplete_list() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_without_count_is_doubted() {
+async fn a_list_without_count_is_doubtful() {
     for answer in
         [json!([backup(1, 7)]), json!({"results": [backup(1, 7)]}), json!({"count": "1", "results": [backup(1, 7)]})]
     {
@@ -201,7 +201,7 @@ async fn a_list_that_never_ends_is_an_error_after_a_few_pages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_count_that_cannot_be_is_refused_at_the_first_page() {
+async fn an_implausible_count_is_refused_at_the_first_page() {
     for count in [json!(150_001), json!(1_000_000_000), json!(u64::MAX)] {
         let (client, log) = played(move |_, _, uri| {
             let page = parameter(uri, "page").map_or(1, |page| page.parse().unwrap());
@@ -218,7 +218,7 @@ async fn a_count_that_cannot_be_is_refused_at_the_first_page() {
 #[tokio::test(start_paused = true)]
 async fn a_whole_list_ends_within_five_minutes() {
     let settings =
-        crate::provider::Settings { requests_per_second: 1, ..super::settings("https://provider.test/api/v1") };
+        crate::provider::ClientSettings { requests_per_second: 1, ..super::settings("https://provider.test/api/v1") };
     let (client, log) = super::played_with(settings, |_, _, uri| {
         let page = parameter(uri, "page").map_or(1, |page| page.parse().unwrap());
         let next = format!("{}?page={}", uri.path(), page + 1);
@@ -250,7 +250,7 @@ async fn an_accounts_list_of_a_hundred_thousand_points_is_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_points_on_one_server_than_can_be_are_refused() {
+async fn an_implausible_number_of_points_on_one_server_is_refused() {
     let all: Vec<Value> = (1..=2_001).map(|id| backup(id, 7)).collect();
     let list = json!({"count": 2_001, "results": all});
     let (client, _) = played(move |_, _, _| ok(&list));
@@ -270,7 +270,8 @@ async fn a_filter_that_the_provider_ignores_changes_nothing() {
     assert_eq!(inventory.points.len(), 6);
     assert_eq!(inventory.manual().count(), 5);
     assert_eq!(inventory.doubt(), None);
-    let records = client.records(Kind::Backup, Some(&server(2, "web-2")), Some(BackupType::Automatic)).await.unwrap();
+    let records =
+        client.records(Kind::Backup, Some(&server(2, "web-2")), Some(BackupTypeFilter::Automatic)).await.unwrap();
     assert_eq!(records.items.len(), 1);
     assert_eq!(records.items[0].1.to_map()["size_mb"], json!(4523), "the provider's own fields are kept");
 }
@@ -298,19 +299,19 @@ async fn a_point_that_cannot_be_read_makes_the_inventory_doubtful_and_is_named()
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_accounts_list_is_read_together_and_shared_out_by_server() {
+async fn the_accounts_list_is_read_in_parallel_and_split_by_server() {
     let all = backups(950);
     let (client, log) = played(move |_, _, uri| page_at("https://provider.test", uri, &all, 100));
     let account = client.all_points(Kind::Backup).await.unwrap();
     assert_eq!((account.entries(), account.points().count(), log.lines().len()), (950, 950, 10));
     let inventory = account.inventory_of(&server(1, "web-1"));
     assert_eq!(inventory.points.len(), 475);
-    assert_eq!(inventory.proof, Proof::ReadOnce, "the account's list never decides a delete");
+    assert_eq!(inventory.proof, ReadProof::ReadOnce, "the account's list never decides a delete");
     assert!(account.inventory_of(&server(3, "web-3")).points.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn pages_together_that_do_not_fit_are_read_again_in_turn() {
+async fn pages_read_in_parallel_that_do_not_fit_are_read_again_in_turn() {
     let (client, log) = played(|number, _, uri| {
         // The first page of the first reading promises a page that is gone when it is asked for.
         let all = if number == 0 { backups(5) } else { backups(4) };
@@ -337,7 +338,7 @@ async fn servers_are_listed_whole_with_their_own_fields() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_entry_of_the_servers_that_cannot_be_read_is_named_and_puts_the_list_in_doubt() {
+async fn an_unreadable_server_entry_is_named_and_makes_the_list_doubtful() {
     let odd = json!({"oid": 1});
     for (key, value) in [("id", &odd), ("id", &json!(1.5)), ("id", &json!(true)), ("name", &json!(17)), ("name", &odd)]
     {
@@ -361,7 +362,7 @@ async fn an_entry_of_the_servers_that_cannot_be_read_is_named_and_puts_the_list_
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_providers_time_is_told_with_ours() {
+async fn the_providers_time_is_returned_with_ours() {
     let (client, _) = played(|_, _, _| {
         let mut answer = ok(&json!({"count": 0, "results": []}));
         answer.headers_mut().insert("date", "Sat, 21 Nov 2026 02:29:58 GMT".parse().unwrap());

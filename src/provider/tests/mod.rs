@@ -21,12 +21,12 @@ use serde_json::{Value, json};
 
 use crate::clock::{Clock, ManualClock};
 use crate::policy::inventory::{Id, Server, ServerRef, ServerStatus};
-use crate::provider::{Client, Settings};
+use crate::provider::{Client, ClientSettings};
 
 pub(super) const TOKEN: &str = "vps_a-token-of-tests";
 
-pub(super) fn settings(url: &str) -> Settings {
-    Settings {
+pub(super) fn settings(url: &str) -> ClientSettings {
+    ClientSettings {
         url: url.to_owned(),
         token: SecretString::from(TOKEN),
         timeout: Duration::from_secs(30),
@@ -68,7 +68,7 @@ pub(super) fn played(answer: impl Fn(usize, &str, &Uri) -> Response + Clone + Se
 }
 
 pub(super) fn played_with(
-    settings: Settings,
+    settings: ClientSettings,
     answer: impl Fn(usize, &str, &Uri) -> Response + Clone + Send + Sync + 'static,
 ) -> (Client, Log) {
     let log = Log::default();

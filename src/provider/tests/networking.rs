@@ -10,10 +10,10 @@ use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
 use super::{TOKEN, backup, clock, server, settings};
-use crate::policy::inventory::{Id, Kind, Proof};
+use crate::policy::inventory::{Id, Kind, ReadProof};
 use crate::provider::error::ErrorKind;
-use crate::provider::transport::{Answer, Limits, Request, Transport};
-use crate::provider::{Client, Power, Settings};
+use crate::provider::transport::{ApiTransport, HttpRequest, HttpResponse, RequestLimits};
+use crate::provider::{Client, ClientSettings, Power};
 
 /// What a connection does after it has read a request.
 #[derive(Clone)]
@@ -74,13 +74,13 @@ fn answer(head: &str, body: &[u8]) -> Then {
     Then::Send(bytes)
 }
 
-async fn sent(url: &str, timeout: Duration) -> Result<Answer, ErrorKind> {
+async fn sent(url: &str, timeout: Duration) -> Result<HttpResponse, ErrorKind> {
     let url: Url = format!("{url}/backups/?secret=1").parse().unwrap();
-    let transport = Transport::http(&url, timeout, Some(include_bytes!("authority.pem"))).unwrap();
+    let transport = ApiTransport::http(&url, timeout, Some(include_bytes!("authority.pem"))).unwrap();
     let authorization = HeaderValue::from_static("Bearer x");
-    let request = Request { method: Method::POST, url, authorization, body: Some(b"{}".to_vec()) };
+    let request = HttpRequest { method: Method::POST, url, authorization, body: Some(b"{}".to_vec()) };
     transport
-        .send(request, Limits { timeout, body_cap: 64 * 1024, large: Arc::new(tokio::sync::Semaphore::new(1)) })
+        .send(request, RequestLimits { timeout, body_cap: 64 * 1024, large: Arc::new(tokio::sync::Semaphore::new(1)) })
         .await
 }
 
@@ -168,7 +168,7 @@ async fn an_answer_over_the_cap_is_not_read_further_packed_or_not() {
 }
 
 fn client(url: &str) -> Client {
-    Client::new(Settings { timeout: Duration::from_secs(10), ..settings(url) }, clock()).unwrap()
+    Client::new(ClientSettings { timeout: Duration::from_secs(10), ..settings(url) }, clock()).unwrap()
 }
 
 #[tokio::test]
@@ -203,7 +203,7 @@ async fn a_next_on_another_host_never_sees_the_token() {
     let pages = [&first, &second, &first, &second].map(|page| answer("200 OK", page.to_string().as_bytes()));
     let (url, seen) = scripted(pages.to_vec()).await;
     let inventory = client(&url).inventory(&server(7, "web-7"), Kind::Backup).await.unwrap();
-    assert_eq!((inventory.points.len(), inventory.proof), (2, Proof::ReadTwice));
+    assert_eq!((inventory.points.len(), inventory.proof), (2, ReadProof::ReadTwice));
     assert!(seen.lock().unwrap().iter().all(|request| request.contains(&format!("authorization: Bearer {TOKEN}"))));
     assert!(followed.lock().unwrap().is_empty());
 }
@@ -225,15 +225,18 @@ async fn faults_of_a_read_are_survived_over_a_real_connection() {
 }
 
 #[test]
-fn an_authoritys_file_that_cannot_be_used_is_named() {
+fn a_ca_file_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty.pem");
     std::fs::write(&empty, "nothing here").unwrap();
     let good = folder.path().join("good.pem");
     std::fs::write(&good, include_bytes!("authority.pem")).unwrap();
-    assert!(Client::new(Settings { ca_file: Some(good), ..settings("https://provider.test/api/v1") }, clock()).is_ok());
+    assert!(
+        Client::new(ClientSettings { ca_file: Some(good), ..settings("https://provider.test/api/v1") }, clock())
+            .is_ok()
+    );
     for path in [folder.path().join("missing.pem"), empty] {
-        let settings = Settings { ca_file: Some(path.clone()), ..settings("https://provider.test/api/v1") };
+        let settings = ClientSettings { ca_file: Some(path.clone()), ..settings("https://provider.test/api/v1") };
         let error = Client::new(settings, clock()).unwrap_err();
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
         assert!(error.never_sent());

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{backup, ok, parameter, played, said, server};
 use crate::policy::inventory::Kind;
-use crate::provider::{Look, Pace, Watch, cheaper, next_look};
+use crate::provider::{LookScope, Watch, WatchPace, cheaper, next_look};
 
 const POLL: Duration = Duration::from_secs(15);
 
@@ -34,13 +34,13 @@ fn looks_are_seldom_at_first_often_near_the_usual_time_and_seldom_again() {
 
 #[test]
 fn the_way_with_fewer_requests_is_taken() {
-    assert_eq!(cheaper(1, Some(5), 100), Look::Servers);
-    assert_eq!(cheaper(2, Some(5), 100), Look::Account);
-    assert_eq!(cheaper(2, Some(0), 100), Look::Account);
-    assert_eq!(cheaper(100, Some(100_000), 100), Look::Servers);
-    assert_eq!(cheaper(1_001, Some(100_000), 100), Look::Account);
-    assert_eq!(cheaper(1_000_000, None, 100), Look::Servers);
-    assert_eq!(cheaper(3, Some(2), 0), Look::Account);
+    assert_eq!(cheaper(1, Some(5), 100), LookScope::Servers);
+    assert_eq!(cheaper(2, Some(5), 100), LookScope::Account);
+    assert_eq!(cheaper(2, Some(0), 100), LookScope::Account);
+    assert_eq!(cheaper(100, Some(100_000), 100), LookScope::Servers);
+    assert_eq!(cheaper(1_001, Some(100_000), 100), LookScope::Account);
+    assert_eq!(cheaper(1_000_000, None, 100), LookScope::Servers);
+    assert_eq!(cheaper(3, Some(2), 0), LookScope::Account);
 }
 
 proptest! {
@@ -74,7 +74,7 @@ fn provider(all: Arc<Mutex<Vec<Value>>>) -> (Watch, super::Log) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_look_at_the_account_serves_all_who_wait() {
+async fn one_look_at_the_account_serves_all_waiters() {
     let (watch, log) = provider(Arc::new(Mutex::new((1..=20).map(|id| backup(id, id)).collect())));
     let due = Instant::now() + Duration::from_secs(60);
     let waiting = (1..=20).map(|id| {
@@ -90,10 +90,10 @@ async fn one_look_at_the_account_serves_all_who_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_who_waits_alone_looks_at_its_server_only() {
+async fn a_lone_waiter_looks_only_at_its_server() {
     let (watch, log) = provider(Arc::new(Mutex::new(vec![backup(1, 1), backup(2, 2)])));
     let begun = Instant::now();
-    let mut pace = Pace::new(Duration::ZERO, None);
+    let mut pace = WatchPace::new(Duration::ZERO, None);
     watch.next(&server(1, "web-1"), Kind::Backup, &mut pace).await.unwrap();
     watch.next(&server(1, "web-1"), Kind::Backup, &mut pace).await.unwrap();
     assert_eq!(log.lines().len(), 2);
@@ -102,7 +102,7 @@ async fn one_who_waits_alone_looks_at_its_server_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_who_is_not_due_takes_part_in_a_look_of_the_account() {
+async fn a_waiter_that_is_not_due_shares_a_look_at_the_account() {
     let (watch, log) = provider(Arc::new(Mutex::new(vec![backup(1, 1), backup(2, 2)])));
     let begun = Instant::now();
     let soon = begun + Duration::from_secs(15);
@@ -134,7 +134,7 @@ async fn a_look_that_began_too_early_does_not_count() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_who_is_given_up_in_the_middle_of_a_look_leaves_it_to_the_next() {
+async fn a_waiter_dropped_in_the_middle_of_a_look_leaves_it_to_the_next() {
     let answers = Arc::new(tokio::sync::Semaphore::new(0));
     let gate = answers.clone();
     let router = axum::Router::new().fallback(async move || {
@@ -162,7 +162,7 @@ async fn one_who_is_given_up_in_the_middle_of_a_look_leaves_it_to_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_look_is_told_to_all_who_were_due() {
+async fn a_failed_look_is_reported_to_all_waiters_that_were_due() {
     let (client, log) = played(|_, _, _| said(401, &json!({"detail": "no"})));
     let watch = Watch::new(client);
     let due = Instant::now() + POLL;

@@ -8,21 +8,21 @@ use tokio::task::JoinHandle;
 use super::*;
 
 struct Served {
-    stage: Stage,
+    provider: TestProvider,
     address: std::net::SocketAddr,
     stop: oneshot::Sender<()>,
     task: JoinHandle<std::io::Result<()>>,
 }
 
 async fn served() -> Served {
-    let stage = Stage::new(Options::default());
+    let provider = TestProvider::new(Options::default());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let task = tokio::spawn(serve(listener, stage.simulator.clone(), async {
+    let task = tokio::spawn(serve(listener, provider.simulator.clone(), async {
         let _ = stopped.await;
     }));
-    Served { stage, address, stop, task }
+    Served { provider, address, stop, task }
 }
 
 impl Served {
@@ -67,7 +67,7 @@ async fn an_answer_comes_over_the_socket() {
 }
 
 #[tokio::test]
-async fn the_control_endpoint_answers_to_names_of_this_machine_alone() {
+async fn the_control_endpoint_answers_only_to_names_of_this_machine() {
     let served = served().await;
     let port = served.address.port();
     let status = async |path: &str, headers: &str| {
@@ -94,9 +94,9 @@ async fn the_control_endpoint_answers_to_names_of_this_machine_alone() {
 }
 
 #[tokio::test]
-async fn a_reset_leaves_not_a_byte() {
+async fn a_reset_sends_nothing() {
     let served = served().await;
-    served.stage.simulator.add_fault(Rule::new(Effect::Reset { carried_out: false }).times(1));
+    served.provider.simulator.add_fault(Rule::new(Effect::Reset { carried_out: false }).times(1));
     assert_eq!(served.get("/api/v1/servers/").await, "");
     assert!(served.get("/api/v1/servers/").await.starts_with("HTTP/1.1 200"));
 }
@@ -104,7 +104,7 @@ async fn a_reset_leaves_not_a_byte() {
 #[tokio::test]
 async fn a_broken_body_ends_before_its_end() {
     let served = served().await;
-    served.stage.simulator.add_fault(Rule::new(Effect::BrokenBody {}));
+    served.provider.simulator.add_fault(Rule::new(Effect::BrokenBody {}));
     let answer = served.get("/api/v1/servers/").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(!answer.ends_with("0\r\n\r\n"), "{answer}");
@@ -113,23 +113,23 @@ async fn a_broken_body_ends_before_its_end() {
 #[tokio::test]
 async fn an_outage_closes_the_port_and_ends() {
     let served = served().await;
-    served.stage.simulator.refuse_for(Duration::from_millis(200));
+    served.provider.simulator.refuse_for(Duration::from_millis(200));
     while knock(served.address).await.is_ok() {
         tokio::task::yield_now().await;
     }
     while knock(served.address).await.is_err() {
         tokio::task::yield_now().await;
     }
-    served.stage.advance(1);
+    served.provider.advance(1);
     assert!(served.get("/api/v1/servers/").await.starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test]
 async fn the_end_cuts_connections_that_are_silent() {
     let served = served().await;
-    served.stage.simulator.add_fault(Rule::new(Effect::Silence { seconds: None, carried_out: false }));
+    served.provider.simulator.add_fault(Rule::new(Effect::Silence { seconds: None, carried_out: false }));
     let mut stream = served.connect("/api/v1/servers/").await;
-    while served.stage.simulator.with_account(|account| account.record().requests().count()) == 0 {
+    while served.provider.simulator.with_account(|account| account.record().requests().count()) == 0 {
         tokio::task::yield_now().await;
     }
     served.stop.send(()).unwrap();

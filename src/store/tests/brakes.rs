@@ -1,12 +1,12 @@
 //! What the state remembers for the brakes: what would be missed, and which brake is on, accepted or over.
 
 use super::*;
-use crate::policy::brake::{About, Brake, BrakeCause, DetectedBrakes, StoredBrake};
-use crate::policy::predecessor::Remember;
+use crate::policy::brake::{Brake, BrakeCause, DetectedBrakes, PointIdentity, StoredBrake};
+use crate::policy::retention_change::RetentionUpdate;
 use crate::store::brakes::Signs;
 
-fn about(id: i64) -> About {
-    About { id: Id::Number(id), created_at: at(id) }
+fn about(id: i64) -> PointIdentity {
+    PointIdentity { id: Id::Number(id), created_at: at(id) }
 }
 
 fn brake(cause: BrakeCause, points: &[i64]) -> Brake {
@@ -18,7 +18,7 @@ impl Folder {
         let brakes = DetectedBrakes { new, ..DetectedBrakes::default() };
         let notices = vec![notice(Class::Failure, Topic::Brake)];
         let (server, kind, policy) = (server(), Kind::Snapshot, nightly());
-        let signs = Signs { server, kind, policy, brakes, retention: Remember::default(), notices };
+        let signs = Signs { server, kind, policy, brakes, retention: RetentionUpdate::default(), notices };
         self.store.brake(signs, at(second)).await.unwrap();
     }
 

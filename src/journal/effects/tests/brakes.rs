@@ -2,11 +2,11 @@
 
 use super::*;
 use crate::journal::notice::{Class, Fact, Notice, Topic};
-use crate::policy::brake::{About, Brake, BrakeCause, DetectedBrakes, StoredBrake};
-use crate::policy::predecessor::Remember;
+use crate::policy::brake::{Brake, BrakeCause, DetectedBrakes, PointIdentity, StoredBrake};
+use crate::policy::retention_change::RetentionUpdate;
 
 fn brake(cause: BrakeCause, points: &[i64]) -> Brake {
-    let points = points.iter().map(|number| About { id: id(*number), created_at: at(*number) }).collect();
+    let points = points.iter().map(|number| PointIdentity { id: id(*number), created_at: at(*number) }).collect();
     Brake { cause, policy: None, text: String::new(), points }
 }
 
@@ -39,7 +39,7 @@ fn the_incident_is_over_when_no_brake_is_in_force_any_more() {
     for (name, stored, over, sets, expected) in rows {
         let new = if sets { vec![brake(BrakeCause::Gone, &[2])] } else { Vec::new() };
         let detected = DetectedBrakes { new, over: over.to_vec(), ..DetectedBrakes::default() };
-        assert_eq!(braked(stored, &detected, &Remember::default(), kind), expected, "{name}");
+        assert_eq!(braked(stored, &detected, &RetentionUpdate::default(), kind), expected, "{name}");
     }
 }
 

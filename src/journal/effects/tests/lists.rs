@@ -1,7 +1,7 @@
 //! What a list of restore points changes.
 
 use super::*;
-use crate::policy::inventory::{Inventory, Proof};
+use crate::policy::inventory::{Inventory, ReadProof};
 use crate::policy::memory::Memory;
 
 fn list(points: Vec<RestorePoint>) -> Inventory {
@@ -11,7 +11,7 @@ fn list(points: Vec<RestorePoint>) -> Inventory {
         points,
         read_at: at(200),
         provider_time: None,
-        proof: Proof::OnePage,
+        proof: ReadProof::OnePage,
         doubts: Vec::new(),
     }
 }
@@ -37,7 +37,7 @@ fn remembered(point: KnownPoint) -> Change {
 }
 
 fn vanished(number: i64) -> Change {
-    let (created_at, first_text) = (at(number), Text::of(&listed_point(number)));
+    let (created_at, first_text) = (at(number), PointText::of(&listed_point(number)));
     Change::PointVanished(Box::new(Vanished { id: id(number), created_at, first_text, origin: Origin::First }))
 }
 
@@ -61,7 +61,7 @@ fn what_is_listed_as_before_is_one_change_and_what_is_not_is_one_each() {
     let shrunk = RestorePoint { size_mb: Some(1), ..listed_point(2) };
     let person = RestorePoint { description: "by hand".to_owned(), ..listed_point(3) };
     let of_person = KnownPoint {
-        first_text: Some(Text::of(&person)),
+        first_text: Some(PointText::of(&person)),
         policy: None,
         ..KnownPoint { origin: Origin::Later, ..known_point(3) }
     };
@@ -149,7 +149,7 @@ fn a_point_that_was_given_up_counts_once_it_is_listed_as_completed() {
 fn a_point_that_comes_back_keeps_the_text_that_it_first_had() {
     let changed = RestorePoint { description: "keep!".to_owned(), ..listed_point(1) };
     let mut memory = memory(&[]);
-    let (created_at, first_text) = (at(1), Text::of(&listed_point(1)));
+    let (created_at, first_text) = (at(1), PointText::of(&listed_point(1)));
     recall_vanished(vec![Vanished { id: id(1), created_at, first_text, origin: Origin::First }], &mut memory);
     let expected = [remembered(KnownPoint { policy: None, ..known_point(1) }), Change::InventoryRead];
     assert_eq!(changes_with(&memory, &[], &list(vec![changed])), expected);

@@ -23,7 +23,7 @@ fn extra() -> Case {
 impl Case {
     /// The policy looks, and the state remembers what it keeps.
     fn look(&mut self) {
-        let words = remember(&self.request()).words;
+        let words = retention_update(&self.request()).words;
         self.memory.retention.extend(words.into_iter().map(|(name, looked)| (name.to_string(), looked)));
     }
 
@@ -31,13 +31,14 @@ impl Case {
     fn braked(&self) -> Vec<i64> {
         let detected = self.detect();
         let points = detected.stops_retention().into_iter().flat_map(|brake| brake.points.iter());
-        let number = |about: &About| if let Id::Number(number) = about.id { number } else { panic!("{about:?}") };
+        let number =
+            |about: &PointIdentity| if let Id::Number(number) = about.id { number } else { panic!("{about:?}") };
         points.map(number).collect()
     }
 }
 
 #[test]
-fn whatever_makes_a_policy_give_up_more_is_braked_until_it_is_accepted() {
+fn whatever_makes_a_policy_give_up_more_sets_a_brake_until_it_is_accepted() {
     type Change = fn(&mut Case);
     let table: [(&str, Change, &[i64]); 9] = [
         ("another's count", |case| case.others = vec![other("weekly", 2)], &[2]),
@@ -75,7 +76,7 @@ fn whatever_makes_a_policy_give_up_more_is_braked_until_it_is_accepted() {
 }
 
 #[test]
-fn an_upgrade_of_the_program_alone_brakes_nothing() {
+fn upgrading_the_program_alone_sets_no_brake() {
     let mut case = extra();
     case.others = vec![other("weekly", 2)];
     for looked in case.memory.retention.values_mut() {
@@ -89,7 +90,7 @@ fn an_upgrade_of_the_program_alone_brakes_nothing() {
 }
 
 #[test]
-fn a_change_beside_it_lets_nothing_go_that_waits_and_a_change_back_does() {
+fn an_unrelated_change_does_not_release_waiting_points_and_changing_back_does() {
     let mut case = extra();
     case.policy.keep = keep(1);
     assert_eq!(case.braked(), [2, 3]);
@@ -105,7 +106,7 @@ fn a_change_beside_it_lets_nothing_go_that_waits_and_a_change_back_does() {
 }
 
 #[test]
-fn what_a_held_server_hides_is_braked_all_the_same() {
+fn what_a_held_server_hides_sets_a_brake_all_the_same() {
     let mut case = extra();
     case.memory.server_hold = Some("audit".to_owned());
     case.reserve = 1;

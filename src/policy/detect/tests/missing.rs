@@ -1,9 +1,9 @@
-//! Points that are gone without our doing, and lists that are much shorter than the last.
+//! Points that are gone, and lastgood did not delete them, and lists that are much shorter than the last.
 
 use super::*;
 
 #[test]
-fn points_of_ours_that_are_gone_without_our_doing_stop_every_delete() {
+fn points_of_ours_that_disappeared_stop_every_delete() {
     let mut case = case((1..=7).map(ours).collect());
     case.policy.keep = keep(2);
     case.memory.retention = kept_by(&case.policy);
@@ -18,7 +18,7 @@ fn points_of_ours_that_are_gone_without_our_doing_stop_every_delete() {
 }
 
 #[test]
-fn a_foreign_point_may_go_as_people_like() {
+fn a_foreign_point_may_disappear_at_any_time() {
     let mut case = case(vec![ours(1), foreign(2), foreign(3)]);
     case.lose(&[102, 103]);
     assert_eq!(case.causes(), []);
@@ -36,7 +36,7 @@ fn a_list_that_lost_half_and_three_is_much_shorter_whosever_they_were() {
 }
 
 #[test]
-fn three_that_are_less_than_half_are_no_much_shorter_list() {
+fn three_that_are_less_than_half_do_not_make_a_much_shorter_list() {
     let mut case = case((1..=7).map(foreign).collect());
     case.lose(&[101, 102, 103]);
     assert_eq!(case.causes(), []);
@@ -45,7 +45,7 @@ fn three_that_are_less_than_half_are_no_much_shorter_list() {
 }
 
 #[test]
-fn a_later_point_under_the_id_of_one_that_is_gone_is_not_that_one() {
+fn a_later_point_with_a_reused_id_is_a_different_point() {
     let mut case = case((1..=4).map(ours).collect());
     case.inventory.points[1] = RestorePoint { id: Id::Number(2), created_at: now(), ..foreign(2) };
     assert_eq!(case.causes(), [BrakeCause::Gone]);

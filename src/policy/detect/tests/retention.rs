@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_changed_retention_that_would_drop_points_waits_and_evictions_still_make_room() {
+fn a_changed_retention_that_would_drop_points_waits_while_evictions_still_make_room() {
     let mut case = case((1..=10).map(ours).collect());
     case.policy.keep = keep(4);
     assert_eq!(case.causes(), [BrakeCause::Retention]);
@@ -65,7 +65,7 @@ fn a_changed_retention_whose_points_are_all_gone_releases_its_brake() {
 }
 
 #[test]
-fn a_brake_of_a_former_name_goes_on_under_the_new_one_until_it_is_accepted() {
+fn a_brake_of_a_former_name_continues_under_the_new_one_until_it_is_accepted() {
     let mut case = case((1..=10).map(ours).collect());
     case.policy.keep = keep(4);
     case.written().memory.retention = kept_by(&case.policy);

@@ -57,7 +57,7 @@ fn a_small_point_counts_as_accepted_for_the_policy_that_it_was_accepted_for_and_
 }
 
 #[test]
-fn what_was_accepted_is_the_measure_from_then_on() {
+fn an_accepted_size_is_the_new_measure() {
     let mut case = case((1..=8).map(ours).collect()).sized(50);
     case.written().memory.brakes[0].accepted = true;
     let next = RestorePoint { id: Id::Number(9), size_mb: Some(60), created_at: now(), ..ours(1) };

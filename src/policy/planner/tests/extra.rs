@@ -35,7 +35,7 @@ fn what_is_given_up_is_the_oldest_that_nothing_keeps_and_the_plan_says_why() {
     }
     let plan = nightly_of_five(&[5]).plan();
     let text = plan.evictions().next().unwrap().why.to_string();
-    assert_eq!(text, "given up: the slots do not suffice beside 5, kept by a hold or `protect`");
+    assert_eq!(text, "given up: not enough slots besides 5, kept by a hold or `protect`");
     assert_eq!(plan.given_up().map(|(id, _)| number(id)).collect::<Vec<_>>(), [4]);
 }
 
@@ -61,7 +61,7 @@ fn a_held_server_is_named_with_the_end_of_its_hold() {
     assert_eq!(
         case.refused(),
         "snapshot limit reached (5 own, 0 foreign); 5 of 5 slots used; the server is on hold (audit; until \
-         2027-01-01T00:00:00Z): `lastgood release server web-server-01` lets points go again"
+         2027-01-01T00:00:00Z): `lastgood release server web-server-01` allows deletes again"
     );
 }
 
@@ -88,7 +88,7 @@ fn the_slots_are_those_of_all_policies_the_reserve_people_and_what_is_extra() {
 }
 
 #[test]
-fn policies_share_by_name_and_one_without_extra_points_pays_nothing() {
+fn policies_share_by_name_and_one_without_extra_points_gives_up_nothing() {
     let of = |named: &str, held: &[i64]| {
         let points =
             vec![ours(1), of_policy(2, "weekly"), ours(3), of_policy(4, "weekly"), ours(5), of_policy(6, "weekly")];
@@ -114,7 +114,7 @@ fn what_a_hold_will_cost_is_known_beforehand() {
         let mut case = case(5, (1..=5).map(ours).collect());
         hold(&mut case, held);
         case.limit = limit;
-        let request = Request { limit, ..case.request() };
+        let request = PlanRequest { limit, ..case.request() };
         crate::policy::hold_cost::of_point(&request, &Id::Number(id)).map(|cost| cost.to_string())
     };
     let words = |keeps: u32, of: u32| {

@@ -2,7 +2,7 @@
 //! decided when a delete is sent.
 
 use super::*;
-use crate::policy::permit::{DeleteReason, Late, before_sending};
+use crate::policy::permit::{DeleteCheck, DeleteReason, before_sending};
 
 /// A completed point of `nightly` of this moment; the number is its id.
 fn made(id: i64, at: &str) -> RestorePoint {
@@ -35,9 +35,9 @@ fn does(case: &Case, waited: bool) -> Does {
 }
 
 fn does_after(case: &Case, waited_for: Option<Timestamp>) -> Does {
-    let plan = plan(&Request { waited_for, ..case.request() });
+    let plan = plan(&PlanRequest { waited_for, ..case.request() });
     match (&plan.refused, plan.wait_until, evicted(&plan).as_slice()) {
-        (Some(Refusal::OnlyTheNewest { .. }), None, []) => Does::IsSkipped,
+        (Some(PlanRefusal::OnlyTheNewest { .. }), None, []) => Does::IsSkipped,
         (Some(_), None, []) => Does::Fails,
         (None, Some(until), []) if until.to_string() == "2026-11-22T00:00:00Z" => Does::Waits("midnight"),
         (None, None, [id]) => Does::Evicts(*id),
@@ -94,7 +94,7 @@ fn the_time_from_plan_to_create_is_learned_within_bounds() {
 }
 
 #[test]
-fn who_waited_for_one_bucket_waits_for_a_later_one() {
+fn a_run_that_waited_for_one_bucket_waits_for_a_later_one() {
     let today = ["2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"];
     let case = keeping(&[(Rule::Daily, 3)], "2026-11-21T23:59:00Z", 3, &today);
     let after = |waited_for: &str| does_after(&case, Some(waited_for.parse().unwrap()));
@@ -118,9 +118,10 @@ fn a_reserve_that_holds_the_last_slot_skips_too_and_foreign_points_in_the_way_ar
 fn last_word(case: &Case, id: i64, cause: DeleteReason, in_force: Option<&Policy>) -> Result<(), Guard> {
     let point = case.inventory.find(&Id::Number(id)).unwrap();
     let made = Id::Number(1);
-    let late = Late {
+    let late = DeleteCheck {
         request: case.request(),
-        in_force: in_force.map(|policy| Request { evidence: Evidence { policy, ..case.evidence() }, ..case.request() }),
+        in_force: in_force
+            .map(|policy| PlanRequest { evidence: Evidence { policy, ..case.evidence() }, ..case.request() }),
         made: (cause == DeleteReason::Retention).then_some(&made),
         makes_room: cause == DeleteReason::Eviction,
         room: 0,
@@ -131,7 +132,7 @@ fn last_word(case: &Case, id: i64, cause: DeleteReason, in_force: Option<&Policy
 }
 
 #[test]
-fn a_prune_is_asked_again_with_the_new_points_own_date() {
+fn a_prune_is_checked_again_with_the_new_points_real_date() {
     // Planned at 23:59 as of that day, dated after midnight: last night's point is the only one of its day.
     let points = ["2026-11-22T00:00:30Z", "2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"];
     let case = keeping(&[(Rule::Daily, 3)], "2026-11-22T00:00:40Z", 5, &points);
@@ -142,7 +143,7 @@ fn a_prune_is_asked_again_with_the_new_points_own_date() {
 }
 
 #[test]
-fn an_eviction_is_asked_again_with_the_new_point_dated_now() {
+fn an_eviction_is_checked_again_with_the_new_point_dated_now() {
     let points = ["2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"];
     for (now, expected) in [("2026-11-21T23:59:00Z", false), ("2026-11-22T00:00:00Z", true)] {
         let case = keeping(&[(Rule::Daily, 3)], now, 3, &points);
@@ -153,7 +154,7 @@ fn an_eviction_is_asked_again_with_the_new_point_dated_now() {
 }
 
 #[test]
-fn both_policies_must_let_a_point_go() {
+fn both_policies_must_allow_a_delete() {
     let points = ["2026-11-22T00:00:30Z", "2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"];
     let mut case = keeping(&[(Rule::Daily, 3)], "2026-11-22T00:00:40Z", 5, &points);
     let keep = |count| Keep { counts: vec![(Rule::Daily, Count::Number(count))], ..Keep::default() };

@@ -14,7 +14,7 @@ fn with_prune_all_peoples_points_count_as_own_but_no_other_policys_former_or_not
 }
 
 #[test]
-fn with_prune_all_a_mark_that_a_person_took_off_does_not_make_the_point_a_persons() {
+fn with_prune_all_removing_a_mark_does_not_make_a_point_deletable() {
     for instance in ["main", "other"] {
         let mark = mark(3, "weekly", instance);
         let marked = RestorePoint { name: None, description: mark.description(), ..foreign(3) };
@@ -41,7 +41,7 @@ fn what_is_protected_is_not_counted() {
 }
 
 #[test]
-fn a_point_dated_more_than_five_minutes_after_both_clocks_is_kept_uncounted_and_told() {
+fn a_point_dated_more_than_five_minutes_after_both_clocks_is_kept_not_counted_and_reported() {
     let at = |provider: i64, point: i64| {
         let mut case = case(2, vec![ours(1), ours(2), ours(3)]);
         case.inventory.provider_time = Some(now() + SignedDuration::from_secs(provider));
@@ -63,7 +63,7 @@ fn a_point_dated_more_than_five_minutes_after_both_clocks_is_kept_uncounted_and_
 }
 
 #[test]
-fn a_mark_that_the_journal_does_not_know_stops_every_delete_and_is_told() {
+fn a_mark_that_the_journal_does_not_know_stops_every_delete_and_is_reported() {
     let mut case = case(1, vec![ours(1), ours(2), ours(3)]);
     case.memory.points.remove(&Id::Number(3));
     let plan = case.plan();
@@ -81,14 +81,14 @@ fn a_mark_that_the_journal_does_not_know_stops_every_delete_and_is_told() {
 }
 
 #[test]
-fn a_mark_that_turned_up_later_stays_a_second_lastgoods_at_the_next_look() {
+fn a_mark_that_appeared_later_still_counts_as_a_second_lastgoods_at_the_next_inspection() {
     let mut case = case(1, vec![ours(1), ours(2), ours(3)]);
     case.memory.points.get_mut(&Id::Number(3)).unwrap().origin = Origin::Later;
     assert_eq!(guard(&case.plan(), 3), Guard::Stray);
 }
 
 #[test]
-fn a_person_s_hand_on_a_point_makes_it_theirs_though_the_journal_made_it_or_it_bears_a_mark_now() {
+fn an_edited_point_is_foreign_even_if_the_journal_made_it_or_it_has_a_mark_now() {
     let mut made = case(1, vec![ours(1), ours(2), ours(3)]);
     made.memory.points.get_mut(&Id::Number(3)).unwrap().origin = Origin::Made("nightly".to_owned());
     assert_eq!(pruned(&made.plan()), [3, 2]);
@@ -124,7 +124,7 @@ fn a_point_that_the_journal_made_is_ours_whatever_the_provider_has_left_of_its_t
 }
 
 #[test]
-fn an_id_that_came_again_is_not_the_point_that_the_journal_made() {
+fn a_reused_id_is_not_the_point_that_the_journal_made() {
     let mut case = case(1, vec![ours(1), ours(2), foreign(3)]);
     let known = case.memory.points.get_mut(&Id::Number(3)).unwrap();
     known.origin = Origin::Made("nightly".to_owned());
@@ -148,18 +148,23 @@ fn a_text_that_was_cut_counts_as_protected_by_what_it_may_have_matched() {
 }
 
 #[test]
-fn a_state_of_before_texts_were_cleaned_knows_its_points_again() {
+fn points_stored_before_texts_were_cleaned_are_recognised() {
     let mut case = case(1, vec![ours(1), ours(2)]);
     let point = case.inventory.points.iter().find(|point| point.id == Id::Number(2)).unwrap().clone();
-    let first = Text { name: Some(format!("{}\u{200b}", point.name.unwrap())), description: "a\nb\u{1b}".repeat(100) };
-    let of = |text: &Text| Text { name: text.name.as_deref().map(cleaned), description: cleaned(&text.description) };
-    assert!(first.is_same(&of(&first)) && !first.is_same(&Text { description: "a".to_owned(), ..first.clone() }));
+    let first =
+        PointText { name: Some(format!("{}\u{200b}", point.name.unwrap())), description: "a\nb\u{1b}".repeat(100) };
+    let of = |text: &PointText| PointText {
+        name: text.name.as_deref().map(cleaned),
+        description: cleaned(&text.description),
+    };
+    assert!(first.is_same(&of(&first)) && !first.is_same(&PointText { description: "a".to_owned(), ..first.clone() }));
     let description = format!("{}\r\n", point.description);
     case.memory.points.get_mut(&Id::Number(2)).unwrap().text =
-        Some(Text { name: None, description: description.clone() });
+        Some(PointText { name: None, description: description.clone() });
     let listed = case.inventory.points.iter_mut().find(|point| point.id == Id::Number(2)).unwrap();
     (listed.name, listed.description) = (None, cleaned(&description));
     assert_eq!(pruned(&case.plan()), [2, 1]);
-    case.memory.points.get_mut(&Id::Number(2)).unwrap().text = Some(Text { name: None, description: "x".to_owned() });
+    case.memory.points.get_mut(&Id::Number(2)).unwrap().text =
+        Some(PointText { name: None, description: "x".to_owned() });
     assert_eq!(guard(&case.plan(), 2), Guard::Changed);
 }

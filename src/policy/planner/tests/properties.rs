@@ -1,7 +1,7 @@
 //! What holds for every list, in random ones.
 
 use super::*;
-use crate::policy::counted::{candidate, counts};
+use crate::policy::counted::counts;
 use crate::policy::retention::{self, Candidate};
 
 fn any_point(id: i64) -> impl Strategy<Value = RestorePoint> {
@@ -56,7 +56,11 @@ fn applied(case: Case, plan: &Plan) -> Case {
     let made = RestorePoint { id: Id::Number(99), created_at: now(), ..ours(0) };
     memory.points.insert(
         made.id.clone(),
-        Remembered { created_at: Some(now()), text: Some(Text::of(&made)), origin: Origin::Made("nightly".to_owned()) },
+        RememberedPoint {
+            created_at: Some(now()),
+            text: Some(PointText::of(&made)),
+            origin: Origin::Made("nightly".to_owned()),
+        },
     );
     inventory.points.insert(0, made);
     memory.evicted_since_completed = 0;
@@ -126,7 +130,7 @@ proptest! {
             let (evidence, guards) = (then.evidence(), then.guards());
             let counted: Vec<&RestorePoint> =
                 evidence.inventory.points.iter().filter(|point| counts(&evidence, point)).collect();
-            let candidates: Vec<Candidate> = counted.iter().map(|point| candidate(point)).collect();
+            let candidates: Vec<Candidate> = counted.iter().map(|point| Candidate::of(point)).collect();
             let verdicts = retention::decide(
                 &candidates, &then.policy.keep, then.policy.keep_mode, &then.policy.timezone).unwrap();
             let remaining = counted.len();

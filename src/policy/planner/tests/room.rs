@@ -24,14 +24,14 @@ fn no_more_is_deleted_than_the_new_point_displaces_plus_one_unless_the_policy_sa
 }
 
 #[test]
-fn a_plan_that_needs_two_evictions_says_so_and_speaks_of_no_earlier_one() {
+fn a_plan_that_needs_two_evictions_says_so_and_mentions_no_earlier_one() {
     let mut over = case(3, vec![ours(1), ours(2), ours(3), ours(4), ours(5), foreign(9)]);
     over.limit = 5;
     let refused = over.refused();
     assert!(refused.contains("6 of 5 slots used; more than one slot is missing"), "{refused}");
-    assert!(!refused.contains("evicted already"), "{refused}");
+    assert!(!refused.contains("already evicted"), "{refused}");
     over.memory.evicted_since_completed = 1;
-    assert!(over.refused().contains("evicted already, and none was completed since"), "{}", over.refused());
+    assert!(over.refused().contains("already evicted and no new one has been completed since"), "{}", over.refused());
 }
 
 #[test]
@@ -44,10 +44,10 @@ fn a_point_is_evicted_only_when_no_slot_is_free_and_only_one() {
     assert!(matches!(plan.actions[0], Action::Delete(_)) && matches!(plan.actions[1], Action::Create(_)));
     assert_eq!(why(&plan, 5).len(), 1);
     full.memory.evicted_since_completed = 1;
-    assert!(full.refused().contains("evicted already"), "{}", full.refused());
+    assert!(full.refused().contains("already evicted"), "{}", full.refused());
     assert!(full.plan().points.iter().all(|point| point.keep));
     full.memory.not_gone.insert(Id::Number(4));
-    assert!(full.refused().contains("evicted already"), "the oldest goes first: {}", full.refused());
+    assert!(full.refused().contains("already evicted"), "the oldest goes first: {}", full.refused());
     full.memory.not_gone = [Id::Number(5)].into();
     assert_eq!(
         evicted(&full.plan()),
@@ -67,7 +67,7 @@ fn failed_points_of_ours_make_room_first_and_foreign_ones_never() {
 }
 
 #[test]
-fn a_failed_point_makes_room_before_an_older_completed_one_and_no_more_go_than_must() {
+fn a_failed_point_makes_room_before_an_older_completed_one_and_no_more_are_evicted_than_needed() {
     let mut case = case(3, vec![ours(1), ours(2), ours(3), ours(4), ours(5)]);
     for place in [1, 2] {
         case.inventory.points[place].status = PointStatus::Failed;
@@ -144,7 +144,7 @@ fn points_that_no_list_shows_and_intents_without_an_answer_take_slots() {
     assert_eq!(full(Vec::new()).refused, None);
     for id in [None, Some(Id::Number(77))] {
         let plan = full(vec![Unlisted { id, token: token(77) }]);
-        assert!(matches!(plan.refused, Some(Refusal::NoRoom { .. })), "{plan:?}");
+        assert!(matches!(plan.refused, Some(PlanRefusal::NoRoom { .. })), "{plan:?}");
         assert_eq!((plan.slots.used, plan.slots.own), (5, 5));
     }
     let listed = [Unlisted { id: Some(Id::Number(1)), token: token(77) }, Unlisted { id: None, token: token(2) }];

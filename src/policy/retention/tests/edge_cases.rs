@@ -148,7 +148,7 @@ fn in_sequential_the_counts_begin_where_the_period_ends() {
 }
 
 #[test]
-fn equal_times_are_told_apart_by_due_time_then_by_id() {
+fn equal_times_are_ordered_by_due_time_then_by_id() {
     let time = at("2026-11-21T02:30:07Z");
     let point = |due: Option<&str>, id: Id| Candidate { at: time, due: due.map(at), id: Some(id) };
     let points = [
@@ -207,7 +207,7 @@ fn periods_read_as_restic_writes_them() {
     }
     assert_eq!(
         Period::parse("14x").unwrap_err().to_string(),
-        "`14x` is no period: `x` is not a unit; write it like 14d or 1y2m3d3h (y, m for months, w, d, h, s)"
+        "`14x` is not a period: `x` is not a unit; write it like 14d or 1y2m3d3h (y, m for months, w, d, h, s)"
     );
 }
 

@@ -43,13 +43,13 @@ fn before_its_moment_nothing_is_due() {
 }
 
 #[test]
-fn a_handled_due_time_never_comes_again() {
+fn a_handled_due_time_is_never_due_again() {
     let look = Look { handled: "2026-11-21T02:30:00Z", started: "2026-11-20T12:00:00Z", now: "2026-11-21T02:30:00Z" };
     assert_eq!(look.at(NIGHTLY, CATCH_UP), Due::NotYet { next: Some(at("2026-11-22T02:30:00Z")) });
 }
 
 #[test]
-fn a_first_start_fires_nothing_of_the_past() {
+fn a_first_start_runs_nothing_from_the_past() {
     let now = "2026-11-21T02:30:00.5Z";
     let look = Look { handled: now, started: now, now };
     assert_eq!(look.at(NIGHTLY, CATCH_UP), Due::NotYet { next: Some(at("2026-11-22T02:30:00Z")) });
@@ -74,7 +74,7 @@ fn more_than_a_minute_late_is_missed() {
 }
 
 #[test]
-fn missed_by_exactly_catch_up_is_made_up_for_and_by_more_is_lost() {
+fn missed_by_exactly_catch_up_is_caught_up_and_by_more_is_lost() {
     let due = at("2026-11-21T02:30:00Z");
     let look = |now| Look { handled: "2026-11-20T02:30:00Z", started: "2026-11-21T14:00:00Z", now };
     let exactly = look("2026-11-21T14:30:00Z").at(NIGHTLY, CATCH_UP);
@@ -85,7 +85,7 @@ fn missed_by_exactly_catch_up_is_made_up_for_and_by_more_is_lost() {
 }
 
 #[test]
-fn a_long_outage_leads_to_one_run_and_tells_what_was_lost() {
+fn a_long_outage_leads_to_one_run_and_reports_what_was_lost() {
     let look = Look { handled: "2026-11-11T02:30:00Z", started: "2026-11-21T03:00:00Z", now: "2026-11-21T03:00:00Z" };
     let lost = Lost { count: 9, first: at("2026-11-12T02:30:00Z"), last: at("2026-11-20T02:30:00Z") };
     let expected = Due::Now { due: at("2026-11-21T02:30:00Z"), missed: true, lost: Some(lost) };
@@ -113,7 +113,7 @@ fn a_suspend_over_several_due_times_wakes_to_one_run() {
 }
 
 #[test]
-fn an_on_time_run_tells_of_those_lost_before_it() {
+fn an_on_time_run_reports_those_lost_before_it() {
     let look = Look { handled: "2026-11-21T09:00:00Z", started: "2026-11-20T00:00:00Z", now: "2026-11-21T12:00:02Z" };
     let lost = Lost { count: 2, first: at("2026-11-21T10:00:00Z"), last: at("2026-11-21T11:00:00Z") };
     let expected = Due::Now { due: at("2026-11-21T12:00:00Z"), missed: false, lost: Some(lost) };
@@ -146,11 +146,11 @@ fn a_clock_set_forward_leads_to_one_run() {
 }
 
 #[test]
-fn a_handled_time_in_the_future_is_put_right() {
+fn a_handled_time_in_the_future_is_corrected() {
     let look = Look { handled: "2030-01-01T02:30:00Z", started: "2026-11-20T00:00:00Z", now: "2026-11-21T05:00:00Z" };
     let expected = Due::HandledInFuture {
         handled: at("2030-01-01T02:30:00Z"),
-        put_right: at("2026-11-21T05:00:00Z"),
+        corrected: at("2026-11-21T05:00:00Z"),
         next: Some(at("2026-11-22T02:30:00Z")),
     };
     assert_eq!(look.at(NIGHTLY, CATCH_UP), expected);
@@ -178,7 +178,7 @@ fn splay_moves_every_due_time_by_the_same_span() {
 }
 
 #[test]
-fn a_servers_splay_is_the_same_for_ever() {
+fn a_servers_splay_never_changes() {
     let span = Duration::from_secs(45 * 60);
     let places = [("12345", "nightly"), ("12346", "nightly"), ("12345", "hourly"), ("web-server-01", "nightly")]
         .map(|(server, policy)| splay(server, policy, span).as_secs());

@@ -45,7 +45,7 @@ fn day_of_month_and_day_of_week_named_together_mean_either() {
 }
 
 #[test]
-fn mistakes_are_told_in_plain_words() {
+fn mistakes_are_reported_in_plain_english() {
     let cases = [
         "",
         "   ",
@@ -123,7 +123,7 @@ fn a_due_time_is_after_the_moment_asked_about_to_the_nanosecond() {
 }
 
 #[test]
-fn a_time_in_the_spring_gap_comes_at_its_end_once() {
+fn a_time_in_the_spring_gap_is_due_once_at_its_end() {
     let cases = [
         ("30 2 * * *", vec!["2026-03-28T02:30:00+01:00", "2026-03-29T03:00:00+02:00", "2026-03-30T02:30:00+02:00"]),
         ("0,30 2 * * *", vec!["2026-03-28T02:30:00+01:00", "2026-03-29T03:00:00+02:00", "2026-03-30T02:00:00+02:00"]),
@@ -140,7 +140,7 @@ fn a_time_in_the_spring_gap_comes_at_its_end_once() {
 }
 
 #[test]
-fn a_time_in_the_repeated_hour_comes_once_the_first_time() {
+fn a_time_in_the_repeated_hour_is_due_once_the_first_time() {
     let cases = [
         ("30 2 * * *", ["2026-10-24T02:30:00+02:00", "2026-10-25T02:30:00+02:00", "2026-10-26T02:30:00+01:00"]),
         ("0,30 2 * * *", ["2026-10-25T02:00:00+02:00", "2026-10-25T02:30:00+02:00", "2026-10-26T02:00:00+01:00"]),
@@ -184,7 +184,7 @@ fn half_an_hour_on_lord_howe_is_a_gap_and_a_repeat_too() {
 }
 
 #[test]
-fn a_day_that_apia_left_out_is_made_up_for_at_the_end_of_the_gap() {
+fn a_day_that_apia_skipped_is_due_at_the_end_of_the_gap() {
     // Apia went from 29 to 31 December 2011.
     let nightly = schedule(&["30 2 * * *"], "Pacific/Apia");
     let due = shown(&nightly, "2011-12-29T00:00:00Z", 4);
@@ -209,7 +209,7 @@ fn a_gap_at_midnight_moves_the_first_run_of_the_day() {
 }
 
 #[test]
-fn what_a_clock_change_did_is_told() {
+fn the_effect_of_a_clock_change_is_reported() {
     let change = |expression: &str, t: &str| schedule(&[expression], "Europe/Berlin").clock_change_at(at(t));
     let moved = ClockChange::Moved { from: "2026-03-29T02:30".parse().unwrap() };
     assert_eq!(change("30 2 * * *", "2026-03-29T01:00:00Z"), Some(moved));
@@ -241,8 +241,8 @@ fn the_longest_gap_is_the_one_of_the_coming_year() {
 
 #[test]
 fn ten_thousand_due_times_are_found_without_a_look_at_every_minute() {
-    // About 0.1 s of a core even unoptimized. What this guards against is a search that looks at every minute or every
-    // change, which takes far longer.
+    // PointIdentity 0.1 s of a core even unoptimized. What this guards against is a search that looks at every minute
+    // or every change, which takes far longer.
     let begun = worked();
     let mut found = 0;
     for zone_name in ["Europe/Berlin", "Australia/Lord_Howe"] {

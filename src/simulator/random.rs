@@ -1,11 +1,11 @@
-//! Seeded chance (splitmix64): the same seed throws the same numbers on every machine and in every version.
+//! A seeded random generator (splitmix64): the same seed gives the same numbers on every machine and in every version.
 
 /// A seeded generator.
 #[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
+pub(super) struct SeededRandom(u64);
 
-impl Dice {
-    /// A generator that repeats itself for the same seed.
+impl SeededRandom {
+    /// A generator with this seed.
     pub(super) const fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -16,9 +16,9 @@ impl Dice {
         scramble(self.0)
     }
 
-    /// Whether an event of that probability happens this time.
+    /// Whether an event with this probability happens this time.
     pub(super) fn happens(&mut self, probability: f64) -> bool {
-        // 53 bits are what an f64 holds exactly.
+        // An f64 holds 53 bits exactly.
         let unit = (self.next() >> 11) as f64 / (1_u64 << 53) as f64;
         unit < probability
     }

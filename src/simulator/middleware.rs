@@ -1,5 +1,5 @@
-//! What every request of the API passes through: the record, the rate limit, the faults, the token. The account sees
-//! it only after that, and its answer goes the same way back.
+//! The middleware for every API request: the record, the rate limit, the faults, the token. Only then does the request
+//! reach the account, and its answer passes through here again.
 
 use std::sync::Arc;
 
@@ -12,51 +12,51 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::account::Account;
-use super::answers::{self, Lost};
+use super::answers::{self, LostAnswer};
 use super::call::Call;
 use super::effects::{Effect, StatusEffect};
-use super::faults::{Asked, Strike};
+use super::faults::{FaultMatch, IncomingRequest};
 use super::paging::{named_server, pairs};
 use super::person::Act;
 use super::point::Kind;
-use super::points::Refusal;
-use super::provider::{Inner, Simulator};
+use super::points::ApiRefusal;
+use super::provider::{Simulator, SimulatorState};
 use super::record::{Request as Recorded, What};
 
-/// The path that every call of the API begins with.
+/// The prefix of all API paths.
 pub const BASE: &str = "/api/v1";
 
 /// The largest request body that is read.
 const LARGEST_BODY: usize = 1 << 20;
 
-/// A request on its way to a handler.
+/// A request on its way to its handler.
 #[derive(Debug)]
-pub(super) struct Visit {
+pub(super) struct RequestContext {
     /// Its number in the record.
     pub(super) seq: u64,
     /// `http://host/api/v1/backups/`.
     pub(super) url: String,
     pub(super) query: Vec<(String, String)>,
-    /// What was sent; an empty body is an empty object.
+    /// The request body; an empty body becomes an empty object.
     pub(super) body: Value,
     pub(super) effect: Option<Effect>,
 }
 
-/// Lets a request through, or does to it what a fault says.
-pub(super) async fn pass(State(simulator): State<Simulator>, request: Request, next: Next) -> Response {
+/// Handles a request, applying faults.
+pub(super) async fn handle(State(simulator): State<Simulator>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(bytes) = to_bytes(body, LARGEST_BODY).await else {
-        return answers::refusal(&Refusal::detail(413, "Request body too large."));
+        return answers::refusal(&ApiRefusal::detail(413, "Request body too large."));
     };
-    let Some((visit, strike)) = simulator.enter(&parts, &bytes) else {
-        return answers::lost(Lost::Refused);
+    let Some((context, faults)) = simulator.enter(&parts, &bytes) else {
+        return answers::lost(LostAnswer::Refused);
     };
-    let latency = simulator.look(|inner| inner.account.options.latency);
+    let latency = simulator.with_state(|state| state.account.options.latency);
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    let effect = visit.effect.clone();
-    let seq = visit.seq;
+    let effect = context.effect.clone();
+    let seq = context.seq;
     let real = if effect.as_ref().is_none_or(Effect::carries_out) {
         let response = match simulator.check_token(&parts) {
             Err(refusal) => answers::refusal(&refusal),
@@ -64,7 +64,7 @@ pub(super) async fn pass(State(simulator): State<Simulator>, request: Request, n
                 Err(refusal) => answers::refusal(&refusal),
                 Ok(()) => {
                     let mut request = Request::from_parts(parts, Body::empty());
-                    request.extensions_mut().insert(Arc::new(visit));
+                    request.extensions_mut().insert(Arc::new(context));
                     next.run(request).await
                 }
             },
@@ -74,76 +74,76 @@ pub(super) async fn pass(State(simulator): State<Simulator>, request: Request, n
     } else {
         ().into_response()
     };
-    simulator.let_act(&strike.after);
-    let now = simulator.look(|inner| inner.account.shown(simulator.now()));
+    simulator.act_all(&faults.after);
+    let now = simulator.with_state(|state| state.account.shown(simulator.now()));
     let mut response = match effect {
-        Some(effect) => answers::bend(&effect, real, now).await,
+        Some(effect) => answers::apply_effect(&effect, real, now).await,
         None => real,
     };
-    if Lost::of(&response).is_none() {
+    if LostAnswer::of(&response).is_none() {
         simulator.answered(seq, response.status().as_u16());
     }
-    let date = answers::http_date(simulator.look(|inner| inner.account.shown(simulator.now())));
+    let date = answers::http_date(simulator.with_state(|state| state.account.shown(simulator.now())));
     if let Ok(date) = HeaderValue::from_str(&date) {
         response.headers_mut().insert(header::DATE, date);
     }
     response
 }
 
-fn body_of(headers: &HeaderMap, bytes: &Bytes) -> Result<(), Refusal> {
+fn body_of(headers: &HeaderMap, bytes: &Bytes) -> Result<(), ApiRefusal> {
     if bytes.is_empty() {
         return Ok(());
     }
     let json = headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
     if !json {
-        return Err(Refusal::detail(415, "Unsupported media type in request."));
+        return Err(ApiRefusal::detail(415, "Unsupported media type in request."));
     }
     match serde_json::from_slice::<Value>(bytes) {
         Ok(Value::Object(_)) => Ok(()),
-        Ok(_) => Err(Refusal::detail(400, "Invalid data. Expected a dictionary.")),
-        Err(error) => Err(Refusal::detail(400, format!("JSON parse error - {error}"))),
+        Ok(_) => Err(ApiRefusal::detail(400, "Invalid data. Expected a dictionary.")),
+        Err(error) => Err(ApiRefusal::detail(400, format!("JSON parse error - {error}"))),
     }
 }
 
 impl Simulator {
-    /// Writes the request down and decides what will happen to it; `None` where it could not even be sent.
-    fn enter(&self, parts: &axum::http::request::Parts, bytes: &Bytes) -> Option<(Visit, Strike)> {
+    /// Records the request and decides which faults apply; `None` if connections are refused.
+    fn enter(&self, parts: &axum::http::request::Parts, bytes: &Bytes) -> Option<(RequestContext, FaultMatch)> {
         let now = self.now();
         let path = parts.uri.path();
         let query = parts.uri.query().unwrap_or_default();
         let body: Value = serde_json::from_slice(bytes).unwrap_or_else(|_| json!({}));
         let pairs = pairs(query);
         let mut guard = self.lock();
-        let inner = &mut *guard;
-        inner.account.settle(now);
-        if inner.refuse_until.is_some_and(|until| now < until) {
+        let state = &mut *guard;
+        state.account.advance_to(now);
+        if state.refuse_until.is_some_and(|until| now < until) {
             return None;
         }
         let short = path.strip_prefix(BASE).unwrap_or(path);
-        let (call, kind, server) = inner.account.classify(&parts.method, short, named_server(&pairs, &body));
+        let (call, kind, server) = state.account.classify(&parts.method, short, named_server(&pairs, &body));
         let (method, path_text, query_text) = (parts.method.to_string(), short.to_owned(), query.to_owned());
-        let asked = Asked { method, path: path_text, query: query_text, call, kind, server };
-        let strike = inner.strike(now, &asked);
-        for act in &strike.before {
-            // A person may try what is not possible any more; that changes nothing.
-            let _ = inner.account.act(now, act);
+        let incoming = IncomingRequest { method, path: path_text, query: query_text, call, kind, server };
+        let faults = state.faults_for(now, &incoming);
+        for act in &faults.before {
+            // The action may no longer be possible. Then it changes nothing.
+            let _ = state.account.act(now, act);
         }
-        let seq = inner.write_down(now, asked, &body, &strike);
-        let origin = inner.account.options.next_origin.clone().unwrap_or_else(|| origin_of(parts));
+        let seq = state.record_request(now, incoming, &body, &faults);
+        let origin = state.account.options.next_origin.clone().unwrap_or_else(|| origin_of(parts));
         let url = format!("{origin}{path}");
-        Some((Visit { seq, url, query: pairs, body, effect: strike.effect.clone() }, strike))
+        Some((RequestContext { seq, url, query: pairs, body, effect: faults.effect.clone() }, faults))
     }
 
-    fn check_token(&self, parts: &axum::http::request::Parts) -> Result<(), Refusal> {
+    fn check_token(&self, parts: &axum::http::request::Parts) -> Result<(), ApiRefusal> {
         let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let Some(header) = header else {
-            return Err(Refusal::detail(401, "Authentication credentials were not provided."));
+            return Err(ApiRefusal::detail(401, "Authentication credentials were not provided."));
         };
         let token = header.strip_prefix("Bearer ").unwrap_or_default();
-        self.look(|inner| {
-            let options = &inner.account.options;
+        self.with_state(|state| {
+            let options = &state.account.options;
             if !options.token.as_ref().map_or(token.starts_with("vps_"), |good| good == token) {
-                return Err(Refusal::detail(401, "Invalid token."));
+                return Err(ApiRefusal::detail(401, "Invalid token."));
             }
             let words: &[&str] =
                 if parts.method == Method::GET { &["servers:*", "*:*", "servers:read"] } else { &["servers:*", "*:*"] };
@@ -151,12 +151,12 @@ impl Simulator {
             if may || parts.uri.path().ends_with("/account/me/") {
                 Ok(())
             } else {
-                Err(Refusal::detail(403, "You do not have permission to perform this action."))
+                Err(ApiRefusal::detail(403, "You do not have permission to perform this action."))
             }
         })
     }
 
-    fn let_act(&self, acts: &[Act]) {
+    fn act_all(&self, acts: &[Act]) {
         for act in acts {
             let _ = self.act(act);
         }
@@ -176,28 +176,28 @@ impl Simulator {
     }
 }
 
-impl Inner {
-    fn strike(&mut self, now: Timestamp, asked: &Asked) -> Strike {
+impl SimulatorState {
+    fn faults_for(&mut self, now: Timestamp, incoming: &IncomingRequest) -> FaultMatch {
         let options = &self.account.options;
-        if options.requests_per_second.is_some_and(|rate| !self.bucket.take(now, rate)) {
+        if options.requests_per_second.is_some_and(|rate| !self.rate_limit.take(now, rate)) {
             let status = StatusEffect { retry_after: options.retry_after, ..StatusEffect::new(429) };
             let names = vec!["rate_limit".to_owned()];
-            return Strike { names, effect: Some(Effect::Status(status)), ..Strike::default() };
+            return FaultMatch { names, effect: Some(Effect::Status(status)), ..FaultMatch::default() };
         }
-        self.faults.strike(now, asked, &self.account, &mut self.dice)
+        self.faults.matching(now, incoming, &self.account, &mut self.random)
     }
 
-    fn write_down(&mut self, now: Timestamp, asked: Asked, body: &Value, strike: &Strike) -> u64 {
-        if asked.method == "GET" && !self.account.options.record_reads {
+    fn record_request(&mut self, now: Timestamp, incoming: IncomingRequest, body: &Value, faults: &FaultMatch) -> u64 {
+        if incoming.method == "GET" && !self.account.options.record_reads {
             return 0;
         }
         let request = Recorded {
-            server: asked.server.map(|place| self.account.servers[place].name().to_owned()),
-            method: asked.method,
-            path: asked.path,
-            query: asked.query,
+            server: incoming.server.map(|index| self.account.servers[index].name().to_owned()),
+            method: incoming.method,
+            path: incoming.path,
+            query: incoming.query,
             body: if body.as_object().is_some_and(serde_json::Map::is_empty) { Value::Null } else { body.clone() },
-            faults: strike.names.clone(),
+            faults: faults.names.clone(),
             carried_out: false,
             account_status: None,
             status: None,
@@ -207,10 +207,10 @@ impl Inner {
 }
 
 impl Account {
-    /// What a request asks for, of which kind, and about which server.
+    /// The call, the kind and the server of a request.
     fn classify(&self, method: &Method, path: &str, named: Option<String>) -> (Call, Option<Kind>, Option<usize>) {
         let words: Vec<&str> = path.trim_matches('/').split('/').collect();
-        let named = named.and_then(|key| self.keyed(&key));
+        let named = named.and_then(|key| self.find_server_by_key(&key));
         let kind = match words[0] {
             "backups" => Some(Kind::Backup),
             "snapshots" => Some(Kind::Snapshot),
@@ -224,11 +224,15 @@ impl Account {
             ("DELETE", [_, id], Some(kind)) => (Call::Delete, Some(kind), of_point(kind, id)),
             ("POST", [_, id, "restore"], Some(kind)) => (Call::Restore, Some(kind), of_point(kind, id)),
             ("GET", ["servers"], _) => (Call::Servers, None, None),
-            ("GET", ["servers", key], _) => (Call::Server, None, self.keyed(key)),
-            ("POST", ["servers", key, "power"], _) => (Call::Power, None, self.keyed(key)),
-            ("POST", ["servers", key, "restore"], _) => (Call::Restore, Some(Kind::Backup), self.keyed(key)),
-            ("POST", ["servers", key, "backup"], _) => (Call::Create, Some(Kind::Backup), self.keyed(key)),
-            ("POST", ["servers", key, "snapshot"], _) => (Call::Create, Some(Kind::Snapshot), self.keyed(key)),
+            ("GET", ["servers", key], _) => (Call::Server, None, self.find_server_by_key(key)),
+            ("POST", ["servers", key, "power"], _) => (Call::Power, None, self.find_server_by_key(key)),
+            ("POST", ["servers", key, "restore"], _) => {
+                (Call::Restore, Some(Kind::Backup), self.find_server_by_key(key))
+            }
+            ("POST", ["servers", key, "backup"], _) => (Call::Create, Some(Kind::Backup), self.find_server_by_key(key)),
+            ("POST", ["servers", key, "snapshot"], _) => {
+                (Call::Create, Some(Kind::Snapshot), self.find_server_by_key(key))
+            }
             ("GET", ["account", "me"], _) => (Call::Account, None, None),
             _ => (Call::Unknown, None, None),
         }

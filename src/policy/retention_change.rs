@@ -1,48 +1,48 @@
-//! Whether a policy keeps what was kept before the policy file was changed: by the policy itself, and by those whose
-//! points it has taken over with `formerly`. A new name alone changes nothing.
+//! Whether a policy still keeps what was kept before the policy file was changed, by itself and by the policies whose
+//! points it takes over with `formerly`. A new name alone is no change.
 
-use crate::policy::conditions::{Conditions, Looked};
-use crate::policy::evidence::Request;
+use crate::policy::conditions::{Conditions, RetentionRecord};
+use crate::policy::evidence::PlanRequest;
 use crate::policy::memory::Memory;
 use crate::policy::policy::{Policy, PolicyName};
 
-/// What was changed since a policy looked.
+/// What was changed since a policy last inspected a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Whether its rules were. Else it is what they share with others.
+pub struct RetentionChange {
+    /// Whether its own rules were changed; otherwise only its conditions.
     pub rules: bool,
-    /// The name that it had, and the conditions then, where they are known.
+    /// The former name and conditions, if known.
     pub before: Option<(String, Conditions)>,
 }
 
-/// What was changed since the policy of this request looked at this server and kind; `None`: nothing.
+/// What was changed since the request's policy last inspected this server and kind; `None` if nothing was.
 #[must_use]
-pub fn change(request: &Request<'_>) -> Option<Change> {
+pub fn retention_change(request: &PlanRequest<'_>) -> Option<RetentionChange> {
     let (policy, memory) = (request.evidence.policy, request.evidence.memory);
     let rules = is_changed(policy, memory);
     let mut before = memory.retention.iter().filter(|(name, _)| policy.answers_to(name));
     let (Some((name, looked)), None) = (before.next(), before.next()) else {
-        return rules.then_some(Change { rules, before: None });
+        return rules.then_some(RetentionChange { rules, before: None });
     };
     let conditions = looked.conditions.as_ref();
     let now = || Conditions::of(policy, request.others, (request.limit, request.reserve)).words();
-    // What an earlier version remembers says nothing of the conditions.
+    // Records of an earlier version have no conditions.
     let same = conditions.is_none_or(|before| *before == now());
     let before = || Some((name.clone(), Conditions::parse(conditions?)?));
-    (rules || !same).then(|| Change { rules, before: before() })
+    (rules || !same).then(|| RetentionChange { rules, before: before() })
 }
 
-/// What is to be remembered after a look.
+/// What to store after an inspection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Remember {
-    /// What policies keep now.
-    pub words: Vec<(PolicyName, Looked)>,
-    /// The names under which nothing is kept any more, since another policy has taken them over.
+pub struct RetentionUpdate {
+    /// The new record of each policy.
+    pub words: Vec<(PolicyName, RetentionRecord)>,
+    /// Former names to remove, because this policy has taken them over.
     pub taken_over: Vec<PolicyName>,
 }
 
-impl Remember {
-    /// Whether there is nothing to remember.
+impl RetentionUpdate {
+    /// Whether there is nothing to store.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.words.is_empty() && self.taken_over.is_empty()
@@ -54,7 +54,7 @@ impl Remember {
 pub fn is_changed(policy: &Policy, memory: &Memory) -> bool {
     let mut before = memory.retention.iter().filter(|(name, _)| policy.answers_to(name));
     match (before.next(), before.next()) {
-        // Others looked here, and none of them kept what it may claim: nothing of it was deleted so far.
+        // Others inspected this server, but none of them may have deleted points of this policy.
         (None, _) => !memory.retention.is_empty(),
         (Some((name, looked)), None) => {
             let now = policy.retention_words();
@@ -70,27 +70,28 @@ pub fn is_changed(policy: &Policy, memory: &Memory) -> bool {
     }
 }
 
-/// What is to be remembered once the policy of this request has looked. At the very first look, what the other policies
-/// keep is remembered too, since what they will find there is kept from then on.
+/// What to store once the request's policy has inspected the server. The first inspection stores what the other
+/// policies keep, too, because the points they will find are kept from now on.
 #[must_use]
-pub fn remember(request: &Request<'_>) -> Remember {
+pub fn retention_update(request: &PlanRequest<'_>) -> RetentionUpdate {
     let (policy, memory) = (request.evidence.policy, request.evidence.memory);
     let mut words = Vec::new();
-    let now = Looked::of(policy, request.others, (request.limit, request.reserve));
+    let now = RetentionRecord::of(policy, request.others, (request.limit, request.reserve));
     let conditions = now.conditions.clone();
     if memory.retention.get(policy.name.as_str()) != Some(&now) {
         words.push((policy.name.clone(), now));
     }
     if memory.retention.is_empty() {
         let others = request.others.iter().filter(|other| other.name != policy.name);
-        let looked = |other: &Policy| Looked { words: other.retention_words(), conditions: conditions.clone() };
+        let looked =
+            |other: &Policy| RetentionRecord { words: other.retention_words(), conditions: conditions.clone() };
         words.extend(others.map(|other| (other.name.clone(), looked(other))));
     }
     let taken_over = policy.formerly.iter().filter(|former| memory.retention.contains_key(former.as_str()));
-    Remember { words, taken_over: taken_over.cloned().collect() }
+    RetentionUpdate { words, taken_over: taken_over.cloned().collect() }
 }
 
-/// What decides, and the former names.
+/// The rules, and the former names.
 fn split(words: &str) -> (&str, &str) {
     words.rsplit_once("; formerly ").unwrap_or((words, ""))
 }
@@ -108,7 +109,7 @@ mod tests {
 
     use super::*;
     use crate::policy::evidence::Evidence;
-    use crate::policy::inventory::{Id, Inventory, Kind, Proof, ServerRef};
+    use crate::policy::inventory::{Id, Inventory, Kind, ReadProof, ServerRef};
     use crate::policy::keep::{Count, Keep, Rule};
 
     fn named(text: &str) -> PolicyName {
@@ -119,30 +120,30 @@ mod tests {
         Policy {
             keep: Keep { counts: vec![(Rule::Last, Count::Number(last))], ..Keep::default() },
             formerly: formerly.iter().map(|former| named(former)).collect(),
-            ..Policy::departed(named(name), Kind::Backup)
+            ..Policy::removed(named(name), Kind::Backup)
         }
     }
 
-    fn looked(policy: &Policy, others: &[Arc<Policy>], memory: &Memory) -> Remember {
+    fn looked(policy: &Policy, others: &[Arc<Policy>], memory: &Memory) -> RetentionUpdate {
         let inventory = Inventory {
             server: ServerRef { id: Id::Number(1), name: "web".to_owned() },
             kind: Kind::Backup,
             points: Vec::new(),
             read_at: Timestamp::UNIX_EPOCH,
             provider_time: None,
-            proof: Proof::OnePage,
+            proof: ReadProof::OnePage,
             doubts: Vec::new(),
         };
         let now = Timestamp::UNIX_EPOCH;
         let evidence = Evidence { at: now, instance: "main", policy, inventory: &inventory, memory };
-        remember(&Request { evidence, limit: 10, reserve: 0, others, spent: 0, now, waited_for: None })
+        retention_update(&PlanRequest { evidence, limit: 10, reserve: 0, others, spent: 0, now, waited_for: None })
     }
 
     /// What the journal remembers once these policies have looked, one after the other.
     fn after(policies: &[&Policy]) -> Memory {
         let mut memory = Memory::default();
         for policy in policies {
-            let Remember { words, taken_over } = looked(policy, &[], &memory);
+            let RetentionUpdate { words, taken_over } = looked(policy, &[], &memory);
             memory.retention.retain(|name, _| !taken_over.iter().any(|former| former.as_str() == name));
             memory.retention.extend(words.into_iter().map(|(name, words)| (name.to_string(), words)));
         }
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_name_changes_nothing_and_what_it_keeps_does() {
+    fn a_new_name_is_no_change_but_different_rules_are() {
         let table: [(&[Policy], Policy, bool); 12] = [
             (&[policy("a", &[], 6)], policy("a", &[], 6), false),
             (&[policy("a", &[], 6)], policy("a", &[], 5), true),
@@ -172,17 +173,17 @@ mod tests {
     }
 
     #[test]
-    fn at_the_first_look_nothing_is_changed_and_the_other_policies_are_remembered_too() {
+    fn at_the_first_inspection_nothing_is_changed_and_the_other_policies_are_stored_too() {
         let (a, b) = (policy("a", &[], 6), Arc::new(policy("b", &[], 2)));
         let memory = Memory::default();
         assert!(!is_changed(&a, &memory));
         let others = [Arc::clone(&b)];
         let words = looked(&a, &others, &memory).words;
-        let of_b = Looked::of(&b, &[Arc::new(a.clone())], (10, 0));
-        assert_eq!(words, [(a.name.clone(), Looked::of(&a, &others, (10, 0))), (b.name.clone(), of_b)]);
+        let of_b = RetentionRecord::of(&b, &[Arc::new(a.clone())], (10, 0));
+        assert_eq!(words, [(a.name.clone(), RetentionRecord::of(&a, &others, (10, 0))), (b.name.clone(), of_b)]);
         let memory =
             Memory { retention: words.into_iter().map(|(name, it)| (name.to_string(), it)).collect(), ..memory };
-        assert_eq!(looked(&a, &others, &memory), Remember::default());
+        assert_eq!(looked(&a, &others, &memory), RetentionUpdate::default());
     }
 
     #[test]

@@ -1,24 +1,24 @@
-//! Which brakes are in force: the signs of a list, compared with the brakes that are stored. Some are over, some go on,
-//! some are new.
+//! Which brakes are in force: the brakes observed in a list, compared with the stored ones. Some are over, some
+//! continue, some are new.
 //!
-//! What mends itself (points listed again, clocks that agree again) releases its brake.
+//! A condition that ends by itself (points listed again, clocks that agree again) releases its brake.
 
-use crate::policy::brake::{About, Brake, BrakeCause, DetectedBrakes, StoredBrake};
+use crate::policy::brake::{Brake, BrakeCause, DetectedBrakes, PointIdentity, StoredBrake};
 use crate::policy::evidence::Evidence;
-use crate::policy::signs::signs;
+use crate::policy::observed_brakes::observed_brakes;
 
-/// The brake that stops every delete here, evictions too. What retention would drop has no part in it.
+/// The brake that stops every delete here, including evictions. Does not depend on what retention would drop.
 pub(super) fn stops_all(evidence: &Evidence<'_>) -> Option<Brake> {
-    in_force(evidence, false, None).stops_all().cloned()
+    brakes_in_force(evidence, false, None).stops_all().cloned()
 }
 
-/// The brakes in force. `is_changed` says whether the policy file was changed, `retention` is the brake that this sets.
-/// A list in doubt neither sets a brake nor releases one: it stops every delete anyway.
-pub(super) fn in_force(evidence: &Evidence<'_>, is_changed: bool, retention: Option<Brake>) -> DetectedBrakes {
+/// The brakes in force. `is_changed` says whether the policy file was changed; `retention` is the brake that this sets.
+/// A doubtful list neither sets nor releases a brake; it stops every delete anyway.
+pub(super) fn brakes_in_force(evidence: &Evidence<'_>, is_changed: bool, retention: Option<Brake>) -> DetectedBrakes {
     let mut detected = DetectedBrakes::default();
     let kind = evidence.inventory.kind;
     let proven = evidence.inventory.doubt().is_none();
-    let mut observed = if proven { signs(evidence, retention) } else { Vec::new() };
+    let mut observed = if proven { observed_brakes(evidence, retention) } else { Vec::new() };
     let mut kept: Vec<&StoredBrake> = Vec::new();
     for stored in &evidence.memory.brakes {
         let same_kind = stored.kind == kind;
@@ -31,7 +31,7 @@ pub(super) fn in_force(evidence: &Evidence<'_>, is_changed: bool, retention: Opt
             observe_under_new_name(&stored.brake, evidence, &mut observed);
             continue;
         }
-        // A second lastgood concerns the whole server.
+        // A second lastgood affects the whole server.
         let concerns = same_kind || stored.brake.cause == BrakeCause::SecondLastgood;
         if concerns && !stored.accepted && stored.brake.concerns(evidence.policy) {
             detected.in_force.push(stored.brake.clone());
@@ -66,13 +66,13 @@ fn add(detected: &mut DetectedBrakes, brake: Brake, stored: Option<&StoredBrake>
     }
 }
 
-/// Whether it was set before the policy was renamed.
+/// Whether it was set under a former name of the policy.
 fn is_of_former_name(brake: &Brake, evidence: &Evidence<'_>) -> bool {
     let policy = evidence.policy;
     brake.policy.as_ref().is_some_and(|name| name != policy.name.as_str() && policy.answers_to(name))
 }
 
-/// A brake that waits for a person goes on waiting under the policy's new name.
+/// Carries an unaccepted brake over to the policy's new name.
 fn observe_under_new_name(brake: &Brake, evidence: &Evidence<'_>, observed: &mut Vec<Brake>) {
     let renamed = Brake { policy: Some(evidence.policy.name.to_string()), ..brake.clone() };
     match observed.iter_mut().find(|other| other.is_same(&renamed)) {
@@ -81,16 +81,16 @@ fn observe_under_new_name(brake: &Brake, evidence: &Evidence<'_>, observed: &mut
     }
 }
 
-/// Whether what a brake is about is over by itself.
+/// Whether the condition of a brake has ended by itself.
 fn is_over(stored: &StoredBrake, evidence: &Evidence<'_>, is_changed: bool, observed: &[Brake]) -> bool {
     let brake = &stored.brake;
-    let is_listed = |about: &About| evidence.inventory.find(&about.id).is_some_and(|point| about.is(point));
+    let is_listed = |about: &PointIdentity| evidence.inventory.find(&about.id).is_some_and(|point| about.is(point));
     match brake.cause {
         BrakeCause::Gone | BrakeCause::Shorter => brake.points.iter().all(is_listed),
         BrakeCause::Small => !brake.points.iter().any(is_listed),
         BrakeCause::Clock | BrakeCause::SecondLastgood => !observed.iter().any(|other| other.is_same(brake)),
         BrakeCause::Retention => {
-            // What still waits is part of the brake that the change sets.
+            // Points that still wait are included in the brake that the change sets.
             (is_changed && brake.concerns(evidence.policy)) || !brake.points.iter().any(is_listed)
         }
     }

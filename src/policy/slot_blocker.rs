@@ -1,30 +1,30 @@
-//! What keeps a slot from being emptied and a person can end: holds and `protect`. With the words that say how.
+//! What keeps a slot taken and a person can end: holds and `protect`, with a text that says how.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::inventory::{Id, Kind, ServerRef};
 
-/// What a person can end when there is no room.
+/// Something that keeps a slot taken and that a person can end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum InTheWay {
+pub enum SlotBlocker {
     /// A hold on the whole server.
     Server {
         /// The server.
         server: ServerRef,
-        /// The words of the person.
+        /// The person's reason.
         reason: String,
-        /// Until when; `None`: until it is released.
+        /// When it ends; `None` means when it is released.
         until: Option<Timestamp>,
     },
     /// A hold on a point.
     Point {
         /// The point.
         id: Id,
-        /// The words of the person.
+        /// The person's reason.
         reason: String,
-        /// Until when; `None`: until it is released.
+        /// When it ends; `None` means when it is released.
         until: Option<Timestamp>,
     },
     /// A pattern of `protect`.
@@ -36,10 +36,10 @@ pub enum InTheWay {
     },
 }
 
-impl InTheWay {
-    /// What is in the way, and how it ends.
+impl SlotBlocker {
+    /// What keeps the slot taken, and how to end it.
     #[must_use]
-    pub fn sentence(&self, kind: Kind) -> String {
+    pub fn explanation(&self, kind: Kind) -> String {
         let until = |until: &Option<Timestamp>| {
             until.map_or_else(|| "until it is released".to_owned(), |until| format!("until {until}"))
         };
@@ -49,12 +49,12 @@ impl InTheWay {
                 let name = if server.name.chars().all(plain) { server.name.clone() } else { server.id.to_string() };
                 let until = until(end);
                 format!(
-                    "the server is on hold ({reason}; {until}): `lastgood release server {name}` lets points go again"
+                    "the server is on hold ({reason}; {until}): `lastgood release server {name}` allows deletes again"
                 )
             }
             Self::Point { id, reason, until: end } => {
                 let until = until(end);
-                format!("{kind} {id} is on hold ({reason}; {until}): `lastgood release {kind} {id}` ends that")
+                format!("{kind} {id} is on hold ({reason}; {until}): `lastgood release {kind} {id}` ends the hold")
             }
             Self::Protected { id, pattern } => format!("{kind} {id} is protected by \"{pattern}\""),
         }

@@ -1,6 +1,6 @@
-//! The token bucket over everything that is sent: never more than `requests_per_second` in any second.
+//! A token bucket for everything that is sent: never more than `requests_per_second` in any second.
 //!
-//! It counts in tokio's time, so that it holds under paused time too, and keeps the order of those who wait.
+//! It uses tokio's time, so that it also works under paused time, and serves waiters in order.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -9,40 +9,40 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// A token that is taken comes back one second later, so bursts are as large as the rate and no larger. Who comes first
-/// is served first.
+/// A token becomes available again one second after it was taken, so a burst is never larger than the rate. First come,
+/// first served.
 #[derive(Debug)]
-pub(crate) struct Bucket {
-    /// Held by the one who is served next.
+pub(crate) struct RateLimiter {
+    /// Held by the next in line.
     turn: tokio::sync::Mutex<()>,
-    state: Mutex<State>,
-    /// The rate was changed.
+    state: Mutex<LimiterState>,
+    /// Notified when the rate changes.
     changed: Notify,
 }
 
 #[derive(Debug)]
-struct State {
+struct LimiterState {
     tokens: usize,
-    /// When each of the last tokens was used; the oldest first.
+    /// When the latest tokens were used; the oldest first.
     used: VecDeque<Instant>,
-    /// Nothing is sent before this: the provider asked for a pause.
+    /// Nothing is sent before this, because the provider asked for a pause.
     not_before: Option<Instant>,
 }
 
-impl Bucket {
-    /// A full bucket; a rate of 0 is taken as 1.
+impl RateLimiter {
+    /// A limiter with all tokens available; a rate of 0 counts as 1.
     pub(crate) fn new(requests_per_second: u32) -> Self {
-        let state = State { tokens: tokens(requests_per_second), used: VecDeque::new(), not_before: None };
+        let state = LimiterState { tokens: tokens(requests_per_second), used: VecDeque::new(), not_before: None };
         Self { turn: tokio::sync::Mutex::default(), state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// From now on this is the rate, also for those who wait already. What was sent before counts.
+    /// Sets the rate from now on, including for requests that already wait. What was sent before still counts.
     pub(crate) fn set_rate(&self, requests_per_second: u32) {
         self.lock().tokens = tokens(requests_per_second);
         self.changed.notify_one();
     }
 
-    /// Waits for a token.
+    /// Waits for a token and takes it.
     pub(crate) async fn take(&self) {
         let _turn = self.turn.lock().await;
         loop {
@@ -60,26 +60,26 @@ impl Bucket {
         }
     }
 
-    /// Lets nothing through for this long: the provider has had too many requests.
-    pub(crate) fn hold(&self, pause: Duration) {
+    /// Lets nothing through for this long, because the provider got too many requests.
+    pub(crate) fn pause(&self, pause: Duration) {
         let until = Instant::now() + pause;
         let mut state = self.lock();
         state.not_before = Some(state.not_before.map_or(until, |before| before.max(until)));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().expect("no code panics while it holds the bucket")
+    fn lock(&self) -> std::sync::MutexGuard<'_, LimiterState> {
+        self.state.lock().expect("no code panics while it holds the limiter")
     }
 }
 
-impl State {
-    /// When the next token is there.
+impl LimiterState {
+    /// When the next token is available.
     fn free_at(&mut self, now: Instant) -> Instant {
-        // Tokens that have come back need no memory of their use.
+        // Forget tokens that are available again.
         while self.used.front().is_some_and(|used| *used + Duration::from_secs(1) <= now) {
             self.used.pop_front();
         }
-        // The one that makes room; not the oldest when the bucket has become smaller.
+        // The token that must become available first. Not the oldest one if the rate was lowered.
         let over = (self.used.len() + 1).checked_sub(self.tokens).and_then(|over| over.checked_sub(1));
         let back = over.map_or(now, |at| self.used[at] + Duration::from_secs(1));
         self.not_before.map_or(back, |not_before| back.max(not_before))
@@ -96,11 +96,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_second_has_more_requests_than_the_rate() {
-        let bucket = Bucket::new(5);
+        let limiter = RateLimiter::new(5);
         let begun = Instant::now();
         let mut times = Vec::new();
         for _ in 0..23 {
-            bucket.take().await;
+            limiter.take().await;
             times.push(begun.elapsed());
         }
         assert_eq!(times[4], Duration::ZERO, "the first five go at once");
@@ -112,31 +112,31 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_rate_that_is_changed_holds_for_those_who_wait_already() {
-        let bucket = Bucket::new(10);
+        let limiter = RateLimiter::new(10);
         let begun = Instant::now();
         for _ in 0..10 {
-            bucket.take().await;
+            limiter.take().await;
         }
-        bucket.set_rate(4);
+        limiter.set_rate(4);
         let mut times = Vec::new();
         for _ in 0..8 {
-            bucket.take().await;
+            limiter.take().await;
             times.push(begun.elapsed());
         }
         assert!(times[0] >= Duration::from_secs(1), "what was sent counts: {times:?}");
         for window in times.windows(5) {
             assert!(window[4] - window[0] >= Duration::from_secs(1), "four in any second: {times:?}");
         }
-        bucket.set_rate(1);
+        limiter.set_rate(1);
         let waiting = async {
             for _ in 0..100 {
-                bucket.take().await;
+                limiter.take().await;
             }
             begun.elapsed()
         };
         let changing = async {
             tokio::time::sleep(Duration::from_secs(3)).await;
-            bucket.set_rate(1000);
+            limiter.set_rate(1000);
         };
         let (ended, ()) = tokio::join!(waiting, changing);
         assert!(ended < Duration::from_secs(6), "at one a second they would take 100 s: {ended:?}");
@@ -144,35 +144,35 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_that_is_given_up_while_it_waits_costs_no_token() {
-        let bucket = Bucket::new(1);
-        bucket.take().await;
+        let limiter = RateLimiter::new(1);
+        limiter.take().await;
         let begun = Instant::now();
         for _ in 0..10 {
-            let _ = tokio::time::timeout(Duration::from_millis(10), bucket.take()).await;
+            let _ = tokio::time::timeout(Duration::from_millis(10), limiter.take()).await;
         }
-        bucket.take().await;
+        limiter.take().await;
         assert!(begun.elapsed() <= Duration::from_millis(1_001), "{:?}", begun.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_quiet_time_saves_up_no_more_than_one_burst() {
-        let bucket = Bucket::new(2);
-        bucket.take().await;
+        let limiter = RateLimiter::new(2);
+        limiter.take().await;
         tokio::time::advance(Duration::from_secs(100)).await;
         let begun = Instant::now();
         for _ in 0..3 {
-            bucket.take().await;
+            limiter.take().await;
         }
         assert!(begun.elapsed() >= Duration::from_millis(999));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_that_the_provider_asks_for_holds_for_everything() {
-        let bucket = Bucket::new(100);
-        bucket.hold(Duration::from_secs(7));
-        bucket.hold(Duration::from_secs(2));
+        let limiter = RateLimiter::new(100);
+        limiter.pause(Duration::from_secs(7));
+        limiter.pause(Duration::from_secs(2));
         let begun = Instant::now();
-        bucket.take().await;
+        limiter.take().await;
         assert!(begun.elapsed() >= Duration::from_secs(7));
     }
 }

@@ -1,26 +1,26 @@
-//! The signs of a list that something is wrong, and so the reasons for a brake: points that are gone, a list that is
-//! much shorter, a point that is far too small, clocks that disagree, a second lastgood.
+//! What in a list looks wrong and so sets a brake: points that are gone, a list that is much shorter, a point that is
+//! far too small, clocks that disagree, a second lastgood.
 
 use jiff::SignedDuration;
 
-use crate::policy::brake::{About, Brake, BrakeCause, LastListed, StoredBrake};
+use crate::policy::brake::{Brake, BrakeCause, LastListed, PointIdentity, StoredBrake};
 use crate::policy::counted::counts;
 use crate::policy::evidence::Evidence;
 use crate::policy::inventory::{RestorePoint, newest_first};
 use crate::policy::owner::Owner;
 
-/// How far our clock and the provider's may be apart.
+/// How far our clock and the provider's may differ.
 const APART: SignedDuration = SignedDuration::from_hours(1);
-/// A list is much shorter when at least this many points, and half of the list, are gone at once. A median is taken of
-/// no fewer sizes.
+/// A list is much shorter when at least this many points, and half of the list, are gone at once. A median needs at
+/// least as many sizes.
 const FEW: usize = 3;
-/// How many sizes a new point is compared with: those of the last seven.
+/// A new point is compared with the sizes of this many previous ones.
 const SIZES: usize = 7;
-/// A point is small when it is smaller than this fraction of the median.
+/// A point is small when its size times this is below the median.
 const SMALL: u64 = 10;
 
-/// Everything that looks wrong in this list; `retention` is the brake of a changed policy file.
-pub(super) fn signs(evidence: &Evidence<'_>, retention: Option<Brake>) -> Vec<Brake> {
+/// The brakes for everything that looks wrong in this list; `retention` is the brake of a changed policy file.
+pub(super) fn observed_brakes(evidence: &Evidence<'_>, retention: Option<Brake>) -> Vec<Brake> {
     let mut brakes = Vec::new();
     brakes.extend(gone(evidence));
     brakes.extend(shorter(evidence));
@@ -31,14 +31,15 @@ pub(super) fn signs(evidence: &Evidence<'_>, retention: Option<Brake>) -> Vec<Br
     brakes
 }
 
-/// What the last list showed, this one does not, and we did not intend to delete.
+/// The points in the last list that are missing from this one and that we did not intend to delete.
 fn missing<'a>(evidence: &Evidence<'a>) -> impl Iterator<Item = &'a LastListed> {
     let (inventory, memory) = (evidence.inventory, evidence.memory);
     memory.listed.iter().filter(|last| !inventory.points.iter().any(|point| last.about.is(point)))
 }
 
 fn gone(evidence: &Evidence<'_>) -> Option<Brake> {
-    let points: Vec<About> = missing(evidence).filter(|last| last.good).map(|last| last.about.clone()).collect();
+    let points: Vec<PointIdentity> =
+        missing(evidence).filter(|last| last.good).map(|last| last.about.clone()).collect();
     let kind = evidence.inventory.kind;
     (!points.is_empty()).then(|| Brake {
         cause: BrakeCause::Gone,
@@ -54,9 +55,9 @@ fn gone(evidence: &Evidence<'_>) -> Option<Brake> {
 
 fn shorter(evidence: &Evidence<'_>) -> Option<Brake> {
     let missing: Vec<&LastListed> = missing(evidence).collect();
-    let points: Vec<About> = missing.iter().map(|last| last.about.clone()).collect();
+    let points: Vec<PointIdentity> = missing.iter().map(|last| last.about.clone()).collect();
     let before = evidence.memory.listed.len();
-    // Someone who makes room for us, as the mail of a failed run asks, triggers this as well: the words say so.
+    // Someone who makes room for us, as the mail of a failed run asks, triggers this brake, too. The text says so.
     let by_people = if missing.iter().any(|last| last.good) {
         ""
     } else {
@@ -66,7 +67,7 @@ fn shorter(evidence: &Evidence<'_>) -> Option<Brake> {
         cause: BrakeCause::Shorter,
         policy: None,
         text: format!(
-            "the list of {} is much shorter than the last one: {} of {before} are gone without our doing: {}{by_people}",
+            "the list of {} is much shorter than the last one: {} of {before} are gone, and lastgood did not delete them: {}{by_people}",
             evidence.inventory.kind.plural(),
             points.len(),
             in_words(&points)
@@ -84,8 +85,9 @@ fn small(evidence: &Evidence<'_>) -> Option<Brake> {
     if is_accepted(evidence, newest) {
         return None;
     }
-    // Once a person has accepted a size, it is what later points are compared with.
-    let end = before.iter().position(|point| is_accepted(evidence, point)).map_or(before.len(), |place| place + 1);
+    // Once a person has accepted a size, later points are compared with it.
+    let end =
+        before.iter().position(|point| is_accepted(evidence, point)).map_or(before.len(), |position| position + 1);
     let mut sizes: Vec<u64> = before[..end].iter().filter_map(|point| point.size_mb).take(SIZES).collect();
     sizes.sort_unstable();
     let median = *sizes.get(sizes.len() / 2)?;
@@ -97,15 +99,15 @@ fn small(evidence: &Evidence<'_>) -> Option<Brake> {
             cause: BrakeCause::Small,
             policy: Some(evidence.policy.name.to_string()),
             text: format!(
-                "{kind} {} of {} {what}, where the last ones had {median} MB: it may be worth nothing",
+                "{kind} {} of {} {what}, while the previous ones had {median} MB: it may be unusable",
                 newest.id, newest.created_at
             ),
-            points: vec![About::of(newest)],
+            points: vec![PointIdentity::of(newest)],
         }
     })
 }
 
-/// Whether a person has accepted that this point is small.
+/// Whether a person has accepted the small size of this point.
 fn is_accepted(evidence: &Evidence<'_>, point: &RestorePoint) -> bool {
     let is_about_size = |stored: &&StoredBrake| {
         stored.accepted && stored.brake.cause == BrakeCause::Small && stored.brake.concerns(evidence.policy)
@@ -121,7 +123,7 @@ fn clock(evidence: &Evidence<'_>) -> Option<Brake> {
         cause: BrakeCause::Clock,
         policy: None,
         text: format!(
-            "our clock says {ours}, the provider's {provider}: {} min apart; set the clock of this machine right",
+            "our clock says {ours}, the provider's {provider}: {} min apart; correct this machine's clock",
             apart.as_mins()
         ),
         points: Vec::new(),
@@ -130,14 +132,14 @@ fn clock(evidence: &Evidence<'_>) -> Option<Brake> {
 
 fn second_lastgood(evidence: &Evidence<'_>) -> Option<Brake> {
     let stray = |point: &&RestorePoint| matches!(evidence.owner(point), Owner::Stray(_));
-    let points: Vec<About> = evidence.inventory.manual().filter(stray).map(About::of).collect();
+    let points: Vec<PointIdentity> = evidence.inventory.manual().filter(stray).map(PointIdentity::of).collect();
     (!points.is_empty()).then(|| Brake {
         cause: BrakeCause::SecondLastgood,
         policy: None,
         text: format!(
-            "{} carry our mark, but this journal knows nothing of them: {}; is a second lastgood at work with the same \
-             provider.instance? If none is, the first list that this journal saw was short of them, or the state was put \
-             back from a copy: `lastgood accept` takes them as ours",
+            "{} carry our mark, but this journal has no record of them: {}; is a second lastgood running with the same \
+             provider.instance? If not, the first list that this journal saw lacked them, or the state was restored from \
+             a copy: `lastgood accept` accepts them as ours",
             evidence.inventory.kind.plural(),
             in_words(&points)
         ),
@@ -146,7 +148,7 @@ fn second_lastgood(evidence: &Evidence<'_>) -> Option<Brake> {
 }
 
 /// The points by id and time.
-pub(super) fn in_words(points: &[About]) -> String {
+pub(super) fn in_words(points: &[PointIdentity]) -> String {
     let words: Vec<String> = points.iter().map(|about| format!("{} of {}", about.id, about.created_at)).collect();
     words.join(", ")
 }

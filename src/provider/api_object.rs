@@ -1,8 +1,7 @@
-//! The objects of the provider as they are read: every field of a server, a backup or a snapshot that is needed, and the
-//! others only where they are wanted.
+//! The provider's objects as they are read: the fields we need of a server, a backup or a snapshot, and the others only
+//! on request.
 //!
-//! Of an object no more is kept than makes sense: whatever an answer holds, reading it takes little more memory than its
-//! bytes.
+//! The size of what is kept is limited: reading any answer takes little more memory than its bytes.
 
 use std::fmt;
 
@@ -15,7 +14,7 @@ use crate::provider::wire::{Scalar, ScalarVisitor};
 /// The longest name of a field that is kept for `list --json`.
 const KEY_CHARS: usize = 64;
 
-/// What a thing is called by.
+/// The ids and names of an object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Names {
     pub(crate) id: Scalar,
@@ -31,9 +30,9 @@ pub(crate) enum Reference {
     Bare(Scalar),
 }
 
-/// An object of the provider: every field that a server, a backup or a snapshot has and that is needed.
+/// An object of the provider: all fields we need of a server, a backup or a snapshot.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Entry {
+pub(crate) struct ApiObject {
     pub(crate) names: Names,
     pub(crate) server: Option<Reference>,
     pub(crate) server_id: Scalar,
@@ -61,8 +60,8 @@ impl Names {
     }
 }
 
-impl Entry {
-    /// The entry that these fields make.
+impl ApiObject {
+    /// The object with these fields.
     pub(crate) fn of(fields: &Map<String, Value>) -> Self {
         let mut entry = Self::default();
         fields.iter().for_each(|(key, value)| entry.set(key, value));
@@ -102,7 +101,7 @@ impl Entry {
         }
     }
 
-    /// How many bytes its texts have.
+    /// The size of its texts.
     pub(crate) fn bytes(&self) -> usize {
         let server = match &self.server {
             Some(Reference::Names(names)) => names.bytes(),
@@ -113,10 +112,10 @@ impl Entry {
     }
 }
 
-/// Reads a field's name, as much of it as is kept.
-struct Key;
+/// Reads a field's name and cuts it to `KEY_CHARS`.
+struct KeySeed;
 
-impl<'de> DeserializeSeed<'de> for Key {
+impl<'de> DeserializeSeed<'de> for KeySeed {
     type Value = String;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
@@ -124,7 +123,7 @@ impl<'de> DeserializeSeed<'de> for Key {
     }
 }
 
-impl Visitor<'_> for Key {
+impl Visitor<'_> for KeySeed {
     type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -174,7 +173,7 @@ impl<'de> Visitor<'de> for ReferenceSeed {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Reference, A::Error> {
         let mut names = Names::default();
-        while let Some(key) = map.next_key_seed(Key)? {
+        while let Some(key) = map.next_key_seed(KeySeed)? {
             match names.field(&key) {
                 Some(field) => *field = map.next_value()?,
                 None => drop(map.next_value::<IgnoredAny>()?),
@@ -184,10 +183,10 @@ impl<'de> Visitor<'de> for ReferenceSeed {
     }
 }
 
-/// An element of a list: an object, with all its fields where they are wanted, or `None` when it is none.
-pub(crate) type Element = Option<(Entry, Map<String, Value>)>;
+/// An element of a list: an object, with all its fields if requested; `None` if it is not an object.
+pub(crate) type Element = Option<(ApiObject, Map<String, Value>)>;
 
-/// Reads one element of a list; with `fields`, the others are kept as well, as many as the budget of an entry allows.
+/// Reads one element of a list. With `fields`, the other fields are kept, too, within the budget of an entry.
 pub(crate) struct ElementSeed {
     pub(crate) fields: bool,
 }
@@ -226,8 +225,8 @@ impl<'de> Visitor<'de> for ElementSeed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Element, A::Error> {
-        let (mut entry, mut fields, mut budget) = (Entry::default(), Map::new(), Budget::OF_ENTRY);
-        while let Some(key) = map.next_key_seed(Key)? {
+        let (mut entry, mut fields, mut budget) = (ApiObject::default(), Map::new(), Budget::OF_ENTRY);
+        while let Some(key) = map.next_key_seed(KeySeed)? {
             if self.fields {
                 let is_known = key == "server" || entry.field(&key).is_some();
                 if let Some(value) = map.next_value_seed(Bounded::new(&mut budget, is_known))? {
