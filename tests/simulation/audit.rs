@@ -17,6 +17,11 @@ use crate::invariants::{Facts, Truth};
 
 type Place = (Kind, i64);
 
+#[expect(clippy::print_stdout, reason = "LASTGOOD_WATCH asks for it")]
+fn print_entry(entry: &Entry) {
+    println!("{} {} {:?}", entry.seq, entry.at, entry.what);
+}
+
 /// A point as the record shows it.
 #[derive(Clone, Debug)]
 struct Known {
@@ -72,7 +77,7 @@ impl Audit {
     pub fn check(&mut self, entries: &[Entry], now: Timestamp, figures: &mut Figures) {
         for entry in entries {
             if self.watched.as_ref().is_some_and(|name| of(entry).is_some_and(|it| first_name(it) == name)) {
-                println!("{} {} {:?}", entry.seq, entry.at, entry.what);
+                print_entry(entry);
             }
             self.entry(entry, figures);
         }
