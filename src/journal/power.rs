@@ -116,6 +116,28 @@ fn is_starting(state: &RunState, since: Since<'_>) -> bool {
     })
 }
 
+/// What a run does that waits for its server to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhileStopping {
+    /// It goes on.
+    Stopped,
+    /// It asks the server to stop once more.
+    StopAgain,
+    /// It looks again.
+    Wait,
+}
+
+/// What a run does that waits for its server to stop. `may_be_started` says that an earlier process stopped it, which may
+/// have started it again without being able to record that, and that this one has watched it for `settle`.
+#[must_use]
+pub fn while_stopping(status: &ServerStatus, may_be_started: bool) -> WhileStopping {
+    match status {
+        ServerStatus::Stopped => WhileStopping::Stopped,
+        ServerStatus::Active if may_be_started => WhileStopping::StopAgain,
+        _ => WhileStopping::Wait,
+    }
+}
+
 /// When the run last sent anything.
 #[must_use]
 pub fn last_request_at(state: &RunState) -> Timestamp {

@@ -32,4 +32,39 @@ impl Task {
     pub fn due_times(&self) -> DueTimes<'_> {
         DueTimes { schedule: &self.policy.schedule, splay: self.splay() }
     }
+
+    /// What has become of this task, among the tasks of its server and kind in a later policy file: the one whose policy
+    /// has the same name, else the one whose policy had it before.
+    #[must_use]
+    pub fn present_among<'a>(&self, tasks: &'a [Arc<Self>]) -> Option<&'a Arc<Self>> {
+        let name = &self.policy.name;
+        let named = tasks.iter().find(|task| task.policy.name == *name);
+        named.or_else(|| tasks.iter().find(|task| task.policy.formerly.contains(name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::inventory::{Id, Kind, ServerRef, ServerStatus};
+    use crate::policy::policy::PolicyName;
+
+    fn task(name: &str, formerly: &[&str]) -> Arc<Task> {
+        let parse = |name: &str| PolicyName::new(name).unwrap();
+        let formerly = formerly.iter().copied().map(parse).collect();
+        let policy = Policy { formerly, ..Policy::removed(parse(name), Kind::Snapshot) };
+        let reference = ServerRef { id: Id::Number(1), name: "web".to_owned() };
+        let server = Server { reference, keys: Vec::new(), status: ServerStatus::Active };
+        Arc::new(Task { server, policy: Arc::new(policy), reserve: 0, others: Vec::new() })
+    }
+
+    #[test]
+    fn a_policy_is_found_by_its_name_first_and_then_by_its_former_one() {
+        let run = task("nightly", &[]);
+        let present = |tasks: &[Arc<Task>]| run.present_among(tasks).map(|task| task.policy.name.to_string());
+        let renamed = || task("daily", &["nightly"]);
+        assert_eq!(present(&[task("hourly", &[]), renamed()]).as_deref(), Some("daily"));
+        assert_eq!(present(&[renamed(), task("nightly", &[])]).as_deref(), Some("nightly"));
+        assert_eq!(present(&[task("hourly", &[])]), None);
+    }
 }

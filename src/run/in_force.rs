@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::policy::inventory::{Id, Kind};
-use crate::policy::policy::PolicyName;
 use crate::run::Task;
 
 type OfServers = HashMap<(Id, Kind), Vec<Arc<Task>>>;
@@ -33,21 +32,17 @@ impl InForce {
         self.of(task).map_or(task.reserve, |current| current.reserve.min(task.reserve))
     }
 
-    /// The run's policy as it is now on its server: the one of the same name and kind, else the one that had this name
-    /// before. `None`: it is no longer in the file, or no longer applies to this server.
+    /// The run's policy as it is now on its server. `None`: it is no longer in the file, or no longer applies to the server.
     #[must_use]
     pub fn of(&self, task: &Task) -> Option<Arc<Task>> {
         let in_force = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let Some(all) = in_force.as_ref() else { return Some(Arc::new(task.clone())) };
         let tasks = all.get(&(task.server.reference.id.clone(), task.policy.kind))?;
-        let named = |wanted: &PolicyName| tasks.iter().find(|task| task.policy.name == *wanted);
-        let formerly = |wanted: &PolicyName| tasks.iter().find(|task| task.policy.formerly.contains(wanted));
-        named(&task.policy.name).or_else(|| formerly(&task.policy.name)).map(Arc::clone)
+        task.present_among(tasks).map(Arc::clone)
     }
 
     /// The same, if it still keeps what the run's policy keeps.
     pub(super) fn with_same_retention(&self, task: &Task) -> Option<Arc<Task>> {
-        let words = task.policy.retention_words();
-        self.of(task).filter(|current| current.policy.retention_words() == words)
+        self.of(task).filter(|current| current.policy.retention_words() == task.policy.retention_words())
     }
 }

@@ -5,9 +5,9 @@ use tokio::time::Instant;
 
 use crate::journal::event::{Act, Answer, Event, Sight};
 use crate::journal::power::{
-    self, BeforeStop, LONGEST_CHANGE, ServerPower, before_stop, last_request_at, stop_depends_on_debt,
+    self, BeforeStop, LONGEST_CHANGE, ServerPower, WhileStopping, before_stop, last_request_at, stop_depends_on_debt,
+    while_stopping,
 };
-use crate::policy::inventory::ServerStatus;
 use crate::provider::Power;
 use crate::run::RunError;
 use crate::run::active_run::ActiveRun;
@@ -84,20 +84,16 @@ impl ActiveRun<'_> {
         let began = Instant::now();
         loop {
             let look = self.world.client.server(&self.task.server.reference.id);
-            match self.world.unless_stopped(look).await? {
-                Ok(server) if server.status == ServerStatus::Stopped => {
-                    return self.write(Event::Seen(Sight::ServerStopped)).await;
+            if let Ok(server) = self.world.unless_stopped(look).await? {
+                let is_watched = began.elapsed() >= self.world.settings().settle;
+                match while_stopping(&server.status, requested < self.began_at && is_watched) {
+                    WhileStopping::Stopped => return self.write(Event::Seen(Sight::ServerStopped)).await,
+                    WhileStopping::StopAgain => {
+                        self.say("the server still runs, or runs again; stopping it once more".to_owned());
+                        return self.send_power(Act::StopServer, Power::Stop).await;
+                    }
+                    WhileStopping::Wait => {}
                 }
-                // An earlier process stopped it, and may have started it again without being able to record that.
-                Ok(server)
-                    if server.status == ServerStatus::Active
-                        && requested < self.began_at
-                        && began.elapsed() >= self.world.settings().settle =>
-                {
-                    self.say("the server still runs, or runs again; stopping it once more".to_owned());
-                    return self.send_power(Act::StopServer, Power::Stop).await;
-                }
-                _ => {}
             }
             if self.since(requested) >= LONGEST_CHANGE.min(self.stuck_after()) {
                 return self.fail("the server was asked to stop and has not".to_owned(), false).await;

@@ -41,7 +41,7 @@ fn an_interrupted_demo_ends_in_an_orderly_way() {
     let folder = Folder::new();
     let mut child = folder.command(&["demo"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(|line| line.unwrap());
-    assert!(lines.any(|line| line.contains("asking for a new snapshot")), "no run began");
+    assert!(lines.any(|line| line.contains("requesting a new snapshot")), "no run began");
     let interrupted = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(interrupted.success());
     let rest: Vec<String> = lines.collect();

@@ -86,6 +86,14 @@ fn what_a_run_does_about_a_server_that_it_has_to_stop() {
 }
 
 #[test]
+fn a_server_that_an_earlier_process_may_have_started_is_stopped_once_more() {
+    assert_eq!(while_stopping(&ServerStatus::Stopped, true), WhileStopping::Stopped);
+    assert_eq!(while_stopping(&ServerStatus::Active, true), WhileStopping::StopAgain);
+    assert_eq!(while_stopping(&ServerStatus::Active, false), WhileStopping::Wait);
+    assert_eq!(while_stopping(&other("stopping"), true), WhileStopping::Wait);
+}
+
+#[test]
 fn a_lost_answer_to_a_stop_or_start_is_settled_by_what_the_server_reads() {
     let carried_out = Some(Found::Done { id: None });
     for (act, status, early, late) in [
