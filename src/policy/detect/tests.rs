@@ -1,4 +1,4 @@
-//! What sets a brake and what releases it, each over a hand-built list.
+//! What sets and releases each brake, over hand-built lists.
 
 use std::sync::Arc;
 
@@ -101,7 +101,7 @@ fn keep(last: u32) -> Keep {
     Keep { counts: vec![(Rule::Last, Count::Number(last))], ..Keep::default() }
 }
 
-/// What is remembered once the policy has looked, alone on the server.
+/// What is stored once the policy, alone on the server, has inspected it.
 fn kept_by(policy: &Policy) -> RetentionRecords {
     [(policy.name.to_string(), RetentionRecord::of(policy, &[], (10, 0)))].into()
 }
@@ -109,7 +109,7 @@ fn kept_by(policy: &Policy) -> RetentionRecords {
 impl Case {
     fn detect(&self) -> DetectedBrakes {
         let detected = detect_brakes(&self.request());
-        // The guards can tell without retention which brake stops every delete.
+        // The guards find the brake that stops every delete without asking retention.
         assert_eq!(stops_all(&self.evidence()).as_ref(), detected.stops_all());
         detected
     }

@@ -1,4 +1,4 @@
-//! What a changed file makes a policy give up beside held and protected points waits, and nothing else does.
+//! Points that a changed file makes a policy give up for held and protected ones wait for `accept`; nothing else does.
 
 use super::*;
 use crate::policy::selector::Pattern;
@@ -9,7 +9,7 @@ fn other(name: &str, last: u32) -> Arc<Policy> {
 }
 
 /// `nightly` keeps three of five slots and has four points, of which the oldest is on hold; `weekly` keeps one. It has
-/// looked. A new point displaces 3 anyway.
+/// inspected the server. A new point displaces 3 anyway.
 fn extra() -> Case {
     let mut case = case((1..=4).map(ours).collect());
     case.policy.keep = keep(3);
@@ -21,13 +21,13 @@ fn extra() -> Case {
 }
 
 impl Case {
-    /// The policy looks, and the state remembers what it keeps.
+    /// The policy inspects the server, and the state stores what it keeps.
     fn look(&mut self) {
         let words = retention_update(&self.request()).words;
         self.memory.retention.extend(words.into_iter().map(|(name, looked)| (name.to_string(), looked)));
     }
 
-    /// The points that a brake of retention is about.
+    /// The points of a retention brake.
     fn braked(&self) -> Vec<i64> {
         let detected = self.detect();
         let points = detected.stops_retention().into_iter().flat_map(|brake| brake.points.iter());

@@ -1,15 +1,15 @@
-//! Two verdicts: what is evicted must be dropped whether the new point is dated now or in the next bucket; and what is
-//! decided when a delete is sent.
+//! Evictions must be valid whether the new point is dated now or in the next bucket; and the checks just before a
+//! delete is sent.
 
 use super::*;
 use crate::policy::permit::{DeleteCheck, DeleteReason, before_sending};
 
-/// A completed point of `nightly` of this moment; the number is its id.
+/// A completed point of `nightly` with this time; the number is its id.
 fn made(id: i64, at: &str) -> RestorePoint {
     RestorePoint { created_at: at.parse().unwrap(), id: Id::Number(id), ..ours(id) }
 }
 
-/// Points of these moments, the first the newest, with the ids 1, 2 and on; the provider's time is `now`.
+/// Points with these times, newest first, with the ids 1, 2 and so on; the provider's time is `now`.
 fn keeping(rules: &[(Rule, u32)], now: &str, limit: u32, points: &[&str]) -> Case {
     let points = (1..).zip(points).map(|(id, at)| made(id, at)).collect();
     let mut case = case(1, points);
@@ -20,7 +20,7 @@ fn keeping(rules: &[(Rule, u32)], now: &str, limit: u32, points: &[&str]) -> Cas
     case
 }
 
-/// What a run does for its room.
+/// How a run makes room.
 #[derive(Debug, PartialEq, Eq)]
 enum Does {
     Evicts(i64),
@@ -47,7 +47,7 @@ fn does_after(case: &Case, waited_for: Option<Timestamp>) -> Does {
 }
 
 type Rules<'a> = &'a [(Rule, u32)];
-/// What it is, the rules, the provider's time, the slots, the points; what a run does, and what after its wait.
+/// A name, the rules, the provider's time, the slots, the points; what a run does, and what it does after its wait.
 type Row<'a> = (&'a str, Rules<'a>, &'a str, u32, &'a [&'a str], Does, Does);
 
 #[test]
@@ -55,7 +55,7 @@ fn an_eviction_takes_what_both_verdicts_drop_or_the_run_waits_once() {
     use Does::{Evicts, Fails, IsSkipped, NeedsNone, Waits};
     use Rule::{Daily, Hourly, Last};
     let daily: &[(Rule, u32)] = &[(Daily, 3)];
-    // The newest was made before this day, in it, and long before.
+    // The newest was created before this day, on it, and long before.
     let before = &["2026-11-20T23:59:00Z", "2026-11-19T23:59:00Z", "2026-11-18T23:59:00Z"][..];
     let today = &["2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"][..];
     let twice = &["2026-11-21T00:00:30Z", "2026-11-20T12:00:30Z", "2026-11-20T00:00:30Z"][..];
@@ -108,13 +108,13 @@ fn a_reserve_that_holds_the_last_slot_skips_too_and_foreign_points_in_the_way_ar
     let mut case = keeping(&[(Rule::Daily, 3)], "2026-11-21T12:00:00Z", 4, &today);
     case.reserve = 1;
     assert_eq!(does(&case, false), Does::IsSkipped);
-    // One point alone is kept, and people's take the rest: that is nothing to pass over in silence.
+    // Only one point is kept, and foreign ones take the rest: that must be reported.
     let mut case = keeping(&[(Rule::Daily, 1)], "2026-11-22T12:00:00Z", 2, &today[..1]);
     case.inventory.points.push(foreign(2));
     assert_eq!(does(&case, false), Does::Fails);
 }
 
-/// The last word on point `id`, with the plan's verdict taken as given.
+/// The check just before point `id` is deleted, assuming the plan deletes it.
 fn last_word(case: &Case, id: i64, cause: DeleteReason, in_force: Option<&Policy>) -> Result<(), Guard> {
     let point = case.inventory.find(&Id::Number(id)).unwrap();
     let made = Id::Number(1);
@@ -165,7 +165,7 @@ fn both_policies_must_allow_a_delete() {
     assert_eq!(word(Some(Policy { prune: Prune::None, ..with(keep(3)) }), &case), Err(Guard::PruneNone));
     assert_eq!(word(Some(Policy { min_keep: 4, ..with(keep(3)) }), &case), Err(Guard::MinKeep(4)));
     assert_eq!(word(None, &case), Err(Guard::NotInForce));
-    // Our own failed point is worth nothing to any policy.
+    // Our own failed point is useless to any policy.
     case.inventory.points[3].status = PointStatus::Failed;
     assert_eq!(last_word(&case, 4, DeleteReason::FailedPoint, None), Ok(()));
     assert_eq!(last_word(&case, 3, DeleteReason::FailedPoint, None), Err(Guard::NotTheSame));

@@ -1,4 +1,4 @@
-//! What holds for every list, in random ones.
+//! Properties of every plan, tested with random lists.
 
 use super::*;
 use crate::policy::counted::counts;
@@ -49,7 +49,7 @@ fn any_case() -> impl Strategy<Value = Case> {
     })
 }
 
-/// The case after the plan was carried out.
+/// The case after the plan is carried out.
 fn applied(case: Case, plan: &Plan) -> Case {
     let Case { policy, mut inventory, mut memory, limit, reserve, others, spent } = case;
     inventory.points.retain(|point| !plan.actions.iter().filter_map(Action::as_delete).any(|it| it.id == point.id));

@@ -1,4 +1,4 @@
-//! The reasons, word for word.
+//! The exact wording of the reasons.
 
 use super::*;
 

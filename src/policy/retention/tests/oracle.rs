@@ -1,4 +1,4 @@
-//! The two programs that we follow, written down a second time in the plainest way: texts for buckets, no cleverness.
+//! The two programs that we follow, implemented a second time as simply as possible, with texts for buckets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ fn limit(count: Count) -> usize {
     }
 }
 
-/// Proxmox Backup Server: places (newest first) of the points that stay.
+/// Proxmox Backup Server: indices (newest first) of the points that are kept.
 pub(super) fn sequential(newest_first: &[Timestamp], keep: &Keep, zone: &TimeZone) -> BTreeSet<usize> {
     let mut marks: BTreeMap<usize, bool> = BTreeMap::new();
     if let Some(period) = keep.within {
@@ -56,7 +56,7 @@ pub(super) fn sequential(newest_first: &[Timestamp], keep: &Keep, zone: &TimeZon
     marks.into_iter().filter(|(_, stays)| *stays).map(|(nr, _)| nr).collect()
 }
 
-/// restic forget: places (newest first) of the points that stay.
+/// restic forget: indices (newest first) of the points that are kept.
 pub(super) fn union(newest_first: &[Timestamp], keep: &Keep, zone: &TimeZone) -> BTreeSet<usize> {
     let oldest = newest_first.len() - 1;
     let mut left: Vec<(Rule, usize, String)> =

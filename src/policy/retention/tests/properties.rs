@@ -1,5 +1,5 @@
-//! What holds for every set of points. One wish does not hold for Proxmox's way, and is tested in its true form:
-//! see `a_higher_weekly_count_can_keep_fewer_where_a_week_spans_two_months`.
+//! Properties for every set of points. One that might be expected does not hold in `sequential`, as in Proxmox Backup
+//! Server; what does hold is tested: see `a_higher_weekly_count_can_keep_fewer_where_a_week_spans_two_months`.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::policy::inventory::Id;
 
-/// Zones with whole-hour and half-hour changes, on both sides of the equator, and none. Antarctica/Troll goes back
-/// by two hours, so that its hours come as 1, 2, 1, 2.
+/// Zones with whole-hour and half-hour changes, on both sides of the equator, and without changes. Antarctica/Troll
+/// goes back by two hours, so that its hours come as 1, 2, 1, 2.
 const ZONES: [&str; 7] = [
     "UTC",
     "Europe/Berlin",
@@ -186,7 +186,7 @@ proptest! {
 #[test]
 fn a_higher_weekly_count_can_keep_fewer_where_a_week_spans_two_months() {
     // Week 49 of 2026 begins on 30 November. Once `weekly` keeps its newest point, the one of November is out, as
-    // in Proxmox Backup Server, and `monthly` has no other to stand for November.
+    // in Proxmox Backup Server, and `monthly` has no other point for November.
     let times = ["2027-01-06T02:30:00Z", "2026-12-02T02:30:00Z", "2026-11-30T02:30:00Z"];
     let fewer = counts(&[(Rule::Weekly, 1), (Rule::Monthly, 2)]);
     let more = counts(&[(Rule::Weekly, 2), (Rule::Monthly, 2)]);
