@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lastgood::policy::inventory::{Id, Kind};
-use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
+use lastgood::policy::keep::{Count, Keep, KeepRule};
 use lastgood::policy::policy::{Policy, PolicyName, Prune};
 use lastgood::policy::selector::Pattern;
 use lastgood::run::{Lease, Task, by_hand, drive};

@@ -12,7 +12,7 @@ use crate::policy::delete_guards::DeleteGuards;
 use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, ServerRef};
-use crate::policy::keep::{Count, Keep, Rule};
+use crate::policy::keep::{Count, Keep, KeepRule};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint, Unlisted};
 use crate::policy::plan::{Action, Note, Plan, PlanRefusal, Reason};
@@ -34,7 +34,7 @@ fn now() -> Timestamp {
 fn policy(last: u32) -> Policy {
     Policy {
         schedule: Schedule::parse(&["30 2 * * *"], TimeZone::UTC).unwrap(),
-        keep: Keep { counts: vec![(Rule::Last, Count::Number(last))], ..Keep::default() },
+        keep: Keep { counts: vec![(KeepRule::Last, Count::Number(last))], ..Keep::default() },
         prune: Prune::Own,
         stuck_after: Duration::from_secs(7200),
         ..Policy::removed(PolicyName::new("nightly").unwrap(), Kind::Snapshot)
@@ -174,7 +174,7 @@ fn the_oldest_goes_after_the_new_one_is_made() {
 #[test]
 fn the_new_point_is_counted_on_the_day_that_the_provider_will_date_it() {
     let mut case = case(1, vec![ours(1), ours(2)]);
-    case.policy.keep = Keep { counts: vec![(Rule::Daily, Count::Number(2))], ..Keep::default() };
+    case.policy.keep = Keep { counts: vec![(KeepRule::Daily, Count::Number(2))], ..Keep::default() };
     // Midnight in the policy's zone is between the two clocks, which are not far enough apart for a brake.
     case.policy.timezone = TimeZone::fixed(jiff::tz::offset(-2));
     assert_eq!(pruned(&case.plan()), [2]);

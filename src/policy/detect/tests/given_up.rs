@@ -10,7 +10,7 @@ fn other(name: &str, last: u32) -> Arc<Policy> {
 
 /// `nightly` keeps three of five slots and has four points, of which the oldest is on hold; `weekly` keeps one. It has
 /// inspected the server. A new point displaces 3 anyway.
-fn extra() -> Case {
+fn extra() -> BrakeCase {
     let mut case = case((1..=4).map(ours).collect());
     case.policy.keep = keep(3);
     (case.limit, case.others) = (5, vec![other("weekly", 1)]);
@@ -20,7 +20,7 @@ fn extra() -> Case {
     case
 }
 
-impl Case {
+impl BrakeCase {
     /// The policy inspects the server, and the state stores what it keeps.
     fn look(&mut self) {
         let words = retention_update(&self.request()).words;
@@ -39,7 +39,7 @@ impl Case {
 
 #[test]
 fn whatever_makes_a_policy_give_up_more_sets_a_brake_until_it_is_accepted() {
-    type Change = fn(&mut Case);
+    type Change = fn(&mut BrakeCase);
     let table: [(&str, Change, &[i64]); 9] = [
         ("another's count", |case| case.others = vec![other("weekly", 2)], &[2]),
         ("another's count, by two", |case| case.others = vec![other("weekly", 3)], &[2]),

@@ -138,7 +138,7 @@ proptest! {
     ) {
         let mut free = case(1, days.iter().map(|day| ours(*day)).collect());
         let counts = vec![
-            (Rule::Last, Count::Number(last + 1)), (Rule::Daily, Count::Number(daily)), (Rule::Weekly, Count::Number(weekly)),
+            (KeepRule::Last, Count::Number(last + 1)), (KeepRule::Daily, Count::Number(daily)), (KeepRule::Weekly, Count::Number(weekly)),
         ];
         free.policy.keep = Keep { counts, ..Keep::default() };
         free.policy.keep_mode = if union { KeepMode::Union } else { KeepMode::Sequential };

@@ -36,7 +36,7 @@ fn any_case() -> impl Strategy<Value = Case> {
         case.policy.prune = if all { Prune::All } else { Prune::Own };
         if rule < 2 {
             case.policy.keep = Keep {
-                counts: vec![(Rule::Daily, Count::Number(last)), (Rule::Weekly, Count::Number(rule))],
+                counts: vec![(KeepRule::Daily, Count::Number(last)), (KeepRule::Weekly, Count::Number(rule))],
                 ..Keep::default()
             };
         }

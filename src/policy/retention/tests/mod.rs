@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Candidate, KeepVerdict, decide};
-use crate::policy::keep::{Count, Keep, KeepMode, Period, Rule};
+use crate::policy::keep::{Count, Keep, KeepMode, KeepRule, Period};
 
 pub(super) fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap()
@@ -20,7 +20,7 @@ pub(super) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-pub(super) fn counts(rules: &[(Rule, u32)]) -> Keep {
+pub(super) fn counts(rules: &[(KeepRule, u32)]) -> Keep {
     Keep { counts: rules.iter().map(|&(rule, count)| (rule, Count::Number(count))).collect(), ..Keep::default() }
 }
 
