@@ -37,8 +37,8 @@ pub struct RetentionReview<'a> {
 }
 
 impl RetentionReview<'_> {
-    /// The brakes that the policy's retention sets or releases on this server, and what it keeps from now on. `None` when
-    /// it keeps what it kept, or when nothing is known of the server yet.
+    /// The brakes that the policy's retention sets or releases on this server, and what it keeps from now on. `None`
+    /// when it keeps what it kept, or when nothing is known of the server yet.
     ///
     /// # Errors
     /// What the state says.

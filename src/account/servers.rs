@@ -1,5 +1,5 @@
-//! The account's servers, as listed by the provider and stored. If a list is doubtful, stored servers that it lacks still
-//! count as present.
+//! The account's servers, as listed by the provider and stored. If a list is doubtful, stored servers that it lacks
+//! still count as present.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::secret::Secret;
 use crate::policy::inventory::{Id, Kind, Server, ServerRef, ServerStatus};
-use crate::policy::keep::{Count, Period, Rule};
+use crate::policy::keep::{Count, KeepRule, Period};
 
 const NIGHTLY: &str = "[policy.nightly]\nkind = \"backup\"\nservers = [\"web-*\", 7]\nschedule = \"30 2 * * *\"\n\
                        keep = { daily = 4 }\n";
@@ -103,9 +103,9 @@ fn a_key_is_taken_from_the_server_then_the_policy_then_the_defaults() {
     let config = config(&source);
     let base = &config.policies[0];
     assert_eq!((base.retries, base.splay, base.min_keep), (5, Duration::from_secs(120), 2));
-    assert_eq!(base.keep.counts, [(Rule::Daily, Count::Number(4))], "a key replaces the whole value");
+    assert_eq!(base.keep.counts, [(KeepRule::Daily, Count::Number(4))], "a key replaces the whole value");
     let here = &config.policies_for(&server(1, &["web-1"]))[0];
-    assert_eq!(here.keep.counts, [(Rule::Daily, Count::Number(2)), (Rule::Weekly, Count::Number(1))]);
+    assert_eq!(here.keep.counts, [(KeepRule::Daily, Count::Number(2)), (KeepRule::Weekly, Count::Number(1))]);
     assert_eq!((here.retries, here.splay), (5, Duration::from_secs(120)));
 }
 

@@ -11,7 +11,7 @@ use crate::config::mask::shown;
 use crate::config::reader::{Reader, nearest};
 use crate::config::settings::SecretSource;
 use crate::config::wrong::Wrong;
-use crate::policy::keep::{Count, Keep, Period, Rule};
+use crate::policy::keep::{Count, Keep, KeepRule, Period};
 use crate::policy::mark::is_name;
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::Selector;
@@ -93,7 +93,7 @@ pub fn schedule(reader: &Reader<'_>, key: &'static str, zone: &TimeZone) -> Opti
 pub fn keep(reader: &Reader<'_>) -> Option<Keep> {
     let table = reader.table("keep")?;
     let mut keep = Keep::default();
-    for rule in Rule::ALL {
+    for rule in KeepRule::ALL {
         if let Some(count) = table.number(rule.key()) {
             keep.counts.push((rule, Count::Number(count)));
         }

@@ -95,8 +95,8 @@ impl Evaluator {
         Ok(())
     }
 
-    /// The next due time of a task that is already followed with the same schedule. Computing thousands of them again for
-    /// each list of servers would take longer than everything else.
+    /// The next due time of a task that is already followed with the same schedule. Computing thousands of them again
+    /// for each list of servers would take longer than everything else.
     fn known_next(&self, task: &Task, handled: Timestamp) -> Option<Timestamp> {
         let one = &self.followed[*self.positions.get(&policy_on_server(task))?];
         let same = one.handled == handled
@@ -118,8 +118,8 @@ impl Evaluator {
         self.next.is_some_and(|next| next <= now) || now < checked_at || checked_at.duration_until(now) >= CHECK_EVERY
     }
 
-    /// The runs that are due now, recorded in one transaction, each with its task. `busy` says whether a run of the same
-    /// policy on the same server is still in progress: then the due time is skipped, and that is reported.
+    /// The runs that are due now, recorded in one transaction, each with its task. `busy` says whether a run of the
+    /// same policy on the same server is still in progress: then the due time is skipped, and that is reported.
     ///
     /// # Errors
     /// What the state says. Nothing is recorded then.

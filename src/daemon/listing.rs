@@ -1,5 +1,5 @@
-//! When the account's servers are listed: in the background and one listing at a time, so that a slow or silent provider
-//! delays nothing. Until a list arrives, the stored one is used.
+//! When the account's servers are listed: in the background and one listing at a time, so that a slow or silent
+//! provider delays nothing. Until a list arrives, the stored one is used.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,8 +69,8 @@ impl ServerListing {
         }
     }
 
-    /// What the listing in progress brings, or that a bug has interrupted it. Never completes without one; nothing is lost
-    /// when it is dropped.
+    /// What the listing in progress brings, or that a bug has interrupted it. Never completes without one; nothing is
+    /// lost when it is dropped.
     pub(super) async fn done(&mut self) -> Result<ServerList, JoinError> {
         let Some(task) = &mut self.in_progress else { return std::future::pending().await };
         let done = task.await;

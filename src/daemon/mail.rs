@@ -1,4 +1,5 @@
-//! The service's mail: one task that composes, sends and waits. It is replaced when another policy file comes into force.
+//! The service's mail: one task that composes, sends and waits. It is replaced when another policy file comes into
+//! force.
 
 use std::sync::Arc;
 use std::time::Duration;

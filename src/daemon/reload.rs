@@ -1,5 +1,5 @@
-//! A reload: the policy file is read again and comes into force as a whole, or not at all. Token, URL, timeouts, rate and
-//! slots reach the runs in progress too: there is one client, and its contents are exchanged.
+//! A reload: the policy file is read again and comes into force as a whole, or not at all. Token, URL, timeouts, rate
+//! and slots reach the runs in progress too: there is one client, and its contents are exchanged.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! The daemon's life: start, due times, reload, the hourly list of servers, and shutdown.
 //!
-//! Nothing here waits for the provider or for a mail server: both are called in the background. Shutdown works at any point,
-//! because every await may be dropped: the next start resumes what is recorded.
+//! Nothing here waits for the provider or for a mail server: both are called in the background. Shutdown works at any
+//! point, because every await may be dropped: the next start resumes what is recorded.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -99,8 +99,8 @@ impl Service {
         }
     }
 
-    /// Runs until `shutdown` completes. `wake` says when to look for what is due and when to read the policy file again;
-    /// it may be dropped while it waits, and must lose nothing then.
+    /// Runs until `shutdown` completes. `wake` says when to look for what is due and when to read the policy file
+    /// again; it may be dropped while it waits, and must lose nothing then.
     ///
     /// # Errors
     /// When the state fails.
@@ -127,7 +127,8 @@ impl Service {
         }
         loop {
             tokio::select! {
-                // In a fixed order, so that a simulation can be replayed. No run ends often enough to starve the others.
+                // In a fixed order, so that a simulation can be replayed. No run ends often enough to starve the
+                // others.
                 biased;
                 wake = wake() => if wake == Wake::Reload { self.reload() },
                 Some(ended) = self.runs.next_ended() => self.run_ended(ended).await?,
@@ -278,7 +279,8 @@ impl Service {
         if !self.servers.is_empty() {
             self.world.in_force.set(&tasks);
         }
-        // In the background: thousands of policies take a while, and a run that starts first detects the same by itself.
+        // In the background: thousands of policies take a while, and a run that starts first detects the same by
+        // itself.
         let (world, reviewed) = (self.world.clone(), tasks.clone());
         self.review = JoinSet::new();
         self.review.spawn(async move {
@@ -332,7 +334,8 @@ impl Service {
         self.mail_task = Some(MailTask::start(store, clock, Arc::clone(&self.config), Arc::clone(&self.mail)));
     }
 
-    /// Starts no new step, starts stopped servers again and closes the journal. The next start resumes what was awaited.
+    /// Starts no new step, starts stopped servers again and closes the journal. The next start resumes what was
+    /// awaited.
     async fn shut_down(mut self) {
         self.stop.send_replace(true);
         let all = async {

@@ -29,7 +29,8 @@ impl Signals {
         })
     }
 
-    /// The result of the work, or `None` when a shutdown is requested first. The work is dropped then, and systemd notified.
+    /// The result of the work, or `None` when a shutdown is requested first. The work is dropped then, and systemd
+    /// notified.
     pub async fn unless_ended<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;

@@ -1,8 +1,8 @@
 //! The alarm clock: tokio-cron-scheduler wakes whoever waits, once a second, and does nothing else.
 //!
-//! The scheduler turns a zone into a fixed offset, loses jobs that are due together and does not catch up, so it gets one
-//! job in UTC whose only effect is a wake-up. After the clock was set back it waits until the old time is reached again,
-//! so an alarm that has been silent for some seconds is replaced.
+//! The scheduler turns a zone into a fixed offset, loses jobs that are due together and does not catch up, so it gets
+//! one job in UTC whose only effect is a wake-up. After the clock was set back it waits until the old time is reached
+//! again, so an alarm that has been silent for some seconds is replaced.
 
 use std::sync::Arc;
 use std::time::Duration;

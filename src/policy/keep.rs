@@ -17,7 +17,7 @@ pub enum Count {
 /// A rule that counts buckets, in the order in which `sequential` applies them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Rule {
+pub enum KeepRule {
     /// Each point is its own bucket.
     Last,
     /// Clock hours.
@@ -32,7 +32,7 @@ pub enum Rule {
     Yearly,
 }
 
-impl Rule {
+impl KeepRule {
     /// Every rule, in order.
     pub const ALL: [Self; 6] = [Self::Last, Self::Hourly, Self::Daily, Self::Weekly, Self::Monthly, Self::Yearly];
 
@@ -62,7 +62,7 @@ impl Rule {
     }
 }
 
-impl fmt::Display for Rule {
+impl fmt::Display for KeepRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.key())
     }
@@ -86,12 +86,12 @@ pub struct Period {
 /// What is kept. Empty means that there is no rule, which is not allowed in a policy that prunes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keep {
-    /// At most one count for each rule, in the order of `Rule::ALL`.
-    pub counts: Vec<(Rule, Count)>,
+    /// At most one count for each rule, in the order of `KeepRule::ALL`.
+    pub counts: Vec<(KeepRule, Count)>,
     /// Every point younger than this, measured from the newest point.
     pub within: Option<Period>,
     /// One point for each bucket younger than this (`within_daily = …`); only in the `retention` command.
-    pub within_buckets: Vec<(Rule, Period)>,
+    pub within_buckets: Vec<(KeepRule, Period)>,
 }
 
 impl Keep {

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
     use crate::policy::evidence::Evidence;
     use crate::policy::inventory::{Id, Inventory, Kind, ReadProof, ServerRef};
-    use crate::policy::keep::{Count, Keep, Rule};
+    use crate::policy::keep::{Count, Keep, KeepRule};
 
     fn named(text: &str) -> PolicyName {
         PolicyName::new(text).unwrap()
@@ -118,7 +118,7 @@ mod tests {
 
     fn policy(name: &str, formerly: &[&str], last: u32) -> Policy {
         Policy {
-            keep: Keep { counts: vec![(Rule::Last, Count::Number(last))], ..Keep::default() },
+            keep: Keep { counts: vec![(KeepRule::Last, Count::Number(last))], ..Keep::default() },
             formerly: formerly.iter().map(|former| named(former)).collect(),
             ..Policy::removed(named(name), Kind::Backup)
         }

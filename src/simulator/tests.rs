@@ -1,4 +1,4 @@
-//! What each part of the simulator promises, in-process and, where connections matter, over a socket.
+//! The promises of each part of the simulator, in process and, where connections matter, over a socket.
 
 mod account;
 mod faults;

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use lastgood::clock::VirtualClock;
 use lastgood::journal::summary::RunSummary;
 use lastgood::policy::inventory;
-use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
+use lastgood::policy::keep::{Count, Keep, KeepRule};
 use lastgood::policy::policy::Policy;
 use lastgood::provider::ProviderError;
 use lastgood::run::{RunError, Task, drive, watch_debts};

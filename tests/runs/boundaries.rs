@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use lastgood::journal::summary::RunSummary;
 use lastgood::policy::inventory::Kind;
-use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
+use lastgood::policy::keep::{Count, Keep, KeepRule};
 use lastgood::policy::policy::Policy;
 use lastgood::run::drive;
 use lastgood::simulator::{self, Call, Effect, Options, Rule};

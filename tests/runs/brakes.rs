@@ -8,7 +8,7 @@ use lastgood::daemon::brake_changed_retention;
 use lastgood::journal::notice::Topic;
 use lastgood::policy::brake::BrakeCause;
 use lastgood::policy::inventory::{Id, Kind};
-use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
+use lastgood::policy::keep::{Count, Keep, KeepRule};
 use lastgood::policy::policy::{Policy, PolicyName};
 use lastgood::policy::selector::Pattern;
 use lastgood::run::{Task, inspect, inspect_and_record};

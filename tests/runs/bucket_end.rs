@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lastgood::policy::inventory::{Id, Kind};
-use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
+use lastgood::policy::keep::{Count, Keep, KeepRule};
 use lastgood::policy::policy::Policy;
 use lastgood::run::{Lease, Task, drive};
 use lastgood::simulator::{self, Call, Effect, Options, Rule, StatusEffect};

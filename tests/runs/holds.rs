@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lastgood::policy::inventory::{Id, Kind, ServerRef};
-use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
+use lastgood::policy::keep::{Count, Keep, KeepRule};
 use lastgood::policy::policy::{Policy, PolicyName};
 use lastgood::policy::selector::Pattern;
 use lastgood::run::Task;

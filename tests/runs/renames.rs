@@ -6,7 +6,7 @@ use lastgood::daemon::brake_changed_retention;
 use lastgood::journal::notice::Topic;
 use lastgood::policy::brake::BrakeCause;
 use lastgood::policy::inventory::{Id, Kind};
-use lastgood::policy::keep::{Count, Keep, Rule as KeepRule};
+use lastgood::policy::keep::{Count, Keep, KeepRule};
 use lastgood::policy::policy::{Policy, PolicyName};
 use lastgood::run::Task;
 use lastgood::simulator::{self, Options};

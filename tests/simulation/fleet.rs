@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use lastgood::config::diagnostic::render;
 use lastgood::config::{Config, Environment, parse};
 use lastgood::policy::inventory::{Id, Kind, Server, ServerRef, ServerStatus};
-use lastgood::policy::keep::{Count, KeepMode, Rule};
+use lastgood::policy::keep::{Count, KeepMode, KeepRule};
 use lastgood::policy::policy::{Policy, Prune};
 use lastgood::simulator::{self, ServerSpec};
 
@@ -339,12 +339,12 @@ pub fn facts(facts: &mut Facts, policies: &BTreeMap<String, Vec<Arc<Policy>>>, s
 
 fn keeps(policy: &Policy) -> KeepFacts {
     let grain = |rule| match rule {
-        Rule::Last => Grain::Last,
-        Rule::Hourly => Grain::Hourly,
-        Rule::Daily => Grain::Daily,
-        Rule::Weekly => Grain::Weekly,
-        Rule::Monthly => Grain::Monthly,
-        Rule::Yearly => Grain::Yearly,
+        KeepRule::Last => Grain::Last,
+        KeepRule::Hourly => Grain::Hourly,
+        KeepRule::Daily => Grain::Daily,
+        KeepRule::Weekly => Grain::Weekly,
+        KeepRule::Monthly => Grain::Monthly,
+        KeepRule::Yearly => Grain::Yearly,
     };
     let counts = policy.keep.counts.iter().filter_map(|(rule, count)| match count {
         Count::Number(0) | Count::All => None,

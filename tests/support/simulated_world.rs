@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use lastgood::clock::{Clock, VirtualClock};
 use lastgood::journal::event::RunKey;
 use lastgood::policy::inventory::Kind;
-use lastgood::policy::keep::{Count, Keep, Rule};
+use lastgood::policy::keep::{Count, Keep, KeepRule};
 use lastgood::policy::mark::{Mark, Token};
 use lastgood::policy::policy::{Policy, PolicyName, Prune};
 use lastgood::policy::schedule::Schedule;
@@ -111,7 +111,7 @@ pub fn policy(kind: Kind, last: u32) -> Policy {
     Policy {
         servers: vec![Selector::new("*")],
         schedule: Schedule::parse(&["30 2 * * *"], TimeZone::UTC).unwrap(),
-        keep: Keep { counts: vec![(Rule::Last, Count::Number(last))], ..Keep::default() },
+        keep: Keep { counts: vec![(KeepRule::Last, Count::Number(last))], ..Keep::default() },
         prune: Prune::Own,
         retries: 2,
         retry_after: Duration::from_secs(900),

@@ -1,6 +1,6 @@
 //! Rules as a text: `last=2,daily=4,within=14d`, with what a policy file has and restic's `within_…` and `all` too.
 
-use crate::policy::keep::{Count, Keep, Period, Rule};
+use crate::policy::keep::{Count, Keep, KeepRule, Period};
 
 /// The rules in `text`, each at most once, the counts in the order in which they take turns.
 pub(super) fn parse(text: &str) -> Result<Keep, String> {
@@ -30,7 +30,7 @@ fn add(keep: &mut Keep, key: &str, value: &str) -> Result<(), String> {
         return if keep.within.replace(period).is_some() { Err(repeated()) } else { Ok(()) };
     }
     let (name, within) = key.strip_prefix("within_").map_or((key, false), |name| (name, true));
-    let rule = Rule::ALL.into_iter().find(|rule| rule.key() == name && !(within && *rule == Rule::Last));
+    let rule = KeepRule::ALL.into_iter().find(|rule| rule.key() == name && !(within && *rule == KeepRule::Last));
     let Some(rule) = rule else { return Err(unknown(key)) };
     if within {
         if keep.within_buckets.iter().any(|&(named, _)| named == rule) {
@@ -57,9 +57,9 @@ fn count(key: &str, value: &str) -> Result<Count, String> {
 }
 
 fn unknown(key: &str) -> String {
-    let within = Rule::ALL.into_iter().skip(1).map(|rule| format!("within_{rule}"));
+    let within = KeepRule::ALL.into_iter().skip(1).map(|rule| format!("within_{rule}"));
     let known: Vec<String> =
-        Rule::ALL.into_iter().map(|rule| rule.to_string()).chain(["within".to_owned()]).chain(within).collect();
+        KeepRule::ALL.into_iter().map(|rule| rule.to_string()).chain(["within".to_owned()]).chain(within).collect();
     let nearest = known.iter().min_by_key(|name| strsim::damerau_levenshtein(name, key));
     let hint = nearest.filter(|name| strsim::damerau_levenshtein(name, key) <= 2);
     let hint = hint.map(|name| format!("; did you mean {name}?")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What sets a brake and what releases it, each over a hand-built list.
+//! What sets and releases each brake, over hand-built lists.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::policy::brakes_in_force::stops_all;
 use crate::policy::conditions::{RetentionRecord, RetentionRecords};
 use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, ServerRef};
-use crate::policy::keep::{Count, Keep, Rule};
+use crate::policy::keep::{Count, Keep, KeepRule};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint};
 use crate::policy::plan::Plan;
@@ -51,7 +51,7 @@ fn foreign(days: i64) -> RestorePoint {
     RestorePoint { id: Id::Number(100 + days), description: "by hand".to_owned(), ..ours(days) }
 }
 
-struct Case {
+struct BrakeCase {
     policy: Policy,
     inventory: Inventory,
     memory: Memory,
@@ -61,7 +61,7 @@ struct Case {
 }
 
 /// A policy that keeps the last ten; the journal has seen these points before, and the list shows them again.
-fn case(points: Vec<RestorePoint>) -> Case {
+fn case(points: Vec<RestorePoint>) -> BrakeCase {
     let policy = Policy {
         schedule: Schedule::parse(&["30 2 * * *"], TimeZone::UTC).unwrap(),
         keep: keep(10),
@@ -94,22 +94,22 @@ fn case(points: Vec<RestorePoint>) -> Case {
         proof: ReadProof::OnePage,
         doubts: Vec::new(),
     };
-    Case { policy, inventory, memory, limit: 10, reserve: 0, others: Vec::new() }
+    BrakeCase { policy, inventory, memory, limit: 10, reserve: 0, others: Vec::new() }
 }
 
 fn keep(last: u32) -> Keep {
-    Keep { counts: vec![(Rule::Last, Count::Number(last))], ..Keep::default() }
+    Keep { counts: vec![(KeepRule::Last, Count::Number(last))], ..Keep::default() }
 }
 
-/// What is remembered once the policy has looked, alone on the server.
+/// What is stored once the policy, alone on the server, has inspected it.
 fn kept_by(policy: &Policy) -> RetentionRecords {
     [(policy.name.to_string(), RetentionRecord::of(policy, &[], (10, 0)))].into()
 }
 
-impl Case {
+impl BrakeCase {
     fn detect(&self) -> DetectedBrakes {
         let detected = detect_brakes(&self.request());
-        // The guards can tell without retention which brake stops every delete.
+        // The guards find the brake that stops every delete without asking retention.
         assert_eq!(stops_all(&self.evidence()).as_ref(), detected.stops_all());
         detected
     }

@@ -1,5 +1,5 @@
-//! Deletes by hand, and deletes that have to wait, by table. What is asked again of a run's deletes is tested with the
-//! planner, whose plans they are.
+//! Tables of deletes by hand and of deletes that have to wait. The checks on a run's deletes are tested with the
+//! planner.
 
 use super::*;
 use crate::policy::inventory::{Kind, ReadProof, ServerRef};

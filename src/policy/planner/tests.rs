@@ -1,4 +1,4 @@
-//! The rules of what is deleted and what is made, each over a hand-built list, and as properties over random ones.
+//! The rules for deletes and creates, each over a hand-built list, and as properties over random ones.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::policy::delete_guards::DeleteGuards;
 use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, ServerRef};
-use crate::policy::keep::{Count, Keep, Rule};
+use crate::policy::keep::{Count, Keep, KeepRule};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint, Unlisted};
 use crate::policy::plan::{Action, Note, Plan, PlanRefusal, Reason};
@@ -34,7 +34,7 @@ fn now() -> Timestamp {
 fn policy(last: u32) -> Policy {
     Policy {
         schedule: Schedule::parse(&["30 2 * * *"], TimeZone::UTC).unwrap(),
-        keep: Keep { counts: vec![(Rule::Last, Count::Number(last))], ..Keep::default() },
+        keep: Keep { counts: vec![(KeepRule::Last, Count::Number(last))], ..Keep::default() },
         prune: Prune::Own,
         stuck_after: Duration::from_secs(7200),
         ..Policy::removed(PolicyName::new("nightly").unwrap(), Kind::Snapshot)
@@ -47,7 +47,7 @@ fn mark(number: i64, policy: &str, instance: &str) -> Mark {
     Mark { token, instance: instance.to_owned(), policy: policy.to_owned(), due }
 }
 
-/// A completed point of `nightly`, so many days old; the number is its id.
+/// A completed point of `nightly` of this age in days; the number is its id.
 fn ours(days: i64) -> RestorePoint {
     let mark = mark(days, "nightly", "main");
     RestorePoint { name: Some(mark.name()), description: mark.description(), ..foreign(days) }
@@ -174,16 +174,16 @@ fn the_oldest_goes_after_the_new_one_is_made() {
 #[test]
 fn the_new_point_is_counted_on_the_day_that_the_provider_will_date_it() {
     let mut case = case(1, vec![ours(1), ours(2)]);
-    case.policy.keep = Keep { counts: vec![(Rule::Daily, Count::Number(2))], ..Keep::default() };
-    // The policy's midnight lies between the two clocks, which are not so far apart that a brake holds.
+    case.policy.keep = Keep { counts: vec![(KeepRule::Daily, Count::Number(2))], ..Keep::default() };
+    // Midnight in the policy's zone is between the two clocks, which are not far enough apart for a brake.
     case.policy.timezone = TimeZone::fixed(jiff::tz::offset(-2));
     assert_eq!(pruned(&case.plan()), [2]);
-    // Our clock shows the 21st already, the provider's is still at the 20th, the day of the first one.
+    // Our clock already shows the 21st, the provider's still the 20th, the day of the first point.
     case.inventory.provider_time = Some("2026-11-21T01:50:00Z".parse().unwrap());
     assert_eq!(pruned(&case.plan()), [1]);
 }
 
-/// Each changes the third of four points of a policy that keeps two, so that it would go, or the case around it.
+/// Each changes the third of four points of a policy that keeps two, which would be deleted, or the case around it.
 #[test]
 fn what_must_never_be_deleted_stays_with_its_guard() {
     type Change = fn(&mut Case);
@@ -315,7 +315,7 @@ fn the_newest_completed_point_of_the_server_and_of_the_policy_is_refused() {
     assert_eq!(permits(&case, 2, &[Id::Number(1)]), Err(Guard::NewestOfServer), "1 is as good as gone");
     let case = case_of(vec![foreign(1), ours(2), ours(3)]);
     assert_eq!(permits(&case, 2, &[]), Err(Guard::NewestOfPolicy));
-    // What is in progress, failed, automatic, in the future or being deleted is no newer good point.
+    // A point in progress, failed, automatic, in the future or being deleted is not a newer good point.
     let changes: [fn(&mut Case); 5] = [
         |case| case.inventory.points[0].status = PointStatus::InProgress,
         |case| case.inventory.points[0].status = PointStatus::Failed,
@@ -333,7 +333,7 @@ fn the_newest_completed_point_of_the_server_and_of_the_policy_is_refused() {
 #[test]
 fn points_of_the_same_second_are_ordered_by_due_time_and_then_by_id() {
     let at = |days, id: i64| RestorePoint { id: Id::Number(id), created_at: ours(9).created_at, ..ours(days) };
-    // 12 has the older due time, whatever its id.
+    // 12 has the older due time, despite its id.
     assert_eq!(pruned(&case(3, vec![at(1, 10), at(2, 11), at(3, 12)]).plan()), [12]);
     let same = |id: i64| RestorePoint { id: Id::Number(id), ..ours(9) };
     assert_eq!(pruned(&case(3, vec![same(12), same(11), same(10)]).plan()), [10]);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::civil::DateTime;
 
-use crate::policy::keep::Rule;
+use crate::policy::keep::KeepRule;
 
 /// One hour, day, ISO week, month or year of the wall clock; or one point, for `last`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,18 +21,18 @@ pub(super) enum Bucket {
 
 impl Bucket {
     /// The bucket of the point at `index` (newest first) whose wall-clock time is `civil`.
-    pub(super) fn of(rule: Rule, index: usize, civil: DateTime) -> Self {
+    pub(super) fn of(rule: KeepRule, index: usize, civil: DateTime) -> Self {
         let (year, month, day) = (civil.year(), civil.month(), civil.day());
         match rule {
-            Rule::Last => Self::Point(index),
-            Rule::Hourly => Self::Hour(year, month, day, civil.hour()),
-            Rule::Daily => Self::Day(year, month, day),
-            Rule::Weekly => {
+            KeepRule::Last => Self::Point(index),
+            KeepRule::Hourly => Self::Hour(year, month, day, civil.hour()),
+            KeepRule::Daily => Self::Day(year, month, day),
+            KeepRule::Weekly => {
                 let week = civil.date().iso_week_date();
                 Self::Week(week.year(), week.week())
             }
-            Rule::Monthly => Self::Month(year, month),
-            Rule::Yearly => Self::Year(year),
+            KeepRule::Monthly => Self::Month(year, month),
+            KeepRule::Yearly => Self::Year(year),
         }
     }
 }

@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::bucket::Bucket;
 use super::history::in_order;
-use crate::policy::keep::{Count, Keep, Rule};
+use crate::policy::keep::{Count, Keep, KeepRule};
 use crate::policy::schedule::Schedule;
 
 /// More clock changes than any zone has within one bucket.
@@ -17,12 +17,12 @@ const MOST_CLOCK_CHANGES: usize = 64;
 #[must_use]
 pub fn next_bucket_end(keep: &Keep, zone: &TimeZone, at: Timestamp) -> Option<Timestamp> {
     let counted = in_order(&keep.counts, Count::Number(0)).map(|(rule, _)| rule);
-    counted.filter(|rule| *rule != Rule::Last).filter_map(|rule| end(rule, zone, at)).min()
+    counted.filter(|rule| *rule != KeepRule::Last).filter_map(|rule| end(rule, zone, at)).min()
 }
 
 /// When the bucket of `at` ends. Between two clock changes the wall clock moves evenly; a change may end the bucket (a
 /// day that begins at one o'clock) or not (the repeated hour).
-fn end(rule: Rule, zone: &TimeZone, at: Timestamp) -> Option<Timestamp> {
+fn end(rule: KeepRule, zone: &TimeZone, at: Timestamp) -> Option<Timestamp> {
     let bucket = |moment: Timestamp| Bucket::of(rule, 0, zone.to_datetime(moment));
     let mut from = at;
     for _ in 0..MOST_CLOCK_CHANGES {
@@ -38,15 +38,15 @@ fn end(rule: Rule, zone: &TimeZone, at: Timestamp) -> Option<Timestamp> {
 }
 
 /// The wall-clock time at which the next bucket begins.
-fn next_start(rule: Rule, civil: DateTime) -> Option<DateTime> {
+fn next_start(rule: KeepRule, civil: DateTime) -> Option<DateTime> {
     let (date, midnight) = (civil.date(), Time::midnight());
     let begins = match rule {
-        Rule::Last => return None,
-        Rule::Hourly => return date.at(civil.hour(), 0, 0, 0).checked_add(1.hour()).ok(),
-        Rule::Daily => date.tomorrow(),
-        Rule::Weekly => date.nth_weekday(1, Weekday::Monday),
-        Rule::Monthly => date.first_of_month().checked_add(1.month()),
-        Rule::Yearly => date.first_of_year().checked_add(1.year()),
+        KeepRule::Last => return None,
+        KeepRule::Hourly => return date.at(civil.hour(), 0, 0, 0).checked_add(1.hour()).ok(),
+        KeepRule::Daily => date.tomorrow(),
+        KeepRule::Weekly => date.nth_weekday(1, Weekday::Monday),
+        KeepRule::Monthly => date.first_of_month().checked_add(1.month()),
+        KeepRule::Yearly => date.first_of_year().checked_add(1.year()),
     };
     Some(begins.ok()?.to_datetime(midnight))
 }
@@ -57,9 +57,9 @@ const MOST_LOOKED_AT: usize = 1_000;
 /// The finest bucket that `keep` counts, if `schedule` creates more than one point in some of them. `None` if each
 /// point counts by itself (`last`, `within`) or no bucket gets two points.
 #[must_use]
-pub fn denser_than(keep: &Keep, schedule: &Schedule, from: Timestamp) -> Option<Rule> {
+pub fn denser_than(keep: &Keep, schedule: &Schedule, from: Timestamp) -> Option<KeepRule> {
     let mut counted = in_order(&keep.counts, Count::Number(0)).map(|(rule, _)| rule);
-    let finest = counted.next().filter(|rule| *rule != Rule::Last && keep.within.is_none())?;
+    let finest = counted.next().filter(|rule| *rule != KeepRule::Last && keep.within.is_none())?;
     let bucket = |due: Timestamp| Bucket::of(finest, 0, schedule.zone().to_datetime(due));
     let mut last = None;
     let two = schedule.iter_after(from).take(MOST_LOOKED_AT).any(|due| {
@@ -73,7 +73,7 @@ pub fn denser_than(keep: &Keep, schedule: &Schedule, from: Timestamp) -> Option<
 mod tests {
     use super::*;
 
-    fn ends(rules: &[Rule], zone: &str, at: &str) -> Option<String> {
+    fn ends(rules: &[KeepRule], zone: &str, at: &str) -> Option<String> {
         let counts = rules.iter().map(|rule| (*rule, Count::Number(2))).collect();
         let keep = Keep { counts, ..Keep::default() };
         next_bucket_end(&keep, &TimeZone::get(zone).unwrap(), at.parse().unwrap()).map(|end| end.to_string())
@@ -81,8 +81,8 @@ mod tests {
 
     #[test]
     fn a_bucket_ends_where_the_wall_clock_of_the_zone_says() {
-        use Rule::{Daily, Hourly, Last, Monthly, Weekly, Yearly};
-        let cases: &[(&[Rule], &str, &str, &str)] = &[
+        use KeepRule::{Daily, Hourly, Last, Monthly, Weekly, Yearly};
+        let cases: &[(&[KeepRule], &str, &str, &str)] = &[
             (&[Hourly], "UTC", "2026-11-21T23:59:59.999Z", "2026-11-22T00:00:00Z"),
             (&[Hourly], "UTC", "2026-11-21T10:00:00Z", "2026-11-21T11:00:00Z"),
             (&[Hourly], "Asia/Kathmandu", "2026-11-21T10:00:00Z", "2026-11-21T10:15:00Z"),
@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn a_schedule_is_denser_than_the_finest_bucket_when_two_due_times_fall_into_one() {
-        use Rule::{Daily, Hourly, Last, Weekly};
-        let cases: &[(&[Rule], &[&str], Option<Rule>)] = &[
+        use KeepRule::{Daily, Hourly, Last, Weekly};
+        let cases: &[(&[KeepRule], &[&str], Option<KeepRule>)] = &[
             (&[Daily], &["0 0,12 * * *"], Some(Daily)),
             (&[Daily], &["30 2 * * *"], None),
             (&[Daily], &["30 2 * * *", "0 12 * * SUN"], Some(Daily)),
@@ -140,7 +140,7 @@ mod tests {
             for start in ["2026-03-01T00:07:00Z", "2026-10-01T00:07:00Z", "2011-12-01T00:07:00Z"] {
                 let mut at: Timestamp = start.parse().unwrap();
                 for _ in 0..800 {
-                    for rule in Rule::ALL.into_iter().skip(1) {
+                    for rule in KeepRule::ALL.into_iter().skip(1) {
                         let bucket = |moment: Timestamp| Bucket::of(rule, 0, zone.to_datetime(moment));
                         let ends = end(rule, &zone, at).unwrap();
                         assert!(ends > at && bucket(ends) != bucket(at), "{rule} {at} {ends}");

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::bucket::Bucket;
 use super::verdict::Candidate;
-use crate::policy::keep::{Period, Rule};
+use crate::policy::keep::{KeepRule, Period};
 
 /// The times of the points, newest first.
 pub(super) struct History<'a> {
@@ -23,7 +23,7 @@ impl<'a> History<'a> {
     }
 
     /// The bucket of each point for `rule`.
-    pub(super) fn buckets(&self, rule: Rule) -> Vec<Bucket> {
+    pub(super) fn buckets(&self, rule: KeepRule) -> Vec<Bucket> {
         let wall_clock = self.moments.iter().map(|&at| self.zone.to_datetime(at));
         wall_clock.enumerate().map(|(index, civil)| Bucket::of(rule, index, civil)).collect()
     }
@@ -36,9 +36,12 @@ impl<'a> History<'a> {
     }
 }
 
-/// The rules in the order of `Rule::ALL`, without those whose amount is zero.
-pub(super) fn in_order<T: Copy + PartialEq>(rules: &[(Rule, T)], zero: T) -> impl Iterator<Item = (Rule, T)> + '_ {
-    Rule::ALL
+/// The rules in the order of `KeepRule::ALL`, without those whose amount is zero.
+pub(super) fn in_order<T: Copy + PartialEq>(
+    rules: &[(KeepRule, T)],
+    zero: T,
+) -> impl Iterator<Item = (KeepRule, T)> + '_ {
+    KeepRule::ALL
         .into_iter()
         .flat_map(move |turn| rules.iter().copied().filter(move |&(rule, amount)| rule == turn && amount != zero))
 }

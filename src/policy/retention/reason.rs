@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::keep::{Count, Period, Rule};
+use crate::policy::keep::{Count, KeepRule, Period};
 
 /// One rule's reason for one point. Buckets are written `2026-11-20 14h`, `2026-11-20`, `2026-W47`, `2026-11`, `2026`;
 /// empty for `last`.
@@ -14,7 +14,7 @@ pub enum KeepReason {
     /// Kept: the newest of its bucket, the `place`th of `of`.
     Counted {
         /// The rule.
-        rule: Rule,
+        rule: KeepRule,
         /// Its bucket.
         bucket: String,
         /// Counted from 1, the newest.
@@ -25,7 +25,7 @@ pub enum KeepReason {
     /// Kept by `union`: the oldest point, because the rule had not kept its full count.
     Oldest {
         /// The rule.
-        rule: Rule,
+        rule: KeepRule,
     },
     /// Kept: younger than the period before the newest point.
     Within {
@@ -35,7 +35,7 @@ pub enum KeepReason {
     /// Kept: the newest of its bucket, and younger than the period.
     WithinBucket {
         /// The rule.
-        rule: Rule,
+        rule: KeepRule,
         /// The period.
         period: Period,
         /// Its bucket.
@@ -44,35 +44,35 @@ pub enum KeepReason {
     /// Kept by `union`: the oldest point, still within the period.
     OldestWithin {
         /// The rule.
-        rule: Rule,
+        rule: KeepRule,
         /// The period.
         period: Period,
     },
     /// Not kept: a newer point of its bucket is. In `sequential`, later rules do not consider it either.
     NewerStands {
         /// The rule.
-        rule: Rule,
+        rule: KeepRule,
         /// Its bucket.
         bucket: String,
     },
     /// Not kept by this rule of `sequential`: an earlier rule already keeps a point of this bucket.
     BucketHeld {
         /// The rule.
-        rule: Rule,
+        rule: KeepRule,
         /// Its bucket.
         bucket: String,
     },
     /// Not kept: newer buckets use up the rule's count.
     Full {
         /// The rule.
-        rule: Rule,
+        rule: KeepRule,
         /// How many the rule keeps in all.
         of: Count,
     },
     /// Not kept: older than the period before the newest point. `rule` is `None` for plain `within`.
     TooOld {
         /// The rule of a `within_daily` or similar.
-        rule: Option<Rule>,
+        rule: Option<KeepRule>,
         /// The period.
         period: Period,
     },

@@ -9,7 +9,7 @@ use super::bucket::Bucket;
 use super::history::{History, in_order};
 use super::reason::KeepReason;
 use super::verdict::KeepVerdict;
-use crate::policy::keep::{Count, Keep, Period, Rule};
+use crate::policy::keep::{Count, Keep, KeepRule, Period};
 
 /// What the rules so far have decided about a point.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl SequentialPass {
         (0..self.states.len()).filter(|&index| self.states[index] == PointState::Undecided).collect()
     }
 
-    fn keep_buckets_within(&mut self, history: &History<'_>, rule: Rule, period: Period) {
+    fn keep_buckets_within(&mut self, history: &History<'_>, rule: KeepRule, period: Period) {
         let buckets = history.buckets(rule);
         let within = history.within(period);
         let held = self.held(&buckets);
@@ -92,7 +92,7 @@ impl SequentialPass {
         }
     }
 
-    fn keep_counted(&mut self, history: &History<'_>, rule: Rule, count: Count) {
+    fn keep_counted(&mut self, history: &History<'_>, rule: KeepRule, count: Count) {
         let buckets = history.buckets(rule);
         let held = self.held(&buckets);
         let mut taken = HashSet::new();
@@ -118,7 +118,7 @@ impl SequentialPass {
         }
     }
 
-    fn take_out(&mut self, index: usize, rule: Rule, bucket: Bucket) {
+    fn take_out(&mut self, index: usize, rule: KeepRule, bucket: Bucket) {
         self.states[index] = PointState::Out;
         self.why[index].push(KeepReason::NewerStands { rule, bucket: bucket.to_string() });
     }

@@ -7,7 +7,7 @@ use super::bucket::Bucket;
 use super::history::{History, in_order};
 use super::reason::KeepReason;
 use super::verdict::KeepVerdict;
-use crate::policy::keep::{Count, Keep, Period, Rule};
+use crate::policy::keep::{Count, Keep, KeepRule, Period};
 
 pub(super) fn decide(history: &History<'_>, keep: &Keep) -> Vec<KeepVerdict> {
     let mut why: Vec<Vec<KeepReason>> = vec![Vec::new(); history.len()];
@@ -42,7 +42,7 @@ fn verdict(mut why: Vec<KeepReason>) -> KeepVerdict {
 }
 
 /// The reason of one counting rule for every point.
-fn counted(history: &History<'_>, rule: Rule, count: Count) -> Vec<KeepReason> {
+fn counted(history: &History<'_>, rule: KeepRule, count: Count) -> Vec<KeepReason> {
     let mut used = 0_u32;
     let mut last: Option<Bucket> = None;
     let mut reasons = Vec::with_capacity(history.len());
@@ -66,7 +66,7 @@ fn counted(history: &History<'_>, rule: Rule, count: Count) -> Vec<KeepReason> {
 }
 
 /// The reason of a `within_daily` or similar rule for every point.
-fn buckets_within(history: &History<'_>, rule: Rule, period: Period) -> Vec<KeepReason> {
+fn buckets_within(history: &History<'_>, rule: KeepRule, period: Period) -> Vec<KeepReason> {
     let mut last: Option<Bucket> = None;
     let mut reasons = Vec::with_capacity(history.len());
     let points = history.buckets(rule).into_iter().zip(history.within(period));

@@ -1,4 +1,4 @@
-//! Calls that are no lists, and how often a call is sent.
+//! Calls other than lists, and how often a call is sent.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The provider's objects in our words: tolerance, and no panic on any JSON.
+//! Conversion of the provider's objects: tolerant, and without a panic on any JSON.
 
 use proptest::prelude::*;
 use secrecy::SecretString;

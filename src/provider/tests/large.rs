@@ -1,4 +1,4 @@
-//! However many answers are large, one of them is in memory at a time.
+//! Only one large answer is in memory at a time.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ async fn large_answers_are_read_one_at_a_time() {
         let (reading, most) = counters.clone();
         async move {
             let chunks = (0..12).map(move |number| {
-                // The third half of a megabyte is asked for by those alone whose turn it is.
+                // Only the request whose turn it is reads the third half megabyte.
                 if number == 3 {
                     most.fetch_max(reading.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 }

@@ -126,7 +126,7 @@ async fn an_answer_that_is_not_a_list_is_an_error_and_not_an_empty_list() {
 #[tokio::test(start_paused = true)]
 async fn a_list_that_changes_while_it_is_read_is_read_again() {
     let (client, log) = played(|number, _, uri| {
-        // After the first page one entry is deleted: a page later everything has moved up by one.
+        // After the first page one entry is deleted: everything on later pages moves up by one.
         let all = if number == 0 { backups(5) } else { backups(5).split_off(1) };
         page_at("https://provider.test", uri, &all, 2)
     });
@@ -181,7 +181,7 @@ async fn pages_that_lead_in_a_circle_end_in_an_error() {
 
 #[tokio::test(start_paused = true)]
 async fn a_list_that_never_ends_is_an_error_after_a_few_pages() {
-    // The same entry for ever; five new ones a page; entries without an id; always another count.
+    // The same entry forever; five new ones per page; entries without an id; a different count each time.
     type Results = fn(i64) -> Vec<Value>;
     let endless: [(i64, Results); 4] = [
         (1, |_| vec![backup(7, 7)]),
@@ -313,7 +313,7 @@ async fn the_accounts_list_is_read_in_parallel_and_split_by_server() {
 #[tokio::test(start_paused = true)]
 async fn pages_read_in_parallel_that_do_not_fit_are_read_again_in_turn() {
     let (client, log) = played(|number, _, uri| {
-        // The first page of the first reading promises a page that is gone when it is asked for.
+        // The first page of the first reading announces a page that is gone when it is requested.
         let all = if number == 0 { backups(5) } else { backups(4) };
         page_at("https://provider.test", uri, &all, 2)
     });

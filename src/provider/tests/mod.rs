@@ -3,10 +3,10 @@
 
 mod calling;
 mod converting;
-mod exchanging;
 mod large;
 mod listing;
 mod networking;
+mod replacing;
 mod watching;
 
 use std::sync::{Arc, Mutex};

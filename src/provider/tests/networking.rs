@@ -1,4 +1,4 @@
-//! What a network and its middle boxes can do, played by scripted TCP servers in real time.
+//! What a network and its middleboxes can do, simulated by scripted TCP servers in real time.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,7 +26,7 @@ enum Then {
     Reset,
 }
 
-/// A server that plays one script a connection, the last one for ever, and the requests that it has read.
+/// A server that follows one script per connection, repeating the last one, and the requests that it has read.
 async fn scripted(scripts: Vec<Then>) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api/v1", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! When to look next, and one look for all who wait.
+//! When to look next, and one look shared by all waiters.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::provider::{LookScope, Watch, WatchPace, cheaper, next_look};
 
 const POLL: Duration = Duration::from_secs(15);
 
-/// When the looks are, in seconds, until `end`.
+/// The times of the looks, in seconds, until `end`.
 fn looks(usual: Option<u64>, end: u64) -> Vec<u64> {
     let (mut at, mut times) = (Duration::ZERO, Vec::new());
     while at.as_secs() < end {

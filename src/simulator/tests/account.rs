@@ -124,7 +124,7 @@ async fn power_is_accepted_before_it_is_done() {
     assert_eq!(provider.get("/servers/?status=stopped").await["count"], 1);
     provider.call("POST", "/servers/12345/power/", act("start")).await;
     assert_eq!(status().await, "starting");
-    // A later order makes the earlier one void.
+    // A later action voids an earlier one.
     provider.call("POST", "/servers/12345/power/", act("hard_stop")).await;
     provider.advance(60);
     assert_eq!(status().await, "stopped");

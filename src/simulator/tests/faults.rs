@@ -1,4 +1,4 @@
-//! Each effect does what it says, to the requests that its rule names, and the record tells the truth of it.
+//! Each effect does what it says, to the requests that its rule describes, and the record says so truthfully.
 
 use super::*;
 

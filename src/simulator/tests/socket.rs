@@ -1,4 +1,4 @@
-//! Over a socket: what cannot be seen in-process. A bare client shows what is on the wire.
+//! What only a socket shows. A minimal client shows what is on the wire.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -37,7 +37,7 @@ impl Served {
         stream
     }
 
-    /// Everything that was answered until the connection ended, in whatever way.
+    /// Everything that was answered until the connection ended for any reason.
     async fn get(&self, path: &str) -> String {
         Self::answer(self.connect(path).await).await
     }
@@ -78,7 +78,7 @@ async fn the_control_endpoint_answers_only_to_names_of_this_machine() {
         assert_eq!(status("/_control/state", &format!("Host: {host}:{port}\r\n")).await, "200", "{host}");
         assert_eq!(status("/_control/state", &format!("Host: {host}\r\n")).await, "200", "{host}");
     }
-    // A name that a web page had point here, and what looks like one of ours.
+    // A name that a web page points here, and names that look like ours.
     for host in
         ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "0.0.0.0", "10.0.0.1", "", "[::2]", "a b"]
     {
@@ -89,7 +89,7 @@ async fn the_control_endpoint_answers_only_to_names_of_this_machine() {
     let absolute = format!("http://evil.example:{port}/_control/state");
     assert_eq!(status(&absolute, &format!("Host: 127.0.0.1:{port}\r\n")).await, "421");
     assert_eq!(status("/_control/state", "").await, "421");
-    // The API asks for its token alone.
+    // The API only requires its token.
     assert_eq!(status("/api/v1/servers/", "Host: evil.example\r\n").await, "200");
 }
 

@@ -1,4 +1,4 @@
-//! What a changed file makes a policy give up beside held and protected points waits, and nothing else does.
+//! Points that a changed file makes a policy give up for held and protected ones wait for `accept`; nothing else does.
 
 use super::*;
 use crate::policy::selector::Pattern;
@@ -9,8 +9,8 @@ fn other(name: &str, last: u32) -> Arc<Policy> {
 }
 
 /// `nightly` keeps three of five slots and has four points, of which the oldest is on hold; `weekly` keeps one. It has
-/// looked. A new point displaces 3 anyway.
-fn extra() -> Case {
+/// inspected the server. A new point displaces 3 anyway.
+fn extra() -> BrakeCase {
     let mut case = case((1..=4).map(ours).collect());
     case.policy.keep = keep(3);
     (case.limit, case.others) = (5, vec![other("weekly", 1)]);
@@ -20,14 +20,14 @@ fn extra() -> Case {
     case
 }
 
-impl Case {
-    /// The policy looks, and the state remembers what it keeps.
+impl BrakeCase {
+    /// The policy inspects the server, and the state stores what it keeps.
     fn look(&mut self) {
         let words = retention_update(&self.request()).words;
         self.memory.retention.extend(words.into_iter().map(|(name, looked)| (name.to_string(), looked)));
     }
 
-    /// The points that a brake of retention is about.
+    /// The points of a retention brake.
     fn braked(&self) -> Vec<i64> {
         let detected = self.detect();
         let points = detected.stops_retention().into_iter().flat_map(|brake| brake.points.iter());
@@ -39,7 +39,7 @@ impl Case {
 
 #[test]
 fn whatever_makes_a_policy_give_up_more_sets_a_brake_until_it_is_accepted() {
-    type Change = fn(&mut Case);
+    type Change = fn(&mut BrakeCase);
     let table: [(&str, Change, &[i64]); 9] = [
         ("another's count", |case| case.others = vec![other("weekly", 2)], &[2]),
         ("another's count, by two", |case| case.others = vec![other("weekly", 3)], &[2]),

@@ -1,4 +1,4 @@
-//! A changed retention: what it would drop waits until it is accepted, over, or changed back.
+//! A changed retention: what it would drop waits until it is accepted, gone, or changed back.
 
 use super::*;
 
@@ -76,7 +76,7 @@ fn a_brake_of_a_former_name_continues_under_the_new_one_until_it_is_accepted() {
     assert_eq!((detected.over, detected.in_force.len(), detected.new.len()), (vec![1], 1, 1));
     assert_eq!((detected.new[0].policy.as_deref(), &detected.new[0].points), (Some("daily"), &before));
     assert_eq!(case.plan().prunes().count(), 0);
-    // Two that were merged become one that is about the points of both.
+    // The brakes of two merged policies become one with the points of both.
     case.policy.keep = keep(8);
     let detected = case.detect();
     assert_eq!((detected.over, detected.new.len()), (vec![1], 1), "changed once more: what it drops now waits");

@@ -1,4 +1,4 @@
-//! Points that are empty, or far smaller than those before.
+//! Points that are empty, or far smaller than the previous ones.
 
 use super::*;
 

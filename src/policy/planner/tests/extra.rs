@@ -1,4 +1,4 @@
-//! What holds and `protect` cost, and whom.
+//! What holds and `protect` cost, and which policy.
 
 use super::*;
 use crate::policy::keep::KeepMode;
@@ -138,7 +138,7 @@ proptest! {
     ) {
         let mut free = case(1, days.iter().map(|day| ours(*day)).collect());
         let counts = vec![
-            (Rule::Last, Count::Number(last + 1)), (Rule::Daily, Count::Number(daily)), (Rule::Weekly, Count::Number(weekly)),
+            (KeepRule::Last, Count::Number(last + 1)), (KeepRule::Daily, Count::Number(daily)), (KeepRule::Weekly, Count::Number(weekly)),
         ];
         free.policy.keep = Keep { counts, ..Keep::default() };
         free.policy.keep_mode = if union { KeepMode::Union } else { KeepMode::Sequential };
@@ -159,7 +159,7 @@ proptest! {
             prop_assert_eq!(goes(&with).into_iter().collect::<std::collections::BTreeSet<_>>(),
                 unheld.into_iter().collect::<std::collections::BTreeSet<_>>());
         } else if with.refused.is_none() && without.refused.is_none() {
-            // What goes beside that is no more than what is held.
+            // No more is given up than is held.
             let more = goes(&with).into_iter().filter(|id| !unheld.contains(id)).count();
             prop_assert!(more <= held.len(), "{more} for {held:?}");
         }

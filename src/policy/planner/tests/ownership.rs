@@ -1,4 +1,4 @@
-//! Whose a point is, and what follows from it.
+//! Who owns a point, and what follows from it.
 
 use super::*;
 use crate::policy::text::cleaned;

@@ -1,4 +1,4 @@
-//! What holds for every list, in random ones.
+//! Properties of every plan, tested with random lists.
 
 use super::*;
 use crate::policy::counted::counts;
@@ -36,7 +36,7 @@ fn any_case() -> impl Strategy<Value = Case> {
         case.policy.prune = if all { Prune::All } else { Prune::Own };
         if rule < 2 {
             case.policy.keep = Keep {
-                counts: vec![(Rule::Daily, Count::Number(last)), (Rule::Weekly, Count::Number(rule))],
+                counts: vec![(KeepRule::Daily, Count::Number(last)), (KeepRule::Weekly, Count::Number(rule))],
                 ..Keep::default()
             };
         }
@@ -49,7 +49,7 @@ fn any_case() -> impl Strategy<Value = Case> {
     })
 }
 
-/// The case after the plan was carried out.
+/// The case after the plan is carried out.
 fn applied(case: Case, plan: &Plan) -> Case {
     let Case { policy, mut inventory, mut memory, limit, reserve, others, spent } = case;
     inventory.points.retain(|point| !plan.actions.iter().filter_map(Action::as_delete).any(|it| it.id == point.id));

@@ -43,11 +43,11 @@ fn period([years, months, days, hours]: [u32; 4]) -> Option<Period> {
 impl Pol {
     fn keep(&self) -> Keep {
         let counts = [self.last, self.hourly, self.daily, self.weekly, self.monthly, self.yearly];
-        let counts = Rule::ALL.into_iter().zip(counts).filter(|(_, count)| *count != 0);
+        let counts = KeepRule::ALL.into_iter().zip(counts).filter(|(_, count)| *count != 0);
         let counts = counts.map(|(rule, count)| (rule, u32::try_from(count).map_or(Count::All, Count::Number)));
         let buckets =
             [self.within_hourly, self.within_daily, self.within_weekly, self.within_monthly, self.within_yearly];
-        let buckets = Rule::ALL.into_iter().skip(1).zip(buckets);
+        let buckets = KeepRule::ALL.into_iter().skip(1).zip(buckets);
         Keep {
             counts: counts.collect(),
             within: period(self.within),

@@ -13,7 +13,7 @@ fn no_rules_is_refused() {
     for mode in BOTH {
         assert_eq!(decide(&points, &Keep::default(), mode, &TimeZone::UTC), Err(NoRules));
         assert_eq!(decide(&[], &Keep::default(), mode, &TimeZone::UTC), Err(NoRules));
-        let zeros = Keep { within: Some(Period::default()), ..counts(&[(Rule::Daily, 0), (Rule::Last, 0)]) };
+        let zeros = Keep { within: Some(Period::default()), ..counts(&[(KeepRule::Daily, 0), (KeepRule::Last, 0)]) };
         assert_eq!(decide(&points, &zeros, mode, &TimeZone::UTC), Err(NoRules));
     }
 }
@@ -21,7 +21,7 @@ fn no_rules_is_refused() {
 #[test]
 fn no_points_need_no_verdict() {
     for mode in BOTH {
-        assert_eq!(decide(&[], &counts(&[(Rule::Last, 1)]), mode, &TimeZone::UTC), Ok(Vec::new()));
+        assert_eq!(decide(&[], &counts(&[(KeepRule::Last, 1)]), mode, &TimeZone::UTC), Ok(Vec::new()));
         assert_eq!(decide(&[], &within("14d"), mode, &TimeZone::UTC), Ok(Vec::new()));
     }
 }
@@ -31,7 +31,7 @@ fn the_last_days_of_december_belong_to_week_1_of_the_new_year() {
     // 2025-12-29 to 2026-01-04 is 2026-W01.
     let times = ["2026-01-04T12:00:00Z", "2025-12-29T00:00:00Z", "2025-12-28T23:59:59Z", "2025-12-22T12:00:00Z"];
     for mode in BOTH {
-        let stays = kept(&times, &counts(&[(Rule::Weekly, 2)]), mode, "UTC");
+        let stays = kept(&times, &counts(&[(KeepRule::Weekly, 2)]), mode, "UTC");
         assert_eq!(stays, ["2026-01-04T12:00:00Z", "2025-12-28T23:59:59Z"], "{mode:?}");
     }
 }
@@ -41,7 +41,7 @@ fn the_first_days_of_january_can_belong_to_week_53() {
     // 2026 has 53 weeks; 2027-01-03 is a Sunday in 2026-W53.
     let times = ["2027-01-04T00:00:00Z", "2027-01-03T23:00:00Z", "2026-12-28T00:00:00Z", "2026-12-27T12:00:00Z"];
     for mode in BOTH {
-        let stays = kept(&times, &counts(&[(Rule::Weekly, 3)]), mode, "UTC");
+        let stays = kept(&times, &counts(&[(KeepRule::Weekly, 3)]), mode, "UTC");
         assert_eq!(stays, ["2027-01-04T00:00:00Z", "2027-01-03T23:00:00Z", "2026-12-27T12:00:00Z"], "{mode:?}");
     }
 }
@@ -50,7 +50,7 @@ fn the_first_days_of_january_can_belong_to_week_53() {
 fn days_are_cut_in_the_zone_of_the_policy() {
     // 22:30 UTC is the next day in Istanbul.
     let times = ["2026-11-21T01:00:00Z", "2026-11-20T22:30:00Z", "2026-11-20T20:30:00Z"];
-    let two = counts(&[(Rule::Daily, 2)]);
+    let two = counts(&[(KeepRule::Daily, 2)]);
     assert_eq!(kept(&times, &two, KeepMode::Sequential, "UTC"), [times[0], times[1]]);
     assert_eq!(kept(&times, &two, KeepMode::Sequential, "Europe/Istanbul"), [times[0], times[2]]);
 }
@@ -60,7 +60,7 @@ fn the_repeated_hour_is_one_bucket() {
     // 02:30 CEST and 02:30 CET in Berlin.
     let times = ["2026-10-25T01:30:00Z", "2026-10-25T00:30:00Z", "2026-10-24T23:30:00Z"];
     for mode in BOTH {
-        let stays = kept(&times, &counts(&[(Rule::Hourly, 2)]), mode, "Europe/Berlin");
+        let stays = kept(&times, &counts(&[(KeepRule::Hourly, 2)]), mode, "Europe/Berlin");
         assert_eq!(stays, [times[0], times[2]], "{mode:?}");
     }
 }
@@ -72,7 +72,7 @@ fn a_half_hour_repeated_on_lord_howe_is_one_bucket() {
     let civil: Vec<String> = times.iter().map(|t| zone("Australia/Lord_Howe").to_datetime(at(t)).to_string()).collect();
     assert_eq!(civil, ["2026-04-05T01:45:00", "2026-04-05T01:45:00", "2026-04-05T01:15:00"]);
     for mode in BOTH {
-        let stays = kept(&times, &counts(&[(Rule::Hourly, 5)]), KeepMode::Sequential, "Australia/Lord_Howe");
+        let stays = kept(&times, &counts(&[(KeepRule::Hourly, 5)]), KeepMode::Sequential, "Australia/Lord_Howe");
         assert_eq!(stays, [times[0]], "{mode:?}");
     }
 }
@@ -81,7 +81,7 @@ fn a_half_hour_repeated_on_lord_howe_is_one_bucket() {
 fn a_day_of_23_hours_is_one_day() {
     let times = ["2026-03-29T21:59:00Z", "2026-03-28T23:00:00Z", "2026-03-28T22:59:00Z"];
     for mode in BOTH {
-        let stays = kept(&times, &counts(&[(Rule::Daily, 2)]), mode, "Europe/Berlin");
+        let stays = kept(&times, &counts(&[(KeepRule::Daily, 2)]), mode, "Europe/Berlin");
         assert_eq!(stays, [times[0], times[2]], "{mode:?}");
     }
 }
@@ -142,7 +142,8 @@ fn a_period_is_measured_from_the_newest_point_not_from_today() {
 #[test]
 fn in_sequential_the_counts_begin_where_the_period_ends() {
     let times = ["2026-11-21T10:00:00Z", "2026-11-20T12:00:00Z", "2026-11-20T10:00:00Z", "2026-11-19T10:00:00Z"];
-    let keep = Keep { within: Some(Period::parse("1d").unwrap()), ..counts(&[(Rule::Last, 1), (Rule::Daily, 1)]) };
+    let keep =
+        Keep { within: Some(Period::parse("1d").unwrap()), ..counts(&[(KeepRule::Last, 1), (KeepRule::Daily, 1)]) };
     assert_eq!(kept(&times, &keep, KeepMode::Sequential, "UTC"), times);
     assert_eq!(kept(&times, &keep, KeepMode::Union, "UTC"), [times[0], times[1]]);
 }
@@ -159,7 +160,7 @@ fn equal_times_are_ordered_by_due_time_then_by_id() {
     ];
     for mode in BOTH {
         for (count, expected) in [(1, vec![2]), (2, vec![2, 3]), (3, vec![1, 2, 3])] {
-            let verdicts = decide(&points, &counts(&[(Rule::Last, count)]), mode, &TimeZone::UTC).unwrap();
+            let verdicts = decide(&points, &counts(&[(KeepRule::Last, count)]), mode, &TimeZone::UTC).unwrap();
             let stays: Vec<usize> = (0..points.len()).filter(|&place| verdicts[place].keep).collect();
             assert_eq!(stays, expected, "{mode:?} last={count}");
         }
@@ -169,7 +170,7 @@ fn equal_times_are_ordered_by_due_time_then_by_id() {
 #[test]
 fn restic_keeps_the_oldest_while_counts_are_left_and_proxmox_does_not() {
     let times = ["2026-11-21T12:00:00Z", "2026-11-21T10:00:00Z", "2026-11-21T08:00:00Z"];
-    let keep = counts(&[(Rule::Daily, 3)]);
+    let keep = counts(&[(KeepRule::Daily, 3)]);
     assert_eq!(kept(&times, &keep, KeepMode::Union, "UTC"), [times[0], times[2]]);
     assert_eq!(kept(&times, &keep, KeepMode::Sequential, "UTC"), [times[0]]);
 }
@@ -180,7 +181,7 @@ fn sequential_adds_up_to_the_sum_and_union_overlaps() {
         .map(|day| (at("2026-11-21T02:30:00Z") - jiff::SignedDuration::from_hours(24 * day)).to_string())
         .collect();
     let times: Vec<&str> = times.iter().map(String::as_str).collect();
-    let keep = counts(&[(Rule::Daily, 4), (Rule::Weekly, 3)]);
+    let keep = counts(&[(KeepRule::Daily, 4), (KeepRule::Weekly, 3)]);
     assert_eq!(kept(&times, &keep, KeepMode::Sequential, "UTC").len(), 7);
     assert_eq!(kept(&times, &keep, KeepMode::Union, "UTC").len(), 6);
 }
@@ -189,7 +190,7 @@ fn sequential_adds_up_to_the_sum_and_union_overlaps() {
 fn where_the_clock_goes_back_two_hours_union_counts_hours_as_restic_and_sequential_as_proxmox() {
     // Antarctica/Troll on 2026-10-25: 01:30 and 02:30 at +02, then 01:30 and 02:30 again at +00.
     let times = ["2026-10-25T02:30:00Z", "2026-10-25T01:30:00Z", "2026-10-25T00:30:00Z", "2026-10-24T23:30:00Z"];
-    let keep = counts(&[(Rule::Hourly, 4)]);
+    let keep = counts(&[(KeepRule::Hourly, 4)]);
     assert_eq!(kept(&times, &keep, KeepMode::Union, "Antarctica/Troll"), times);
     assert_eq!(kept(&times, &keep, KeepMode::Sequential, "Antarctica/Troll"), [times[0], times[1]]);
 }
@@ -216,13 +217,13 @@ fn the_most_a_policy_keeps_is_the_counts_and_what_the_period_can_hold() {
     let from = at("2026-11-21T00:00:00Z");
     let nightly = Schedule::parse(&["30 2 * * *"], TimeZone::UTC).unwrap();
     let bound = |keep: &Keep, schedule: &Schedule| upper_bound(keep, KeepMode::Sequential, schedule, from);
-    assert_eq!(bound(&counts(&[(Rule::Daily, 4), (Rule::Weekly, 3)]), &nightly), Some(7));
+    assert_eq!(bound(&counts(&[(KeepRule::Daily, 4), (KeepRule::Weekly, 3)]), &nightly), Some(7));
     assert_eq!(bound(&within("9d"), &nightly), Some(10));
     assert_eq!(
-        bound(&Keep { within: Some(Period::parse("9d").unwrap()), ..counts(&[(Rule::Last, 2)]) }, &nightly),
+        bound(&Keep { within: Some(Period::parse("9d").unwrap()), ..counts(&[(KeepRule::Last, 2)]) }, &nightly),
         Some(12)
     );
-    assert_eq!(bound(&Keep { counts: vec![(Rule::Last, Count::All)], ..Keep::default() }, &nightly), None);
+    assert_eq!(bound(&Keep { counts: vec![(KeepRule::Last, Count::All)], ..Keep::default() }, &nightly), None);
     let hourly = Schedule::parse(&["0 * * * *"], zone("Europe/Berlin")).unwrap();
     assert_eq!(bound(&within("1d"), &hourly), Some(26), "a day of 25 hours");
     assert_eq!(bound(&within("24h"), &hourly), Some(25));

@@ -1,4 +1,4 @@
-//! The reasons, word for word.
+//! The exact wording of the reasons.
 
 use super::*;
 
@@ -24,7 +24,13 @@ fn tell(keep: &Keep, mode: KeepMode) -> String {
 
 #[test]
 fn sequential_says_why() {
-    let keep = counts(&[(Rule::Last, 1), (Rule::Daily, 2), (Rule::Weekly, 2), (Rule::Monthly, 1), (Rule::Yearly, 1)]);
+    let keep = counts(&[
+        (KeepRule::Last, 1),
+        (KeepRule::Daily, 2),
+        (KeepRule::Weekly, 2),
+        (KeepRule::Monthly, 1),
+        (KeepRule::Yearly, 1),
+    ]);
     insta::assert_snapshot!(tell(&keep, KeepMode::Sequential));
 }
 
@@ -32,15 +38,21 @@ fn sequential_says_why() {
 fn sequential_with_periods_says_why() {
     let keep = Keep {
         within: Some(Period::parse("1d").unwrap()),
-        within_buckets: vec![(Rule::Weekly, Period::parse("1m").unwrap())],
-        ..counts(&[(Rule::Daily, 2)])
+        within_buckets: vec![(KeepRule::Weekly, Period::parse("1m").unwrap())],
+        ..counts(&[(KeepRule::Daily, 2)])
     };
     insta::assert_snapshot!(tell(&keep, KeepMode::Sequential));
 }
 
 #[test]
 fn union_says_why() {
-    let keep = counts(&[(Rule::Last, 1), (Rule::Daily, 2), (Rule::Weekly, 2), (Rule::Monthly, 9), (Rule::Yearly, 1)]);
+    let keep = counts(&[
+        (KeepRule::Last, 1),
+        (KeepRule::Daily, 2),
+        (KeepRule::Weekly, 2),
+        (KeepRule::Monthly, 9),
+        (KeepRule::Yearly, 1),
+    ]);
     insta::assert_snapshot!(tell(&keep, KeepMode::Union));
 }
 
@@ -49,10 +61,10 @@ fn union_with_periods_says_why() {
     let keep = Keep {
         within: Some(Period::parse("1d").unwrap()),
         within_buckets: vec![
-            (Rule::Daily, Period::parse("3d").unwrap()),
-            (Rule::Monthly, Period::parse("2y").unwrap()),
+            (KeepRule::Daily, Period::parse("3d").unwrap()),
+            (KeepRule::Monthly, Period::parse("2y").unwrap()),
         ],
-        counts: vec![(Rule::Yearly, Count::All)],
+        counts: vec![(KeepRule::Yearly, Count::All)],
     };
     insta::assert_snapshot!(tell(&keep, KeepMode::Union));
 }

@@ -1,17 +1,17 @@
-//! The two programs that we follow, written down a second time in the plainest way: texts for buckets, no cleverness.
+//! The two programs that we follow, implemented a second time as simply as possible, with texts for buckets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 
-fn bucket(rule: Rule, nr: usize, at: Timestamp, zone: &TimeZone) -> String {
+fn bucket(rule: KeepRule, nr: usize, at: Timestamp, zone: &TimeZone) -> String {
     let format = match rule {
-        Rule::Last => return nr.to_string(),
-        Rule::Hourly => "%Y/%m/%d/%H",
-        Rule::Daily => "%Y/%m/%d",
-        Rule::Weekly => "%G/%V",
-        Rule::Monthly => "%Y/%m",
-        Rule::Yearly => "%Y",
+        KeepRule::Last => return nr.to_string(),
+        KeepRule::Hourly => "%Y/%m/%d/%H",
+        KeepRule::Daily => "%Y/%m/%d",
+        KeepRule::Weekly => "%G/%V",
+        KeepRule::Monthly => "%Y/%m",
+        KeepRule::Yearly => "%Y",
     };
     at.to_zoned(zone.clone()).strftime(format).to_string()
 }
@@ -23,14 +23,14 @@ fn limit(count: Count) -> usize {
     }
 }
 
-/// Proxmox Backup Server: places (newest first) of the points that stay.
+/// Proxmox Backup Server: indices (newest first) of the points that are kept.
 pub(super) fn sequential(newest_first: &[Timestamp], keep: &Keep, zone: &TimeZone) -> BTreeSet<usize> {
     let mut marks: BTreeMap<usize, bool> = BTreeMap::new();
     if let Some(period) = keep.within {
         let start = period.before(newest_first[0], zone);
         marks.extend((0..newest_first.len()).filter(|&nr| newest_first[nr] > start).map(|nr| (nr, true)));
     }
-    for rule in Rule::ALL {
+    for rule in KeepRule::ALL {
         let Some(&(_, count)) = keep.counts.iter().find(|(named, _)| *named == rule) else { continue };
         let mut included = BTreeSet::new();
         let already: BTreeSet<String> = marks
@@ -56,10 +56,10 @@ pub(super) fn sequential(newest_first: &[Timestamp], keep: &Keep, zone: &TimeZon
     marks.into_iter().filter(|(_, stays)| *stays).map(|(nr, _)| nr).collect()
 }
 
-/// restic forget: places (newest first) of the points that stay.
+/// restic forget: indices (newest first) of the points that are kept.
 pub(super) fn union(newest_first: &[Timestamp], keep: &Keep, zone: &TimeZone) -> BTreeSet<usize> {
     let oldest = newest_first.len() - 1;
-    let mut left: Vec<(Rule, usize, String)> =
+    let mut left: Vec<(KeepRule, usize, String)> =
         keep.counts.iter().map(|&(rule, count)| (rule, limit(count), String::new())).collect();
     let mut stays = BTreeSet::new();
     for (nr, &at) in newest_first.iter().enumerate() {

@@ -1,5 +1,5 @@
-//! What holds for every set of points. One wish does not hold for Proxmox's way, and is tested in its true form:
-//! see `a_higher_weekly_count_can_keep_fewer_where_a_week_spans_two_months`.
+//! Properties for every set of points. One that might be expected does not hold in `sequential`, as in Proxmox Backup
+//! Server; what does hold is tested: see `a_higher_weekly_count_can_keep_fewer_where_a_week_spans_two_months`.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::policy::inventory::Id;
 
-/// Zones with whole-hour and half-hour changes, on both sides of the equator, and none. Antarctica/Troll goes back
-/// by two hours, so that its hours come as 1, 2, 1, 2.
+/// Zones with whole-hour and half-hour changes, on both sides of the equator, and without changes. Antarctica/Troll
+/// goes back by two hours, so that its hours come as 1, 2, 1, 2.
 const ZONES: [&str; 7] = [
     "UTC",
     "Europe/Berlin",
@@ -39,9 +39,10 @@ fn count() -> impl Strategy<Value = Count> {
     prop_oneof![9 => (0_u32..5).prop_map(Count::Number), 1 => Just(Count::All)]
 }
 
-fn rules() -> impl Strategy<Value = Vec<(Rule, Count)>> {
-    vec(option::of(count()), 6..=6)
-        .prop_map(|counts| Rule::ALL.into_iter().zip(counts).filter_map(|(rule, count)| Some((rule, count?))).collect())
+fn rules() -> impl Strategy<Value = Vec<(KeepRule, Count)>> {
+    vec(option::of(count()), 6..=6).prop_map(|counts| {
+        KeepRule::ALL.into_iter().zip(counts).filter_map(|(rule, count)| Some((rule, count?))).collect()
+    })
 }
 
 fn keep() -> impl Strategy<Value = Keep> {
@@ -138,13 +139,13 @@ proptest! {
     fn a_higher_count_never_keeps_fewer_unless_weeks_meet_months(
         points in points(), keep in keep(), mode in mode(), which in 0_usize..6, zone_name in zone_name(),
     ) {
-        let rule = Rule::ALL[which];
+        let rule = KeepRule::ALL[which];
         let mut keep = keep;
         if mode == KeepMode::Sequential {
             // See the test below for the two together.
-            let coarser = [Rule::Monthly, Rule::Yearly];
+            let coarser = [KeepRule::Monthly, KeepRule::Yearly];
             keep.counts.retain(|(named, _)| {
-                if rule == Rule::Weekly { !coarser.contains(named) } else { *named != Rule::Weekly }
+                if rule == KeepRule::Weekly { !coarser.contains(named) } else { *named != KeepRule::Weekly }
             });
         }
         let mut more = keep.clone();
@@ -186,10 +187,10 @@ proptest! {
 #[test]
 fn a_higher_weekly_count_can_keep_fewer_where_a_week_spans_two_months() {
     // Week 49 of 2026 begins on 30 November. Once `weekly` keeps its newest point, the one of November is out, as
-    // in Proxmox Backup Server, and `monthly` has no other to stand for November.
+    // in Proxmox Backup Server, and `monthly` has no other point for November.
     let times = ["2027-01-06T02:30:00Z", "2026-12-02T02:30:00Z", "2026-11-30T02:30:00Z"];
-    let fewer = counts(&[(Rule::Weekly, 1), (Rule::Monthly, 2)]);
-    let more = counts(&[(Rule::Weekly, 2), (Rule::Monthly, 2)]);
+    let fewer = counts(&[(KeepRule::Weekly, 1), (KeepRule::Monthly, 2)]);
+    let more = counts(&[(KeepRule::Weekly, 2), (KeepRule::Monthly, 2)]);
     assert_eq!(kept(&times, &fewer, KeepMode::Sequential, "UTC").len(), 3);
     assert_eq!(kept(&times, &more, KeepMode::Sequential, "UTC").len(), 2);
     assert_eq!(kept(&times, &fewer, KeepMode::Union, "UTC").len(), 2);

@@ -1,4 +1,4 @@
-//! What can be written, what cannot and what is said then; clock changes by the name of the place.
+//! Which expressions are valid, the errors of those that are not, and clock changes by place name.
 
 use std::time::Duration;
 
@@ -241,7 +241,7 @@ fn the_longest_gap_is_the_one_of_the_coming_year() {
 
 #[test]
 fn ten_thousand_due_times_are_found_without_a_look_at_every_minute() {
-    // PointIdentity 0.1 s of a core even unoptimized. What this guards against is a search that looks at every minute
+    // About 0.1 s of a core even unoptimized. What this guards against is a search that looks at every minute
     // or every change, which takes far longer.
     let begun = worked();
     let mut found = 0;
@@ -255,10 +255,10 @@ fn ten_thousand_due_times_are_found_without_a_look_at_every_minute() {
     assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
-/// How long this thread has been at work on a core: what other processes do on the machine does not count.
+/// The CPU time of this thread, so that other processes on the machine do not matter.
 fn worked() -> Duration {
     let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
-    // After the name, which may hold anything, `utime` and `stime` are the 12th and 13th; in hundredths of a second.
+    // After the name, which may contain anything, `utime` and `stime` are the 12th and 13th; in hundredths of a second.
     let (_, fields) = stat.rsplit_once(") ").unwrap();
     let ticks = fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().unwrap());
     Duration::from_millis(ticks.sum::<u64>() * 10)

@@ -1,4 +1,4 @@
-//! Due times: expressions good and bad, clock changes, an oracle that looks at every minute, what is due and missed.
+//! Due times: valid and invalid expressions, clock changes, an oracle that checks every minute, what is due and missed.
 
 mod due;
 mod expressions;

@@ -1,5 +1,5 @@
-//! A second opinion that looks at every minute: of the wall clock for schedules that name hours, of elapsed time for
-//! intervals. It reads the fields by itself and knows nothing of croner.
+//! An independent oracle that checks every minute: of the wall clock for schedules that name hours, of elapsed time for
+//! intervals. It parses the fields itself, without croner.
 
 use std::collections::BTreeSet;
 
@@ -54,7 +54,7 @@ fn due_times(expression: &str, zone: &TimeZone, from: Timestamp, hours: i64) -> 
         }
         return due;
     }
-    // Two days more on both ends: a gap of a whole day moves times by as much.
+    // Two more days at both ends, because a gap of a whole day moves times by as much.
     let mut civil = zone.to_datetime(from).checked_sub(2.days()).unwrap();
     let last = zone.to_datetime(end).checked_add(2.days()).unwrap();
     while civil <= last {

@@ -1,5 +1,5 @@
-//! What a reload exchanges reaches every clone of the client, in the middle of whatever it does; and no token goes to
-//! another origin than its own.
+//! What a reload replaces reaches every clone of the client, in the middle of whatever it does, and no token goes to an
+//! origin other than its own.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
