@@ -1,6 +1,6 @@
 //! The exit codes that scripts and monitoring rely on. They are a contract: see the table in the README.
 
-use std::process::ExitCode as Process;
+use std::process::ExitCode as ProcessExitCode;
 
 /// How a command ended, as a shell sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum ExitCode {
     State = 7,
 }
 
-impl From<ExitCode> for Process {
+impl From<ExitCode> for ProcessExitCode {
     fn from(code: ExitCode) -> Self {
         Self::from(code as u8)
     }
@@ -44,7 +44,7 @@ pub enum Nagios {
     Unknown = 3,
 }
 
-impl From<Nagios> for Process {
+impl From<Nagios> for ProcessExitCode {
     fn from(code: Nagios) -> Self {
         Self::from(code as u8)
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::cli::delete::busy;
 use crate::cli::output;
 use crate::cli::plan;
-use crate::cli::setup::{Choice, Opened, Setup, ask};
+use crate::cli::setup::{CommandContext, Selection, Setup, ask};
 use crate::exit_code::ExitCode;
 use crate::policy::brake::{Brake, StoredBrake};
 use crate::policy::inventory::ServerRef;
@@ -19,9 +19,9 @@ use crate::run::{Inspection, Lease, Task, take_stock};
     after_help = "Example:\n  lastgood plan --server web-server-01      # shows the brake, and what goes once it is off\n  \
                         lastgood accept --server web-server-01 --policy nightly"
 )]
-pub struct Args {
+pub struct AcceptArgs {
     #[command(flatten)]
-    choice: Choice,
+    selection: Selection,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -34,11 +34,11 @@ pub struct Args {
 ///
 /// # Errors
 /// When the policy file, the state or the provider's list cannot be read, or a run is at work on a server.
-pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
+pub async fn run(setup: &Setup, args: AcceptArgs) -> anyhow::Result<ExitCode> {
     let opened = setup.open_beside().await?;
     let mut accepted: Vec<(ServerRef, String, Brake)> = Vec::new();
     let mut refused = false;
-    for task in opened.tasks(&args.choice)? {
+    for task in opened.tasks(&args.selection)? {
         let server = &task.server.reference;
         let seen = look(&opened, &task).await?;
         match accept(setup, &opened, &task, (seen, &args)).await? {
@@ -58,7 +58,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// The server as it is now, written down, so that each brake has its number. A run on it would see another list.
-async fn look(opened: &Opened, task: &Task) -> anyhow::Result<Inspection> {
+async fn look(opened: &CommandContext, task: &Task) -> anyhow::Result<Inspection> {
     let server = &task.server.reference;
     let errand = format!("accept --server {}", server.id);
     let Some(lease) = Lease::try_beside(&opened.world, &server.id, &errand).await? else {
@@ -72,9 +72,9 @@ async fn look(opened: &Opened, task: &Task) -> anyhow::Result<Inspection> {
 /// The brakes that were taken off; `None` when the person said no.
 async fn accept(
     setup: &Setup,
-    opened: &Opened,
+    opened: &CommandContext,
     task: &Task,
-    (seen, args): (Inspection, &Args),
+    (seen, args): (Inspection, &AcceptArgs),
 ) -> anyhow::Result<Option<Vec<Brake>>> {
     let (world, now) = (&opened.world, setup.clock.now());
     let shown: Plan = seen.plan(world, task, 0);
@@ -91,7 +91,7 @@ async fn accept(
         output::line("Once this is accepted, the next run would do this:");
         plan::show(&released.plan(world, task, 0));
     }
-    let name = output::shown(&task.server.reference.name);
+    let name = output::printable(&task.server.reference.name);
     if !args.yes
         && !ask(&format!("Let deletes of {} on {name} go on? [y/N] ", task.policy.name))?.eq_ignore_ascii_case("y")
     {

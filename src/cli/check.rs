@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::account::unprotected;
-use crate::cli::failure::Failure;
+use crate::cli::error::CommandError;
 use crate::cli::output;
 use crate::cli::setup::Setup;
 use crate::config::diagnostic::{Diagnostic, Located, Severity, render};
@@ -21,7 +21,7 @@ const SHOWN: usize = 3;
 /// Check the policy file and show what it means.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  lastgood check --config config/example.toml")]
-pub struct Args {
+pub struct CheckArgs {
     /// Also try the token, its permissions, and that each named server exists
     #[arg(long)]
     online: bool,
@@ -31,7 +31,7 @@ pub struct Args {
 }
 
 /// What the account says.
-struct Online {
+struct AccountCheck {
     email: String,
     token: String,
     servers: Vec<Server>,
@@ -42,22 +42,22 @@ struct Online {
 ///
 /// # Errors
 /// With exit code 3, when the file is not valid; with 4, when the provider cannot be asked.
-pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
+pub async fn run(setup: &Setup, args: CheckArgs) -> anyhow::Result<ExitCode> {
     let now = setup.clock.now();
-    let bad = |error: LoadError| Failure::new(ExitCode::PolicyFile, error.to_string());
+    let bad = |error: LoadError| CommandError::new(ExitCode::PolicyFile, error.to_string());
     let found = find(setup.file.as_deref()).map_err(bad)?;
     let loaded = match load(&found, &setup.environment, now) {
         Ok(loaded) => with_unread_secrets(loaded),
         Err(error) if args.json => {
-            output::json(&invalid(&error))?;
+            output::json(&invalid_to_json(&error))?;
             output::note(&format!("lastgood: {error}"));
             return Ok(ExitCode::PolicyFile);
         }
         Err(error) => return Err(bad(error).into()),
     };
-    let online = if args.online { Some(ask_account(setup, &loaded.config, now).await?) } else { None };
+    let online = if args.online { Some(check_account(setup, &loaded.config, now).await?) } else { None };
     if args.json {
-        output::json(&shape(&loaded, online.as_ref(), now))?;
+        output::json(&to_json(&loaded, online.as_ref(), now))?;
     } else {
         if !loaded.warnings.is_empty() {
             output::note(render(&loaded.warnings, &loaded.source, &loaded.name, false).trim_end());
@@ -100,7 +100,7 @@ fn show(loaded: &Loaded, now: Timestamp) {
     for (name, policy) in every_policy(config) {
         let servers: Vec<String> = policy.servers.iter().map(ToString::to_string).collect();
         let off = if policy.enabled { "" } else { " (not enabled)" };
-        output::line(&format!("{name}{off}: {} of {}", policy.kind.plural(), output::shown(&servers.join(", "))));
+        output::line(&format!("{name}{off}: {} of {}", policy.kind.plural(), output::printable(&servers.join(", "))));
         output::line(&format!(
             "    schedule  {} ({})",
             policy.schedule.expressions().join(" | "),
@@ -139,7 +139,7 @@ fn most(policy: &Policy, now: Timestamp) -> Option<u32> {
         .flatten()
 }
 
-async fn ask_account(setup: &Setup, config: &Config, now: Timestamp) -> anyhow::Result<Online> {
+async fn check_account(setup: &Setup, config: &Config, now: Timestamp) -> anyhow::Result<AccountCheck> {
     let client = setup.client_of(config)?;
     let account = client.account().await?;
     let listing = client.servers().await?;
@@ -153,11 +153,11 @@ async fn ask_account(setup: &Setup, config: &Config, now: Timestamp) -> anyhow::
     problems
         .extend(config.unmatched(&servers).iter().map(ToString::to_string).filter(|text| !text.contains(['*', '?'])));
     problems.extend(config.overfilled(&servers, now).iter().map(ToString::to_string));
-    Ok(Online { email: account.email, token: account.token_name, servers, problems })
+    Ok(AccountCheck { email: account.email, token: account.token_name, servers, problems })
 }
 
-fn show_online(config: &Config, online: &Online, now: Timestamp) {
-    let (email, token) = (output::shown(&online.email), output::shown(&online.token));
+fn show_online(config: &Config, online: &AccountCheck, now: Timestamp) {
+    let (email, token) = (output::printable(&online.email), output::printable(&online.token));
     output::line(&format!(
         "account {email}, token {token}, {}",
         output::count(online.servers.len(), "server", "servers")
@@ -170,18 +170,18 @@ fn show_online(config: &Config, online: &Online, now: Timestamp) {
     });
     output::line(&output::table(["server", "kind", "slots"], rows));
     for server in unprotected(config, &online.servers) {
-        output::line(&format!("unprotected: {}", output::shown(&server.reference.name)));
+        output::line(&format!("unprotected: {}", output::printable(&server.reference.name)));
     }
     let unmatched = config.unmatched(&online.servers);
     for text in unmatched.iter().map(ToString::to_string).filter(|text| !online.problems.contains(text)) {
-        output::line(&format!("warning: {}", output::shown(&text)));
+        output::line(&format!("warning: {}", output::printable(&text)));
     }
     for problem in &online.problems {
-        output::line(&format!("error: {}", output::shown(problem)));
+        output::line(&format!("error: {}", output::printable(problem)));
     }
 }
 
-fn shape(loaded: &Loaded, online: Option<&Online>, now: Timestamp) -> Value {
+fn to_json(loaded: &Loaded, online: Option<&AccountCheck>, now: Timestamp) -> Value {
     let policies = every_policy(&loaded.config).into_iter().map(|(name, policy)| {
         let servers: Vec<String> = policy.servers.iter().map(ToString::to_string).collect();
         let due: Vec<Timestamp> = policy.schedule.iter_after(now).take(SHOWN).collect();
@@ -214,7 +214,7 @@ fn shape(loaded: &Loaded, online: Option<&Online>, now: Timestamp) -> Value {
     })
 }
 
-fn invalid(error: &LoadError) -> Value {
+fn invalid_to_json(error: &LoadError) -> Value {
     match error {
         LoadError::Invalid { name, source_text, diagnostics } => {
             let findings: Vec<Located> = diagnostics.iter().map(|one| one.located(source_text)).collect();

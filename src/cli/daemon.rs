@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 
-use crate::cli::setup::{Opened, Setup};
+use crate::cli::setup::{CommandContext, Setup};
 use crate::cli::world::run_settings;
 use crate::daemon::{NewConfig, ReloadConfig, Service, ServiceError, Signals, run_in_process};
 use crate::exit_code::ExitCode;
@@ -14,13 +14,13 @@ use crate::exit_code::ExitCode;
 #[command(
     after_help = "Example:\n  lastgood daemon --config /etc/lastgood/policy.toml\n\nSIGHUP reloads the policy file, SIGTERM shuts the service down in an orderly way."
 )]
-pub struct Args {}
+pub struct DaemonArgs {}
 
 /// Runs until SIGTERM.
 ///
 /// # Errors
 /// When the policy file or the state cannot be used.
-pub async fn run(setup: &Setup, _args: Args) -> anyhow::Result<ExitCode> {
+pub async fn run(setup: &Setup, _args: DaemonArgs) -> anyhow::Result<ExitCode> {
     // Before anything is read: a file or a disk that is slow must not make a SIGTERM kill the process.
     let mut signals = Signals::install()?;
     let files = setup.clone();
@@ -34,14 +34,23 @@ pub async fn run(setup: &Setup, _args: Args) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// When it cannot start, or the state fails.
-pub(super) async fn serve_until(setup: &Setup, opened: Opened, end: impl Future<Output = ()>) -> anyhow::Result<()> {
+pub(super) async fn serve_until(
+    setup: &Setup,
+    opened: CommandContext,
+    end: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     serve(setup, opened, Signals::install()?, end).await
 }
 
-async fn serve(setup: &Setup, opened: Opened, signals: Signals, end: impl Future<Output = ()>) -> anyhow::Result<()> {
+async fn serve(
+    setup: &Setup,
+    opened: CommandContext,
+    signals: Signals,
+    end: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
     let again = setup.clone();
     let reload_config: ReloadConfig = Arc::new(move || {
-        let (config, client) = again.read_again().map_err(|error| format!("{error:#}"))?;
+        let (config, client) = again.read_file_and_client().map_err(|error| format!("{error:#}"))?;
         Ok(NewConfig { settings: run_settings(&config), config, client })
     });
     let service = Service::new(opened.world, opened.stop, opened.config, reload_config);

@@ -3,10 +3,10 @@
 //! What is shown is real: the policy file is read and validated, the service follows it over HTTP, and the mails are
 //! composed and written as for anybody. Nothing outside the folder and loopback is touched, and nothing is left running.
 
-mod curtain;
+mod interrupt;
 mod mails;
-mod scenes;
-mod stage;
+mod sandbox;
+mod script;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::cli::daemon::serve_until;
-use crate::cli::demo::curtain::Curtain;
-use crate::cli::demo::stage::Stage;
+use crate::cli::demo::interrupt::Interrupt;
+use crate::cli::demo::sandbox::Sandbox;
 use crate::cli::list::show_points;
-use crate::cli::output::{line, shown};
+use crate::cli::output::{line, printable};
 use crate::cli::plan::show_plans;
 use crate::cli::run::send_mails_now;
-use crate::cli::setup::{Choice, Opened, Setup};
+use crate::cli::setup::{CommandContext, Selection, Setup};
 use crate::clock::Clock;
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
@@ -34,36 +34,36 @@ use crate::run::Progress;
 #[command(
     after_help = "Needs no policy file and no token, and touches no real server. Ctrl-C ends it.\n\nExample:\n  lastgood demo"
 )]
-pub struct Args {}
+pub struct DemoArgs {}
 
 /// Plays the demo. The folder stays, since it holds the mails.
 ///
 /// # Errors
 /// When the folder cannot be made or loopback cannot be listened on.
-pub async fn run(_args: Args) -> anyhow::Result<ExitCode> {
-    let curtain = Curtain::hang()?;
+pub async fn run(_args: DemoArgs) -> anyhow::Result<ExitCode> {
+    let interrupt = Interrupt::install()?;
     let clock = Clock::System;
-    let stage = Stage::build(&clock).await?;
-    let played = play(&stage, &curtain, clock).await;
-    stage.close().await?;
+    let sandbox = Sandbox::build(&clock).await?;
+    let played = play(&sandbox, &interrupt, clock).await;
+    sandbox.close().await?;
     played?;
-    if curtain.has_fallen() {
-        line(&format!("\nstopped; nothing is left running. The folder stays: {}", stage.folder.display()));
+    if interrupt.is_requested() {
+        line(&format!("\nstopped; nothing is left running. The folder stays: {}", sandbox.folder.display()));
     }
     Ok(ExitCode::Done)
 }
 
-async fn play(stage: &Stage, curtain: &Curtain, clock: Clock) -> anyhow::Result<()> {
-    let setup = Setup { file: Some(stage.policy.clone()), environment: Environment::default(), clock };
-    introduce(stage);
-    curtain.pause(Duration::from_secs(3)).await;
+async fn play(sandbox: &Sandbox, interrupt: &Interrupt, clock: Clock) -> anyhow::Result<()> {
+    let setup = Setup { file: Some(sandbox.policy.clone()), environment: Environment::default(), clock };
+    introduce(sandbox);
+    interrupt.pause(Duration::from_secs(3)).await;
     before(&setup).await?;
-    curtain.pause(Duration::from_secs(3)).await;
-    if !curtain.has_fallen() {
-        follow(stage, &setup, curtain).await?;
+    interrupt.pause(Duration::from_secs(3)).await;
+    if !interrupt.is_requested() {
+        follow(sandbox, &setup, interrupt).await?;
     }
-    if !curtain.has_fallen() {
-        after(stage, &setup).await?;
+    if !interrupt.is_requested() {
+        after(sandbox, &setup).await?;
     }
     Ok(())
 }
@@ -72,19 +72,19 @@ fn heading(text: &str) {
     line(&format!("\n=== {text}\n"));
 }
 
-fn introduce(stage: &Stage) {
-    heading("The stage");
+fn introduce(sandbox: &Sandbox) {
+    heading("The sandbox");
     line(&format!(
         "A provider with three servers is played on {}: the same API, the same limits\n(10 backups, 5 snapshots a \
          server), but a new point is ready in 1.5 seconds.\nEverything is in {}. This is the policy file there:\n",
-        stage.url,
-        stage.folder.display()
+        sandbox.url,
+        sandbox.folder.display()
     ));
-    stage.text.lines().for_each(|text| line(&format!("    {text}")));
+    sandbox.text.lines().for_each(|text| line(&format!("    {text}")));
 }
 
 async fn before(setup: &Setup) -> anyhow::Result<()> {
-    let opened = setup.open_to_look().await?;
+    let opened = setup.open_read_only().await?;
     heading("The restore points before");
     show_all(&opened).await?;
     line(
@@ -92,8 +92,8 @@ async fn before(setup: &Setup) -> anyhow::Result<()> {
          people's: they take slots, and no policy deletes them. All five snapshot slots of web-server-03 are foreign.",
     );
     heading("The plan: what a run would do now, with the reason for every point (lastgood plan)");
-    let choice = Choice { policy: Some("frequent".to_owned()), server: None };
-    show_plans(setup, &opened, &choice, false).await?;
+    let selection = Selection { policy: Some("frequent".to_owned()), server: None };
+    show_plans(setup, &opened, &selection, false).await?;
     line(
         "The notes say that this journal is new and that the points are older than it: what somebody had put on hold\n\
          is not known any more. A mail will say so too, once.",
@@ -101,7 +101,7 @@ async fn before(setup: &Setup) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn show_all(opened: &Opened) -> anyhow::Result<()> {
+async fn show_all(opened: &CommandContext) -> anyhow::Result<()> {
     for kind in Kind::ALL {
         line(&format!("{}:", kind.plural()));
         show_points(opened, kind).await?;
@@ -110,8 +110,8 @@ async fn show_all(opened: &Opened) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The service follows the schedules while the scenes are played.
-async fn follow(stage: &Stage, setup: &Setup, curtain: &Curtain) -> anyhow::Result<()> {
+/// The service follows the schedules while the script are played.
+async fn follow(sandbox: &Sandbox, setup: &Setup, interrupt: &Interrupt) -> anyhow::Result<()> {
     heading("The service follows the schedules, in fast motion (lastgood daemon)");
     let mut opened = setup.open_daemon()?;
     let (sender, receiver) = unbounded_channel();
@@ -120,8 +120,8 @@ async fn follow(stage: &Stage, setup: &Setup, curtain: &Curtain) -> anyhow::Resu
     let told = tokio::spawn(tell(receiver, setup.clock.now(), setup.clock.clone()));
     let end = async {
         tokio::select! {
-            () = scenes::play(stage, curtain) => {}
-            () = curtain.fallen() => {}
+            () = script::play(sandbox, interrupt) => {}
+            () = interrupt.requested() => {}
         }
     };
     let ended = serve_until(setup, opened, end).await;
@@ -143,7 +143,7 @@ async fn tell(mut steps: UnboundedReceiver<Progress>, start: Timestamp, clock: C
         }
         let text = short(&step.text);
         let seconds = start.duration_until(clock.now()).as_secs();
-        line(&format!("{seconds:>4} s  {}  {:<8}  {}", shown(&step.server.name), step.policy, shown(&text)));
+        line(&format!("{seconds:>4} s  {}  {:<8}  {}", printable(&step.server.name), step.policy, printable(&text)));
     }
 }
 
@@ -155,24 +155,24 @@ fn short(text: &str) -> String {
     }
 }
 
-async fn after(stage: &Stage, setup: &Setup) -> anyhow::Result<()> {
-    let opened = setup.open_to_look().await?;
+async fn after(sandbox: &Sandbox, setup: &Setup) -> anyhow::Result<()> {
+    let opened = setup.open_read_only().await?;
     heading("The restore points after");
     show_all(&opened).await?;
-    line(&stage.tally());
+    line(&sandbox.tally());
     heading("The mails");
     let subjects = opened.world.store.subjects().await?;
-    for mail in mails::read(&stage.mails, &subjects)? {
-        line(&format!("  {}\n      {}", shown(&mail.subject), mail.file.display()));
+    for mail in mails::read(&sandbox.mails, &subjects)? {
+        line(&format!("  {}\n      {}", printable(&mail.subject), mail.file.display()));
     }
     heading("What to try next");
-    let policy = stage.policy.display();
+    let policy = sandbox.policy.display();
     line(&format!(
         "  lastgood history --config {policy}   every run with its steps\n  lastgood status --config {policy}    \
          what monitoring would see\n  lastgood simulator --help   a provider to play with, faults included\n  \
          lastgood check --online     your own policy file against your own account\n\nThe simulator is stopped and \
          nothing is left running. When you have read the mails: rm -r {}",
-        stage.folder.display()
+        sandbox.folder.display()
     ));
     Ok(())
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::account::tasks_of_server;
 use crate::cli::output;
-use crate::cli::setup::{Opened, Setup};
+use crate::cli::setup::{CommandContext, Setup};
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::{Kind, RestorePoint, Server};
 use crate::policy::owner::owner;
@@ -20,23 +20,23 @@ const TABLE_ROWS: usize = 5_000;
 /// List what the provider has.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  lastgood list backups --server web-server-01 --type manual")]
-pub struct Args {
-    /// What to list
-    pub what: What,
+pub struct ListArgs {
+    /// ListedKind to list
+    pub what: ListedKind,
     /// Only those of this server (id, uuid, name or hostname)
     #[arg(long, value_name = "S")]
     server: Option<String>,
     /// Only backups of this type
     #[arg(long = "type", value_name = "TYPE")]
-    backup_type: Option<TypeWord>,
+    backup_type: Option<BackupTypeArg>,
     /// One JSON document on standard output
     #[arg(long)]
     pub json: bool,
 }
 
-/// What there is to list.
+/// ListedKind there is to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum What {
+pub enum ListedKind {
     /// The account's servers.
     Servers,
     /// Backups, automatic ones too.
@@ -45,7 +45,7 @@ pub enum What {
     Snapshots,
 }
 
-impl What {
+impl ListedKind {
     /// The word for several of them.
     #[must_use]
     pub const fn plural(self) -> &'static str {
@@ -58,13 +58,13 @@ impl What {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum TypeWord {
+enum BackupTypeArg {
     Manual,
     Automatic,
 }
 
 /// A point with whose it is, and the provider's own fields.
-struct Row {
+struct PointRow {
     point: RestorePoint,
     fields: Fields,
     own: bool,
@@ -75,21 +75,21 @@ struct Row {
 ///
 /// # Errors
 /// When the policy file, the state or the provider's list cannot be read.
-pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
-    let opened = setup.open_to_look().await?;
+pub async fn run(setup: &Setup, args: ListArgs) -> anyhow::Result<ExitCode> {
+    let opened = setup.open_read_only().await?;
     let kind = match args.what {
-        What::Servers => return servers(&opened, &args).await,
-        What::Backups => Kind::Backup,
-        What::Snapshots => Kind::Snapshot,
+        ListedKind::Servers => return servers(&opened, &args).await,
+        ListedKind::Backups => Kind::Backup,
+        ListedKind::Snapshots => Kind::Snapshot,
     };
     let server = args.server.as_deref().map(|text| opened.server(text)).transpose()?;
     let wanted = args.backup_type.filter(|_| kind == Kind::Backup).map(|word| match word {
-        TypeWord::Manual => BackupType::Manual,
-        TypeWord::Automatic => BackupType::Automatic,
+        BackupTypeArg::Manual => BackupType::Manual,
+        BackupTypeArg::Automatic => BackupType::Automatic,
     });
     let rows = rows(&opened, kind, server, wanted).await?;
     if args.json {
-        output::json_list(kind.plural(), rows.iter().map(|row| shape(&row.fields, row.own, row.held)))?;
+        output::json_list(kind.plural(), rows.iter().map(|row| to_json(&row.fields, row.own, row.held)))?;
     } else {
         show(&rows);
     }
@@ -100,18 +100,18 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// When the state or the provider's list cannot be read.
-pub async fn show_points(opened: &Opened, kind: Kind) -> anyhow::Result<()> {
+pub async fn show_points(opened: &CommandContext, kind: Kind) -> anyhow::Result<()> {
     show(&rows(opened, kind, None, None).await?);
     Ok(())
 }
 
 /// The points with whose they are: server by server, the newest first.
 async fn rows(
-    opened: &Opened,
+    opened: &CommandContext,
     kind: Kind,
     server: Option<&Server>,
     wanted: Option<BackupType>,
-) -> anyhow::Result<Vec<Row>> {
+) -> anyhow::Result<Vec<PointRow>> {
     let listing = opened.world.client.records(kind, server, wanted).await?;
     warn(&listing.doubts);
     let mut listed = listing.items;
@@ -129,10 +129,10 @@ async fn rows(
         }));
     }
     let rows = points.into_iter().zip(fields).zip(whose);
-    Ok(rows.map(|((point, fields), (own, held))| Row { point, fields, own, held }).collect())
+    Ok(rows.map(|((point, fields), (own, held))| PointRow { point, fields, own, held }).collect())
 }
 
-fn place(opened: &Opened, point: &RestorePoint) -> Place {
+fn place(opened: &CommandContext, point: &RestorePoint) -> Place {
     Place {
         server: point.server.id.clone(),
         kind: point.kind,
@@ -141,22 +141,22 @@ fn place(opened: &Opened, point: &RestorePoint) -> Place {
     }
 }
 
-/// What the list holds and this command cannot show.
+/// ListedKind the list holds and this command cannot show.
 fn warn(doubts: &[String]) {
     for doubt in doubts {
-        output::note(&format!("warning: {}", output::shown(doubt)));
+        output::note(&format!("warning: {}", output::printable(doubt)));
     }
 }
 
 /// The provider's own fields with ours.
-fn shape(fields: &Fields, own: bool, held: bool) -> Value {
+fn to_json(fields: &Fields, own: bool, held: bool) -> Value {
     let mut fields = fields.to_map();
     fields.insert("own".to_owned(), Value::Bool(own));
     fields.insert("held".to_owned(), Value::Bool(held));
     Value::Object(fields)
 }
 
-fn show(rows: &[Row]) {
+fn show(rows: &[PointRow]) {
     // A table is laid out as a whole, which takes many times the memory of what is in it.
     if rows.is_empty() {
         show_table(rows);
@@ -164,7 +164,7 @@ fn show(rows: &[Row]) {
     rows.chunks(TABLE_ROWS).for_each(show_table);
 }
 
-fn show_table(rows: &[Row]) {
+fn show_table(rows: &[PointRow]) {
     let cells = rows.iter().map(|row| {
         let point = &row.point;
         let whose = match (point.automatic, row.own) {
@@ -186,8 +186,8 @@ fn show_table(rows: &[Row]) {
     output::line(&output::table(["id", "server", "made", "status", "size", "whose", "hold", "text"], cells));
 }
 
-async fn servers(opened: &Opened, args: &Args) -> anyhow::Result<ExitCode> {
-    // What cannot be read of it was said when the account was opened.
+async fn servers(opened: &CommandContext, args: &ListArgs) -> anyhow::Result<ExitCode> {
+    // ListedKind cannot be read of it was said when the account was opened.
     let records = opened.world.client.server_records().await?.items;
     let holds = opened.world.store.holds(opened.world.clock.now()).await?;
     let held = |server: &Server| holds.iter().any(|hold| hold.what == Held::Server(server.reference.clone()));
@@ -199,7 +199,7 @@ async fn servers(opened: &Opened, args: &Args) -> anyhow::Result<ExitCode> {
     if args.json {
         let values = records.iter().map(|(server, fields)| {
             let own = !tasks_of_server(&opened.config, server).is_empty();
-            shape(fields, own, held(server))
+            to_json(fields, own, held(server))
         });
         output::json_list("servers", values)?;
         return Ok(ExitCode::Done);

@@ -5,7 +5,7 @@ pub mod check;
 pub mod daemon;
 pub mod delete;
 pub mod demo;
-pub mod failure;
+pub mod error;
 pub mod history;
 pub mod hold;
 pub mod list;
@@ -22,7 +22,7 @@ pub mod status;
 pub mod world;
 
 use std::path::PathBuf;
-use std::process::ExitCode as Process;
+use std::process::ExitCode as ProcessExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -44,35 +44,35 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check the policy file and show what it means
-    Check(check::Args),
+    Check(check::CheckArgs),
     /// Show what a run would do now, and why; changes nothing
-    Plan(plan::Args),
+    Plan(plan::PlanArgs),
     /// Make and prune restore points now, in the foreground
-    Run(run::Args),
+    Run(run::RunArgs),
     /// Follow the schedules (the service)
-    Daemon(daemon::Args),
+    Daemon(daemon::DaemonArgs),
     /// Show the last good point of every policy; the exit code is for monitoring
-    Status(status::Args),
+    Status(status::StatusArgs),
     /// List what the provider has
-    List(list::Args),
+    List(list::ListArgs),
     /// Delete one restore point by hand
-    Delete(delete::Args),
+    Delete(delete::DeleteArgs),
     /// Restore a server from a restore point
-    Restore(restore::Args),
+    Restore(restore::RestoreArgs),
     /// Keep a restore point, or everything on a server, from being deleted
     Hold(hold::HoldArgs),
     /// Take a hold away
     Release(hold::ReleaseArgs),
     /// Let deletes go on that a brake has stopped
-    Accept(accept::Args),
+    Accept(accept::AcceptArgs),
     /// Show past runs with their steps
-    History(history::Args),
+    History(history::HistoryArgs),
     /// Show the next due times of a schedule
     Schedule(schedule::ScheduleArgs),
     /// Show which of a list of times a retention keeps, and why
     Retention(retention::RetentionArgs),
     /// Show the whole thing in a minute, on the built-in simulator
-    Demo(demo::Args),
+    Demo(demo::DemoArgs),
     /// Play the provider's API on loopback
     Simulator(Box<simulator::SimulatorArgs>),
 }
@@ -98,7 +98,7 @@ impl Cli {
     /// # Errors
     /// How the process ends when there is no command to run: after `--help`, `--version` or a usage error, already
     /// printed.
-    pub fn of_process() -> Result<Self, Process> {
+    pub fn of_process() -> Result<Self, ProcessExitCode> {
         Self::try_parse().map_err(|error| {
             let wrong = error.use_stderr();
             if wrong && std::env::args_os().any(|argument| argument == "--json") {
@@ -109,7 +109,7 @@ impl Cli {
             }
             // A closed pipe is not an error of ours.
             let _ = error.print();
-            if wrong { crate::exit_code::ExitCode::Usage.into() } else { Process::SUCCESS }
+            if wrong { crate::exit_code::ExitCode::Usage.into() } else { ProcessExitCode::SUCCESS }
         })
     }
 
@@ -124,7 +124,7 @@ impl Cli {
 
     /// Runs the command and says how it ended.
     #[must_use]
-    pub fn execute(self) -> Process {
+    pub fn execute(self) -> ProcessExitCode {
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -136,11 +136,11 @@ impl Cli {
         let ended = runtime.block_on(dispatch(self));
         // A blocking read of the terminal must not delay the end.
         runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-        ended.unwrap_or_else(|error| failure::report(&error, list))
+        ended.unwrap_or_else(|error| error::report(&error, list))
     }
 }
 
-async fn dispatch(cli: Cli) -> anyhow::Result<Process> {
+async fn dispatch(cli: Cli) -> anyhow::Result<ProcessExitCode> {
     let setup = Setup::from_process(cli.config);
     Ok(match cli.command {
         Command::Check(args) => check::run(&setup, args).await?.into(),
@@ -148,7 +148,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Process> {
         Command::Plan(args) => plan::run(&setup, args).await?.into(),
         Command::Run(args) => run::run(&setup, args).await?.into(),
         Command::Daemon(args) => daemon::run(&setup, args).await?.into(),
-        Command::Status(args) => return status::run(&setup, args).await.map(Process::from),
+        Command::Status(args) => return status::run(&setup, args).await.map(ProcessExitCode::from),
         Command::List(args) => list::run(&setup, args).await?.into(),
         Command::Delete(args) => delete::run(&setup, args).await?.into(),
         Command::Restore(args) => restore::run(&setup, args).await?.into(),

@@ -58,7 +58,7 @@ pub fn table<const N: usize>(heads: [&str; N], rows: impl IntoIterator<Item = [S
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(heads);
     for row in rows {
-        table.add_row(row.map(|cell| shown(&cell)));
+        table.add_row(row.map(|cell| printable(&cell)));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -68,7 +68,7 @@ pub fn table<const N: usize>(heads: [&str; N], rows: impl IntoIterator<Item = [S
 
 /// Text from outside, on one line, with control and direction characters shown by their code.
 #[must_use]
-pub fn shown(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     crate::policy::text::visible(text)
 }
 
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn text_from_outside_moves_no_cursor() {
-        assert_eq!(shown("web\u{1b}[2J\r\n\u{202e}x"), "web\\u{1b}[2J\\r\\n\\u{202e}x");
+        assert_eq!(printable("web\u{1b}[2J\r\n\u{202e}x"), "web\\u{1b}[2J\\r\\n\\u{202e}x");
     }
 
     #[test]

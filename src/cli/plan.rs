@@ -4,7 +4,7 @@ use clap::Parser;
 use serde_json::{Value, json};
 
 use crate::cli::output;
-use crate::cli::setup::{Choice, Setup};
+use crate::cli::setup::{Selection, Setup};
 use crate::exit_code::ExitCode;
 use crate::policy::plan::{Action, Plan};
 use crate::run::inspect;
@@ -12,9 +12,9 @@ use crate::run::inspect;
 /// Show what a run would do now, and why; changes nothing.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  lastgood plan --policy nightly --server web-server-01")]
-pub struct Args {
+pub struct PlanArgs {
     #[command(flatten)]
-    choice: Choice,
+    selection: Selection,
     /// One JSON document on standard output
     #[arg(long)]
     pub json: bool,
@@ -24,9 +24,9 @@ pub struct Args {
 ///
 /// # Errors
 /// When the policy file, the state or the provider's list cannot be read.
-pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
-    let opened = setup.open_to_look().await?;
-    show_plans(setup, &opened, &args.choice, args.json).await
+pub async fn run(setup: &Setup, args: PlanArgs) -> anyhow::Result<ExitCode> {
+    let opened = setup.open_read_only().await?;
+    show_plans(setup, &opened, &args.selection, args.json).await
 }
 
 /// Makes and prints the plans of the chosen policies and servers.
@@ -35,18 +35,18 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
 /// When the provider's list or the state cannot be read.
 pub async fn show_plans(
     setup: &Setup,
-    opened: &crate::cli::setup::Opened,
-    choice: &Choice,
+    opened: &crate::cli::setup::CommandContext,
+    selection: &Selection,
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
     let at = setup.clock.now();
     let mut plans = Vec::new();
-    for task in opened.tasks(choice)? {
+    for task in opened.tasks(selection)? {
         let seen = inspect(&opened.world, &task).await??;
         plans.push(seen.plan(&opened.world, &task, 0));
     }
     if as_json {
-        let plans: Vec<Value> = plans.iter().map(shape).collect();
+        let plans: Vec<Value> = plans.iter().map(to_json).collect();
         output::json(&json!({ "at": at, "plans": plans }))?;
     } else {
         plans.iter().for_each(show);
@@ -56,7 +56,7 @@ pub async fn show_plans(
 
 /// The JSON of a plan: a contract.
 #[must_use]
-pub fn shape(plan: &Plan) -> Value {
+pub fn to_json(plan: &Plan) -> Value {
     let actions = plan.actions.iter().map(|action| match action {
         Action::Delete(delete) => json!({ "do": "delete", "id": delete.id, "why": delete.why.to_string() }),
         Action::Create(why) => json!({ "do": "create", "id": null, "why": why.to_string() }),
@@ -87,7 +87,7 @@ pub fn show(plan: &Plan) {
     let slots = plan.slots;
     output::line(&format!(
         "{} · {} · {} · {} of {} slots used ({} own, {} foreign, {} on hold)",
-        output::shown(&plan.server.name),
+        output::printable(&plan.server.name),
         plan.policy,
         plan.kind,
         slots.used,
@@ -122,10 +122,10 @@ pub fn show(plan: &Plan) {
         ));
     }
     if let Some(refused) = &plan.refused {
-        output::line(&format!("  nothing is done: {}", output::shown(&refused.to_string())));
+        output::line(&format!("  nothing is done: {}", output::printable(&refused.to_string())));
     }
     for brake in &plan.brakes {
-        output::line(&format!("  brake: {}; `lastgood accept` takes it off", output::shown(&brake.text)));
+        output::line(&format!("  brake: {}; `lastgood accept` takes it off", output::printable(&brake.text)));
     }
     for told in &plan.notes {
         output::line(&format!("  note: {told}"));

@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-use crate::cli::output::{note, shown};
+use crate::cli::output::{note, printable};
 use crate::run::Progress;
 
 /// Starts to show. The task ends when every sender is gone.
@@ -49,5 +49,5 @@ async fn bars(mut receiver: UnboundedReceiver<Progress>) {
 }
 
 fn sentence(step: &Progress) -> String {
-    format!("{} {}: {}", shown(&step.server.name), step.policy, shown(&step.text))
+    format!("{} {}: {}", printable(&step.server.name), step.policy, printable(&step.text))
 }

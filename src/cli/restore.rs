@@ -2,8 +2,8 @@
 
 use clap::Parser;
 
-use crate::cli::delete::{KindWord, failure, find};
-use crate::cli::failure::Failure;
+use crate::cli::delete::{KindArg, failure, find};
+use crate::cli::error::CommandError;
 use crate::cli::hold::id_of;
 use crate::cli::output;
 use crate::cli::setup::{Setup, ask};
@@ -14,9 +14,9 @@ use crate::run::by_hand::{self, CutOff};
 /// Restore a server from a restore point.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  lastgood restore backup 502")]
-pub struct Args {
+pub struct RestoreArgs {
     /// What it is
-    kind: KindWord,
+    kind: KindArg,
     /// The provider's id
     id: String,
     /// Do not ask for the server's name
@@ -31,24 +31,26 @@ pub struct Args {
 ///
 /// # Errors
 /// When the point is unknown or not completed, the name is not typed, or the provider refuses.
-pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
-    let mut opened = setup.open_to_look().await?;
+pub async fn run(setup: &Setup, args: RestoreArgs) -> anyhow::Result<ExitCode> {
+    let mut opened = setup.open_read_only().await?;
     let (kind, id) = (Kind::from(args.kind), id_of(&args.id));
     let point = find(&opened, kind, &id).await?;
     if point.status != PointStatus::Completed {
-        return Err(
-            Failure::usage(format!("{kind} {id} is {}: only a completed one can be restored", point.status)).into()
-        );
+        return Err(CommandError::usage(format!(
+            "{kind} {id} is {}: only a completed one can be restored",
+            point.status
+        ))
+        .into());
     }
     let before = by_hand::cut_off(&opened.world, &point).await.map_err(failure)?;
     let Some(again) = ask_person(setup, &args, &point, before.as_ref())? else {
         output::note("nothing was restored");
         return Ok(ExitCode::Usage);
     };
-    opened.keep_state()?;
-    let say = |text: String| output::note(&output::shown(&text));
+    opened.create_state()?;
+    let say = |text: String| output::note(&output::printable(&text));
     by_hand::restore(&opened.world, &point, again, &say).await.map_err(failure)?;
-    let name = output::shown(&point.server.name);
+    let name = output::printable(&point.server.name);
     output::line(&format!("{name} is back, restored from {} {} of {}", point.kind, point.id, point.created_at));
     Ok(ExitCode::Done)
 }
@@ -57,7 +59,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
 /// whether it is to be done though an earlier restore may have been carried out.
 fn ask_person(
     setup: &Setup,
-    args: &Args,
+    args: &RestoreArgs,
     point: &RestorePoint,
     before: Option<&CutOff>,
 ) -> anyhow::Result<Option<bool>> {
@@ -67,9 +69,9 @@ fn ask_person(
         return Ok(Some(false));
     }
     if let Some(before) = before {
-        output::note(&output::shown(&before.to_string()));
+        output::note(&output::printable(&before.to_string()));
         if before.is_watched(point) {
-            let name = output::shown(&point.server.name);
+            let name = output::printable(&point.server.name);
             output::note(&format!("nothing is sent again: {name} is watched until it is back"));
             return Ok(Some(false));
         }
@@ -89,7 +91,7 @@ fn ask_person(
 }
 
 fn say_what_is_lost(setup: &Setup, point: &RestorePoint) {
-    let name = output::shown(&point.server.name);
+    let name = output::printable(&point.server.name);
     let age = output::span(point.created_at.duration_until(setup.clock.now()).as_secs());
     output::note(&format!(
         "{name} will be stopped and all data on it overwritten with {} {} of {} ({age} old).\nEverything written on \

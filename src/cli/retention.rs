@@ -44,13 +44,13 @@ pub struct RetentionArgs {
 }
 
 /// A time as it was written, and what is decided about it.
-struct Line {
+struct ListedTime {
     text: String,
     point: Candidate,
 }
 
-struct Question {
-    lines: Vec<Line>,
+struct RetentionInput {
+    lines: Vec<ListedTime>,
     keep: Keep,
     mode: KeepMode,
     zone: TimeZone,
@@ -67,11 +67,11 @@ pub fn run(
     stdout: &mut impl Write,
     stderr: &mut impl Write,
 ) -> anyhow::Result<ExitCode> {
-    let answer = read(args, stdin).and_then(|question| {
-        let points: Vec<Candidate> = question.lines.iter().map(|line| line.point.clone()).collect();
-        let decided = decide(&points, &question.keep, question.mode, &question.zone);
+    let answer = read(args, stdin).and_then(|input| {
+        let points: Vec<Candidate> = input.lines.iter().map(|line| line.point.clone()).collect();
+        let decided = decide(&points, &input.keep, input.mode, &input.zone);
         let verdicts = decided.map_err(|error| format!("--keep: {error}"))?;
-        let mut told: Vec<(Line, KeepVerdict)> = question.lines.into_iter().zip(verdicts).collect();
+        let mut told: Vec<(ListedTime, KeepVerdict)> = input.lines.into_iter().zip(verdicts).collect();
         told.sort_by(|(a, _), (b, _)| b.point.cmp(&a.point));
         Ok(told)
     });
@@ -94,7 +94,7 @@ pub fn run(
     }
 }
 
-fn print_json(told: &[(Line, KeepVerdict)], stdout: &mut impl Write) -> std::io::Result<()> {
+fn print_json(told: &[(ListedTime, KeepVerdict)], stdout: &mut impl Write) -> std::io::Result<()> {
     let points = told.iter().map(|(line, verdict)| {
         let why: Vec<String> = verdict.why.iter().map(ToString::to_string).collect();
         json!({ "time": line.text, "keep": verdict.keep, "why": why })
@@ -102,7 +102,7 @@ fn print_json(told: &[(Line, KeepVerdict)], stdout: &mut impl Write) -> std::io:
     writeln!(stdout, "{:#}", json!({ "points": points.collect::<Vec<_>>() }))
 }
 
-fn print_text(told: &[(Line, KeepVerdict)], stdout: &mut impl Write) -> std::io::Result<()> {
+fn print_text(told: &[(ListedTime, KeepVerdict)], stdout: &mut impl Write) -> std::io::Result<()> {
     let width = told.iter().map(|(line, _)| line.text.chars().count()).max().unwrap_or_default();
     for (line, verdict) in told {
         let word = if verdict.keep { "keep" } else { "drop" };
@@ -113,7 +113,7 @@ fn print_text(told: &[(Line, KeepVerdict)], stdout: &mut impl Write) -> std::io:
     writeln!(stdout, "{kept} kept, {} dropped", told.len() - kept)
 }
 
-fn read(args: &RetentionArgs, stdin: &mut impl Read) -> Result<Question, String> {
+fn read(args: &RetentionArgs, stdin: &mut impl Read) -> Result<RetentionInput, String> {
     let keep = keep_text::parse(&args.keep).map_err(|problem| format!("--keep: {problem}"))?;
     let mode = if args.mode == "union" { KeepMode::Union } else { KeepMode::Sequential };
     let zone = zone_named(&args.timezone)?;
@@ -122,11 +122,11 @@ fn read(args: &RetentionArgs, stdin: &mut impl Read) -> Result<Question, String>
     let read = if name == "-" { stdin.read_to_end(&mut bytes).map(|_| bytes) } else { std::fs::read(&args.file) };
     let bytes = read.map_err(|error| format!("{} cannot be read: {error}", name.escape_debug()))?;
     let lines = lines(&bytes)?;
-    Ok(Question { lines, keep, mode, zone })
+    Ok(RetentionInput { lines, keep, mode, zone })
 }
 
 /// The times in a text; blank lines and lines that begin with `#` are none.
-fn lines(bytes: &[u8]) -> Result<Vec<Line>, String> {
+fn lines(bytes: &[u8]) -> Result<Vec<ListedTime>, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut lines = Vec::new();
     let mut wrong = Vec::new();
@@ -140,7 +140,7 @@ fn lines(bytes: &[u8]) -> Result<Vec<Line>, String> {
             // Of equal times the later line counts as the newer point, as the larger id does.
             Ok(at) => {
                 let point = Candidate { at, due: None, id: Some(Id::Number(number)) };
-                lines.push(Line { text: text.to_owned(), point });
+                lines.push(ListedTime { text: text.to_owned(), point });
             }
             Err(_) => wrong.push((number, text.escape_debug().to_string())),
         }

@@ -13,7 +13,7 @@ use crate::account::{self, mail_settings};
 use crate::cli::output;
 use crate::cli::plan::show_plans;
 use crate::cli::progress;
-use crate::cli::setup::{Choice, Opened, Setup};
+use crate::cli::setup::{CommandContext, Selection, Setup};
 use crate::config::Config;
 use crate::exit_code::ExitCode;
 use crate::journal::debt::Debt;
@@ -28,9 +28,9 @@ use crate::store::{Store, StoreError};
 /// Make and prune restore points now, in the foreground.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  lastgood run --policy nightly --server web-server-01")]
-pub struct Args {
+pub struct RunArgs {
     #[command(flatten)]
-    choice: Choice,
+    selection: Selection,
     /// Only show what would be done
     #[arg(long)]
     pub dry_run: bool,
@@ -43,16 +43,16 @@ pub struct Args {
 ///
 /// # Errors
 /// When the policy file, the state or the account cannot be read.
-pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
+pub async fn run(setup: &Setup, args: RunArgs) -> anyhow::Result<ExitCode> {
     if args.dry_run {
-        let opened = setup.open_to_look().await?;
-        return show_plans(setup, &opened, &args.choice, args.json).await;
+        let opened = setup.open_read_only().await?;
+        return show_plans(setup, &opened, &args.selection, args.json).await;
     }
     let mut opened = setup.open_owner().await?;
     opened.world.store.drop_leases_of("owner").await?;
-    let tasks = opened.tasks(&args.choice)?;
+    let tasks = opened.tasks(&args.selection)?;
     for notice in opened.world.store.set_unreadable_aside(opened.world.clock.now()).await? {
-        output::note(&format!("lastgood: {}", output::shown(&notice.to_string())));
+        output::note(&format!("lastgood: {}", output::printable(&notice.to_string())));
     }
     let watch = tokio::spawn(watch_debts(opened.world.clone()));
     let (sender, shown) = progress::start();
@@ -88,7 +88,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
 
 /// Sends what waits, for no longer than `limit` and until the process is asked to end. A message that is interrupted is
 /// sent again under the same Message-ID.
-async fn deliver_mails(opened: &Opened, limit: Duration) -> Result<(), String> {
+async fn deliver_mails(opened: &CommandContext, limit: Duration) -> Result<(), String> {
     let told = |error: std::io::Error| error.to_string();
     let mut terminate = signal(SignalKind::terminate()).map_err(told)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(told)?;
@@ -118,7 +118,7 @@ pub(super) async fn send_mails_now(store: &Store, config: &Config, now: Timestam
     Ok(())
 }
 
-async fn record(opened: &Opened, task: Task) -> anyhow::Result<Option<(Task, Run)>> {
+async fn record(opened: &CommandContext, task: Task) -> anyhow::Result<Option<(Task, Run)>> {
     let key = RunKey {
         server: task.server.reference.clone(),
         policy: task.policy.name.clone(),
@@ -131,7 +131,7 @@ async fn record(opened: &Opened, task: Task) -> anyhow::Result<Option<(Task, Run
     })
 }
 
-async fn drive_all(opened: &Opened, runs: Vec<(Task, Run)>) -> anyhow::Result<Vec<RunSummary>> {
+async fn drive_all(opened: &CommandContext, runs: Vec<(Task, Run)>) -> anyhow::Result<Vec<RunSummary>> {
     let mut driven = JoinSet::new();
     let mut of_task = HashMap::new();
     for (task, run) in runs {
@@ -184,13 +184,13 @@ async fn drive_all(opened: &Opened, runs: Vec<(Task, Run)>) -> anyhow::Result<Ve
 }
 
 /// Waits for a limited time until the servers that lastgood has stopped are known to run again. Returns those that are not.
-async fn pay_debts(opened: &Opened, watch: JoinHandle<Result<(), StoreError>>) -> anyhow::Result<Vec<Debt>> {
+async fn pay_debts(opened: &CommandContext, watch: JoinHandle<Result<(), StoreError>>) -> anyhow::Result<Vec<Debt>> {
     let world = &opened.world;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     if !world.stopping() {
         for debt in world.store.debts().await? {
-            let name = output::shown(&debt.server.name);
+            let name = output::printable(&debt.server.name);
             output::note(&format!("lastgood: waiting until {name}, which lastgood has stopped, runs again"));
         }
     }
@@ -213,7 +213,7 @@ async fn pay_debts(opened: &Opened, watch: JoinHandle<Result<(), StoreError>>) -
 }
 
 fn still_owed(debt: &Debt) -> String {
-    let (name, id) = (output::shown(&debt.server.name), &debt.server.id);
+    let (name, id) = (output::printable(&debt.server.name), &debt.server.id);
     format!(
         "lastgood: {name} was stopped by lastgood and is not known to run again: look at it; the next `lastgood run` or \
          the daemon goes on watching it; `lastgood release debt {id}` leaves it as it is"
@@ -222,12 +222,12 @@ fn still_owed(debt: &Debt) -> String {
 
 /// Says what was made and what it displaced.
 fn show(run: &RunSummary) {
-    let name = output::shown(&run.server.name);
+    let name = output::printable(&run.server.name);
     let made = run.created.as_ref().map(|id| format!(", made {} {id}", run.kind)).unwrap_or_default();
     let deleted: Vec<String> = run.deleted.iter().map(ToString::to_string).collect();
     let displaced = if deleted.is_empty() { String::new() } else { format!(", deleted {}", deleted.join(", ")) };
     let tries = if run.attempts > 1 { format!(", {} attempts", run.attempts) } else { String::new() };
-    let error = run.error.as_deref().map(|error| format!(": {}", output::shown(error))).unwrap_or_default();
+    let error = run.error.as_deref().map(|error| format!(": {}", output::printable(error))).unwrap_or_default();
     output::line(&format!("{name} {}: {}{made}{displaced}{tries}{error}", run.policy, run.outcome));
 }
 

@@ -9,8 +9,8 @@ use clap::Args;
 use tokio::sync::watch;
 
 use crate::account::{self, AccountServers, list_servers, refresh_servers};
-use crate::cli::failure::Failure;
-use crate::cli::output::{note, shown};
+use crate::cli::error::CommandError;
+use crate::cli::output::{note, printable};
 use crate::cli::world::open_world;
 use crate::clock::Clock;
 use crate::config::diagnostic::render;
@@ -35,7 +35,7 @@ pub struct Setup {
 
 /// Which policies and servers a command is about.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Choice {
+pub struct Selection {
     /// Only this policy
     #[arg(long, value_name = "P")]
     pub policy: Option<String>,
@@ -46,7 +46,7 @@ pub struct Choice {
 
 /// Everything that a command needs that asks the provider.
 #[derive(Debug)]
-pub struct Opened {
+pub struct CommandContext {
     /// The policy file.
     pub config: Arc<Config>,
     /// Provider, state and clock.
@@ -70,7 +70,7 @@ impl Setup {
     /// With exit code 3, when there is none or it is not valid.
     pub fn load(&self) -> anyhow::Result<Loaded> {
         let (_, loaded) = self.try_load()?;
-        Ok(loaded.map_err(|error| Failure::new(ExitCode::PolicyFile, error.to_string()))?)
+        Ok(loaded.map_err(|error| CommandError::new(ExitCode::PolicyFile, error.to_string()))?)
     }
 
     /// Finds the policy file, and reads and validates it, which may fail.
@@ -78,7 +78,7 @@ impl Setup {
     /// # Errors
     /// With exit code 3, when there is none.
     pub fn try_load(&self) -> anyhow::Result<(PathBuf, Result<Loaded, LoadError>)> {
-        let bad = |error: LoadError| Failure::new(ExitCode::PolicyFile, error.to_string());
+        let bad = |error: LoadError| CommandError::new(ExitCode::PolicyFile, error.to_string());
         let found = find(self.file.as_deref()).map_err(bad)?;
         let loaded = load(&found, &self.environment, self.clock.now());
         Ok((found.path, loaded))
@@ -98,7 +98,7 @@ impl Setup {
     /// With exit code 3, when the file is not valid or there is no token.
     pub fn client(&self) -> anyhow::Result<Client> {
         let client = self.client_of(&self.load()?.config)?;
-        say_waits(&client);
+        print_provider_waits(&client);
         Ok(client)
     }
 
@@ -108,7 +108,8 @@ impl Setup {
     /// With exit code 3, when there is no token or the settings cannot be used.
     pub fn client_of(&self, config: &Config) -> anyhow::Result<Client> {
         let provider = &config.provider;
-        let token = provider.token.read().map_err(|error| Failure::new(ExitCode::PolicyFile, error.to_string()))?;
+        let token =
+            provider.token.read().map_err(|error| CommandError::new(ExitCode::PolicyFile, error.to_string()))?;
         let settings = Settings {
             url: provider.url.clone(),
             token: token.expose().to_owned().into(),
@@ -124,7 +125,7 @@ impl Setup {
     ///
     /// # Errors
     /// As `load` and `client_of`.
-    pub fn read_again(&self) -> anyhow::Result<(Arc<Config>, Client)> {
+    pub fn read_file_and_client(&self) -> anyhow::Result<(Arc<Config>, Client)> {
         let config = self.load_and_warn()?;
         let client = self.client_of(&config)?;
         Ok((Arc::new(config), client))
@@ -134,20 +135,20 @@ impl Setup {
     ///
     /// # Errors
     /// When the file, the token or the state cannot be used.
-    pub fn open_daemon(&self) -> anyhow::Result<Opened> {
-        let (config, client) = self.read_again()?;
+    pub fn open_daemon(&self) -> anyhow::Result<CommandContext> {
+        let (config, client) = self.read_file_and_client()?;
         let store = Store::own(&config.state_dir)?;
         let (world, stop) = open_world(&config, client, store, self.clock.clone());
-        Ok(Opened { config, world, stop, servers: Vec::new() })
+        Ok(CommandContext { config, world, stop, servers: Vec::new() })
     }
 
     /// Opens everything as the owner of the state, with the account's servers, for `run`.
     ///
     /// # Errors
     /// As `open_daemon`; with exit code 4 when the account cannot be read and no list is stored.
-    pub async fn open_owner(&self) -> anyhow::Result<Opened> {
+    pub async fn open_owner(&self) -> anyhow::Result<CommandContext> {
         let mut opened = self.open_daemon()?;
-        say_waits(&opened.world.client);
+        print_provider_waits(&opened.world.client);
         opened.servers =
             match refresh_servers(&opened.world.client, &opened.world.store, &self.clock, &opened.config).await {
                 Ok(account) => servers_with_warning(account?),
@@ -163,7 +164,7 @@ impl Setup {
     ///
     /// # Errors
     /// When the file, the token, the state or the account cannot be read.
-    pub async fn open_beside(&self) -> anyhow::Result<Opened> {
+    pub async fn open_beside(&self) -> anyhow::Result<CommandContext> {
         self.open_with(Store::beside_or_new).await
     }
 
@@ -171,17 +172,17 @@ impl Setup {
     ///
     /// # Errors
     /// As `open_beside`.
-    pub async fn open_to_look(&self) -> anyhow::Result<Opened> {
+    pub async fn open_read_only(&self) -> anyhow::Result<CommandContext> {
         self.open_with(Store::beside_or_empty).await
     }
 
-    async fn open_with(&self, store: impl Fn(&Path) -> Result<Store, StoreError>) -> anyhow::Result<Opened> {
-        let (config, client) = self.read_again()?;
-        say_waits(&client);
+    async fn open_with(&self, store: impl Fn(&Path) -> Result<Store, StoreError>) -> anyhow::Result<CommandContext> {
+        let (config, client) = self.read_file_and_client()?;
+        print_provider_waits(&client);
         let store = store(&config.state_dir)?;
         let (world, stop) = open_world(&config, client, store, self.clock.clone());
         let servers = servers_with_warning(list_servers(&world.client, &world.store).await??);
-        Ok(Opened { config, world, stop, servers })
+        Ok(CommandContext { config, world, stop, servers })
     }
 
     /// The state beside a running daemon.
@@ -196,7 +197,7 @@ impl Setup {
     ///
     /// # Errors
     /// When the file is not valid or the folder cannot be used.
-    pub fn state_to_look(&self) -> anyhow::Result<Store> {
+    pub fn state_read_only(&self) -> anyhow::Result<Store> {
         Ok(Store::beside_or_empty(&self.load()?.config.state_dir)?)
     }
 
@@ -218,12 +219,12 @@ impl Setup {
     }
 }
 
-impl Opened {
+impl CommandContext {
     /// Switches to the state on disk, created if it is missing: what was opened for reading is to be changed now.
     ///
     /// # Errors
     /// When the folder cannot be used.
-    pub fn keep_state(&mut self) -> anyhow::Result<()> {
+    pub fn create_state(&mut self) -> anyhow::Result<()> {
         self.world.store = Store::beside_or_new(&self.config.state_dir)?;
         Ok(())
     }
@@ -240,18 +241,20 @@ impl Opened {
     ///
     /// # Errors
     /// With exit code 2, when there is no such policy or server, or the policy is not for the server.
-    pub fn tasks(&self, choice: &Choice) -> anyhow::Result<Vec<Task>> {
+    pub fn tasks(&self, selection: &Selection) -> anyhow::Result<Vec<Task>> {
         let mut tasks = account::tasks(&self.config, &self.servers);
-        if let Some(text) = &choice.server {
+        if let Some(text) = &selection.server {
             let id = self.server(text)?.reference.id.clone();
             tasks.retain(|task| task.server.reference.id == id);
         }
-        if let Some(name) = &choice.policy {
+        if let Some(name) = &selection.policy {
             let names: BTreeSet<&str> = self.config.policy_names().into_iter().map(|name| name.as_str()).collect();
             if !names.contains(name.as_str()) {
                 let names = names.into_iter().collect::<Vec<_>>().join(", ");
-                let name = shown(name);
-                return Err(Failure::usage(format!("there is no policy {name} in the file; there are: {names}")).into());
+                let name = printable(name);
+                return Err(
+                    CommandError::usage(format!("there is no policy {name} in the file; there are: {names}")).into()
+                );
             }
             tasks.retain(|task| task.policy.name.as_str() == name);
         }
@@ -260,23 +263,23 @@ impl Opened {
             let unmatched = if unmatched.is_empty() { String::new() } else { format!(" ({})", unmatched.join("; ")) };
             let text = format!(
                 "no policy is for any of these servers{}: `lastgood check --online` shows what matches what",
-                shown(&unmatched)
+                printable(&unmatched)
             );
-            return Err(Failure::usage(text).into());
+            return Err(CommandError::usage(text).into());
         }
         Ok(tasks)
     }
 }
 
 /// Says why nothing happens when the provider asks for a pause.
-pub fn say_waits(client: &Client) {
+pub fn print_provider_waits(client: &Client) {
     client.on_wait(|text| note(&format!("lastgood: {text}")));
 }
 
 /// The servers. A doubtful list is reported.
 fn servers_with_warning(account: AccountServers) -> Vec<Server> {
     if let Some(doubt) = &account.doubt {
-        let doubt = shown(doubt);
+        let doubt = printable(doubt);
         note(&format!(
             "warning: the list of the account's servers is in doubt, and one that it lacks counts as there still: {doubt}"
         ));
@@ -286,8 +289,8 @@ fn servers_with_warning(account: AccountServers) -> Vec<Server> {
 
 fn one_server<'a>(servers: &'a [Server], text: &str) -> anyhow::Result<&'a Server> {
     servers.iter().find(|server| server.keys.iter().any(|key| key == text)).ok_or_else(|| {
-        let text = shown(text);
-        Failure::usage(format!("there is no server {text}: `lastgood list servers` shows them")).into()
+        let text = printable(text);
+        CommandError::usage(format!("there is no server {text}: `lastgood list servers` shows them")).into()
     })
 }
 

@@ -10,7 +10,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::failure::Failure;
+use crate::cli::error::CommandError;
 use crate::cli::output;
 use crate::clock::Clock;
 use crate::exit_code::ExitCode;
@@ -61,10 +61,10 @@ pub struct SimulatorArgs {
     pub automatic: Option<u32>,
     /// How fast it is
     #[command(flatten)]
-    pub pace: Pace,
+    pub timing: TimingArgs,
     /// How odd it is
     #[command(flatten)]
-    pub oddities: Oddities,
+    pub oddities: OddityArgs,
     /// A fault rule as JSON; may be given often
     #[arg(long = "fault", value_name = "JSON", value_parser = rule)]
     pub faults: Vec<Rule>,
@@ -75,7 +75,7 @@ pub struct SimulatorArgs {
 
 /// How long things take.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct Pace {
+pub struct TimingArgs {
     /// How long a new point is in progress, such as 500ms or 3m
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub completion: Option<Duration>,
@@ -107,7 +107,7 @@ pub struct Pace {
 
 /// What differs from the documented provider.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct Oddities {
+pub struct OddityArgs {
     /// Lists ignore server_id and backup_type
     #[arg(long)]
     pub ignore_filters: bool,
@@ -154,7 +154,7 @@ pub async fn run(args: SimulatorArgs) -> anyhow::Result<ExitCode> {
             "port {} on 127.0.0.1 cannot be listened on ({error}): give another --port; 0 takes a free one",
             args.port
         );
-        Failure::usage(text)
+        CommandError::usage(text)
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await.map_err(taken)?;
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?;
@@ -198,21 +198,21 @@ fn options(args: &SimulatorArgs) -> anyhow::Result<Options> {
     put(&mut options.snapshot_slots, args.snapshot_slots);
     put(&mut options.automatic_backups, args.automatic);
     put(&mut options.seed, args.seed);
-    set_pace(&mut options, &args.pace);
+    set_timing(&mut options, &args.timing);
     set_oddities(&mut options, &args.oddities);
     Ok(options)
 }
 
-fn set_pace(options: &mut Options, pace: &Pace) {
-    put(&mut options.completion, pace.completion);
-    put(&mut options.power, pace.power);
-    put(&mut options.slow_shutdown, pace.slow_shutdown);
-    put(&mut options.restore, pace.restore);
-    put(&mut options.delete, pace.delete);
-    put(&mut options.list_lag, pace.list_lag);
-    put(&mut options.latency, pace.latency);
-    options.requests_per_second = pace.rate_limit.or(options.requests_per_second);
-    match pace.retry_after.as_deref() {
+fn set_timing(options: &mut Options, timing: &TimingArgs) {
+    put(&mut options.completion, timing.completion);
+    put(&mut options.power, timing.power);
+    put(&mut options.slow_shutdown, timing.slow_shutdown);
+    put(&mut options.restore, timing.restore);
+    put(&mut options.delete, timing.delete);
+    put(&mut options.list_lag, timing.list_lag);
+    put(&mut options.latency, timing.latency);
+    options.requests_per_second = timing.rate_limit.or(options.requests_per_second);
+    match timing.retry_after.as_deref() {
         Some("seconds") => options.retry_after = Some(RetryAfter::Seconds(1)),
         Some("date") => options.retry_after = Some(RetryAfter::Date(1)),
         Some(_) => options.retry_after = None,
@@ -220,7 +220,7 @@ fn set_pace(options: &mut Options, pace: &Pace) {
     }
 }
 
-fn set_oddities(options: &mut Options, oddities: &Oddities) {
+fn set_oddities(options: &mut Options, oddities: &OddityArgs) {
     options.ignore_filters |= oddities.ignore_filters;
     options.fractions |= oddities.fractions;
     options.unordered |= oddities.unordered;
@@ -264,13 +264,13 @@ mod tests {
     use super::*;
 
     #[derive(clap::Parser)]
-    struct Line {
+    struct SimulatorCommand {
         #[command(flatten)]
         args: SimulatorArgs,
     }
 
     fn read(words: &[&str]) -> anyhow::Result<Options> {
-        let line = Line::try_parse_from(std::iter::once(&"simulator").chain(words))?;
+        let line = SimulatorCommand::try_parse_from(std::iter::once(&"simulator").chain(words))?;
         options(&line.args)
     }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::config::proof::{Sum, prove, sums};
 use crate::config::settings::Config;
+use crate::config::slot_sums::{SelectorSlots, prove, sums};
 use crate::policy::budget::Proof;
 use crate::policy::inventory::{Kind, Server, ServerRef};
 use crate::policy::policy::Policy;
@@ -97,7 +97,7 @@ impl Config {
 
     /// What the file alone says of slots, by the selectors in it.
     #[must_use]
-    pub fn slot_sums(&self, at: Timestamp) -> Vec<Sum> {
+    pub fn slot_sums(&self, at: Timestamp) -> Vec<SelectorSlots> {
         sums(
             &self.policies.iter().collect::<Vec<_>>(),
             &self.overrides.iter().collect::<Vec<_>>(),

@@ -49,14 +49,14 @@ impl Environment {
 
 /// Where the policy file is, and how we came by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct FileLocation {
     /// The file.
     pub path: PathBuf,
     /// Whether nobody named it and it lies in the folder that we are in, which may be anybody's.
     pub here: bool,
 }
 
-impl Found {
+impl FileLocation {
     /// One that somebody named, or that is in the default place.
     #[must_use]
     pub fn named(path: impl Into<PathBuf>) -> Self {
@@ -68,11 +68,15 @@ impl Found {
 ///
 /// # Errors
 /// `NotFound` with every place that was looked at.
-pub fn find(explicit: Option<&Path>) -> Result<Found, LoadError> {
+pub fn find(explicit: Option<&Path>) -> Result<FileLocation, LoadError> {
     if let Some(path) = explicit {
-        return if path.exists() { Ok(Found::named(path)) } else { Err(LoadError::NotFound(vec![path.to_owned()])) };
+        return if path.exists() {
+            Ok(FileLocation::named(path))
+        } else {
+            Err(LoadError::NotFound(vec![path.to_owned()]))
+        };
     }
-    let places = [Found::named(DEFAULT_FILE), Found { path: PathBuf::from("policy.toml"), here: true }];
+    let places = [FileLocation::named(DEFAULT_FILE), FileLocation { path: PathBuf::from("policy.toml"), here: true }];
     let found = places.iter().find(|found| found.path.exists()).cloned();
     found.ok_or_else(|| LoadError::NotFound(places.into_iter().map(|place| place.path).collect()))
 }

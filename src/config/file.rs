@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::config::diagnostic::Diagnostic;
-use crate::config::environment::Found;
+use crate::config::environment::FileLocation;
 use crate::config::error::LoadError;
 
 /// The largest policy file: several for each of 10,000 servers fit into it.
@@ -24,7 +24,7 @@ pub fn read(path: &Path, most: u64) -> Result<(String, Metadata)> {
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
     let data = file.metadata()?;
-    if let Some(what) = oddity(&data, most) {
+    if let Some(what) = why_not_readable(&data, most) {
         return Err(Error::new(ErrorKind::InvalidInput, what));
     }
     let mut text = String::new();
@@ -37,7 +37,7 @@ pub fn read(path: &Path, most: u64) -> Result<(String, Metadata)> {
 }
 
 /// What a file is instead of a regular one of at most so many bytes, as in `it is a FIFO, not a regular file`.
-pub fn oddity(data: &Metadata, most: u64) -> Option<String> {
+pub fn why_not_readable(data: &Metadata, most: u64) -> Option<String> {
     let kind = data.file_type();
     let what = if kind.is_file() {
         return (data.len() > most).then(|| too_large(most));
@@ -61,7 +61,7 @@ fn too_large(most: u64) -> String {
 ///
 /// # Errors
 /// `Untrusted`, where it was found rather than named, or root would act on it.
-pub fn judge_writers(found: &Found, data: &Metadata) -> std::result::Result<Vec<Diagnostic>, LoadError> {
+pub fn check_writers(found: &FileLocation, data: &Metadata) -> std::result::Result<Vec<Diagnostic>, LoadError> {
     let user = rustix::process::geteuid().as_raw();
     let doubts = writers(data.uid(), data.mode(), user);
     let serious = doubts.iter().filter(|doubt| doubt.serious).map(|doubt| doubt.why.as_str()).collect::<Vec<_>>();
@@ -73,7 +73,7 @@ pub fn judge_writers(found: &Found, data: &Metadata) -> std::result::Result<Vec<
         let (mode, why) = (data.mode() & 0o7777, serious.join(", and "));
         return Err(LoadError::Untrusted { path: found.path.clone(), mode, why, advice });
     }
-    let warning = |doubt: &Doubt| {
+    let warning = |doubt: &PermissionProblem| {
         let message = format!("{}: the policy file says where the token is sent and what is deleted", doubt.why);
         Diagnostic::warning(message).help(format!("{} {path}", doubt.command))
     };
@@ -82,26 +82,26 @@ pub fn judge_writers(found: &Found, data: &Metadata) -> std::result::Result<Vec<
 
 /// Somebody who could have written the file, beside root and the user of the process.
 #[derive(Debug, PartialEq, Eq)]
-struct Doubt {
+struct PermissionProblem {
     why: String,
     command: String,
     /// Whether it can be reason enough to refuse the file.
     serious: bool,
 }
 
-fn writers(owner: u32, mode: u32, user: u32) -> Vec<Doubt> {
+fn writers(owner: u32, mode: u32, user: u32) -> Vec<PermissionProblem> {
     let mut doubts = Vec::new();
     if ![0, user].contains(&owner) {
         let why = format!("it is user {owner}'s, and lastgood runs as user {user}");
-        doubts.push(Doubt { why, command: format!("chown {user}"), serious: true });
+        doubts.push(PermissionProblem { why, command: format!("chown {user}"), serious: true });
     }
     if mode & 0o002 != 0 {
         let why = format!("everybody may write it (mode {:o})", mode & 0o7777);
-        doubts.push(Doubt { why, command: "chmod o-w".to_owned(), serious: true });
+        doubts.push(PermissionProblem { why, command: "chmod o-w".to_owned(), serious: true });
     }
     if mode & 0o020 != 0 {
         let why = format!("its group may write it (mode {:o})", mode & 0o7777);
-        doubts.push(Doubt { why, command: "chmod g-w".to_owned(), serious: false });
+        doubts.push(PermissionProblem { why, command: "chmod g-w".to_owned(), serious: false });
     }
     doubts
 }

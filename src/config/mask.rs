@@ -45,7 +45,7 @@ pub fn masked(source: &str) -> String {
 
 /// A text of the file fit to be shown in a message: on one line, cut when long, never a token.
 #[must_use]
-pub fn shown(text: &str) -> String {
+pub fn excerpt(text: &str) -> String {
     if text.contains(TOKEN_PREFIX) {
         return "***".to_owned();
     }
@@ -141,9 +141,9 @@ mod tests {
 
     #[test]
     fn shown_texts_stay_on_one_line_and_short() {
-        assert_eq!(shown("a\n\u{1b}[31mb"), "a\\n\\u{1b}[31mb");
-        assert_eq!(shown(&"x".repeat(100)).chars().count(), 61);
-        assert_eq!(shown("say \"é\""), "say \"é\"");
-        assert_eq!(shown("vps_abc"), "***");
+        assert_eq!(excerpt("a\n\u{1b}[31mb"), "a\\n\\u{1b}[31mb");
+        assert_eq!(excerpt(&"x".repeat(100)).chars().count(), 61);
+        assert_eq!(excerpt("say \"é\""), "say \"é\"");
+        assert_eq!(excerpt("vps_abc"), "***");
     }
 }

@@ -10,30 +10,31 @@ mod duration;
 pub mod environment;
 pub mod error;
 mod file;
-mod key;
+mod key_spec;
 mod keys;
 mod mail;
 mod mask;
 mod names;
 mod policies;
-mod proof;
 mod reader;
 mod reference;
 pub mod secret;
 mod settings;
+mod slot_sums;
 mod validate;
+mod value_error;
 mod values;
-mod wrong;
 
 pub use account::{Overfill, Unmatched};
 pub use diagnostic::{Diagnostic, Severity};
-pub use environment::{Environment, Found, find};
+pub use environment::{Environment, FileLocation, find};
 pub use error::{LoadError, SecretError};
-pub use proof::Sum;
 pub use reference::reference;
 pub use settings::{
-    Class, Config, Override, ProviderSettings, Report, SecretSource, Slots, Smtp, SmtpTransport, StatusSettings, Tls,
+    Config, Override, ProviderSettings, Report, ReportTrigger, SecretSource, SlotLimits, Smtp, SmtpTls, SmtpTransport,
+    StatusSettings,
 };
+pub use slot_sums::SelectorSlots;
 pub use validate::{Loaded, load, parse, state_dir};
 
 #[cfg(test)]

@@ -4,15 +4,16 @@
 use std::sync::Arc;
 
 use crate::config::diagnostic::Diagnostic;
-use crate::config::policies::{Place, Policies};
+use crate::config::policies::{FilePosition, Policies};
 use crate::config::reader::{Findings, nearest};
-use crate::config::settings::{Class, Report};
+use crate::config::settings::{Report, ReportTrigger};
 use crate::policy::policy::{Policy, PolicyName};
 
 /// Names that a reader may take for one another, former names that are in use, reports that do not exist.
-pub fn compare(policies: &Policies, reports: &[String], findings: &Findings) {
+pub fn check_names(policies: &Policies, reports: &[String], findings: &Findings) {
     let of_servers = policies.overrides.iter().filter(|(one, _)| one.own).map(|(one, place)| (&one.policy, place));
-    let mut all: Vec<(&Arc<Policy>, &Place)> = policies.base.iter().map(|(policy, place)| (policy, place)).collect();
+    let mut all: Vec<(&Arc<Policy>, &FilePosition)> =
+        policies.base.iter().map(|(policy, place)| (policy, place)).collect();
     all.extend(of_servers);
     for (index, (policy, place)) in all.iter().enumerate() {
         for (other, _) in &all[..index] {
@@ -45,8 +46,8 @@ pub fn compare(policies: &Policies, reports: &[String], findings: &Findings) {
 fn former_in_use(
     former: &PolicyName,
     policy: &Policy,
-    place: &Place,
-    all: &[(&Arc<Policy>, &Place)],
+    place: &FilePosition,
+    all: &[(&Arc<Policy>, &FilePosition)],
     findings: &Findings,
 ) {
     let name = &policy.name;
@@ -66,8 +67,8 @@ fn former_in_use(
     }
 }
 
-fn unknown_report(report: &str, policy: &Policy, place: &Place, reports: &[String], findings: &Findings) {
-    let report = crate::config::mask::shown(report);
+fn unknown_report(report: &str, policy: &Policy, place: &FilePosition, reports: &[String], findings: &Findings) {
+    let report = crate::config::mask::excerpt(report);
     let message = format!("policy `{}` tells report `{report}`, which is not in the file", policy.name);
     let near = nearest(&report, reports.iter().map(String::as_str));
     let help = near
@@ -76,8 +77,8 @@ fn unknown_report(report: &str, policy: &Policy, place: &Place, reports: &[Strin
 }
 
 /// Policies whose own reports tell no failure.
-pub fn heard(policies: &Policies, reports: &[Report], findings: &Findings) {
-    let tells = |name: &String| reports.iter().any(|one| one.name == *name && one.on.contains(&Class::Failure));
+pub fn check_own_reports(policies: &Policies, reports: &[Report], findings: &Findings) {
+    let tells = |name: &String| reports.iter().any(|one| one.name == *name && one.on.contains(&ReportTrigger::Failure));
     let of_servers = policies.overrides.iter().map(|(one, place)| (&one.policy, place));
     let all = policies.base.iter().map(|(policy, place)| (policy, place)).chain(of_servers);
     for (policy, place) in all.filter(|(policy, _)| !policy.report.is_empty() && !policy.report.iter().any(tells)) {

@@ -12,8 +12,8 @@ use toml::de::DeValue;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::duration;
 use crate::config::keys::POLICY;
-use crate::config::mask::shown;
-use crate::config::reader::{Findings, Reader, Value};
+use crate::config::mask::excerpt;
+use crate::config::reader::{Findings, TableReader, Value};
 use crate::config::settings::Override;
 use crate::config::values;
 use crate::policy::inventory::Kind;
@@ -24,7 +24,7 @@ use crate::policy::selector::{Pattern, Selector};
 
 /// The keys of one table, each only if it is given there.
 #[derive(Clone, Debug, Default)]
-pub struct Keys {
+pub struct PolicyKeys {
     kind: Option<Kind>,
     servers: Option<Vec<Selector>>,
     exclude: Option<Vec<Selector>>,
@@ -48,13 +48,13 @@ pub struct Keys {
     stop_server: Option<bool>,
     report: Option<Vec<String>>,
     enabled: Option<bool>,
-    /// Keys that were given and are wrong, or misspelt: they are told, and are not missing.
+    /// PolicyKeys that were given and are wrong, or misspelt: they are told, and are not missing.
     broken: Vec<&'static str>,
 }
 
-impl Keys {
+impl PolicyKeys {
     /// Reads the keys of a table.
-    pub fn read(reader: Reader<'_>) -> Self {
+    pub fn read(reader: TableReader<'_>) -> Self {
         let kinds = [("backup", Kind::Backup), ("snapshot", Kind::Snapshot)];
         let modes = [("sequential", KeepMode::Sequential), ("union", KeepMode::Union)];
         let prunes = [("own", Prune::Own), ("all", Prune::All), ("none", Prune::None)];
@@ -140,7 +140,7 @@ impl Keys {
     }
 }
 
-fn names(reader: &Reader<'_>) -> Option<Vec<PolicyName>> {
+fn names(reader: &TableReader<'_>) -> Option<Vec<PolicyName>> {
     let texts = reader.texts("formerly")?;
     let mut names = Vec::new();
     for (text, value) in texts {
@@ -161,7 +161,7 @@ fn names(reader: &Reader<'_>) -> Option<Vec<PolicyName>> {
 
 /// Where a policy stands in the file.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct FilePosition {
     /// `policy.nightly` or `server."web-1".nightly`.
     pub name: String,
     /// The table's place.
@@ -170,8 +170,8 @@ pub struct Place {
     values: BTreeMap<String, Range<usize>>,
 }
 
-impl Place {
-    fn of(reader: &Reader<'_>, span: Range<usize>) -> Self {
+impl FilePosition {
+    fn of(reader: &TableReader<'_>, span: Range<usize>) -> Self {
         let values = reader.entries().map(|(key, _, value)| (key.to_owned(), value.span())).collect();
         Self { name: reader.name.clone(), span, values }
     }
@@ -183,7 +183,7 @@ impl Place {
 }
 
 /// A policy with its place.
-pub type Placed = (Arc<Policy>, Place);
+pub type Placed = (Arc<Policy>, FilePosition);
 
 /// What `[policy]` and `[server]` hold.
 #[derive(Clone, Debug, Default)]
@@ -191,22 +191,22 @@ pub struct Policies {
     /// Every policy of the file.
     pub base: Vec<Placed>,
     /// Every table of a server.
-    pub overrides: Vec<(Override, Place)>,
+    pub overrides: Vec<(Override, FilePosition)>,
 }
 
 /// Reads `[policy]` and `[server]`.
-pub fn read(root: &Reader<'_>, defaults: &Keys, at: Timestamp) -> Policies {
+pub fn read(root: &TableReader<'_>, defaults: &PolicyKeys, at: Timestamp) -> Policies {
     let mut policies = Policies::default();
-    let mut keys: Vec<(String, Keys)> = Vec::new();
+    let mut keys: Vec<(String, PolicyKeys)> = Vec::new();
     if let Some(tables) = root.table("policy") {
         for (name, span, value) in tables.entries() {
             if is_key_of_a_policy(&tables, name, value) {
                 continue;
             }
             let Some(reader) = tables.below(name, value) else { continue };
-            let place = Place::of(&reader, span);
+            let place = FilePosition::of(&reader, span);
             let findings = reader.findings();
-            let own = Keys::read(reader).over(defaults);
+            let own = PolicyKeys::read(reader).over(defaults);
             if let Some(name) = policy_name(name, &place, findings) {
                 policies.base.push((Arc::new(build(&name, &own, &place, findings, at)), place));
                 keys.push((name.to_string(), own));
@@ -221,8 +221,8 @@ pub fn read(root: &Reader<'_>, defaults: &Keys, at: Timestamp) -> Policies {
                     continue;
                 }
                 let base = keys.iter().find(|(other, _)| other == name).map(|(_, keys)| keys);
-                let ground = Ground { defaults, base, at };
-                policies.overrides.extend(of_server(&tables, server, (name, span, value), &ground));
+                let inherited = Inherited { defaults, base, at };
+                policies.overrides.extend(of_server(&tables, server, (name, span, value), &inherited));
             }
         }
     }
@@ -233,14 +233,14 @@ pub fn read(root: &Reader<'_>, defaults: &Keys, at: Timestamp) -> Policies {
 }
 
 /// Tells a key that stands where a policy's name should: `[policy]` in place of `[policy.nightly]`.
-fn is_key_of_a_policy(tables: &Reader<'_>, name: &str, value: &Value<'_>) -> bool {
+fn is_key_of_a_policy(tables: &TableReader<'_>, name: &str, value: &Value<'_>) -> bool {
     let slip = match value.get_ref() {
         // A policy may be called `keep`; without kind and schedule it is the retention of one.
         DeValue::Table(table) => name == "keep" && !["kind", "schedule"].iter().any(|key| table.contains_key(*key)),
         _ => true,
     };
     if slip {
-        let message = format!("`{}` stands where a policy should", tables.path(&shown(name)));
+        let message = format!("`{}` stands where a policy should", tables.path(&excerpt(name)));
         let help =
             format!("[{0}] holds tables, one a policy: write [{0}.nightly] above the policy's keys", tables.name);
         tables.wrong(name, value, message, help);
@@ -248,20 +248,20 @@ fn is_key_of_a_policy(tables: &Reader<'_>, name: &str, value: &Value<'_>) -> boo
     slip
 }
 
-struct Ground<'k> {
-    defaults: &'k Keys,
-    base: Option<&'k Keys>,
+struct Inherited<'k> {
+    defaults: &'k PolicyKeys,
+    base: Option<&'k PolicyKeys>,
     at: Timestamp,
 }
 
 fn of_server<'a>(
-    tables: &Reader<'a>,
+    tables: &TableReader<'a>,
     server: &str,
     (name, span, value): (&str, Range<usize>, &'a Value<'a>),
-    ground: &Ground<'_>,
-) -> Option<(Override, Place)> {
+    inherited: &Inherited<'_>,
+) -> Option<(Override, FilePosition)> {
     let reader = tables.below(name, value)?;
-    let place = Place::of(&reader, span);
+    let place = FilePosition::of(&reader, span);
     let findings = reader.findings();
     for key in ["servers", "exclude"] {
         if let Some((_, _, value)) = reader.entries().find(|(other, ..)| *other == key) {
@@ -271,18 +271,18 @@ fn of_server<'a>(
         }
     }
     let name = policy_name(name, &place, findings)?;
-    let mut keys = Keys::read(reader).over(ground.base.unwrap_or(ground.defaults));
+    let mut keys = PolicyKeys::read(reader).over(inherited.base.unwrap_or(inherited.defaults));
     let selector = Selector::Exact(server.to_owned());
-    let own = ground.base.is_none();
+    let own = inherited.base.is_none();
     if own {
         keys.servers = Some(vec![selector.clone()]);
         keys.exclude = None;
     }
-    let policy = Arc::new(build(&name, &keys, &place, findings, ground.at));
+    let policy = Arc::new(build(&name, &keys, &place, findings, inherited.at));
     Some((Override { selector, policy, own }, place))
 }
 
-fn policy_name(name: &str, place: &Place, findings: &Findings) -> Option<PolicyName> {
+fn policy_name(name: &str, place: &FilePosition, findings: &Findings) -> Option<PolicyName> {
     let parsed = PolicyName::new(name);
     if parsed.is_none() {
         let message = format!("\"{}\" cannot be a policy's name", name.escape_debug());
@@ -293,7 +293,7 @@ fn policy_name(name: &str, place: &Place, findings: &Findings) -> Option<PolicyN
 }
 
 /// The policy of all its keys. Where one is missing, which is told, it serves for comparison alone.
-fn build(name: &PolicyName, keys: &Keys, place: &Place, findings: &Findings, at: Timestamp) -> Policy {
+fn build(name: &PolicyName, keys: &PolicyKeys, place: &FilePosition, findings: &Findings, at: Timestamp) -> Policy {
     let prune = keys.prune.unwrap_or_default();
     let missing = |key: &'static str, given: bool, example: &str| {
         if !given && !keys.broken.contains(&key) {
@@ -344,13 +344,13 @@ fn build(name: &PolicyName, keys: &Keys, place: &Place, findings: &Findings, at:
         schedule,
     };
     if sums && !sketch {
-        judge(&policy, gap, place, findings, at);
+        check_consistency(&policy, gap, place, findings, at);
     }
     policy
 }
 
 /// Values that are right each by itself and wrong together.
-fn judge(policy: &Policy, gap: Duration, place: &Place, findings: &Findings, at: Timestamp) {
+fn check_consistency(policy: &Policy, gap: Duration, place: &FilePosition, findings: &Findings, at: Timestamp) {
     let name = &policy.name;
     let here = |diagnostic: Diagnostic, key: &str, help: String| {
         findings.push(diagnostic.at(format!("{}.{key}", place.name), place.of_key(key)).help(help));

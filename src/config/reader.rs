@@ -9,10 +9,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::diagnostic::Diagnostic;
-use crate::config::key::Table;
+use crate::config::key_spec::TableSpec;
 use crate::config::keys::FILE_KEYS;
-use crate::config::mask::{is_secret_key, shown};
-use crate::config::wrong::Wrong;
+use crate::config::mask::{excerpt, is_secret_key};
+use crate::config::value_error::ValueError;
 
 /// A value with its place.
 pub type Value<'a> = Spanned<DeValue<'a>>;
@@ -28,7 +28,7 @@ impl Findings {
     }
 
     /// Whether the file is refused already.
-    pub fn refuse(&self) -> bool {
+    pub fn has_errors(&self) -> bool {
         self.0.borrow().iter().any(Diagnostic::is_error)
     }
 
@@ -45,17 +45,17 @@ pub fn sorted(mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {
 }
 
 /// A table being read.
-pub struct Reader<'a> {
+pub struct TableReader<'a> {
     /// The dotted name, empty for the file itself.
     pub name: String,
     /// Where it begins.
     pub span: Range<usize>,
     table: &'a DeTable<'a>,
-    keys: &'static Table,
+    keys: &'static TableSpec,
     findings: &'a Findings,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TableReader<'a> {
     /// A reader of the file itself.
     pub fn of_file(table: &'a DeTable<'a>, span: Range<usize>, findings: &'a Findings) -> Self {
         Self { name: String::new(), span, table, keys: &FILE_KEYS, findings }
@@ -101,20 +101,20 @@ impl<'a> Reader<'a> {
     }
 
     /// A table below this one. Where the tables in it are named by the user, its keys are theirs.
-    pub fn table(&self, key: &'static str) -> Option<Reader<'a>> {
+    pub fn table(&self, key: &'static str) -> Option<TableReader<'a>> {
         let value = self.value(key)?;
         self.read_below(key, value, self.keys.below(key))
     }
 
     /// The table that a value is, with a name of the user's.
-    pub fn below(&self, key: &str, value: &'a Value<'a>) -> Option<Reader<'a>> {
+    pub fn below(&self, key: &str, value: &'a Value<'a>) -> Option<TableReader<'a>> {
         self.read_below(key, value, self.keys)
     }
 
-    fn read_below(&self, key: &str, value: &'a Value<'a>, keys: &'static Table) -> Option<Reader<'a>> {
+    fn read_below(&self, key: &str, value: &'a Value<'a>, keys: &'static TableSpec) -> Option<TableReader<'a>> {
         if let DeValue::Table(table) = value.get_ref() {
             let (name, span) = (self.path(key), value.span());
-            return Some(Reader { name, span, table, keys, findings: self.findings });
+            return Some(TableReader { name, span, table, keys, findings: self.findings });
         }
         self.wrong_type(
             key,
@@ -144,7 +144,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text, parsed. The parser says what is wrong and what to write instead.
-    pub fn parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, Wrong>) -> Option<T> {
+    pub fn parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, ValueError>) -> Option<T> {
         let (text, value) = self.text(key)?;
         match parse(text) {
             Ok(parsed) => Some(parsed),
@@ -156,7 +156,11 @@ impl<'a> Reader<'a> {
     }
 
     /// A text that is a duration; a bare number is told what it lacks.
-    pub fn duration(&self, key: &'static str, parse: impl Fn(&str) -> Result<Duration, Wrong>) -> Option<Duration> {
+    pub fn duration(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<Duration, ValueError>,
+    ) -> Option<Duration> {
         let value = self.value(key)?;
         if let DeValue::Integer(integer) = value.get_ref() {
             let number = integer.as_str();
@@ -243,7 +247,7 @@ impl<'a> Reader<'a> {
     pub fn finish(self) {
         for (key, span, _) in self.entries().filter(|(key, ..)| self.keys.find(key).is_none()) {
             let place = if self.name.is_empty() { "the file".to_owned() } else { format!("[{}]", self.name) };
-            let unknown = Diagnostic::error(format!("unknown key `{}` in {place}", shown(key)));
+            let unknown = Diagnostic::error(format!("unknown key `{}` in {place}", excerpt(key)));
             let help = if is_secret_key(key) {
                 "secrets are never written into this file: name a file that holds it, with token_file or password_file"
                     .to_owned()
@@ -260,15 +264,15 @@ impl<'a> Reader<'a> {
 }
 
 /// The choice that a word means.
-pub fn choice_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, Wrong> {
+pub fn choice_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, ValueError> {
     if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text) {
         return Ok(*choice);
     }
     let words: Vec<String> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
     let near = nearest(text, choices.iter().map(|(word, _)| *word));
     let near = near.map(|near| format!("did you mean \"{near}\"? ")).unwrap_or_default();
-    Err(Wrong::new(
-        format!("is \"{}\", which is not known", shown(text)),
+    Err(ValueError::new(
+        format!("is \"{}\", which is not known", excerpt(text)),
         format!("{near}It is one of {}", words.join(", ")),
     ))
 }

@@ -71,21 +71,21 @@ pub struct ProviderSettings {
     /// How long a list may lag behind what was accepted.
     pub settle: Duration,
     /// What the plan allows a server.
-    pub slots: Slots,
+    pub slots: SlotLimits,
     /// An own authority.
     pub ca_file: Option<PathBuf>,
 }
 
 /// `provider.slots`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slots {
+pub struct SlotLimits {
     /// Manual backups.
     pub backup: u32,
     /// Snapshots.
     pub snapshot: u32,
 }
 
-impl Slots {
+impl SlotLimits {
     /// Those of a kind.
     #[must_use]
     pub const fn of(self, kind: Kind) -> u32 {
@@ -146,7 +146,7 @@ pub struct Smtp {
     /// Its port.
     pub port: u16,
     /// How the connection is protected.
-    pub tls: Tls,
+    pub tls: SmtpTls,
     /// The login.
     pub username: Option<String>,
     /// Its password.
@@ -173,7 +173,7 @@ pub enum SmtpTransport {
 
 /// How the SMTP connection is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tls {
+pub enum SmtpTls {
     /// STARTTLS, required.
     StartTls,
     /// TLS from the first byte.
@@ -190,7 +190,7 @@ pub struct Report {
     /// Whom it reaches.
     pub to: Vec<String>,
     /// What it tells.
-    pub on: BTreeSet<Class>,
+    pub on: BTreeSet<ReportTrigger>,
     /// What happens within it is one mail.
     pub group_wait: Duration,
     /// An incident that goes on is told again.
@@ -203,7 +203,7 @@ pub struct Report {
 
 /// A word of `on`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
+pub enum ReportTrigger {
     /// A run failed, or a person must look.
     Failure,
     /// No good point of late.

@@ -124,7 +124,7 @@ fn reports_inherit_the_zone_of_the_defaults_unless_they_have_their_own() {
     let zones: Vec<_> = config.reports.iter().map(|report| report.timezone.iana_name()).collect();
     assert_eq!(zones, [Some("Europe/Istanbul"), Some("UTC")]);
     assert_eq!(config.policies[0].timezone.iana_name(), Some("Europe/Istanbul"));
-    assert_eq!(config.reports[0].on, [Class::Failure, Class::Stale, Class::Recovery].into());
+    assert_eq!(config.reports[0].on, [ReportTrigger::Failure, ReportTrigger::Stale, ReportTrigger::Recovery].into());
     assert!(config.reports[1].on.is_empty(), "a digest has no `on` unless it is given");
 }
 
@@ -201,7 +201,7 @@ fn a_token_file_that_others_may_read_is_a_warning() {
     fs::write(&token, "abc").unwrap();
     let told = |mode: u32| {
         fs::set_permissions(&token, fs::Permissions::from_mode(mode)).unwrap();
-        let loaded = load(&Found::named(&policy), &Environment::default(), at()).unwrap();
+        let loaded = load(&FileLocation::named(&policy), &Environment::default(), at()).unwrap();
         loaded.warnings.into_iter().filter(|one| one.message.contains("others may read")).collect::<Vec<_>>()
     };
     assert!(told(0o600).is_empty());

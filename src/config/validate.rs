@@ -8,15 +8,15 @@ use jiff::tz::TimeZone;
 use toml::de::DeTable;
 
 use crate::config::diagnostic::Diagnostic;
-use crate::config::environment::{Environment, Found};
+use crate::config::environment::{Environment, FileLocation};
 use crate::config::error::LoadError;
 use crate::config::keys::{PROVIDER, SLOTS, STATE};
-use crate::config::policies::{self, Keys};
-use crate::config::reader::{Findings, Reader, sorted};
-use crate::config::settings::{Config, ProviderSettings, SecretSource, Slots, StatusSettings};
+use crate::config::policies::{self, PolicyKeys};
+use crate::config::reader::{Findings, TableReader, sorted};
+use crate::config::settings::{Config, ProviderSettings, SecretSource, SlotLimits, StatusSettings};
+use crate::config::value_error::ValueError;
 use crate::config::values::filled;
-use crate::config::wrong::Wrong;
-use crate::config::{duration, file, mail, proof, values};
+use crate::config::{duration, file, mail, slot_sums, values};
 
 /// The place of the state when nothing else is said.
 const DEFAULT_STATE: &str = "/var/lib/lastgood";
@@ -38,11 +38,11 @@ pub struct Loaded {
 ///
 /// # Errors
 /// `Unreadable`, `Untrusted`, or `Invalid` with every error at once.
-pub fn load(found: &Found, environment: &Environment, at: Timestamp) -> Result<Loaded, LoadError> {
+pub fn load(found: &FileLocation, environment: &Environment, at: Timestamp) -> Result<Loaded, LoadError> {
     let path = &found.path;
     let read = file::read(path, file::POLICY_BYTES);
     let (source, data) = read.map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
-    let mut diagnostics = file::judge_writers(found, &data)?;
+    let mut diagnostics = file::check_writers(found, &data)?;
     let name = path.display().to_string();
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let (config, told) = examine(&source, &folder, environment, at);
@@ -85,7 +85,7 @@ fn examine(source: &str, folder: &Path, environment: &Environment, at: Timestamp
             None => diagnostic,
         });
     }
-    let root = Reader::of_file(document.get_ref(), 0..source.len(), &findings);
+    let root = TableReader::of_file(document.get_ref(), 0..source.len(), &findings);
     let config = read(root, folder, environment, at).map(|config| Config { source: source.to_owned(), ..config });
     (config, findings.into_sorted())
 }
@@ -95,15 +95,15 @@ fn examine(source: &str, folder: &Path, environment: &Environment, at: Timestamp
 pub fn state_dir(source: &str, folder: &Path, environment: &Environment) -> PathBuf {
     let findings = Findings::default();
     let (document, _) = DeTable::parse_recoverable(source);
-    let root = Reader::of_file(document.get_ref(), 0..source.len(), &findings);
+    let root = TableReader::of_file(document.get_ref(), 0..source.len(), &findings);
     state(&root, folder, environment).0
 }
 
-fn read(root: Reader<'_>, folder: &Path, environment: &Environment, at: Timestamp) -> Option<Config> {
+fn read(root: TableReader<'_>, folder: &Path, environment: &Environment, at: Timestamp) -> Option<Config> {
     let findings = root.findings();
     let provider = provider(&root, folder, environment);
     let (state_dir, state_keep) = state(&root, folder, environment);
-    let defaults = root.table("defaults").map(Keys::read).unwrap_or_default();
+    let defaults = root.table("defaults").map(PolicyKeys::read).unwrap_or_default();
     let policies = policies::read(&root, &defaults, at);
     let smtp = mail::smtp(&root, folder, environment);
     let (reports, names) = mail::reports(&root, &defaults.zone().unwrap_or(TimeZone::UTC));
@@ -114,14 +114,14 @@ fn read(root: Reader<'_>, folder: &Path, environment: &Environment, at: Timestam
         findings.push(Diagnostic::error("the file has no policy").help(example));
     }
     root.finish();
-    crate::config::names::compare(&policies, &names, findings);
+    crate::config::names::check_names(&policies, &names, findings);
     if let Some(provider) = &provider {
-        proof::offline(&policies, provider.slots, at, findings);
+        slot_sums::offline(&policies, provider.slots, at, findings);
     }
     if smtp.is_some() || !smtp_given {
-        mail::judge(smtp.as_ref(), &reports, findings);
-        if !findings.refuse() {
-            crate::config::names::heard(&policies, &reports, findings);
+        mail::check_failures_reach_someone(smtp.as_ref(), &reports, findings);
+        if !findings.has_errors() {
+            crate::config::names::check_own_reports(&policies, &reports, findings);
         }
     }
     Some(Config {
@@ -137,7 +137,7 @@ fn read(root: Reader<'_>, folder: &Path, environment: &Environment, at: Timestam
     })
 }
 
-fn provider(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Option<ProviderSettings> {
+fn provider(root: &TableReader<'_>, folder: &Path, environment: &Environment) -> Option<ProviderSettings> {
     let empty = DeTable::new();
     let findings = root.findings();
     let reader = root.table("provider");
@@ -178,7 +178,7 @@ fn provider(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Opti
     Some(provider)
 }
 
-fn slots(reader: &Reader<'_>) -> Slots {
+fn slots(reader: &TableReader<'_>) -> SlotLimits {
     let (mut backup, mut snapshot) = (None, None);
     if let Some(table) = reader.table("slots") {
         backup = table.number("backup");
@@ -186,7 +186,7 @@ fn slots(reader: &Reader<'_>) -> Slots {
         table.finish();
     }
     let backup = backup.unwrap_or_else(|| SLOTS.number("backup"));
-    Slots { backup, snapshot: snapshot.unwrap_or_else(|| SLOTS.number("snapshot")) }
+    SlotLimits { backup, snapshot: snapshot.unwrap_or_else(|| SLOTS.number("snapshot")) }
 }
 
 fn token(from_file: Option<SecretSource>, environment: &Environment) -> SecretSource {
@@ -202,8 +202,8 @@ fn token(from_file: Option<SecretSource>, environment: &Environment) -> SecretSo
     })
 }
 
-fn url(text: &str) -> Result<String, Wrong> {
-    let bad = |what: &str, help: &str| Err(Wrong::new(what.to_owned(), help.to_owned()));
+fn url(text: &str) -> Result<String, ValueError> {
+    let bad = |what: &str, help: &str| Err(ValueError::new(what.to_owned(), help.to_owned()));
     let Ok(url) = url::Url::parse(text) else {
         return bad("is no URL", "as in \"https://admin.vps.org/api/v1\"");
     };
@@ -220,7 +220,7 @@ fn url(text: &str) -> Result<String, Wrong> {
 
 /// `$STATE_DIRECTORY` (set by systemd) first, then the file's `dir`, then `/var/lib/lastgood` where it can be had, the
 /// XDG state folder last. With it, how long runs are remembered.
-fn state(root: &Reader<'_>, folder: &Path, environment: &Environment) -> (PathBuf, Duration) {
+fn state(root: &TableReader<'_>, folder: &Path, environment: &Environment) -> (PathBuf, Duration) {
     let (mut dir, mut keep) = (None, None);
     if let Some(reader) = root.table("state") {
         dir = reader.parsed("dir", filled).map(|dir| folder.join(dir));
@@ -252,10 +252,10 @@ fn tempfile_would_work(dir: &Path) -> bool {
     made
 }
 
-fn status(root: &Reader<'_>) -> StatusSettings {
+fn status(root: &TableReader<'_>) -> StatusSettings {
     let Some(reader) = root.table("status") else { return StatusSettings::default() };
     let listen = reader.parsed("listen", |text| {
-        text.parse().map_err(|_| Wrong::new("is no address with a port", "as in \"127.0.0.1:9810\""))
+        text.parse().map_err(|_| ValueError::new("is no address with a port", "as in \"127.0.0.1:9810\""))
     });
     let unprotected_ok = values::selectors(&reader, "unprotected_ok").unwrap_or_default();
     reader.finish();
@@ -273,7 +273,7 @@ fn secret_file(source: &SecretSource) -> Option<Diagnostic> {
     use std::os::unix::fs::PermissionsExt;
     let SecretSource::File { path, from, span } = source else { return None };
     let data = std::fs::metadata(path).ok()?;
-    if let Some(what) = file::oddity(&data, file::SECRET_BYTES) {
+    if let Some(what) = file::why_not_readable(&data, file::SECRET_BYTES) {
         let error = Diagnostic::error(format!("{from} names {}, which cannot hold the secret: {what}", path.display()));
         let error = error.help("write the secret alone into a file, and name that file here");
         return Some(match span {

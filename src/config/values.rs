@@ -7,26 +7,26 @@ use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
 use crate::config::duration::positive;
-use crate::config::mask::shown;
-use crate::config::reader::{Reader, nearest};
+use crate::config::mask::excerpt;
+use crate::config::reader::{TableReader, nearest};
 use crate::config::settings::SecretSource;
-use crate::config::wrong::Wrong;
+use crate::config::value_error::ValueError;
 use crate::policy::keep::{Count, Keep, Period, Rule};
 use crate::policy::mark::is_name;
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::Selector;
 
 /// `[A-Za-z0-9_-]{1,32}`.
-pub fn name(text: &str) -> Result<String, Wrong> {
+pub fn name(text: &str) -> Result<String, ValueError> {
     if is_name(text) {
         return Ok(text.to_owned());
     }
-    let message = format!("is \"{}\", which cannot be a name", shown(text));
-    Err(Wrong::new(message, "use 1 to 32 letters, digits, `-` and `_`"))
+    let message = format!("is \"{}\", which cannot be a name", excerpt(text));
+    Err(ValueError::new(message, "use 1 to 32 letters, digits, `-` and `_`"))
 }
 
 /// An IANA zone.
-pub fn zone(text: &str) -> Result<TimeZone, Wrong> {
+pub fn zone(text: &str) -> Result<TimeZone, ValueError> {
     TimeZone::get(text).map_err(|_| {
         let known: Vec<String> = jiff::tz::db().available().map(|known| known.to_string()).collect();
         let city = |known: &str| known.rsplit('/').next().unwrap_or(known).to_owned();
@@ -41,12 +41,12 @@ pub fn zone(text: &str) -> Result<TimeZone, Wrong> {
             || "write an IANA name, as in \"Europe/Istanbul\" or \"UTC\"".to_owned(),
             |near| format!("did you mean \"{near}\"?"),
         );
-        Wrong::new(format!("is \"{}\", which is no known time zone", shown(text)), help)
+        ValueError::new(format!("is \"{}\", which is no known time zone", excerpt(text)), help)
     })
 }
 
 /// A list of selectors; an id may be a number.
-pub fn selectors(reader: &Reader<'_>, key: &'static str) -> Option<Vec<Selector>> {
+pub fn selectors(reader: &TableReader<'_>, key: &'static str) -> Option<Vec<Selector>> {
     let (list, _) = reader.list(key)?;
     let mut selectors = Vec::new();
     for value in list {
@@ -63,7 +63,7 @@ pub fn selectors(reader: &Reader<'_>, key: &'static str) -> Option<Vec<Selector>
 }
 
 /// A schedule: one expression, or a list of them.
-pub fn schedule(reader: &Reader<'_>, key: &'static str, zone: &TimeZone) -> Option<Schedule> {
+pub fn schedule(reader: &TableReader<'_>, key: &'static str, zone: &TimeZone) -> Option<Schedule> {
     let texts = reader.texts(key)?;
     let (list, whole) = reader.list(key)?;
     if texts.len() != list.len() {
@@ -82,7 +82,7 @@ pub fn schedule(reader: &Reader<'_>, key: &'static str, zone: &TimeZone) -> Opti
             let help = error.suggestion.map(|instead| format!("write \"{instead}\", if that is what you mean"));
             let help = help.unwrap_or_else(|| "as in \"30 2 * * *\" for 02:30 every day".to_owned());
             let reason = error.reason.trim_end_matches('.');
-            reader.wrong(key, value, format!("`{}` \"{}\": {reason}", reader.path(key), shown(text)), help);
+            reader.wrong(key, value, format!("`{}` \"{}\": {reason}", reader.path(key), excerpt(text)), help);
         }
     }
     let expressions: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
@@ -90,7 +90,7 @@ pub fn schedule(reader: &Reader<'_>, key: &'static str, zone: &TimeZone) -> Opti
 }
 
 /// `keep`: counts, and `within`.
-pub fn keep(reader: &Reader<'_>) -> Option<Keep> {
+pub fn keep(reader: &TableReader<'_>) -> Option<Keep> {
     let table = reader.table("keep")?;
     let mut keep = Keep::default();
     for rule in Rule::ALL {
@@ -128,24 +128,24 @@ fn period(within: Duration) -> Period {
 }
 
 /// A text that is not empty.
-pub fn filled(text: &str) -> Result<String, Wrong> {
+pub fn filled(text: &str) -> Result<String, ValueError> {
     if text.trim().is_empty() {
-        Err(Wrong::new("is empty", "give it a value, or take it out"))
+        Err(ValueError::new("is empty", "give it a value, or take it out"))
     } else {
         Ok(text.to_owned())
     }
 }
 
 /// The file of a secret that a key names; relative to `folder`.
-pub fn file_of_secret(reader: &Reader<'_>, key: &'static str, folder: &Path) -> Option<SecretSource> {
+pub fn file_of_secret(reader: &TableReader<'_>, key: &'static str, folder: &Path) -> Option<SecretSource> {
     let path = folder.join(reader.parsed(key, secret_file)?);
     Some(SecretSource::File { path, from: reader.path(key), span: reader.value(key).map(|value| value.span()) })
 }
 
 /// The name of a file that holds a secret, which is not the secret itself.
-fn secret_file(text: &str) -> Result<String, Wrong> {
+fn secret_file(text: &str) -> Result<String, ValueError> {
     if text.contains("vps_") {
-        return Err(Wrong::new(
+        return Err(ValueError::new(
             "is a token, not the name of a file",
             "write the token into a file that only you can read, name that file here, and make a new token: this one \
              has been seen",

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::report::error::Refusal;
+use crate::report::error::RecipientRefusal;
 
 /// A message of the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,5 +31,5 @@ pub struct Delivery {
     /// Who got it.
     pub accepted: Vec<String>,
     /// Who was refused, for now or for good.
-    pub refused: Vec<Refusal>,
+    pub refused: Vec<RecipientRefusal>,
 }

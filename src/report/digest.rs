@@ -59,7 +59,7 @@ pub struct DigestPolicy {
 /// The state of a policy on a server; the words are those of `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum DigestState {
     /// The last run failed.
     Failing,
     /// The last good point is too old.
@@ -78,7 +78,8 @@ pub struct DigestServer {
     /// The server.
     pub server: ServerRef,
     /// Its state.
-    pub standing: Standing,
+    #[serde(rename = "standing")]
+    pub state: DigestState,
     /// Completed points of this policy.
     pub points: usize,
     /// The newest of them.

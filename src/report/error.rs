@@ -61,7 +61,7 @@ pub enum FailureKind {
 
 /// A recipient whom the server refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct RecipientRefusal {
     /// Whom.
     pub address: String,
     /// The server's own words.
@@ -83,7 +83,7 @@ pub struct DeliveryError {
     /// What happened, in the server's own words where they are the server's.
     pub text: String,
     /// The recipients that were refused one by one, if it came that far.
-    pub refused: Vec<Refusal>,
+    pub refused: Vec<RecipientRefusal>,
 }
 
 impl DeliveryError {

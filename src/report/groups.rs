@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::journal::notice::Notice;
 use crate::policy::inventory::ServerRef;
-use crate::report::matter::{Happened, MailKind, Matter};
+use crate::report::message_data::{MailKind, MessageData, TimedNotice};
 
 /// A notice that a report has yet to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub struct Group {
     /// When the first of them happened.
     pub opened_at: Timestamp,
     /// What the message is about.
-    pub matter: Matter,
+    pub data: MessageData,
 }
 
 /// The groups that close now, the earliest first. With `flush` all close: the process ends, or runs by hand.
@@ -96,15 +96,15 @@ fn group(kind: MailKind, window: &Window<'_>) -> Option<Group> {
     let mut incidents: Vec<i64> = window.iter().filter_map(|one| one.incident).collect();
     incidents.sort_unstable();
     incidents.dedup();
-    let all = window.iter().map(|one| Happened::new(one.at, one.notice.clone()));
+    let all = window.iter().map(|one| TimedNotice::new(one.at, one.notice.clone()));
     let all = if matches!(kind, MailKind::Failed | MailKind::Stale) { latest(all) } else { all.collect() };
-    Some(Group { ids, incidents, opened_at, matter: Matter::Notices(kind, all) })
+    Some(Group { ids, incidents, opened_at, data: MessageData::Notices(kind, all) })
 }
 
 /// The last of each policy and server: a policy that fails again within the window has one thing to say. What its
 /// earlier runs did is shown with it, since a mail hides no delete.
-fn latest(all: impl Iterator<Item = Happened>) -> Vec<Happened> {
-    let mut kept: Vec<Happened> = Vec::new();
+fn latest(all: impl Iterator<Item = TimedNotice>) -> Vec<TimedNotice> {
+    let mut kept: Vec<TimedNotice> = Vec::new();
     let mut places: BTreeMap<(String, Option<ServerRef>), usize> = BTreeMap::new();
     for mut one in all {
         let Some(policy) = one.notice.policy.clone() else {

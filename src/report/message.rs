@@ -42,7 +42,7 @@ pub struct Envelope {
 
 /// A message ready to be stored and sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Composed {
+pub struct ComposedMail {
     /// Its Message-ID, in angle brackets.
     pub message_id: String,
     /// Its subject, for lists and file names.
@@ -75,7 +75,7 @@ pub fn check_address(text: &str) -> Result<(), MessageError> {
 ///
 /// # Errors
 /// When an address is not one, or there is no recipient.
-pub fn compose(draft: &MailDraft<'_>) -> Result<Composed, MessageError> {
+pub fn compose(draft: &MailDraft<'_>) -> Result<ComposedMail, MessageError> {
     let from = mailbox(draft.from)?;
     let to = recipients(draft.to)?;
     let addresses: Vec<Address> = to.iter().map(|one| one.email.clone()).collect();
@@ -98,7 +98,7 @@ pub fn compose(draft: &MailDraft<'_>) -> Result<Composed, MessageError> {
         builder = builder.references(draft.references.join(" "));
     }
     let message = builder.multipart(parts(draft)).map_err(build)?;
-    Ok(Composed {
+    Ok(ComposedMail {
         message_id: draft.message_id.to_owned(),
         subject: draft.rendered.subject.clone(),
         envelope: Envelope { from: sender, to: addresses.iter().map(ToString::to_string).collect() },

@@ -12,16 +12,16 @@ use jiff::tz::TimeZone;
 use crate::journal::notice::Class;
 use crate::report::content::blocks::Content;
 use crate::report::content::compose;
-use crate::report::content::frame::Frame;
+use crate::report::content::context::MailContext;
 use crate::report::delivery::OutboxMessage;
 use crate::report::error::MessageError;
 use crate::report::groups::{Pending, groups, next_close};
-use crate::report::matter::Matter;
 use crate::report::message::{self, MailDraft};
+use crate::report::message_data::MessageData;
 use crate::report::recipients::Recipients;
 use crate::report::render::render;
 use crate::report::sender::{RetryDecision, deliver, retry_decision};
-use crate::report::transport::Transport;
+use crate::report::transport::MailTransport;
 use crate::store::notices::{Told, Waiting};
 use crate::store::outbox::{Channel, Fate, Message, NewMessage, PayloadKind};
 use crate::store::{Store, StoreError};
@@ -51,7 +51,7 @@ pub struct Pipeline {
     /// The sender.
     pub from: String,
     /// How mail is sent; `None` when the file has no `[smtp]`.
-    pub transport: Option<Transport>,
+    pub transport: Option<MailTransport>,
     /// The reports.
     pub reports: Vec<Subscription>,
 }
@@ -119,7 +119,7 @@ async fn compose_report(
     }
     for group in groups(&pending, report.group_wait, now, flush) {
         let unique = format!("{}.{}.{}", report.name, group.opened_at.as_nanosecond(), group.ids.first().unwrap_or(&0));
-        let messages = messages(pipeline, report, &group.matter, &unique, now)?;
+        let messages = messages(pipeline, report, &group.data, &unique, now)?;
         pending.retain(|one| !group.ids.contains(&one.id));
         store.told(Told { report: report.name.clone(), notices: group.ids, messages }, now).await?;
     }
@@ -148,19 +148,19 @@ fn concerns(report: &Subscription, waiting: &Waiting) -> bool {
     (named.is_empty() || named.contains(&report.name)) && report.on.contains(&waiting.notice.class())
 }
 
-/// The messages about a matter, one for each channel of the report, ready for the outbox.
+/// The messages about a data, one for each channel of the report, ready for the outbox.
 ///
 /// # Errors
 /// When an address cannot be used.
 pub fn messages(
     pipeline: &Pipeline,
     report: &Subscription,
-    matter: &Matter,
+    data: &MessageData,
     unique: &str,
     now: Timestamp,
 ) -> Result<Vec<NewMessage>, MessageError> {
-    let frame = Frame { now, timezone: report.timezone.clone(), instance: pipeline.instance.clone() };
-    let content = compose(matter, &frame);
+    let context = MailContext { now, timezone: report.timezone.clone(), instance: pipeline.instance.clone() };
+    let content = compose(data, &context);
     let message = |recipients: &Recipients| match recipients {
         Recipients::Mail(to) => mail((pipeline, report), to, &content, unique, now),
     };
@@ -202,7 +202,7 @@ fn mail(
 ///
 /// # Errors
 /// What the state says; what a mail server says is written to the outbox.
-pub async fn send_due(store: &Store, transport: &Transport, now: Timestamp) -> Result<usize, StoreError> {
+pub async fn send_due(store: &Store, transport: &MailTransport, now: Timestamp) -> Result<usize, StoreError> {
     let mut sent = 0;
     for message in store.mails_due(now).await? {
         let outgoing = outgoing(&message);
@@ -218,7 +218,7 @@ pub async fn send_due(store: &Store, transport: &Transport, now: Timestamp) -> R
                 }
                 Fate::Sent { refused }
             }
-            RetryDecision::Again { at, to, reason, .. } => {
+            RetryDecision::Retry { at, to, reason, .. } => {
                 tracing::warn!("mail waits until {at}: {reason}");
                 Fate::Later { at, to, error: reason }
             }

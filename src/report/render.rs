@@ -28,13 +28,15 @@ pub fn render(content: &Content) -> Rendered {
     let environment = environment();
     let fill = |name: &str| {
         let template = environment.get_template(name).expect("the template is added below");
-        template.render(Shown { content, colours: colours(content.tone) }).expect("the template fits every content")
+        template
+            .render(TemplateContext { content, colours: colours(content.tone) })
+            .expect("the template fits every content")
     };
     Rendered { subject: content.subject.clone(), text: tidy(&fill("mail.txt")), html: fill("mail.html") }
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct TemplateContext<'a> {
     #[serde(flatten)]
     content: &'a Content,
     colours: &'static str,

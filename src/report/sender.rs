@@ -6,9 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::report::delivery::{Delivery, OutboxMessage};
-use crate::report::error::{DeliveryError, Refusal};
+use crate::report::error::{DeliveryError, RecipientRefusal};
 use crate::report::text::between;
-use crate::report::transport::Transport;
+use crate::report::transport::MailTransport;
 
 /// The wait after the first try.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
@@ -25,16 +25,16 @@ pub enum RetryDecision {
     /// Everyone who will ever get it has it. `refused` never will, which is reported.
     Done {
         /// Those whom the server refused for good.
-        refused: Vec<Refusal>,
+        refused: Vec<RecipientRefusal>,
     },
     /// It is sent again to those who have not got it.
-    Again {
+    Retry {
         /// When; a start of the daemon may try it at once.
         at: Timestamp,
         /// Who has not got it.
         to: Vec<String>,
         /// Those whom the server refused for good at this try.
-        refused: Vec<Refusal>,
+        refused: Vec<RecipientRefusal>,
         /// Why, for `status` and the log.
         reason: String,
     },
@@ -58,7 +58,7 @@ pub fn next_attempt(attempts: u32) -> Duration {
 ///
 /// # Errors
 /// When nobody got it, or nobody knows.
-pub async fn deliver(transport: &Transport, message: &OutboxMessage) -> Result<Delivery, DeliveryError> {
+pub async fn deliver(transport: &MailTransport, message: &OutboxMessage) -> Result<Delivery, DeliveryError> {
     transport.send(message).await
 }
 
@@ -93,10 +93,10 @@ pub fn retry_decision(
         return RetryDecision::GivenUp { to, reason: format!("tried for 3 days, at last: {reason}") };
     }
     let at = now.checked_add(next_attempt(attempts)).unwrap_or(now);
-    RetryDecision::Again { at, to: waiting, refused, reason }
+    RetryDecision::Retry { at, to: waiting, refused, reason }
 }
 
-fn split(refused: &[Refusal]) -> (Vec<Refusal>, Vec<Refusal>) {
+fn split(refused: &[RecipientRefusal]) -> (Vec<RecipientRefusal>, Vec<RecipientRefusal>) {
     refused.iter().cloned().partition(|one| one.permanent)
 }
 
@@ -119,8 +119,8 @@ mod tests {
         }
     }
 
-    fn refusal(address: &str, permanent: bool) -> Refusal {
-        Refusal { address: address.to_owned(), reply: "450 later".to_owned(), permanent }
+    fn refusal(address: &str, permanent: bool) -> RecipientRefusal {
+        RecipientRefusal { address: address.to_owned(), reply: "450 later".to_owned(), permanent }
     }
 
     fn error(kind: FailureKind) -> DeliveryError {
@@ -141,7 +141,7 @@ mod tests {
             [FailureKind::NeverSent, FailureKind::RetryLater, FailureKind::Misconfigured, FailureKind::Ambiguous]
         {
             let now = at("2026-11-21T02:00:10Z");
-            let RetryDecision::Again { at, to, .. } = retry_decision(&message(1), &Err(error(kind)), now) else {
+            let RetryDecision::Retry { at, to, .. } = retry_decision(&message(1), &Err(error(kind)), now) else {
                 panic!("{kind:?} is tried again")
             };
             assert_eq!((at.to_string(), to), ("2026-11-21T02:00:20Z".to_owned(), message(1).to));
@@ -160,7 +160,7 @@ mod tests {
             accepted: vec!["c@example.com".to_owned()],
             refused: vec![refusal("a@example.com", false), refusal("b@example.com", true)],
         };
-        let RetryDecision::Again { to, refused, .. } =
+        let RetryDecision::Retry { to, refused, .. } =
             retry_decision(&message(0), &Ok(delivery), at("2026-11-21T02:00:10Z"))
         else {
             panic!("one waits")
@@ -187,7 +187,7 @@ mod tests {
         let early = at("2026-11-24T01:59:59Z");
         assert!(matches!(
             retry_decision(&message(200), &Err(error(FailureKind::NeverSent)), early),
-            RetryDecision::Again { .. }
+            RetryDecision::Retry { .. }
         ));
     }
 
@@ -196,7 +196,7 @@ mod tests {
         let late = at("2026-11-28T02:00:00Z");
         assert!(matches!(
             retry_decision(&message(2), &Err(error(FailureKind::NeverSent)), late),
-            RetryDecision::Again { .. }
+            RetryDecision::Retry { .. }
         ));
     }
 
@@ -205,7 +205,7 @@ mod tests {
         let before = at("2026-11-01T02:00:00Z");
         assert!(matches!(
             retry_decision(&message(500), &Err(error(FailureKind::NeverSent)), before),
-            RetryDecision::Again { .. }
+            RetryDecision::Retry { .. }
         ));
     }
 }

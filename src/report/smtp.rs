@@ -12,15 +12,15 @@ use lettre::transport::smtp::response::Response;
 use secrecy::ExposeSecret;
 
 use crate::report::delivery::{Delivery, OutboxMessage};
-use crate::report::error::{DeliveryError, DeliveryStep, FailureKind, Refusal};
-use crate::report::smtp::dialogue::{Broken, Dialogue, Pace};
+use crate::report::error::{DeliveryError, DeliveryStep, FailureKind, RecipientRefusal};
+use crate::report::smtp::dialogue::{Dialogue, ReplyError, SessionDeadline};
 use crate::report::text::plain;
 
 mod connect;
 mod dialogue;
 mod settings;
 
-pub use settings::{Limits, Login, SmtpSettings, Tls};
+pub use settings::{Login, SmtpLimits, SmtpSettings, Tls};
 
 type SmtpError = lettre::transport::smtp::Error;
 
@@ -35,7 +35,7 @@ pub async fn send(settings: &SmtpSettings, message: &OutboxMessage) -> Result<De
     // The answer to QUIT says nothing about the message. A broken connection is just dropped.
     if !matches!(&sent, Err(error) if matches!(error.kind, FailureKind::NeverSent | FailureKind::Ambiguous)) {
         let limit = Duration::from_secs(1).min(settings.limits.step);
-        let _ = session.pace.within(limit, session.dialogue.command(Quit)).await;
+        let _ = session.deadline.within(limit, session.dialogue.command(Quit)).await;
     }
     sent
 }
@@ -57,7 +57,7 @@ fn addresses(settings: &SmtpSettings, message: &OutboxMessage) -> Result<(Addres
 
 struct Session<'a> {
     settings: &'a SmtpSettings,
-    pace: Pace,
+    deadline: SessionDeadline,
     dialogue: Dialogue,
     /// What the server offered last: after STARTTLS nothing of what it said in clear.
     offers: ServerInfo,
@@ -66,10 +66,10 @@ struct Session<'a> {
 impl<'a> Session<'a> {
     /// A connection that is encrypted and logged in as the settings ask.
     async fn open(settings: &'a SmtpSettings) -> Result<Self, DeliveryError> {
-        let pace = Pace::begin(settings.limits);
-        let dialogue = connect::connect(settings, &pace).await?;
-        let mut session = Self { settings, pace, dialogue, offers: ServerInfo::default() };
-        let greeting = session.pace.within(settings.limits.step, session.dialogue.reply()).await;
+        let deadline = SessionDeadline::begin(settings.limits);
+        let dialogue = connect::connect(settings, &deadline).await?;
+        let mut session = Self { settings, deadline, dialogue, offers: ServerInfo::default() };
+        let greeting = session.deadline.within(settings.limits.step, session.dialogue.reply()).await;
         session.expect(DeliveryStep::Greeting, &[220], greeting)?;
         session.hello(DeliveryStep::Greeting).await?;
         if settings.tls == Tls::StartTls {
@@ -84,7 +84,7 @@ impl<'a> Session<'a> {
     /// EHLO: who we are, and what the server offers.
     async fn hello(&mut self, step: DeliveryStep) -> Result<(), DeliveryError> {
         let command = self.dialogue.command(Ehlo::new(ClientId::default()));
-        let reply = self.pace.within(self.settings.limits.step, command).await;
+        let reply = self.deadline.within(self.settings.limits.step, command).await;
         let reply = self.expect(step, &[250], reply)?;
         self.offers = ServerInfo::from_response(&reply)
             .map_err(|_| self.fail(step, FailureKind::NeverSent, "the server's answer to EHLO has no name"))?;
@@ -98,9 +98,9 @@ impl<'a> Session<'a> {
                 "the server does not offer STARTTLS; write tls = \"tls\" if this port is encrypted from the start";
             return Err(self.fail(DeliveryStep::StartTls, FailureKind::Misconfigured, text));
         }
-        let reply = self.pace.within(self.settings.limits.step, self.dialogue.command(Starttls)).await;
+        let reply = self.deadline.within(self.settings.limits.step, self.dialogue.command(Starttls)).await;
         self.expect(DeliveryStep::StartTls, &[220], reply)?;
-        self.dialogue = connect::encrypt(self.dialogue, self.settings, &self.pace, DeliveryStep::StartTls).await?;
+        self.dialogue = connect::encrypt(self.dialogue, self.settings, &self.deadline, DeliveryStep::StartTls).await?;
         self.hello(DeliveryStep::StartTls).await?;
         Ok(self)
     }
@@ -112,11 +112,11 @@ impl<'a> Session<'a> {
         };
         let credentials = login.credentials();
         let attempt = authenticate(&mut self.dialogue, mechanism, &credentials);
-        let result = self.pace.within(self.settings.limits.step, attempt).await;
+        let result = self.deadline.within(self.settings.limits.step, attempt).await;
         let kind = match &result {
             Ok(reply) if reply.has_code(235) => return Ok(()),
-            Err(broken @ Broken::Refused(_)) if is_permanent(broken) => FailureKind::Misconfigured,
-            Err(Broken::Refused(_)) => FailureKind::RetryLater,
+            Err(broken @ ReplyError::Refused(_)) if is_permanent(broken) => FailureKind::Misconfigured,
+            Err(ReplyError::Refused(_)) => FailureKind::RetryLater,
             _ => FailureKind::NeverSent,
         };
         let text = result.map_or_else(|broken| broken.to_string(), |reply| unexpected(&reply));
@@ -131,13 +131,13 @@ impl<'a> Session<'a> {
         bytes: &[u8],
     ) -> Result<Delivery, DeliveryError> {
         let parameters = self.mail_parameters(sender, recipients, bytes)?;
-        let (pace, step) = (self.pace, self.settings.limits.step);
-        let reply = pace.within(step, self.dialogue.command(Mail::new(Some(sender.clone()), parameters))).await;
+        let (deadline, step) = (self.deadline, self.settings.limits.step);
+        let reply = deadline.within(step, self.dialogue.command(Mail::new(Some(sender.clone()), parameters))).await;
         self.expect(DeliveryStep::Sender, &[250], reply)?;
         let mut delivery = Delivery::default();
         for recipient in recipients {
-            match pace.within(step, self.dialogue.command(Rcpt::new(recipient.clone(), vec![]))).await {
-                Err(broken @ Broken::Refused(_)) => delivery.refused.push(Refusal {
+            match deadline.within(step, self.dialogue.command(Rcpt::new(recipient.clone(), vec![]))).await {
+                Err(broken @ ReplyError::Refused(_)) => delivery.refused.push(RecipientRefusal {
                     address: recipient.to_string(),
                     reply: plain(&self.without_secrets(&broken.to_string())),
                     permanent: is_permanent(&broken),
@@ -151,9 +151,9 @@ impl<'a> Session<'a> {
         if delivery.accepted.is_empty() {
             return Err(self.nobody(delivery.refused));
         }
-        let reply = pace.within(step, self.dialogue.command(Data)).await;
+        let reply = deadline.within(step, self.dialogue.command(Data)).await;
         self.expect(DeliveryStep::Data, &[354], reply).map_err(|error| with(error, &delivery.refused))?;
-        let reply = pace.within(self.settings.limits.message, self.dialogue.message(bytes)).await;
+        let reply = deadline.within(self.settings.limits.message, self.dialogue.message(bytes)).await;
         self.expect(DeliveryStep::Message, &[250], reply).map_err(|error| with(error, &delivery.refused))?;
         Ok(delivery)
     }
@@ -190,7 +190,7 @@ impl<'a> Session<'a> {
         &self,
         step: DeliveryStep,
         codes: &[u16],
-        reply: Result<Response, Broken>,
+        reply: Result<Response, ReplyError>,
     ) -> Result<Response, DeliveryError> {
         let lost = if step == DeliveryStep::Message { FailureKind::Ambiguous } else { FailureKind::NeverSent };
         let broken = match reply {
@@ -200,17 +200,18 @@ impl<'a> Session<'a> {
         };
         let begins = matches!(step, DeliveryStep::Greeting | DeliveryStep::StartTls);
         let kind = match &broken {
-            Broken::Refused(_) if !is_permanent(&broken) => FailureKind::RetryLater,
+            ReplyError::Refused(_) if !is_permanent(&broken) => FailureKind::RetryLater,
             // A server that wants nobody now may want us tomorrow; it does not know the message yet.
-            Broken::Refused(_) if begins => FailureKind::NeverSent,
-            Broken::Refused(reply) if wants_login(reply) => FailureKind::Misconfigured,
-            Broken::Refused(_) => FailureKind::Permanent,
+            ReplyError::Refused(_) if begins => FailureKind::NeverSent,
+            ReplyError::Refused(reply) if wants_login(reply) => FailureKind::Misconfigured,
+            ReplyError::Refused(_) => FailureKind::Permanent,
             // Seen before anything of the step was sent.
-            Broken::Unasked => FailureKind::NeverSent,
+            ReplyError::Unsolicited => FailureKind::NeverSent,
             _ => lost,
         };
-        let silent =
-            matches!(broken, Broken::Silent(_)) && step == DeliveryStep::Greeting && self.settings.tls != Tls::Wrapper;
+        let silent = matches!(broken, ReplyError::StepTimeout(_))
+            && step == DeliveryStep::Greeting
+            && self.settings.tls != Tls::Wrapper;
         let hint = if silent { "; a port that is encrypted from the start needs tls = \"tls\"" } else { "" };
         Err(self.fail(step, kind, &format!("{broken}{hint}")))
     }
@@ -224,7 +225,7 @@ impl<'a> Session<'a> {
         self.settings.login.as_ref().map_or_else(|| text.to_owned(), |login| without_secrets(text, login))
     }
 
-    fn nobody(&self, refused: Vec<Refusal>) -> DeliveryError {
+    fn nobody(&self, refused: Vec<RecipientRefusal>) -> DeliveryError {
         let kind =
             if refused.iter().all(|one| one.permanent) { FailureKind::Permanent } else { FailureKind::RetryLater };
         let text = match refused.as_slice() {
@@ -236,7 +237,7 @@ impl<'a> Session<'a> {
     }
 }
 
-fn with(mut error: DeliveryError, refused: &[Refusal]) -> DeliveryError {
+fn with(mut error: DeliveryError, refused: &[RecipientRefusal]) -> DeliveryError {
     error.refused = refused.to_vec();
     error
 }
@@ -246,8 +247,8 @@ async fn authenticate(
     dialogue: &mut Dialogue,
     mechanism: Mechanism,
     credentials: &Credentials,
-) -> Result<Response, Broken> {
-    let told = |error: SmtpError| Broken::Garbled(error.to_string());
+) -> Result<Response, ReplyError> {
+    let told = |error: SmtpError| ReplyError::Malformed(error.to_string());
     let begin = Auth::new(mechanism, credentials.clone(), None).map_err(told)?;
     let mut reply = dialogue.command(begin).await?;
     for _ in 0..10 {
@@ -261,8 +262,8 @@ async fn authenticate(
 }
 
 /// Whether the server will always say no (5xx).
-fn is_permanent(broken: &Broken) -> bool {
-    matches!(broken, Broken::Refused(reply) if u16::from(reply.code()) >= 500)
+fn is_permanent(broken: &ReplyError) -> bool {
+    matches!(broken, ReplyError::Refused(reply) if u16::from(reply.code()) >= 500)
 }
 
 /// 530, 534, 535 and 538 say that the login or the encryption is missing, not that the message is unwanted.

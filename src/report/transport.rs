@@ -12,7 +12,7 @@ use crate::report::text::slug;
 
 /// How mail is sent.
 #[derive(Clone, Debug)]
-pub enum Transport {
+pub enum MailTransport {
     /// Through a mail server.
     Smtp(SmtpSettings),
     /// Into a folder, one file a message: for the demo and for tests. The folder is made when it is missing. Folder and
@@ -20,7 +20,7 @@ pub enum Transport {
     File(PathBuf),
 }
 
-impl Transport {
+impl MailTransport {
     /// Sends a message once, to everybody in its `to`.
     ///
     /// # Errors
@@ -122,7 +122,7 @@ mod tests {
     async fn a_file_holds_the_bytes_and_is_alone_in_its_folder() {
         let folder = tempfile::tempdir().unwrap();
         let mails = folder.path().join("new/mail");
-        let transport = Transport::File(mails.clone());
+        let transport = MailTransport::File(mails.clone());
         for _ in 0..2 {
             let delivery = transport.send(&message()).await.unwrap();
             assert_eq!(delivery.accepted, vec!["oncall@example.com".to_owned()]);
@@ -141,7 +141,7 @@ mod tests {
     async fn mails_are_for_their_user_alone() {
         let folder = tempfile::tempdir().unwrap();
         let mails = folder.path().join("new/mail");
-        Transport::File(mails.clone()).send(&message()).await.unwrap();
+        MailTransport::File(mails.clone()).send(&message()).await.unwrap();
         assert_eq!(mode(&mails), 0o700);
         assert_eq!(mode(&folder.path().join("new")), 0o700);
         assert_eq!(mode(&mails.join(file_name(&message()))), 0o600);
@@ -157,7 +157,7 @@ mod tests {
         let name = mails.join(file_name(&message()));
         for target in [secret.clone(), folder.path().join("missing")] {
             std::os::unix::fs::symlink(&target, &name).unwrap();
-            let error = Transport::File(mails.clone()).send(&message()).await.unwrap_err();
+            let error = MailTransport::File(mails.clone()).send(&message()).await.unwrap_err();
             assert_eq!((error.step, error.kind), (DeliveryStep::File, FailureKind::NeverSent));
             assert!(error.text.contains("no file") && error.text.contains(&file_name(&message())), "{error}");
             assert_eq!(std::fs::read_link(&name).unwrap(), target);
@@ -165,7 +165,7 @@ mod tests {
         }
         assert_eq!(std::fs::read_to_string(&secret).unwrap(), "precious");
         assert!(!folder.path().join("missing").exists());
-        Transport::File(mails.clone()).send(&message()).await.unwrap();
+        MailTransport::File(mails.clone()).send(&message()).await.unwrap();
         assert_eq!(std::fs::read(&name).unwrap(), message().bytes);
     }
 
@@ -178,7 +178,7 @@ mod tests {
         std::fs::create_dir(&mails).unwrap();
         let name = file_name(&message());
         std::os::unix::fs::symlink(&secret, mails.join(format!(".{name}.part"))).unwrap();
-        Transport::File(mails.clone()).send(&message()).await.unwrap();
+        MailTransport::File(mails.clone()).send(&message()).await.unwrap();
         assert_eq!(std::fs::read_to_string(&secret).unwrap(), "precious");
         assert_eq!(std::fs::read(mails.join(&name)).unwrap(), message().bytes);
         assert_eq!(std::fs::read_dir(&mails).unwrap().count(), 1);
@@ -191,13 +191,13 @@ mod tests {
         let (longer, other) = (b"Subject: x\r\n\r\nbody\r\nand more".to_vec(), b"Subject: y\r\n\r\nbody\r\n".to_vec());
         for there in [longer, other] {
             std::fs::write(&name, &there).unwrap();
-            let error = Transport::File(folder.path().to_owned()).send(&message()).await.unwrap_err();
+            let error = MailTransport::File(folder.path().to_owned()).send(&message()).await.unwrap_err();
             assert!(error.text.contains("another file") && error.is_retryable(), "{error}");
             assert_eq!(std::fs::read(&name).unwrap(), there);
         }
         std::fs::remove_file(&name).unwrap();
         std::fs::create_dir(&name).unwrap();
-        Transport::File(folder.path().to_owned()).send(&message()).await.unwrap_err();
+        MailTransport::File(folder.path().to_owned()).send(&message()).await.unwrap_err();
     }
 
     #[tokio::test]
@@ -205,7 +205,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let in_the_way = folder.path().join("mail");
         std::fs::write(&in_the_way, "a file").unwrap();
-        let error = Transport::File(in_the_way.clone()).send(&message()).await.unwrap_err();
+        let error = MailTransport::File(in_the_way.clone()).send(&message()).await.unwrap_err();
         assert_eq!((error.step, error.kind), (DeliveryStep::File, FailureKind::NeverSent));
         assert!(error.to_string().contains(&in_the_way.display().to_string()), "{error}");
     }

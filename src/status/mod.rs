@@ -60,13 +60,13 @@ pub struct PolicyStatus {
     /// The slots by the last inventory.
     pub slots: Slots,
     /// Its state.
-    pub state: State,
+    pub state: PolicyState,
 }
 
 /// The state of a policy on a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum PolicyState {
     /// There is a recent good point.
     Ok,
     /// A run is in progress.
@@ -79,7 +79,7 @@ pub enum State {
     Never,
 }
 
-impl State {
+impl PolicyState {
     /// The word that is shown.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -134,7 +134,7 @@ pub struct OutboxStatus {
 
 /// What is known of a policy on a server, for its state.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts {
+pub struct PolicyFacts {
     /// When the newest completed point was begun.
     pub last_good: Option<Timestamp>,
     /// When the policy was first seen on the server.
@@ -149,18 +149,18 @@ pub struct Facts {
 
 /// The state of a policy on a server, and how bad that is.
 #[must_use]
-pub fn policy_state(facts: &Facts, at: Timestamp) -> (State, Level) {
+pub fn policy_state(facts: &PolicyFacts, at: Timestamp) -> (PolicyState, Level) {
     let max_age = SignedDuration::try_from(facts.max_age).unwrap_or(SignedDuration::MAX);
     let old = |since: Timestamp| since.duration_until(at) > max_age;
     let stale = facts.last_good.is_some_and(old);
     let never = facts.last_good.is_none();
     let late = facts.first_at.is_some_and(old);
     match () {
-        () if stale => (State::Stale, Level::Critical),
-        () if facts.failing => (State::Failing, Level::Critical),
-        () if facts.running => (State::Running, Level::Ok),
-        () if never => (State::Never, if late { Level::Warning } else { Level::Ok }),
-        () => (State::Ok, Level::Ok),
+        () if stale => (PolicyState::Stale, Level::Critical),
+        () if facts.failing => (PolicyState::Failing, Level::Critical),
+        () if facts.running => (PolicyState::Running, Level::Ok),
+        () if never => (PolicyState::Never, if late { Level::Warning } else { Level::Ok }),
+        () => (PolicyState::Ok, Level::Ok),
     }
 }
 
@@ -168,8 +168,8 @@ pub fn policy_state(facts: &Facts, at: Timestamp) -> (State, Level) {
 mod tests {
     use super::*;
 
-    fn facts() -> Facts {
-        Facts {
+    fn facts() -> PolicyFacts {
+        PolicyFacts {
             last_good: Some("2026-11-21T00:00:00Z".parse().unwrap()),
             first_at: Some("2026-11-01T00:00:00Z".parse().unwrap()),
             running: false,
@@ -178,26 +178,26 @@ mod tests {
         }
     }
 
-    fn judged(facts: &Facts, at: &str) -> (State, Level) {
+    fn judged(facts: &PolicyFacts, at: &str) -> (PolicyState, Level) {
         policy_state(facts, at.parse().unwrap())
     }
 
     #[test]
     fn older_than_max_age_is_stale_and_critical() {
-        assert_eq!(judged(&facts(), "2026-11-22T02:00:00Z"), (State::Ok, Level::Ok));
-        assert_eq!(judged(&facts(), "2026-11-22T02:00:01Z"), (State::Stale, Level::Critical));
+        assert_eq!(judged(&facts(), "2026-11-22T02:00:00Z"), (PolicyState::Ok, Level::Ok));
+        assert_eq!(judged(&facts(), "2026-11-22T02:00:01Z"), (PolicyState::Stale, Level::Critical));
     }
 
     #[test]
     fn never_made_is_a_warning_only_after_max_age() {
-        let never = Facts { last_good: None, ..facts() };
-        assert_eq!(judged(&never, "2026-11-01T01:00:00Z"), (State::Never, Level::Ok));
-        assert_eq!(judged(&never, "2026-11-03T01:00:00Z"), (State::Never, Level::Warning));
+        let never = PolicyFacts { last_good: None, ..facts() };
+        assert_eq!(judged(&never, "2026-11-01T01:00:00Z"), (PolicyState::Never, Level::Ok));
+        assert_eq!(judged(&never, "2026-11-03T01:00:00Z"), (PolicyState::Never, Level::Warning));
     }
 
     #[test]
     fn failing_is_critical_though_the_last_good_one_is_young() {
-        let failing = Facts { failing: true, ..facts() };
-        assert_eq!(judged(&failing, "2026-11-21T01:00:00Z"), (State::Failing, Level::Critical));
+        let failing = PolicyFacts { failing: true, ..facts() };
+        assert_eq!(judged(&failing, "2026-11-21T01:00:00Z"), (PolicyState::Failing, Level::Critical));
     }
 }

@@ -6,13 +6,13 @@ use serde_json::Value;
 use super::*;
 
 #[derive(Parser)]
-struct Command {
+struct RetentionCommand {
     #[command(flatten)]
     args: RetentionArgs,
 }
 
 fn call(words: &[&str], input: &str) -> (ExitCode, String, String) {
-    let args = Command::try_parse_from([&["retention"], words].concat()).unwrap().args;
+    let args = RetentionCommand::try_parse_from([&["retention"], words].concat()).unwrap().args;
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let code = run(&args, &mut input.as_bytes(), &mut stdout, &mut stderr).unwrap();
     (code, String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())

@@ -6,13 +6,13 @@ use serde_json::Value;
 use super::*;
 
 #[derive(Parser)]
-struct Line {
+struct ScheduleCommand {
     #[command(flatten)]
     args: ScheduleArgs,
 }
 
 fn call(words: &[&str]) -> (ExitCode, String, String) {
-    let args = Line::try_parse_from([&["schedule"], words].concat()).unwrap().args;
+    let args = ScheduleCommand::try_parse_from([&["schedule"], words].concat()).unwrap().args;
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let now = "2026-11-21T05:00:00Z".parse().unwrap();
     let code = run(&args, now, &mut stdout, &mut stderr).unwrap();

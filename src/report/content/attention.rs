@@ -5,17 +5,17 @@ use crate::journal::debt::release_command;
 use crate::journal::notice::{Fact, FoundServer, LatestDue, MissedDueTimes, Notice, Topic};
 use crate::policy::inventory::Id;
 use crate::report::content::blocks::{Block, Content, Tone};
-use crate::report::content::frame::{Frame, word};
+use crate::report::content::context::{MailContext, word};
 use crate::report::content::not_started;
-use crate::report::content::place::{NAMES, commands, history_of, place, place_facts, quoted, the_rest};
-use crate::report::matter::{Happened, MailKind};
+use crate::report::content::scope::{NAMES, commands, history_of, quoted, scope, scope_facts, the_rest};
+use crate::report::message_data::{MailKind, TimedNotice};
 use crate::report::text::{between, count, plain, span};
 
 /// So many notices with one headline are shown one by one.
 const EACH: usize = 30;
 
 /// The words for notices of one kind.
-pub(super) fn compose(all: &[Happened], frame: &Frame) -> Content {
+pub(super) fn compose(all: &[TimedNotice], context: &MailContext) -> Content {
     let groups = by_headline(all);
     let bad = all.iter().any(|one| MailKind::of(&one.notice.fact) == MailKind::NotStarted);
     let (tag, tone) = if bad { ("FAILED", Tone::Bad) } else { ("WARNING", Tone::Warn) };
@@ -24,13 +24,13 @@ pub(super) fn compose(all: &[Happened], frame: &Frame) -> Content {
         0 | 1 => format!("{tag} {first}"),
         number => format!("{tag} {first}, and {} more", count(number - 1, "matter")),
     };
-    let mut content = frame.content(tone, subject, first);
-    content.preheader = all.first().map(|one| text(&one.notice, frame)).unwrap_or_default();
+    let mut content = context.content(tone, subject, first);
+    content.preheader = all.first().map(|one| text(&one.notice, context)).unwrap_or_default();
     for (index, group) in groups.iter().enumerate() {
         if index > 0 {
             content.blocks.push(Block::Heading(title(group)));
         }
-        content.blocks.extend(group.1.iter().take(EACH).flat_map(|one| blocks(&one.notice, frame)));
+        content.blocks.extend(group.1.iter().take(EACH).flat_map(|one| blocks(&one.notice, context)));
         content.blocks.extend(the_rest(group.1.iter().skip(EACH).copied()));
     }
     content.blocks.push(commands(all.iter().flat_map(|one| commands_for(&one.notice))));
@@ -38,8 +38,8 @@ pub(super) fn compose(all: &[Happened], frame: &Frame) -> Content {
 }
 
 /// Notices in the order of the first with their headline.
-fn by_headline(all: &[Happened]) -> Vec<(String, Vec<&Happened>)> {
-    let mut groups: Vec<(String, Vec<&Happened>)> = Vec::new();
+fn by_headline(all: &[TimedNotice]) -> Vec<(String, Vec<&TimedNotice>)> {
+    let mut groups: Vec<(String, Vec<&TimedNotice>)> = Vec::new();
     for one in all {
         let headline = headline(&one.notice);
         match groups.iter_mut().find(|(known, _)| *known == headline) {
@@ -50,9 +50,9 @@ fn by_headline(all: &[Happened]) -> Vec<(String, Vec<&Happened>)> {
     groups
 }
 
-fn title((headline, members): &(String, Vec<&Happened>)) -> String {
-    let place = place(members.iter().map(|one| &one.notice));
-    if place.is_empty() { headline.clone() } else { format!("{place}: {headline}") }
+fn title((headline, members): &(String, Vec<&TimedNotice>)) -> String {
+    let scope = scope(members.iter().map(|one| &one.notice));
+    if scope.is_empty() { headline.clone() } else { format!("{scope}: {headline}") }
 }
 
 /// What happened, in a few words that notices of one sort have in common.
@@ -100,15 +100,15 @@ const fn general(topic: Topic) -> &'static str {
 }
 
 /// What it means and what to do.
-fn text(notice: &Notice, frame: &Frame) -> String {
+fn text(notice: &Notice, context: &MailContext) -> String {
     let kind = word(notice.kind);
     match &notice.fact {
-        Fact::Missed(missed) => missed_due_times(missed, frame),
-        Fact::ServerNotStarted(it) => not_started::text(it, notice.server.as_ref(), frame),
+        Fact::Missed(missed) => missed_due_times(missed, context),
+        Fact::ServerNotStarted(it) => not_started::text(it, notice.server.as_ref(), context),
         Fact::ClockCorrected { handled, corrected } => format!(
             "The last handled due time was {}, in the future. It is corrected to {}; no due time comes twice.",
-            frame.due(*handled),
-            frame.due(*corrected)
+            context.due(*handled),
+            context.due(*corrected)
         ),
         Fact::ServerGone { policies } => format!(
             "The account no longer lists it. Policies: {}. Nothing of it is pruned. Take it out of the policy file if it \
@@ -117,7 +117,7 @@ fn text(notice: &Notice, frame: &Frame) -> String {
         ),
         Fact::Stuck { id, created_at, stuck_after_seconds } => {
             let since =
-                created_at.map(|at| format!(" since {}, for {}", frame.moment(at), span(between(at, frame.now))));
+                created_at.map(|at| format!(" since {}, for {}", context.moment(at), span(between(at, context.now))));
             let limit = span(std::time::Duration::from_secs(*stuck_after_seconds));
             format!(
                 "{} has been in progress{}, which is longer than {limit} (stuck_after). It is looked at again at \
@@ -127,7 +127,7 @@ fn text(notice: &Notice, frame: &Frame) -> String {
             )
         }
         Fact::DatedInFuture { id, created_at } => {
-            let dated = created_at.map(|at| format!(" {}", frame.moment(at))).unwrap_or_default();
+            let dated = created_at.map(|at| format!(" {}", context.moment(at))).unwrap_or_default();
             format!("{} is dated{dated}, in the future. It is kept and not counted.", point(kind, id))
         }
         Fact::MoreToDelete { left, max_deletes } => format!(
@@ -139,7 +139,7 @@ fn text(notice: &Notice, frame: &Frame) -> String {
             "The answer to a create was lost, so it was sent again and made a good {kind}. Since then {kind} {id} of {} \
              has turned up without any text that says whose it is. Look at it, and delete it if nobody needs it: it \
              takes a slot that no retention frees.",
-            frame.moment(*created_at)
+            context.moment(*created_at)
         ),
         Fact::CommandCutOff { command, accepted, server } => cut_off(command, *accepted, server),
         Fact::Braked { .. } => {
@@ -167,29 +167,29 @@ fn point(kind: &str, id: &Id) -> String {
     capital(&format!("{kind} {id}"))
 }
 
-fn missed_due_times(missed: &MissedDueTimes, frame: &Frame) -> String {
+fn missed_due_times(missed: &MissedDueTimes, context: &MailContext) -> String {
     let mut words = Vec::new();
     if let LatestDue::Skipped(due) = missed.latest {
-        words.push(format!("Skipped: {}. The run before it was still in progress.", frame.due(due)));
+        words.push(format!("Skipped: {}. The run before it was still in progress.", context.due(due)));
     }
     match &missed.lost {
-        Some(lost) if lost.count == 1 => words.push(format!("Missed: {}.", frame.due(lost.last))),
+        Some(lost) if lost.count == 1 => words.push(format!("Missed: {}.", context.due(lost.last))),
         Some(lost) => words.push(format!(
             "Missed: {}, from {} to {}.",
             count(usize::try_from(lost.count).unwrap_or(usize::MAX), "due time"),
-            frame.due(lost.first),
-            frame.due(lost.last)
+            context.due(lost.first),
+            context.due(lost.last)
         )),
         None => {}
     }
     match missed.latest {
-        LatestDue::CaughtUp(due) => words.push(format!("One run makes up for them now, that of {}.", frame.due(due))),
+        LatestDue::CaughtUp(due) => words.push(format!("One run makes up for them now, that of {}.", context.due(due))),
         LatestDue::TooOld => {
             words.push("No run makes up for them: the latest was longer ago than catch_up.".to_owned());
         }
         LatestDue::Skipped(_) => {}
     }
-    words.extend(missed.next.map(|at| format!("Next due time: {}.", frame.future(at))));
+    words.extend(missed.next.map(|at| format!("Next due time: {}.", context.future(at))));
     words.join(" ")
 }
 
@@ -209,8 +209,8 @@ fn cut_off(command: &str, accepted: bool, server: &FoundServer) -> String {
     format!("`lastgood {command}` was cut off, {what}. {server} {look}")
 }
 
-fn blocks(notice: &Notice, frame: &Frame) -> Vec<Block> {
-    let facts = place_facts(notice);
+fn blocks(notice: &Notice, context: &MailContext) -> Vec<Block> {
+    let facts = scope_facts(notice);
     let mut blocks = Vec::new();
     if !facts.is_empty() {
         blocks.push(Block::Facts(facts));
@@ -219,15 +219,15 @@ fn blocks(notice: &Notice, frame: &Frame) -> Vec<Block> {
     match &notice.fact {
         Fact::Braked { brakes } => {
             blocks.extend(lines(brakes.iter().map(|brake| capital(&brake.to_string())).collect()));
-            blocks.push(Block::Text(text(notice, frame)));
+            blocks.push(Block::Text(text(notice, context)));
         }
         Fact::ReloadRefused { errors } => {
-            blocks.push(Block::Text(text(notice, frame)));
+            blocks.push(Block::Text(text(notice, context)));
             // A line that only points at the one above it says nothing here.
             let says = |line: &&str| line.chars().any(|c| !" |^-".contains(c));
             blocks.extend(lines(errors.lines().filter(says).take(NAMES).map(str::to_owned).collect()));
         }
-        _ => blocks.push(Block::Text(text(notice, frame))),
+        _ => blocks.push(Block::Text(text(notice, context))),
     }
     blocks
 }

@@ -11,7 +11,7 @@ const LONGEST_MAIL: usize = 256 * 1024;
 
 /// The blocks, cut with a count where they are too much for a mail. The commands at the end always stay.
 pub(super) fn bounded(blocks: Vec<Block>) -> Vec<Block> {
-    let mut room = Room { left: LONGEST_MAIL, missing: 0 };
+    let mut room = CharacterBudget { left: LONGEST_MAIL, missing: 0 };
     let (mut kept, mut commands) = (Vec::with_capacity(blocks.len()), Vec::new());
     for block in blocks {
         match block {
@@ -40,13 +40,13 @@ pub(super) fn bounded(blocks: Vec<Block>) -> Vec<Block> {
     kept
 }
 
-struct Room {
+struct CharacterBudget {
     left: usize,
     /// How many texts had no room.
     missing: usize,
 }
 
-impl Room {
+impl CharacterBudget {
     fn take(&mut self, text: String) -> Option<String> {
         if self.left == 0 {
             self.missing += 1;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::policy::inventory::ServerRef;
-use crate::report::matter::Happened;
+use crate::report::message_data::TimedNotice;
 use crate::report::text::plain;
 
 /// Failures of one cause. Ids, tokens and the server's own name differ in a cause that is the same.
@@ -11,11 +11,11 @@ pub(super) struct Cluster<'a> {
     /// In the provider's words.
     pub cause: String,
     /// The worst first.
-    pub all: Vec<&'a Happened>,
+    pub all: Vec<&'a TimedNotice>,
 }
 
 /// Puts failures of one cause together, the most frequent first.
-pub(super) fn clusters(all: &[Happened]) -> Vec<Cluster<'_>> {
+pub(super) fn clusters(all: &[TimedNotice]) -> Vec<Cluster<'_>> {
     let mut by_key: BTreeMap<String, Cluster<'_>> = BTreeMap::new();
     for one in all {
         let cause = plain(&one.notice.to_string());
@@ -28,7 +28,7 @@ pub(super) fn clusters(all: &[Happened]) -> Vec<Cluster<'_>> {
     let mut clusters: Vec<_> = by_key.into_values().collect();
     for cluster in &mut clusters {
         // Worst first: none at all, then the oldest.
-        let good = |one: &Happened| one.notice.fact.last_good().map(|good| good.created_at);
+        let good = |one: &TimedNotice| one.notice.fact.last_good().map(|good| good.created_at);
         cluster.all.sort_by_key(|one| (good(one), one.notice.server.clone()));
     }
     clusters.sort_by(|a, b| b.all.len().cmp(&a.all.len()).then_with(|| a.cause.cmp(&b.cause)));

@@ -3,16 +3,16 @@
 use crate::journal::debt::release_command;
 use crate::journal::notice::{NotStarted, StartProblem};
 use crate::policy::inventory::ServerRef;
-use crate::report::content::frame::Frame;
+use crate::report::content::context::MailContext;
 use crate::report::text::plain;
 
 /// What it means and what to do.
-pub(super) fn text(not_started: &NotStarted, server: Option<&ServerRef>, frame: &Frame) -> String {
+pub(super) fn text(not_started: &NotStarted, server: Option<&ServerRef>, context: &MailContext) -> String {
     let asked = if not_started.problem == StartProblem::MayStillStop { "asked it to stop" } else { "stopped it" };
     let what = not_started.stopped_for.as_ref();
     let what =
         what.map_or_else(|| " for a restore point".to_owned(), |it| format!(" for a {} of {}", it.kind, it.policy));
-    let since = not_started.since.map(|at| format!(" at {}", frame.past(at))).unwrap_or_default();
+    let since = not_started.since.map(|at| format!(" at {}", context.past(at))).unwrap_or_default();
     let release =
         server.map(|server| format!("; `{}` leaves it as it is", release_command(server))).unwrap_or_default();
     format!(

@@ -17,9 +17,9 @@ fn failure(id: i64, moment: &str, name: &str) -> Pending {
 }
 
 fn kinds(groups: &[Group]) -> Vec<MailKind> {
-    let kind = |group: &Group| match &group.matter {
-        Matter::Notices(kind, _) => *kind,
-        Matter::Digest(_) => panic!("no digest is grouped"),
+    let kind = |group: &Group| match &group.data {
+        MessageData::Notices(kind, _) => *kind,
+        MessageData::Digest(_) => panic!("no digest is grouped"),
     };
     groups.iter().map(kind).collect()
 }
@@ -34,7 +34,7 @@ fn a_group_stays_open_until_its_wait_is_over() {
     assert_eq!(closed[0].ids, [1, 2]);
     assert_eq!(closed[0].incidents, vec![1, 2]);
     assert_eq!(closed[0].opened_at, at("2026-11-21T02:30:00Z"));
-    assert!(matches!(&closed[0].matter, Matter::Notices(MailKind::Failed, both) if both.len() == 2));
+    assert!(matches!(&closed[0].data, MessageData::Notices(MailKind::Failed, both) if both.len() == 2));
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_second_failure_of_the_same_policy_replaces_the_first_but_hides_no_delete() 
     ];
     let closed = groups(&all, WAIT, at("2026-11-21T03:00:00Z"), false);
     assert_eq!(closed[0].ids, vec![1, 2, 3, 4]);
-    let Matter::Notices(MailKind::Failed, told) = &closed[0].matter else { panic!("failures are told as failures") };
+    let MessageData::Notices(MailKind::Failed, told) = &closed[0].data else { panic!("failures are told as failures") };
     assert_eq!((told.len(), told[0].at), (2, at("2026-11-21T02:30:06Z")));
     assert_eq!((&told[0].notice, &told[0].replaced[..]), (&all[2].notice, &[of("no room", 7), of("refused", 8)][..]));
     let Fact::Failed(run) = &told[0].notice.fact else { panic!("{told:?}") };

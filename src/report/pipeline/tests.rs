@@ -23,7 +23,7 @@ fn pipeline() -> Pipeline {
 }
 
 fn mail_at(now: Timestamp) -> NewMessage {
-    let digest = Matter::Digest(Box::new(samples::digest()));
+    let digest = MessageData::Digest(Box::new(samples::digest()));
     let messages = messages(&pipeline(), &report(), &digest, "oncall.digest.1795000000", now).unwrap();
     let [mail] = messages.try_into().expect("one recipient list is one message");
     mail
@@ -49,7 +49,7 @@ async fn a_mail_that_is_given_up_is_counted_as_refused_and_not_as_sent() {
     store.told(told, now).await.unwrap();
     let in_the_way = dir.path().join("mail");
     std::fs::write(&in_the_way, "a file, and no folder").unwrap();
-    let transport = Transport::File(in_the_way);
+    let transport = MailTransport::File(in_the_way);
     assert_eq!(send_due(&store, &transport, now).await.unwrap(), 0);
     let backlog = store.backlog().await.unwrap();
     assert_eq!((backlog.waiting, backlog.refused), (1, 0), "it waits");
@@ -73,7 +73,7 @@ fn a_notice_that_an_earlier_lastgood_stored_is_still_mailed() {
         let notice: Notice = serde_json::from_str(line).unwrap();
         let pending = Pending { id, at: samples::at("2026-11-21T04:30:00Z"), incident: None, notice };
         let group = groups(&[pending], Duration::from_secs(120), now, true).remove(0);
-        let rendered = render(&compose(&group.matter, &samples::frame()));
+        let rendered = render(&compose(&group.data, &samples::context()));
         let text = rendered.text.split("\n--\n").next().unwrap_or_default();
         all += &format!("{line}\n\nSubject: {}\n\n{text}\n{}\n", rendered.subject, "~".repeat(72));
     }

@@ -14,16 +14,16 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, Error as TlsError, RootCertStore};
 
-use super::dialogue::{Broken, Dialogue, Pace};
+use super::dialogue::{Dialogue, ReplyError, SessionDeadline};
 use super::settings::{SmtpSettings, Tls};
 use crate::report::error::{DeliveryError, DeliveryStep, FailureKind};
 
 /// A connection, encrypted with `tls = "tls"`, else in clear. With `tls = "none"` to this machine alone.
-pub(super) async fn connect(settings: &SmtpSettings, pace: &Pace) -> Result<Dialogue, DeliveryError> {
+pub(super) async fn connect(settings: &SmtpSettings, deadline: &SessionDeadline) -> Result<Dialogue, DeliveryError> {
     let fail = |kind, text: &str| DeliveryError::new(&settings.via(), DeliveryStep::Connect, kind, text);
     let target = (settings.host.as_str(), settings.port);
-    let tcp = async { TcpStream::connect(target).await.map_err(Broken::Lost) };
-    let stream = pace.within(settings.limits.connect, tcp).await;
+    let tcp = async { TcpStream::connect(target).await.map_err(ReplyError::Lost) };
+    let stream = deadline.within(settings.limits.connect, tcp).await;
     let stream = stream.map_err(|broken| fail(FailureKind::NeverSent, &broken.to_string()))?;
     if !stream.peer_addr().is_ok_and(|address| may_be_clear(settings.tls, address.ip())) {
         let text = "tls = \"none\" is for this machine alone; write \"starttls\" or \"tls\"";
@@ -31,7 +31,7 @@ pub(super) async fn connect(settings: &SmtpSettings, pace: &Pace) -> Result<Dial
     }
     let dialogue = Dialogue::over(stream);
     if settings.tls == Tls::Wrapper {
-        encrypt(dialogue, settings, pace, DeliveryStep::Connect).await
+        encrypt(dialogue, settings, deadline, DeliveryStep::Connect).await
     } else {
         Ok(dialogue)
     }
@@ -46,7 +46,7 @@ pub(super) fn may_be_clear(tls: Tls, reached: IpAddr) -> bool {
 pub(super) async fn encrypt(
     dialogue: Dialogue,
     settings: &SmtpSettings,
-    pace: &Pace,
+    deadline: &SessionDeadline,
     step: DeliveryStep,
 ) -> Result<Dialogue, DeliveryError> {
     let fail = |kind, text: &str| DeliveryError::new(&settings.via(), step, kind, text);
@@ -56,11 +56,11 @@ pub(super) async fn encrypt(
     let ca_file = settings.ca_file.clone();
     // Reads files: the authority, or the system's.
     let reading = async { Ok(tokio::task::spawn_blocking(move || trusting(ca_file.as_deref())).await) };
-    let config = pace.within(settings.limits.step, reading).await;
+    let config = deadline.within(settings.limits.step, reading).await;
     let config = config.map_err(|broken| fail(FailureKind::NeverSent, &format!("reading whom to trust: {broken}")))?;
     let config = config.map_err(|error| fail(FailureKind::NeverSent, &error.to_string()))?;
     let connector = TlsConnector::from(Arc::new(config.map_err(|text| fail(FailureKind::Misconfigured, &text))?));
-    let encrypted = pace.within(settings.limits.step, dialogue.encrypt(&connector, name)).await;
+    let encrypted = deadline.within(settings.limits.step, dialogue.encrypt(&connector, name)).await;
     encrypted.map_err(|broken| {
         let (kind, hint) = handshake(settings.tls, &broken);
         fail(kind, &format!("{broken}{hint}"))
@@ -95,9 +95,9 @@ fn authority(path: &Path) -> Result<RootCertStore, String> {
 
 /// A failed handshake is a matter of certificates or of the wrong port; a broken connection may be well tomorrow. Clear
 /// text after the server's reply to STARTTLS is neither: somebody on the way may have put it there.
-fn handshake(tls: Tls, broken: &Broken) -> (FailureKind, &'static str) {
-    let Broken::Handshake(error) = broken else {
-        let silent = tls == Tls::Wrapper && matches!(broken, Broken::Silent(_));
+fn handshake(tls: Tls, broken: &ReplyError) -> (FailureKind, &'static str) {
+    let ReplyError::Handshake(error) = broken else {
+        let silent = tls == Tls::Wrapper && matches!(broken, ReplyError::StepTimeout(_));
         return (
             FailureKind::NeverSent,
             if silent { "; a port that begins in clear text needs tls = \"starttls\"" } else { "" },

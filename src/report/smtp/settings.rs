@@ -32,7 +32,7 @@ impl Tls {
 
 /// How long each step may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct SmtpLimits {
     /// The TCP connection.
     pub connect: Duration,
     /// Any other step.
@@ -43,7 +43,7 @@ pub struct Limits {
     pub session: Duration,
 }
 
-impl Default for Limits {
+impl Default for SmtpLimits {
     fn default() -> Self {
         let session = Duration::from_mins(2);
         Self { connect: Duration::from_secs(15), step: Duration::from_secs(30), message: session, session }
@@ -85,7 +85,7 @@ pub struct SmtpSettings {
     /// An authority of one's own (PEM). Then no other is trusted. Read at every delivery.
     pub ca_file: Option<PathBuf>,
     /// How long each step may take.
-    pub limits: Limits,
+    pub limits: SmtpLimits,
 }
 
 impl SmtpSettings {

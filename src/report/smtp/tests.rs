@@ -75,7 +75,7 @@ fn settings(port: u16) -> SmtpSettings {
         tls: Tls::None,
         login: None,
         ca_file: None,
-        limits: Limits { connect: LIMIT, step: LIMIT, message: LIMIT, session: 20 * LIMIT },
+        limits: SmtpLimits { connect: LIMIT, step: LIMIT, message: LIMIT, session: 20 * LIMIT },
     }
 }
 
@@ -212,8 +212,11 @@ async fn when_some_are_refused_the_others_still_get_it() {
     let (port, serve) = server(script).await;
     let delivery = send(&settings(port), &message()).await.unwrap();
     assert_eq!(delivery.accepted, vec!["b@example.com".to_owned()]);
-    let refusal =
-        Refusal { address: "a@example.com".to_owned(), reply: "550 5.1.1 no such user".to_owned(), permanent: true };
+    let refusal = RecipientRefusal {
+        address: "a@example.com".to_owned(),
+        reply: "550 5.1.1 no such user".to_owned(),
+        permanent: true,
+    };
     assert_eq!(delivery.refused, vec![refusal]);
     assert!(serve.await.unwrap().contains(&"first".to_owned()));
 }

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use super::*;
 
 /// Nothing here waits for a limit unless the test is about it.
-const PATIENT: Limits = Limits {
+const PATIENT: SmtpLimits = SmtpLimits {
     connect: Duration::from_secs(20),
     step: Duration::from_secs(20),
     message: Duration::from_secs(20),
@@ -331,7 +331,7 @@ async fn a_reply_that_comes_byte_by_byte_does_not_stretch_its_step() {
         drip(&mut stream, &"220-and so on\r\n".repeat(100)).await;
     })
     .await;
-    let limits = Limits { step: Duration::from_millis(400), ..PATIENT };
+    let limits = SmtpLimits { step: Duration::from_millis(400), ..PATIENT };
     let (error, took) = failed_after(&SmtpSettings { limits, ..settings(port) }, &message()).await;
     assert_eq!(sort(&error), (DeliveryStep::Greeting, FailureKind::NeverSent), "{error}");
     assert!(took < Duration::from_secs(5), "{took:?}");
@@ -348,7 +348,7 @@ async fn steps_that_are_each_in_time_do_not_stretch_the_session() {
         }
     };
     let (port, _served) = serve(serve_slowly).await;
-    let limits = Limits { session: Duration::from_secs(2), ..PATIENT };
+    let limits = SmtpLimits { session: Duration::from_secs(2), ..PATIENT };
     let many = OutboxMessage { to: (0..100).map(|number| format!("a{number}@example.com")).collect(), ..message() };
     let (error, took) = failed_after(&SmtpSettings { limits, ..settings(port) }, &many).await;
     assert_eq!(sort(&error), (DeliveryStep::Recipients, FailureKind::NeverSent), "{error}");
@@ -358,7 +358,7 @@ async fn steps_that_are_each_in_time_do_not_stretch_the_session() {
 
 #[test]
 fn no_session_is_longer_than_two_minutes() {
-    let limits = Limits::default();
+    let limits = SmtpLimits::default();
     assert_eq!(limits.session, Duration::from_mins(2));
     assert!([limits.connect, limits.step, limits.message].iter().all(|limit| *limit <= limits.session));
 }
@@ -367,7 +367,7 @@ fn no_session_is_longer_than_two_minutes() {
 async fn a_session_that_ends_in_the_answer_to_the_message_leaves_it_open_whether_it_was_taken() {
     let script = vec![(".", Silence)];
     let (port, _serve) = server(script).await;
-    let limits = Limits { session: Duration::from_secs(1), ..PATIENT };
+    let limits = SmtpLimits { session: Duration::from_secs(1), ..PATIENT };
     let (error, took) = failed_after(&SmtpSettings { limits, ..settings(port) }, &message()).await;
     assert_eq!(sort(&error), (DeliveryStep::Message, FailureKind::Ambiguous), "{error}");
     assert!(took < Duration::from_secs(10), "{took:?}");

@@ -1,4 +1,4 @@
-//! The demo's stage: a folder of its own with a policy file, and a simulated provider on loopback with some points.
+//! The demo's sandbox: a folder of its own with a policy file, and a simulated provider on loopback with some points.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ const TOKEN: &str = "vps_of-the-demo-alone";
 type Serving = (oneshot::Sender<()>, JoinHandle<std::io::Result<()>>);
 
 /// Everything that the demo has set up.
-pub(super) struct Stage {
+pub(super) struct Sandbox {
     /// The folder of everything.
     pub folder: PathBuf,
     /// The policy file.
@@ -40,7 +40,7 @@ pub(super) struct Stage {
     serving: Mutex<Option<Serving>>,
 }
 
-impl Stage {
+impl Sandbox {
     /// Makes the folder, starts the provider and writes the policy file.
     ///
     /// # Errors
@@ -54,7 +54,7 @@ impl Stage {
         let simulator = Simulator::new(options(now), Arc::new(move || time.now()));
         let (end, ended) = oneshot::channel::<()>();
         let shutdown = async move {
-            // Ends as well when the stage is dropped.
+            // Ends as well when the sandbox is dropped.
             let _ = ended.await;
         };
         let serving = tokio::spawn(serve(listener, simulator.clone(), shutdown));
@@ -71,7 +71,7 @@ impl Stage {
     /// # Errors
     /// When serving has failed.
     pub async fn close(&self) -> anyhow::Result<()> {
-        let serving = self.serving.lock().expect("no code panics while it holds the stage").take();
+        let serving = self.serving.lock().expect("no code panics while it holds the sandbox").take();
         if let Some((end, serving)) = serving {
             drop(end);
             serving.await?.context("the simulator stopped serving")?;

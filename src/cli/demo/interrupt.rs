@@ -7,11 +7,11 @@ use tokio::sync::watch;
 
 /// Whether a person has asked for the end.
 #[derive(Clone, Debug)]
-pub(super) struct Curtain(watch::Receiver<bool>);
+pub(super) struct Interrupt(watch::Receiver<bool>);
 
-impl Curtain {
+impl Interrupt {
     /// Falls at SIGINT and SIGTERM.
-    pub(super) fn hang() -> std::io::Result<Self> {
+    pub(super) fn install() -> std::io::Result<Self> {
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let (fall, fallen) = watch::channel(false);
         tokio::spawn(async move {
@@ -24,22 +24,22 @@ impl Curtain {
         Ok(Self(fallen))
     }
 
-    pub(super) fn has_fallen(&self) -> bool {
+    pub(super) fn is_requested(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Ends when the curtain falls, or never.
-    pub(super) async fn fallen(&self) {
+    /// Ends when the interrupt falls, or never.
+    pub(super) async fn requested(&self) {
         if self.0.clone().wait_for(|fallen| *fallen).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
-    /// Time to read; ends early when the curtain falls.
+    /// Time to read; ends early when the interrupt falls.
     pub(super) async fn pause(&self, time: Duration) {
         tokio::select! {
             () = tokio::time::sleep(time) => {}
-            () = self.fallen() => {}
+            () = self.requested() => {}
         }
     }
 }

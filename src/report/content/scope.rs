@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::journal::notice::Notice;
 use crate::policy::inventory::ServerRef;
 use crate::report::content::blocks::Block;
-use crate::report::matter::Happened;
+use crate::report::message_data::TimedNotice;
 use crate::report::text::{count, names, plain, shortened};
 
 /// So many servers are shown one by one; the others by name.
@@ -14,7 +14,7 @@ pub(super) const ROWS: usize = 50;
 pub(super) const NAMES: usize = 200;
 
 /// `nightly on web-server-01`, `nightly on 100 servers`, `2 policies on web-server-01`; empty without both.
-pub(super) fn place<'a>(all: impl Iterator<Item = &'a Notice>) -> String {
+pub(super) fn scope<'a>(all: impl Iterator<Item = &'a Notice>) -> String {
     let (mut policies, mut servers) = (BTreeSet::new(), BTreeSet::new());
     for notice in all {
         policies.extend(notice.policy.as_deref());
@@ -36,13 +36,13 @@ pub(super) fn place<'a>(all: impl Iterator<Item = &'a Notice>) -> String {
     }
 }
 
-/// The tag of a subject and the place, where there is one.
-pub(super) fn headline(tag: &str, place: &str) -> String {
-    if place.is_empty() { tag.to_owned() } else { format!("{tag} {place}") }
+/// The tag of a subject and the scope, where there is one.
+pub(super) fn headline(tag: &str, scope: &str) -> String {
+    if scope.is_empty() { tag.to_owned() } else { format!("{tag} {scope}") }
 }
 
 /// The server and the policy, with their labels.
-pub(super) fn place_facts(notice: &Notice) -> Vec<(String, String)> {
+pub(super) fn scope_facts(notice: &Notice) -> Vec<(String, String)> {
     let server = notice.server.as_ref();
     let server = server.map(|server| ("Server".to_owned(), format!("{} (id {})", server.name, server.id)));
     let policy = notice.policy.as_ref().map(|name| {
@@ -63,7 +63,7 @@ pub(super) fn title_of(server: Option<&ServerRef>, policy: &str) -> String {
 }
 
 /// Those for which there is no room, by the names of their servers.
-pub(super) fn the_rest<'a>(rest: impl Iterator<Item = &'a Happened>) -> Option<Block> {
+pub(super) fn the_rest<'a>(rest: impl Iterator<Item = &'a TimedNotice>) -> Option<Block> {
     let rest: Vec<&str> = rest.filter_map(|one| one.notice.server.as_ref()).map(|one| one.name.as_str()).collect();
     (!rest.is_empty()).then(|| Block::Text(format!("And {} more: {}", rest.len(), names(rest.iter().copied(), NAMES))))
 }

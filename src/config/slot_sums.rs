@@ -1,4 +1,4 @@
-//! Slots are proved: for equal selectors and for named servers here, for every server once the account is at hand.
+//! SlotLimits are proved: for equal selectors and for named servers here, for every server once the account is at hand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::policies::Policies;
 use crate::config::reader::Findings;
-use crate::config::settings::{Override, Slots};
+use crate::config::settings::{Override, SlotLimits};
 use crate::policy::budget::{Proof, Share, Verdict, proof};
 use crate::policy::inventory::Kind;
 use crate::policy::policy::{Policy, Prune};
@@ -16,7 +16,7 @@ use crate::policy::retention::{denser_than, upper_bound};
 use crate::policy::selector::Selector;
 
 /// The proof of the policies of one server and kind.
-pub fn prove(kind: Kind, policies: &[&Policy], slots: Slots, at: Timestamp) -> Proof {
+pub fn prove(kind: Kind, policies: &[&Policy], slots: SlotLimits, at: Timestamp) -> Proof {
     let shares = policies.iter().map(|policy| Share {
         policy: policy.name.to_string(),
         most: (policy.prune != Prune::None)
@@ -28,7 +28,7 @@ pub fn prove(kind: Kind, policies: &[&Policy], slots: Slots, at: Timestamp) -> P
 }
 
 /// What the file alone says of slots: the policies that name the same selector, and those of each server that is named.
-pub fn sums(base: &[&Arc<Policy>], overrides: &[&Override], slots: Slots, at: Timestamp) -> Vec<Sum> {
+pub fn sums(base: &[&Arc<Policy>], overrides: &[&Override], slots: SlotLimits, at: Timestamp) -> Vec<SelectorSlots> {
     let mut groups: BTreeMap<(Kind, Selector), Vec<Arc<Policy>>> = BTreeMap::new();
     for policy in base.iter().filter(|policy| policy.enabled) {
         for selector in &policy.servers {
@@ -50,14 +50,14 @@ pub fn sums(base: &[&Arc<Policy>], overrides: &[&Override], slots: Slots, at: Ti
     let sum = |((kind, servers), policies): ((Kind, Selector), Vec<Arc<Policy>>)| {
         let policies: Vec<Arc<Policy>> = policies.into_iter().filter(|policy| policy.enabled).collect();
         let proof = prove(kind, &policies.iter().map(AsRef::as_ref).collect::<Vec<_>>(), slots, at);
-        Sum { servers, policies, proof }
+        SelectorSlots { servers, policies, proof }
     };
     groups.into_iter().map(sum).filter(|sum| !sum.policies.is_empty()).collect()
 }
 
 /// The slots that the policies of one selector want of each of its servers.
 #[derive(Clone, Debug)]
-pub struct Sum {
+pub struct SelectorSlots {
     /// The servers.
     pub servers: Selector,
     /// Their policies of one kind.
@@ -67,12 +67,12 @@ pub struct Sum {
 }
 
 /// Tells what can be proved wrong without the account.
-pub fn offline(policies: &Policies, slots: Slots, at: Timestamp, findings: &Findings) {
+pub fn offline(policies: &Policies, slots: SlotLimits, at: Timestamp, findings: &Findings) {
     let base: Vec<&Arc<Policy>> = policies.base.iter().map(|(policy, _)| policy).collect();
     let overrides: Vec<&Override> = policies.overrides.iter().map(|(one, _)| one).collect();
     let mut told: Vec<Vec<String>> = Vec::new();
     let mut denser: BTreeSet<String> = BTreeSet::new();
-    for Sum { servers, policies: group, proof } in sums(&base, &overrides, slots, at) {
+    for SelectorSlots { servers, policies: group, proof } in sums(&base, &overrides, slots, at) {
         if proof.overfills() {
             let message = format!("the policies of `{servers}` want more than its slots: {proof}");
             tell(policies, &group, message, findings);

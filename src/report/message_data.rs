@@ -41,7 +41,7 @@ impl MailKind {
 
 /// A notice with its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Happened {
+pub struct TimedNotice {
     /// When it happened.
     pub at: Timestamp,
     /// What happened, and where.
@@ -50,7 +50,7 @@ pub struct Happened {
     pub replaced: Vec<Notice>,
 }
 
-impl Happened {
+impl TimedNotice {
     /// A notice that replaces none.
     #[must_use]
     pub const fn new(at: Timestamp, notice: Notice) -> Self {
@@ -60,9 +60,9 @@ impl Happened {
 
 /// What one message is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Matter {
+pub enum MessageData {
     /// At least one notice, all of one kind.
-    Notices(MailKind, Vec<Happened>),
+    Notices(MailKind, Vec<TimedNotice>),
     /// All policies at a glance.
     Digest(Box<DigestFacts>),
 }

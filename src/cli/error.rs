@@ -1,6 +1,6 @@
 //! How a command that fails ends: one clear text on standard error and the documented exit code.
 
-use std::process::ExitCode as Process;
+use std::process::ExitCode as ProcessExitCode;
 
 use serde_json::{Map, Value};
 
@@ -13,14 +13,14 @@ use crate::store::StoreError;
 /// A failure with its exit code.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
-pub struct Failure {
+pub struct CommandError {
     /// The exit code.
     pub code: ExitCode,
     /// What happened, to which thing, and what to do.
     pub text: String,
 }
 
-impl Failure {
+impl CommandError {
     /// A failure with this exit code.
     #[must_use]
     pub fn new(code: ExitCode, text: impl Into<String>) -> Self {
@@ -37,7 +37,7 @@ impl Failure {
 /// Prints the failure and gives its exit code. With `list`, the name of the list that the command's JSON document
 /// would have held, standard output gets a document too.
 #[must_use]
-pub fn report(error: &anyhow::Error, list: Option<&str>) -> Process {
+pub fn report(error: &anyhow::Error, list: Option<&str>) -> ProcessExitCode {
     let text = text_of(error);
     if let Some(list) = list
         && let Err(error) = json(&document(list, &text))
@@ -94,7 +94,7 @@ fn advice(error: &ProviderError) -> Option<String> {
 /// The exit code of a failure.
 #[must_use]
 pub fn code_of(error: &anyhow::Error) -> ExitCode {
-    if let Some(failure) = error.downcast_ref::<Failure>() {
+    if let Some(failure) = error.downcast_ref::<CommandError>() {
         return failure.code;
     }
     if let Some(error) = error.downcast_ref::<StoreError>() {

@@ -2,14 +2,14 @@
 
 /// What is wrong with a text, as the end of a sentence, and what to write instead.
 #[derive(Clone, Debug)]
-pub struct Wrong {
+pub struct ValueError {
     /// `is no duration`.
     pub message: String,
     /// What to write instead.
     pub help: String,
 }
 
-impl Wrong {
+impl ValueError {
     /// Both.
     pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { message: message.into(), help: help.into() }

@@ -11,7 +11,7 @@ use crate::report::text::{due, future, moment, past};
 
 /// When, where and for whom a message is written.
 #[derive(Clone, Debug)]
-pub struct Frame {
+pub struct MailContext {
     /// The moment from which ages are counted.
     pub now: Timestamp,
     /// The zone in which the report's readers live.
@@ -20,7 +20,7 @@ pub struct Frame {
     pub instance: String,
 }
 
-impl Frame {
+impl MailContext {
     pub(super) fn content(&self, tone: Tone, subject: String, title: String) -> Content {
         let zone = self.timezone.iana_name().unwrap_or("the zone of each time");
         let footer = format!(

@@ -3,40 +3,40 @@
 
 use std::time::Duration;
 
-use crate::cli::demo::curtain::Curtain;
-use crate::cli::demo::stage::Stage;
+use crate::cli::demo::interrupt::Interrupt;
+use crate::cli::demo::sandbox::Sandbox;
 use crate::cli::output::line;
 use crate::simulator::{Act, Call, Effect, Kind, Pick, Rule};
 
-/// Plays the scenes, one after the other: about 40 seconds.
-pub(super) async fn play(stage: &Stage, curtain: &Curtain) {
+/// Plays the script, one after the other: about 40 seconds.
+pub(super) async fn play(sandbox: &Sandbox, interrupt: &Interrupt) {
     say("Due times come every 6 seconds (snapshots) and every 18 (backups). Each run looks at all points of the\n\
          server, makes room only if it must, makes the new point, waits until it is completed, and only then prunes.\n\
          web-server-03 has no room, and the snapshots there are people's: its runs fail, and one mail says so.");
-    curtain.pause(Duration::from_secs(10)).await;
+    interrupt.pause(Duration::from_secs(10)).await;
 
     let effect = Effect::Reset { carried_out: true };
-    stage.simulator.add_fault(Rule::new(effect).call(Call::Create).server("web-server-01").times(1));
+    sandbox.simulator.add_fault(Rule::new(effect).call(Call::Create).server("web-server-01").times(1));
     say("A fault: the provider makes the next point of web-server-01, but the connection breaks before the answer.\n\
          Asking again could make two. So lastgood looks for its mark in the list, and adopts the point that is there.");
-    struck(stage, curtain).await;
-    curtain.pause(Duration::from_secs(6)).await;
+    struck(sandbox, interrupt).await;
+    interrupt.pause(Duration::from_secs(6)).await;
 
-    stage.simulator.clear_faults();
-    stage.simulator.add_fault(Rule::new(Effect::status(503)).call(Call::List).times(2));
+    sandbox.simulator.clear_faults();
+    sandbox.simulator.add_fault(Rule::new(Effect::status(503)).call(Call::List).times(2));
     say("Another: the provider answers the next two looks at a list with 503. Reads are simply tried again.");
-    struck(stage, curtain).await;
-    curtain.pause(Duration::from_secs(6)).await;
+    struck(sandbox, interrupt).await;
+    interrupt.pause(Duration::from_secs(6)).await;
 
-    stage.simulator.clear_faults();
+    sandbox.simulator.clear_faults();
     let pick = Pick { kind: Kind::Snapshot, id: None, server: Some("web-server-03".into()), oldest: true };
-    let deleted = (0..2).filter(|_| stage.simulator.act(&Act::DeletePoint(pick.clone())).is_ok()).count();
+    let deleted = (0..2).filter(|_| sandbox.simulator.act(&Act::DeletePoint(pick.clone())).is_ok()).count();
     say(&format!(
         "A person has read the mail and deletes the {deleted} oldest snapshots of web-server-03 by hand.\n\
          The next run there has room again, and a mail says that the trouble is over."
     ));
-    curtain.pause(Duration::from_secs(12)).await;
-    at_rest(stage, curtain).await;
+    interrupt.pause(Duration::from_secs(12)).await;
+    at_rest(sandbox, interrupt).await;
     say("That is enough. The service is asked to end: it begins nothing new and closes its journal.");
 }
 
@@ -50,25 +50,25 @@ fn say(text: &str) {
 }
 
 /// Waits until no point is in progress and no due time is near, for a limited time.
-async fn at_rest(stage: &Stage, curtain: &Curtain) {
+async fn at_rest(sandbox: &Sandbox, interrupt: &Interrupt) {
     for _ in 0..150 {
-        let pending = stage.simulator.with_account(|account| {
+        let pending = sandbox.simulator.with_account(|account| {
             let kinds = [Kind::Backup, Kind::Snapshot];
             kinds.into_iter().flat_map(|kind| account.points(kind)).any(|point| point.status == "in_progress")
         });
-        if curtain.has_fallen() || (!pending && matches!(stage.clock.now().as_second() % 6, 4)) {
+        if interrupt.is_requested() || (!pending && matches!(sandbox.clock.now().as_second() % 6, 4)) {
             return;
         }
-        curtain.pause(Duration::from_millis(100)).await;
+        interrupt.pause(Duration::from_millis(100)).await;
     }
 }
 
 /// Waits until the fault has struck, for a limited time.
-async fn struck(stage: &Stage, curtain: &Curtain) {
+async fn struck(sandbox: &Sandbox, interrupt: &Interrupt) {
     for _ in 0..80 {
-        if curtain.has_fallen() || stage.simulator.faults().iter().all(|armed| armed.struck > 0) {
+        if interrupt.is_requested() || sandbox.simulator.faults().iter().all(|armed| armed.struck > 0) {
             return;
         }
-        curtain.pause(Duration::from_millis(100)).await;
+        interrupt.pause(Duration::from_millis(100)).await;
     }
 }

@@ -6,29 +6,29 @@ use crate::config::duration;
 
 /// A table of the policy file, as `[provider]`.
 #[derive(Debug)]
-pub struct Table {
+pub struct TableSpec {
     /// How the file writes it.
     pub heading: &'static str,
     /// Its keys, in the order in which people read them.
-    pub keys: &'static [Key],
+    pub keys: &'static [KeySpec],
 }
 
 /// A key of a table.
 #[derive(Debug)]
-pub struct Key {
+pub struct KeySpec {
     /// Its name.
     pub name: &'static str,
     /// What it takes.
-    pub takes: Takes,
+    pub takes: ValueKind,
     /// What holds without it.
-    pub default: Preset,
+    pub default: DefaultValue,
     /// What it means, as the end of a row in a table.
     pub words: &'static str,
 }
 
 /// What a key takes.
 #[derive(Debug)]
-pub enum Takes {
+pub enum ValueKind {
     /// A text; what must be in it.
     Text(&'static str),
     /// A list of texts, or one.
@@ -48,14 +48,14 @@ pub enum Takes {
     /// A list of these words, or one.
     Choices(&'static [&'static str]),
     /// A table with these keys.
-    Table(&'static Table),
+    Table(&'static TableSpec),
     /// Tables whose names are the user's, as `[policy.nightly]`.
-    Named(&'static Table),
+    Named(&'static TableSpec),
 }
 
 /// What holds where a key is not given.
 #[derive(Debug)]
-pub enum Preset {
+pub enum DefaultValue {
     /// The key must be given; the words say when, where it is not always.
     Required,
     /// Nothing.
@@ -66,21 +66,21 @@ pub enum Preset {
     Depends(&'static str),
 }
 
-impl Table {
+impl TableSpec {
     /// A key of this table.
-    pub fn find(&self, name: &str) -> Option<&'static Key> {
+    pub fn find(&self, name: &str) -> Option<&'static KeySpec> {
         self.keys.iter().find(|key| key.name == name)
     }
 
     /// The key that the code reads.
-    fn known(&self, name: &str) -> &'static Key {
+    fn known(&self, name: &str) -> &'static KeySpec {
         self.find(name).unwrap_or_else(|| unreachable!("{} has no key {name}", self.heading))
     }
 
     /// The default of a key, without quotes.
     pub fn text(&self, name: &str) -> &'static str {
         match self.known(name).default {
-            Preset::Is(text) => text.trim_matches('"'),
+            DefaultValue::Is(text) => text.trim_matches('"'),
             _ => unreachable!("{name} has no default of its own"),
         }
     }
@@ -103,7 +103,7 @@ impl Table {
     /// The bounds of a key that takes a number.
     pub fn bounds(&self, name: &str) -> (u32, u32) {
         match self.known(name).takes {
-            Takes::Number(least, most) => (least, most),
+            ValueKind::Number(least, most) => (least, most),
             _ => unreachable!("{name} takes no number"),
         }
     }
@@ -111,7 +111,7 @@ impl Table {
     /// The words that a key takes.
     pub fn choices(&self, name: &str) -> &'static [&'static str] {
         match self.known(name).takes {
-            Takes::Choice(words) | Takes::Choices(words) => words,
+            ValueKind::Choice(words) | ValueKind::Choices(words) => words,
             _ => unreachable!("{name} takes no choice"),
         }
     }
@@ -119,7 +119,7 @@ impl Table {
     /// The keys of the table that a key takes.
     pub fn below(&self, name: &str) -> &'static Self {
         match self.known(name).takes {
-            Takes::Table(table) | Takes::Named(table) => table,
+            ValueKind::Table(table) | ValueKind::Named(table) => table,
             _ => unreachable!("{name} takes no table"),
         }
     }
