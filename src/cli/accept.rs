@@ -1,4 +1,4 @@
-//! `lastgood accept`: a person has looked at what stopped the deletes, and lets them go on. Works beside the daemon.
+//! `lastgood accept`: releases a brake after a person has looked at its cause. Works alongside the daemon.
 
 use clap::Parser;
 use serde_json::{Value, json};
@@ -13,10 +13,10 @@ use crate::policy::inventory::ServerRef;
 use crate::policy::plan::Plan;
 use crate::run::{Inspection, Lease, Task, take_stock};
 
-/// Let deletes go on that a brake has stopped.
+/// Release a brake, so that deletes continue.
 #[derive(Debug, Parser)]
 #[command(
-    after_help = "Example:\n  lastgood plan --server web-server-01      # shows the brake, and what goes once it is off\n  \
+    after_help = "Example:\n  lastgood plan --server web-server-01      # shows the brake, and what is deleted once it is released\n  \
                         lastgood accept --server web-server-01 --policy nightly"
 )]
 pub struct AcceptArgs {
@@ -30,10 +30,10 @@ pub struct AcceptArgs {
     pub json: bool,
 }
 
-/// Shows the plans that a brake is on, asks, and takes the brakes off.
+/// Shows the plans that a brake affects, asks, and releases the brakes.
 ///
 /// # Errors
-/// When the policy file, the state or the provider's list cannot be read, or a run is at work on a server.
+/// When the policy file, the state or the provider's list cannot be read, or a run is in progress on a server.
 pub async fn run(setup: &Setup, args: AcceptArgs) -> anyhow::Result<ExitCode> {
     let opened = setup.open_beside().await?;
     let mut accepted: Vec<(ServerRef, String, Brake)> = Vec::new();
@@ -52,16 +52,17 @@ pub async fn run(setup: &Setup, args: AcceptArgs) -> anyhow::Result<ExitCode> {
         let shape = |(server, policy, brake): &(ServerRef, String, Brake)| json!({ "server": server, "policy": policy, "cause": brake.cause.word(), "text": brake.text });
         output::json(&json!({ "accepted": accepted.iter().map(shape).collect::<Vec<Value>>() }))?;
     } else if accepted.is_empty() && !refused {
-        output::line("no brake is on: nothing to accept");
+        output::line("no brake is set: nothing to accept");
     }
     Ok(if refused { ExitCode::Usage } else { ExitCode::Done })
 }
 
-/// The server as it is now, written down, so that each brake has its number. A run on it would see another list.
+/// The server as it is now, stored so that each brake has its number. Takes the lease, because a run would change the
+/// list.
 async fn look(opened: &CommandContext, task: &Task) -> anyhow::Result<Inspection> {
     let server = &task.server.reference;
-    let errand = format!("accept --server {}", server.id);
-    let Some(lease) = Lease::try_beside(&opened.world, &server.id, &errand).await? else {
+    let command = format!("accept --server {}", server.id);
+    let Some(lease) = Lease::try_beside(&opened.world, &server.id, &command).await? else {
         return Err(busy(server).into());
     };
     let seen = take_stock(&opened.world, task).await;
@@ -69,7 +70,7 @@ async fn look(opened: &CommandContext, task: &Task) -> anyhow::Result<Inspection
     Ok(seen??)
 }
 
-/// The brakes that were taken off; `None` when the person said no.
+/// The brakes that were released; `None` if the person said no.
 async fn accept(
     setup: &Setup,
     opened: &CommandContext,
@@ -88,24 +89,24 @@ async fn accept(
     released.memory.release(&numbers);
     if !args.json {
         plan::show(&shown);
-        output::line("Once this is accepted, the next run would do this:");
+        output::line("Once accepted, the next run would do this:");
         plan::show(&released.plan(world, task, 0));
     }
     let name = output::printable(&task.server.reference.name);
     if !args.yes
-        && !ask(&format!("Let deletes of {} on {name} go on? [y/N] ", task.policy.name))?.eq_ignore_ascii_case("y")
+        && !ask(&format!("Continue deletes of {} on {name}? [y/N] ", task.policy.name))?.eq_ignore_ascii_case("y")
     {
         output::note("nothing was accepted");
         return Ok(None);
     }
     if !world.store.accept(task.server.reference.clone(), held, now).await? {
         output::note(&format!(
-            "more was seen on {name} since this was shown, and is not accepted: `lastgood plan` shows it"
+            "something new was found on {name} since this was shown, so nothing was accepted: `lastgood plan` shows it"
         ));
         return Ok(None);
     }
     if !args.json {
-        output::line(&format!("accepted: deletes of {} on {name} go on with the next run", task.policy.name));
+        output::line(&format!("accepted: deletes of {} on {name} continue with the next run", task.policy.name));
     }
     Ok(Some(shown.brakes))
 }

@@ -15,7 +15,7 @@ use crate::policy::budget::{Proof, Verdict};
 use crate::policy::inventory::{Kind, Server};
 use crate::policy::policy::Policy;
 
-/// How many due times are shown of each policy.
+/// How many due times are shown for each policy.
 const SHOWN: usize = 3;
 
 /// Check the policy file and show what it means.
@@ -30,7 +30,7 @@ pub struct CheckArgs {
     pub json: bool,
 }
 
-/// What the account says.
+/// What the provider says about the account.
 struct AccountCheck {
     email: String,
     token: String,
@@ -38,10 +38,10 @@ struct AccountCheck {
     problems: Vec<String>,
 }
 
-/// Prints every policy with its next due times and the slots that it wants.
+/// Prints every policy with its next due times, and the slots that the policies need.
 ///
 /// # Errors
-/// With exit code 3, when the file is not valid; with 4, when the provider cannot be asked.
+/// With exit code 3 if the file is invalid; with 4 if the provider cannot be reached or refuses.
 pub async fn run(setup: &Setup, args: CheckArgs) -> anyhow::Result<ExitCode> {
     let now = setup.clock.now();
     let bad = |error: LoadError| CommandError::new(ExitCode::PolicyFile, error.to_string());
@@ -69,7 +69,7 @@ pub async fn run(setup: &Setup, args: CheckArgs) -> anyhow::Result<ExitCode> {
     Ok(if refused { ExitCode::PolicyFile } else { ExitCode::Done })
 }
 
-/// The file is right without its secrets, and nothing works without them.
+/// Adds warnings about secrets that cannot be read: the file is valid without them, but nothing works.
 fn with_unread_secrets(mut loaded: Loaded) -> Loaded {
     let password = loaded.config.smtp.as_ref().and_then(|smtp| smtp.password.as_ref());
     let secrets = [Some(&loaded.config.provider.token), password].into_iter().flatten();
@@ -99,7 +99,7 @@ fn show(loaded: &Loaded, now: Timestamp) {
     let config = &loaded.config;
     for (name, policy) in every_policy(config) {
         let servers: Vec<String> = policy.servers.iter().map(ToString::to_string).collect();
-        let off = if policy.enabled { "" } else { " (not enabled)" };
+        let off = if policy.enabled { "" } else { " (disabled)" };
         output::line(&format!("{name}{off}: {} of {}", policy.kind.plural(), output::printable(&servers.join(", "))));
         output::line(&format!(
             "    schedule  {} ({})",
@@ -112,23 +112,23 @@ fn show(loaded: &Loaded, now: Timestamp) {
     }
     let sums = config.slot_sums(now);
     if !sums.is_empty() {
-        output::line("slots that each server gives:");
+        output::line("slots per server:");
         let rows = sums.iter().map(|sum| [format!("    {}", sum.servers), in_words(&sum.proof)]);
-        output::line(&output::table(["    servers", "what the policies want"], rows));
+        output::line(&output::table(["    servers", "what the policies need"], rows));
     }
     let warnings = loaded.warnings.iter().filter(|one| one.severity == Severity::Warning).count();
-    let said =
+    let suffix =
         if warnings == 0 { String::new() } else { format!(", {}", output::count(warnings, "warning", "warnings")) };
     output::line(&format!(
-        "{}: valid, {}{said}",
+        "{}: valid, {}{suffix}",
         loaded.name,
         output::count(every_policy(config).len(), "policy", "policies")
     ));
 }
 
-/// A sum, and what it means when nothing is left.
+/// A sum, and what it means if no slot is left.
 fn in_words(proof: &Proof) -> String {
-    let fills = if proof.verdict() == Verdict::Fills { ": one goes before the new one is made" } else { "" };
+    let fills = if proof.verdict() == Verdict::Fills { ": one is deleted before the new one is created" } else { "" };
     format!("{proof}{fills}")
 }
 
@@ -148,7 +148,7 @@ async fn check_account(setup: &Setup, config: &Config, now: Timestamp) -> anyhow
     let mut problems: Vec<String> = listing.doubts.iter().map(doubt).collect();
     if !account.may("servers", "write") {
         let permissions = account.permissions.join(", ");
-        problems.push(format!("the token may not write (its permissions: {permissions}): make one with servers:*"));
+        problems.push(format!("the token may not write (its permissions: {permissions}): create one with servers:*"));
     }
     problems
         .extend(config.unmatched(&servers).iter().map(ToString::to_string).filter(|text| !text.contains(['*', '?'])));

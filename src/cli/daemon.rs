@@ -1,4 +1,4 @@
-//! `lastgood daemon`: the service. The only file of the command line that starts the daemon.
+//! `lastgood daemon`: the service. The only file of `cli` that uses `daemon`.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use crate::cli::world::run_settings;
 use crate::daemon::{NewConfig, ReloadConfig, Service, ServiceError, Signals, run_in_process};
 use crate::exit_code::ExitCode;
 
-/// Follow the schedules (the service).
+/// Run the service, which follows the schedules.
 #[derive(Debug, Parser)]
 #[command(
-    after_help = "Example:\n  lastgood daemon --config /etc/lastgood/policy.toml\n\nSIGHUP reloads the policy file, SIGTERM shuts the service down in an orderly way."
+    after_help = "Example:\n  lastgood daemon --config /etc/lastgood/policy.toml\n\nSIGHUP reloads the policy file; SIGTERM shuts the service down cleanly."
 )]
 pub struct DaemonArgs {}
 
@@ -21,7 +21,7 @@ pub struct DaemonArgs {}
 /// # Errors
 /// When the policy file or the state cannot be used.
 pub async fn run(setup: &Setup, _args: DaemonArgs) -> anyhow::Result<ExitCode> {
-    // Before anything is read: a file or a disk that is slow must not make a SIGTERM kill the process.
+    // Before anything is read: with a slow file or disk, a SIGTERM must not kill the process.
     let mut signals = Signals::install()?;
     let files = setup.clone();
     let opening = tokio::task::spawn_blocking(move || files.open_daemon());
@@ -30,7 +30,7 @@ pub async fn run(setup: &Setup, _args: DaemonArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Done)
 }
 
-/// The service until `end` completes, for the demo.
+/// Runs the service until `end` completes, for the demo.
 ///
 /// # Errors
 /// When it cannot start, or the state fails.
@@ -48,14 +48,14 @@ async fn serve(
     signals: Signals,
     end: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let again = setup.clone();
+    let setup = setup.clone();
     let reload_config: ReloadConfig = Arc::new(move || {
-        let (config, client) = again.read_file_and_client().map_err(|error| format!("{error:#}"))?;
+        let (config, client) = setup.read_file_and_client().map_err(|error| format!("{error:#}"))?;
         Ok(NewConfig { settings: run_settings(&config), config, client })
     });
     let service = Service::new(opened.world, opened.stop, opened.config, reload_config);
     run_in_process(service, signals, end).await.map_err(|error| match error {
-        // What failed decides the exit code, not who noticed.
+        // The cause decides the exit code, not where it was noticed.
         ServiceError::Store(error) => error.into(),
         error @ ServiceError::Start(_) => error.into(),
     })

@@ -1,4 +1,4 @@
-//! `lastgood delete`: deletes one restore point by hand, after asking. Works beside the daemon.
+//! `lastgood delete`: deletes one restore point by hand, after asking. Works alongside the daemon.
 
 use clap::{Parser, ValueEnum};
 
@@ -18,7 +18,7 @@ use crate::run::by_hand::{self, ByHandError};
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  lastgood delete snapshot 801")]
 pub struct DeleteArgs {
-    /// What it is
+    /// The kind of restore point
     kind: KindArg,
     /// The provider's id
     id: String,
@@ -48,14 +48,14 @@ impl From<KindArg> for Kind {
 /// Deletes the point.
 ///
 /// # Errors
-/// When it is unknown, automatic, on hold or in progress, or a run is at work on its server.
+/// When it is unknown, automatic, on hold or in progress, or a run is in progress on its server.
 pub async fn run(setup: &Setup, args: DeleteArgs) -> anyhow::Result<ExitCode> {
     let mut opened = setup.open_read_only().await?;
     let (kind, id) = (Kind::from(args.kind), id_of(&args.id));
     let point = find(&opened, kind, &id).await?;
     refuse(&opened, &point).await?;
     let whose = output::printable(&describe(&point, kind));
-    let about = format!("{whose} of {}, made {}", output::printable(&point.server.name), point.created_at);
+    let about = format!("{whose} of {}, created {}", output::printable(&point.server.name), point.created_at);
     if !args.yes && !ask(&format!("Delete {about}? There is no undo. [y/N] "))?.eq_ignore_ascii_case("y") {
         output::note("nothing was deleted");
         return Ok(ExitCode::Usage);
@@ -64,7 +64,7 @@ pub async fn run(setup: &Setup, args: DeleteArgs) -> anyhow::Result<ExitCode> {
     let say = |text: String| output::note(&output::printable(&text));
     match by_hand::delete(&opened.world, &point, &say).await.map_err(failure)? {
         Deleted::Accepted => output::line(&format!("deleted {about}")),
-        Deleted::AlreadyGone => output::line(&format!("it was gone already: {about}")),
+        Deleted::AlreadyGone => output::line(&format!("already gone: {about}")),
     }
     Ok(ExitCode::Done)
 }
@@ -81,14 +81,14 @@ pub async fn find(opened: &CommandContext, kind: Kind, id: &Id) -> anyhow::Resul
     })
 }
 
-/// A run is at work on the server.
+/// The error if a run is in progress on the server.
 #[must_use]
 pub fn busy(server: &ServerRef) -> CommandError {
     let text = ByHandError::Busy(server.name.clone()).to_string();
     CommandError::new(ExitCode::Locked, output::printable(&text))
 }
 
-/// The failure with its exit code.
+/// The error with its exit code.
 #[must_use]
 pub fn failure(error: ByHandError) -> anyhow::Error {
     let text = output::printable(&error.to_string());
@@ -108,8 +108,8 @@ async fn refuse(opened: &CommandContext, point: &RestorePoint) -> anyhow::Result
     let hold = opened.world.store.hold_on(point.server.id.clone(), kind, id.clone(), now).await?;
     let Err(guard) = permit::by_hand(point, hold) else { return Ok(()) };
     let text = match guard {
-        Guard::Automatic => format!("{kind} {id} is an automatic one: it is not ours to delete"),
-        Guard::InProgress(status) => format!("{kind} {id} is still {status}: wait until it is over"),
+        Guard::Automatic => format!("{kind} {id} is automatic: lastgood never deletes it"),
+        Guard::InProgress(status) => format!("{kind} {id} is still {status}: wait until it is finished"),
         Guard::Held(reason) | Guard::ServerHeld(reason) => {
             format!("{kind} {id} is on hold ({}): `lastgood release` it first", output::printable(&reason))
         }

@@ -1,7 +1,7 @@
-//! `lastgood demo`: the main job in about a minute, on the built-in simulator, in a folder of its own.
+//! `lastgood demo`: shows the main features in about a minute, on the built-in simulator, in a folder of its own.
 //!
-//! What is shown is real: the policy file is read and validated, the service follows it over HTTP, and the mails are
-//! composed and written as for anybody. Nothing outside the folder and loopback is touched, and nothing is left running.
+//! Everything shown is real: the policy file is read and validated, the service follows it over HTTP, and the mails are
+//! composed and written as usual. Nothing outside the folder and loopback is touched, and nothing is left running.
 
 mod interrupt;
 mod mails;
@@ -29,31 +29,31 @@ use crate::exit_code::ExitCode;
 use crate::policy::inventory::Kind;
 use crate::run::Progress;
 
-/// Show the whole thing in a minute, on the built-in simulator.
+/// See it work in about a minute, on the built-in simulator.
 #[derive(Debug, Parser)]
 #[command(
     after_help = "Needs no policy file and no token, and touches no real server. Ctrl-C ends it.\n\nExample:\n  lastgood demo"
 )]
 pub struct DemoArgs {}
 
-/// Plays the demo. The folder stays, since it holds the mails.
+/// Runs the demo. The folder stays, because it holds the mails.
 ///
 /// # Errors
-/// When the folder cannot be made or loopback cannot be listened on.
+/// When the folder cannot be created, or loopback cannot be listened on.
 pub async fn run(_args: DemoArgs) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::install()?;
     let clock = Clock::System;
     let sandbox = Sandbox::build(&clock).await?;
-    let played = play(&sandbox, &interrupt, clock).await;
+    let shown = show(&sandbox, &interrupt, clock).await;
     sandbox.close().await?;
-    played?;
+    shown?;
     if interrupt.is_requested() {
         line(&format!("\nstopped; nothing is left running. The folder stays: {}", sandbox.folder.display()));
     }
     Ok(ExitCode::Done)
 }
 
-async fn play(sandbox: &Sandbox, interrupt: &Interrupt, clock: Clock) -> anyhow::Result<()> {
+async fn show(sandbox: &Sandbox, interrupt: &Interrupt, clock: Clock) -> anyhow::Result<()> {
     let setup = Setup { file: Some(sandbox.policy.clone()), environment: Environment::default(), clock };
     introduce(sandbox);
     interrupt.pause(Duration::from_secs(3)).await;
@@ -73,10 +73,10 @@ fn heading(text: &str) {
 }
 
 fn introduce(sandbox: &Sandbox) {
-    heading("The sandbox");
+    heading("The setup");
     line(&format!(
-        "A provider with three servers is played on {}: the same API, the same limits\n(10 backups, 5 snapshots a \
-         server), but a new point is ready in 1.5 seconds.\nEverything is in {}. This is the policy file there:\n",
+        "A simulated provider with three servers runs on {}: the same API, the same limits\n(10 backups and 5 snapshots \
+         per server), but a new point is ready in 1.5 seconds.\nEverything is in {}. Its policy file:\n",
         sandbox.url,
         sandbox.folder.display()
     ));
@@ -88,15 +88,15 @@ async fn before(setup: &Setup) -> anyhow::Result<()> {
     heading("The restore points before");
     show_all(&opened).await?;
     line(
-        "\"own\" are points that an earlier lastgood made: it knows them by the mark in their text. \"foreign\" are\n\
-         people's: they take slots, and no policy deletes them. All five snapshot slots of web-server-03 are foreign.",
+        "\"own\" points were created by an earlier lastgood and are recognized by the mark in their text. \"foreign\"\n\
+         points are people's: they take slots, and no policy deletes them. All snapshots of web-server-03 are foreign.",
     );
     heading("The plan: what a run would do now, with the reason for every point (lastgood plan)");
     let selection = Selection { policy: Some("frequent".to_owned()), server: None };
     show_plans(setup, &opened, &selection, false).await?;
     line(
-        "The notes say that this journal is new and that the points are older than it: what somebody had put on hold\n\
-         is not known any more. A mail will say so too, once.",
+        "The notes say that the journal is new but points of ours exist already, so any holds on them are lost.\n\
+         A mail will say so too, once.",
     );
     Ok(())
 }
@@ -110,33 +110,33 @@ async fn show_all(opened: &CommandContext) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The service follows the schedules while the script are played.
+/// The service follows the schedules while the script runs.
 async fn follow(sandbox: &Sandbox, setup: &Setup, interrupt: &Interrupt) -> anyhow::Result<()> {
-    heading("The service follows the schedules, in fast motion (lastgood daemon)");
+    heading("The service follows the schedules, at high speed (lastgood daemon)");
     let mut opened = setup.open_daemon()?;
     let (sender, receiver) = unbounded_channel();
     opened.world.progress = Some(sender);
     let (store, config) = (opened.world.store.clone(), Arc::clone(&opened.config));
-    let told = tokio::spawn(tell(receiver, setup.clock.now(), setup.clock.clone()));
+    let progress = tokio::spawn(print_progress(receiver, setup.clock.now(), setup.clock.clone()));
     let end = async {
         tokio::select! {
-            () = script::play(sandbox, interrupt) => {}
+            () = script::run(sandbox, interrupt) => {}
             () = interrupt.requested() => {}
         }
     };
     let ended = serve_until(setup, opened, end).await;
-    told.await?;
+    progress.await?;
     ended?;
-    // The mail that the end of the service interrupted is sent now.
+    // Sends the mail that the shutdown of the service interrupted.
     send_mails_now(&store, &config, setup.clock.now()).await?;
     Ok(())
 }
 
-/// A plain line for each step of a run, with the seconds since the start.
-async fn tell(mut steps: UnboundedReceiver<Progress>, start: Timestamp, clock: Clock) {
+/// Prints a line for each step of a run, with the seconds since the start.
+async fn print_progress(mut steps: UnboundedReceiver<Progress>, start: Timestamp, clock: Clock) {
     let mut last = std::collections::HashMap::new();
     while let Some(step) = steps.recv().await {
-        // The same step again (a look at the list that shows no change) is not shown, nor that a list is read.
+        // Skip repeated steps (the list was read without a change), and the reading of lists.
         let known = last.insert(step.run, step.text.clone()).as_ref() == Some(&step.text);
         if known || step.text == "reading what is there" {
             continue;
@@ -147,7 +147,7 @@ async fn tell(mut steps: UnboundedReceiver<Progress>, start: Timestamp, clock: C
     }
 }
 
-/// The beginning of a text: the mail has the whole of it.
+/// The beginning of a text; the mail has all of it.
 fn short(text: &str) -> String {
     match text.char_indices().nth(90) {
         Some((end, _)) => format!("{} …", &text[..end]),
@@ -169,9 +169,9 @@ async fn after(sandbox: &Sandbox, setup: &Setup) -> anyhow::Result<()> {
     let policy = sandbox.policy.display();
     line(&format!(
         "  lastgood history --config {policy}   every run with its steps\n  lastgood status --config {policy}    \
-         what monitoring would see\n  lastgood simulator --help   a provider to play with, faults included\n  \
-         lastgood check --online     your own policy file against your own account\n\nThe simulator is stopped and \
-         nothing is left running. When you have read the mails: rm -r {}",
+         what monitoring sees\n  lastgood simulator --help   a simulated provider to try things on, including faults\n  \
+         lastgood check --online     checks your policy file against your account\n\nThe simulator is stopped and \
+         nothing is left running. After you have read the mails: rm -r {}",
         sandbox.folder.display()
     ));
     Ok(())

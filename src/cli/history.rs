@@ -15,7 +15,7 @@ pub struct HistoryArgs {
     /// Only runs of this server (id, uuid, name or hostname)
     #[arg(long, value_name = "S")]
     server: Option<String>,
-    /// At most so many runs
+    /// At most this many runs
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     /// One JSON document on standard output

@@ -1,4 +1,4 @@
-//! `lastgood hold` and `lastgood release`: a person's word that a point, or everything on a server, stays.
+//! `lastgood hold` and `lastgood release`: a person's instruction that a point, or everything on a server, must stay.
 
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use crate::store::Store;
 use crate::store::holds::{Held, Hold};
 use crate::store::points::Place;
 
-/// Keep a restore point, or everything on a server, from being deleted.
+/// Protect a restore point, or everything on a server, from being deleted.
 #[derive(Debug, Parser)]
 #[command(
     after_help = "Examples:\n  lastgood hold backup 502 --reason \"before the migration\" --until 2027-01-01T00:00:00Z\n  lastgood hold server db-server-01 --reason \"audit\""
@@ -24,15 +24,15 @@ use crate::store::points::Place;
 pub struct HoldArgs {
     #[command(subcommand)]
     what: HoldArg,
-    /// Why, for those who come later
+    /// Why, for others who look at it later
     #[arg(long, value_name = "R", default_value = "no reason given", global = true)]
     reason: String,
-    /// Until when (RFC 3339, or a date: its midnight in UTC); else until it is released
+    /// Until when (RFC 3339, or a date for midnight UTC); by default until it is released
     #[arg(long, value_name = "T", global = true, value_parser = in_utc)]
     until: Option<Timestamp>,
 }
 
-/// Take a hold away, or forget that a server is to be started.
+/// Remove a hold, or cancel the start that is owed to a server.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:\n  lastgood release backup 502\n  lastgood release debt web-server-01")]
 pub struct ReleaseArgs {
@@ -55,7 +55,7 @@ enum HoldArg {
         /// The provider's id
         id: String,
     },
-    /// A whole server: nothing at all is deleted there
+    /// A whole server: nothing is deleted there
     Server {
         /// Its id, uuid, name or hostname
         name: String,
@@ -66,7 +66,7 @@ enum HoldArg {
 enum ReleaseArg {
     #[command(flatten)]
     Hold(HoldArg),
-    /// HoldArg is owed to a server that lastgood has stopped: it is left as it is
+    /// The start owed to a server that lastgood stopped: the server is left as it is
     Debt {
         /// Its id, uuid, name or hostname
         server: String,
@@ -84,9 +84,9 @@ fn in_utc(text: &str) -> Result<Timestamp, String> {
 pub async fn hold(setup: &Setup, args: HoldArgs) -> anyhow::Result<ExitCode> {
     let now = setup.clock.now();
     if args.until.is_some_and(|until| until <= now) {
-        return Err(CommandError::usage("--until lies in the past: give a time to come, or leave it out").into());
+        return Err(CommandError::usage("--until is in the past: give a future time, or leave it out").into());
     }
-    // HoldArg is not there is refused before a state is made for it.
+    // Refuse an unknown id before a state is created for it.
     let what = held(setup, &setup.state_read_only()?, &args.what).await?;
     let words = in_words(&what);
     let store = setup.state_beside_or_new()?;
@@ -98,7 +98,7 @@ pub async fn hold(setup: &Setup, args: HoldArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Done)
 }
 
-/// HoldArg the hold will cost, by the last inventories and the policy file; `None` where they do not tell.
+/// What the hold will cost, by the last inventories and the policy file; `None` if they do not say.
 async fn costs(setup: &Setup, store: &Store, what: &Held) -> Option<Vec<String>> {
     let config = setup.load().ok()?.config;
     let server = match what {
@@ -131,7 +131,7 @@ async fn costs(setup: &Setup, store: &Store, what: &Held) -> Option<Vec<String>>
             Held::Server(server) => {
                 let room = request.slots().room(task.reserve);
                 costs.push(format!(
-                    "policy {}: nothing of it is deleted on {}; there is room for {room} more {}, then its runs fail until \
+                    "policy {}: nothing is deleted on {}; there is room for {room} more {}, then its runs fail until \
                      this hold ends",
                     task.policy.name,
                     output::printable(&server.name),
@@ -143,7 +143,7 @@ async fn costs(setup: &Setup, store: &Store, what: &Held) -> Option<Vec<String>>
     Some(costs)
 }
 
-/// Takes a hold away.
+/// Removes a hold.
 ///
 /// # Errors
 /// When there is none.
@@ -167,7 +167,7 @@ pub async fn release(setup: &Setup, args: ReleaseArgs) -> anyhow::Result<ExitCod
 async fn release_debt(setup: &Setup, store: &Store, text: &str, reason: Option<&str>) -> anyhow::Result<ExitCode> {
     let debts = store.debts().await?;
     let called = |server: &ServerRef| server.name == text || server.id.to_string() == text;
-    // A server that has left the account, or was renamed, may be owed a start yet.
+    // A server that has left the account, or was renamed, may still be owed a start.
     let id = match debts.into_iter().find(|debt| called(&debt.server)) {
         Some(debt) => debt.server.id,
         None => setup.stored_server(store, text).await?.reference.id,
@@ -175,12 +175,12 @@ async fn release_debt(setup: &Setup, store: &Store, text: &str, reason: Option<&
     let name = output::printable(text);
     let Some(debt) = store.release_debt(id, setup.clock.now()).await? else {
         let text =
-            format!("nothing is owed to server {name}: lastgood has not stopped it, or has seen it run again since");
+            format!("nothing is owed to server {name}: lastgood has not stopped it, or has seen it running since");
         return Err(CommandError::usage(text).into());
     };
-    tracing::info!(reason, server = %debt.server, "what was owed to the server was released");
+    tracing::info!(reason, server = %debt.server, "the debt to the server was released");
     output::line(&format!(
-        "server {} is left as it is: lastgood does not start it any more",
+        "server {} is left as it is: lastgood will not start it",
         output::printable(&debt.server.name)
     ));
     Ok(ExitCode::Done)
@@ -209,8 +209,7 @@ async fn held(setup: &Setup, store: &Store, what: &HoldArg) -> anyhow::Result<He
         }
     };
     if automatic {
-        let text =
-            format!("{kind} {id} is an automatic one: the provider drops it by itself, and a hold would not keep it");
+        let text = format!("{kind} {id} is automatic: the provider deletes it by itself, and a hold would not keep it");
         return Err(CommandError::usage(text).into());
     }
     Ok(Held::Point(kind, id))
@@ -229,7 +228,7 @@ async fn server(setup: &Setup, store: &Store, name: &str) -> anyhow::Result<Held
     })
 }
 
-/// An id as the provider gives it: digits are a number.
+/// An id with the provider's type: digits are a number.
 #[must_use]
 pub fn id_of(text: &str) -> Id {
     text.parse().map_or_else(|_| Id::Text(text.to_owned()), Id::Number)

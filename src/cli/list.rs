@@ -1,4 +1,4 @@
-//! `lastgood list`: what the provider has, with own, foreign and held.
+//! `lastgood list`: what the provider has, marked as own, foreign or held.
 
 use clap::{Parser, ValueEnum};
 use serde_json::Value;
@@ -14,14 +14,14 @@ use crate::provider::{BackupType, Fields};
 use crate::store::holds::Held;
 use crate::store::points::Place;
 
-/// A longer table is shown as several.
+/// Longer lists are shown as several tables.
 const TABLE_ROWS: usize = 5_000;
 
 /// List what the provider has.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  lastgood list backups --server web-server-01 --type manual")]
 pub struct ListArgs {
-    /// ListedKind to list
+    /// What to list
     pub what: ListedKind,
     /// Only those of this server (id, uuid, name or hostname)
     #[arg(long, value_name = "S")]
@@ -34,7 +34,7 @@ pub struct ListArgs {
     pub json: bool,
 }
 
-/// ListedKind there is to list.
+/// What can be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ListedKind {
     /// The account's servers.
@@ -46,7 +46,7 @@ pub enum ListedKind {
 }
 
 impl ListedKind {
-    /// The word for several of them.
+    /// The plural word.
     #[must_use]
     pub const fn plural(self) -> &'static str {
         match self {
@@ -63,7 +63,7 @@ enum BackupTypeArg {
     Automatic,
 }
 
-/// A point with whose it is, and the provider's own fields.
+/// A point with its owner, and the provider's own fields.
 struct PointRow {
     point: RestorePoint,
     fields: Fields,
@@ -105,7 +105,7 @@ pub async fn show_points(opened: &CommandContext, kind: Kind) -> anyhow::Result<
     Ok(())
 }
 
-/// The points with whose they are: server by server, the newest first.
+/// The points with their owners: server by server, newest first.
 async fn rows(
     opened: &CommandContext,
     kind: Kind,
@@ -116,7 +116,7 @@ async fn rows(
     warn(&listing.doubts);
     let mut listed = listing.items;
     listed.sort_by(|(a, _), (b, _)| (&a.server, b.created_at).cmp(&(&b.server, a.created_at)));
-    // The list may be long: nothing of it is copied.
+    // The list may be long: copy nothing.
     let (points, fields): (Vec<RestorePoint>, Vec<Fields>) = listed.into_iter().unzip();
     let instance = opened.world.settings().instance.clone();
     let mut whose = Vec::with_capacity(points.len());
@@ -141,14 +141,14 @@ fn place(opened: &CommandContext, point: &RestorePoint) -> Place {
     }
 }
 
-/// ListedKind the list holds and this command cannot show.
+/// Reports entries that this command cannot show.
 fn warn(doubts: &[String]) {
     for doubt in doubts {
         output::note(&format!("warning: {}", output::printable(doubt)));
     }
 }
 
-/// The provider's own fields with ours.
+/// The provider's own fields, with ours.
 fn to_json(fields: &Fields, own: bool, held: bool) -> Value {
     let mut fields = fields.to_map();
     fields.insert("own".to_owned(), Value::Bool(own));
@@ -157,7 +157,7 @@ fn to_json(fields: &Fields, own: bool, held: bool) -> Value {
 }
 
 fn show(rows: &[PointRow]) {
-    // A table is laid out as a whole, which takes many times the memory of what is in it.
+    // A table is laid out as a whole, which takes many times the memory of its content.
     if rows.is_empty() {
         show_table(rows);
     }
@@ -183,11 +183,11 @@ fn show_table(rows: &[PointRow]) {
             point.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| point.description.clone()),
         ]
     });
-    output::line(&output::table(["id", "server", "made", "status", "size", "whose", "hold", "text"], cells));
+    output::line(&output::table(["id", "server", "created", "status", "size", "owner", "hold", "text"], cells));
 }
 
 async fn servers(opened: &CommandContext, args: &ListArgs) -> anyhow::Result<ExitCode> {
-    // ListedKind cannot be read of it was said when the account was opened.
+    // Unreadable entries were reported when the account was read.
     let records = opened.world.client.server_records().await?.items;
     let holds = opened.world.store.holds(opened.world.clock.now()).await?;
     let held = |server: &Server| holds.iter().any(|hold| hold.what == Held::Server(server.reference.clone()));

@@ -29,7 +29,7 @@ pub async fn run(setup: &Setup, args: PlanArgs) -> anyhow::Result<ExitCode> {
     show_plans(setup, &opened, &args.selection, args.json).await
 }
 
-/// Makes and prints the plans of the chosen policies and servers.
+/// Makes and prints the plans of the selected policies and servers.
 ///
 /// # Errors
 /// When the provider's list or the state cannot be read.
@@ -108,12 +108,12 @@ pub fn show(plan: &Plan) {
         ]
     });
     if !plan.points.is_empty() {
-        output::line(&output::table(["  ", "id", "made", "status", "whose", "why"], rows));
+        output::line(&output::table(["  ", "id", "created", "status", "owner", "why"], rows));
     }
     for (number, action) in (1..).zip(&plan.actions) {
         output::line(&match action {
             Action::Delete(delete) => format!("  {number}. delete {} {}: {}", plan.kind, delete.id, delete.why),
-            Action::Create(why) => format!("  {number}. make a new {}: {why}", plan.kind),
+            Action::Create(why) => format!("  {number}. create a new {}: {why}", plan.kind),
         });
     }
     if let Some(until) = &plan.wait_until {
@@ -122,13 +122,13 @@ pub fn show(plan: &Plan) {
         ));
     }
     if let Some(refused) = &plan.refused {
-        output::line(&format!("  nothing is done: {}", output::printable(&refused.to_string())));
+        output::line(&format!("  nothing will be done: {}", output::printable(&refused.to_string())));
     }
     for brake in &plan.brakes {
-        output::line(&format!("  brake: {}; `lastgood accept` takes it off", output::printable(&brake.text)));
+        output::line(&format!("  brake: {}; `lastgood accept` releases it", output::printable(&brake.text)));
     }
-    for told in &plan.notes {
-        output::line(&format!("  note: {told}"));
+    for note in &plan.notes {
+        output::line(&format!("  note: {note}"));
     }
     output::line("");
 }

@@ -1,4 +1,5 @@
-//! `lastgood restore`: restores a server from a restore point, after its name was typed, and watches until it is back.
+//! `lastgood restore`: restores a server from a restore point after the user typed the server's name, and watches until
+//! it is back.
 
 use clap::Parser;
 
@@ -15,14 +16,14 @@ use crate::run::by_hand::{self, CutOff};
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  lastgood restore backup 502")]
 pub struct RestoreArgs {
-    /// What it is
+    /// The kind of restore point
     kind: KindArg,
     /// The provider's id
     id: String,
     /// Do not ask for the server's name
     #[arg(long)]
     yes: bool,
-    /// Restore though an earlier restore was cut off that may have been carried out
+    /// Restore even if an earlier restore was cut off and may have been carried out
     #[arg(long)]
     again: bool,
 }
@@ -55,8 +56,8 @@ pub async fn run(setup: &Setup, args: RestoreArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::Done)
 }
 
-/// Says what an earlier command has left and what is lost, and asks. `None` when the person does not want it; else
-/// whether it is to be done though an earlier restore may have been carried out.
+/// Says what an earlier command left and what will be lost, and asks. `None` if the person says no; otherwise whether
+/// to restore even if an earlier restore may have been carried out.
 fn ask_person(
     setup: &Setup,
     args: &RestoreArgs,
@@ -65,14 +66,14 @@ fn ask_person(
 ) -> anyhow::Result<Option<bool>> {
     let twice = before.is_some_and(|before| before.needs_again(point)) && !args.again;
     if twice && args.yes {
-        // It is refused when the server is taken: until then somebody else may settle what was left.
+        // It is refused once we have the lease: until then somebody else may settle what was left.
         return Ok(Some(false));
     }
     if let Some(before) = before {
         output::note(&output::printable(&before.to_string()));
         if before.is_watched(point) {
             let name = output::printable(&point.server.name);
-            output::note(&format!("nothing is sent again: {name} is watched until it is back"));
+            output::note(&format!("nothing is sent again: watching {name} until it is back"));
             return Ok(Some(false));
         }
     }
@@ -80,11 +81,11 @@ fn ask_person(
     if args.yes {
         return Ok(Some(args.again));
     }
-    if ask("Type the server's name to go on: ")? != point.server.name {
+    if ask("Type the server's name to continue: ")? != point.server.name {
         output::note("that is not its name");
         return Ok(None);
     }
-    if twice && ask("It may have been restored already. Type `again` to restore it all the same: ")? != "again" {
+    if twice && ask("It may have been restored already. Type `again` to restore it anyway: ")? != "again" {
         return Ok(None);
     }
     Ok(Some(args.again || twice))

@@ -1,4 +1,4 @@
-//! `lastgood run`: makes and prunes now, in the foreground, with progress and retries as the daemon does.
+//! `lastgood run`: creates and prunes now, in the foreground, with progress and with retries like the daemon's.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,7 +25,7 @@ use crate::run::{RunError, drive, until_paid, watch_debts};
 use crate::store::runs::{Recorded, Run};
 use crate::store::{Store, StoreError};
 
-/// Make and prune restore points now, in the foreground.
+/// Create and prune restore points now, in the foreground.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  lastgood run --policy nightly --server web-server-01")]
 pub struct RunArgs {
@@ -39,7 +39,7 @@ pub struct RunArgs {
     pub json: bool,
 }
 
-/// Drives the chosen runs to their end and delivers their mails.
+/// Drives the selected runs to their end and delivers their mails.
 ///
 /// # Errors
 /// When the policy file, the state or the account cannot be read.
@@ -68,12 +68,12 @@ pub async fn run(setup: &Setup, args: RunArgs) -> anyhow::Result<ExitCode> {
     let summaries = drive_all(&opened, runs).await;
     opened.world.progress = None;
     let owed = pay_debts(&opened, watch).await;
-    // The mail goes out though a run could not be written to its end.
+    // Send the mail even if a run could not be recorded to its end.
     let mails = deliver_mails(&opened, if summaries.is_ok() { MAILS_TAKE } else { MAILS_OF_A_STOP_TAKE }).await;
     shown.await?;
     let (summaries, owed) = (summaries?, owed?);
     if let Err(reason) = mails {
-        output::note(&format!("lastgood: the mails wait in the outbox: {reason}"));
+        output::note(&format!("lastgood: mails are waiting in the outbox: {reason}"));
     }
     if args.json {
         output::json(&json!({ "runs": summaries }))?;
@@ -81,13 +81,13 @@ pub async fn run(setup: &Setup, args: RunArgs) -> anyhow::Result<ExitCode> {
         summaries.iter().for_each(show);
     }
     owed.iter().for_each(|debt| output::note(&still_owed(debt)));
-    // Nothing is wrong with a run that was skipped.
+    // A skipped run is not a failure.
     let good = owed.is_empty() && summaries.iter().all(|run| matches!(run.outcome.as_str(), "succeeded" | "skipped"));
     Ok(if good { ExitCode::Done } else { ExitCode::RunFailed })
 }
 
-/// Sends what waits, for no longer than `limit` and until the process is asked to end. A message that is interrupted is
-/// sent again under the same Message-ID.
+/// Sends what waits, until `limit` has passed or the process is told to stop. A message that is interrupted is sent
+/// again with the same Message-ID.
 async fn deliver_mails(opened: &CommandContext, limit: Duration) -> Result<(), String> {
     let told = |error: std::io::Error| error.to_string();
     let mut terminate = signal(SignalKind::terminate()).map_err(told)?;
@@ -105,10 +105,10 @@ async fn deliver_mails(opened: &CommandContext, limit: Duration) -> Result<(), S
     }
 }
 
-/// Composes and sends everything now, without waiting for groups to close.
+/// Composes and sends everything now, without waiting for groups to close. What a server refuses waits in the outbox.
 ///
 /// # Errors
-/// What the state says, or that a mail cannot be composed. What a server refuses waits in the outbox.
+/// When the state fails, or a mail cannot be composed.
 pub(super) async fn send_mails_now(store: &Store, config: &Config, now: Timestamp) -> anyhow::Result<()> {
     let Some(pipeline) = mail_settings(config)? else { return Ok(()) };
     compose_due(store, &pipeline, now, true).await?;
@@ -149,12 +149,12 @@ async fn drive_all(opened: &CommandContext, runs: Vec<(Task, Run)>) -> anyhow::R
                 None => break,
                 Some(Ok(Ok(summary))) => summaries.push(summary),
                 Some(Ok(Err(RunError::Stopped))) => stopped = true,
-                // The others come to rest before the process ends: one of them may have stopped its server.
+                // Let the others stop cleanly before the process ends: one of them may have stopped its server.
                 Some(Ok(Err(RunError::Store(error)))) => {
                     opened.stop.send_replace(true);
                     failed = failed.or(Some(error));
                 }
-                // A fault of ours in one run must not end the others; what is owed to its server is paid without it.
+                // A bug in one run must not end the others; its server's debt is settled without it.
                 Some(Err(error)) => {
                     if let Some(run) = of_task.get(&error.id()) {
                         opened.world.store.leave_charge(*run).await?;
@@ -171,19 +171,19 @@ async fn drive_all(opened: &CommandContext, runs: Vec<(Task, Run)>) -> anyhow::R
         return Err(error.into());
     }
     if let Some(error) = cut_off {
-        return Err(
-            anyhow::Error::new(error).context("a run was cut off by a fault of lastgood: it is resumed by the next")
-        );
+        return Err(anyhow::Error::new(error)
+            .context("a run was cut off by a bug in lastgood; the next `lastgood run` or the daemon resumes it"));
     }
     if stopped {
-        output::note("lastgood: stopped: the next run or the daemon resumes what is in progress");
+        output::note("lastgood: stopped; the next `lastgood run` or the daemon resumes what is in progress");
         return Err(RunError::Stopped.into());
     }
     summaries.sort_by_key(|summary| summary.run);
     Ok(summaries)
 }
 
-/// Waits for a limited time until the servers that lastgood has stopped are known to run again. Returns those that are not.
+/// Waits, for a limited time, until the servers that lastgood stopped are known to be running. Returns the debts that
+/// remain.
 async fn pay_debts(opened: &CommandContext, watch: JoinHandle<Result<(), StoreError>>) -> anyhow::Result<Vec<Debt>> {
     let world = &opened.world;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -191,7 +191,7 @@ async fn pay_debts(opened: &CommandContext, watch: JoinHandle<Result<(), StoreEr
     if !world.stopping() {
         for debt in world.store.debts().await? {
             let name = output::printable(&debt.server.name);
-            output::note(&format!("lastgood: waiting until {name}, which lastgood has stopped, runs again"));
+            output::note(&format!("lastgood: waiting until {name}, which lastgood stopped, is running again"));
         }
     }
     {
@@ -206,7 +206,7 @@ async fn pay_debts(opened: &CommandContext, watch: JoinHandle<Result<(), StoreEr
             }
         }
     }
-    // What reads `stopped` now is asked to start.
+    // Servers that read `stopped` now are started.
     opened.stop.send_replace(true);
     let _ = tokio::time::timeout(WATCH_ENDS, watch).await;
     Ok(world.store.debts().await?)
@@ -215,15 +215,15 @@ async fn pay_debts(opened: &CommandContext, watch: JoinHandle<Result<(), StoreEr
 fn still_owed(debt: &Debt) -> String {
     let (name, id) = (output::printable(&debt.server.name), &debt.server.id);
     format!(
-        "lastgood: {name} was stopped by lastgood and is not known to run again: look at it; the next `lastgood run` or \
-         the daemon goes on watching it; `lastgood release debt {id}` leaves it as it is"
+        "lastgood: {name} was stopped by lastgood and is not known to be running again: look at it. The next `lastgood \
+         run` or the daemon keeps watching it; `lastgood release debt {id}` leaves it as it is"
     )
 }
 
-/// Says what was made and what it displaced.
+/// Prints what was created and what it displaced.
 fn show(run: &RunSummary) {
     let name = output::printable(&run.server.name);
-    let made = run.created.as_ref().map(|id| format!(", made {} {id}", run.kind)).unwrap_or_default();
+    let made = run.created.as_ref().map(|id| format!(", created {} {id}", run.kind)).unwrap_or_default();
     let deleted: Vec<String> = run.deleted.iter().map(ToString::to_string).collect();
     let displaced = if deleted.is_empty() { String::new() } else { format!(", deleted {}", deleted.join(", ")) };
     let tries = if run.attempts > 1 { format!(", {} attempts", run.attempts) } else { String::new() };
@@ -233,10 +233,10 @@ fn show(run: &RunSummary) {
 
 /// How long the mails of a run may take before they are left to the daemon or the next run.
 const MAILS_TAKE: Duration = Duration::from_mins(2);
-/// The same when the run was asked to end.
+/// The same if the run was told to stop.
 const MAILS_OF_A_STOP_TAKE: Duration = Duration::from_secs(5);
-/// How long servers that lastgood has stopped are waited for when all runs are over: a little longer than the ten minutes
-/// after which a server that runs is believed to.
+/// How long to wait for servers that lastgood stopped when all runs are over: a little longer than the ten minutes
+/// after which a running server counts as started.
 const PAID_WITHIN: Duration = Duration::from_mins(12);
-/// How long the watch over them may take to end.
+/// How long the task that watches them may take to end.
 const WATCH_ENDS: Duration = Duration::from_millis(8_500);

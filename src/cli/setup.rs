@@ -1,4 +1,4 @@
-//! What commands have in common: the policy file, the state, the client, the servers, and choosing among them.
+//! What commands share: the policy file, the state, the client, the servers, and the selection of policies and servers.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, Write};
@@ -33,7 +33,7 @@ pub struct Setup {
     pub clock: Clock,
 }
 
-/// Which policies and servers a command is about.
+/// Which policies and servers a command applies to.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Selection {
     /// Only this policy
@@ -44,14 +44,14 @@ pub struct Selection {
     pub server: Option<String>,
 }
 
-/// Everything that a command needs that asks the provider.
+/// Everything that a command with access to the provider needs.
 #[derive(Debug)]
 pub struct CommandContext {
     /// The policy file.
     pub config: Arc<Config>,
     /// Provider, state and clock.
     pub world: World,
-    /// Ends the runs.
+    /// Stops the runs.
     pub stop: watch::Sender<bool>,
     /// The account's servers.
     pub servers: Vec<Server>,
@@ -67,16 +67,16 @@ impl Setup {
     /// Finds, reads and validates the policy file.
     ///
     /// # Errors
-    /// With exit code 3, when there is none or it is not valid.
+    /// With exit code 3 if there is none or it is invalid.
     pub fn load(&self) -> anyhow::Result<Loaded> {
         let (_, loaded) = self.try_load()?;
         Ok(loaded.map_err(|error| CommandError::new(ExitCode::PolicyFile, error.to_string()))?)
     }
 
-    /// Finds the policy file, and reads and validates it, which may fail.
+    /// Finds the policy file, and returns its path and the result of loading it.
     ///
     /// # Errors
-    /// With exit code 3, when there is none.
+    /// With exit code 3 if there is none.
     pub fn try_load(&self) -> anyhow::Result<(PathBuf, Result<Loaded, LoadError>)> {
         let bad = |error: LoadError| CommandError::new(ExitCode::PolicyFile, error.to_string());
         let found = find(self.file.as_deref()).map_err(bad)?;
@@ -95,7 +95,7 @@ impl Setup {
     /// A client of the provider that the policy file names.
     ///
     /// # Errors
-    /// With exit code 3, when the file is not valid or there is no token.
+    /// With exit code 3 if the file is invalid or there is no token.
     pub fn client(&self) -> anyhow::Result<Client> {
         let client = self.client_of(&self.load()?.config)?;
         print_provider_waits(&client);
@@ -105,7 +105,7 @@ impl Setup {
     /// A client of the provider that this file names.
     ///
     /// # Errors
-    /// With exit code 3, when there is no token or the settings cannot be used.
+    /// With exit code 3 if there is no token or the settings cannot be used.
     pub fn client_of(&self, config: &Config) -> anyhow::Result<Client> {
         let provider = &config.provider;
         let token =
@@ -121,7 +121,7 @@ impl Setup {
         Ok(Client::new(settings, self.clock.clone())?)
     }
 
-    /// The file and a client of it, once more, for a reload.
+    /// Reads the policy file, prints its warnings, and builds a client for it; also for each reload.
     ///
     /// # Errors
     /// As `load` and `client_of`.
@@ -131,7 +131,7 @@ impl Setup {
         Ok((Arc::new(config), client))
     }
 
-    /// Opens everything as the owner of the state, for the daemon; the servers are not listed yet.
+    /// Opens everything as the owner of the state, for the daemon; does not list the servers yet.
     ///
     /// # Errors
     /// When the file, the token or the state cannot be used.
@@ -145,7 +145,7 @@ impl Setup {
     /// Opens everything as the owner of the state, with the account's servers, for `run`.
     ///
     /// # Errors
-    /// As `open_daemon`; with exit code 4 when the account cannot be read and no list is stored.
+    /// As `open_daemon`; with exit code 4 if the account cannot be read and no list is stored.
     pub async fn open_owner(&self) -> anyhow::Result<CommandContext> {
         let mut opened = self.open_daemon()?;
         print_provider_waits(&opened.world.client);
@@ -160,7 +160,7 @@ impl Setup {
         Ok(opened)
     }
 
-    /// Opens everything beside a running daemon, with the account's servers. Changes no list that is stored.
+    /// Opens everything alongside a running daemon, with the account's servers. Changes no stored list.
     ///
     /// # Errors
     /// When the file, the token, the state or the account cannot be read.
@@ -168,7 +168,7 @@ impl Setup {
         self.open_with(Store::beside_or_new).await
     }
 
-    /// Opens everything for a command that only reads: when there is no state, none is created.
+    /// Opens everything for a command that only reads: if there is no state, it creates none.
     ///
     /// # Errors
     /// As `open_beside`.
@@ -185,26 +185,26 @@ impl Setup {
         Ok(CommandContext { config, world, stop, servers })
     }
 
-    /// The state beside a running daemon.
+    /// The state, alongside a running daemon.
     ///
     /// # Errors
-    /// When the file is not valid, or there is no state yet.
+    /// When the file is invalid, or there is no state yet.
     pub fn state_beside(&self) -> anyhow::Result<Store> {
         Ok(Store::beside(&self.load()?.config.state_dir)?)
     }
 
-    /// The state beside a running daemon, for reading: when there is none, it is empty and none is created.
+    /// The state, alongside a running daemon, for reading: if there is none, it is empty and not created.
     ///
     /// # Errors
-    /// When the file is not valid or the folder cannot be used.
+    /// When the file is invalid or the folder cannot be used.
     pub fn state_read_only(&self) -> anyhow::Result<Store> {
         Ok(Store::beside_or_empty(&self.load()?.config.state_dir)?)
     }
 
-    /// The state beside a running daemon, created if it is missing.
+    /// The state, alongside a running daemon, created if it is missing.
     ///
     /// # Errors
-    /// When the file is not valid or the folder cannot be used.
+    /// When the file is invalid or the folder cannot be used.
     pub fn state_beside_or_new(&self) -> anyhow::Result<Store> {
         Ok(Store::beside_or_new(&self.load()?.config.state_dir)?)
     }
@@ -220,7 +220,7 @@ impl Setup {
 }
 
 impl CommandContext {
-    /// Switches to the state on disk, created if it is missing: what was opened for reading is to be changed now.
+    /// Switches from a state opened for reading to the state on disk, created if it is missing.
     ///
     /// # Errors
     /// When the folder cannot be used.
@@ -237,10 +237,10 @@ impl CommandContext {
         one_server(&self.servers, text)
     }
 
-    /// The chosen policies on the chosen servers.
+    /// The selected policies on the selected servers.
     ///
     /// # Errors
-    /// With exit code 2, when there is no such policy or server, or the policy is not for the server.
+    /// With exit code 2 if there is no such policy or server, or the policy does not apply to the server.
     pub fn tasks(&self, selection: &Selection) -> anyhow::Result<Vec<Task>> {
         let mut tasks = account::tasks(&self.config, &self.servers);
         if let Some(text) = &selection.server {
@@ -252,9 +252,10 @@ impl CommandContext {
             if !names.contains(name.as_str()) {
                 let names = names.into_iter().collect::<Vec<_>>().join(", ");
                 let name = printable(name);
-                return Err(
-                    CommandError::usage(format!("there is no policy {name} in the file; there are: {names}")).into()
-                );
+                return Err(CommandError::usage(format!(
+                    "there is no policy {name} in the file; its policies are: {names}"
+                ))
+                .into());
             }
             tasks.retain(|task| task.policy.name.as_str() == name);
         }
@@ -262,7 +263,7 @@ impl CommandContext {
             let unmatched: Vec<String> = self.config.unmatched(&self.servers).iter().map(ToString::to_string).collect();
             let unmatched = if unmatched.is_empty() { String::new() } else { format!(" ({})", unmatched.join("; ")) };
             let text = format!(
-                "no policy is for any of these servers{}: `lastgood check --online` shows what matches what",
+                "no policy applies to any of these servers{}: `lastgood check --online` shows which policies match",
                 printable(&unmatched)
             );
             return Err(CommandError::usage(text).into());
@@ -271,17 +272,18 @@ impl CommandContext {
     }
 }
 
-/// Says why nothing happens when the provider asks for a pause.
+/// Prints a note when the provider asks for a pause.
 pub fn print_provider_waits(client: &Client) {
     client.on_wait(|text| note(&format!("lastgood: {text}")));
 }
 
-/// The servers. A doubtful list is reported.
+/// The servers, with a warning if the list is doubtful.
 fn servers_with_warning(account: AccountServers) -> Vec<Server> {
     if let Some(doubt) = &account.doubt {
         let doubt = printable(doubt);
         note(&format!(
-            "warning: the list of the account's servers is in doubt, and one that it lacks counts as there still: {doubt}"
+            "warning: the list of the account's servers is in doubt, so servers missing from it \
+             still count as there: {doubt}"
         ));
     }
     account.servers
@@ -294,7 +296,7 @@ fn one_server<'a>(servers: &'a [Server], text: &str) -> anyhow::Result<&'a Serve
     })
 }
 
-/// Asks a question on standard error and reads the answer's line.
+/// Asks a question on standard error and reads the answer, one line.
 ///
 /// # Errors
 /// When standard input cannot be read.

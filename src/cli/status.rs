@@ -1,4 +1,4 @@
-//! `lastgood status`: per server and policy the last good point and its age; the exit code is for monitoring.
+//! `lastgood status`: the last good point and its age, per server and policy; the exit code is for monitoring.
 
 use std::path::Path;
 
@@ -25,10 +25,11 @@ pub struct StatusArgs {
     quiet: bool,
 }
 
-/// Prints the status. Asks the state alone, never the provider.
+/// Prints the status. Reads only the state, never asks the provider. The exit code is 3 if the file or the state cannot
+/// be read.
 ///
 /// # Errors
-/// With exit code 3, when the file or the state cannot be read.
+/// When the output cannot be written as JSON.
 pub async fn run(setup: &Setup, args: StatusArgs) -> anyhow::Result<Nagios> {
     match status(setup).await {
         Ok(status) => {
@@ -59,7 +60,7 @@ async fn status(setup: &Setup) -> anyhow::Result<Status> {
     let (path, loaded) = setup.try_load()?;
     let (config, refused) = match loaded {
         Ok(loaded) => (loaded.config, None),
-        // The daemon goes on with the file that was last in force, so that is what is shown.
+        // The daemon continues with the file that was last in force, so show that one.
         Err(LoadError::Invalid { name, source_text, diagnostics }) => {
             let folder = path.parent().unwrap_or(Path::new(""));
             let in_force = last_in_force(&state_dir(&source_text, folder, &setup.environment)).await;
@@ -77,7 +78,7 @@ async fn status(setup: &Setup) -> anyhow::Result<Status> {
     let mut status = survey(&config, &store, now).await?.status;
     if refused.is_some() {
         let text = format!(
-            "the policy file {} is not valid (`lastgood check` says why): this is by the one that was last in force",
+            "the policy file {} is invalid (`lastgood check` says why): this status is based on the file last in force",
             path.display()
         );
         status.warnings.push(text);
@@ -129,8 +130,8 @@ fn show(status: &Status) {
     for debt in &status.debts {
         let (name, since) = (output::printable(&debt.server.name), output::to_the_second(debt.since));
         let by = debt.run.map_or_else(
-            || format!("it is watched; `lastgood release debt {}` leaves it as it is", debt.server.id),
-            |run| format!("run {run} has stopped it for its restore point"),
+            || format!("lastgood is watching it; `lastgood release debt {}` leaves it as it is", debt.server.id),
+            |run| format!("run {run} stopped it for its restore point"),
         );
         output::line(&format!("to be started since {since}: {name}: {by}"));
     }

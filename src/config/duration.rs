@@ -1,4 +1,4 @@
-//! Durations as the policy file writes them.
+//! Durations as written in the policy file.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub fn duration(text: &str) -> Result<Duration, ValueError> {
     match total.filter(|total| *total <= 10 * 366 * 86_400_000) {
         Some(total) => Ok(Duration::from_millis(total)),
         None => Err(ValueError::new(
-            format!("is \"{}\", which is no duration", excerpt(text)),
+            format!("is \"{}\", which is not a duration", excerpt(text)),
             "write a whole number and a unit, as in \"50ms\", \"90s\", \"30m\", \"26h\", \"14d\"; at most ten years",
         )),
     }

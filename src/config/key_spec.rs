@@ -7,9 +7,9 @@ use crate::config::duration;
 /// A table of the policy file, as `[provider]`.
 #[derive(Debug)]
 pub struct TableSpec {
-    /// How the file writes it.
+    /// How the file spells it.
     pub heading: &'static str,
-    /// Its keys, in the order in which people read them.
+    /// Its keys, in the order of the reference.
     pub keys: &'static [KeySpec],
 }
 
@@ -20,18 +20,18 @@ pub struct KeySpec {
     pub name: &'static str,
     /// What it takes.
     pub takes: ValueKind,
-    /// What holds without it.
+    /// Its value when it is left out.
     pub default: DefaultValue,
-    /// What it means, as the end of a row in a table.
+    /// What it means, for the reference.
     pub words: &'static str,
 }
 
 /// What a key takes.
 #[derive(Debug)]
 pub enum ValueKind {
-    /// A text; what must be in it.
+    /// A string; the words say what it holds.
     Text(&'static str),
-    /// A list of texts, or one.
+    /// A list of strings, or a single one.
     Texts(&'static str),
     /// A duration, as `90s`.
     Duration,
@@ -45,24 +45,24 @@ pub enum ValueKind {
     Flag,
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// A list of these words, or one.
+    /// A list of these words, or a single one.
     Choices(&'static [&'static str]),
     /// A table with these keys.
     Table(&'static TableSpec),
-    /// Tables whose names are the user's, as `[policy.nightly]`.
+    /// Tables that the user names, as `[policy.nightly]`.
     Named(&'static TableSpec),
 }
 
-/// What holds where a key is not given.
+/// The value of a key that is left out.
 #[derive(Debug)]
 pub enum DefaultValue {
-    /// The key must be given; the words say when, where it is not always.
+    /// The key must be given.
     Required,
     /// Nothing.
     Nothing,
-    /// This value, as the file would write it.
+    /// This value, as the file would spell it.
     Is(&'static str),
-    /// A value that depends on others.
+    /// A value that depends on something else; the words say on what.
     Depends(&'static str),
 }
 
@@ -72,12 +72,12 @@ impl TableSpec {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// The key that the code reads.
+    /// A key that the code reads, so it exists.
     fn known(&self, name: &str) -> &'static KeySpec {
         self.find(name).unwrap_or_else(|| unreachable!("{} has no key {name}", self.heading))
     }
 
-    /// The default of a key, without quotes.
+    /// The default of a key, unquoted.
     pub fn text(&self, name: &str) -> &'static str {
         match self.known(name).default {
             DefaultValue::Is(text) => text.trim_matches('"'),
@@ -112,7 +112,7 @@ impl TableSpec {
     pub fn choices(&self, name: &str) -> &'static [&'static str] {
         match self.known(name).takes {
             ValueKind::Choice(words) | ValueKind::Choices(words) => words,
-            _ => unreachable!("{name} takes no choice"),
+            _ => unreachable!("{name} takes no fixed words"),
         }
     }
 

@@ -1,5 +1,5 @@
-//! Every key of the policy file, once. The reader takes names, bounds and defaults from here, and `reference` makes the
-//! tables of docs/policy.md.
+//! Every key of the policy file, once. The reader takes names, bounds and defaults from here, and `reference` builds
+//! the tables of docs/policy.md from it.
 
 use crate::config::key_spec::DefaultValue::{Depends, Is, Nothing, Required};
 use crate::config::key_spec::{DefaultValue, KeySpec, TableSpec, ValueKind};
@@ -19,22 +19,22 @@ pub static FILE_KEYS: TableSpec = TableSpec {
     heading: "",
     keys: &[
         key("provider", ValueKind::Table(&PROVIDER), Nothing, "the account at the provider"),
-        key("state", ValueKind::Table(&STATE), Nothing, "where lastgood remembers what it did"),
+        key("state", ValueKind::Table(&STATE), Nothing, "where lastgood stores what it has done"),
         key(
             "defaults",
             ValueKind::Table(&POLICY),
             Nothing,
-            "any key of a policy; policies inherit it, and reports its `timezone`",
+            "any key of a policy; policies inherit it; reports inherit its `timezone`",
         ),
-        key("policy", ValueKind::Named(&POLICY), Nothing, "what is made when and what is kept"),
+        key("policy", ValueKind::Named(&POLICY), Nothing, "what to create, when, and what to keep"),
         key(
             "server",
             ValueKind::Named(&POLICY),
             Nothing,
-            "what differs on one server, or a policy of that server alone",
+            "what differs on one server, or a policy of that server only",
         ),
         key("smtp", ValueKind::Table(&SMTP), Nothing, "how mail is sent"),
-        key("report", ValueKind::Named(&REPORT), Nothing, "who is told what"),
+        key("report", ValueKind::Named(&REPORT), Nothing, "who receives which reports"),
         key("status", ValueKind::Table(&STATUS), Nothing, "the page, and servers that need no policy"),
     ],
 };
@@ -53,7 +53,7 @@ pub static PROVIDER: TableSpec = TableSpec {
             "instance",
             ValueKind::Text(NAME),
             Is("\"main\""),
-            "part of every mark: two lastgoods on one account need two names",
+            "part of every mark: two lastgoods on one account need different names",
         ),
         key(
             "token_file",
@@ -61,18 +61,18 @@ pub static PROVIDER: TableSpec = TableSpec {
             Depends("the systemd credential `vps-api-token`, else the variable VPS_API_TOKEN"),
             "the file that holds the API token and nothing else",
         ),
-        key("timeout", ValueKind::DurationAboveZero, Is("\"30s\""), "the longest that one request may take"),
-        key("requests_per_second", ValueKind::Number(1, 1000), Is("5"), "the rate of everything that lastgood sends"),
+        key("timeout", ValueKind::DurationAboveZero, Is("\"30s\""), "the time limit for one request"),
+        key("requests_per_second", ValueKind::Number(1, 1000), Is("5"), "the rate limit for all requests together"),
         key(
             "parallel_runs",
             ValueKind::Number(1, MANY),
             Is("8"),
-            "restore points being made at once, over all servers",
+            "restore points being created at once, across all servers",
         ),
-        key("poll", ValueKind::DurationAboveZero, Is("\"15s\""), "the shortest time between two looks at a list"),
-        key("settle", ValueKind::Duration, Is("\"60s\""), "how long a list may lag behind what was accepted"),
-        key("slots", ValueKind::Table(&SLOTS), Nothing, "what the provider's plan allows a server"),
-        key("ca_file", ValueKind::Text(FILE), Nothing, "a certificate authority of your own (PEM)"),
+        key("poll", ValueKind::DurationAboveZero, Is("\"15s\""), "the shortest time between two reads of a list"),
+        key("settle", ValueKind::Duration, Is("\"60s\""), "how long a list may lag behind an accepted request"),
+        key("slots", ValueKind::Table(&SLOTS), Nothing, "the provider's limits per server"),
+        key("ca_file", ValueKind::Text(FILE), Nothing, "your own certificate authority (PEM)"),
     ],
 };
 
@@ -80,8 +80,8 @@ pub static PROVIDER: TableSpec = TableSpec {
 pub static SLOTS: TableSpec = TableSpec {
     heading: "provider.slots",
     keys: &[
-        key("backup", ValueKind::Number(0, MANY), Is("10"), "manual backups a server"),
-        key("snapshot", ValueKind::Number(0, MANY), Is("5"), "snapshots a server"),
+        key("backup", ValueKind::Number(0, MANY), Is("10"), "manual backups per server"),
+        key("snapshot", ValueKind::Number(0, MANY), Is("5"), "snapshots per server"),
     ],
 };
 
@@ -95,7 +95,7 @@ pub static STATE: TableSpec = TableSpec {
             Depends("`/var/lib/lastgood`, else the XDG state folder"),
             "the state folder; `$STATE_DIRECTORY`, which systemd sets, comes first",
         ),
-        key("keep", ValueKind::DurationOfDays, Is("\"400d\""), "how long ended runs are remembered; a day at least"),
+        key("keep", ValueKind::DurationOfDays, Is("\"400d\""), "how long finished runs are remembered; at least a day"),
     ],
 };
 
@@ -107,48 +107,43 @@ pub static POLICY: TableSpec = TableSpec {
             "kind",
             ValueKind::Choice(&["backup", "snapshot"]),
             Required,
-            "what it makes: a backup (separate storage) or a snapshot (quick, same storage)",
+            "what it creates: backups (separate storage) or snapshots (quick, same storage)",
         ),
-        key("servers", ValueKind::Texts(SELECTORS), Required, "the servers that it is for"),
-        key("exclude", ValueKind::Texts(SELECTORS), Nothing, "of those, the ones that it is not for"),
+        key("servers", ValueKind::Texts(SELECTORS), Required, "the servers that the policy applies to"),
+        key("exclude", ValueKind::Texts(SELECTORS), Nothing, "of those, the ones to leave out"),
         key(
             "schedule",
             ValueKind::Texts(SCHEDULE),
             Required,
-            "when it makes one: 5 fields, 6 with seconds first, or @hourly, @daily, @weekly, @monthly",
+            "when to create one: 5 fields, 6 with seconds first, or @hourly, @daily, @weekly, @monthly",
         ),
-        key("keep", ValueKind::Table(&KEEP), Depends("required, save with `prune = \"none\"`"), "what stays"),
+        key("keep", ValueKind::Table(&KEEP), Depends("required, except with `prune = \"none\"`"), "what to keep"),
         key(
             "timezone",
             ValueKind::Text("an IANA name"),
             Is("\"UTC\""),
-            "the clock by which the schedule is read and days are cut",
+            "the zone of the schedule and of the days in `keep`",
         ),
         key(
             "keep_mode",
             ValueKind::Choice(&["sequential", "union"]),
             Is("\"sequential\""),
-            "whether the rules take turns and add up, or a point stays if any rule keeps it",
+            "whether the rules apply in turn and add up, or a point stays if any rule keeps it",
         ),
-        key(
-            "splay",
-            ValueKind::Duration,
-            Is("\"0s\""),
-            "each server starts at its own, always the same, moment in this span after the schedule",
-        ),
-        key("min_keep", ValueKind::Number(0, MANY), Is("1"), "never fewer completed points than this"),
+        key("splay", ValueKind::Duration, Is("\"0s\""), "delays each server by its own fixed amount within this span"),
+        key("min_keep", ValueKind::Number(0, MANY), Is("1"), "the fewest completed points that deletes may leave"),
         key(
             "max_deletes",
             ValueKind::Number(0, MANY),
             Depends("what the new point displaces, plus one"),
             "the most deletes in one run",
         ),
-        key("reserve", ValueKind::Number(0, MANY), Is("0"), "slots of this kind that our points leave to people"),
+        key("reserve", ValueKind::Number(0, MANY), Is("0"), "slots of this kind left free for people"),
         key(
             "protect",
             ValueKind::Texts("patterns with `*` and `?`"),
             Nothing,
-            "names or descriptions of points that are never deleted and not counted",
+            "names or descriptions of points that are never deleted and do not count",
         ),
         key(
             "prune",
@@ -156,20 +151,20 @@ pub static POLICY: TableSpec = TableSpec {
             Is("\"own\""),
             "whose points it deletes: its own, unmarked ones too, or none",
         ),
-        key("formerly", ValueKind::Texts(NAME), Nothing, "earlier names of this policy: their points are its own"),
+        key("formerly", ValueKind::Texts(NAME), Nothing, "earlier names of this policy: points under them are its own"),
         key(
             "stuck_after",
             ValueKind::DurationAboveZero,
             Is("\"2h\""),
-            "a restore point still in progress then is stuck",
+            "a restore point in progress for longer than this is stuck",
         ),
-        key("retries", ValueKind::Number(0, 100), Is("2"), "how often a failed run is tried again"),
-        key("retry_after", ValueKind::Duration, Is("\"15m\""), "how long after the failure"),
+        key("retries", ValueKind::Number(0, 100), Is("2"), "how often a failed run is retried"),
+        key("retry_after", ValueKind::Duration, Is("\"15m\""), "how long after each failure"),
         key(
             "catch_up",
             ValueKind::Duration,
             Is("\"12h\""),
-            "a due time missed by no more is made up for, once; `0s`: never",
+            "a due time missed by at most this is made up for, once; `0s`: never",
         ),
         key(
             "max_age",
@@ -177,12 +172,12 @@ pub static POLICY: TableSpec = TableSpec {
             Depends("the longest gap between due times + `splay` + `stuck_after`"),
             "a last good point older than this is stale",
         ),
-        key("stop_server", ValueKind::Flag, Is("false"), "stop the server, make the point, start it again"),
+        key("stop_server", ValueKind::Flag, Is("false"), "stop the server, create the point, start it again"),
         key(
             "report",
             ValueKind::Texts("names of reports"),
             Depends("every report with `on`"),
-            "the reports that are told of it",
+            "the reports that cover this policy",
         ),
         key("enabled", ValueKind::Flag, Is("true"), "whether its schedule is followed"),
     ],
@@ -193,11 +188,11 @@ pub static KEEP: TableSpec = TableSpec {
     heading: "keep",
     keys: &[
         key("last", ValueKind::Number(0, MANY), Nothing, "the newest points"),
-        key("hourly", ValueKind::Number(0, MANY), Nothing, "the newest point of so many hours"),
-        key("daily", ValueKind::Number(0, MANY), Nothing, "of so many days"),
-        key("weekly", ValueKind::Number(0, MANY), Nothing, "of so many ISO weeks"),
-        key("monthly", ValueKind::Number(0, MANY), Nothing, "of so many months"),
-        key("yearly", ValueKind::Number(0, MANY), Nothing, "of so many years"),
+        key("hourly", ValueKind::Number(0, MANY), Nothing, "the newest point of each of this many hours"),
+        key("daily", ValueKind::Number(0, MANY), Nothing, "of each of this many days"),
+        key("weekly", ValueKind::Number(0, MANY), Nothing, "of each of this many ISO weeks"),
+        key("monthly", ValueKind::Number(0, MANY), Nothing, "of each of this many months"),
+        key("yearly", ValueKind::Number(0, MANY), Nothing, "of each of this many years"),
         key(
             "within",
             ValueKind::DurationAboveZero,
@@ -217,11 +212,16 @@ pub static SMTP: TableSpec = TableSpec {
             Is("\"smtp\""),
             "`file` writes mails as .eml files into `dir`",
         ),
-        key("dir", ValueKind::Text(FILE), Depends("required with `transport = \"file\"`"), "the folder of these files"),
+        key(
+            "dir",
+            ValueKind::Text(FILE),
+            Depends("required with `transport = \"file\"`"),
+            "the folder for these files",
+        ),
         key(
             "host",
             ValueKind::Text("a host name or address"),
-            Depends("required, save with `transport = \"file\"`"),
+            Depends("required, except with `transport = \"file\"`"),
             "the mail server",
         ),
         key(
@@ -231,7 +231,7 @@ pub static SMTP: TableSpec = TableSpec {
             "how the connection is encrypted; `none` is for loopback only",
         ),
         key("port", ValueKind::Number(1, 65_535), Depends("by `tls`: 587, 465, 25"), "the mail server's port"),
-        key("username", ValueKind::Text("a text"), Nothing, "the login, where one is needed"),
+        key("username", ValueKind::Text("a text"), Nothing, "the login, if one is needed"),
         key(
             "password_file",
             ValueKind::Text(FILE),
@@ -239,7 +239,7 @@ pub static SMTP: TableSpec = TableSpec {
             "the file that holds the password and nothing else",
         ),
         key("from", ValueKind::Text("a mail address"), Required, "the sender"),
-        key("ca_file", ValueKind::Text(FILE), Nothing, "a certificate authority of your own (PEM)"),
+        key("ca_file", ValueKind::Text(FILE), Nothing, "your own certificate authority (PEM)"),
     ],
 };
 
@@ -254,8 +254,8 @@ pub static REPORT: TableSpec = TableSpec {
             Depends("`failure`, `stale` and `recovery`; nothing with `digest`"),
             "what it reports",
         ),
-        key("group_wait", ValueKind::Duration, Is("\"2m\""), "what happens within it is one mail"),
-        key("repeat", ValueKind::Duration, Is("\"6h\""), "an incident that goes on is reported again"),
+        key("group_wait", ValueKind::Duration, Is("\"2m\""), "events within this time share one mail"),
+        key("repeat", ValueKind::Duration, Is("\"6h\""), "how often an incident that lasts is reported again"),
         key("digest", ValueKind::Texts(SCHEDULE), Nothing, "when a digest of every policy is sent"),
         key(
             "timezone",
@@ -294,27 +294,27 @@ mod tests {
         for table in TABLES {
             for key in table.keys {
                 let Is(value) = key.default else { continue };
-                let place = format!("{} {}", table.heading, key.name);
+                let name = format!("{} {}", table.heading, key.name);
                 match key.takes {
                     ValueKind::Duration => drop(table.duration(key.name)),
-                    ValueKind::DurationAboveZero => assert!(!table.duration(key.name).is_zero(), "{place}"),
+                    ValueKind::DurationAboveZero => assert!(!table.duration(key.name).is_zero(), "{name}"),
                     ValueKind::DurationOfDays => {
-                        assert!(table.duration(key.name) >= Duration::from_hours(24), "{place}")
+                        assert!(table.duration(key.name) >= Duration::from_hours(24), "{name}")
                     }
                     ValueKind::Number(least, most) => {
-                        assert!((least..=most).contains(&table.number(key.name)), "{place}")
+                        assert!((least..=most).contains(&table.number(key.name)), "{name}")
                     }
-                    ValueKind::Flag => assert!(["true", "false"].contains(&value), "{place}"),
-                    ValueKind::Choice(words) => assert!(words.contains(&table.text(key.name)), "{place}"),
-                    ValueKind::Text(_) => assert!(value.starts_with('"') && value.ends_with('"'), "{place}"),
-                    _ => panic!("{place}: a default of this kind is not read"),
+                    ValueKind::Flag => assert!(["true", "false"].contains(&value), "{name}"),
+                    ValueKind::Choice(words) => assert!(words.contains(&table.text(key.name)), "{name}"),
+                    ValueKind::Text(_) => assert!(value.starts_with('"') && value.ends_with('"'), "{name}"),
+                    _ => panic!("{name}: a default of this kind is never read"),
                 }
             }
         }
     }
 
     #[test]
-    fn no_key_stands_twice_in_a_table() {
+    fn no_key_is_in_a_table_twice() {
         for table in TABLES {
             for (index, key) in table.keys.iter().enumerate() {
                 assert!(!table.keys[..index].iter().any(|other| other.name == key.name), "{}", key.name);

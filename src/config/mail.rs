@@ -48,7 +48,7 @@ pub fn smtp(root: &TableReader<'_>, folder: &Path, environment: &Environment) ->
         here("[smtp] has no `from`".to_owned(), "add from = \"lastgood <backup@example.com>\"");
     }
     if file && dir.is_none() && reader.lacks("dir") {
-        here("[smtp] writes files and has no `dir`".to_owned(), "add dir = \"mail\"");
+        here("[smtp] writes files but has no `dir`".to_owned(), "add dir = \"mail\"");
     }
     if !file && reader.lacks("host") {
         here("[smtp] has no `host`".to_owned(), "add host = \"smtp.example.com\"");
@@ -57,7 +57,7 @@ pub fn smtp(root: &TableReader<'_>, folder: &Path, environment: &Environment) ->
         let message = format!("tls = \"none\" would send mail in the clear to {}", host.escape_debug());
         let span = reader.value("tls").map_or_else(|| reader.span.clone(), |value| value.span());
         let error = Diagnostic::error(message).at(reader.path("tls"), span);
-        findings.push(error.help("use \"starttls\" or \"tls\"; \"none\" is for loopback alone"));
+        findings.push(error.help("use \"starttls\" or \"tls\"; \"none\" is for loopback only"));
     }
     let password = password(file_of_password, username.is_some(), environment);
     let transport = match dir {
@@ -74,7 +74,7 @@ fn password(from_file: Option<SecretSource>, needed: bool, environment: &Environ
         Some(SecretSource::File { path, from: "the systemd credential smtp-password".to_owned(), span: None })
     };
     from_file.or_else(credential).or_else(|| {
-        let text = "there is no SMTP password: name a file with smtp.password_file, or give the systemd credential smtp-password";
+        let text = "there is no SMTP password: name a file with smtp.password_file, or provide the systemd credential smtp-password";
         needed.then(|| SecretSource::Missing(text.to_owned()))
     })
 }
@@ -107,7 +107,7 @@ fn report(name: &str, reader: TableReader<'_>, zone: &TimeZone) -> Option<Report
         }
     }
     if reader.lacks("to") || reader.list("to").is_some_and(|(list, _)| list.is_empty()) {
-        let error = Diagnostic::error(format!("report `{name}` reaches nobody: it has no `to`"));
+        let error = Diagnostic::error(format!("report `{name}` has no recipients: it has no `to`"));
         reader.findings().push(error.at(&reader.name, reader.span.clone()).help("add to = [\"oncall@example.com\"]"));
     }
     let all = || [ReportTrigger::Failure, ReportTrigger::Stale, ReportTrigger::Recovery].into();
@@ -119,10 +119,7 @@ fn report(name: &str, reader: TableReader<'_>, zone: &TimeZone) -> Option<Report
 }
 
 fn classes(reader: &TableReader<'_>) -> Option<BTreeSet<ReportTrigger>> {
-    debug_assert!(
-        CLASSES.iter().map(|(word, _)| word).eq(REPORT.choices("on")),
-        "`on` takes other words than its table"
-    );
+    debug_assert!(CLASSES.iter().map(|(word, _)| word).eq(REPORT.choices("on")), "`on` and its table disagree");
     let mut on = BTreeSet::new();
     for (text, value) in reader.texts("on")? {
         match choice_of(text, &CLASSES) {
@@ -135,30 +132,30 @@ fn classes(reader: &TableReader<'_>) -> Option<BTreeSet<ReportTrigger>> {
     Some(on)
 }
 
-/// An address, with a name before it or without.
+/// An address, with or without a name before it.
 fn address(text: &str) -> Result<String, ValueError> {
     let clean = !text.chars().any(char::is_control);
     if clean && text.parse::<lettre::message::Mailbox>().is_ok() {
         return Ok(text.to_owned());
     }
-    let message = format!("is \"{}\", which is no mail address", crate::config::mask::excerpt(text));
+    let message = format!("is \"{}\", which is not a mail address", crate::config::mask::excerpt(text));
     Err(ValueError::new(message, "as in \"oncall@example.com\" or \"On call <oncall@example.com>\""))
 }
 
-/// A file whose failures reach nobody.
+/// Reports files whose failures reach nobody.
 pub fn check_failures_reach_someone(smtp: Option<&Smtp>, reports: &[Report], findings: &Findings) {
-    let told = reports.iter().any(|report| report.on.contains(&ReportTrigger::Failure) && !report.to.is_empty());
+    let reported = reports.iter().any(|report| report.on.contains(&ReportTrigger::Failure) && !report.to.is_empty());
     if smtp.is_none() && !reports.is_empty() {
-        let error = Diagnostic::error("the file has reports and no [smtp] to send them by");
+        let error = Diagnostic::error("the file has reports but no [smtp] to send them");
         findings.push(error.help("add [smtp] with host and from"));
-    } else if (!told || smtp.is_none()) && !findings.has_errors() {
-        // A report that is refused for a mistake may well be the one that would tell.
+    } else if (!reported || smtp.is_none()) && !findings.has_errors() {
+        // A report with an error may be the one that covers failures.
         let warning = Diagnostic::warning("failures reach nobody");
         findings.push(warning.help("add [smtp], and a [report.NAME] with to = [\"oncall@example.com\"]"));
     }
 }
 
-/// Whether a host is this machine.
+/// Whether a host is the loopback interface.
 pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())

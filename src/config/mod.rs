@@ -1,8 +1,8 @@
-//! The policy file: found, read and validated, with every error and warning at once.
+//! The policy file: finds, reads and validates it, and reports every error and warning at once.
 //!
-//! `load` reads the file that `find` named and gives a [`Config`], or everything that is wrong with it. A `Config` is
-//! right in itself; what only the account can tell (which servers there are) is asked of it with
-//! [`Config::policies_for`], [`Config::unmatched`] and [`Config::overfilled`].
+//! `load` reads the file that `find` located and returns a [`Config`], or everything that is wrong with it. A `Config`
+//! is valid in itself. [`Config::policies_for`], [`Config::unmatched`] and [`Config::overfilled`] answer what depends
+//! on the account's servers.
 
 mod account;
 pub mod diagnostic;

@@ -1,4 +1,4 @@
-//! The reference of the policy file's keys: the tables at the end of docs/policy.md.
+//! The reference of all keys: the tables at the end of docs/policy.md.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! Reads the whole file and tells everything that is wrong with it at once.
+//! Reads the whole file and reports everything that is wrong with it at once.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::config::value_error::ValueError;
 use crate::config::values::filled;
 use crate::config::{duration, file, mail, slot_sums, values};
 
-/// The place of the state when nothing else is said.
+/// The default state folder.
 const DEFAULT_STATE: &str = "/var/lib/lastgood";
 
 /// A valid file and the warnings about it.
@@ -26,7 +26,7 @@ const DEFAULT_STATE: &str = "/var/lib/lastgood";
 pub struct Loaded {
     /// The file, validated.
     pub config: Config,
-    /// What is allowed and worth a second look.
+    /// What is allowed but worth a second look.
     pub warnings: Vec<Diagnostic>,
     /// Its text, to show the warnings in.
     pub source: String,
@@ -45,8 +45,8 @@ pub fn load(found: &FileLocation, environment: &Environment, at: Timestamp) -> R
     let mut diagnostics = file::check_writers(found, &data)?;
     let name = path.display().to_string();
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let (config, told) = examine(&source, &folder, environment, at);
-    diagnostics.extend(told);
+    let (config, findings) = examine(&source, &folder, environment, at);
+    diagnostics.extend(findings);
     diagnostics.extend(config.iter().flat_map(secret_files));
     let diagnostics = sorted(diagnostics);
     match config.filter(|_| !diagnostics.iter().any(Diagnostic::is_error)) {
@@ -68,17 +68,18 @@ pub fn parse(
     (config.filter(|_| good), diagnostics)
 }
 
-/// As `parse`; what can be made of a text that has errors comes with them.
+/// Like `parse`, but returns what could be read of an invalid text as well.
 fn examine(source: &str, folder: &Path, environment: &Environment, at: Timestamp) -> (Option<Config>, Vec<Diagnostic>) {
     let findings = Findings::default();
     let (document, errors) = DeTable::parse_recoverable(source);
     for error in &errors {
         let diagnostic =
-            Diagnostic::error(format!("this is no TOML: {}", error.message().lines().next().unwrap_or("")));
+            Diagnostic::error(format!("this is not valid TOML: {}", error.message().lines().next().unwrap_or("")));
         let diagnostic = match error.message() {
-            text if text.contains("duplicate key") => diagnostic.help("it stands there twice: take one of them out"),
+            text if text.contains("duplicate key") => diagnostic.help("it is there twice: remove one of them"),
             text if text.contains("must be quoted") => diagnostic.help("put the value in quotes"),
-            _ => diagnostic.help("a line is [table], key = value, or a # comment; texts stand in quotes, closed again"),
+            _ => diagnostic
+                .help("a line is [table], key = value, or a # comment; strings are in quotes, which must be closed"),
         };
         findings.push(match error.span() {
             Some(span) => diagnostic.at("", span),
@@ -90,7 +91,7 @@ fn examine(source: &str, folder: &Path, environment: &Environment, at: Timestamp
     (config, findings.into_sorted())
 }
 
-/// The state folder that a text names, though the rest of it may be wrong.
+/// The state folder that a text names, even if the rest of it is invalid.
 #[must_use]
 pub fn state_dir(source: &str, folder: &Path, environment: &Environment) -> PathBuf {
     let findings = Findings::default();
@@ -196,7 +197,7 @@ fn token(from_file: Option<SecretSource>, environment: &Environment) -> SecretSo
     };
     let variable = || environment.api_token.clone().map(SecretSource::Variable);
     from_file.or_else(credential).or_else(variable).unwrap_or_else(|| {
-        let text = "there is no API token: name a file with provider.token_file, give the systemd credential \
+        let text = "there is no API token: name a file with provider.token_file, provide the systemd credential \
                     vps-api-token, or set the variable VPS_API_TOKEN";
         SecretSource::Missing(text.to_owned())
     })
@@ -205,21 +206,21 @@ fn token(from_file: Option<SecretSource>, environment: &Environment) -> SecretSo
 fn url(text: &str) -> Result<String, ValueError> {
     let bad = |what: &str, help: &str| Err(ValueError::new(what.to_owned(), help.to_owned()));
     let Ok(url) = url::Url::parse(text) else {
-        return bad("is no URL", "as in \"https://admin.vps.org/api/v1\"");
+        return bad("is not a URL", "as in \"https://admin.vps.org/api/v1\"");
     };
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        return bad("has more in it than an address", "give scheme, host and path alone; the token has its own file");
+        return bad("contains more than an address", "use only scheme, host and path; the token has its own file");
     }
     match (url.scheme(), url.host_str()) {
         ("https", Some(_)) => Ok(text.trim_end_matches('/').to_owned()),
         ("http", Some(host)) if mail::is_loopback(host) => Ok(text.trim_end_matches('/').to_owned()),
-        ("http", _) => bad("would send the token in the clear", "use https; plain http is for loopback alone"),
-        _ => bad("is no https address", "as in \"https://admin.vps.org/api/v1\""),
+        ("http", _) => bad("would send the token in the clear", "use https; plain http is for loopback only"),
+        _ => bad("is not an https address", "as in \"https://admin.vps.org/api/v1\""),
     }
 }
 
-/// `$STATE_DIRECTORY` (set by systemd) first, then the file's `dir`, then `/var/lib/lastgood` where it can be had, the
-/// XDG state folder last. With it, how long runs are remembered.
+/// The state folder: `$STATE_DIRECTORY` (set by systemd), else the file's `dir`, else `/var/lib/lastgood` if it can be
+/// used, else the XDG state folder. With it, how long runs are remembered.
 fn state(root: &TableReader<'_>, folder: &Path, environment: &Environment) -> (PathBuf, Duration) {
     let (mut dir, mut keep) = (None, None);
     if let Some(reader) = root.table("state") {
@@ -237,7 +238,7 @@ fn state(root: &TableReader<'_>, folder: &Path, environment: &Environment) -> (P
     (dir, keep.unwrap_or_else(|| STATE.duration("keep")))
 }
 
-/// Whether this user may write into a folder, as far as its mode tells.
+/// Whether this user can write into a folder.
 fn is_writable(dir: &Path) -> bool {
     std::fs::metadata(dir).is_ok_and(|data| data.is_dir() && !data.permissions().readonly()) && tempfile_would_work(dir)
 }
@@ -246,7 +247,7 @@ fn tempfile_would_work(dir: &Path) -> bool {
     let probe = dir.join(format!(".lastgood-{}", std::process::id()));
     let made = std::fs::File::options().write(true).create_new(true).open(&probe).is_ok();
     if made {
-        // What cannot be removed again was just made by us and is empty.
+        // If it cannot be removed: it is empty and was created just now.
         let _ = std::fs::remove_file(&probe);
     }
     made
@@ -255,14 +256,14 @@ fn tempfile_would_work(dir: &Path) -> bool {
 fn status(root: &TableReader<'_>) -> StatusSettings {
     let Some(reader) = root.table("status") else { return StatusSettings::default() };
     let listen = reader.parsed("listen", |text| {
-        text.parse().map_err(|_| ValueError::new("is no address with a port", "as in \"127.0.0.1:9810\""))
+        text.parse().map_err(|_| ValueError::new("is not an address with a port", "as in \"127.0.0.1:9810\""))
     });
     let unprotected_ok = values::selectors(&reader, "unprotected_ok").unwrap_or_default();
     reader.finish();
     StatusSettings { listen, unprotected_ok }
 }
 
-/// Files that cannot be those of secrets, and files with secrets that others may read.
+/// Secret files that cannot hold a secret, and those that others can read.
 fn secret_files(config: &Config) -> Vec<Diagnostic> {
     let password = config.smtp.as_ref().and_then(|smtp| smtp.password.as_ref());
     let sources = [Some(&config.provider.token), password];
@@ -275,7 +276,7 @@ fn secret_file(source: &SecretSource) -> Option<Diagnostic> {
     let data = std::fs::metadata(path).ok()?;
     if let Some(what) = file::why_not_readable(&data, file::SECRET_BYTES) {
         let error = Diagnostic::error(format!("{from} names {}, which cannot hold the secret: {what}", path.display()));
-        let error = error.help("write the secret alone into a file, and name that file here");
+        let error = error.help("write only the secret into a file, and name that file here");
         return Some(match span {
             Some(span) => error.at(from, span.clone()),
             None => error,
@@ -283,7 +284,7 @@ fn secret_file(source: &SecretSource) -> Option<Diagnostic> {
     }
     let mode = data.permissions().mode();
     (mode & 0o077 != 0).then(|| {
-        let message = format!("{from} names {}, which others may read (mode {:o})", path.display(), mode & 0o777);
+        let message = format!("{from} names {}, which others can read (mode {:o})", path.display(), mode & 0o777);
         Diagnostic::warning(message).help(format!("chmod 600 {}", path.display()))
     })
 }

@@ -1,5 +1,5 @@
-//! PURE: facts become words. What a message says is decided here, how it looks in `render`. A subject states the
-//! matter alone; every failure says when the last good restore point was made.
+//! PURE: turns facts into words. This module decides what a message says, `render` how it looks. A subject states only
+//! what happened; every failure says when the last good restore point was created.
 
 use crate::report::content::blocks::Content;
 use crate::report::content::bounded::bounded;
@@ -19,10 +19,10 @@ mod not_started;
 mod scope;
 mod stale;
 
-/// The longest subject: phones show far less, mail servers take far more.
+/// The longest subject: phones show much less, mail servers accept much more.
 const LONGEST_SUBJECT: usize = 180;
 
-/// The words for a data.
+/// The words for a message.
 #[must_use]
 pub fn compose(data: &MessageData, context: &MailContext) -> Content {
     let mut content = match data {

@@ -1,7 +1,8 @@
-//! From notices to delivered messages: composes what is due into the outbox, and sends what the outbox holds.
+//! From notices to delivered messages: composes messages into the outbox when they are due, and sends what the outbox
+//! holds.
 //!
-//! A notice is marked as told in the transaction that stores its messages; a message is stored byte for byte, so that a
-//! repeat is seen as the same. A message that cannot be sent waits and never delays a run.
+//! A notice is marked as reported in the transaction that stores its messages. A message is stored byte for byte, so
+//! that a repeat is recognized as the same. A message that cannot be sent waits and never delays a run.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,13 +32,13 @@ use crate::store::{Store, StoreError};
 pub struct Subscription {
     /// Its name.
     pub name: String,
-    /// Whom it reaches, on each channel.
+    /// The recipients on each channel.
     pub recipients: Vec<Recipients>,
     /// The classes of notices that it carries.
     pub on: BTreeSet<Class>,
-    /// What happens within it is one message.
+    /// Events within this time share one message.
     pub group_wait: Duration,
-    /// An incident that lasts is reported again after this long.
+    /// How often an incident that lasts is reported again.
     pub repeat: Duration,
     /// The zone of its times.
     pub timezone: TimeZone,
@@ -50,7 +51,7 @@ pub struct Pipeline {
     pub instance: String,
     /// The sender.
     pub from: String,
-    /// How mail is sent; `None` when the file has no `[smtp]`.
+    /// How mail is sent; `None` if the file has no `[smtp]`.
     pub transport: Option<MailTransport>,
     /// The reports.
     pub reports: Vec<Subscription>,
@@ -59,7 +60,7 @@ pub struct Pipeline {
 /// Why messages cannot be composed or sent.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
-    /// The state.
+    /// The state failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A mail cannot be composed.
@@ -67,11 +68,11 @@ pub enum PipelineError {
     Message(#[from] MessageError),
 }
 
-/// Puts the messages of every closed group into the outbox; of all groups with `flush`. Returns when the next group
+/// Puts the messages of every closed group into the outbox; with `flush`, of all groups. Returns when the next group
 /// closes.
 ///
 /// # Errors
-/// What the state says.
+/// When the state fails, or a mail cannot be composed.
 pub async fn compose_due(
     store: &Store,
     pipeline: &Pipeline,
@@ -126,7 +127,7 @@ async fn compose_report(
     Ok(next_close(&pending, report.group_wait))
 }
 
-/// Whether this report told the incident, in this class, less than `repeat` ago.
+/// Whether this report sent the incident, in this class, less than `repeat` ago.
 async fn is_repeat(
     store: &Store,
     report: &Subscription,
@@ -142,13 +143,13 @@ async fn is_repeat(
     Ok(last.is_some_and(|last| last <= now && last + report.repeat > now))
 }
 
-/// Whether a report carries this notice at all.
+/// Whether a report carries this notice.
 fn concerns(report: &Subscription, waiting: &Waiting) -> bool {
     let named = &waiting.notice.reports;
     (named.is_empty() || named.contains(&report.name)) && report.on.contains(&waiting.notice.class())
 }
 
-/// The messages about a data, one for each channel of the report, ready for the outbox.
+/// The messages for the outbox, one for each channel of the report.
 ///
 /// # Errors
 /// When an address cannot be used.
@@ -198,10 +199,10 @@ fn mail(
     })
 }
 
-/// Sends every message that is due, once. Returns how many were taken.
+/// Tries every message that is due, once. Returns how many were accepted. Errors of a mail server go to the outbox.
 ///
 /// # Errors
-/// What the state says; what a mail server says is written to the outbox.
+/// When the state fails.
 pub async fn send_due(store: &Store, transport: &MailTransport, now: Timestamp) -> Result<usize, StoreError> {
     let mut sent = 0;
     for message in store.mails_due(now).await? {
@@ -212,18 +213,18 @@ pub async fn send_due(store: &Store, transport: &MailTransport, now: Timestamp) 
         let fate = match retry_decision(&outgoing, &result, now) {
             RetryDecision::Done { refused } => {
                 sent += 1;
-                let refused = (!refused.is_empty()).then(|| format!("refused for good: {refused:?}"));
+                let refused = (!refused.is_empty()).then(|| format!("permanently refused: {refused:?}"));
                 if let Some(refused) = &refused {
                     tracing::error!(message = message.message.message_id, "{refused}");
                 }
                 Fate::Sent { refused }
             }
             RetryDecision::Retry { at, to, reason, .. } => {
-                tracing::warn!("mail waits until {at}: {reason}");
+                tracing::warn!("mail will be retried at {at}: {reason}");
                 Fate::Later { at, to, error: reason }
             }
             RetryDecision::GivenUp { to, reason } => {
-                tracing::error!("mail to {} is given up: {reason}", to.join(", "));
+                tracing::error!("mail to {} was given up: {reason}", to.join(", "));
                 Fate::GivenUp { error: reason }
             }
         };

@@ -1,4 +1,4 @@
-//! Facts for tests: one of each kind, and names as hostile as they come.
+//! Facts for tests: one of each kind, and a hostile name.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -14,7 +14,7 @@ use crate::report::digest::{
 };
 use crate::report::message_data::TimedNotice;
 
-/// A name that tries HTML, headers, a terminal and the direction of writing.
+/// A name that attacks HTML, headers, terminals and the writing direction.
 pub(crate) const HOSTILE: &str =
     "<script>alert(1)</script>\r\nBcc: all@example.com\u{1b}[31m\u{202e}live\u{0}{{ 7 * 7 }}\"'&";
 

@@ -1,5 +1,5 @@
-//! One message through one SMTP connection, step by step, each step under its own limit. A connection is never used
-//! twice, and every reply must have the code that its step expects: a reply that belongs to another step is a failure,
+//! Sends one message over one SMTP connection, step by step, each step with its own time limit. A connection is never
+//! reused, and every reply must have the code that its step expects: a reply that belongs to another step is a failure,
 //! never a delivery.
 
 use std::time::Duration;
@@ -27,12 +27,12 @@ type SmtpError = lettre::transport::smtp::Error;
 /// Sends a message to all its recipients in one transaction.
 ///
 /// # Errors
-/// When nobody got it, or nobody knows.
+/// When nobody received it, or that is unknown.
 pub async fn send(settings: &SmtpSettings, message: &OutboxMessage) -> Result<Delivery, DeliveryError> {
     let (sender, recipients) = addresses(settings, message)?;
     let mut session = Session::open(settings).await?;
     let sent = session.transfer(&sender, &recipients, &message.bytes).await;
-    // The answer to QUIT says nothing about the message. A broken connection is just dropped.
+    // The reply to QUIT says nothing about the message. A broken connection is just dropped.
     if !matches!(&sent, Err(error) if matches!(error.kind, FailureKind::NeverSent | FailureKind::Ambiguous)) {
         let limit = Duration::from_secs(1).min(settings.limits.step);
         let _ = session.deadline.within(limit, session.dialogue.command(Quit)).await;
@@ -59,12 +59,12 @@ struct Session<'a> {
     settings: &'a SmtpSettings,
     deadline: SessionDeadline,
     dialogue: Dialogue,
-    /// What the server offered last: after STARTTLS nothing of what it said in clear.
+    /// What the server offered last: after STARTTLS, nothing that it said in clear text.
     offers: ServerInfo,
 }
 
 impl<'a> Session<'a> {
-    /// A connection that is encrypted and logged in as the settings ask.
+    /// Opens a connection, encrypted and logged in as the settings require.
     async fn open(settings: &'a SmtpSettings) -> Result<Self, DeliveryError> {
         let deadline = SessionDeadline::begin(settings.limits);
         let dialogue = connect::connect(settings, &deadline).await?;
@@ -87,15 +87,14 @@ impl<'a> Session<'a> {
         let reply = self.deadline.within(self.settings.limits.step, command).await;
         let reply = self.expect(step, &[250], reply)?;
         self.offers = ServerInfo::from_response(&reply)
-            .map_err(|_| self.fail(step, FailureKind::NeverSent, "the server's answer to EHLO has no name"))?;
+            .map_err(|_| self.fail(step, FailureKind::NeverSent, "the server's reply to EHLO has no name"))?;
         Ok(())
     }
 
     /// The same session, encrypted.
     async fn start_tls(mut self) -> Result<Self, DeliveryError> {
         if !self.offers.supports_feature(Extension::StartTls) {
-            let text =
-                "the server does not offer STARTTLS; write tls = \"tls\" if this port is encrypted from the start";
+            let text = "the server does not offer STARTTLS; set tls = \"tls\" if this port is encrypted from the start";
             return Err(self.fail(DeliveryStep::StartTls, FailureKind::Misconfigured, text));
         }
         let reply = self.deadline.within(self.settings.limits.step, self.dialogue.command(Starttls)).await;
@@ -107,7 +106,7 @@ impl<'a> Session<'a> {
 
     async fn log_in(&mut self, login: &Login) -> Result<(), DeliveryError> {
         let Some(mechanism) = self.offers.get_auth_mechanism(&[Mechanism::Plain, Mechanism::Login]) else {
-            let text = "the server offers no login that lastgood knows (AUTH PLAIN or LOGIN)";
+            let text = "the server offers no login that lastgood supports (AUTH PLAIN or LOGIN)";
             return Err(self.fail(DeliveryStep::Login, FailureKind::Misconfigured, text));
         };
         let credentials = login.credentials();
@@ -185,7 +184,7 @@ impl<'a> Session<'a> {
         Ok(parameters)
     }
 
-    /// The reply of a step, if it is one that the step expects.
+    /// The reply, if it is one that the step expects.
     fn expect(
         &self,
         step: DeliveryStep,
@@ -201,7 +200,7 @@ impl<'a> Session<'a> {
         let begins = matches!(step, DeliveryStep::Greeting | DeliveryStep::StartTls);
         let kind = match &broken {
             ReplyError::Refused(_) if !is_permanent(&broken) => FailureKind::RetryLater,
-            // A server that wants nobody now may want us tomorrow; it does not know the message yet.
+            // A server that refuses us now may accept us tomorrow; it has not seen the message yet.
             ReplyError::Refused(_) if begins => FailureKind::NeverSent,
             ReplyError::Refused(reply) if wants_login(reply) => FailureKind::Misconfigured,
             ReplyError::Refused(_) => FailureKind::Permanent,
@@ -220,7 +219,7 @@ impl<'a> Session<'a> {
         DeliveryError::new(&self.settings.via(), step, kind, &self.without_secrets(text))
     }
 
-    /// A server may send back what it was sent, at the login or later.
+    /// Removes secrets: a server may repeat what it was sent, at login or later.
     fn without_secrets(&self, text: &str) -> String {
         self.settings.login.as_ref().map_or_else(|| text.to_owned(), |login| without_secrets(text, login))
     }
@@ -230,7 +229,7 @@ impl<'a> Session<'a> {
             if refused.iter().all(|one| one.permanent) { FailureKind::Permanent } else { FailureKind::RetryLater };
         let text = match refused.as_slice() {
             [only] => format!("{} was refused: {}", only.address, only.reply),
-            [first, ..] => format!("all {} were refused, {}: {}", refused.len(), first.address, first.reply),
+            [first, ..] => format!("all {} were refused; {}: {}", refused.len(), first.address, first.reply),
             [] => "the message has no recipient".to_owned(),
         };
         with(self.fail(DeliveryStep::Recipients, kind, &text), &refused)
@@ -242,7 +241,7 @@ fn with(mut error: DeliveryError, refused: &[RecipientRefusal]) -> DeliveryError
     error
 }
 
-/// AUTH and the answers to what the server asks then; a few times, so that it comes to an end.
+/// AUTH, and answers to the server's challenges; only a few, so that it ends.
 async fn authenticate(
     dialogue: &mut Dialogue,
     mechanism: Mechanism,
@@ -261,7 +260,7 @@ async fn authenticate(
     Ok(reply)
 }
 
-/// Whether the server will always say no (5xx).
+/// Whether the refusal is permanent (5xx).
 fn is_permanent(broken: &ReplyError) -> bool {
     matches!(broken, ReplyError::Refused(reply) if u16::from(reply.code()) >= 500)
 }
@@ -272,10 +271,10 @@ fn wants_login(reply: &Response) -> bool {
 }
 
 fn unexpected(reply: &Response) -> String {
-    format!("an answer that belongs to another step: {} {}", reply.code(), reply.first_line().unwrap_or_default())
+    format!("a reply that belongs to another step: {} {}", reply.code(), reply.first_line().unwrap_or_default())
 }
 
-/// A text without the password, as it is and as the two ways to log in send it.
+/// A text without the password, in clear and in the forms that the two login mechanisms send.
 fn without_secrets(text: &str, login: &Login) -> String {
     let credentials = login.credentials();
     let sent = |mechanism, challenge: Option<&str>| {

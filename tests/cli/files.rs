@@ -208,9 +208,9 @@ fn a_policy_file_that_a_stranger_could_have_written_is_refused_before_any_reques
         }
     };
     set_mode(&file, 0o666);
-    refused(&lab, &[], &["everybody may write it", "mode 666", "chmod o-w"]);
+    refused(&lab, &[], &["everyone may write to it", "mode 666", "chmod o-w"]);
     if is_root() {
-        refused(&lab, &["--config", "policy.toml"], &["everybody may write it"]);
+        refused(&lab, &["--config", "policy.toml"], &["everyone may write to it"]);
         set_mode(&file, 0o600);
         give(&file, STRANGER);
         refused(&lab, &[], &["user 12345", "user 0", "chown"]);
@@ -228,16 +228,16 @@ fn a_policy_file_that_was_named_or_that_a_group_may_write_is_a_warning() {
     let file = lab.path("policy.toml");
     set_mode(&file, 0o660);
     let done = lab.run(&["check"]).ends_with(0);
-    assert!(done.stderr.contains("its group may write it") && done.stderr.contains("chmod g-w"), "{done:#?}");
+    assert!(done.stderr.contains("its group may write to it") && done.stderr.contains("chmod g-w"), "{done:#?}");
     let told = lab.run(&["plan"]).ends_with(0);
-    assert!(told.stderr.contains("its group may write it"), "{told:#?}");
+    assert!(told.stderr.contains("its group may write to it"), "{told:#?}");
     if !is_root() {
         return;
     }
     // Named, by a user who is not root: as in a container, where it belongs to whoever wrote it outside.
     give(lab.folder.path(), STRANGER);
     give(&file, STRANGER + 1);
-    for (mode, words) in [(0o644, "user 12346"), (0o646, "everybody may write it")] {
+    for (mode, words) in [(0o644, "user 12346"), (0o646, "everyone may write to it")] {
         set_mode(&file, mode);
         let done = as_stranger(&lab, &["check", "--config", "policy.toml"]).ends_with(0);
         assert!(done.stderr.contains("warning") && done.stderr.contains(words), "{done:#?}");

@@ -105,7 +105,7 @@ fn a_bad_file_leaves_the_old_one_in_force_loudly_and_a_good_one_ends_it() {
     // While it is wrong, status goes by the one in force.
     let (code, shown) = status(&lab);
     assert_eq!((code, &shown["policies"][0]["policy"]), (1, &json!("busy")), "{shown}");
-    assert!(shown["warnings"].to_string().contains("is not valid"), "{shown}");
+    assert!(shown["warnings"].to_string().contains("is invalid"), "{shown}");
     // The file is right again, and nobody has read it yet.
     write_policy(&lab, &(policy("busy", "snapshot", ALWAYS, "") + TELL));
     let (code, shown) = status(&lab);

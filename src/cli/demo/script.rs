@@ -1,5 +1,5 @@
-//! What happens while the demo's service runs: an answer that is lost, a provider that is out of order for a moment,
-//! and a person who makes room on the server that failed.
+//! What happens while the demo's service runs: an answer is lost, the provider fails for a moment, and a person makes
+//! room on the server that failed.
 
 use std::time::Duration;
 
@@ -8,23 +8,27 @@ use crate::cli::demo::sandbox::Sandbox;
 use crate::cli::output::line;
 use crate::simulator::{Act, Call, Effect, Kind, Pick, Rule};
 
-/// Plays the script, one after the other: about 40 seconds.
-pub(super) async fn play(sandbox: &Sandbox, interrupt: &Interrupt) {
-    say("Due times come every 6 seconds (snapshots) and every 18 (backups). Each run looks at all points of the\n\
-         server, makes room only if it must, makes the new point, waits until it is completed, and only then prunes.\n\
-         web-server-03 has no room, and the snapshots there are people's: its runs fail, and one mail says so.");
+/// Runs the script, which takes about 40 seconds.
+pub(super) async fn run(sandbox: &Sandbox, interrupt: &Interrupt) {
+    say(
+        "Due times come every 6 seconds (snapshots) and every 18 (backups). Each run reads all points of the server,\n\
+         makes room only if it must, creates the new point, waits until it is completed, and only then prunes.\n\
+         web-server-03 has no room, and its snapshots are people's: its runs fail, and one mail says so.",
+    );
     interrupt.pause(Duration::from_secs(10)).await;
 
     let effect = Effect::Reset { carried_out: true };
     sandbox.simulator.add_fault(Rule::new(effect).call(Call::Create).server("web-server-01").times(1));
-    say("A fault: the provider makes the next point of web-server-01, but the connection breaks before the answer.\n\
-         Asking again could make two. So lastgood looks for its mark in the list, and adopts the point that is there.");
+    say(
+        "A fault: the provider creates the next point of web-server-01, but the connection breaks before the answer.\n\
+         Sending the create again could make two. So lastgood looks for its mark in the list and adopts that point.",
+    );
     struck(sandbox, interrupt).await;
     interrupt.pause(Duration::from_secs(6)).await;
 
     sandbox.simulator.clear_faults();
     sandbox.simulator.add_fault(Rule::new(Effect::status(503)).call(Call::List).times(2));
-    say("Another: the provider answers the next two looks at a list with 503. Reads are simply tried again.");
+    say("Another fault: the provider answers the next two list requests with 503. Reads are simply retried.");
     struck(sandbox, interrupt).await;
     interrupt.pause(Duration::from_secs(6)).await;
 
@@ -33,11 +37,11 @@ pub(super) async fn play(sandbox: &Sandbox, interrupt: &Interrupt) {
     let deleted = (0..2).filter(|_| sandbox.simulator.act(&Act::DeletePoint(pick.clone())).is_ok()).count();
     say(&format!(
         "A person has read the mail and deletes the {deleted} oldest snapshots of web-server-03 by hand.\n\
-         The next run there has room again, and a mail says that the trouble is over."
+         The next run there has room again, and a mail reports the recovery."
     ));
     interrupt.pause(Duration::from_secs(12)).await;
-    at_rest(sandbox, interrupt).await;
-    say("That is enough. The service is asked to end: it begins nothing new and closes its journal.");
+    until_idle(sandbox, interrupt).await;
+    say("Now the service is shut down: it starts nothing new and closes its journal.");
 }
 
 fn say(text: &str) {
@@ -49,8 +53,8 @@ fn say(text: &str) {
     line("");
 }
 
-/// Waits until no point is in progress and no due time is near, for a limited time.
-async fn at_rest(sandbox: &Sandbox, interrupt: &Interrupt) {
+/// Waits, for a limited time, until no point is in progress and no due time is near.
+async fn until_idle(sandbox: &Sandbox, interrupt: &Interrupt) {
     for _ in 0..150 {
         let pending = sandbox.simulator.with_account(|account| {
             let kinds = [Kind::Backup, Kind::Snapshot];
@@ -63,7 +67,7 @@ async fn at_rest(sandbox: &Sandbox, interrupt: &Interrupt) {
     }
 }
 
-/// Waits until the fault has struck, for a limited time.
+/// Waits, for a limited time, until the fault has occurred.
 async fn struck(sandbox: &Sandbox, interrupt: &Interrupt) {
     for _ in 0..80 {
         if interrupt.is_requested() || sandbox.simulator.faults().iter().all(|armed| armed.struck > 0) {

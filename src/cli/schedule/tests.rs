@@ -73,14 +73,14 @@ fn mistakes_end_with_2_and_one_json_document() {
         vec!["30 2 * * *", "--timezone", "Europe/Instanbul"],
         vec!["30 2 * * *", "--from", "yesterday"],
     ];
-    let mut told = String::new();
+    let mut reported = String::new();
     for mut words in cases {
         words.push("--json");
         let (code, stdout, stderr) = call(&words);
         let document: Value = serde_json::from_str(&stdout).unwrap();
         assert_eq!((code, &document["times"]), (ExitCode::Usage, &json!([])), "{words:?}");
         assert_eq!(format!("error: {}\n", document["error"].as_str().unwrap()), stderr);
-        told.push_str(&stderr);
+        reported.push_str(&stderr);
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(reported);
 }

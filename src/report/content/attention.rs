@@ -1,5 +1,5 @@
-//! PURE: what a person should know besides failed and stale policies: brakes, missed due times, servers that are gone
-//! or do not start, a second lastgood, a refused reload. Notices with one headline are grouped.
+//! PURE: what people should know besides failed and stale policies: brakes, missed due times, servers that are gone or
+//! do not start, a second lastgood, a refused reload. Notices with the same headline are grouped.
 
 use crate::journal::debt::release_command;
 use crate::journal::notice::{Fact, FoundServer, LatestDue, MissedDueTimes, Notice, Topic};
@@ -11,7 +11,7 @@ use crate::report::content::scope::{NAMES, commands, history_of, quoted, scope, 
 use crate::report::message_data::{MailKind, TimedNotice};
 use crate::report::text::{between, count, plain, span};
 
-/// So many notices with one headline are shown one by one.
+/// At most this many notices with the same headline are shown in full.
 const EACH: usize = 30;
 
 /// The words for notices of one kind.
@@ -22,7 +22,7 @@ pub(super) fn compose(all: &[TimedNotice], context: &MailContext) -> Content {
     let first = groups.first().map(title).unwrap_or_default();
     let subject = match groups.len() {
         0 | 1 => format!("{tag} {first}"),
-        number => format!("{tag} {first}, and {} more", count(number - 1, "matter")),
+        number => format!("{tag} {first}, and {} more", number - 1),
     };
     let mut content = context.content(tone, subject, first);
     content.preheader = all.first().map(|one| text(&one.notice, context)).unwrap_or_default();
@@ -37,7 +37,7 @@ pub(super) fn compose(all: &[TimedNotice], context: &MailContext) -> Content {
     content
 }
 
-/// Notices in the order of the first with their headline.
+/// Notices by headline, in the order in which each headline first appears.
 fn by_headline(all: &[TimedNotice]) -> Vec<(String, Vec<&TimedNotice>)> {
     let mut groups: Vec<(String, Vec<&TimedNotice>)> = Vec::new();
     for one in all {
@@ -55,26 +55,26 @@ fn title((headline, members): &(String, Vec<&TimedNotice>)) -> String {
     if scope.is_empty() { headline.clone() } else { format!("{scope}: {headline}") }
 }
 
-/// What happened, in a few words that notices of one sort have in common.
+/// What happened, in a few words that similar notices share.
 fn headline(notice: &Notice) -> String {
     let kind = word(notice.kind);
     let words = match &notice.fact {
         Fact::Missed(_) => "due times were missed",
         Fact::ClockCorrected { .. } => "the clock was wrong",
         Fact::ServerGone { .. } => "gone from the account",
-        Fact::ServerNotStarted(_) => "not seen running since we stopped it",
+        Fact::ServerNotStarted(_) => "not seen running since lastgood stopped it",
         Fact::ServerListDoubtful { .. } => "the list of the account's servers is in doubt",
         Fact::ServerListUnreadable { .. } => "the account's servers cannot be listed",
-        Fact::NewJournal { .. } => "the journal is new, holds are gone",
-        Fact::SecondLastgood { .. } => "a second lastgood may be at work, deletes are stopped",
+        Fact::NewJournal { .. } => "the journal is new, holds are lost",
+        Fact::SecondLastgood { .. } => "a second lastgood may be running, deletes are stopped",
         Fact::Braked { .. } => "something looks wrong, deletes wait for you",
         Fact::MoreToDelete { .. } => "more to delete than one run may",
         Fact::Stuck { .. } => return format!("a {kind} is stuck"),
         Fact::DatedInFuture { .. } => return format!("a {kind} is dated in the future"),
-        Fact::LeftOver { .. } => return format!("a {kind} turned up that may be ours"),
+        Fact::LeftOver { .. } => return format!("a {kind} appeared that may be ours"),
         Fact::CommandCutOff { .. } => "a command was cut off",
         Fact::ReloadRefused { .. } => "the changed policy file was refused",
-        Fact::Overfilled { .. } => "the policies want more slots than there are",
+        Fact::Overfilled { .. } => "the policies need more slots than there are",
         Fact::General { topic, .. } => general(*topic),
         // These have mails of their own.
         Fact::Failed(_) | Fact::Succeeded(_) | Fact::Recovered(_) | Fact::Stale(_) => "notice",
@@ -82,19 +82,19 @@ fn headline(notice: &Notice) -> String {
     words.to_owned()
 }
 
-/// The headline of a notice that is known in words alone.
+/// The headline of a notice that was stored as text.
 const fn general(topic: Topic) -> &'static str {
     match topic {
         Topic::Missed => "due times were missed",
         Topic::ServerGone => "gone from the account",
-        Topic::NewJournal => "the journal is new, holds are gone",
-        Topic::SecondLastgood => "a second lastgood may be at work, deletes are stopped",
+        Topic::NewJournal => "the journal is new, holds are lost",
+        Topic::SecondLastgood => "a second lastgood may be running, deletes are stopped",
         Topic::Brake => "something looks wrong, deletes wait for you",
         Topic::Attention => "needs attention",
         Topic::Clock => "the clock was wrong",
         Topic::Reload => "the changed policy file was refused",
-        Topic::Overfilled => "the policies want more slots than there are",
-        Topic::ServerStopped => "not seen running since we stopped it",
+        Topic::Overfilled => "the policies need more slots than there are",
+        Topic::ServerStopped => "not seen running since lastgood stopped it",
         Topic::Run | Topic::Stale => "notice",
     }
 }
@@ -106,13 +106,13 @@ fn text(notice: &Notice, context: &MailContext) -> String {
         Fact::Missed(missed) => missed_due_times(missed, context),
         Fact::ServerNotStarted(it) => not_started::text(it, notice.server.as_ref(), context),
         Fact::ClockCorrected { handled, corrected } => format!(
-            "The last handled due time was {}, in the future. It is corrected to {}; no due time comes twice.",
+            "The last handled due time was {}, in the future. It was corrected to {}; no due time runs twice.",
             context.due(*handled),
             context.due(*corrected)
         ),
         Fact::ServerGone { policies } => format!(
-            "The account no longer lists it. Policies: {}. Nothing of it is pruned. Take it out of the policy file if it \
-             is meant to be gone.",
+            "The account no longer lists it. Policies: {}. None of its points is pruned. Remove it from the policy \
+             file if              it is meant to be gone.",
             policies.join(", ")
         ),
         Fact::Stuck { id, created_at, stuck_after_seconds } => {
@@ -120,34 +120,35 @@ fn text(notice: &Notice, context: &MailContext) -> String {
                 created_at.map(|at| format!(" since {}, for {}", context.moment(at), span(between(at, context.now))));
             let limit = span(std::time::Duration::from_secs(*stuck_after_seconds));
             format!(
-                "{} has been in progress{}, which is longer than {limit} (stuck_after). It is looked at again at \
-                 the next run and never deleted while in progress; ask the provider if it stays.",
+                "{} has been in progress{}, which is longer than {limit} (stuck_after). The next run looks at it \
+                 again, and it is never deleted while in progress; ask the provider if this persists.",
                 point(kind, id),
                 since.unwrap_or_default()
             )
         }
         Fact::DatedInFuture { id, created_at } => {
             let dated = created_at.map(|at| format!(" {}", context.moment(at))).unwrap_or_default();
-            format!("{} is dated{dated}, in the future. It is kept and not counted.", point(kind, id))
+            format!("{} is dated{dated}, in the future. It is kept but not counted.", point(kind, id))
         }
         Fact::MoreToDelete { left, max_deletes } => format!(
-            "A run may delete {max_deletes} at most. {} that retention drops stayed and are deleted by the next runs; \
-             max_deletes raises the limit.",
+            "A run may delete at most {max_deletes}. {} that retention drops stayed and will be deleted by the next \
+             runs; raise max_deletes to delete more at once.",
             count(usize::try_from(*left).unwrap_or(usize::MAX), &format!("more {kind}"))
         ),
         Fact::LeftOver { id, created_at } => format!(
-            "The answer to a create was lost, so it was sent again and made a good {kind}. Since then {kind} {id} of {} \
-             has turned up without any text that says whose it is. Look at it, and delete it if nobody needs it: it \
-             takes a slot that no retention frees.",
+            "The answer to a create was lost, so it was sent again and created a good {kind}. Since then {kind} {id} of \
+             {} has appeared, with no text that says whose it is. Look at it, and delete it if nobody needs it: it \
+             takes a slot that retention never frees.",
             context.moment(*created_at)
         ),
         Fact::CommandCutOff { command, accepted, server } => cut_off(command, *accepted, server),
         Fact::Braked { .. } => {
-            "Deletes wait until a person has looked: `lastgood plan` shows more, `lastgood accept` lets them go on."
+            "Deletes wait until somebody has looked: `lastgood plan` shows more, `lastgood accept` lets them continue."
                 .into()
         }
         Fact::ReloadRefused { .. } => {
-            "The previous file stays in force. Correct the new one, then reload again. It was refused for:".to_owned()
+            "The previous file stays in force. Fix the new one, then reload again. It was refused because of:"
+                .to_owned()
         }
         _ => full_stop(capital(&notice.to_string())),
     }
@@ -170,7 +171,7 @@ fn point(kind: &str, id: &Id) -> String {
 fn missed_due_times(missed: &MissedDueTimes, context: &MailContext) -> String {
     let mut words = Vec::new();
     if let LatestDue::Skipped(due) = missed.latest {
-        words.push(format!("Skipped: {}. The run before it was still in progress.", context.due(due)));
+        words.push(format!("Skipped: {}. The previous run was still in progress.", context.due(due)));
     }
     match &missed.lost {
         Some(lost) if lost.count == 1 => words.push(format!("Missed: {}.", context.due(lost.last))),
@@ -183,7 +184,9 @@ fn missed_due_times(missed: &MissedDueTimes, context: &MailContext) -> String {
         None => {}
     }
     match missed.latest {
-        LatestDue::CaughtUp(due) => words.push(format!("One run makes up for them now, that of {}.", context.due(due))),
+        LatestDue::CaughtUp(due) => {
+            words.push(format!("One run makes up for them now, the one due {}.", context.due(due)))
+        }
         LatestDue::TooOld => {
             words.push("No run makes up for them: the latest was longer ago than catch_up.".to_owned());
         }
@@ -194,8 +197,7 @@ fn missed_due_times(missed: &MissedDueTimes, context: &MailContext) -> String {
 }
 
 fn cut_off(command: &str, accepted: bool, server: &FoundServer) -> String {
-    let what =
-        if accepted { "after the provider had accepted it" } else { "and it is unknown whether it was carried out" };
+    let what = if accepted { "after the provider accepted it" } else { "and it is unknown whether it was carried out" };
     let server = match server {
         FoundServer::Reads(status) => format!("The server reads {status} now."),
         FoundServer::Unreadable { error } => format!("The server cannot be read: {}.", plain(error)),
@@ -223,7 +225,7 @@ fn blocks(notice: &Notice, context: &MailContext) -> Vec<Block> {
         }
         Fact::ReloadRefused { errors } => {
             blocks.push(Block::Text(text(notice, context)));
-            // A line that only points at the one above it says nothing here.
+            // A line that only points at the one above it means nothing here.
             let says = |line: &&str| line.chars().any(|c| !" |^-".contains(c));
             blocks.extend(lines(errors.lines().filter(says).take(NAMES).map(str::to_owned).collect()));
         }

@@ -1,4 +1,4 @@
-//! PURE: the words of a digest: the worst first, slots as boxes.
+//! PURE: the words of a digest, with the worst first and slots as boxes.
 
 use crate::policy::inventory::Kind;
 use crate::report::content::blocks::{Block, Content, Row, Slot, Tone};
@@ -9,10 +9,10 @@ use crate::report::digest::{
 };
 use crate::report::text::{between, change, count, names, plain, size, span};
 
-/// So many servers of a policy are shown one by one, the worst first.
+/// At most this many servers of a policy are shown in full, the worst first.
 const ROWS: usize = 40;
 
-/// One box a slot: ours first, then foreign ones, then free ones.
+/// One box per slot: ours first, then foreign, then free.
 fn boxes(slots: DigestSlots) -> Vec<Slot> {
     let own = std::iter::repeat_n(Slot::Own, slots.own);
     let foreign = std::iter::repeat_n(Slot::Foreign, slots.foreign);
@@ -31,7 +31,7 @@ const fn word(state: DigestState) -> &'static str {
     match state {
         DigestState::Failing => "failing",
         DigestState::Stale => "stale",
-        DigestState::Never => "never made",
+        DigestState::Never => "never completed",
         DigestState::Running => "running",
         DigestState::Ok => "ok",
     }
@@ -68,11 +68,11 @@ pub(super) fn compose(facts: &DigestFacts, context: &MailContext) -> Content {
     content
 }
 
-/// `all 12 ok`, or what is not: `2 failing, 1 stale, 9 ok`.
+/// `all 12 ok`, or the counts: `2 failing, 1 stale, 9 ok`.
 fn summary(all: &[&DigestServer]) -> String {
     let of = |state: DigestState| all.iter().filter(|one| one.state == state).count();
     if all.is_empty() {
-        return "no policy applies to a server".to_owned();
+        return "no policy applies to any server".to_owned();
     }
     if of(DigestState::Ok) == all.len() {
         return format!("all {} ok", all.len());
@@ -96,7 +96,7 @@ fn head_facts(facts: &DigestFacts, context: &MailContext) -> Vec<(String, String
     let mut lines = vec![
         ("Since".to_owned(), context.past(facts.since)),
         ("Runs".to_owned(), runs_words(&facts.runs).trim_start_matches("Runs: ").to_owned()),
-        ("Points".to_owned(), format!("{} made, {} deleted", facts.runs.made, facts.runs.deleted)),
+        ("Points".to_owned(), format!("{} created, {} deleted", facts.runs.made, facts.runs.deleted)),
     ];
     if facts.mails_waiting > 0 {
         lines.push(("Mails waiting".to_owned(), facts.mails_waiting.to_string()));
@@ -108,7 +108,7 @@ fn policy_blocks(policy: &DigestPolicy, context: &MailContext) -> Vec<Block> {
     let heading = format!("{}: {} of {}", policy.name, policy.kind.plural(), count(policy.servers.len(), "server"));
     let mut blocks = vec![Block::Heading(heading)];
     if policy.servers.is_empty() {
-        blocks.push(Block::Text("No server of the account matches this policy: nothing is made.".to_owned()));
+        blocks.push(Block::Text("No server of the account matches this policy: it creates nothing.".to_owned()));
         return blocks;
     }
     let mut servers: Vec<&DigestServer> = policy.servers.iter().collect();
@@ -169,7 +169,7 @@ fn rest_blocks(facts: &DigestFacts, context: &MailContext) -> Vec<Block> {
         };
         blocks.push(Block::Items(facts.former.iter().map(words).collect()));
         blocks.push(Block::Text(
-            "They are never pruned. Name the policy in another one's `formerly`, or delete them by hand.".to_owned(),
+            "They are never pruned. List the policy in another one's `formerly`, or delete them by hand.".to_owned(),
         ));
     }
     blocks

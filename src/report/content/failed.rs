@@ -1,5 +1,4 @@
-//! PURE: failed runs. Those with one cause are grouped; each says what its run did and when the last good
-//! restore point was made.
+//! PURE: failed runs, grouped by cause. Each says what its run did and when the last good restore point was created.
 
 use crate::journal::notice::{Fact, FailedRun, Notice, Tries};
 use crate::report::content::blocks::{Block, Content, Row, Tone};
@@ -9,7 +8,7 @@ use crate::report::content::scope::{ROWS, commands, headline, history_of, scope,
 use crate::report::message_data::TimedNotice;
 use crate::report::text::{count, plain, shortened};
 
-/// Runs that failed.
+/// The words for failed runs.
 pub(super) fn compose(all: &[TimedNotice], context: &MailContext) -> Content {
     let scope = scope(all.iter().map(|one| &one.notice));
     let clusters = clusters(all);
@@ -37,7 +36,7 @@ pub(super) fn compose(all: &[TimedNotice], context: &MailContext) -> Content {
     content
 }
 
-/// When the last good points were made, for lists of mails.
+/// When the last good points were created, for the preview of the mail.
 pub(super) fn preheader(all: &[TimedNotice], context: &MailContext) -> String {
     let good = |one: &TimedNotice| one.notice.fact.last_good().map(|good| good.created_at);
     let without = all.iter().filter(|one| good(one).is_none()).count();
@@ -46,7 +45,7 @@ pub(super) fn preheader(all: &[TimedNotice], context: &MailContext) -> String {
         (Some(oldest), _) => {
             format!("{without} without any good restore point; oldest last good: {}", context.past(oldest))
         }
-        (None, _) => "There is no good restore point to go back to".to_owned(),
+        (None, _) => "There is no good restore point".to_owned(),
     }
 }
 
@@ -59,7 +58,7 @@ pub(super) fn facts_of(one: &TimedNotice, context: &MailContext) -> Vec<(String,
         facts.push(("Due time".to_owned(), context.due(due)));
     }
     facts.extend(run_of(notice).and_then(|run| run.tries).and_then(tries));
-    // What belongs to no policy has no restore point of its own to go back to.
+    // What belongs to no policy has no last good point of its own.
     if notice.policy.is_some() || notice.fact.last_good().is_some() {
         facts.push(("Last good".to_owned(), context.last_good(notice.fact.last_good(), notice.kind)));
     }
@@ -78,19 +77,19 @@ fn run_of(notice: &Notice) -> Option<&FailedRun> {
     }
 }
 
-/// How often the run was tried, where that says anything.
+/// How often the run was tried, if retries are allowed.
 fn tries(tries: Tries) -> Option<(String, String)> {
     let Tries { made, allowed } = tries;
     let ended = if made < allowed { "; it is not retried" } else { "" };
     (allowed > 1).then(|| ("Attempts".to_owned(), format!("{made} of {allowed}{ended}")))
 }
 
-/// What the failed runs did all the same: a mail never hides a delete.
+/// What the failed runs did: a mail never hides a delete.
 fn done(one: &TimedNotice) -> Vec<String> {
     let kind = word(one.notice.kind);
     let runs = one.replaced.iter().chain([&one.notice]).filter_map(run_of);
     let of_run = |run: &FailedRun| {
-        let made = run.made.iter().map(|id| format!("asked for {kind} {id}"));
+        let made = run.made.iter().map(|id| format!("requested {kind} {id}"));
         let deleted = run.deleted.iter().map(|point| {
             let cause = point.cause.map(|cause| format!(" ({})", delete_cause(cause))).unwrap_or_default();
             format!("deleted {kind} {}{cause}", point.id)
@@ -100,7 +99,7 @@ fn done(one: &TimedNotice) -> Vec<String> {
     runs.flat_map(of_run).collect()
 }
 
-/// What happens next without anybody's doing.
+/// What happens next if nobody does anything.
 fn next(notice: &Notice, context: &MailContext) -> Option<String> {
     let due = match &notice.fact {
         Fact::Failed(run) => run.next,

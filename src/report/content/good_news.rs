@@ -12,10 +12,10 @@ use crate::report::content::scope::{ROWS, commands, headline, history_of, scope,
 use crate::report::message_data::TimedNotice;
 use crate::report::text::{between, count, plain, size, span};
 
-/// So many lost due times are written out.
+/// At most this many lost due times are listed.
 const DUE_TIMES: usize = 20;
 
-/// Incidents that ended.
+/// The words for incidents that ended.
 pub(super) fn recovered(all: &[TimedNotice], context: &MailContext) -> Content {
     let scope = scope(all.iter().map(|one| &one.notice));
     let incidents = || all.iter().filter_map(|one| Some((one, recovery(one)?)));
@@ -56,15 +56,15 @@ fn lasted(one: &TimedNotice, recovered: &Recovered) -> Duration {
     between(since(one, recovered), one.at)
 }
 
-/// How it is now, where more is to be said than that a point was made.
+/// The situation now, unless a new point is all there is to say.
 fn now(one: &TimedNotice) -> Option<&'static str> {
     match recovery(one)?.by {
         Recovery::PointMade | Recovery::Of(_) => None,
-        Recovery::ServerRuns => Some("The server runs again"),
+        Recovery::ServerRuns => Some("The server is running again"),
         Recovery::StoppedServerGone => Some(
-            "The account's lists have lacked the server for 24 hours: it is gone, and no start is owed to it any more",
+            "The server has been missing from the account's lists for 24 hours: it is gone, and no start is owed to it",
         ),
-        Recovery::StartReleased => Some("`lastgood release debt` was given for the server: it is left as it is"),
+        Recovery::StartReleased => Some("Somebody ran `lastgood release debt` for the server: it is left as it is"),
         Recovery::ServersListed => Some("The account's servers can be listed again"),
         Recovery::Reloaded => Some("The policy file was reloaded and is in force"),
     }
@@ -94,7 +94,7 @@ fn lost(all: &[Timestamp], context: &MailContext) -> String {
     }
 }
 
-/// Runs that made their points.
+/// The words for runs that created their points.
 pub(super) fn succeeded(all: &[TimedNotice], context: &MailContext) -> Content {
     let scope = scope(all.iter().map(|one| &one.notice));
     let runs = || all.iter().filter_map(|one| Some((one, run_of(one)?)));
@@ -102,9 +102,9 @@ pub(super) fn succeeded(all: &[TimedNotice], context: &MailContext) -> Content {
     let made = match all {
         [one] => {
             let id = run_of(one).and_then(|run| run.made.as_ref()).map(|id| format!(" {id}")).unwrap_or_default();
-            format!("{}{id} made", word(one.notice.kind))
+            format!("{}{id} created", word(one.notice.kind))
         }
-        several => format!("{} made", count(several.len(), "restore point")),
+        several => format!("{} created", count(several.len(), "restore point")),
     };
     let subject = format!("{}: {made}, {deleted} deleted", headline("SUCCEEDED", &scope));
     let mut content = context.content(Tone::Good, subject, format!("{scope}: {made}"));
@@ -130,7 +130,7 @@ fn row(one: &TimedNotice, run: &SucceededRun, context: &MailContext) -> Row {
     let size = run.size_mb.map(|megabytes| format!(", {}", size(megabytes))).unwrap_or_default();
     let mut lines = vec![format!("{kind}{id}{dated}{size}")];
     if run.started_early {
-        lines.push(format!("The server was started before the {kind} was seen completed"));
+        lines.push(format!("The server was started before the {kind} was seen to be completed"));
     }
     let mut by_cause: BTreeMap<Option<&str>, Vec<String>> = BTreeMap::new();
     for point in &run.deleted {
@@ -142,5 +142,5 @@ fn row(one: &TimedNotice, run: &SucceededRun, context: &MailContext) -> Row {
     }));
     lines.extend(run.given_up.iter().map(|one| format!("{kind} {} was {}", one.id, one.why)));
     let title = title_of(one.notice.server.as_ref(), one.notice.policy.as_deref().unwrap_or_default());
-    Row { title, state: "made".to_owned(), tone: Tone::Good, slots: vec![], lines }
+    Row { title, state: "created".to_owned(), tone: Tone::Good, slots: vec![], lines }
 }

@@ -10,7 +10,7 @@ use crate::report::content::scope::{ROWS, commands, headline, history_of, scope,
 use crate::report::message_data::TimedNotice;
 use crate::report::text::{between, plain, span};
 
-/// Policies that are stale.
+/// The words for stale policies.
 pub(super) fn compose(all: &[TimedNotice], context: &MailContext) -> Content {
     let scope = scope(all.iter().map(|one| &one.notice));
     let good = |one: &TimedNotice| one.notice.fact.last_good().map(|good| good.created_at);

@@ -1,4 +1,4 @@
-//! What is told together, and when.
+//! Which notices share a mail, and when it is due.
 
 use super::*;
 use crate::journal::event::DeleteReason;
@@ -57,7 +57,7 @@ fn failures_and_recoveries_are_two_mails_in_their_order() {
 }
 
 #[test]
-fn a_flush_tells_everything_now() {
+fn a_flush_closes_every_group() {
     let all = [failure(1, "2026-11-21T02:30:00Z", "a")];
     assert_eq!(groups(&all, WAIT, at("2026-11-21T02:30:00Z"), true).len(), 1);
     assert_eq!(groups(&[], WAIT, at("2026-11-21T02:30:00Z"), true), vec![]);

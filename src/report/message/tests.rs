@@ -49,7 +49,7 @@ fn a_message_has_each_header_once() {
     assert!(types[0].starts_with("multipart/alternative;"), "{types:?}");
     assert_eq!(bytes.matches("Content-Type: text/plain; charset=utf-8").count(), 1);
     assert_eq!(bytes.matches("Content-Type: text/html; charset=utf-8").count(), 1);
-    assert!(bytes.is_ascii(), "a server without 8BITMIME takes it too");
+    assert!(bytes.is_ascii(), "a server without 8BITMIME accepts it, too");
     assert_eq!(
         composed.envelope,
         Envelope {
@@ -61,17 +61,17 @@ fn a_message_has_each_header_once() {
 }
 
 #[test]
-fn the_same_letter_gives_the_same_bytes() {
+fn the_same_draft_gives_the_same_bytes() {
     let (to, rendered) = (to(), rendered());
     assert_eq!(compose(&draft(&to, &rendered)).unwrap(), compose(&draft(&to, &rendered)).unwrap());
 }
 
 #[test]
-fn an_answer_names_its_thread() {
+fn a_reply_names_its_thread() {
     let (to, rendered) = (to(), rendered());
     let thread = ["<a@example.com>".to_owned(), "<b@example.com>".to_owned()];
-    let letter = MailDraft { in_reply_to: Some("<a@example.com>"), references: &thread, ..draft(&to, &rendered) };
-    let bytes = String::from_utf8(compose(&letter).unwrap().bytes).unwrap();
+    let reply = MailDraft { in_reply_to: Some("<a@example.com>"), references: &thread, ..draft(&to, &rendered) };
+    let bytes = String::from_utf8(compose(&reply).unwrap().bytes).unwrap();
     assert_eq!(header(&bytes, "In-Reply-To"), ["<a@example.com>"]);
     assert_eq!(header(&bytes, "References"), ["<a@example.com> <b@example.com>"]);
 }

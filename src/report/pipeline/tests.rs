@@ -1,4 +1,4 @@
-//! A mail is the same mail whenever it is put together, and what becomes of it is written down.
+//! A mail is the same whenever it is composed, and its fate is recorded.
 
 use jiff::SignedDuration;
 
@@ -30,7 +30,7 @@ fn mail_at(now: Timestamp) -> NewMessage {
 }
 
 #[test]
-fn a_mail_that_is_put_together_again_later_has_the_same_message_id() {
+fn a_mail_that_is_composed_again_later_has_the_same_message_id() {
     let now = samples::at("2026-11-21T08:00:00Z");
     let (first, again) = (mail_at(now), mail_at(now + SignedDuration::from_mins(7)));
     assert_eq!(first.message_id, again.message_id);
@@ -48,12 +48,12 @@ async fn a_mail_that_is_given_up_is_counted_as_refused_and_not_as_sent() {
     let told = Told { report: "oncall".to_owned(), notices: Vec::new(), messages: vec![mail_at(now)] };
     store.told(told, now).await.unwrap();
     let in_the_way = dir.path().join("mail");
-    std::fs::write(&in_the_way, "a file, and no folder").unwrap();
+    std::fs::write(&in_the_way, "a file, not a folder").unwrap();
     let transport = MailTransport::File(in_the_way);
     assert_eq!(send_due(&store, &transport, now).await.unwrap(), 0);
     let backlog = store.backlog().await.unwrap();
     assert_eq!((backlog.waiting, backlog.refused), (1, 0), "it waits");
-    // For three days, and twenty times at the least.
+    // It is tried for three days, and at least twenty times.
     for minutes in 0..20 {
         let later = now + SignedDuration::from_hours(73) + SignedDuration::from_mins(20 * minutes);
         assert_eq!(send_due(&store, &transport, later).await.unwrap(), 0);
@@ -62,7 +62,7 @@ async fn a_mail_that_is_given_up_is_counted_as_refused_and_not_as_sent() {
     assert_eq!((backlog.waiting, backlog.refused), (0, 1));
 }
 
-/// What lastgoods stored before notices were data.
+/// What earlier versions stored, before notices were data.
 const EARLIER: &str = include_str!("../../journal/notice/tests/earlier.jsonl");
 
 #[test]

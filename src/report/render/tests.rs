@@ -21,7 +21,7 @@ fn golden(name: &str, data: &MessageData) -> Rendered {
     let rendered = render(&compose(data, &context()));
     insta::assert_snapshot!(format!("{name}.txt"), format!("Subject: {}\n\n{}", rendered.subject, rendered.text));
     insta::assert_snapshot!(format!("{name}.html"), rendered.html);
-    // To look at the pages in a browser; a folder that is not there is no error.
+    // To look at the pages in a browser.
     if let Some(folder) = std::env::var_os("LASTGOOD_MAIL_PAGES") {
         let page = std::path::Path::new(&folder).join(format!("{name}.html"));
         std::fs::write(page, &rendered.html).expect("the folder that was asked for can be written");
@@ -229,7 +229,7 @@ fn a_hostile_name_is_text_in_both_alternatives() {
 }
 
 #[test]
-fn the_page_takes_nothing_from_elsewhere() {
+fn the_page_has_no_external_resources() {
     let html = render(&compose(&MessageData::Digest(Box::new(digest())), &context())).html;
     for word in ["http:", "https:", "src=", "url(", "<img", "<link", "@import"] {
         assert!(!html.contains(word), "{word} in {html}");
@@ -237,7 +237,7 @@ fn the_page_takes_nothing_from_elsewhere() {
 }
 
 #[test]
-fn a_text_line_fits_a_mail_reader() {
+fn text_lines_fit_a_mail_client() {
     let text = render(&compose(&notices(), &context())).text;
     let longest = text.lines().map(|line| line.chars().count()).max();
     assert!(longest.is_some_and(|length| length <= 80), "{text}");
