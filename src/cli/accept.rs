@@ -15,10 +15,8 @@ use crate::run::{Inspection, Lease, Task, take_stock};
 
 /// Release a brake, so that deletes continue.
 #[derive(Debug, Parser)]
-#[command(
-    after_help = "Example:\n  lastgood plan --server web-server-01      # shows the brake, and what is deleted once it is released\n  \
-                        lastgood accept --server web-server-01 --policy nightly"
-)]
+#[command(after_help = "Example:\n  lastgood plan --server web-server-01      # shows the brake and its cause\n  \
+                        lastgood accept --server web-server-01 --policy nightly")]
 pub struct AcceptArgs {
     #[command(flatten)]
     selection: Selection,
@@ -35,13 +33,13 @@ pub struct AcceptArgs {
 /// # Errors
 /// When the policy file, the state or the provider's list cannot be read, or a run is in progress on a server.
 pub async fn run(setup: &Setup, args: AcceptArgs) -> anyhow::Result<ExitCode> {
-    let opened = setup.open_beside().await?;
+    let context = setup.open_beside().await?;
     let mut accepted: Vec<(ServerRef, String, Brake)> = Vec::new();
     let mut refused = false;
-    for task in opened.tasks(&args.selection)? {
+    for task in context.tasks(&args.selection)? {
         let server = &task.server.reference;
-        let seen = look(&opened, &task).await?;
-        match accept(setup, &opened, &task, (seen, &args)).await? {
+        let seen = look(&context, &task).await?;
+        match accept(setup, &context, &task, (seen, &args)).await? {
             Some(brakes) => {
                 accepted.extend(brakes.into_iter().map(|brake| (server.clone(), task.policy.name.to_string(), brake)));
             }
@@ -59,13 +57,13 @@ pub async fn run(setup: &Setup, args: AcceptArgs) -> anyhow::Result<ExitCode> {
 
 /// The server as it is now, stored so that each brake has its number. Takes the lease, because a run would change the
 /// list.
-async fn look(opened: &CommandContext, task: &Task) -> anyhow::Result<Inspection> {
+async fn look(context: &CommandContext, task: &Task) -> anyhow::Result<Inspection> {
     let server = &task.server.reference;
     let command = format!("accept --server {}", server.id);
-    let Some(lease) = Lease::try_beside(&opened.world, &server.id, &command).await? else {
+    let Some(lease) = Lease::try_beside(&context.world, &server.id, &command).await? else {
         return Err(busy(server).into());
     };
-    let seen = take_stock(&opened.world, task).await;
+    let seen = take_stock(&context.world, task).await;
     lease.end().await?;
     Ok(seen??)
 }
@@ -73,11 +71,11 @@ async fn look(opened: &CommandContext, task: &Task) -> anyhow::Result<Inspection
 /// The brakes that were released; `None` if the person said no.
 async fn accept(
     setup: &Setup,
-    opened: &CommandContext,
+    context: &CommandContext,
     task: &Task,
     (seen, args): (Inspection, &AcceptArgs),
 ) -> anyhow::Result<Option<Vec<Brake>>> {
-    let (world, now) = (&opened.world, setup.clock.now());
+    let (world, now) = (&context.world, setup.clock.now());
     let shown: Plan = seen.plan(world, task, 0);
     if shown.brakes.is_empty() {
         return Ok(Some(Vec::new()));

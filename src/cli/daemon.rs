@@ -25,8 +25,8 @@ pub async fn run(setup: &Setup, _args: DaemonArgs) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::install()?;
     let files = setup.clone();
     let opening = tokio::task::spawn_blocking(move || files.open_daemon());
-    let Some(opened) = signals.unless_ended(opening).await else { return Ok(ExitCode::Done) };
-    serve(setup, opened??, signals, std::future::pending()).await?;
+    let Some(context) = signals.unless_ended(opening).await else { return Ok(ExitCode::Done) };
+    serve(setup, context??, signals, std::future::pending()).await?;
     Ok(ExitCode::Done)
 }
 
@@ -36,15 +36,15 @@ pub async fn run(setup: &Setup, _args: DaemonArgs) -> anyhow::Result<ExitCode> {
 /// When it cannot start, or the state fails.
 pub(super) async fn serve_until(
     setup: &Setup,
-    opened: CommandContext,
+    context: CommandContext,
     end: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    serve(setup, opened, Signals::install()?, end).await
+    serve(setup, context, Signals::install()?, end).await
 }
 
 async fn serve(
     setup: &Setup,
-    opened: CommandContext,
+    context: CommandContext,
     signals: Signals,
     end: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
@@ -53,7 +53,7 @@ async fn serve(
         let (config, client) = setup.read_file_and_client().map_err(|error| format!("{error:#}"))?;
         Ok(NewConfig { settings: run_settings(&config), config, client })
     });
-    let service = Service::new(opened.world, opened.stop, opened.config, reload_config);
+    let service = Service::new(context.world, context.stop, context.config, reload_config);
     run_in_process(service, signals, end).await.map_err(|error| match error {
         // The cause decides the exit code, not where it was noticed.
         ServiceError::Store(error) => error.into(),

@@ -50,19 +50,19 @@ impl From<KindArg> for Kind {
 /// # Errors
 /// When it is unknown, automatic, on hold or in progress, or a run is in progress on its server.
 pub async fn run(setup: &Setup, args: DeleteArgs) -> anyhow::Result<ExitCode> {
-    let mut opened = setup.open_read_only().await?;
+    let mut context = setup.open_read_only().await?;
     let (kind, id) = (Kind::from(args.kind), id_of(&args.id));
-    let point = find(&opened, kind, &id).await?;
-    refuse(&opened, &point).await?;
-    let whose = output::printable(&describe(&point, kind));
-    let about = format!("{whose} of {}, created {}", output::printable(&point.server.name), point.created_at);
+    let point = find(&context, kind, &id).await?;
+    refuse(&context, &point).await?;
+    let what = output::printable(&describe(&point, kind));
+    let about = format!("{what} of {}, created {}", output::printable(&point.server.name), point.created_at);
     if !args.yes && !ask(&format!("Delete {about}? There is no undo. [y/N] "))?.eq_ignore_ascii_case("y") {
         output::note("nothing was deleted");
         return Ok(ExitCode::Usage);
     }
-    opened.create_state()?;
+    context.create_state()?;
     let say = |text: String| output::note(&output::printable(&text));
-    match by_hand::delete(&opened.world, &point, &say).await.map_err(failure)? {
+    match by_hand::delete(&context.world, &point, &say).await.map_err(failure)? {
         Deleted::Accepted => output::line(&format!("deleted {about}")),
         Deleted::AlreadyGone => output::line(&format!("already gone: {about}")),
     }
@@ -73,8 +73,8 @@ pub async fn run(setup: &Setup, args: DeleteArgs) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// When there is none, or the list cannot be read.
-pub async fn find(opened: &CommandContext, kind: Kind, id: &Id) -> anyhow::Result<RestorePoint> {
-    let records = opened.world.client.records(kind, None, None).await?.items;
+pub async fn find(context: &CommandContext, kind: Kind, id: &Id) -> anyhow::Result<RestorePoint> {
+    let records = context.world.client.records(kind, None, None).await?.items;
     let found = records.into_iter().map(|(point, _)| point).find(|point| point.id == *id);
     found.ok_or_else(|| {
         CommandError::usage(format!("there is no {kind} {id}: `lastgood list {}` shows them", kind.plural())).into()
@@ -102,10 +102,10 @@ pub fn failure(error: ByHandError) -> anyhow::Error {
     }
 }
 
-async fn refuse(opened: &CommandContext, point: &RestorePoint) -> anyhow::Result<()> {
+async fn refuse(context: &CommandContext, point: &RestorePoint) -> anyhow::Result<()> {
     let (kind, id) = (point.kind, &point.id);
-    let now = opened.world.clock.now();
-    let hold = opened.world.store.hold_on(point.server.id.clone(), kind, id.clone(), now).await?;
+    let now = context.world.clock.now();
+    let hold = context.world.store.hold_on(point.server.id.clone(), kind, id.clone(), now).await?;
     let Err(guard) = permit::by_hand(point, hold) else { return Ok(()) };
     let text = match guard {
         Guard::Automatic => format!("{kind} {id} is automatic: lastgood never deletes it"),

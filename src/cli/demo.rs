@@ -84,16 +84,16 @@ fn introduce(sandbox: &Sandbox) {
 }
 
 async fn before(setup: &Setup) -> anyhow::Result<()> {
-    let opened = setup.open_read_only().await?;
+    let context = setup.open_read_only().await?;
     heading("The restore points before");
-    show_all(&opened).await?;
+    show_all(&context).await?;
     line(
         "\"own\" points were created by an earlier lastgood and are recognized by the mark in their text. \"foreign\"\n\
          points are people's: they take slots, and no policy deletes them. All snapshots of web-server-03 are foreign.",
     );
     heading("The plan: what a run would do now, with the reason for every point (lastgood plan)");
     let selection = Selection { policy: Some("frequent".to_owned()), server: None };
-    show_plans(setup, &opened, &selection, false).await?;
+    show_plans(setup, &context, &selection, false).await?;
     line(
         "The notes say that the journal is new but points of ours exist already, so any holds on them are lost.\n\
          A mail will say so too, once.",
@@ -101,10 +101,10 @@ async fn before(setup: &Setup) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn show_all(opened: &CommandContext) -> anyhow::Result<()> {
+async fn show_all(context: &CommandContext) -> anyhow::Result<()> {
     for kind in Kind::ALL {
         line(&format!("{}:", kind.plural()));
-        show_points(opened, kind).await?;
+        show_points(context, kind).await?;
         line("");
     }
     Ok(())
@@ -113,10 +113,10 @@ async fn show_all(opened: &CommandContext) -> anyhow::Result<()> {
 /// The service follows the schedules while the script runs.
 async fn follow(sandbox: &Sandbox, setup: &Setup, interrupt: &Interrupt) -> anyhow::Result<()> {
     heading("The service follows the schedules, at high speed (lastgood daemon)");
-    let mut opened = setup.open_daemon()?;
+    let mut context = setup.open_daemon()?;
     let (sender, receiver) = unbounded_channel();
-    opened.world.progress = Some(sender);
-    let (store, config) = (opened.world.store.clone(), Arc::clone(&opened.config));
+    context.world.progress = Some(sender);
+    let (store, config) = (context.world.store.clone(), Arc::clone(&context.config));
     let progress = tokio::spawn(print_progress(receiver, setup.clock.now(), setup.clock.clone()));
     let end = async {
         tokio::select! {
@@ -124,7 +124,7 @@ async fn follow(sandbox: &Sandbox, setup: &Setup, interrupt: &Interrupt) -> anyh
             () = interrupt.requested() => {}
         }
     };
-    let ended = serve_until(setup, opened, end).await;
+    let ended = serve_until(setup, context, end).await;
     progress.await?;
     ended?;
     // Sends the mail that the shutdown of the service interrupted.
@@ -156,12 +156,12 @@ fn short(text: &str) -> String {
 }
 
 async fn after(sandbox: &Sandbox, setup: &Setup) -> anyhow::Result<()> {
-    let opened = setup.open_read_only().await?;
+    let context = setup.open_read_only().await?;
     heading("The restore points after");
-    show_all(&opened).await?;
+    show_all(&context).await?;
     line(&sandbox.tally());
     heading("The mails");
-    let subjects = opened.world.store.subjects().await?;
+    let subjects = context.world.store.subjects().await?;
     for mail in mails::read(&sandbox.mails, &subjects)? {
         line(&format!("  {}\n      {}", printable(&mail.subject), mail.file.display()));
     }

@@ -133,10 +133,10 @@ mod tests {
     #[test]
     fn a_cause_is_not_repeated() {
         let source = std::io::Error::from_raw_os_error(17);
-        let told = text_of(&StoreError::Folder { dir: PathBuf::from("state"), source }.into());
-        assert_eq!(told.matches("File exists").count(), 1, "{told}");
-        let told = text_of(&anyhow::anyhow!("the cause").context("what happened"));
-        assert_eq!(told, "what happened: the cause");
+        let text = text_of(&StoreError::Folder { dir: PathBuf::from("state"), source }.into());
+        assert_eq!(text.matches("File exists").count(), 1, "{text}");
+        let text = text_of(&anyhow::anyhow!("the cause").context("what happened"));
+        assert_eq!(text, "what happened: the cause");
     }
 
     #[test]

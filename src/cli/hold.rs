@@ -55,7 +55,7 @@ enum HoldArg {
         /// The provider's id
         id: String,
     },
-    /// A whole server: nothing is deleted there
+    /// Everything on a server
     Server {
         /// Its id, uuid, name or hostname
         name: String,

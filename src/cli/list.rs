@@ -39,7 +39,7 @@ pub struct ListArgs {
 pub enum ListedKind {
     /// The account's servers.
     Servers,
-    /// Backups, automatic ones too.
+    /// Backups, including automatic ones.
     Backups,
     /// Snapshots.
     Snapshots,
@@ -76,18 +76,18 @@ struct PointRow {
 /// # Errors
 /// When the policy file, the state or the provider's list cannot be read.
 pub async fn run(setup: &Setup, args: ListArgs) -> anyhow::Result<ExitCode> {
-    let opened = setup.open_read_only().await?;
+    let context = setup.open_read_only().await?;
     let kind = match args.what {
-        ListedKind::Servers => return servers(&opened, &args).await,
+        ListedKind::Servers => return servers(&context, &args).await,
         ListedKind::Backups => Kind::Backup,
         ListedKind::Snapshots => Kind::Snapshot,
     };
-    let server = args.server.as_deref().map(|text| opened.server(text)).transpose()?;
+    let server = args.server.as_deref().map(|text| context.server(text)).transpose()?;
     let wanted = args.backup_type.filter(|_| kind == Kind::Backup).map(|word| match word {
         BackupTypeArg::Manual => BackupType::Manual,
         BackupTypeArg::Automatic => BackupType::Automatic,
     });
-    let rows = rows(&opened, kind, server, wanted).await?;
+    let rows = rows(&context, kind, server, wanted).await?;
     if args.json {
         output::json_list(kind.plural(), rows.iter().map(|row| to_json(&row.fields, row.own, row.held)))?;
     } else {
@@ -100,44 +100,44 @@ pub async fn run(setup: &Setup, args: ListArgs) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// When the state or the provider's list cannot be read.
-pub async fn show_points(opened: &CommandContext, kind: Kind) -> anyhow::Result<()> {
-    show(&rows(opened, kind, None, None).await?);
+pub async fn show_points(context: &CommandContext, kind: Kind) -> anyhow::Result<()> {
+    show(&rows(context, kind, None, None).await?);
     Ok(())
 }
 
 /// The points with their owners: server by server, newest first.
 async fn rows(
-    opened: &CommandContext,
+    context: &CommandContext,
     kind: Kind,
     server: Option<&Server>,
     wanted: Option<BackupType>,
 ) -> anyhow::Result<Vec<PointRow>> {
-    let listing = opened.world.client.records(kind, server, wanted).await?;
+    let listing = context.world.client.records(kind, server, wanted).await?;
     warn(&listing.doubts);
     let mut listed = listing.items;
     listed.sort_by(|(a, _), (b, _)| (&a.server, b.created_at).cmp(&(&b.server, a.created_at)));
     // The list may be long: copy nothing.
     let (points, fields): (Vec<RestorePoint>, Vec<Fields>) = listed.into_iter().unzip();
-    let instance = opened.world.settings().instance.clone();
-    let mut whose = Vec::with_capacity(points.len());
+    let instance = context.world.settings().instance.clone();
+    let mut owners = Vec::with_capacity(points.len());
     for of_server in points.chunk_by(|a, b| a.server == b.server) {
-        let place = place(opened, &of_server[0]);
-        let memory = opened.world.store.memory_for(place, of_server, opened.world.clock.now()).await?;
-        whose.extend(of_server.iter().map(|point| {
+        let place = place(context, &of_server[0]);
+        let memory = context.world.store.memory_for(place, of_server, context.world.clock.now()).await?;
+        owners.extend(of_server.iter().map(|point| {
             let own = !point.automatic && owner(point, &instance, &memory).is_own();
             (own, memory.holds.contains_key(&point.id) || memory.server_hold.is_some())
         }));
     }
-    let rows = points.into_iter().zip(fields).zip(whose);
+    let rows = points.into_iter().zip(fields).zip(owners);
     Ok(rows.map(|((point, fields), (own, held))| PointRow { point, fields, own, held }).collect())
 }
 
-fn place(opened: &CommandContext, point: &RestorePoint) -> Place {
+fn place(context: &CommandContext, point: &RestorePoint) -> Place {
     Place {
         server: point.server.id.clone(),
         kind: point.kind,
         policy: PolicyName::new("list").expect("the word has the form of a name"),
-        settle: opened.world.settings().settle,
+        settle: context.world.settings().settle,
     }
 }
 
@@ -167,7 +167,7 @@ fn show(rows: &[PointRow]) {
 fn show_table(rows: &[PointRow]) {
     let cells = rows.iter().map(|row| {
         let point = &row.point;
-        let whose = match (point.automatic, row.own) {
+        let owner = match (point.automatic, row.own) {
             (true, _) => "automatic",
             (false, true) => "own",
             (false, false) => "foreign",
@@ -178,7 +178,7 @@ fn show_table(rows: &[PointRow]) {
             point.created_at.to_string(),
             point.status.to_string(),
             point.size_mb.map_or_else(|| "-".to_owned(), |size| format!("{size} MB")),
-            whose.to_owned(),
+            owner.to_owned(),
             if row.held { "held" } else { "" }.to_owned(),
             point.name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| point.description.clone()),
         ]
@@ -186,19 +186,19 @@ fn show_table(rows: &[PointRow]) {
     output::line(&output::table(["id", "server", "created", "status", "size", "owner", "hold", "text"], cells));
 }
 
-async fn servers(opened: &CommandContext, args: &ListArgs) -> anyhow::Result<ExitCode> {
+async fn servers(context: &CommandContext, args: &ListArgs) -> anyhow::Result<ExitCode> {
     // Unreadable entries were reported when the account was read.
-    let records = opened.world.client.server_records().await?.items;
-    let holds = opened.world.store.holds(opened.world.clock.now()).await?;
+    let records = context.world.client.server_records().await?.items;
+    let holds = context.world.store.holds(context.world.clock.now()).await?;
     let held = |server: &Server| holds.iter().any(|hold| hold.what == Held::Server(server.reference.clone()));
     if let Some(text) = &args.server {
-        opened.server(text)?;
+        context.server(text)?;
     }
     let fits = |server: &Server| args.server.as_ref().is_none_or(|text| server.keys.contains(text));
     let records: Vec<_> = records.into_iter().filter(|(server, _)| fits(server)).collect();
     if args.json {
         let values = records.iter().map(|(server, fields)| {
-            let own = !tasks_of_server(&opened.config, server).is_empty();
+            let own = !tasks_of_server(&context.config, server).is_empty();
             to_json(fields, own, held(server))
         });
         output::json_list("servers", values)?;
@@ -206,7 +206,7 @@ async fn servers(opened: &CommandContext, args: &ListArgs) -> anyhow::Result<Exi
     }
     let cells = records.iter().map(|(server, _)| {
         let policies: Vec<String> =
-            tasks_of_server(&opened.config, server).iter().map(|task| task.policy.name.to_string()).collect();
+            tasks_of_server(&context.config, server).iter().map(|task| task.policy.name.to_string()).collect();
         let policies = if policies.is_empty() { "unprotected".to_owned() } else { policies.join(", ") };
         let hold = if held(server) { "held" } else { "" };
         let (id, name) = (server.reference.id.to_string(), server.reference.name.clone());

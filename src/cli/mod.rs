@@ -28,7 +28,7 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::setup::Setup;
 
-/// Keeps the backups and snapshots of VPS.org servers by policy.
+/// Keeps backups and snapshots of VPS.org servers by policy.
 #[derive(Debug, Parser)]
 #[command(name = "lastgood", version, max_term_width = 100)]
 pub struct Cli {

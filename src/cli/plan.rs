@@ -25,8 +25,8 @@ pub struct PlanArgs {
 /// # Errors
 /// When the policy file, the state or the provider's list cannot be read.
 pub async fn run(setup: &Setup, args: PlanArgs) -> anyhow::Result<ExitCode> {
-    let opened = setup.open_read_only().await?;
-    show_plans(setup, &opened, &args.selection, args.json).await
+    let context = setup.open_read_only().await?;
+    show_plans(setup, &context, &args.selection, args.json).await
 }
 
 /// Makes and prints the plans of the selected policies and servers.
@@ -35,15 +35,15 @@ pub async fn run(setup: &Setup, args: PlanArgs) -> anyhow::Result<ExitCode> {
 /// When the provider's list or the state cannot be read.
 pub async fn show_plans(
     setup: &Setup,
-    opened: &crate::cli::setup::CommandContext,
+    context: &crate::cli::setup::CommandContext,
     selection: &Selection,
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
     let at = setup.clock.now();
     let mut plans = Vec::new();
-    for task in opened.tasks(selection)? {
-        let seen = inspect(&opened.world, &task).await??;
-        plans.push(seen.plan(&opened.world, &task, 0));
+    for task in context.tasks(selection)? {
+        let seen = inspect(&context.world, &task).await??;
+        plans.push(seen.plan(&context.world, &task, 0));
     }
     if as_json {
         let plans: Vec<Value> = plans.iter().map(to_json).collect();

@@ -33,9 +33,9 @@ pub struct RestoreArgs {
 /// # Errors
 /// When the point is unknown or not completed, the name is not typed, or the provider refuses.
 pub async fn run(setup: &Setup, args: RestoreArgs) -> anyhow::Result<ExitCode> {
-    let mut opened = setup.open_read_only().await?;
+    let mut context = setup.open_read_only().await?;
     let (kind, id) = (Kind::from(args.kind), id_of(&args.id));
-    let point = find(&opened, kind, &id).await?;
+    let point = find(&context, kind, &id).await?;
     if point.status != PointStatus::Completed {
         return Err(CommandError::usage(format!(
             "{kind} {id} is {}: only a completed one can be restored",
@@ -43,14 +43,14 @@ pub async fn run(setup: &Setup, args: RestoreArgs) -> anyhow::Result<ExitCode> {
         ))
         .into());
     }
-    let before = by_hand::cut_off(&opened.world, &point).await.map_err(failure)?;
+    let before = by_hand::cut_off(&context.world, &point).await.map_err(failure)?;
     let Some(again) = ask_person(setup, &args, &point, before.as_ref())? else {
         output::note("nothing was restored");
         return Ok(ExitCode::Usage);
     };
-    opened.create_state()?;
+    context.create_state()?;
     let say = |text: String| output::note(&output::printable(&text));
-    by_hand::restore(&opened.world, &point, again, &say).await.map_err(failure)?;
+    by_hand::restore(&context.world, &point, again, &say).await.map_err(failure)?;
     let name = output::printable(&point.server.name);
     output::line(&format!("{name} is back, restored from {} {} of {}", point.kind, point.id, point.created_at));
     Ok(ExitCode::Done)

@@ -45,31 +45,31 @@ pub struct RunArgs {
 /// When the policy file, the state or the account cannot be read.
 pub async fn run(setup: &Setup, args: RunArgs) -> anyhow::Result<ExitCode> {
     if args.dry_run {
-        let opened = setup.open_read_only().await?;
-        return show_plans(setup, &opened, &args.selection, args.json).await;
+        let context = setup.open_read_only().await?;
+        return show_plans(setup, &context, &args.selection, args.json).await;
     }
-    let mut opened = setup.open_owner().await?;
-    opened.world.store.drop_leases_of("owner").await?;
-    let tasks = opened.tasks(&args.selection)?;
-    for notice in opened.world.store.set_unreadable_aside(opened.world.clock.now()).await? {
+    let mut context = setup.open_owner().await?;
+    context.world.store.drop_leases_of("owner").await?;
+    let tasks = context.tasks(&args.selection)?;
+    for notice in context.world.store.set_unreadable_aside(context.world.clock.now()).await? {
         output::note(&format!("lastgood: {}", output::printable(&notice.to_string())));
     }
-    let watch = tokio::spawn(watch_debts(opened.world.clone()));
+    let watch = tokio::spawn(watch_debts(context.world.clone()));
     let (sender, shown) = progress::start();
-    opened.world.progress = Some(sender);
-    opened.world.in_force.set(&account::tasks(&opened.config, &opened.servers));
+    context.world.progress = Some(sender);
+    context.world.in_force.set(&account::tasks(&context.config, &context.servers));
     let mut runs = Vec::new();
-    for run in opened.world.store.unfinished().await? {
-        runs.push((account::task_of_run(&opened.config, &opened.servers, &run), run));
+    for run in context.world.store.unfinished().await? {
+        runs.push((account::task_of_run(&context.config, &context.servers, &run), run));
     }
     for task in tasks {
-        runs.extend(record(&opened, task).await?);
+        runs.extend(record(&context, task).await?);
     }
-    let summaries = drive_all(&opened, runs).await;
-    opened.world.progress = None;
-    let owed = pay_debts(&opened, watch).await;
+    let summaries = drive_all(&context, runs).await;
+    context.world.progress = None;
+    let owed = pay_debts(&context, watch).await;
     // Send the mail even if a run could not be recorded to its end.
-    let mails = deliver_mails(&opened, if summaries.is_ok() { MAILS_TAKE } else { MAILS_OF_A_STOP_TAKE }).await;
+    let mails = deliver_mails(&context, if summaries.is_ok() { MAILS_TAKE } else { MAILS_OF_A_STOP_TAKE }).await;
     shown.await?;
     let (summaries, owed) = (summaries?, owed?);
     if let Err(reason) = mails {
@@ -88,11 +88,11 @@ pub async fn run(setup: &Setup, args: RunArgs) -> anyhow::Result<ExitCode> {
 
 /// Sends what waits, until `limit` has passed or the process is told to stop. A message that is interrupted is sent
 /// again with the same Message-ID.
-async fn deliver_mails(opened: &CommandContext, limit: Duration) -> Result<(), String> {
-    let told = |error: std::io::Error| error.to_string();
-    let mut terminate = signal(SignalKind::terminate()).map_err(told)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(told)?;
-    let delivered = send_mails_now(&opened.world.store, &opened.config, opened.world.clock.now());
+async fn deliver_mails(context: &CommandContext, limit: Duration) -> Result<(), String> {
+    let text = |error: std::io::Error| error.to_string();
+    let mut terminate = signal(SignalKind::terminate()).map_err(text)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(text)?;
+    let delivered = send_mails_now(&context.world.store, &context.config, context.world.clock.now());
     tokio::select! {
         biased;
         _ = terminate.recv() => Err("lastgood was asked to end".to_owned()),
@@ -118,24 +118,24 @@ pub(super) async fn send_mails_now(store: &Store, config: &Config, now: Timestam
     Ok(())
 }
 
-async fn record(opened: &CommandContext, task: Task) -> anyhow::Result<Option<(Task, Run)>> {
+async fn record(context: &CommandContext, task: Task) -> anyhow::Result<Option<(Task, Run)>> {
     let key = RunKey {
         server: task.server.reference.clone(),
         policy: task.policy.name.clone(),
         kind: task.policy.kind,
         due: None,
     };
-    Ok(match opened.world.store.open_run(key, opened.world.clock.now()).await? {
+    Ok(match context.world.store.open_run(key, context.world.clock.now()).await? {
         Recorded::New(run) => Some((task, *run)),
         Recorded::Before => None,
     })
 }
 
-async fn drive_all(opened: &CommandContext, runs: Vec<(Task, Run)>) -> anyhow::Result<Vec<RunSummary>> {
+async fn drive_all(context: &CommandContext, runs: Vec<(Task, Run)>) -> anyhow::Result<Vec<RunSummary>> {
     let mut driven = JoinSet::new();
     let mut of_task = HashMap::new();
     for (task, run) in runs {
-        let (id, world) = (run.id, opened.world.clone());
+        let (id, world) = (run.id, context.world.clone());
         let handle = driven.spawn(async move { drive(&world, &task, run).await });
         of_task.insert(handle.id(), id);
     }
@@ -151,20 +151,20 @@ async fn drive_all(opened: &CommandContext, runs: Vec<(Task, Run)>) -> anyhow::R
                 Some(Ok(Err(RunError::Stopped))) => stopped = true,
                 // Let the others stop cleanly before the process ends: one of them may have stopped its server.
                 Some(Ok(Err(RunError::Store(error)))) => {
-                    opened.stop.send_replace(true);
+                    context.stop.send_replace(true);
                     failed = failed.or(Some(error));
                 }
                 // A bug in one run must not end the others; its server's debt is settled without it.
                 Some(Err(error)) => {
                     if let Some(run) = of_task.get(&error.id()) {
-                        opened.world.store.leave_charge(*run).await?;
-                        opened.world.leases.debts_changed().notify_one();
+                        context.world.store.leave_charge(*run).await?;
+                        context.world.leases.debts_changed().notify_one();
                     }
                     cut_off = Some(error);
                 }
             },
-            _ = terminate.recv() => { opened.stop.send_replace(true); }
-            _ = interrupt.recv() => { opened.stop.send_replace(true); }
+            _ = terminate.recv() => { context.stop.send_replace(true); }
+            _ = interrupt.recv() => { context.stop.send_replace(true); }
         }
     }
     if let Some(error) = failed {
@@ -184,8 +184,8 @@ async fn drive_all(opened: &CommandContext, runs: Vec<(Task, Run)>) -> anyhow::R
 
 /// Waits, for a limited time, until the servers that lastgood stopped are known to be running. Returns the debts that
 /// remain.
-async fn pay_debts(opened: &CommandContext, watch: JoinHandle<Result<(), StoreError>>) -> anyhow::Result<Vec<Debt>> {
-    let world = &opened.world;
+async fn pay_debts(context: &CommandContext, watch: JoinHandle<Result<(), StoreError>>) -> anyhow::Result<Vec<Debt>> {
+    let world = &context.world;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     if !world.stopping() {
@@ -201,13 +201,13 @@ async fn pay_debts(opened: &CommandContext, watch: JoinHandle<Result<(), StoreEr
             tokio::select! {
                 biased;
                 paid = &mut paid => { paid?; break; }
-                _ = terminate.recv() => { opened.stop.send_replace(true); }
-                _ = interrupt.recv() => { opened.stop.send_replace(true); }
+                _ = terminate.recv() => { context.stop.send_replace(true); }
+                _ = interrupt.recv() => { context.stop.send_replace(true); }
             }
         }
     }
     // Servers that read `stopped` now are started.
-    opened.stop.send_replace(true);
+    context.stop.send_replace(true);
     let _ = tokio::time::timeout(WATCH_ENDS, watch).await;
     Ok(world.store.debts().await?)
 }

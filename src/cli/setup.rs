@@ -147,17 +147,17 @@ impl Setup {
     /// # Errors
     /// As `open_daemon`; with exit code 4 if the account cannot be read and no list is stored.
     pub async fn open_owner(&self) -> anyhow::Result<CommandContext> {
-        let mut opened = self.open_daemon()?;
-        print_provider_waits(&opened.world.client);
-        opened.servers =
-            match refresh_servers(&opened.world.client, &opened.world.store, &self.clock, &opened.config).await {
+        let mut context = self.open_daemon()?;
+        print_provider_waits(&context.world.client);
+        context.servers =
+            match refresh_servers(&context.world.client, &context.world.store, &self.clock, &context.config).await {
                 Ok(account) => servers_with_warning(account?),
                 Err(error) => {
-                    start_owed(&opened.world).await;
+                    start_owed(&context.world).await;
                     return Err(error.into());
                 }
             };
-        Ok(opened)
+        Ok(context)
     }
 
     /// Opens everything alongside a running daemon, with the account's servers. Changes no stored list.

@@ -82,10 +82,13 @@ fn unknown_report(report: &str, policy: &Policy, position: &FilePosition, report
 
 /// Warns about policies whose own reports do not report failures.
 pub fn check_own_reports(policies: &Policies, reports: &[Report], findings: &Findings) {
-    let tells = |name: &String| reports.iter().any(|one| one.name == *name && one.on.contains(&ReportTrigger::Failure));
+    let reports_failures =
+        |name: &String| reports.iter().any(|one| one.name == *name && one.on.contains(&ReportTrigger::Failure));
     let of_servers = policies.overrides.iter().map(|(one, position)| (&one.policy, position));
     let all = policies.base.iter().map(|(policy, position)| (policy, position)).chain(of_servers);
-    for (policy, position) in all.filter(|(policy, _)| !policy.report.is_empty() && !policy.report.iter().any(tells)) {
+    for (policy, position) in
+        all.filter(|(policy, _)| !policy.report.is_empty() && !policy.report.iter().any(reports_failures))
+    {
         let message =
             format!("failures of policy `{}` reach nobody: its reports have no \"failure\" in `on`", policy.name);
         let help = "name a report with \"failure\" in `on`, or remove `report`";

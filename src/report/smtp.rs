@@ -247,14 +247,14 @@ async fn authenticate(
     mechanism: Mechanism,
     credentials: &Credentials,
 ) -> Result<Response, ReplyError> {
-    let told = |error: SmtpError| ReplyError::Malformed(error.to_string());
-    let begin = Auth::new(mechanism, credentials.clone(), None).map_err(told)?;
+    let to_text = |error: SmtpError| ReplyError::Malformed(error.to_string());
+    let begin = Auth::new(mechanism, credentials.clone(), None).map_err(to_text)?;
     let mut reply = dialogue.command(begin).await?;
     for _ in 0..10 {
         if !reply.has_code(334) {
             break;
         }
-        let answer = Auth::new_from_response(mechanism, credentials.clone(), &reply).map_err(told)?;
+        let answer = Auth::new_from_response(mechanism, credentials.clone(), &reply).map_err(to_text)?;
         reply = dialogue.command(answer).await?;
     }
     Ok(reply)
@@ -274,7 +274,7 @@ fn unexpected(reply: &Response) -> String {
     format!("a reply that belongs to another step: {} {}", reply.code(), reply.first_line().unwrap_or_default())
 }
 
-/// A text without the password, in clear and in the forms that the two login mechanisms send.
+/// A text without the password, in clear text and in the forms that the two login mechanisms send.
 fn without_secrets(text: &str, login: &Login) -> String {
     let credentials = login.credentials();
     let sent = |mechanism, challenge: Option<&str>| {

@@ -25,13 +25,13 @@ pub(super) fn scope<'a>(all: impl Iterator<Item = &'a Notice>) -> String {
         1 => policies.first().map(|name| (*name).to_owned()),
         number => Some(format!("{number} policies")),
     };
-    let whose = match servers.len() {
+    let on = match servers.len() {
         0 => None,
         1 => servers.first().map(|server| shortened(&plain(&server.name), 64)),
         number => Some(count(number, "server")),
     };
-    match (what, whose) {
-        (Some(what), Some(whose)) => format!("{what} on {whose}"),
+    match (what, on) {
+        (Some(what), Some(on)) => format!("{what} on {on}"),
         (one, other) => one.or(other).unwrap_or_default(),
     }
 }

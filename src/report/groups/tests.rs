@@ -84,10 +84,12 @@ fn a_second_failure_of_the_same_policy_replaces_the_first_but_hides_no_delete() 
     ];
     let closed = groups(&all, WAIT, at("2026-11-21T03:00:00Z"), false);
     assert_eq!(closed[0].ids, vec![1, 2, 3, 4]);
-    let MessageData::Notices(MailKind::Failed, told) = &closed[0].data else { panic!("failures are told as failures") };
-    assert_eq!((told.len(), told[0].at), (2, at("2026-11-21T02:30:06Z")));
-    assert_eq!((&told[0].notice, &told[0].replaced[..]), (&all[2].notice, &[of("no room", 7), of("refused", 8)][..]));
-    let Fact::Failed(run) = &told[0].notice.fact else { panic!("{told:?}") };
+    let MessageData::Notices(MailKind::Failed, kept) = &closed[0].data else {
+        panic!("failures go into a failure mail")
+    };
+    assert_eq!((kept.len(), kept[0].at), (2, at("2026-11-21T02:30:06Z")));
+    assert_eq!((&kept[0].notice, &kept[0].replaced[..]), (&all[2].notice, &[of("no room", 7), of("refused", 8)][..]));
+    let Fact::Failed(run) = &kept[0].notice.fact else { panic!("{kept:?}") };
     assert_eq!(run.problem, RunProblem::Failed { error: "refused again".to_owned() });
 }
 

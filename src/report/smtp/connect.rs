@@ -70,12 +70,12 @@ pub(super) async fn encrypt(
 
 /// Trusts only the authority in the file; without a file, the system's authorities.
 fn tls_config(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
-    let told = |error: TlsError| error.to_string();
+    let to_text = |error: TlsError| error.to_string();
     let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().map_err(told)?;
+    let builder = builder.with_safe_default_protocol_versions().map_err(to_text)?;
     let builder = match ca_file {
         Some(path) => builder.with_root_certificates(authority(path)?),
-        None => builder.with_platform_verifier().map_err(told)?,
+        None => builder.with_platform_verifier().map_err(to_text)?,
     };
     let mut config = builder.with_no_client_auth();
     // A connection is never reused, so there is nothing to resume.
@@ -84,14 +84,14 @@ fn tls_config(ca_file: Option<&Path>) -> Result<ClientConfig, String> {
 }
 
 fn authority(path: &Path) -> Result<RootCertStore, String> {
-    let told = |what: &dyn fmt::Display| format!("the certificate authority in {}: {what}", path.display());
-    let pem = std::fs::read(path).map_err(|error| told(&error))?;
+    let to_text = |what: &dyn fmt::Display| format!("the certificate authority in {}: {what}", path.display());
+    let pem = std::fs::read(path).map_err(|error| to_text(&error))?;
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate.map_err(|error| told(&error))?;
-        roots.add(certificate).map_err(|error| told(&error))?;
+        let certificate = certificate.map_err(|error| to_text(&error))?;
+        roots.add(certificate).map_err(|error| to_text(&error))?;
     }
-    if roots.is_empty() { Err(told(&"it holds no certificate (PEM)")) } else { Ok(roots) }
+    if roots.is_empty() { Err(to_text(&"it holds no certificate (PEM)")) } else { Ok(roots) }
 }
 
 /// Classifies a failed handshake: certificates or a wrong port need a person; a error connection may work tomorrow.

@@ -41,7 +41,7 @@ async fn server(script: Script) -> (u16, JoinHandle<Vec<String>>) {
     let serve = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let mut stream = BufReader::new(stream);
-        let (mut heard, mut line, mut in_message) = (Vec::new(), "greeting".to_owned(), false);
+        let (mut received, mut line, mut in_message) = (Vec::new(), "greeting".to_owned(), false);
         loop {
             if !in_message || line == "." {
                 let planned = script.iter().find(|(begins, _)| line.starts_with(begins)).map(|(_, does)| does);
@@ -49,20 +49,20 @@ async fn server(script: Script) -> (u16, JoinHandle<Vec<String>>) {
                 let reply = match planned {
                     Some(Say(reply)) => *reply,
                     Some(Silence) => "",
-                    Some(Close) => return heard,
+                    Some(Close) => return received,
                     None => usual.unwrap_or("500 what?"),
                 };
                 in_message = reply.starts_with("354");
                 if !reply.is_empty() && stream.write_all(format!("{reply}\r\n").as_bytes()).await.is_err() {
-                    return heard;
+                    return received;
                 }
             }
             let mut next = String::new();
             if stream.read_line(&mut next).await.unwrap_or(0) == 0 {
-                return heard;
+                return received;
             }
             line = next.trim_end().to_owned();
-            heard.push(line.clone());
+            received.push(line.clone());
         }
     });
     (port, serve)
@@ -117,7 +117,7 @@ async fn a_message_is_sent_unchanged_to_all_in_one_transaction() {
     let (port, serve) = server(vec![]).await;
     let delivery = send(&settings(port), &message()).await.unwrap();
     assert_eq!(delivery, Delivery { accepted: message().to, refused: vec![] });
-    let heard = serve.await.unwrap();
+    let received = serve.await.unwrap();
     let wanted = [
         "MAIL FROM:<backup@example.com>",
         "RCPT TO:<a@example.com>",
@@ -128,9 +128,9 @@ async fn a_message_is_sent_unchanged_to_all_in_one_transaction() {
         "first",
         "..dot",
     ];
-    assert_eq!(heard[1..=wanted.len()], wanted);
-    assert_eq!(heard.last().map(String::as_str), Some("QUIT"));
-    assert_eq!(heard.iter().filter(|line| line.starts_with("MAIL")).count(), 1);
+    assert_eq!(received[1..=wanted.len()], wanted);
+    assert_eq!(received.last().map(String::as_str), Some("QUIT"));
+    assert_eq!(received.iter().filter(|line| line.starts_with("MAIL")).count(), 1);
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn a_temporary_refusal_is_retried_and_a_permanent_one_is_not() {
         let error = fault(vec![(line, Say(reply))], |settings| settings.login = Some(login())).await;
         assert_eq!(sort(&error), (step, kind), "{reply} at {line}: {error}");
         assert_eq!(error.is_retryable(), kind != FailureKind::Permanent);
-        assert!(error.text.contains(reply), "{error} does not tell {reply}");
+        assert!(error.text.contains(reply), "{error} does not contain {reply}");
     }
 }
 

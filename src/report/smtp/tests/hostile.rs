@@ -96,15 +96,15 @@ async fn say(stream: &mut (impl AsyncWrite + Unpin), text: &str) {
 
 /// Serves as a normal server would until the client goes away; returns what it received.
 async fn serve_normally(stream: &mut (impl AsyncBufRead + AsyncWrite + Unpin)) -> Vec<String> {
-    let (mut heard, mut in_message) = (Vec::new(), false);
+    let (mut received, mut in_message) = (Vec::new(), false);
     while let Some(line) = read_line(stream).await {
         if !in_message || line == "." {
             say(stream, &format!("{}\r\n", usual(&line))).await;
             in_message = line == "DATA";
         }
-        heard.push(line);
+        received.push(line);
     }
-    heard
+    received
 }
 
 /// Greets, offers STARTTLS, and replies to it with these pieces, one after another.
@@ -137,7 +137,7 @@ async fn replies_from_before_encryption_are_never_believed_after_it() {
         ("behind a reply of two lines", OFFER.to_owned(), vec![behind_two_lines]),
         ("in a piece of its own", OFFER.to_owned(), vec!["220 go\r\n".to_owned(), FORGED.to_owned()]),
         ("with half a reply", OFFER.to_owned(), vec!["220 g".to_owned(), format!("o\r\n{FORGED}")]),
-        ("before STARTTLS was asked for", with_the_offer, vec![]),
+        ("before STARTTLS was requested", with_the_offer, vec![]),
     ];
     for (how, offer, pieces) in cases {
         let identity = Identity::new();
@@ -147,21 +147,21 @@ async fn replies_from_before_encryption_are_never_believed_after_it() {
             let stream = up_to_encryption(stream, &offer, &pieces).await;
             let Ok(stream) = acceptor.accept(stream).await else { return Vec::new() };
             let mut stream = BufReader::new(stream);
-            let mut heard = Vec::new();
+            let mut received = Vec::new();
             while let Some(line) = read_line(&mut stream).await {
                 // The real server refuses everything: no mail was accepted.
-                heard.push(line);
+                received.push(line);
                 say(&mut stream, "554 no\r\n").await;
             }
-            heard
+            received
         })
         .await;
         let sent = send(&identity.settings(port, Tls::StartTls), &message()).await;
         let error = sent.expect_err(how);
         assert!(error.is_retryable() && !error.outcome_unknown(), "{how}: {error:?}");
         assert_eq!(error.step, DeliveryStep::StartTls, "{how}: {error}");
-        let heard = served.await.unwrap();
-        assert!(heard.iter().all(|line| !line.starts_with("MAIL")), "{how}: {heard:?}");
+        let received = served.await.unwrap();
+        assert!(received.iter().all(|line| !line.starts_with("MAIL")), "{how}: {received:?}");
     }
 }
 
@@ -202,9 +202,9 @@ async fn a_mail_goes_through_either_kind_of_encryption() {
         let settings = SmtpSettings { login: Some(login()), ..identity.settings(port, tls) };
         let delivery = send(&settings, &message()).await.unwrap();
         assert_eq!(delivery, Delivery { accepted: message().to, refused: vec![] });
-        let heard = served.await.unwrap();
+        let received = served.await.unwrap();
         for line in ["MAIL FROM:<backup@example.com>", "first", "..dot", ".", "QUIT"] {
-            assert!(heard.iter().any(|it| it == line), "{line} is not in {heard:?}");
+            assert!(received.iter().any(|it| it == line), "{line} is not in {received:?}");
         }
     }
 }
