@@ -1,23 +1,23 @@
-# A static lastgood and what it reads from a system, and nothing else.
+# A static lastgood binary and the few system files it reads, nothing else.
 #
 #   docker build -t lastgood .
 #
-# The base image is pinned by the digest of its index, which has an image for every architecture. A newer one:
-# `docker buildx imagetools inspect rust:1.95-bookworm` shows its digest.
-# Without a registry, BUILDER names any local image with cargo, a C compiler and ca-certificates (.ci/image does so).
+# The base image is pinned by the digest of its index, which covers every architecture. To update it, get the digest
+# with `docker buildx imagetools inspect rust:1.95-bookworm`.
+# Without a registry, set BUILDER to any local image with cargo, a C compiler and ca-certificates (as .ci/image does).
 ARG BUILDER=docker.io/library/rust:1.95-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1
 
 FROM ${BUILDER} AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY src src
-# The target is named so that the flags reach the program alone, and not the build scripts and macros.
+# Naming the target applies the flags to the program only, not to build scripts and macros.
 RUN set -eu; \
     host=$(rustc -vV | sed -n 's/^host: //p'); \
     RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --bin lastgood --target "$host"; \
     install -D -m 755 "target/$host/release/lastgood" /out/lastgood
-# The provider's and the mail relay's certificates are checked against this bundle. Without /etc/hosts there is no
-# `localhost`, without the line in nsswitch.conf no order of look-ups that can be relied on.
+# The provider's and the mail relay's certificates are verified against this bundle. Without /etc/hosts there is no
+# `localhost`; without the line in nsswitch.conf the order of lookups is not defined.
 RUN set -eu; \
     install -D -m 644 /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ca-certificates.crt; \
     printf '127.0.0.1 localhost\n::1 localhost\n' > /out/etc/hosts; \
@@ -34,7 +34,7 @@ USER 10001:10001
 WORKDIR /var/lib/lastgood
 VOLUME /var/lib/lastgood
 STOPSIGNAL SIGTERM
-# Healthy: every policy has its good restore point. Everything else (warning, critical, unknown) is unhealthy.
+# Healthy: every policy has a recent good restore point. Anything else (warning, critical, unknown) is unhealthy.
 HEALTHCHECK --interval=1m --timeout=10s --start-period=1m --retries=3 CMD ["/lastgood", "status"]
 ENTRYPOINT ["/lastgood"]
 CMD ["daemon"]

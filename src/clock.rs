@@ -1,7 +1,7 @@
-//! The only reader of the time. Everything else is handed `now`.
+//! The only code that reads the time. Everything else takes `now` as an argument.
 //!
-//! `SystemClock` reads the machine's clock; `ManualClock` says what a test tells it. `Clock::Virtual` follows
-//! tokio's (pausable) time from a base, so that a simulated year passes in seconds.
+//! `Clock::System` reads the machine's clock; `ManualClock` shows the time that a test sets. `VirtualClock` follows
+//! tokio's (pausable) time from a base, so that a simulated year takes seconds.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,9 +13,9 @@ use jiff::Timestamp;
 pub enum Clock {
     /// The machine's clock.
     System,
-    /// A clock that stands where a test has put it.
+    /// A clock that a test sets.
     Manual(ManualClock),
-    /// A base plus tokio's elapsed time: moves with `tokio::time::pause`.
+    /// A base plus tokio's elapsed time, which tests can pause.
     Virtual(VirtualClock),
 }
 
@@ -36,24 +36,24 @@ fn system_now() -> Timestamp {
     Timestamp::now()
 }
 
-/// A clock that moves only when told to.
+/// A clock that moves only when it is set or advanced.
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<Mutex<Timestamp>>);
 
 impl ManualClock {
-    /// A clock that stands at `start`.
+    /// A clock that shows `start`.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
         Self(Arc::new(Mutex::new(start)))
     }
 
-    /// The time it was last put to.
+    /// The time that it shows.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         *self.lock()
     }
 
-    /// Puts the clock to `to`, forward or back.
+    /// Sets the clock to `to`, forward or back.
     pub fn set(&self, to: Timestamp) {
         *self.lock() = to;
     }
@@ -77,19 +77,19 @@ pub struct VirtualClock {
 }
 
 impl VirtualClock {
-    /// A clock that shows `base` now and moves with tokio's time.
+    /// A clock that shows `base` now and follows tokio's time.
     #[must_use]
     pub fn new(base: Timestamp) -> Self {
         Self { base: ManualClock::new(base), started: tokio::time::Instant::now() }
     }
 
-    /// The base plus what has passed since.
+    /// The base plus the time elapsed since.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.base.now() + self.started.elapsed()
     }
 
-    /// Lets the clock jump, as when a person sets it: `seconds` may be negative.
+    /// Moves the clock by `seconds`, which may be negative, as if a person had set it.
     pub fn jump(&self, seconds: i64) {
         let to = self.base.now() + jiff::SignedDuration::from_secs(seconds);
         self.base.set(to);
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manual_clock_moves_only_when_told() {
+    fn a_manual_clock_moves_only_when_advanced() {
         let start: Timestamp = "2026-11-21T02:30:00Z".parse().unwrap();
         let manual = ManualClock::new(start);
         let clock = Clock::Manual(manual.clone());

@@ -1,22 +1,22 @@
-//! The exit codes that scripts and monitoring rely on. They are a contract: see the table in the README.
+//! The exit codes that scripts and monitoring rely on. They are a contract, listed in the README.
 
-use std::process::ExitCode as Process;
+use std::process::ExitCode as ProcessExitCode;
 
 /// How a command ended, as a shell sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitCode {
-    /// What was asked is done.
+    /// The command did what it was asked to do.
     Done = 0,
-    /// A fault of lastgood itself.
+    /// A bug in lastgood.
     Bug = 1,
     /// The command line is wrong.
     Usage = 2,
     /// The policy file is missing, unreadable or invalid.
     PolicyFile = 3,
-    /// The provider cannot be reached, or refuses the token or the request.
+    /// The provider cannot be reached, or refused the token or the request.
     Provider = 4,
-    /// The run ended, and some of it failed.
+    /// The run ended with failures.
     RunFailed = 5,
     /// Another lastgood holds the state folder.
     Locked = 6,
@@ -24,7 +24,7 @@ pub enum ExitCode {
     State = 7,
 }
 
-impl From<ExitCode> for Process {
+impl From<ExitCode> for ProcessExitCode {
     fn from(code: ExitCode) -> Self {
         Self::from(code as u8)
     }
@@ -38,13 +38,13 @@ pub enum Nagios {
     Ok = 0,
     /// Somebody should look.
     Warning = 1,
-    /// A server has no good restore point of late, or stands still because of us.
+    /// A server has no recent good restore point, or is stopped because of lastgood.
     Critical = 2,
-    /// The state could not be read.
+    /// The policy file or the state could not be read.
     Unknown = 3,
 }
 
-impl From<Nagios> for Process {
+impl From<Nagios> for ProcessExitCode {
     fn from(code: Nagios) -> Self {
         Self::from(code as u8)
     }

@@ -1,4 +1,4 @@
-//! lastgood keeps the backups and snapshots of VPS.org servers by policy.
+//! lastgood keeps backups and snapshots of VPS.org servers by policy.
 //!
 //! ```text
 //!        cli  ───────────────  daemon            start things
@@ -17,7 +17,7 @@
 //!       └────► policy ◄──────┘    clock          what should happen · the only reader of the time
 //! ```
 //!
-//! `policy` and `journal` are pure: they decide, from arguments alone. `run` performs what they decided.
+//! `policy` and `journal` are pure: they decide from their arguments alone. `run` performs what they decide.
 //! `tests/architecture` enforces who may use whom.
 
 pub mod account;

@@ -1,4 +1,4 @@
-//! Parses the command line, starts the log, and ends with the command's exit code.
+//! Parses the command line, starts the log, and exits with the command's exit code.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -15,12 +15,12 @@ fn main() -> ExitCode {
     cli.execute()
 }
 
-/// The log goes to standard error, so that `--json` has standard output for itself.
+/// Logs to standard error, because `--json` uses standard output.
 fn start_log(default: &str) {
     let filter = EnvFilter::try_from_env("LASTGOOD_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let journald = std::env::var_os("JOURNAL_STREAM").is_some();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     let log = log.with_ansi(std::io::stderr().is_terminal());
-    // The journal has its own time stamps.
+    // The systemd journal adds its own timestamps.
     if journald { log.without_time().init() } else { log.init() }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use lastgood::config::diagnostic::{render, tally};
-use lastgood::config::{Config, Diagnostic, Environment, Found, load, parse, reference};
+use lastgood::config::{Config, Diagnostic, Environment, FileLocation, load, parse, reference};
 
 fn at() -> Timestamp {
     "2026-11-21T06:00:00Z".parse().unwrap()
@@ -65,7 +65,7 @@ fn every_shipped_file_is_valid_and_leaves_no_doubt() {
         let copy = copies.path().join(path.file_name().unwrap());
         fs::write(&copy, fs::read(&path).unwrap()).unwrap();
         fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
-        let loaded = load(&Found::named(copy), &environment(), at()).unwrap_or_else(|error| panic!("{error}"));
+        let loaded = load(&FileLocation::named(copy), &environment(), at()).unwrap_or_else(|error| panic!("{error}"));
         let warnings = render(&loaded.warnings, &loaded.source, &loaded.name, false);
         assert!(loaded.warnings.is_empty(), "{warnings}");
     }

@@ -13,15 +13,15 @@ use jiff::tz::TimeZone;
 use lastgood::journal::notice::{Fact, FailedRun, Good, Notice, RunProblem};
 use lastgood::policy::inventory::{Id, Kind as PointKind, ServerRef};
 use lastgood::report::content;
-use lastgood::report::content::frame::Frame;
+use lastgood::report::content::context::MailContext;
 use lastgood::report::delivery::OutboxMessage;
 use lastgood::report::error::{DeliveryStep, FailureKind};
-use lastgood::report::matter::{Happened, MailKind, Matter};
 use lastgood::report::message::{self, MailDraft};
+use lastgood::report::message_data::{MailKind, MessageData, TimedNotice};
 use lastgood::report::render::render;
 use lastgood::report::sender::deliver;
-use lastgood::report::smtp::{Limits, Login, SmtpSettings, Tls};
-use lastgood::report::transport::Transport;
+use lastgood::report::smtp::{Login, SmtpLimits, SmtpSettings, Tls};
+use lastgood::report::transport::MailTransport;
 use secrecy::SecretString;
 
 /// What `.ci/postfix` printed.
@@ -47,7 +47,7 @@ impl Postfix {
                 password: SecretString::from(self.0["password"].clone()),
             }),
             ca_file: Some(PathBuf::from(&self.0["ca"])),
-            limits: Limits {
+            limits: SmtpLimits {
                 connect: Duration::from_secs(5),
                 step: Duration::from_secs(10),
                 message: Duration::from_secs(20),
@@ -99,10 +99,10 @@ fn mail(unique: &str, to: &[&str]) -> OutboxMessage {
     let server = ServerRef { id: Id::Number(12345), name: name.to_owned() };
     let (policy, kind) = (Some("nightly".to_owned()), Some(PointKind::Backup));
     let notice = Notice { policy, kind, ..Notice::of_server(server, fact) };
-    let failed = Happened::new(at("2026-11-21T02:31:00Z"), notice);
+    let failed = TimedNotice::new(at("2026-11-21T02:31:00Z"), notice);
     let now = at("2026-11-21T02:33:00Z");
-    let frame = Frame { now, timezone: TimeZone::UTC, instance: "main".to_owned() };
-    let mut rendered = render(&content::compose(&Matter::Notices(MailKind::Failed, vec![failed]), &frame));
+    let context = MailContext { now, timezone: TimeZone::UTC, instance: "main".to_owned() };
+    let mut rendered = render(&content::compose(&MessageData::Notices(MailKind::Failed, vec![failed]), &context));
     rendered.text.push_str(".\n.a line that begins with a dot\n");
     let from = "lastgood <backup@example.test>";
     let to: Vec<String> = to.iter().map(|one| (*one).to_owned()).collect();
@@ -166,7 +166,7 @@ fn part(message: &str, content_type: &str) -> String {
 
 async fn comes_through(postfix: &Postfix, tls: Tls, unique: &str) {
     let message = mail(unique, &["oncall@example.test", "Ops <ops@example.test>"]);
-    let transport = Transport::Smtp(postfix.settings(tls));
+    let transport = MailTransport::Smtp(postfix.settings(tls));
     let delivery = deliver(&transport, &message).await.unwrap();
     assert_eq!(delivery.accepted, ["oncall@example.test", "ops@example.test"]);
     assert_eq!(delivery.refused, []);
@@ -210,7 +210,7 @@ async fn a_certificate_is_good_for_its_name_and_its_address() {
     let postfix = Postfix::at_hand();
     let settings = SmtpSettings { host: "localhost".to_owned(), ..postfix.settings(Tls::StartTls) };
     let message = mail("by-name", &["oncall@example.test"]);
-    deliver(&Transport::Smtp(settings), &message).await.unwrap();
+    deliver(&MailTransport::Smtp(settings), &message).await.unwrap();
     postfix.delivered("oncall", &message.message_id).await;
 }
 
@@ -219,7 +219,7 @@ async fn a_certificate_is_good_for_its_name_and_its_address() {
 async fn an_unknown_recipient_does_not_keep_the_mail_from_the_others() {
     let postfix = Postfix::at_hand();
     let message = mail("unknown", &["nobody@example.test", "ops@example.test"]);
-    let delivery = deliver(&Transport::Smtp(postfix.settings(Tls::StartTls)), &message).await.unwrap();
+    let delivery = deliver(&MailTransport::Smtp(postfix.settings(Tls::StartTls)), &message).await.unwrap();
     assert_eq!(delivery.accepted, ["ops@example.test"]);
     assert_eq!(delivery.refused.len(), 1);
     assert!(delivery.refused[0].permanent && delivery.refused[0].reply.starts_with("550 "), "{:?}", delivery.refused);
@@ -231,7 +231,7 @@ async fn an_unknown_recipient_does_not_keep_the_mail_from_the_others() {
 async fn only_unknown_recipients_are_a_permanent_refusal() {
     let postfix = Postfix::at_hand();
     let message = mail("nobody", &["nobody@example.test"]);
-    let error = deliver(&Transport::Smtp(postfix.settings(Tls::StartTls)), &message).await.unwrap_err();
+    let error = deliver(&MailTransport::Smtp(postfix.settings(Tls::StartTls)), &message).await.unwrap_err();
     assert_eq!((error.step, error.kind), (DeliveryStep::Recipients, FailureKind::Permanent), "{error}");
     assert!(error.text.contains("User unknown"), "{error}");
 }
@@ -255,7 +255,7 @@ async fn what_only_a_person_can_fix_is_told_apart() {
         ("no encryption, no login", SmtpSettings { tls: Tls::None, login: None, ..right() }, DeliveryStep::Sender),
     ];
     for (what, settings, step) in cases {
-        let error = deliver(&Transport::Smtp(settings), &message).await.unwrap_err();
+        let error = deliver(&MailTransport::Smtp(settings), &message).await.unwrap_err();
         assert_eq!((error.step, error.kind), (step, FailureKind::Misconfigured), "{what}: {error}");
         assert!(!format!("{error} {error:?}").contains("wr0ng-secret"));
     }
@@ -265,9 +265,10 @@ async fn what_only_a_person_can_fix_is_told_apart() {
 #[ignore = "needs the Postfix of .ci/postfix"]
 async fn a_port_encrypted_from_the_start_does_not_hold_starttls_for_ever() {
     let postfix = Postfix::at_hand();
-    let limits = Limits { step: Duration::from_millis(500), ..postfix.settings(Tls::Wrapper).limits };
+    let limits = SmtpLimits { step: Duration::from_millis(500), ..postfix.settings(Tls::Wrapper).limits };
     let settings = SmtpSettings { tls: Tls::StartTls, limits, ..postfix.settings(Tls::Wrapper) };
-    let error = deliver(&Transport::Smtp(settings), &mail("wrong-port", &["oncall@example.test"])).await.unwrap_err();
+    let error =
+        deliver(&MailTransport::Smtp(settings), &mail("wrong-port", &["oncall@example.test"])).await.unwrap_err();
     assert_eq!((error.step, error.kind), (DeliveryStep::Greeting, FailureKind::NeverSent), "{error}");
     assert!(error.text.contains("tls = \"tls\""), "{error}");
 }

@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use crate::account::survey::{Surveyed, survey};
 use crate::config::Config;
 use crate::policy::inventory::{Kind, ServerRef};
-use crate::report::digest::{DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, RunCounts, Standing};
-use crate::status::State;
+use crate::report::digest::{DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, DigestState, RunCounts};
+use crate::status::PolicyState;
 use crate::store::holds::{Hold, HoldTarget};
 use crate::store::{Store, StoreError};
 
@@ -55,7 +55,7 @@ fn digest_server(one: &Surveyed, size_before_mb: Option<u64>) -> DigestServer {
     let slots = status.slots;
     DigestServer {
         server: status.server.clone(),
-        standing: standing(status.state),
+        state: digest_state(status.state),
         points: one.points.len(),
         last_good: status.last_good.clone(),
         oldest: one.points.last().and_then(|point| point.created_at),
@@ -106,12 +106,12 @@ async fn counts(store: &Store, since: Timestamp) -> Result<RunCounts, StoreError
 }
 
 /// The state of a policy in the words of the digest.
-const fn standing(state: State) -> Standing {
+const fn digest_state(state: PolicyState) -> DigestState {
     match state {
-        State::Ok => Standing::Ok,
-        State::Running => Standing::Running,
-        State::Failing => Standing::Failing,
-        State::Stale => Standing::Stale,
-        State::Never => Standing::Never,
+        PolicyState::Ok => DigestState::Ok,
+        PolicyState::Running => DigestState::Running,
+        PolicyState::Failing => DigestState::Failing,
+        PolicyState::Stale => DigestState::Stale,
+        PolicyState::Never => DigestState::Never,
     }
 }

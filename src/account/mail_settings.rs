@@ -4,8 +4,8 @@ use crate::config::{self, Config};
 use crate::journal::notice::Class;
 use crate::report::pipeline::{Pipeline, Subscription};
 use crate::report::recipients::Recipients;
-use crate::report::smtp::{Limits, Login, SmtpSettings, Tls};
-use crate::report::transport::Transport;
+use crate::report::smtp::{Login, SmtpLimits, SmtpSettings, Tls};
+use crate::report::transport::MailTransport;
 
 /// What the file says about mail; `None` without `[smtp]`.
 ///
@@ -26,18 +26,18 @@ pub fn mail_settings(config: &Config) -> Result<Option<Pipeline>, config::Secret
     Ok(Some(Pipeline { instance, from: smtp.from.clone(), transport, reports: reports.collect() }))
 }
 
-const fn class_of(class: config::Class) -> Class {
+const fn class_of(class: config::ReportTrigger) -> Class {
     match class {
-        config::Class::Failure => Class::Failure,
-        config::Class::Stale => Class::Stale,
-        config::Class::Recovery => Class::Recovery,
-        config::Class::Success => Class::Success,
+        config::ReportTrigger::Failure => Class::Failure,
+        config::ReportTrigger::Stale => Class::Stale,
+        config::ReportTrigger::Recovery => Class::Recovery,
+        config::ReportTrigger::Success => Class::Success,
     }
 }
 
-fn transport(smtp: &config::Smtp) -> Result<Transport, config::SecretError> {
+fn transport(smtp: &config::Smtp) -> Result<MailTransport, config::SecretError> {
     if let config::SmtpTransport::File { dir } = &smtp.transport {
-        return Ok(Transport::File(dir.clone()));
+        return Ok(MailTransport::File(dir.clone()));
     }
     let login = match (&smtp.username, &smtp.password) {
         (Some(username), Some(password)) => {
@@ -47,10 +47,10 @@ fn transport(smtp: &config::Smtp) -> Result<Transport, config::SecretError> {
         _ => None,
     };
     let tls = match smtp.tls {
-        config::Tls::StartTls => Tls::StartTls,
-        config::Tls::Tls => Tls::Wrapper,
-        config::Tls::None => Tls::None,
+        config::SmtpTls::StartTls => Tls::StartTls,
+        config::SmtpTls::Tls => Tls::Wrapper,
+        config::SmtpTls::None => Tls::None,
     };
     let (host, ca_file) = (smtp.host.clone(), smtp.ca_file.clone());
-    Ok(Transport::Smtp(SmtpSettings { host, port: smtp.port, tls, login, ca_file, limits: Limits::default() }))
+    Ok(MailTransport::Smtp(SmtpSettings { host, port: smtp.port, tls, login, ca_file, limits: SmtpLimits::default() }))
 }

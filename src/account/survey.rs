@@ -15,7 +15,7 @@ use crate::policy::inventory::{Id, Kind, Server, newest_first};
 use crate::policy::slots::{Slots, TakenSlot};
 use crate::policy::task::Task;
 use crate::report::digest::FormerPoints;
-use crate::status::{DebtStatus, Facts, IncidentStatus, Level, OutboxStatus, PolicyStatus, Status, policy_state};
+use crate::status::{DebtStatus, IncidentStatus, Level, OutboxStatus, PolicyFacts, PolicyStatus, Status, policy_state};
 use crate::store::due::Handled;
 use crate::store::holds::{Hold, HoldTarget};
 use crate::store::notices::Incident;
@@ -157,7 +157,7 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
     points.sort_by(|a, b| newest_first((a.created_at, &a.id), (b.created_at, &b.id)));
     let last_good =
         points.first().and_then(|point| point.created_at.map(|created_at| Good { id: point.id.clone(), created_at }));
-    let facts = Facts {
+    let facts = PolicyFacts {
         last_good: last_good.as_ref().map(|good| good.created_at),
         first_at: handled.map(|handled| handled.first_at),
         running: input.running.contains(&key),

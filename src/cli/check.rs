@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::account::unprotected;
-use crate::cli::failure::Failure;
+use crate::cli::error::CommandError;
 use crate::cli::output;
 use crate::cli::setup::Setup;
 use crate::config::diagnostic::{Diagnostic, Located, Severity, render};
@@ -15,13 +15,13 @@ use crate::policy::inventory::{Kind, Server};
 use crate::policy::policy::Policy;
 use crate::policy::slot_sum::{SlotFit, SlotSum};
 
-/// How many due times are shown of each policy.
+/// How many due times are shown for each policy.
 const SHOWN: usize = 3;
 
 /// Check the policy file and show what it means.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  lastgood check --config config/example.toml")]
-pub struct Args {
+pub struct CheckArgs {
     /// Also try the token, its permissions, and that each named server exists
     #[arg(long)]
     online: bool,
@@ -30,34 +30,34 @@ pub struct Args {
     pub json: bool,
 }
 
-/// What the account says.
-struct Online {
+/// What the provider says about the account.
+struct AccountCheck {
     email: String,
     token: String,
     servers: Vec<Server>,
     problems: Vec<String>,
 }
 
-/// Prints every policy with its next due times and the slots that it wants.
+/// Prints every policy with its next due times, and the slots that the policies need.
 ///
 /// # Errors
-/// With exit code 3, when the file is not valid; with 4, when the provider cannot be asked.
-pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
+/// With exit code 3 if the file is invalid; with 4 if the provider cannot be reached or refuses.
+pub async fn run(setup: &Setup, args: CheckArgs) -> anyhow::Result<ExitCode> {
     let now = setup.clock.now();
-    let bad = |error: LoadError| Failure::new(ExitCode::PolicyFile, error.to_string());
+    let bad = |error: LoadError| CommandError::new(ExitCode::PolicyFile, error.to_string());
     let found = find(setup.file.as_deref()).map_err(bad)?;
     let loaded = match load(&found, &setup.environment, now) {
         Ok(loaded) => with_unread_secrets(loaded),
         Err(error) if args.json => {
-            output::json(&invalid(&error))?;
+            output::json(&invalid_to_json(&error))?;
             output::note(&format!("lastgood: {error}"));
             return Ok(ExitCode::PolicyFile);
         }
         Err(error) => return Err(bad(error).into()),
     };
-    let online = if args.online { Some(ask_account(setup, &loaded.config, now).await?) } else { None };
+    let online = if args.online { Some(check_account(setup, &loaded.config, now).await?) } else { None };
     if args.json {
-        output::json(&shape(&loaded, online.as_ref(), now))?;
+        output::json(&to_json(&loaded, online.as_ref(), now))?;
     } else {
         if !loaded.warnings.is_empty() {
             output::note(render(&loaded.warnings, &loaded.source, &loaded.name, false).trim_end());
@@ -69,7 +69,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
     Ok(if refused { ExitCode::PolicyFile } else { ExitCode::Done })
 }
 
-/// The file is right without its secrets, and nothing works without them.
+/// Adds warnings about secrets that cannot be read: the file is valid without them, but nothing works.
 fn with_unread_secrets(mut loaded: Loaded) -> Loaded {
     let password = loaded.config.smtp.as_ref().and_then(|smtp| smtp.password.as_ref());
     let secrets = [Some(&loaded.config.provider.token), password].into_iter().flatten();
@@ -99,8 +99,8 @@ fn show(loaded: &Loaded, now: Timestamp) {
     let config = &loaded.config;
     for (name, policy) in every_policy(config) {
         let servers: Vec<String> = policy.servers.iter().map(ToString::to_string).collect();
-        let off = if policy.enabled { "" } else { " (not enabled)" };
-        output::line(&format!("{name}{off}: {} of {}", policy.kind.plural(), output::shown(&servers.join(", "))));
+        let off = if policy.enabled { "" } else { " (disabled)" };
+        output::line(&format!("{name}{off}: {} of {}", policy.kind.plural(), output::printable(&servers.join(", "))));
         output::line(&format!(
             "    schedule  {} ({})",
             policy.schedule.expressions().join(" | "),
@@ -112,23 +112,23 @@ fn show(loaded: &Loaded, now: Timestamp) {
     }
     let sums = config.slot_sums(now);
     if !sums.is_empty() {
-        output::line("slots that each server gives:");
+        output::line("slots per server:");
         let rows = sums.iter().map(|sum| [format!("    {}", sum.servers), in_words(&sum.proof)]);
-        output::line(&output::table(["    servers", "what the policies want"], rows));
+        output::line(&output::table(["    servers", "what the policies need"], rows));
     }
     let warnings = loaded.warnings.iter().filter(|one| one.severity == Severity::Warning).count();
-    let said =
+    let suffix =
         if warnings == 0 { String::new() } else { format!(", {}", output::count(warnings, "warning", "warnings")) };
     output::line(&format!(
-        "{}: valid, {}{said}",
+        "{}: valid, {}{suffix}",
         loaded.name,
         output::count(every_policy(config).len(), "policy", "policies")
     ));
 }
 
-/// A sum, and what it means when nothing is left.
+/// A sum, and what it means if no slot is left.
 fn in_words(proof: &SlotSum) -> String {
-    let fills = if proof.fit() == SlotFit::Fills { ": one goes before the new one is made" } else { "" };
+    let fills = if proof.fit() == SlotFit::Fills { ": one is deleted before the new one is created" } else { "" };
     format!("{proof}{fills}")
 }
 
@@ -139,7 +139,7 @@ fn most(policy: &Policy, now: Timestamp) -> Option<u32> {
         .flatten()
 }
 
-async fn ask_account(setup: &Setup, config: &Config, now: Timestamp) -> anyhow::Result<Online> {
+async fn check_account(setup: &Setup, config: &Config, now: Timestamp) -> anyhow::Result<AccountCheck> {
     let client = setup.client_of(config)?;
     let account = client.token_info().await?;
     let listing = client.servers().await?;
@@ -148,16 +148,16 @@ async fn ask_account(setup: &Setup, config: &Config, now: Timestamp) -> anyhow::
     let mut problems: Vec<String> = listing.doubts.iter().map(doubt).collect();
     if !account.may("servers", "write") {
         let permissions = account.permissions.join(", ");
-        problems.push(format!("the token may not write (its permissions: {permissions}): make one with servers:*"));
+        problems.push(format!("the token may not write (its permissions: {permissions}): create one with servers:*"));
     }
     problems
         .extend(config.unmatched(&servers).iter().map(ToString::to_string).filter(|text| !text.contains(['*', '?'])));
     problems.extend(config.overfilled(&servers, now).iter().map(ToString::to_string));
-    Ok(Online { email: account.email, token: account.token_name, servers, problems })
+    Ok(AccountCheck { email: account.email, token: account.token_name, servers, problems })
 }
 
-fn show_online(config: &Config, online: &Online, now: Timestamp) {
-    let (email, token) = (output::shown(&online.email), output::shown(&online.token));
+fn show_online(config: &Config, online: &AccountCheck, now: Timestamp) {
+    let (email, token) = (output::printable(&online.email), output::printable(&online.token));
     output::line(&format!(
         "account {email}, token {token}, {}",
         output::count(online.servers.len(), "server", "servers")
@@ -170,18 +170,18 @@ fn show_online(config: &Config, online: &Online, now: Timestamp) {
     });
     output::line(&output::table(["server", "kind", "slots"], rows));
     for server in unprotected(config, &online.servers) {
-        output::line(&format!("unprotected: {}", output::shown(&server.reference.name)));
+        output::line(&format!("unprotected: {}", output::printable(&server.reference.name)));
     }
     let unmatched = config.unmatched(&online.servers);
     for text in unmatched.iter().map(ToString::to_string).filter(|text| !online.problems.contains(text)) {
-        output::line(&format!("warning: {}", output::shown(&text)));
+        output::line(&format!("warning: {}", output::printable(&text)));
     }
     for problem in &online.problems {
-        output::line(&format!("error: {}", output::shown(problem)));
+        output::line(&format!("error: {}", output::printable(problem)));
     }
 }
 
-fn shape(loaded: &Loaded, online: Option<&Online>, now: Timestamp) -> Value {
+fn to_json(loaded: &Loaded, online: Option<&AccountCheck>, now: Timestamp) -> Value {
     let policies = every_policy(&loaded.config).into_iter().map(|(name, policy)| {
         let servers: Vec<String> = policy.servers.iter().map(ToString::to_string).collect();
         let due: Vec<Timestamp> = policy.schedule.iter_after(now).take(SHOWN).collect();
@@ -214,7 +214,7 @@ fn shape(loaded: &Loaded, online: Option<&Online>, now: Timestamp) -> Value {
     })
 }
 
-fn invalid(error: &LoadError) -> Value {
+fn invalid_to_json(error: &LoadError) -> Value {
     match error {
         LoadError::Invalid { name, source_text, diagnostics } => {
             let findings: Vec<Located> = diagnostics.iter().map(|one| one.located(source_text)).collect();

@@ -1,11 +1,11 @@
-//! `lastgood delete`: deletes one restore point by hand, after asking. Works beside the daemon.
+//! `lastgood delete`: deletes one restore point by hand, after asking. Works alongside the daemon.
 
 use clap::{Parser, ValueEnum};
 
-use crate::cli::failure::Failure;
+use crate::cli::error::CommandError;
 use crate::cli::hold::id_of;
 use crate::cli::output;
-use crate::cli::setup::{Opened, Setup, ask};
+use crate::cli::setup::{CommandContext, Setup, ask};
 use crate::exit_code::ExitCode;
 use crate::policy::evidence::describe;
 use crate::policy::guard::Guard;
@@ -17,9 +17,9 @@ use crate::run::by_hand::{self, ByHandError};
 /// Delete one restore point by hand.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  lastgood delete snapshot 801")]
-pub struct Args {
-    /// What it is
-    kind: KindWord,
+pub struct DeleteArgs {
+    /// The kind of restore point
+    kind: KindArg,
     /// The provider's id
     id: String,
     /// Do not ask
@@ -29,18 +29,18 @@ pub struct Args {
 
 /// The word for a kind on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum KindWord {
+pub enum KindArg {
     /// A manual backup.
     Backup,
     /// A snapshot.
     Snapshot,
 }
 
-impl From<KindWord> for Kind {
-    fn from(word: KindWord) -> Self {
+impl From<KindArg> for Kind {
+    fn from(word: KindArg) -> Self {
         match word {
-            KindWord::Backup => Self::Backup,
-            KindWord::Snapshot => Self::Snapshot,
+            KindArg::Backup => Self::Backup,
+            KindArg::Snapshot => Self::Snapshot,
         }
     }
 }
@@ -48,23 +48,23 @@ impl From<KindWord> for Kind {
 /// Deletes the point.
 ///
 /// # Errors
-/// When it is unknown, automatic, on hold or in progress, or a run is at work on its server.
-pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
-    let mut opened = setup.open_to_look().await?;
+/// When it is unknown, automatic, on hold or in progress, or a run is in progress on its server.
+pub async fn run(setup: &Setup, args: DeleteArgs) -> anyhow::Result<ExitCode> {
+    let mut context = setup.open_read_only().await?;
     let (kind, id) = (Kind::from(args.kind), id_of(&args.id));
-    let point = find(&opened, kind, &id).await?;
-    refuse(&opened, &point).await?;
-    let whose = output::shown(&describe(&point, kind));
-    let about = format!("{whose} of {}, made {}", output::shown(&point.server.name), point.created_at);
+    let point = find(&context, kind, &id).await?;
+    refuse(&context, &point).await?;
+    let what = output::printable(&describe(&point, kind));
+    let about = format!("{what} of {}, created {}", output::printable(&point.server.name), point.created_at);
     if !args.yes && !ask(&format!("Delete {about}? There is no undo. [y/N] "))?.eq_ignore_ascii_case("y") {
         output::note("nothing was deleted");
         return Ok(ExitCode::Usage);
     }
-    opened.keep_state()?;
-    let say = |text: String| output::note(&output::shown(&text));
-    match by_hand::delete(&opened.world, &point, &say).await.map_err(failure)? {
+    context.create_state()?;
+    let say = |text: String| output::note(&output::printable(&text));
+    match by_hand::delete(&context.world, &point, &say).await.map_err(failure)? {
         Deleted::Accepted => output::line(&format!("deleted {about}")),
-        Deleted::AlreadyGone => output::line(&format!("it was gone already: {about}")),
+        Deleted::AlreadyGone => output::line(&format!("already gone: {about}")),
     }
     Ok(ExitCode::Done)
 }
@@ -73,47 +73,47 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// When there is none, or the list cannot be read.
-pub async fn find(opened: &Opened, kind: Kind, id: &Id) -> anyhow::Result<RestorePoint> {
-    let records = opened.world.client.records(kind, None, None).await?.items;
+pub async fn find(context: &CommandContext, kind: Kind, id: &Id) -> anyhow::Result<RestorePoint> {
+    let records = context.world.client.records(kind, None, None).await?.items;
     let found = records.into_iter().map(|(point, _)| point).find(|point| point.id == *id);
     found.ok_or_else(|| {
-        Failure::usage(format!("there is no {kind} {id}: `lastgood list {}` shows them", kind.plural())).into()
+        CommandError::usage(format!("there is no {kind} {id}: `lastgood list {}` shows them", kind.plural())).into()
     })
 }
 
-/// A run is at work on the server.
+/// The error if a run is in progress on the server.
 #[must_use]
-pub fn busy(server: &ServerRef) -> Failure {
+pub fn busy(server: &ServerRef) -> CommandError {
     let text = ByHandError::Busy(server.name.clone()).to_string();
-    Failure::new(ExitCode::Locked, output::shown(&text))
+    CommandError::new(ExitCode::Locked, output::printable(&text))
 }
 
-/// The failure with its exit code.
+/// The error with its exit code.
 #[must_use]
 pub fn failure(error: ByHandError) -> anyhow::Error {
-    let text = output::shown(&error.to_string());
+    let text = output::printable(&error.to_string());
     match error {
         ByHandError::Store(error) => error.into(),
         ByHandError::Provider(error) => error.into(),
         ByHandError::Run(error) => error.into(),
-        ByHandError::Busy(_) => Failure::new(ExitCode::Locked, text).into(),
-        ByHandError::Held(_) | ByHandError::CutOff(_) => Failure::usage(text).into(),
-        ByHandError::Unsure(_) => Failure::new(ExitCode::Provider, text).into(),
+        ByHandError::Busy(_) => CommandError::new(ExitCode::Locked, text).into(),
+        ByHandError::Held(_) | ByHandError::CutOff(_) => CommandError::usage(text).into(),
+        ByHandError::Unsure(_) => CommandError::new(ExitCode::Provider, text).into(),
     }
 }
 
-async fn refuse(opened: &Opened, point: &RestorePoint) -> anyhow::Result<()> {
+async fn refuse(context: &CommandContext, point: &RestorePoint) -> anyhow::Result<()> {
     let (kind, id) = (point.kind, &point.id);
-    let now = opened.world.clock.now();
-    let hold = opened.world.store.hold_on(point.server.id.clone(), kind, id.clone(), now).await?;
+    let now = context.world.clock.now();
+    let hold = context.world.store.hold_on(point.server.id.clone(), kind, id.clone(), now).await?;
     let Err(guard) = permit::by_hand(point, hold) else { return Ok(()) };
     let text = match guard {
-        Guard::Automatic => format!("{kind} {id} is an automatic one: it is not ours to delete"),
-        Guard::InProgress(status) => format!("{kind} {id} is still {status}: wait until it is over"),
+        Guard::Automatic => format!("{kind} {id} is automatic: lastgood never deletes it"),
+        Guard::InProgress(status) => format!("{kind} {id} is still {status}: wait until it is finished"),
         Guard::Held(reason) | Guard::ServerHeld(reason) => {
-            format!("{kind} {id} is on hold ({}): `lastgood release` it first", output::shown(&reason))
+            format!("{kind} {id} is on hold ({}): `lastgood release` it first", output::printable(&reason))
         }
-        other => format!("{kind} {id} is not deleted: {}", output::shown(&other.to_string())),
+        other => format!("{kind} {id} is not deleted: {}", output::printable(&other.to_string())),
     };
-    Err(Failure::usage(text).into())
+    Err(CommandError::usage(text).into())
 }

@@ -1,12 +1,12 @@
-//! `lastgood demo`: the main job in about a minute, on the built-in simulator, in a folder of its own.
+//! `lastgood demo`: shows the main features in about a minute, on the built-in simulator, in a folder of its own.
 //!
-//! What is shown is real: the policy file is read and validated, the service follows it over HTTP, and the mails are
-//! composed and written as for anybody. Nothing outside the folder and loopback is touched, and nothing is left running.
+//! Everything shown is real: the policy file is read and validated, the service follows it over HTTP, and the mails are
+//! composed and written as usual. Nothing outside the folder and loopback is touched, and nothing is left running.
 
-mod curtain;
+mod interrupt;
 mod mails;
-mod scenes;
-mod stage;
+mod sandbox;
+mod script;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,54 +16,54 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::cli::daemon::serve_until;
-use crate::cli::demo::curtain::Curtain;
-use crate::cli::demo::stage::Stage;
+use crate::cli::demo::interrupt::Interrupt;
+use crate::cli::demo::sandbox::Sandbox;
 use crate::cli::list::show_points;
-use crate::cli::output::{line, shown};
+use crate::cli::output::{line, printable};
 use crate::cli::plan::show_plans;
 use crate::cli::run::send_mails_now;
-use crate::cli::setup::{Choice, Opened, Setup};
+use crate::cli::setup::{CommandContext, Selection, Setup};
 use crate::clock::Clock;
 use crate::config::Environment;
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::Kind;
 use crate::run::{Progress, READING};
 
-/// Show the whole thing in a minute, on the built-in simulator.
+/// See it work in about a minute, on the built-in simulator.
 #[derive(Debug, Parser)]
 #[command(
     after_help = "Needs no policy file and no token, and touches no real server. Ctrl-C ends it.\n\nExample:\n  lastgood demo"
 )]
-pub struct Args {}
+pub struct DemoArgs {}
 
-/// Plays the demo. The folder stays, since it holds the mails.
+/// Runs the demo. The folder stays, because it holds the mails.
 ///
 /// # Errors
-/// When the folder cannot be made or loopback cannot be listened on.
-pub async fn run(_args: Args) -> anyhow::Result<ExitCode> {
-    let curtain = Curtain::hang()?;
+/// When the folder cannot be created, or loopback cannot be listened on.
+pub async fn run(_args: DemoArgs) -> anyhow::Result<ExitCode> {
+    let interrupt = Interrupt::install()?;
     let clock = Clock::System;
-    let stage = Stage::build(&clock).await?;
-    let played = play(&stage, &curtain, clock).await;
-    stage.close().await?;
-    played?;
-    if curtain.has_fallen() {
-        line(&format!("\nstopped; nothing is left running. The folder stays: {}", stage.folder.display()));
+    let sandbox = Sandbox::build(&clock).await?;
+    let shown = show(&sandbox, &interrupt, clock).await;
+    sandbox.close().await?;
+    shown?;
+    if interrupt.is_requested() {
+        line(&format!("\nstopped; nothing is left running. The folder stays: {}", sandbox.folder.display()));
     }
     Ok(ExitCode::Done)
 }
 
-async fn play(stage: &Stage, curtain: &Curtain, clock: Clock) -> anyhow::Result<()> {
-    let setup = Setup { file: Some(stage.policy.clone()), environment: Environment::default(), clock };
-    introduce(stage);
-    curtain.pause(Duration::from_secs(3)).await;
+async fn show(sandbox: &Sandbox, interrupt: &Interrupt, clock: Clock) -> anyhow::Result<()> {
+    let setup = Setup { file: Some(sandbox.policy.clone()), environment: Environment::default(), clock };
+    introduce(sandbox);
+    interrupt.pause(Duration::from_secs(3)).await;
     before(&setup).await?;
-    curtain.pause(Duration::from_secs(3)).await;
-    if !curtain.has_fallen() {
-        follow(stage, &setup, curtain).await?;
+    interrupt.pause(Duration::from_secs(3)).await;
+    if !interrupt.is_requested() {
+        follow(sandbox, &setup, interrupt).await?;
     }
-    if !curtain.has_fallen() {
-        after(stage, &setup).await?;
+    if !interrupt.is_requested() {
+        after(sandbox, &setup).await?;
     }
     Ok(())
 }
@@ -72,82 +72,82 @@ fn heading(text: &str) {
     line(&format!("\n=== {text}\n"));
 }
 
-fn introduce(stage: &Stage) {
-    heading("The stage");
+fn introduce(sandbox: &Sandbox) {
+    heading("The setup");
     line(&format!(
-        "A provider with three servers is played on {}: the same API, the same limits\n(10 backups, 5 snapshots a \
-         server), but a new point is ready in 1.5 seconds.\nEverything is in {}. This is the policy file there:\n",
-        stage.url,
-        stage.folder.display()
+        "A simulated provider with three servers runs on {}: the same API, the same limits\n(10 backups and 5 snapshots \
+         per server), but a new point is ready in 1.5 seconds.\nEverything is in {}. Its policy file:\n",
+        sandbox.url,
+        sandbox.folder.display()
     ));
-    stage.text.lines().for_each(|text| line(&format!("    {text}")));
+    sandbox.text.lines().for_each(|text| line(&format!("    {text}")));
 }
 
 async fn before(setup: &Setup) -> anyhow::Result<()> {
-    let opened = setup.open_to_look().await?;
+    let context = setup.open_read_only().await?;
     heading("The restore points before");
-    show_all(&opened).await?;
+    show_all(&context).await?;
     line(
-        "\"own\" are points that an earlier lastgood made: it knows them by the mark in their text. \"foreign\" are\n\
-         people's: they take slots, and no policy deletes them. All five snapshot slots of web-server-03 are foreign.",
+        "\"own\" points were created by an earlier lastgood and are recognized by the mark in their text. \"foreign\"\n\
+         points are people's: they take slots, and no policy deletes them. All snapshots of web-server-03 are foreign.",
     );
     heading("The plan: what a run would do now, with the reason for every point (lastgood plan)");
-    let choice = Choice { policy: Some("frequent".to_owned()), server: None };
-    show_plans(setup, &opened, &choice, false).await?;
+    let selection = Selection { policy: Some("frequent".to_owned()), server: None };
+    show_plans(setup, &context, &selection, false).await?;
     line(
-        "The notes say that this journal is new and that the points are older than it: what somebody had put on hold\n\
-         is not known any more. A mail will say so too, once.",
+        "The notes say that the journal is new but points of ours exist already, so any holds on them are lost.\n\
+         A mail will say so too, once.",
     );
     Ok(())
 }
 
-async fn show_all(opened: &Opened) -> anyhow::Result<()> {
+async fn show_all(context: &CommandContext) -> anyhow::Result<()> {
     for kind in Kind::ALL {
         line(&format!("{}:", kind.plural()));
-        show_points(opened, kind).await?;
+        show_points(context, kind).await?;
         line("");
     }
     Ok(())
 }
 
-/// The service follows the schedules while the scenes are played.
-async fn follow(stage: &Stage, setup: &Setup, curtain: &Curtain) -> anyhow::Result<()> {
-    heading("The service follows the schedules, in fast motion (lastgood daemon)");
-    let mut opened = setup.open_daemon()?;
+/// The service follows the schedules while the script runs.
+async fn follow(sandbox: &Sandbox, setup: &Setup, interrupt: &Interrupt) -> anyhow::Result<()> {
+    heading("The service follows the schedules, at high speed (lastgood daemon)");
+    let mut context = setup.open_daemon()?;
     let (sender, receiver) = unbounded_channel();
-    opened.world.progress = Some(sender);
-    let (store, config) = (opened.world.store.clone(), Arc::clone(&opened.config));
-    let told = tokio::spawn(tell(receiver, setup.clock.now(), setup.clock.clone()));
+    context.world.progress = Some(sender);
+    let (store, config) = (context.world.store.clone(), Arc::clone(&context.config));
+    let progress = tokio::spawn(print_progress(receiver, setup.clock.now(), setup.clock.clone()));
     let end = async {
         tokio::select! {
-            () = scenes::play(stage, curtain) => {}
-            () = curtain.fallen() => {}
+            () = script::run(sandbox, interrupt) => {}
+            () = interrupt.requested() => {}
         }
     };
-    let ended = serve_until(setup, opened, end).await;
-    told.await?;
+    let ended = serve_until(setup, context, end).await;
+    progress.await?;
     ended?;
-    // The mail that the end of the service interrupted is sent now.
+    // Sends the mail that the shutdown of the service interrupted.
     send_mails_now(&store, &config, setup.clock.now()).await?;
     Ok(())
 }
 
-/// A plain line for each step of a run, with the seconds since the start.
-async fn tell(mut steps: UnboundedReceiver<Progress>, start: Timestamp, clock: Clock) {
+/// Prints a line for each step of a run, with the seconds since the start.
+async fn print_progress(mut steps: UnboundedReceiver<Progress>, start: Timestamp, clock: Clock) {
     let mut last = std::collections::HashMap::new();
     while let Some(step) = steps.recv().await {
-        // The same step again (a look at the list that shows no change) is not shown, nor that a list is read.
+        // Skip repeated steps (the list was read without a change), and the reading of lists.
         let known = last.insert(step.run, step.text.clone()).as_ref() == Some(&step.text);
         if known || step.text == READING {
             continue;
         }
         let text = short(&step.text);
         let seconds = start.duration_until(clock.now()).as_secs();
-        line(&format!("{seconds:>4} s  {}  {:<8}  {}", shown(&step.server.name), step.policy, shown(&text)));
+        line(&format!("{seconds:>4} s  {}  {:<8}  {}", printable(&step.server.name), step.policy, printable(&text)));
     }
 }
 
-/// The beginning of a text: the mail has the whole of it.
+/// The beginning of a text; the mail has all of it.
 fn short(text: &str) -> String {
     match text.char_indices().nth(90) {
         Some((end, _)) => format!("{} …", &text[..end]),
@@ -155,24 +155,24 @@ fn short(text: &str) -> String {
     }
 }
 
-async fn after(stage: &Stage, setup: &Setup) -> anyhow::Result<()> {
-    let opened = setup.open_to_look().await?;
+async fn after(sandbox: &Sandbox, setup: &Setup) -> anyhow::Result<()> {
+    let context = setup.open_read_only().await?;
     heading("The restore points after");
-    show_all(&opened).await?;
-    line(&stage.tally());
+    show_all(&context).await?;
+    line(&sandbox.tally());
     heading("The mails");
-    let subjects = opened.world.store.subjects().await?;
-    for mail in mails::read(&stage.mails, &subjects)? {
-        line(&format!("  {}\n      {}", shown(&mail.subject), mail.file.display()));
+    let subjects = context.world.store.subjects().await?;
+    for mail in mails::read(&sandbox.mails, &subjects)? {
+        line(&format!("  {}\n      {}", printable(&mail.subject), mail.file.display()));
     }
     heading("What to try next");
-    let policy = stage.policy.display();
+    let policy = sandbox.policy.display();
     line(&format!(
         "  lastgood history --config {policy}   every run with its steps\n  lastgood status --config {policy}    \
-         what monitoring would see\n  lastgood simulator --help   a provider to play with, faults included\n  \
-         lastgood check --online     your own policy file against your own account\n\nThe simulator is stopped and \
-         nothing is left running. When you have read the mails: rm -r {}",
-        stage.folder.display()
+         what monitoring sees\n  lastgood simulator --help   a simulated provider to try things on, including faults\n  \
+         lastgood check --online     checks your policy file against your account\n\nThe simulator is stopped and \
+         nothing is left running. After you have read the mails: rm -r {}",
+        sandbox.folder.display()
     ));
     Ok(())
 }

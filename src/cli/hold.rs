@@ -1,10 +1,10 @@
-//! `lastgood hold` and `lastgood release`: a person's word that a point, or everything on a server, stays.
+//! `lastgood hold` and `lastgood release`: a person's instruction that a point, or everything on a server, must stay.
 
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 
 use crate::account::tasks_of_server;
-use crate::cli::failure::Failure;
+use crate::cli::error::CommandError;
 use crate::cli::output;
 use crate::cli::schedule::moment;
 use crate::cli::setup::Setup;
@@ -16,35 +16,35 @@ use crate::store::Store;
 use crate::store::holds::{Hold, HoldTarget};
 use crate::store::points::MemoryKey;
 
-/// Keep a restore point, or everything on a server, from being deleted.
+/// Protect a restore point, or everything on a server, from being deleted.
 #[derive(Debug, Parser)]
 #[command(
     after_help = "Examples:\n  lastgood hold backup 502 --reason \"before the migration\" --until 2027-01-01T00:00:00Z\n  lastgood hold server db-server-01 --reason \"audit\""
 )]
 pub struct HoldArgs {
     #[command(subcommand)]
-    what: What,
-    /// Why, for those who come later
+    what: HoldArg,
+    /// Why, for others who look at it later
     #[arg(long, value_name = "R", default_value = "no reason given", global = true)]
     reason: String,
-    /// Until when (RFC 3339, or a date: its midnight in UTC); else until it is released
+    /// Until when (RFC 3339, or a date for midnight UTC); by default until it is released
     #[arg(long, value_name = "T", global = true, value_parser = in_utc)]
     until: Option<Timestamp>,
 }
 
-/// Take a hold away, or forget that a server is to be started.
+/// Remove a hold, or cancel the start that is owed to a server.
 #[derive(Debug, Parser)]
 #[command(after_help = "Examples:\n  lastgood release backup 502\n  lastgood release debt web-server-01")]
 pub struct ReleaseArgs {
     #[command(subcommand)]
-    what: Released,
+    what: ReleaseArg,
     /// Why, for the log
     #[arg(long, value_name = "R", global = true)]
     reason: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum HoldArg {
     /// A backup, by its id
     Backup {
         /// The provider's id
@@ -55,7 +55,7 @@ enum What {
         /// The provider's id
         id: String,
     },
-    /// A whole server: nothing at all is deleted there
+    /// Everything on a server
     Server {
         /// Its id, uuid, name or hostname
         name: String,
@@ -63,10 +63,10 @@ enum What {
 }
 
 #[derive(Debug, Subcommand)]
-enum Released {
+enum ReleaseArg {
     #[command(flatten)]
-    Held(What),
-    /// What is owed to a server that lastgood has stopped: it is left as it is
+    Hold(HoldArg),
+    /// The start owed to a server that lastgood stopped: the server is left as it is
     Debt {
         /// Its id, uuid, name or hostname
         server: String,
@@ -84,21 +84,21 @@ fn in_utc(text: &str) -> Result<Timestamp, String> {
 pub async fn hold(setup: &Setup, args: HoldArgs) -> anyhow::Result<ExitCode> {
     let now = setup.clock.now();
     if args.until.is_some_and(|until| until <= now) {
-        return Err(Failure::usage("--until lies in the past: give a time to come, or leave it out").into());
+        return Err(CommandError::usage("--until is in the past: give a future time, or leave it out").into());
     }
-    // What is not there is refused before a state is made for it.
-    let what = held(setup, &setup.state_to_look()?, &args.what).await?;
+    // Refuse an unknown id before a state is created for it.
+    let what = held(setup, &setup.state_read_only()?, &args.what).await?;
     let words = in_words(&what);
     let store = setup.state_beside_or_new()?;
     let costs = costs(setup, &store, &what).await.unwrap_or_default();
     store.hold(Hold { what, reason: args.reason.clone(), since: now, until: args.until }).await?;
     let until = args.until.map_or_else(|| "until it is released".to_owned(), |until| format!("until {until}"));
-    output::line(&format!("{words} is on hold {until}: {}", output::shown(&args.reason)));
+    output::line(&format!("{words} is on hold {until}: {}", output::printable(&args.reason)));
     costs.iter().for_each(|cost| output::line(cost));
     Ok(ExitCode::Done)
 }
 
-/// What the hold will cost, by the last inventories and the policy file; `None` where they do not tell.
+/// What the hold will cost, by the last inventories and the policy file; `None` if they do not say.
 async fn costs(setup: &Setup, store: &Store, what: &HoldTarget) -> Option<Vec<String>> {
     let config = setup.load().ok()?.config;
     let server = match what {
@@ -133,10 +133,10 @@ async fn costs(setup: &Setup, store: &Store, what: &HoldTarget) -> Option<Vec<St
             HoldTarget::Server(server) => {
                 let room = request.slots().room(task.reserve);
                 costs.push(format!(
-                    "policy {}: nothing of it is deleted on {}; there is room for {room} more {}, then its runs fail until \
+                    "policy {}: nothing is deleted on {}; there is room for {room} more {}, then its runs fail until \
                      this hold ends",
                     task.policy.name,
-                    output::shown(&server.name),
+                    output::printable(&server.name),
                     kind.plural()
                 ));
             }
@@ -145,21 +145,21 @@ async fn costs(setup: &Setup, store: &Store, what: &HoldTarget) -> Option<Vec<St
     Some(costs)
 }
 
-/// Takes a hold away.
+/// Removes a hold.
 ///
 /// # Errors
 /// When there is none.
 pub async fn release(setup: &Setup, args: ReleaseArgs) -> anyhow::Result<ExitCode> {
     let store = setup.state_beside()?;
     let what = match &args.what {
-        Released::Held(What::Backup { id }) => HoldTarget::Point(Kind::Backup, id_of(id)),
-        Released::Held(What::Snapshot { id }) => HoldTarget::Point(Kind::Snapshot, id_of(id)),
-        Released::Held(What::Server { name }) => server(setup, &store, name).await?,
-        Released::Debt { server } => return release_debt(setup, &store, server, args.reason.as_deref()).await,
+        ReleaseArg::Hold(HoldArg::Backup { id }) => HoldTarget::Point(Kind::Backup, id_of(id)),
+        ReleaseArg::Hold(HoldArg::Snapshot { id }) => HoldTarget::Point(Kind::Snapshot, id_of(id)),
+        ReleaseArg::Hold(HoldArg::Server { name }) => server(setup, &store, name).await?,
+        ReleaseArg::Debt { server } => return release_debt(setup, &store, server, args.reason.as_deref()).await,
     };
     let words = in_words(&what);
     if !store.release(what).await? {
-        return Err(Failure::usage(format!("{words} is not on hold")).into());
+        return Err(CommandError::usage(format!("{words} is not on hold")).into());
     }
     tracing::info!(reason = args.reason, "{words} was released");
     output::line(&format!("{words} is no longer on hold"));
@@ -169,30 +169,30 @@ pub async fn release(setup: &Setup, args: ReleaseArgs) -> anyhow::Result<ExitCod
 async fn release_debt(setup: &Setup, store: &Store, text: &str, reason: Option<&str>) -> anyhow::Result<ExitCode> {
     let debts = store.debts().await?;
     let called = |server: &ServerRef| server.name == text || server.id.to_string() == text;
-    // A server that has left the account, or was renamed, may be owed a start yet.
+    // A server that has left the account, or was renamed, may still be owed a start.
     let id = match debts.into_iter().find(|debt| called(&debt.server)) {
         Some(debt) => debt.server.id,
         None => setup.stored_server(store, text).await?.reference.id,
     };
-    let name = output::shown(text);
+    let name = output::printable(text);
     let Some(debt) = store.release_debt(id, setup.clock.now()).await? else {
         let text =
-            format!("nothing is owed to server {name}: lastgood has not stopped it, or has seen it run again since");
-        return Err(Failure::usage(text).into());
+            format!("nothing is owed to server {name}: lastgood has not stopped it, or has seen it running since");
+        return Err(CommandError::usage(text).into());
     };
-    tracing::info!(reason, server = %debt.server, "what was owed to the server was released");
+    tracing::info!(reason, server = %debt.server, "the debt to the server was released");
     output::line(&format!(
-        "server {} is left as it is: lastgood does not start it any more",
-        output::shown(&debt.server.name)
+        "server {} is left as it is: lastgood will not start it",
+        output::printable(&debt.server.name)
     ));
     Ok(ExitCode::Done)
 }
 
-async fn held(setup: &Setup, store: &Store, what: &What) -> anyhow::Result<HoldTarget> {
+async fn held(setup: &Setup, store: &Store, what: &HoldArg) -> anyhow::Result<HoldTarget> {
     let (kind, id) = match what {
-        What::Backup { id } => (Kind::Backup, id_of(id)),
-        What::Snapshot { id } => (Kind::Snapshot, id_of(id)),
-        What::Server { name } => return server(setup, store, name).await,
+        HoldArg::Backup { id } => (Kind::Backup, id_of(id)),
+        HoldArg::Snapshot { id } => (Kind::Snapshot, id_of(id)),
+        HoldArg::Server { name } => return server(setup, store, name).await,
     };
     let automatic = match store.server_of_point(kind, id.clone()).await? {
         Some((_, automatic)) => automatic,
@@ -201,7 +201,7 @@ async fn held(setup: &Setup, store: &Store, what: &What) -> anyhow::Result<HoldT
             let records = client.records(kind, None, None).await?.items;
             let found = records.iter().find(|(point, _)| point.id == id);
             let Some((point, _)) = found else {
-                return Err(Failure::usage(format!(
+                return Err(CommandError::usage(format!(
                     "there is no {kind} {id}: `lastgood list {}` shows them",
                     kind.plural()
                 ))
@@ -211,9 +211,8 @@ async fn held(setup: &Setup, store: &Store, what: &What) -> anyhow::Result<HoldT
         }
     };
     if automatic {
-        let text =
-            format!("{kind} {id} is an automatic one: the provider drops it by itself, and a hold would not keep it");
-        return Err(Failure::usage(text).into());
+        let text = format!("{kind} {id} is automatic: the provider deletes it by itself, and a hold would not keep it");
+        return Err(CommandError::usage(text).into());
     }
     Ok(HoldTarget::Point(kind, id))
 }
@@ -225,13 +224,13 @@ async fn server(setup: &Setup, store: &Store, name: &str) -> anyhow::Result<Hold
     let listing = setup.client()?.servers().await?;
     let found = listing.items.into_iter().find(|server| server.keys.iter().any(|key| key == name));
     found.map(|server| HoldTarget::Server(server.reference)).ok_or_else(|| {
-        let doubts: String = listing.doubts.iter().map(|doubt| format!(" ({})", output::shown(doubt))).collect();
-        let shown = output::shown(name);
-        Failure::usage(format!("there is no server {shown}: `lastgood list servers` shows them{doubts}")).into()
+        let doubts: String = listing.doubts.iter().map(|doubt| format!(" ({})", output::printable(doubt))).collect();
+        let shown = output::printable(name);
+        CommandError::usage(format!("there is no server {shown}: `lastgood list servers` shows them{doubts}")).into()
     })
 }
 
-/// An id as the provider gives it: digits are a number.
+/// An id with the provider's type: digits are a number.
 #[must_use]
 pub fn id_of(text: &str) -> Id {
     text.parse().map_or_else(|_| Id::Text(text.to_owned()), Id::Number)
@@ -240,6 +239,6 @@ pub fn id_of(text: &str) -> Id {
 fn in_words(what: &HoldTarget) -> String {
     match what {
         HoldTarget::Point(kind, id) => format!("{kind} {id}"),
-        HoldTarget::Server(server) => format!("server {}", output::shown(&server.name)),
+        HoldTarget::Server(server) => format!("server {}", output::printable(&server.name)),
     }
 }

@@ -1,11 +1,11 @@
-//! The command line: one file a command. Commands start things and print; they decide nothing.
+//! The command line, one file per command. Commands start things and print; they decide nothing.
 
 pub mod accept;
 pub mod check;
 pub mod daemon;
 pub mod delete;
 pub mod demo;
-pub mod failure;
+pub mod error;
 pub mod history;
 pub mod hold;
 pub mod list;
@@ -22,13 +22,13 @@ pub mod status;
 pub mod world;
 
 use std::path::PathBuf;
-use std::process::ExitCode as Process;
+use std::process::ExitCode as ProcessExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::cli::setup::Setup;
 
-/// Keeps the backups and snapshots of VPS.org servers by policy.
+/// Keeps backups and snapshots of VPS.org servers by policy.
 #[derive(Debug, Parser)]
 #[command(name = "lastgood", version, max_term_width = 100)]
 pub struct Cli {
@@ -44,41 +44,41 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check the policy file and show what it means
-    Check(check::Args),
+    Check(check::CheckArgs),
     /// Show what a run would do now, and why; changes nothing
-    Plan(plan::Args),
-    /// Make and prune restore points now, in the foreground
-    Run(run::Args),
-    /// Follow the schedules (the service)
-    Daemon(daemon::Args),
+    Plan(plan::PlanArgs),
+    /// Create and prune restore points now, in the foreground
+    Run(run::RunArgs),
+    /// Run the service, which follows the schedules
+    Daemon(daemon::DaemonArgs),
     /// Show the last good point of every policy; the exit code is for monitoring
-    Status(status::Args),
+    Status(status::StatusArgs),
     /// List what the provider has
-    List(list::Args),
+    List(list::ListArgs),
     /// Delete one restore point by hand
-    Delete(delete::Args),
+    Delete(delete::DeleteArgs),
     /// Restore a server from a restore point
-    Restore(restore::Args),
-    /// Keep a restore point, or everything on a server, from being deleted
+    Restore(restore::RestoreArgs),
+    /// Protect a restore point, or everything on a server, from being deleted
     Hold(hold::HoldArgs),
-    /// Take a hold away
+    /// Remove a hold
     Release(hold::ReleaseArgs),
-    /// Let deletes go on that a brake has stopped
-    Accept(accept::Args),
+    /// Release a brake, so that deletes continue
+    Accept(accept::AcceptArgs),
     /// Show past runs with their steps
-    History(history::Args),
+    History(history::HistoryArgs),
     /// Show the next due times of a schedule
     Schedule(schedule::ScheduleArgs),
-    /// Show which of a list of times a retention keeps, and why
+    /// Show which of a list of times a set of retention rules keeps, and why
     Retention(retention::RetentionArgs),
-    /// Show the whole thing in a minute, on the built-in simulator
-    Demo(demo::Args),
-    /// Play the provider's API on loopback
+    /// See it work in about a minute, on the built-in simulator
+    Demo(demo::DemoArgs),
+    /// Serve a simulated provider API on loopback
     Simulator(Box<simulator::SimulatorArgs>),
 }
 
 impl Command {
-    /// With `--json`: the name of the list in its document, which is empty when the command fails.
+    /// With `--json`: the name of the list in its document. The list is empty if the command fails.
     fn json_list(&self) -> Option<&'static str> {
         match self {
             Self::Check(args) => args.json.then_some("findings"),
@@ -96,24 +96,24 @@ impl Cli {
     /// Parses the arguments of this process.
     ///
     /// # Errors
-    /// How the process ends when there is no command to run: after `--help`, `--version` or a usage error, already
+    /// The exit code if there is no command to run: after `--help`, `--version` or a usage error, which have been
     /// printed.
-    pub fn of_process() -> Result<Self, Process> {
+    pub fn of_process() -> Result<Self, ProcessExitCode> {
         Self::try_parse().map_err(|error| {
             let wrong = error.use_stderr();
             if wrong && std::env::args_os().any(|argument| argument == "--json") {
                 let text = error.render().to_string();
                 let document = serde_json::json!({ "error": text.trim().trim_start_matches("error: ") });
-                // Standard output is one document even now; nothing can report that it cannot be written.
+                // Standard output is one document even now. If it cannot be written, nothing can report that.
                 let _ = output::json(&document);
             }
             // A closed pipe is not an error of ours.
             let _ = error.print();
-            if wrong { crate::exit_code::ExitCode::Usage.into() } else { Process::SUCCESS }
+            if wrong { crate::exit_code::ExitCode::Usage.into() } else { ProcessExitCode::SUCCESS }
         })
     }
 
-    /// What is logged unless `LASTGOOD_LOG` says otherwise: only the daemon is talkative.
+    /// The log filter unless `LASTGOOD_LOG` sets one: only the daemon logs more than errors.
     #[must_use]
     pub const fn log_filter(&self) -> &'static str {
         match self.command {
@@ -122,25 +122,25 @@ impl Cli {
         }
     }
 
-    /// Runs the command and says how it ended.
+    /// Runs the command and returns its exit code.
     #[must_use]
-    pub fn execute(self) -> Process {
+    pub fn execute(self) -> ProcessExitCode {
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
-                output::note(&format!("lastgood: the system gives no threads: {error}"));
+                output::note(&format!("lastgood: the system cannot start threads: {error}"));
                 return crate::exit_code::ExitCode::Bug.into();
             }
         };
         let list = self.command.json_list();
         let ended = runtime.block_on(dispatch(self));
-        // A blocking read of the terminal must not delay the end.
+        // A blocking read of the terminal must not delay the exit.
         runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-        ended.unwrap_or_else(|error| failure::report(&error, list))
+        ended.unwrap_or_else(|error| error::report(&error, list))
     }
 }
 
-async fn dispatch(cli: Cli) -> anyhow::Result<Process> {
+async fn dispatch(cli: Cli) -> anyhow::Result<ProcessExitCode> {
     let setup = Setup::from_process(cli.config);
     Ok(match cli.command {
         Command::Check(args) => check::run(&setup, args).await?.into(),
@@ -148,7 +148,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<Process> {
         Command::Plan(args) => plan::run(&setup, args).await?.into(),
         Command::Run(args) => run::run(&setup, args).await?.into(),
         Command::Daemon(args) => daemon::run(&setup, args).await?.into(),
-        Command::Status(args) => return status::run(&setup, args).await.map(Process::from),
+        Command::Status(args) => return status::run(&setup, args).await.map(ProcessExitCode::from),
         Command::List(args) => list::run(&setup, args).await?.into(),
         Command::Delete(args) => delete::run(&setup, args).await?.into(),
         Command::Restore(args) => restore::run(&setup, args).await?.into(),

@@ -1,4 +1,4 @@
-//! What commands print: the only place that writes to standard output and standard error.
+//! What commands print. Only this file writes to standard output and standard error.
 //!
 //! With `--json`, standard output is one JSON document; everything else goes to standard error. Text from outside is
 //! shown without characters that move the cursor.
@@ -28,7 +28,7 @@ pub fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes one JSON document `{"name": [...]}` to standard output, value by value: the list may be long.
+/// Writes one JSON document `{"name": [...]}` to standard output, value by value because the list may be long.
 ///
 /// # Errors
 /// When a value cannot be written as JSON.
@@ -46,7 +46,7 @@ pub fn json_list<T: Serialize>(name: &str, values: impl ExactSizeIterator<Item =
     Ok(())
 }
 
-/// Whether a person looks at standard output.
+/// Whether standard output is a terminal.
 #[must_use]
 pub fn is_terminal() -> bool {
     std::io::stdout().is_terminal()
@@ -58,7 +58,7 @@ pub fn table<const N: usize>(heads: [&str; N], rows: impl IntoIterator<Item = [S
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(heads);
     for row in rows {
-        table.add_row(row.map(|cell| shown(&cell)));
+        table.add_row(row.map(|cell| printable(&cell)));
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
@@ -66,9 +66,9 @@ pub fn table<const N: usize>(heads: [&str; N], rows: impl IntoIterator<Item = [S
     table.trim_fmt()
 }
 
-/// Text from outside, on one line, with control and direction characters shown by their code.
+/// Text from outside on one line, with control and direction characters shown by their code.
 #[must_use]
-pub fn shown(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     crate::policy::text::visible(text)
 }
 
@@ -78,7 +78,7 @@ pub fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// A time as people read it; JSON has it to the nanosecond.
+/// A time rounded to the second, for people; JSON has nanoseconds.
 #[must_use]
 pub fn to_the_second(at: Timestamp) -> Timestamp {
     at.round(Unit::Second).unwrap_or(at)
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn text_from_outside_moves_no_cursor() {
-        assert_eq!(shown("web\u{1b}[2J\r\n\u{202e}x"), "web\\u{1b}[2J\\r\\n\\u{202e}x");
+        assert_eq!(printable("web\u{1b}[2J\r\n\u{202e}x"), "web\\u{1b}[2J\\r\\n\\u{202e}x");
     }
 
     #[test]

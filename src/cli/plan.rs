@@ -3,9 +3,9 @@
 use clap::Parser;
 use serde_json::{Value, json};
 
-use crate::cli::failure::of_inspection;
+use crate::cli::error::of_inspection;
 use crate::cli::output;
-use crate::cli::setup::{Choice, Setup};
+use crate::cli::setup::{Selection, Setup};
 use crate::exit_code::ExitCode;
 use crate::policy::plan::{Action, Plan};
 use crate::run::inspect;
@@ -13,9 +13,9 @@ use crate::run::inspect;
 /// Show what a run would do now, and why; changes nothing.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  lastgood plan --policy nightly --server web-server-01")]
-pub struct Args {
+pub struct PlanArgs {
     #[command(flatten)]
-    choice: Choice,
+    selection: Selection,
     /// One JSON document on standard output
     #[arg(long)]
     pub json: bool,
@@ -25,29 +25,29 @@ pub struct Args {
 ///
 /// # Errors
 /// When the policy file, the state or the provider's list cannot be read.
-pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
-    let opened = setup.open_to_look().await?;
-    show_plans(setup, &opened, &args.choice, args.json).await
+pub async fn run(setup: &Setup, args: PlanArgs) -> anyhow::Result<ExitCode> {
+    let context = setup.open_read_only().await?;
+    show_plans(setup, &context, &args.selection, args.json).await
 }
 
-/// Makes and prints the plans of the chosen policies and servers.
+/// Makes and prints the plans of the selected policies and servers.
 ///
 /// # Errors
 /// When the provider's list or the state cannot be read.
 pub async fn show_plans(
     setup: &Setup,
-    opened: &crate::cli::setup::Opened,
-    choice: &Choice,
+    context: &crate::cli::setup::CommandContext,
+    selection: &Selection,
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
     let at = setup.clock.now();
     let mut plans = Vec::new();
-    for task in opened.tasks(choice)? {
-        let seen = inspect(&opened.world, &task).await.map_err(of_inspection)?;
-        plans.push(seen.plan(&opened.world, &task, 0));
+    for task in context.tasks(selection)? {
+        let seen = inspect(&context.world, &task).await.map_err(of_inspection)?;
+        plans.push(seen.plan(&context.world, &task, 0));
     }
     if as_json {
-        let plans: Vec<Value> = plans.iter().map(shape).collect();
+        let plans: Vec<Value> = plans.iter().map(to_json).collect();
         output::json(&json!({ "at": at, "plans": plans }))?;
     } else {
         plans.iter().for_each(show);
@@ -57,7 +57,7 @@ pub async fn show_plans(
 
 /// The JSON of a plan: a contract.
 #[must_use]
-pub fn shape(plan: &Plan) -> Value {
+pub fn to_json(plan: &Plan) -> Value {
     let actions = plan.actions.iter().map(|action| match action {
         Action::Delete(delete) => json!({ "do": "delete", "id": delete.id, "why": delete.why.to_string() }),
         Action::Create(why) => json!({ "do": "create", "id": null, "why": why.to_string() }),
@@ -88,7 +88,7 @@ pub fn show(plan: &Plan) {
     let slots = plan.slots;
     output::line(&format!(
         "{} · {} · {} · {} of {} slots used ({} own, {} foreign, {} on hold)",
-        output::shown(&plan.server.name),
+        output::printable(&plan.server.name),
         plan.policy,
         plan.kind,
         slots.used,
@@ -109,12 +109,12 @@ pub fn show(plan: &Plan) {
         ]
     });
     if !plan.points.is_empty() {
-        output::line(&output::table(["  ", "id", "made", "status", "whose", "why"], rows));
+        output::line(&output::table(["  ", "id", "created", "status", "owner", "why"], rows));
     }
     for (number, action) in (1..).zip(&plan.actions) {
         output::line(&match action {
             Action::Delete(delete) => format!("  {number}. delete {} {}: {}", plan.kind, delete.id, delete.why),
-            Action::Create(why) => format!("  {number}. make a new {}: {why}", plan.kind),
+            Action::Create(why) => format!("  {number}. create a new {}: {why}", plan.kind),
         });
     }
     if let Some(until) = &plan.wait_until {
@@ -123,13 +123,13 @@ pub fn show(plan: &Plan) {
         ));
     }
     if let Some(refused) = &plan.refused {
-        output::line(&format!("  nothing is done: {}", output::shown(&refused.to_string())));
+        output::line(&format!("  nothing will be done: {}", output::printable(&refused.to_string())));
     }
     for brake in &plan.brakes {
-        output::line(&format!("  brake: {}; `lastgood accept` takes it off", output::shown(&brake.text)));
+        output::line(&format!("  brake: {}; `lastgood accept` releases it", output::printable(&brake.text)));
     }
-    for told in &plan.notes {
-        output::line(&format!("  note: {told}"));
+    for note in &plan.notes {
+        output::line(&format!("  note: {note}"));
     }
     output::line("");
 }

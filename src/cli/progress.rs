@@ -1,4 +1,5 @@
-//! Shows what runs do: a line each that changes in place on a terminal, plain lines elsewhere. To standard error.
+//! Shows the progress of runs on standard error: on a terminal, one line per run that changes in place; elsewhere,
+//! plain lines.
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -8,10 +9,10 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
-use crate::cli::output::{note, shown};
+use crate::cli::output::{note, printable};
 use crate::run::Progress;
 
-/// Starts to show. The task ends when every sender is gone.
+/// Starts to show progress. The task ends when every sender is dropped.
 #[must_use]
 pub fn start() -> (UnboundedSender<Progress>, JoinHandle<()>) {
     let (sender, receiver) = unbounded_channel();
@@ -23,7 +24,7 @@ pub fn start() -> (UnboundedSender<Progress>, JoinHandle<()>) {
 async fn lines(mut receiver: UnboundedReceiver<Progress>) {
     let mut last: HashMap<i64, String> = HashMap::new();
     while let Some(step) = receiver.recv().await {
-        // The same news again (a look at the list that shows no change) is no news.
+        // Skip repeated steps (the list was read without a change).
         if last.insert(step.run, step.text.clone()).as_ref() != Some(&step.text) {
             note(&sentence(&step));
         }
@@ -49,5 +50,5 @@ async fn bars(mut receiver: UnboundedReceiver<Progress>) {
 }
 
 fn sentence(step: &Progress) -> String {
-    format!("{} {}: {}", shown(&step.server.name), step.policy, shown(&step.text))
+    format!("{} {}: {}", printable(&step.server.name), step.policy, printable(&step.text))
 }

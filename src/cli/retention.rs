@@ -18,8 +18,8 @@ use crate::policy::inventory::Id;
 use crate::policy::keep::{Keep, KeepMode};
 use crate::policy::retention::{Candidate, KeepVerdict, decide};
 
-/// How many wrong lines are told before the rest is only counted.
-const WRONG_LINES_TOLD: usize = 20;
+/// How many invalid lines are shown before the rest is only counted.
+const INVALID_LINES_SHOWN: usize = 20;
 
 /// Show which times a set of rules keeps, and why.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,35 +29,35 @@ pub struct RetentionArgs {
     /// `within_yearly` (a period like 14d or 1y2m3d3h, m is months).
     #[arg(long, value_name = "RULES")]
     pub keep: String,
-    /// Rules that take turns and add up, or rules that overlap as in restic.
+    /// Whether the rules apply in turn and add up, or overlap as in restic.
     #[arg(long, value_name = "MODE", default_value = "sequential", value_parser = ["sequential", "union"])]
     pub mode: String,
-    /// The zone by whose wall clock days and weeks are cut.
+    /// The zone whose wall clock cuts days and weeks.
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub timezone: String,
     /// One JSON document instead of text.
     #[arg(long)]
     pub json: bool,
-    /// A file with one RFC 3339 time a line; `-` is standard input. Blank lines and lines with # are left out.
+    /// A file with one RFC 3339 time per line; `-` is standard input. Blank lines and lines with # are ignored.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 }
 
-/// A time as it was written, and what is decided about it.
-struct Line {
+/// A time as it was written, and the point that it stands for.
+struct ListedTime {
     text: String,
     point: Candidate,
 }
 
-struct Question {
-    lines: Vec<Line>,
+struct RetentionInput {
+    lines: Vec<ListedTime>,
     keep: Keep,
     mode: KeepMode,
     zone: TimeZone,
 }
 
-/// Prints a verdict for each time, newest first. What is wrong with the arguments or the file goes to `stderr` (and
-/// with `--json` into the document, as `error`) and ends with `ExitCode::Usage`.
+/// Prints a verdict for each time, newest first. Errors in the arguments or the file go to `stderr` (and with `--json`
+/// into the document, as `error`) and return `ExitCode::Usage`.
 ///
 /// # Errors
 /// When the output cannot be written.
@@ -67,20 +67,20 @@ pub fn run(
     stdout: &mut impl Write,
     stderr: &mut impl Write,
 ) -> anyhow::Result<ExitCode> {
-    let answer = read(args, stdin).and_then(|question| {
-        let points: Vec<Candidate> = question.lines.iter().map(|line| line.point.clone()).collect();
-        let decided = decide(&points, &question.keep, question.mode, &question.zone);
+    let answer = read(args, stdin).and_then(|input| {
+        let points: Vec<Candidate> = input.lines.iter().map(|line| line.point.clone()).collect();
+        let decided = decide(&points, &input.keep, input.mode, &input.zone);
         let verdicts = decided.map_err(|error| format!("--keep: {error}"))?;
-        let mut told: Vec<(Line, KeepVerdict)> = question.lines.into_iter().zip(verdicts).collect();
-        told.sort_by(|(a, _), (b, _)| b.point.cmp(&a.point));
-        Ok(told)
+        let mut reported: Vec<(ListedTime, KeepVerdict)> = input.lines.into_iter().zip(verdicts).collect();
+        reported.sort_by(|(a, _), (b, _)| b.point.cmp(&a.point));
+        Ok(reported)
     });
     match answer {
-        Ok(told) => {
+        Ok(reported) => {
             if args.json {
-                print_json(&told, stdout)?
+                print_json(&reported, stdout)?
             } else {
-                print_text(&told, stdout)?
+                print_text(&reported, stdout)?
             }
             Ok(ExitCode::Done)
         }
@@ -94,26 +94,26 @@ pub fn run(
     }
 }
 
-fn print_json(told: &[(Line, KeepVerdict)], stdout: &mut impl Write) -> std::io::Result<()> {
-    let points = told.iter().map(|(line, verdict)| {
+fn print_json(reported: &[(ListedTime, KeepVerdict)], stdout: &mut impl Write) -> std::io::Result<()> {
+    let points = reported.iter().map(|(line, verdict)| {
         let why: Vec<String> = verdict.why.iter().map(ToString::to_string).collect();
         json!({ "time": line.text, "keep": verdict.keep, "why": why })
     });
     writeln!(stdout, "{:#}", json!({ "points": points.collect::<Vec<_>>() }))
 }
 
-fn print_text(told: &[(Line, KeepVerdict)], stdout: &mut impl Write) -> std::io::Result<()> {
-    let width = told.iter().map(|(line, _)| line.text.chars().count()).max().unwrap_or_default();
-    for (line, verdict) in told {
+fn print_text(reported: &[(ListedTime, KeepVerdict)], stdout: &mut impl Write) -> std::io::Result<()> {
+    let width = reported.iter().map(|(line, _)| line.text.chars().count()).max().unwrap_or_default();
+    for (line, verdict) in reported {
         let word = if verdict.keep { "keep" } else { "drop" };
         let why: Vec<String> = verdict.why.iter().map(ToString::to_string).collect();
         writeln!(stdout, "{word}  {:width$}  {}", line.text, why.join("; "))?;
     }
-    let kept = told.iter().filter(|(_, verdict)| verdict.keep).count();
-    writeln!(stdout, "{kept} kept, {} dropped", told.len() - kept)
+    let kept = reported.iter().filter(|(_, verdict)| verdict.keep).count();
+    writeln!(stdout, "{kept} kept, {} dropped", reported.len() - kept)
 }
 
-fn read(args: &RetentionArgs, stdin: &mut impl Read) -> Result<Question, String> {
+fn read(args: &RetentionArgs, stdin: &mut impl Read) -> Result<RetentionInput, String> {
     let keep = keep_text::parse(&args.keep).map_err(|problem| format!("--keep: {problem}"))?;
     let mode = if args.mode == "union" { KeepMode::Union } else { KeepMode::Sequential };
     let zone = zone_named(&args.timezone)?;
@@ -122,11 +122,11 @@ fn read(args: &RetentionArgs, stdin: &mut impl Read) -> Result<Question, String>
     let read = if name == "-" { stdin.read_to_end(&mut bytes).map(|_| bytes) } else { std::fs::read(&args.file) };
     let bytes = read.map_err(|error| format!("{} cannot be read: {error}", name.escape_debug()))?;
     let lines = lines(&bytes)?;
-    Ok(Question { lines, keep, mode, zone })
+    Ok(RetentionInput { lines, keep, mode, zone })
 }
 
-/// The times in a text; blank lines and lines that begin with `#` are none.
-fn lines(bytes: &[u8]) -> Result<Vec<Line>, String> {
+/// The times in a text, without blank lines and lines that begin with `#`.
+fn lines(bytes: &[u8]) -> Result<Vec<ListedTime>, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut lines = Vec::new();
     let mut wrong = Vec::new();
@@ -140,7 +140,7 @@ fn lines(bytes: &[u8]) -> Result<Vec<Line>, String> {
             // Of equal times the later line counts as the newer point, as the larger id does.
             Ok(at) => {
                 let point = Candidate { at, due: None, id: Some(Id::Number(number)) };
-                lines.push(Line { text: text.to_owned(), point });
+                lines.push(ListedTime { text: text.to_owned(), point });
             }
             Err(_) => wrong.push((number, text.escape_debug().to_string())),
         }
@@ -148,18 +148,18 @@ fn lines(bytes: &[u8]) -> Result<Vec<Line>, String> {
     if wrong.is_empty() {
         return Ok(lines);
     }
-    let mut told: Vec<String> = wrong
+    let mut reported: Vec<String> = wrong
         .iter()
-        .take(WRONG_LINES_TOLD)
-        .map(|(number, text)| format!("line {number}: `{}` is no time like 2026-11-21T02:30:00Z", shortened(text)))
+        .take(INVALID_LINES_SHOWN)
+        .map(|(number, text)| format!("line {number}: `{}` is not a time like 2026-11-21T02:30:00Z", shortened(text)))
         .collect();
-    if wrong.len() > WRONG_LINES_TOLD {
-        told.push(format!("and {} more lines", wrong.len() - WRONG_LINES_TOLD));
+    if wrong.len() > INVALID_LINES_SHOWN {
+        reported.push(format!("and {} more lines", wrong.len() - INVALID_LINES_SHOWN));
     }
-    Err(told.join("\n"))
+    Err(reported.join("\n"))
 }
 
-/// At most 60 characters of a line that may be anything.
+/// At most 60 characters of a line, which may contain anything.
 fn shortened(text: &str) -> String {
     let mut short: String = text.chars().take(60).collect();
     if short.len() < text.len() {

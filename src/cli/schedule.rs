@@ -1,4 +1,4 @@
-//! `lastgood schedule`: the next due times of any expression. Needs no policy file; reads no clock (`now` is given).
+//! `lastgood schedule`: the next due times of any expression. Needs no policy file and reads no clock (`now` is given).
 
 #[cfg(test)]
 mod tests;
@@ -12,20 +12,20 @@ use serde_json::json;
 use crate::exit_code::ExitCode;
 use crate::policy::schedule::{ClockChange, Schedule};
 
-/// Print the next due times of a schedule.
+/// Show the next due times of a schedule.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Example:\n  lastgood schedule \"30 2 * * *\" --timezone Europe/Istanbul --count 3")]
 pub struct ScheduleArgs {
-    /// A cron expression in quotes: 5 fields, 6 with seconds first, or @hourly, @daily, @weekly, @monthly; or several.
+    /// Cron expressions, each in quotes: 5 fields, 6 with seconds first, or @hourly, @daily, @weekly, @monthly.
     #[arg(value_name = "EXPR", required = true)]
     pub expressions: Vec<String>,
-    /// The zone whose wall clock is meant.
+    /// The zone of the schedule.
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub timezone: String,
-    /// Times after this moment (RFC 3339, or a date); without it, after now.
+    /// Show times after this moment (RFC 3339, or a date); by default after now.
     #[arg(long, value_name = "TIME")]
     pub from: Option<String>,
-    /// How many times.
+    /// How many times to show.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub count: u32,
     /// One JSON document instead of text.
@@ -33,8 +33,8 @@ pub struct ScheduleArgs {
     pub json: bool,
 }
 
-/// Prints the due times after `--from`, or after `now`. What is wrong with the arguments goes to `stderr` (and with
-/// `--json` into the document, as `error`) and ends with `ExitCode::Usage`.
+/// Prints the due times after `--from`, or after `now`. Errors in the arguments go to `stderr` (and with `--json` into
+/// the document, as `error`) and return `ExitCode::Usage`.
 ///
 /// # Errors
 /// When the output cannot be written.
@@ -64,7 +64,7 @@ pub fn run(
     }
     for t in due {
         let weekday = schedule.zone().to_datetime(t).strftime("%a");
-        let note = schedule.clock_change_at(t).map(told).unwrap_or_default();
+        let note = schedule.clock_change_at(t).map(clock_change_note).unwrap_or_default();
         writeln!(stdout, "{weekday} {}{note}", with_offset(t))?;
     }
     Ok(ExitCode::Done)
@@ -85,21 +85,24 @@ fn read(args: &ScheduleArgs, now: Timestamp) -> Result<(Schedule, Timestamp), St
     Ok((schedule, from))
 }
 
-/// A moment that a person wrote. Without an offset it is the zone's wall clock; a date alone is its midnight.
+/// A moment that a person wrote. Without an offset it is wall-clock time in the zone; a date alone is its midnight.
 pub(super) fn moment(text: &str, zone: &TimeZone) -> Result<Timestamp, String> {
     let text = text.trim();
     let wall_clock = || zone.to_timestamp(text.parse::<jiff::civil::DateTime>().ok()?).ok();
     text.parse().ok().or_else(wall_clock).ok_or_else(|| {
         let text = text.escape_debug();
-        format!("`{text}` is no time; write it like 2026-11-21T02:30:00Z or with an offset, +03:00")
+        format!("`{text}` is not a time; write it like 2026-11-21T02:30:00Z or with an offset, as in +03:00")
     })
 }
 
 /// What a clock change did, for people.
-fn told(change: ClockChange) -> String {
+fn clock_change_note(change: ClockChange) -> String {
     match change {
         ClockChange::Moved { from } => {
-            format!("  ({} does not exist that day: the clock goes forward, this is the end of the gap)", from.time())
+            format!(
+                "  ({} does not exist on that day: the clock goes forward, and this is the end of the gap)",
+                from.time()
+            )
         }
         ClockChange::FirstOfTwo => {
             "  (the clock shows this time twice: this is the first, and the only run)".to_owned()
@@ -108,12 +111,12 @@ fn told(change: ClockChange) -> String {
     }
 }
 
-/// The zone with this IANA name, or what is wrong with the name and the nearest one that exists.
+/// The zone with this IANA name, or an error with the nearest name that exists.
 pub(super) fn zone_named(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name.trim()).map_err(|_| {
         let wanted = name.to_ascii_lowercase();
         let known: Vec<String> = jiff::tz::db().available().map(|known| known.to_string()).collect();
-        // A city alone (`Istanbul`) is nearer to its zone than the letters say.
+        // A city alone (`Istanbul`) should match its zone.
         let distance = |known: &String| {
             let known = known.to_ascii_lowercase();
             let city = known.rsplit('/').next().unwrap_or_default();
@@ -122,6 +125,6 @@ pub(super) fn zone_named(name: &str) -> Result<TimeZone, String> {
         };
         let nearest = known.iter().min_by_key(|known| distance(known)).filter(|known| distance(known).0 <= 3);
         let hint = nearest.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
-        format!("`{}` is no IANA zone name, like Europe/Istanbul{hint}", name.escape_debug())
+        format!("`{}` is not an IANA zone name like Europe/Istanbul{hint}", name.escape_debug())
     })
 }

@@ -1,4 +1,4 @@
-//! What commands have in common: the policy file, the state, the client, the servers, and choosing among them.
+//! What commands share: the policy file, the state, the client, the servers, and the selection of policies and servers.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, Write};
@@ -9,8 +9,8 @@ use clap::Args;
 use tokio::sync::watch;
 
 use crate::account::{self, AccountServers, list_servers, refresh_servers};
-use crate::cli::failure::Failure;
-use crate::cli::output::{note, shown};
+use crate::cli::error::CommandError;
+use crate::cli::output::{note, printable};
 use crate::cli::world::open_world;
 use crate::clock::Clock;
 use crate::config::diagnostic::render;
@@ -33,9 +33,9 @@ pub struct Setup {
     pub clock: Clock,
 }
 
-/// Which policies and servers a command is about.
+/// Which policies and servers a command applies to.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Choice {
+pub struct Selection {
     /// Only this policy
     #[arg(long, value_name = "P")]
     pub policy: Option<String>,
@@ -44,14 +44,14 @@ pub struct Choice {
     pub server: Option<String>,
 }
 
-/// Everything that a command needs that asks the provider.
+/// Everything that a command with access to the provider needs.
 #[derive(Debug)]
-pub struct Opened {
+pub struct CommandContext {
     /// The policy file.
     pub config: Arc<Config>,
     /// Provider, state and clock.
     pub world: World,
-    /// Ends the runs.
+    /// Stops the runs.
     pub stop: watch::Sender<bool>,
     /// The account's servers.
     pub servers: Vec<Server>,
@@ -67,18 +67,18 @@ impl Setup {
     /// Finds, reads and validates the policy file.
     ///
     /// # Errors
-    /// With exit code 3, when there is none or it is not valid.
+    /// With exit code 3 if there is none or it is invalid.
     pub fn load(&self) -> anyhow::Result<Loaded> {
         let (_, loaded) = self.try_load()?;
-        Ok(loaded.map_err(|error| Failure::new(ExitCode::PolicyFile, error.to_string()))?)
+        Ok(loaded.map_err(|error| CommandError::new(ExitCode::PolicyFile, error.to_string()))?)
     }
 
-    /// Finds the policy file, and reads and validates it, which may fail.
+    /// Finds the policy file, and returns its path and the result of loading it.
     ///
     /// # Errors
-    /// With exit code 3, when there is none.
+    /// With exit code 3 if there is none.
     pub fn try_load(&self) -> anyhow::Result<(PathBuf, Result<Loaded, LoadError>)> {
-        let bad = |error: LoadError| Failure::new(ExitCode::PolicyFile, error.to_string());
+        let bad = |error: LoadError| CommandError::new(ExitCode::PolicyFile, error.to_string());
         let found = find(self.file.as_deref()).map_err(bad)?;
         let loaded = load(&found, &self.environment, self.clock.now());
         Ok((found.path, loaded))
@@ -95,20 +95,21 @@ impl Setup {
     /// A client of the provider that the policy file names.
     ///
     /// # Errors
-    /// With exit code 3, when the file is not valid or there is no token.
+    /// With exit code 3 if the file is invalid or there is no token.
     pub fn client(&self) -> anyhow::Result<Client> {
         let client = self.client_of(&self.load()?.config)?;
-        say_waits(&client);
+        print_provider_waits(&client);
         Ok(client)
     }
 
     /// A client of the provider that this file names.
     ///
     /// # Errors
-    /// With exit code 3, when there is no token or the settings cannot be used.
+    /// With exit code 3 if there is no token or the settings cannot be used.
     pub fn client_of(&self, config: &Config) -> anyhow::Result<Client> {
         let provider = &config.provider;
-        let token = provider.token.read().map_err(|error| Failure::new(ExitCode::PolicyFile, error.to_string()))?;
+        let token =
+            provider.token.read().map_err(|error| CommandError::new(ExitCode::PolicyFile, error.to_string()))?;
         let settings = ClientSettings {
             url: provider.url.clone(),
             token: token.expose().to_owned().into(),
@@ -120,90 +121,90 @@ impl Setup {
         Ok(Client::new(settings, self.clock.clone())?)
     }
 
-    /// The file and a client of it, once more, for a reload.
+    /// Reads the policy file, prints its warnings, and builds a client for it; also for each reload.
     ///
     /// # Errors
     /// As `load` and `client_of`.
-    pub fn read_again(&self) -> anyhow::Result<(Arc<Config>, Client)> {
+    pub fn read_file_and_client(&self) -> anyhow::Result<(Arc<Config>, Client)> {
         let config = self.load_and_warn()?;
         let client = self.client_of(&config)?;
         Ok((Arc::new(config), client))
     }
 
-    /// Opens everything as the owner of the state, for the daemon; the servers are not listed yet.
+    /// Opens everything as the owner of the state, for the daemon; does not list the servers yet.
     ///
     /// # Errors
     /// When the file, the token or the state cannot be used.
-    pub fn open_daemon(&self) -> anyhow::Result<Opened> {
-        let (config, client) = self.read_again()?;
+    pub fn open_daemon(&self) -> anyhow::Result<CommandContext> {
+        let (config, client) = self.read_file_and_client()?;
         let store = Store::own(&config.state_dir)?;
         let (world, stop) = open_world(&config, client, store, self.clock.clone());
-        Ok(Opened { config, world, stop, servers: Vec::new() })
+        Ok(CommandContext { config, world, stop, servers: Vec::new() })
     }
 
     /// Opens everything as the owner of the state, with the account's servers, for `run`.
     ///
     /// # Errors
-    /// As `open_daemon`; with exit code 4 when the account cannot be read and no list is stored.
-    pub async fn open_owner(&self) -> anyhow::Result<Opened> {
-        let mut opened = self.open_daemon()?;
-        say_waits(&opened.world.client);
-        opened.servers =
-            match refresh_servers(&opened.world.client, &opened.world.store, &self.clock, &opened.config).await {
+    /// As `open_daemon`; with exit code 4 if the account cannot be read and no list is stored.
+    pub async fn open_owner(&self) -> anyhow::Result<CommandContext> {
+        let mut context = self.open_daemon()?;
+        print_provider_waits(&context.world.client);
+        context.servers =
+            match refresh_servers(&context.world.client, &context.world.store, &self.clock, &context.config).await {
                 Ok(account) => servers_with_warning(account?),
                 Err(error) => {
-                    start_owed(&opened.world).await;
+                    start_owed(&context.world).await;
                     return Err(error.into());
                 }
             };
-        Ok(opened)
+        Ok(context)
     }
 
-    /// Opens everything beside a running daemon, with the account's servers. Changes no list that is stored.
+    /// Opens everything alongside a running daemon, with the account's servers. Changes no stored list.
     ///
     /// # Errors
     /// When the file, the token, the state or the account cannot be read.
-    pub async fn open_beside(&self) -> anyhow::Result<Opened> {
+    pub async fn open_beside(&self) -> anyhow::Result<CommandContext> {
         self.open_with(Store::beside_or_new).await
     }
 
-    /// Opens everything for a command that only reads: when there is no state, none is created.
+    /// Opens everything for a command that only reads: if there is no state, it creates none.
     ///
     /// # Errors
     /// As `open_beside`.
-    pub async fn open_to_look(&self) -> anyhow::Result<Opened> {
+    pub async fn open_read_only(&self) -> anyhow::Result<CommandContext> {
         self.open_with(Store::beside_or_empty).await
     }
 
-    async fn open_with(&self, store: impl Fn(&Path) -> Result<Store, StoreError>) -> anyhow::Result<Opened> {
-        let (config, client) = self.read_again()?;
-        say_waits(&client);
+    async fn open_with(&self, store: impl Fn(&Path) -> Result<Store, StoreError>) -> anyhow::Result<CommandContext> {
+        let (config, client) = self.read_file_and_client()?;
+        print_provider_waits(&client);
         let store = store(&config.state_dir)?;
         let (world, stop) = open_world(&config, client, store, self.clock.clone());
         let servers = servers_with_warning(list_servers(&world.client, &world.store).await??);
-        Ok(Opened { config, world, stop, servers })
+        Ok(CommandContext { config, world, stop, servers })
     }
 
-    /// The state beside a running daemon.
+    /// The state, alongside a running daemon.
     ///
     /// # Errors
-    /// When the file is not valid, or there is no state yet.
+    /// When the file is invalid, or there is no state yet.
     pub fn state_beside(&self) -> anyhow::Result<Store> {
         Ok(Store::beside(&self.load()?.config.state_dir)?)
     }
 
-    /// The state beside a running daemon, for reading: when there is none, it is empty and none is created.
+    /// The state, alongside a running daemon, for reading: if there is none, it is empty and not created.
     ///
     /// # Errors
-    /// When the file is not valid or the folder cannot be used.
-    pub fn state_to_look(&self) -> anyhow::Result<Store> {
+    /// When the file is invalid or the folder cannot be used.
+    pub fn state_read_only(&self) -> anyhow::Result<Store> {
         Ok(Store::beside_or_empty(&self.load()?.config.state_dir)?)
     }
 
-    /// The state beside a running daemon, created if it is missing.
+    /// The state, alongside a running daemon, created if it is missing.
     ///
     /// # Errors
-    /// When the file is not valid or the folder cannot be used.
+    /// When the file is invalid or the folder cannot be used.
     pub fn state_beside_or_new(&self) -> anyhow::Result<Store> {
         Ok(Store::beside_or_new(&self.load()?.config.state_dir)?)
     }
@@ -218,12 +219,12 @@ impl Setup {
     }
 }
 
-impl Opened {
-    /// Switches to the state on disk, created if it is missing: what was opened for reading is to be changed now.
+impl CommandContext {
+    /// Switches from a state opened for reading to the state on disk, created if it is missing.
     ///
     /// # Errors
     /// When the folder cannot be used.
-    pub fn keep_state(&mut self) -> anyhow::Result<()> {
+    pub fn create_state(&mut self) -> anyhow::Result<()> {
         self.world.store = Store::beside_or_new(&self.config.state_dir)?;
         Ok(())
     }
@@ -236,22 +237,25 @@ impl Opened {
         one_server(&self.servers, text)
     }
 
-    /// The chosen policies on the chosen servers.
+    /// The selected policies on the selected servers.
     ///
     /// # Errors
-    /// With exit code 2, when there is no such policy or server, or the policy is not for the server.
-    pub fn tasks(&self, choice: &Choice) -> anyhow::Result<Vec<Task>> {
+    /// With exit code 2 if there is no such policy or server, or the policy does not apply to the server.
+    pub fn tasks(&self, selection: &Selection) -> anyhow::Result<Vec<Task>> {
         let mut tasks = account::tasks(&self.config, &self.servers);
-        if let Some(text) = &choice.server {
+        if let Some(text) = &selection.server {
             let id = self.server(text)?.reference.id.clone();
             tasks.retain(|task| task.server.reference.id == id);
         }
-        if let Some(name) = &choice.policy {
+        if let Some(name) = &selection.policy {
             let names: BTreeSet<&str> = self.config.policy_names().into_iter().map(|name| name.as_str()).collect();
             if !names.contains(name.as_str()) {
                 let names = names.into_iter().collect::<Vec<_>>().join(", ");
-                let name = shown(name);
-                return Err(Failure::usage(format!("there is no policy {name} in the file; there are: {names}")).into());
+                let name = printable(name);
+                return Err(CommandError::usage(format!(
+                    "there is no policy {name} in the file; its policies are: {names}"
+                ))
+                .into());
             }
             tasks.retain(|task| task.policy.name.as_str() == name);
         }
@@ -259,26 +263,27 @@ impl Opened {
             let unmatched: Vec<String> = self.config.unmatched(&self.servers).iter().map(ToString::to_string).collect();
             let unmatched = if unmatched.is_empty() { String::new() } else { format!(" ({})", unmatched.join("; ")) };
             let text = format!(
-                "no policy is for any of these servers{}: `lastgood check --online` shows what matches what",
-                shown(&unmatched)
+                "no policy applies to any of these servers{}: `lastgood check --online` shows which policies match",
+                printable(&unmatched)
             );
-            return Err(Failure::usage(text).into());
+            return Err(CommandError::usage(text).into());
         }
         Ok(tasks)
     }
 }
 
-/// Says why nothing happens when the provider asks for a pause.
-pub fn say_waits(client: &Client) {
+/// Prints a note when the provider asks for a pause.
+pub fn print_provider_waits(client: &Client) {
     client.on_wait(|text| note(&format!("lastgood: {text}")));
 }
 
-/// The servers. A doubtful list is reported.
+/// The servers, with a warning if the list is doubtful.
 fn servers_with_warning(account: AccountServers) -> Vec<Server> {
     if let Some(doubt) = &account.doubt {
-        let doubt = shown(doubt);
+        let doubt = printable(doubt);
         note(&format!(
-            "warning: the list of the account's servers is in doubt, and one that it lacks counts as there still: {doubt}"
+            "warning: the list of the account's servers is in doubt, so servers missing from it \
+             still count as there: {doubt}"
         ));
     }
     account.servers
@@ -286,12 +291,12 @@ fn servers_with_warning(account: AccountServers) -> Vec<Server> {
 
 fn one_server<'a>(servers: &'a [Server], text: &str) -> anyhow::Result<&'a Server> {
     servers.iter().find(|server| server.keys.iter().any(|key| key == text)).ok_or_else(|| {
-        let text = shown(text);
-        Failure::usage(format!("there is no server {text}: `lastgood list servers` shows them")).into()
+        let text = printable(text);
+        CommandError::usage(format!("there is no server {text}: `lastgood list servers` shows them")).into()
     })
 }
 
-/// Asks a question on standard error and reads the answer's line.
+/// Asks a question on standard error and reads the answer, one line.
 ///
 /// # Errors
 /// When standard input cannot be read.

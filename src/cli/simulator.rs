@@ -1,5 +1,5 @@
-//! `lastgood simulator`: the provider's API on loopback until it is interrupted. Prints its URL and token as soon as
-//! it listens.
+//! `lastgood simulator`: serves a simulated provider API on loopback until it is interrupted. Prints its URL and token
+//! as soon as it listens.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -10,29 +10,29 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::failure::Failure;
+use crate::cli::error::CommandError;
 use crate::cli::output;
 use crate::clock::Clock;
 use crate::exit_code::ExitCode;
 use crate::simulator::{Options, RetryAfter, Rule, ServerSpec, Simulator, Style, serve};
 
-/// Plays the provider's API on loopback, with faults
+/// Serve a simulated provider API on loopback, with faults
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  lastgood simulator --port 8080 --servers 3 --paged\n  lastgood simulator --port 0 \
                   --fault '{\"call\":\"create\",\"times\":1,\"effect\":{\"do\":\"reset\",\"carried_out\":true}}'\n\n\
-                  While it runs, http://127.0.0.1:PORT/_control/ takes: GET state, GET record, GET|POST|DELETE \
+                  While it runs, http://127.0.0.1:PORT/_control/ accepts: GET state, GET record, GET|POST|DELETE \
                   faults,\nPOST act, POST points, POST points/delete, POST points/edit, POST servers, POST \
                   clock-skew, POST options, POST refuse."
 )]
 pub struct SimulatorArgs {
-    /// The port on 127.0.0.1; 0 takes a free one
+    /// The port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = 0)]
     pub port: u16,
-    /// A JSON file with any of the simulator's options; the flags below go over it
+    /// A JSON file with any of the simulator's options; the flags below override it
     #[arg(long, value_name = "FILE")]
     pub options: Option<PathBuf>,
-    /// How many servers the account has: web-server-01 and on
+    /// How many servers the account has, named web-server-01 and so on
     #[arg(long, value_name = "N")]
     pub servers: Option<usize>,
     /// Servers have `uuid` and `hostname`
@@ -44,92 +44,92 @@ pub struct SimulatorArgs {
     /// Lists come in pages
     #[arg(long)]
     pub paged: bool,
-    /// The only token that is good; by default every one that begins with vps_
+    /// The only valid token; by default every token that begins with vps_
     #[arg(long)]
     pub token: Option<String>,
-    /// What the token may do, such as servers:read
+    /// A permission of the token, such as servers:read
     #[arg(long = "permission", value_name = "PERMISSION")]
     pub permissions: Vec<String>,
-    /// Manual backups that a server may have
+    /// Manual backups that each server may have
     #[arg(long, value_name = "N")]
     pub backup_slots: Option<usize>,
-    /// Snapshots that a server may have
+    /// Snapshots that each server may have
     #[arg(long, value_name = "N")]
     pub snapshot_slots: Option<usize>,
-    /// Automatic backups that each server has at the start
+    /// Automatic backups that each server has at start
     #[arg(long, value_name = "N")]
     pub automatic: Option<u32>,
-    /// How fast it is
+    /// How long things take
     #[command(flatten)]
-    pub pace: Pace,
-    /// How odd it is
+    pub timing: TimingArgs,
+    /// What differs from the documented provider
     #[command(flatten)]
-    pub oddities: Oddities,
-    /// A fault rule as JSON; may be given often
+    pub oddities: OddityArgs,
+    /// A fault rule as JSON; may be repeated
     #[arg(long = "fault", value_name = "JSON", value_parser = rule)]
     pub faults: Vec<Rule>,
-    /// The seed of everything random
+    /// The seed for everything random
     #[arg(long)]
     pub seed: Option<u64>,
 }
 
 /// How long things take.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct Pace {
+pub struct TimingArgs {
     /// How long a new point is in progress, such as 500ms or 3m
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub completion: Option<Duration>,
     /// How long a start or a stop takes
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub power: Option<Duration>,
-    /// How long a stop takes in place of --power, while the server still shows active
+    /// How long a stop takes instead of --power, while the server still shows active
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub slow_shutdown: Option<Duration>,
-    /// How long a server is restoring
+    /// How long a restore takes
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub restore: Option<Duration>,
     /// How long a deleted point stays listed and keeps its slot
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub delete: Option<Duration>,
-    /// How long lists lack a new point
+    /// How long a new point is missing from lists
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub list_lag: Option<Duration>,
     /// How long every answer takes
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub latency: Option<Duration>,
-    /// Requests a second above which the answer is 429
+    /// Requests per second above which the answer is 429
     #[arg(long, value_name = "N")]
     pub rate_limit: Option<f64>,
-    /// The Retry-After of those answers: seconds, date or none
+    /// The form of Retry-After in those answers
     #[arg(long, value_name = "FORM", value_parser = ["seconds", "date", "none"])]
     pub retry_after: Option<String>,
 }
 
 /// What differs from the documented provider.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct Oddities {
+pub struct OddityArgs {
     /// Lists ignore server_id and backup_type
     #[arg(long)]
     pub ignore_filters: bool,
-    /// The wrong scheme and host of next, such as `https://backend.internal`
+    /// A wrong scheme and host in next, such as https://backend.internal
     #[arg(long, value_name = "ORIGIN")]
     pub next_origin: Option<String>,
-    /// Descriptions are cut to so many characters
+    /// Descriptions are cut to this many characters
     #[arg(long, value_name = "N")]
     pub truncate_description: Option<usize>,
-    /// Times carry fractions of a second and an offset
+    /// Times have fractions of a second and an offset
     #[arg(long)]
     pub fractions: bool,
     /// Lists are in no order
     #[arg(long)]
     pub unordered: bool,
-    /// Objects carry fields that nobody has documented
+    /// Objects have undocumented fields
     #[arg(long)]
     pub extra_fields: bool,
-    /// Points have uuids in place of integer ids
+    /// Points have uuids instead of integer ids
     #[arg(long)]
     pub uuid_points: bool,
-    /// Ids of points that are gone come again
+    /// Ids of deleted points are reused
     #[arg(long)]
     pub reuse_ids: bool,
     /// A start sent while a server shuts down is accepted and has no effect
@@ -151,15 +151,15 @@ pub async fn run(args: SimulatorArgs) -> anyhow::Result<ExitCode> {
     args.faults.into_iter().for_each(|rule| simulator.add_fault(rule));
     let taken = |error: std::io::Error| {
         let text = format!(
-            "port {} on 127.0.0.1 cannot be listened on ({error}): give another --port; 0 takes a free one",
+            "port {} on 127.0.0.1 cannot be listened on ({error}): use another --port; 0 picks a free one",
             args.port
         );
-        Failure::usage(text)
+        CommandError::usage(text)
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).await.map_err(taken)?;
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be waited for")?;
-    let port = listener.local_addr().context("the port cannot be told")?.port();
-    // Whoever has read the URL may close the pipe: the simulator goes on.
+    let port = listener.local_addr().context("the port cannot be read")?.port();
+    // The reader may close the pipe once it has the URL: the simulator continues.
     output::line(&format!("listening on http://127.0.0.1:{port}/api/v1\ntoken {token}"));
     let interrupted = async move {
         tokio::select! {
@@ -177,8 +177,9 @@ fn options(args: &SimulatorArgs) -> anyhow::Result<Options> {
         Some(path) => {
             let text = std::fs::read_to_string(path)
                 .with_context(|| format!("the options file {} cannot be read", path.display()))?;
-            serde_json::from_str(&text)
-                .with_context(|| format!("the options file {} is not what the simulator reads", path.display()))?
+            serde_json::from_str(&text).with_context(|| {
+                format!("the options file {} does not hold options of the simulator", path.display())
+            })?
         }
     };
     if args.servers.is_some() || args.uuid || args.both {
@@ -198,21 +199,21 @@ fn options(args: &SimulatorArgs) -> anyhow::Result<Options> {
     put(&mut options.snapshot_slots, args.snapshot_slots);
     put(&mut options.automatic_backups, args.automatic);
     put(&mut options.seed, args.seed);
-    set_pace(&mut options, &args.pace);
+    set_timing(&mut options, &args.timing);
     set_oddities(&mut options, &args.oddities);
     Ok(options)
 }
 
-fn set_pace(options: &mut Options, pace: &Pace) {
-    put(&mut options.completion, pace.completion);
-    put(&mut options.power, pace.power);
-    put(&mut options.slow_shutdown, pace.slow_shutdown);
-    put(&mut options.restore, pace.restore);
-    put(&mut options.delete, pace.delete);
-    put(&mut options.list_lag, pace.list_lag);
-    put(&mut options.latency, pace.latency);
-    options.requests_per_second = pace.rate_limit.or(options.requests_per_second);
-    match pace.retry_after.as_deref() {
+fn set_timing(options: &mut Options, timing: &TimingArgs) {
+    put(&mut options.completion, timing.completion);
+    put(&mut options.power, timing.power);
+    put(&mut options.slow_shutdown, timing.slow_shutdown);
+    put(&mut options.restore, timing.restore);
+    put(&mut options.delete, timing.delete);
+    put(&mut options.list_lag, timing.list_lag);
+    put(&mut options.latency, timing.latency);
+    options.requests_per_second = timing.rate_limit.or(options.requests_per_second);
+    match timing.retry_after.as_deref() {
         Some("seconds") => options.retry_after = Some(RetryAfter::Seconds(1)),
         Some("date") => options.retry_after = Some(RetryAfter::Date(1)),
         Some(_) => options.retry_after = None,
@@ -220,7 +221,7 @@ fn set_pace(options: &mut Options, pace: &Pace) {
     }
 }
 
-fn set_oddities(options: &mut Options, oddities: &Oddities) {
+fn set_oddities(options: &mut Options, oddities: &OddityArgs) {
     options.ignore_filters |= oddities.ignore_filters;
     options.fractions |= oddities.fractions;
     options.unordered |= oddities.unordered;
@@ -233,9 +234,9 @@ fn set_oddities(options: &mut Options, oddities: &Oddities) {
     put(&mut options.clock_skew_seconds, oddities.clock_skew);
 }
 
-fn put<T>(place: &mut T, value: Option<T>) {
+fn put<T>(option: &mut T, value: Option<T>) {
     if let Some(value) = value {
-        *place = value;
+        *option = value;
     }
 }
 
@@ -245,14 +246,14 @@ fn rule(text: &str) -> Result<Rule, String> {
 
 fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| "a duration reads 50ms, 90s, 30m, 26h or 14d".to_owned())?;
+    let number: u64 = digits.parse().map_err(|_| "write a duration like 50ms, 90s, 30m, 26h or 14d".to_owned())?;
     let factor_ms = match &text[digits.len()..] {
         "ms" => 1,
         "s" => 1_000,
         "m" => 60_000,
         "h" => 3_600_000,
         "d" => 86_400_000,
-        _ => return Err("a duration ends in ms, s, m, h or d".to_owned()),
+        _ => return Err("a duration must end in ms, s, m, h or d".to_owned()),
     };
     number.checked_mul(factor_ms).map(Duration::from_millis).ok_or_else(|| "that is too long".to_owned())
 }
@@ -264,13 +265,13 @@ mod tests {
     use super::*;
 
     #[derive(clap::Parser)]
-    struct Line {
+    struct SimulatorCommand {
         #[command(flatten)]
         args: SimulatorArgs,
     }
 
     fn read(words: &[&str]) -> anyhow::Result<Options> {
-        let line = Line::try_parse_from(std::iter::once(&"simulator").chain(words))?;
+        let line = SimulatorCommand::try_parse_from(std::iter::once(&"simulator").chain(words))?;
         options(&line.args)
     }
 

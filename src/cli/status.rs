@@ -1,11 +1,11 @@
-//! `lastgood status`: per server and policy the last good point and its age; the exit code is for monitoring.
+//! `lastgood status`: the last good point and its age, per server and policy; the exit code is for monitoring.
 
 use std::path::Path;
 
 use clap::Parser;
 
 use crate::account::{file_in_force, survey};
-use crate::cli::failure::{self, Failure};
+use crate::cli::error::{self, CommandError};
 use crate::cli::output;
 use crate::cli::setup::Setup;
 use crate::config::{LoadError, parse, state_dir};
@@ -16,7 +16,7 @@ use crate::store::Store;
 /// Show the last good point of every policy; the exit code is for monitoring.
 #[derive(Debug, Parser)]
 #[command(after_help = "Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown.\n\nExample:\n  lastgood status --json")]
-pub struct Args {
+pub struct StatusArgs {
     /// One JSON document on standard output
     #[arg(long)]
     json: bool,
@@ -25,11 +25,12 @@ pub struct Args {
     quiet: bool,
 }
 
-/// Prints the status. Asks the state alone, never the provider.
+/// Prints the status. Reads only the state, never asks the provider. The exit code is 3 if the file or the state cannot
+/// be read.
 ///
 /// # Errors
-/// With exit code 3, when the file or the state cannot be read.
-pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<Nagios> {
+/// When the output cannot be written as JSON.
+pub async fn run(setup: &Setup, args: StatusArgs) -> anyhow::Result<Nagios> {
     match status(setup).await {
         Ok(status) => {
             if args.json {
@@ -45,10 +46,10 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<Nagios> {
         }
         Err(error) => {
             if args.json {
-                let text = failure::text_of(&error);
+                let text = error::text_of(&error);
                 output::json(&serde_json::json!({ "level": "unknown", "policies": [], "error": text }))?;
             }
-            output::note(&format!("lastgood: {}", failure::text_of(&error)));
+            output::note(&format!("lastgood: {}", error::text_of(&error)));
             Ok(Nagios::Unknown)
         }
     }
@@ -59,7 +60,7 @@ async fn status(setup: &Setup) -> anyhow::Result<Status> {
     let (path, loaded) = setup.try_load()?;
     let (config, refused) = match loaded {
         Ok(loaded) => (loaded.config, None),
-        // The daemon goes on with the file that was last in force, so that is what is shown.
+        // The daemon continues with the file that was last in force, so show that one.
         Err(LoadError::Invalid { name, source_text, diagnostics }) => {
             let folder = path.parent().unwrap_or(Path::new(""));
             let in_force = last_in_force(&state_dir(&source_text, folder, &setup.environment)).await;
@@ -67,16 +68,17 @@ async fn status(setup: &Setup) -> anyhow::Result<Status> {
             let error = LoadError::Invalid { name, source_text, diagnostics };
             match config {
                 Some(config) => (config, Some(error)),
-                None => return Err(Failure::new(ExitCode::PolicyFile, error.to_string()).into()),
+                None => return Err(CommandError::new(ExitCode::PolicyFile, error.to_string()).into()),
             }
         }
-        Err(error) => return Err(Failure::new(ExitCode::PolicyFile, error.to_string()).into()),
+        Err(error) => return Err(CommandError::new(ExitCode::PolicyFile, error.to_string()).into()),
     };
-    let store = Store::beside(&config.state_dir).map_err(|error| Failure::new(ExitCode::State, error.to_string()))?;
+    let store =
+        Store::beside(&config.state_dir).map_err(|error| CommandError::new(ExitCode::State, error.to_string()))?;
     let mut status = survey(&config, &store, now).await?.status;
     if refused.is_some() {
         let text = format!(
-            "the policy file {} is not valid (`lastgood check` says why): this is by the one that was last in force",
+            "the policy file {} is invalid (`lastgood check` says why): this status is based on the file last in force",
             path.display()
         );
         status.warnings.push(text);
@@ -123,25 +125,25 @@ fn show(status: &Status) {
         let policy = incident.policy.as_ref().map(|policy| format!(" {policy}")).unwrap_or_default();
         let text =
             format!("incident since {}{server}{policy}: {}", output::to_the_second(incident.since), incident.text);
-        output::line(&output::shown(&text));
+        output::line(&output::printable(&text));
     }
     for debt in &status.debts {
-        let (name, since) = (output::shown(&debt.server.name), output::to_the_second(debt.since));
+        let (name, since) = (output::printable(&debt.server.name), output::to_the_second(debt.since));
         let by = debt.run.map_or_else(
-            || format!("it is watched; `lastgood release debt {}` leaves it as it is", debt.server.id),
-            |run| format!("run {run} has stopped it for its restore point"),
+            || format!("lastgood is watching it; `lastgood release debt {}` leaves it as it is", debt.server.id),
+            |run| format!("run {run} stopped it for its restore point"),
         );
         output::line(&format!("to be started since {since}: {name}: {by}"));
     }
     if !status.unprotected.is_empty() {
         let names: Vec<String> = status.unprotected.iter().map(|server| server.name.clone()).collect();
-        output::line(&output::shown(&format!("unprotected: {}", names.join(", "))));
+        output::line(&output::printable(&format!("unprotected: {}", names.join(", "))));
     }
     if status.outbox.waiting > 0 {
         let waiting = usize::try_from(status.outbox.waiting).unwrap_or(usize::MAX);
         output::line(&format!("waiting to be sent: {}", output::count(waiting, "mail", "mails")));
     }
     for warning in &status.warnings {
-        output::line(&format!("warning: {}", output::shown(warning)));
+        output::line(&format!("warning: {}", output::printable(warning)));
     }
 }

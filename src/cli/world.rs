@@ -1,4 +1,4 @@
-//! What all runs share, made from the policy file.
+//! Builds what all runs share from the policy file.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::provider::{Client, Watch};
 use crate::run::{InForce, Leases, Random, Settings, World};
 use crate::store::Store;
 
-/// What runs share, and the sender that ends them.
+/// What runs share, and the sender that stops them.
 #[must_use]
 pub fn open_world(config: &Config, client: Client, store: Store, clock: Clock) -> (World, watch::Sender<bool>) {
     let (stop, stopped) = watch::channel(false);
@@ -31,7 +31,7 @@ pub fn open_world(config: &Config, client: Client, store: Store, clock: Clock) -
     (world, stop)
 }
 
-/// What runs need of the file.
+/// The settings that runs take from the file.
 #[must_use]
 pub fn run_settings(config: &Config) -> Settings {
     let provider = &config.provider;

@@ -1,17 +1,19 @@
-//! What only the account can tell: which policies a server has, which selectors match nothing, where slots are short.
+//! What depends on the account's servers: which policies a server has, which selectors match nothing, and where slots
+//! are too few.
 
 use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::config::proof::{Sum, prove, sums};
 use crate::config::settings::Config;
+use crate::config::slot_sums::{SelectorSlots, prove, sums};
+
 use crate::policy::inventory::{Kind, Server, ServerRef};
 use crate::policy::policy::Policy;
 use crate::policy::slot_sum::SlotSum;
 
-/// A server whose policies want more than its slots.
+/// A server whose policies need more slots than it has.
 #[derive(Clone, Debug)]
 pub struct Overfill {
     /// The server.
@@ -22,11 +24,11 @@ pub struct Overfill {
 
 impl fmt::Display for Overfill {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the policies of {} want more than its slots: {}", self.server, self.proof)
+        write!(f, "the policies of {} need more slots than it has: {}", self.server, self.proof)
     }
 }
 
-/// Something of the file that applies to no server of the account.
+/// Something in the file that applies to no server of the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmatched(String);
 
@@ -37,18 +39,18 @@ impl fmt::Display for Unmatched {
 }
 
 impl Config {
-    /// The policies of a server, each as it applies there, disabled ones too. Where several tables name the server,
-    /// the one with the key that comes first among id, uuid, name, hostname holds.
+    /// The policies of a server, each as it applies there, including disabled ones. If several tables name the server,
+    /// the one whose key comes first among id, uuid, name, hostname applies.
     #[must_use]
     pub fn policies_for(&self, server: &Server) -> Vec<Arc<Policy>> {
-        let place = |key: &str| server.keys.iter().position(|other| other == key);
+        let rank = |key: &str| server.keys.iter().position(|other| other == key);
         let mut tables: Vec<_> = self
             .overrides
             .iter()
             .filter(|one| one.selector.matches(server))
-            .map(|one| (place(&one.selector.to_string()), one))
+            .map(|one| (rank(&one.selector.to_string()), one))
             .collect();
-        tables.sort_by_key(|(place, _)| *place);
+        tables.sort_by_key(|(rank, _)| *rank);
         let base = self.policies.iter().filter(|policy| {
             policy.servers.iter().any(|selector| selector.matches(server))
                 && !policy.exclude.iter().any(|selector| selector.matches(server))
@@ -74,8 +76,10 @@ impl Config {
         for policy in &self.policies {
             for selector in &policy.servers {
                 if !servers.iter().any(|server| selector.matches(server)) {
-                    unmatched
-                        .push(Unmatched(format!("policy `{}`: no server of the account is `{selector}`", policy.name)));
+                    unmatched.push(Unmatched(format!(
+                        "policy `{}`: no server of the account matches `{selector}`",
+                        policy.name
+                    )));
                 }
             }
         }
@@ -86,7 +90,7 @@ impl Config {
             };
             if !servers.iter().any(applies) {
                 let text = format!(
-                    "[server.{}.{name}] applies to no server: `{name}` is not for it, or it is not there",
+                    "[server.{}.{name}] applies to no server: `{name}` does not cover it, or it does not exist",
                     one.selector
                 );
                 unmatched.push(Unmatched(text));
@@ -95,9 +99,9 @@ impl Config {
         unmatched
     }
 
-    /// What the file alone says of slots, by the selectors in it.
+    /// The slots that the policies need, by the selectors in the file alone.
     #[must_use]
-    pub fn slot_sums(&self, at: Timestamp) -> Vec<Sum> {
+    pub fn slot_sums(&self, at: Timestamp) -> Vec<SelectorSlots> {
         sums(
             &self.policies.iter().collect::<Vec<_>>(),
             &self.overrides.iter().collect::<Vec<_>>(),
@@ -106,7 +110,7 @@ impl Config {
         )
     }
 
-    /// The servers whose policies want more than their slots.
+    /// The servers whose policies need more slots than they have.
     #[must_use]
     pub fn overfilled(&self, servers: &[Server], at: Timestamp) -> Vec<Overfill> {
         let all = servers.iter().flat_map(|server| Kind::ALL.map(|kind| (server, kind)));
@@ -116,7 +120,7 @@ impl Config {
             .collect()
     }
 
-    /// How a server's slots of a kind add up.
+    /// The sum of a server's slots of a kind.
     #[must_use]
     pub fn proof(&self, server: &Server, kind: Kind, at: Timestamp) -> SlotSum {
         let policies = self.policies_for(server);

@@ -1,5 +1,5 @@
-//! What is wrong, or doubtful, in a policy file: one message with its place, and how to put it right. Rendering shows
-//! the line itself, as rustc does, with secrets masked.
+//! An error or a warning about a policy file: a message, its position, and how to fix it. Rendering shows the line
+//! itself, as rustc does, with secrets masked.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ use crate::config::mask;
 pub enum Severity {
     /// The file is refused.
     Error,
-    /// The file is taken; somebody should look.
+    /// The file is accepted; somebody should look.
     Warning,
 }
 
@@ -28,15 +28,15 @@ pub struct Diagnostic {
     pub message: String,
     /// The dotted path of the key, as `policy.nightly.keep`; empty for the file as a whole.
     pub key: String,
-    /// The bytes of the source that it is about; `None` when it is about something that is not there.
+    /// The bytes of the source that it is about; `None` if it is about something that is missing.
     pub span: Option<Range<usize>>,
-    /// What is written under those bytes.
+    /// The label under those bytes.
     pub label: String,
     /// What to write instead.
     pub help: Option<String>,
 }
 
-/// A finding with its place worked out, for `--json`.
+/// A finding with its line and column, for `--json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Located {
     /// `"error"` or `"warning"`.
@@ -45,7 +45,7 @@ pub struct Located {
     pub message: String,
     /// The dotted path of the key.
     pub key: String,
-    /// Line, from 1; `None` when it is about something that is not there.
+    /// Line, from 1; `None` if it is about something that is missing.
     pub line: Option<usize>,
     /// Column in characters, from 1.
     pub column: Option<usize>,
@@ -78,7 +78,7 @@ impl Diagnostic {
         self
     }
 
-    /// The same, with a few words under the bytes.
+    /// The same, with a label under the bytes.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
@@ -110,7 +110,7 @@ impl Diagnostic {
         Some((before.matches('\n').count() + 1, before[line_start..].chars().count() + 1))
     }
 
-    /// The finding with its place worked out.
+    /// The finding with its line and column.
     #[must_use]
     pub fn located(&self, source: &str) -> Located {
         let (line, column) = self.line_column(source).unzip();
@@ -125,7 +125,7 @@ impl Diagnostic {
     }
 }
 
-/// Writes findings out, each with `name:line:column`, the line itself and the help; a blank line between two. Values
+/// The findings as text, each with `name:line:column`, the line itself and the help, separated by blank lines. Values
 /// of keys that hold secrets are masked.
 #[must_use]
 pub fn render(diagnostics: &[Diagnostic], source: &str, name: &str, coloured: bool) -> String {
@@ -143,7 +143,7 @@ pub fn render(diagnostics: &[Diagnostic], source: &str, name: &str, coloured: bo
     out
 }
 
-/// How many errors and warnings there are, in words: `2 errors, 1 warning`; empty when there are none.
+/// The number of errors and warnings: `2 errors, 1 warning`; empty if there are none.
 #[must_use]
 pub fn tally(diagnostics: &[Diagnostic]) -> String {
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
@@ -170,7 +170,7 @@ fn groups<'a>(diagnostic: &'a Diagnostic, source: &'a str, name: &'a str) -> Vec
         }
     };
     if let Some(help) = &diagnostic.help {
-        // Unlike titles, footers are not made harmless by the renderer.
+        // The renderer sanitizes titles but not footers.
         group = group.element(Level::HELP.message(annotate_snippets::normalize_untrusted_str(help)));
     }
     vec![group]
@@ -205,8 +205,8 @@ mod tests {
     }
 
     #[test]
-    fn colour_is_given_only_when_it_is_asked_for() {
-        let warning = [Diagnostic::warning("nobody is told").help("write a [report.oncall]")];
+    fn colour_is_used_only_on_request() {
+        let warning = [Diagnostic::warning("no report").help("write a [report.oncall]")];
         assert!(!render(&warning, SOURCE, "policy.toml", false).contains('\u{1b}'));
         assert!(render(&warning, SOURCE, "policy.toml", true).contains('\u{1b}'));
     }

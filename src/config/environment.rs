@@ -1,11 +1,11 @@
-//! What the process was started with, as plain data, and where the policy file and the state are looked for.
+//! The environment variables as plain data, and where the policy file and the state are looked for.
 
 use std::path::{Path, PathBuf};
 
 use crate::config::error::LoadError;
 use crate::config::secret::Secret;
 
-/// The default place of the policy file.
+/// The default path of the policy file.
 pub const DEFAULT_FILE: &str = "/etc/lastgood/policy.toml";
 
 /// The variables that matter.
@@ -29,7 +29,7 @@ impl Environment {
     pub fn of_process() -> Self {
         let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let text = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
-        // systemd lists several folders with colons between them; ours is the first.
+        // systemd separates several folders with colons; ours is the first.
         let state_directory = text("STATE_DIRECTORY").and_then(|all| all.split(':').next().map(PathBuf::from));
         Self {
             api_url: text("VPS_API_URL"),
@@ -47,32 +47,37 @@ impl Environment {
     }
 }
 
-/// Where the policy file is, and how we came by it.
+/// Where the policy file is, and how it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct FileLocation {
     /// The file.
     pub path: PathBuf,
-    /// Whether nobody named it and it lies in the folder that we are in, which may be anybody's.
+    /// Whether nobody named it and it is in the working directory, which anybody may own.
     pub here: bool,
 }
 
-impl Found {
-    /// One that somebody named, or that is in the default place.
+impl FileLocation {
+    /// A file that somebody named, or that is at the default path.
     #[must_use]
     pub fn named(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), here: false }
     }
 }
 
-/// The policy file: the one that was named, else the default place, else the folder that we are in.
+/// The policy file: the one that was named, else the default path, else the working directory.
 ///
 /// # Errors
-/// `NotFound` with every place that was looked at.
-pub fn find(explicit: Option<&Path>) -> Result<Found, LoadError> {
+/// `NotFound` with every path that was tried.
+pub fn find(explicit: Option<&Path>) -> Result<FileLocation, LoadError> {
     if let Some(path) = explicit {
-        return if path.exists() { Ok(Found::named(path)) } else { Err(LoadError::NotFound(vec![path.to_owned()])) };
+        return if path.exists() {
+            Ok(FileLocation::named(path))
+        } else {
+            Err(LoadError::NotFound(vec![path.to_owned()]))
+        };
     }
-    let places = [Found::named(DEFAULT_FILE), Found { path: PathBuf::from("policy.toml"), here: true }];
-    let found = places.iter().find(|found| found.path.exists()).cloned();
-    found.ok_or_else(|| LoadError::NotFound(places.into_iter().map(|place| place.path).collect()))
+    let candidates =
+        [FileLocation::named(DEFAULT_FILE), FileLocation { path: PathBuf::from("policy.toml"), here: true }];
+    let found = candidates.iter().find(|found| found.path.exists()).cloned();
+    found.ok_or_else(|| LoadError::NotFound(candidates.into_iter().map(|one| one.path).collect()))
 }

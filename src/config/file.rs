@@ -1,5 +1,6 @@
-//! Reads the policy file and files with secrets: regular files of a sane size alone, opened without waiting, so that
-//! neither a FIFO nor a device can hold up the program or fill its memory. Says who could have written a policy file.
+//! Reads the policy file and files with secrets. Only regular files of limited size are read, and they are opened
+//! without blocking, so that no FIFO or device can hang the program or fill its memory. Checks who could have written a
+//! policy file.
 
 use std::fs::{Metadata, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Result};
@@ -7,28 +8,28 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use crate::config::diagnostic::Diagnostic;
-use crate::config::environment::Found;
+use crate::config::environment::FileLocation;
 use crate::config::error::LoadError;
 
-/// The largest policy file: several for each of 10,000 servers fit into it.
+/// The largest policy file: enough for several policies on each of 10,000 servers.
 pub const POLICY_BYTES: u64 = 8 * 1024 * 1024;
 /// The largest secret.
 pub const SECRET_BYTES: u64 = 4096;
 
-/// The text of a regular file of at most so many bytes.
+/// The text of a regular file of at most `most` bytes.
 ///
 /// # Errors
-/// What the system says, or what it is instead.
+/// The system's error, or what the file is instead.
 pub fn read(path: &Path, most: u64) -> Result<(String, Metadata)> {
-    // A FIFO that nobody writes into is opened at once, and a terminal does not become ours.
+    // Opening a FIFO without a writer does not block, and a terminal does not become our controlling terminal.
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
     let data = file.metadata()?;
-    if let Some(what) = oddity(&data, most) {
+    if let Some(what) = why_not_readable(&data, most) {
         return Err(Error::new(ErrorKind::InvalidInput, what));
     }
     let mut text = String::new();
-    // One more, because a file may have grown since.
+    // One more byte, because the file may have grown since.
     file.take(most + 1).read_to_string(&mut text)?;
     if text.len() as u64 > most {
         return Err(Error::new(ErrorKind::InvalidInput, too_large(most)));
@@ -36,8 +37,8 @@ pub fn read(path: &Path, most: u64) -> Result<(String, Metadata)> {
     Ok((text, data))
 }
 
-/// What a file is instead of a regular one of at most so many bytes, as in `it is a FIFO, not a regular file`.
-pub fn oddity(data: &Metadata, most: u64) -> Option<String> {
+/// Why a file is not a regular one of at most `most` bytes, as in `it is a FIFO, not a regular file`.
+pub fn why_not_readable(data: &Metadata, most: u64) -> Option<String> {
     let kind = data.file_type();
     let what = if kind.is_file() {
         return (data.len() > most).then(|| too_large(most));
@@ -57,11 +58,11 @@ fn too_large(most: u64) -> String {
     format!("it is larger than {most} bytes")
 }
 
-/// What is to be said about those who could have written the policy file: it says where the token is sent.
+/// Warns about others who could have written the policy file, because it decides where the token is sent.
 ///
 /// # Errors
-/// `Untrusted`, where it was found rather than named, or root would act on it.
-pub fn judge_writers(found: &Found, data: &Metadata) -> std::result::Result<Vec<Diagnostic>, LoadError> {
+/// `Untrusted`, if the file was found rather than named, or root would act on it.
+pub fn check_writers(found: &FileLocation, data: &Metadata) -> std::result::Result<Vec<Diagnostic>, LoadError> {
     let user = rustix::process::geteuid().as_raw();
     let doubts = writers(data.uid(), data.mode(), user);
     let serious = doubts.iter().filter(|doubt| doubt.serious).map(|doubt| doubt.why.as_str()).collect::<Vec<_>>();
@@ -69,39 +70,39 @@ pub fn judge_writers(found: &Found, data: &Metadata) -> std::result::Result<Vec<
     if !serious.is_empty() && (found.here || user == 0) {
         let named = if user == 0 { "" } else { ", or name it with --config FILE" };
         let advice: Vec<_> = doubts.iter().map(|doubt| format!("`{} {path}`", doubt.command)).collect();
-        let advice = format!("read it; if it says what you want, {}{named}", advice.join(" and "));
+        let advice = format!("read it; if its content is yours, {}{named}", advice.join(" and "));
         let (mode, why) = (data.mode() & 0o7777, serious.join(", and "));
         return Err(LoadError::Untrusted { path: found.path.clone(), mode, why, advice });
     }
-    let warning = |doubt: &Doubt| {
-        let message = format!("{}: the policy file says where the token is sent and what is deleted", doubt.why);
+    let warning = |doubt: &PermissionProblem| {
+        let message = format!("{}: the policy file decides where the token is sent and what is deleted", doubt.why);
         Diagnostic::warning(message).help(format!("{} {path}", doubt.command))
     };
     Ok(doubts.iter().map(warning).collect())
 }
 
-/// Somebody who could have written the file, beside root and the user of the process.
+/// Somebody who could have written the file, other than root and the user of the process.
 #[derive(Debug, PartialEq, Eq)]
-struct Doubt {
+struct PermissionProblem {
     why: String,
     command: String,
-    /// Whether it can be reason enough to refuse the file.
+    /// Whether it may cause the file to be refused.
     serious: bool,
 }
 
-fn writers(owner: u32, mode: u32, user: u32) -> Vec<Doubt> {
+fn writers(owner: u32, mode: u32, user: u32) -> Vec<PermissionProblem> {
     let mut doubts = Vec::new();
     if ![0, user].contains(&owner) {
-        let why = format!("it is user {owner}'s, and lastgood runs as user {user}");
-        doubts.push(Doubt { why, command: format!("chown {user}"), serious: true });
+        let why = format!("it belongs to user {owner}, and lastgood runs as user {user}");
+        doubts.push(PermissionProblem { why, command: format!("chown {user}"), serious: true });
     }
     if mode & 0o002 != 0 {
-        let why = format!("everybody may write it (mode {:o})", mode & 0o7777);
-        doubts.push(Doubt { why, command: "chmod o-w".to_owned(), serious: true });
+        let why = format!("everyone may write to it (mode {:o})", mode & 0o7777);
+        doubts.push(PermissionProblem { why, command: "chmod o-w".to_owned(), serious: true });
     }
     if mode & 0o020 != 0 {
-        let why = format!("its group may write it (mode {:o})", mode & 0o7777);
-        doubts.push(Doubt { why, command: "chmod g-w".to_owned(), serious: false });
+        let why = format!("its group may write to it (mode {:o})", mode & 0o7777);
+        doubts.push(PermissionProblem { why, command: "chmod g-w".to_owned(), serious: false });
     }
     doubts
 }
@@ -136,7 +137,7 @@ mod tests {
         assert_eq!(read(&path, SECRET_BYTES).unwrap().0.len(), 4096);
         assert_eq!(read(&path, 4095).unwrap_err().to_string(), "it is larger than 4095 bytes");
         assert!(read(dir.path(), 4096).unwrap_err().to_string().contains("it is a folder"));
-        // Its size says nothing.
+        // Its reported size says nothing.
         let zeros = read(Path::new("/dev/zero"), 4096).unwrap_err().to_string();
         assert_eq!(zeros, "it is a device, not a regular file");
         let endless = read(Path::new("/proc/self/maps"), 16).unwrap_err().to_string();

@@ -1,8 +1,8 @@
-//! Every key of the policy file, once. The reader takes names, bounds and defaults from here, and `reference` makes the
-//! tables of docs/policy.md.
+//! Every key of the policy file, once. The reader takes names, bounds and defaults from here, and `reference` builds
+//! the tables of docs/policy.md from it.
 
-use crate::config::key::Preset::{Depends, Is, Nothing, Required};
-use crate::config::key::{Key, Preset, Table, Takes};
+use crate::config::key_spec::DefaultValue::{Depends, Is, Nothing, Required};
+use crate::config::key_spec::{DefaultValue, KeySpec, TableSpec, ValueKind};
 
 const MANY: u32 = 10_000;
 const NAME: &str = "1 to 32 letters, digits, `-` and `_`";
@@ -10,182 +10,192 @@ const SELECTORS: &str = "names with `*` and `?`, hostnames, ids, uuids; `*` is e
 const SCHEDULE: &str = "cron expressions";
 const FILE: &str = "a path, relative to this file";
 
-const fn key(name: &'static str, takes: Takes, default: Preset, words: &'static str) -> Key {
-    Key { name, takes, default, words }
+const fn key(name: &'static str, takes: ValueKind, default: DefaultValue, words: &'static str) -> KeySpec {
+    KeySpec { name, takes, default, words }
 }
 
 /// The file itself.
-pub static FILE_KEYS: Table = Table {
+pub static FILE_KEYS: TableSpec = TableSpec {
     heading: "",
     keys: &[
-        key("provider", Takes::Table(&PROVIDER), Nothing, "the account at the provider"),
-        key("state", Takes::Table(&STATE), Nothing, "where lastgood remembers what it did"),
+        key("provider", ValueKind::Table(&PROVIDER), Nothing, "the account at the provider"),
+        key("state", ValueKind::Table(&STATE), Nothing, "where lastgood stores what it has done"),
         key(
             "defaults",
-            Takes::Table(&POLICY),
+            ValueKind::Table(&POLICY),
             Nothing,
-            "any key of a policy; policies inherit it, and reports its `timezone`",
+            "any key of a policy; policies inherit it; reports inherit its `timezone`",
         ),
-        key("policy", Takes::Named(&POLICY), Nothing, "what is made when and what is kept"),
-        key("server", Takes::Named(&POLICY), Nothing, "what differs on one server, or a policy of that server alone"),
-        key("smtp", Takes::Table(&SMTP), Nothing, "how mail is sent"),
-        key("report", Takes::Named(&REPORT), Nothing, "who is told what"),
-        key("status", Takes::Table(&STATUS), Nothing, "the page, and servers that need no policy"),
+        key("policy", ValueKind::Named(&POLICY), Nothing, "what to create, when, and what to keep"),
+        key(
+            "server",
+            ValueKind::Named(&POLICY),
+            Nothing,
+            "what differs on one server, or a policy of that server only",
+        ),
+        key("smtp", ValueKind::Table(&SMTP), Nothing, "how mail is sent"),
+        key("report", ValueKind::Named(&REPORT), Nothing, "who receives which reports"),
+        key("status", ValueKind::Table(&STATUS), Nothing, "the page, and servers that need no policy"),
     ],
 };
 
 /// `[provider]`.
-pub static PROVIDER: Table = Table {
+pub static PROVIDER: TableSpec = TableSpec {
     heading: "[provider]",
     keys: &[
         key(
             "url",
-            Takes::Text("an https address; http to loopback only"),
+            ValueKind::Text("an https address; http to loopback only"),
             Is("\"https://admin.vps.org/api/v1\""),
             "the API; the variable VPS_API_URL overrides it",
         ),
         key(
             "instance",
-            Takes::Text(NAME),
+            ValueKind::Text(NAME),
             Is("\"main\""),
-            "part of every mark: two lastgoods on one account need two names",
+            "part of every mark: two lastgoods on one account need different names",
         ),
         key(
             "token_file",
-            Takes::Text(FILE),
+            ValueKind::Text(FILE),
             Depends("the systemd credential `vps-api-token`, else the variable VPS_API_TOKEN"),
             "the file that holds the API token and nothing else",
         ),
-        key("timeout", Takes::DurationAboveZero, Is("\"30s\""), "the longest that one request may take"),
-        key("requests_per_second", Takes::Number(1, 1000), Is("5"), "the rate of everything that lastgood sends"),
-        key("parallel_runs", Takes::Number(1, MANY), Is("8"), "restore points being made at once, over all servers"),
-        key("poll", Takes::DurationAboveZero, Is("\"15s\""), "the shortest time between two looks at a list"),
-        key("settle", Takes::Duration, Is("\"60s\""), "how long a list may lag behind what was accepted"),
-        key("slots", Takes::Table(&SLOTS), Nothing, "what the provider's plan allows a server"),
-        key("ca_file", Takes::Text(FILE), Nothing, "a certificate authority of your own (PEM)"),
+        key("timeout", ValueKind::DurationAboveZero, Is("\"30s\""), "the time limit for one request"),
+        key("requests_per_second", ValueKind::Number(1, 1000), Is("5"), "the rate limit for all requests together"),
+        key(
+            "parallel_runs",
+            ValueKind::Number(1, MANY),
+            Is("8"),
+            "restore points being created at once, across all servers",
+        ),
+        key("poll", ValueKind::DurationAboveZero, Is("\"15s\""), "the shortest time between two reads of a list"),
+        key("settle", ValueKind::Duration, Is("\"60s\""), "how long a list may lag behind an accepted request"),
+        key("slots", ValueKind::Table(&SLOTS), Nothing, "the provider's limits per server"),
+        key("ca_file", ValueKind::Text(FILE), Nothing, "your own certificate authority (PEM)"),
     ],
 };
 
 /// `provider.slots`.
-pub static SLOTS: Table = Table {
+pub static SLOTS: TableSpec = TableSpec {
     heading: "provider.slots",
     keys: &[
-        key("backup", Takes::Number(0, MANY), Is("10"), "manual backups a server"),
-        key("snapshot", Takes::Number(0, MANY), Is("5"), "snapshots a server"),
+        key("backup", ValueKind::Number(0, MANY), Is("10"), "manual backups per server"),
+        key("snapshot", ValueKind::Number(0, MANY), Is("5"), "snapshots per server"),
     ],
 };
 
 /// `[state]`.
-pub static STATE: Table = Table {
+pub static STATE: TableSpec = TableSpec {
     heading: "[state]",
     keys: &[
         key(
             "dir",
-            Takes::Text(FILE),
+            ValueKind::Text(FILE),
             Depends("`/var/lib/lastgood`, else the XDG state folder"),
             "the state folder; `$STATE_DIRECTORY`, which systemd sets, comes first",
         ),
-        key("keep", Takes::DurationOfDays, Is("\"400d\""), "how long ended runs are remembered; a day at least"),
+        key("keep", ValueKind::DurationOfDays, Is("\"400d\""), "how long finished runs are remembered; at least a day"),
     ],
 };
 
 /// `[policy.NAME]`, `[defaults]` and `[server.NAME.POLICY]`.
-pub static POLICY: Table = Table {
+pub static POLICY: TableSpec = TableSpec {
     heading: "[policy.NAME]",
     keys: &[
         key(
             "kind",
-            Takes::Choice(&["backup", "snapshot"]),
+            ValueKind::Choice(&["backup", "snapshot"]),
             Required,
-            "what it makes: a backup (separate storage) or a snapshot (quick, same storage)",
+            "what it creates: backups (separate storage) or snapshots (quick, same storage)",
         ),
-        key("servers", Takes::Texts(SELECTORS), Required, "the servers that it is for"),
-        key("exclude", Takes::Texts(SELECTORS), Nothing, "of those, the ones that it is not for"),
+        key("servers", ValueKind::Texts(SELECTORS), Required, "the servers that the policy applies to"),
+        key("exclude", ValueKind::Texts(SELECTORS), Nothing, "of those, the ones to leave out"),
         key(
             "schedule",
-            Takes::Texts(SCHEDULE),
+            ValueKind::Texts(SCHEDULE),
             Required,
-            "when it makes one: 5 fields, 6 with seconds first, or @hourly, @daily, @weekly, @monthly",
+            "when to create one: 5 fields, 6 with seconds first, or @hourly, @daily, @weekly, @monthly",
         ),
-        key("keep", Takes::Table(&KEEP), Depends("required, save with `prune = \"none\"`"), "what stays"),
+        key("keep", ValueKind::Table(&KEEP), Depends("required, except with `prune = \"none\"`"), "what to keep"),
         key(
             "timezone",
-            Takes::Text("an IANA name"),
+            ValueKind::Text("an IANA name"),
             Is("\"UTC\""),
-            "the clock by which the schedule is read and days are cut",
+            "the zone of the schedule and of the days in `keep`",
         ),
         key(
             "keep_mode",
-            Takes::Choice(&["sequential", "union"]),
+            ValueKind::Choice(&["sequential", "union"]),
             Is("\"sequential\""),
-            "whether the rules take turns and add up, or a point stays if any rule keeps it",
+            "whether the rules apply in turn and add up, or a point stays if any rule keeps it",
         ),
-        key(
-            "splay",
-            Takes::Duration,
-            Is("\"0s\""),
-            "each server starts at its own, always the same, moment in this span after the schedule",
-        ),
-        key("min_keep", Takes::Number(0, MANY), Is("1"), "never fewer completed points than this"),
+        key("splay", ValueKind::Duration, Is("\"0s\""), "delays each server by its own fixed amount within this span"),
+        key("min_keep", ValueKind::Number(0, MANY), Is("1"), "the fewest completed points that deletes may leave"),
         key(
             "max_deletes",
-            Takes::Number(0, MANY),
+            ValueKind::Number(0, MANY),
             Depends("what the new point displaces, plus one"),
             "the most deletes in one run",
         ),
-        key("reserve", Takes::Number(0, MANY), Is("0"), "slots of this kind that our points leave to people"),
+        key("reserve", ValueKind::Number(0, MANY), Is("0"), "slots of this kind left free for people"),
         key(
             "protect",
-            Takes::Texts("patterns with `*` and `?`"),
+            ValueKind::Texts("patterns with `*` and `?`"),
             Nothing,
-            "names or descriptions of points that are never deleted and not counted",
+            "names or descriptions of points that are never deleted and do not count",
         ),
         key(
             "prune",
-            Takes::Choice(&["own", "all", "none"]),
+            ValueKind::Choice(&["own", "all", "none"]),
             Is("\"own\""),
             "whose points it deletes: its own, unmarked ones too, or none",
         ),
-        key("formerly", Takes::Texts(NAME), Nothing, "earlier names of this policy: their points are its own"),
-        key("stuck_after", Takes::DurationAboveZero, Is("\"2h\""), "a restore point still in progress then is stuck"),
-        key("retries", Takes::Number(0, 100), Is("2"), "how often a failed run is tried again"),
-        key("retry_after", Takes::Duration, Is("\"15m\""), "how long after the failure"),
+        key("formerly", ValueKind::Texts(NAME), Nothing, "earlier names of this policy: points under them are its own"),
+        key(
+            "stuck_after",
+            ValueKind::DurationAboveZero,
+            Is("\"2h\""),
+            "a restore point in progress for longer than this is stuck",
+        ),
+        key("retries", ValueKind::Number(0, 100), Is("2"), "how often a failed run is retried"),
+        key("retry_after", ValueKind::Duration, Is("\"15m\""), "how long after each failure"),
         key(
             "catch_up",
-            Takes::Duration,
+            ValueKind::Duration,
             Is("\"12h\""),
-            "a due time missed by no more is made up for, once; `0s`: never",
+            "a due time missed by at most this is made up for, once; `0s`: never",
         ),
         key(
             "max_age",
-            Takes::DurationAboveZero,
+            ValueKind::DurationAboveZero,
             Depends("the longest gap between due times + `splay` + `stuck_after`"),
             "a last good point older than this is stale",
         ),
-        key("stop_server", Takes::Flag, Is("false"), "stop the server, make the point, start it again"),
+        key("stop_server", ValueKind::Flag, Is("false"), "stop the server, create the point, start it again"),
         key(
             "report",
-            Takes::Texts("names of reports"),
+            ValueKind::Texts("names of reports"),
             Depends("every report with `on`"),
-            "the reports that are told of it",
+            "the reports that cover this policy",
         ),
-        key("enabled", Takes::Flag, Is("true"), "whether its schedule is followed"),
+        key("enabled", ValueKind::Flag, Is("true"), "whether its schedule is followed"),
     ],
 };
 
 /// `keep` of a policy.
-pub static KEEP: Table = Table {
+pub static KEEP: TableSpec = TableSpec {
     heading: "keep",
     keys: &[
-        key("last", Takes::Number(0, MANY), Nothing, "the newest points"),
-        key("hourly", Takes::Number(0, MANY), Nothing, "the newest point of so many hours"),
-        key("daily", Takes::Number(0, MANY), Nothing, "of so many days"),
-        key("weekly", Takes::Number(0, MANY), Nothing, "of so many ISO weeks"),
-        key("monthly", Takes::Number(0, MANY), Nothing, "of so many months"),
-        key("yearly", Takes::Number(0, MANY), Nothing, "of so many years"),
+        key("last", ValueKind::Number(0, MANY), Nothing, "the newest points"),
+        key("hourly", ValueKind::Number(0, MANY), Nothing, "the newest point of each of this many hours"),
+        key("daily", ValueKind::Number(0, MANY), Nothing, "of each of this many days"),
+        key("weekly", ValueKind::Number(0, MANY), Nothing, "of each of this many ISO weeks"),
+        key("monthly", ValueKind::Number(0, MANY), Nothing, "of each of this many months"),
+        key("yearly", ValueKind::Number(0, MANY), Nothing, "of each of this many years"),
         key(
             "within",
-            Takes::DurationAboveZero,
+            ValueKind::DurationAboveZero,
             Nothing,
             "everything younger than this, measured from the newest point",
         ),
@@ -193,75 +203,85 @@ pub static KEEP: Table = Table {
 };
 
 /// `[smtp]`.
-pub static SMTP: Table = Table {
+pub static SMTP: TableSpec = TableSpec {
     heading: "[smtp]",
     keys: &[
         key(
             "transport",
-            Takes::Choice(&["smtp", "file"]),
+            ValueKind::Choice(&["smtp", "file"]),
             Is("\"smtp\""),
             "`file` writes mails as .eml files into `dir`",
         ),
-        key("dir", Takes::Text(FILE), Depends("required with `transport = \"file\"`"), "the folder of these files"),
+        key(
+            "dir",
+            ValueKind::Text(FILE),
+            Depends("required with `transport = \"file\"`"),
+            "the folder for these files",
+        ),
         key(
             "host",
-            Takes::Text("a host name or address"),
-            Depends("required, save with `transport = \"file\"`"),
+            ValueKind::Text("a host name or address"),
+            Depends("required, except with `transport = \"file\"`"),
             "the mail server",
         ),
         key(
             "tls",
-            Takes::Choice(&["starttls", "tls", "none"]),
+            ValueKind::Choice(&["starttls", "tls", "none"]),
             Is("\"starttls\""),
             "how the connection is encrypted; `none` is for loopback only",
         ),
-        key("port", Takes::Number(1, 65_535), Depends("by `tls`: 587, 465, 25"), "the mail server's port"),
-        key("username", Takes::Text("a text"), Nothing, "the login, where one is needed"),
+        key("port", ValueKind::Number(1, 65_535), Depends("by `tls`: 587, 465, 25"), "the mail server's port"),
+        key("username", ValueKind::Text("a text"), Nothing, "the login, if one is needed"),
         key(
             "password_file",
-            Takes::Text(FILE),
+            ValueKind::Text(FILE),
             Depends("the systemd credential `smtp-password`"),
             "the file that holds the password and nothing else",
         ),
-        key("from", Takes::Text("a mail address"), Required, "the sender"),
-        key("ca_file", Takes::Text(FILE), Nothing, "a certificate authority of your own (PEM)"),
+        key("from", ValueKind::Text("a mail address"), Required, "the sender"),
+        key("ca_file", ValueKind::Text(FILE), Nothing, "your own certificate authority (PEM)"),
     ],
 };
 
 /// `[report.NAME]`.
-pub static REPORT: Table = Table {
+pub static REPORT: TableSpec = TableSpec {
     heading: "[report.NAME]",
     keys: &[
-        key("to", Takes::Texts("mail addresses"), Required, "who gets it"),
+        key("to", ValueKind::Texts("mail addresses"), Required, "who gets it"),
         key(
             "on",
-            Takes::Choices(&["failure", "stale", "recovery", "success"]),
+            ValueKind::Choices(&["failure", "stale", "recovery", "success"]),
             Depends("`failure`, `stale` and `recovery`; nothing with `digest`"),
             "what it reports",
         ),
-        key("group_wait", Takes::Duration, Is("\"2m\""), "what happens within it is one mail"),
-        key("repeat", Takes::Duration, Is("\"6h\""), "an incident that goes on is reported again"),
-        key("digest", Takes::Texts(SCHEDULE), Nothing, "when a digest of every policy is sent"),
-        key("timezone", Takes::Text("an IANA name"), Depends("the `timezone` of [defaults]"), "the zone of its times"),
+        key("group_wait", ValueKind::Duration, Is("\"2m\""), "events within this time share one mail"),
+        key("repeat", ValueKind::Duration, Is("\"6h\""), "how often an incident that lasts is reported again"),
+        key("digest", ValueKind::Texts(SCHEDULE), Nothing, "when a digest of every policy is sent"),
+        key(
+            "timezone",
+            ValueKind::Text("an IANA name"),
+            Depends("the `timezone` of [defaults]"),
+            "the zone of its times",
+        ),
     ],
 };
 
 /// `[status]`.
-pub static STATUS: Table = Table {
+pub static STATUS: TableSpec = TableSpec {
     heading: "[status]",
     keys: &[
         key(
             "listen",
-            Takes::Text("an address with a port"),
+            ValueKind::Text("an address with a port"),
             Nothing,
             "where the page, /healthz, /metrics and /status.json are served; no listener without it",
         ),
-        key("unprotected_ok", Takes::Texts(SELECTORS), Nothing, "servers that need no policy"),
+        key("unprotected_ok", ValueKind::Texts(SELECTORS), Nothing, "servers that need no policy"),
     ],
 };
 
 /// Every table, in the order of the reference.
-pub static TABLES: [&Table; 9] = [&FILE_KEYS, &PROVIDER, &SLOTS, &STATE, &POLICY, &KEEP, &SMTP, &REPORT, &STATUS];
+pub static TABLES: [&TableSpec; 9] = [&FILE_KEYS, &PROVIDER, &SLOTS, &STATE, &POLICY, &KEEP, &SMTP, &REPORT, &STATUS];
 
 #[cfg(test)]
 mod tests {
@@ -274,23 +294,27 @@ mod tests {
         for table in TABLES {
             for key in table.keys {
                 let Is(value) = key.default else { continue };
-                let place = format!("{} {}", table.heading, key.name);
+                let name = format!("{} {}", table.heading, key.name);
                 match key.takes {
-                    Takes::Duration => drop(table.duration(key.name)),
-                    Takes::DurationAboveZero => assert!(!table.duration(key.name).is_zero(), "{place}"),
-                    Takes::DurationOfDays => assert!(table.duration(key.name) >= Duration::from_hours(24), "{place}"),
-                    Takes::Number(least, most) => assert!((least..=most).contains(&table.number(key.name)), "{place}"),
-                    Takes::Flag => assert!(["true", "false"].contains(&value), "{place}"),
-                    Takes::Choice(words) => assert!(words.contains(&table.text(key.name)), "{place}"),
-                    Takes::Text(_) => assert!(value.starts_with('"') && value.ends_with('"'), "{place}"),
-                    _ => panic!("{place}: a default of this kind is not read"),
+                    ValueKind::Duration => drop(table.duration(key.name)),
+                    ValueKind::DurationAboveZero => assert!(!table.duration(key.name).is_zero(), "{name}"),
+                    ValueKind::DurationOfDays => {
+                        assert!(table.duration(key.name) >= Duration::from_hours(24), "{name}")
+                    }
+                    ValueKind::Number(least, most) => {
+                        assert!((least..=most).contains(&table.number(key.name)), "{name}")
+                    }
+                    ValueKind::Flag => assert!(["true", "false"].contains(&value), "{name}"),
+                    ValueKind::Choice(words) => assert!(words.contains(&table.text(key.name)), "{name}"),
+                    ValueKind::Text(_) => assert!(value.starts_with('"') && value.ends_with('"'), "{name}"),
+                    _ => panic!("{name}: a default of this kind is never read"),
                 }
             }
         }
     }
 
     #[test]
-    fn no_key_stands_twice_in_a_table() {
+    fn no_key_is_in_a_table_twice() {
         for table in TABLES {
             for (index, key) in table.keys.iter().enumerate() {
                 assert!(!table.keys[..index].iter().any(|other| other.name == key.name), "{}", key.name);

@@ -9,27 +9,31 @@ use crate::config::diagnostic::Diagnostic;
 use crate::config::duration;
 use crate::config::environment::Environment;
 use crate::config::keys::REPORT;
-use crate::config::reader::{Findings, Reader, choice_of};
-use crate::config::settings::{Class, Report, SecretSource, Smtp, SmtpTransport, Tls};
+use crate::config::reader::{Findings, TableReader, choice_of};
+use crate::config::settings::{Report, ReportTrigger, SecretSource, Smtp, SmtpTls, SmtpTransport};
+use crate::config::value_error::ValueError;
 use crate::config::values::{self, filled};
-use crate::config::wrong::Wrong;
 
-const CLASSES: [(&str, Class); 4] =
-    [("failure", Class::Failure), ("stale", Class::Stale), ("recovery", Class::Recovery), ("success", Class::Success)];
+const CLASSES: [(&str, ReportTrigger); 4] = [
+    ("failure", ReportTrigger::Failure),
+    ("stale", ReportTrigger::Stale),
+    ("recovery", ReportTrigger::Recovery),
+    ("success", ReportTrigger::Success),
+];
 
 /// Reads `[smtp]`.
-pub fn smtp(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Option<Smtp> {
+pub fn smtp(root: &TableReader<'_>, folder: &Path, environment: &Environment) -> Option<Smtp> {
     let reader = root.table("smtp")?;
     let transports = [("smtp", false), ("file", true)];
     let file = reader.choice("transport", &transports).unwrap_or(false);
     let dir = reader.parsed("dir", filled).map(|dir| folder.join(dir));
     let host = reader.parsed("host", filled);
-    let tls = reader.choice("tls", &[("starttls", Tls::StartTls), ("tls", Tls::Tls), ("none", Tls::None)]);
-    let tls = tls.unwrap_or(Tls::StartTls);
+    let tls = reader.choice("tls", &[("starttls", SmtpTls::StartTls), ("tls", SmtpTls::Tls), ("none", SmtpTls::None)]);
+    let tls = tls.unwrap_or(SmtpTls::StartTls);
     let standard = match tls {
-        Tls::StartTls => 587,
-        Tls::Tls => 465,
-        Tls::None => 25,
+        SmtpTls::StartTls => 587,
+        SmtpTls::Tls => 465,
+        SmtpTls::None => 25,
     };
     let port = reader.number("port").and_then(|port| u16::try_from(port).ok()).unwrap_or(standard);
     let username = reader.parsed("username", filled);
@@ -44,16 +48,16 @@ pub fn smtp(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Opti
         here("[smtp] has no `from`".to_owned(), "add from = \"lastgood <backup@example.com>\"");
     }
     if file && dir.is_none() && reader.lacks("dir") {
-        here("[smtp] writes files and has no `dir`".to_owned(), "add dir = \"mail\"");
+        here("[smtp] writes files but has no `dir`".to_owned(), "add dir = \"mail\"");
     }
     if !file && reader.lacks("host") {
         here("[smtp] has no `host`".to_owned(), "add host = \"smtp.example.com\"");
     }
-    if let Some(host) = host.as_deref().filter(|host| !file && tls == Tls::None && !is_loopback(host)) {
+    if let Some(host) = host.as_deref().filter(|host| !file && tls == SmtpTls::None && !is_loopback(host)) {
         let message = format!("tls = \"none\" would send mail in the clear to {}", host.escape_debug());
         let span = reader.value("tls").map_or_else(|| reader.span.clone(), |value| value.span());
         let error = Diagnostic::error(message).at(reader.path("tls"), span);
-        findings.push(error.help("use \"starttls\" or \"tls\"; \"none\" is for loopback alone"));
+        findings.push(error.help("use \"starttls\" or \"tls\"; \"none\" is for loopback only"));
     }
     let password = password(file_of_password, username.is_some(), environment);
     let transport = match dir {
@@ -70,13 +74,13 @@ fn password(from_file: Option<SecretSource>, needed: bool, environment: &Environ
         Some(SecretSource::File { path, from: "the systemd credential smtp-password".to_owned(), span: None })
     };
     from_file.or_else(credential).or_else(|| {
-        let text = "there is no SMTP password: name a file with smtp.password_file, or give the systemd credential smtp-password";
+        let text = "there is no SMTP password: name a file with smtp.password_file, or provide the systemd credential smtp-password";
         needed.then(|| SecretSource::Missing(text.to_owned()))
     })
 }
 
 /// Reads every `[report.NAME]`.
-pub fn reports(root: &Reader<'_>, zone: &TimeZone) -> (Vec<Report>, Vec<String>) {
+pub fn reports(root: &TableReader<'_>, zone: &TimeZone) -> (Vec<Report>, Vec<String>) {
     let (mut reports, mut names) = (Vec::new(), Vec::new());
     let Some(tables) = root.table("report") else { return (reports, names) };
     for (name, span, value) in tables.entries() {
@@ -91,7 +95,7 @@ pub fn reports(root: &Reader<'_>, zone: &TimeZone) -> (Vec<Report>, Vec<String>)
     (reports, names)
 }
 
-fn report(name: &str, reader: Reader<'_>, zone: &TimeZone) -> Option<Report> {
+fn report(name: &str, reader: TableReader<'_>, zone: &TimeZone) -> Option<Report> {
     let timezone = reader.parsed("timezone", values::zone).unwrap_or_else(|| zone.clone());
     let digest = values::schedule(&reader, "digest", &timezone);
     let on = classes(&reader);
@@ -103,10 +107,10 @@ fn report(name: &str, reader: Reader<'_>, zone: &TimeZone) -> Option<Report> {
         }
     }
     if reader.lacks("to") || reader.list("to").is_some_and(|(list, _)| list.is_empty()) {
-        let error = Diagnostic::error(format!("report `{name}` reaches nobody: it has no `to`"));
+        let error = Diagnostic::error(format!("report `{name}` has no recipients: it has no `to`"));
         reader.findings().push(error.at(&reader.name, reader.span.clone()).help("add to = [\"oncall@example.com\"]"));
     }
-    let all = || [Class::Failure, Class::Stale, Class::Recovery].into();
+    let all = || [ReportTrigger::Failure, ReportTrigger::Stale, ReportTrigger::Recovery].into();
     let on = on.unwrap_or_else(|| if reader.has("digest") { BTreeSet::new() } else { all() });
     let group_wait = reader.duration("group_wait", duration::duration).unwrap_or_else(|| REPORT.duration("group_wait"));
     let repeat = reader.duration("repeat", duration::duration).unwrap_or_else(|| REPORT.duration("repeat"));
@@ -114,11 +118,8 @@ fn report(name: &str, reader: Reader<'_>, zone: &TimeZone) -> Option<Report> {
     Some(Report { name: name.to_owned(), to, on, group_wait, repeat, digest, timezone })
 }
 
-fn classes(reader: &Reader<'_>) -> Option<BTreeSet<Class>> {
-    debug_assert!(
-        CLASSES.iter().map(|(word, _)| word).eq(REPORT.choices("on")),
-        "`on` takes other words than its table"
-    );
+fn classes(reader: &TableReader<'_>) -> Option<BTreeSet<ReportTrigger>> {
+    debug_assert!(CLASSES.iter().map(|(word, _)| word).eq(REPORT.choices("on")), "`on` and its table disagree");
     let mut on = BTreeSet::new();
     for (text, value) in reader.texts("on")? {
         match choice_of(text, &CLASSES) {
@@ -131,30 +132,30 @@ fn classes(reader: &Reader<'_>) -> Option<BTreeSet<Class>> {
     Some(on)
 }
 
-/// An address, with a name before it or without.
-fn address(text: &str) -> Result<String, Wrong> {
+/// An address, with or without a name before it.
+fn address(text: &str) -> Result<String, ValueError> {
     let clean = !text.chars().any(char::is_control);
     if clean && text.parse::<lettre::message::Mailbox>().is_ok() {
         return Ok(text.to_owned());
     }
-    let message = format!("is \"{}\", which is no mail address", crate::config::mask::shown(text));
-    Err(Wrong::new(message, "as in \"oncall@example.com\" or \"On call <oncall@example.com>\""))
+    let message = format!("is \"{}\", which is not a mail address", crate::config::mask::excerpt(text));
+    Err(ValueError::new(message, "as in \"oncall@example.com\" or \"On call <oncall@example.com>\""))
 }
 
-/// A file whose failures reach nobody.
-pub fn judge(smtp: Option<&Smtp>, reports: &[Report], findings: &Findings) {
-    let told = reports.iter().any(|report| report.on.contains(&Class::Failure) && !report.to.is_empty());
+/// Reports files whose failures reach nobody.
+pub fn check_failures_reach_someone(smtp: Option<&Smtp>, reports: &[Report], findings: &Findings) {
+    let reported = reports.iter().any(|report| report.on.contains(&ReportTrigger::Failure) && !report.to.is_empty());
     if smtp.is_none() && !reports.is_empty() {
-        let error = Diagnostic::error("the file has reports and no [smtp] to send them by");
+        let error = Diagnostic::error("the file has reports but no [smtp] to send them");
         findings.push(error.help("add [smtp] with host and from"));
-    } else if (!told || smtp.is_none()) && !findings.refuse() {
-        // A report that is refused for a mistake may well be the one that would tell.
+    } else if (!reported || smtp.is_none()) && !findings.has_errors() {
+        // A report with an error may be the one that covers failures.
         let warning = Diagnostic::warning("failures reach nobody");
         findings.push(warning.help("add [smtp], and a [report.NAME] with to = [\"oncall@example.com\"]"));
     }
 }
 
-/// Whether a host is this machine.
+/// Whether a host is the loopback interface.
 pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())

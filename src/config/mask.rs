@@ -1,19 +1,19 @@
-//! Secrets written into a policy file by mistake are never shown: their bytes are replaced before a line is drawn.
+//! Secrets written into a policy file by mistake are never shown: their bytes are replaced before a line is displayed.
 
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
-/// Words that make the value of a key a secret.
+/// A key whose name contains one of these words holds a secret.
 const SECRET_WORDS: [&str; 6] = ["token", "password", "passwd", "secret", "apikey", "credential"];
 
-/// Keys of the policy file that have such a word in them and hold no secret.
+/// Keys of the policy file that contain such a word but hold no secret.
 const HARMLESS: [&str; 2] = ["token_file", "password_file"];
 
 /// What every token of the provider begins with.
 const TOKEN_PREFIX: &str = "vps_";
 
-/// Whether the value of a key with this name is to be kept from every screen.
+/// Whether the value of a key with this name must never be shown.
 #[must_use]
 pub fn is_secret_key(key: &str) -> bool {
     if HARMLESS.contains(&key) {
@@ -24,7 +24,7 @@ pub fn is_secret_key(key: &str) -> bool {
         || plain.contains("pass") && !HARMLESS.iter().any(|known| strsim::osa_distance(key, known) <= 2)
 }
 
-/// The source with every secret replaced by stars, byte for byte, so that places in it stay the same.
+/// The source with every secret replaced by asterisks, byte for byte, so that positions in it stay the same.
 #[must_use]
 pub fn masked(source: &str) -> String {
     let mut spans = Vec::new();
@@ -35,7 +35,7 @@ pub fn masked(source: &str) -> String {
     spans.extend(url_passwords(source));
     let mut bytes = source.as_bytes().to_vec();
     for byte in spans.into_iter().flat_map(|span| bytes.get(span.clone()).map(|_| span)).flatten().collect::<Vec<_>>() {
-        // Line ends and quotes stay, so that the lines that are drawn are still the lines of the file.
+        // Line ends and quotes stay, so that the displayed lines are still the lines of the file.
         if !matches!(bytes[byte], b'\n' | b'\r' | b'"' | b'\'') {
             bytes[byte] = b'*';
         }
@@ -43,9 +43,9 @@ pub fn masked(source: &str) -> String {
     String::from_utf8(bytes).expect("whole characters were replaced by ASCII")
 }
 
-/// A text of the file fit to be shown in a message: on one line, cut when long, never a token.
+/// Text from the file, safe to show in a message: one line, cut if long, never a token.
 #[must_use]
-pub fn shown(text: &str) -> String {
+pub fn excerpt(text: &str) -> String {
     if text.contains(TOKEN_PREFIX) {
         return "***".to_owned();
     }
@@ -71,7 +71,7 @@ fn secrets_in_value(value: &toml::Spanned<DeValue<'_>>, secret: bool, spans: &mu
     }
 }
 
-/// What follows the equals sign of a secret's line, for files that are no TOML and so have no values.
+/// What follows the equals sign in the line of a secret, for files that are not valid TOML and so have no values.
 fn secret_lines(source: &str) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     let mut start = 0;
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_of_secret_keys_are_masked_wherever_they_stand() {
+    fn values_of_secret_keys_are_masked_wherever_they_are() {
         for source in [
             "[provider]\ntoken = \"hunter2\"\n",
             "[smtp]\npassword='hunter2'\n",
@@ -129,7 +129,7 @@ mod tests {
         ] {
             let masked = masked(source);
             assert!(!masked.contains("hunter2"), "{masked}");
-            assert_eq!(masked.len(), source.len(), "places must stay the same");
+            assert_eq!(masked.len(), source.len(), "positions must stay the same");
         }
     }
 
@@ -140,10 +140,10 @@ mod tests {
     }
 
     #[test]
-    fn shown_texts_stay_on_one_line_and_short() {
-        assert_eq!(shown("a\n\u{1b}[31mb"), "a\\n\\u{1b}[31mb");
-        assert_eq!(shown(&"x".repeat(100)).chars().count(), 61);
-        assert_eq!(shown("say \"é\""), "say \"é\"");
-        assert_eq!(shown("vps_abc"), "***");
+    fn excerpts_are_short_and_on_one_line() {
+        assert_eq!(excerpt("a\n\u{1b}[31mb"), "a\\n\\u{1b}[31mb");
+        assert_eq!(excerpt(&"x".repeat(100)).chars().count(), 61);
+        assert_eq!(excerpt("say \"é\""), "say \"é\"");
+        assert_eq!(excerpt("vps_abc"), "***");
     }
 }

@@ -1,8 +1,8 @@
-//! The policy file: found, read and validated, with every error and warning at once.
+//! The policy file: finds, reads and validates it, and reports every error and warning at once.
 //!
-//! `load` reads the file that `find` named and gives a [`Config`], or everything that is wrong with it. A `Config` is
-//! right in itself; what only the account can tell (which servers there are) is asked of it with
-//! [`Config::policies_for`], [`Config::unmatched`] and [`Config::overfilled`].
+//! `load` reads the file that `find` located and returns a [`Config`], or everything that is wrong with it. A `Config`
+//! is valid in itself. [`Config::policies_for`], [`Config::unmatched`] and [`Config::overfilled`] answer what depends
+//! on the account's servers.
 
 mod account;
 pub mod diagnostic;
@@ -10,30 +10,31 @@ mod duration;
 pub mod environment;
 pub mod error;
 mod file;
-mod key;
+mod key_spec;
 mod keys;
 mod mail;
 mod mask;
 mod names;
 mod policies;
-mod proof;
 mod reader;
 mod reference;
 pub mod secret;
 mod settings;
+mod slot_sums;
 mod validate;
+mod value_error;
 mod values;
-mod wrong;
 
 pub use account::{Overfill, Unmatched};
 pub use diagnostic::{Diagnostic, Severity};
-pub use environment::{Environment, Found, find};
+pub use environment::{Environment, FileLocation, find};
 pub use error::{LoadError, SecretError};
-pub use proof::Sum;
 pub use reference::reference;
 pub use settings::{
-    Class, Config, Override, ProviderSettings, Report, SecretSource, Slots, Smtp, SmtpTransport, StatusSettings, Tls,
+    Config, Override, ProviderSettings, Report, ReportTrigger, SecretSource, SlotLimits, Smtp, SmtpTls, SmtpTransport,
+    StatusSettings,
 };
+pub use slot_sums::SelectorSlots;
 pub use validate::{Loaded, load, parse, state_dir};
 
 #[cfg(test)]

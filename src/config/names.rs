@@ -1,90 +1,98 @@
-//! Names across the file: policies that a reader may take for one another, former names in use, reports that do not
-//! exist or tell no failure.
+//! Checks names across the file: policies with confusable names, former names that are in use, reports that do not
+//! exist or do not report failures.
 
 use std::sync::Arc;
 
 use crate::config::diagnostic::Diagnostic;
-use crate::config::policies::{Place, Policies};
+use crate::config::policies::{FilePosition, Policies};
 use crate::config::reader::{Findings, nearest};
-use crate::config::settings::{Class, Report};
+use crate::config::settings::{Report, ReportTrigger};
 use crate::policy::policy::{Policy, PolicyName};
 
-/// Names that a reader may take for one another, former names that are in use, reports that do not exist.
-pub fn compare(policies: &Policies, reports: &[String], findings: &Findings) {
-    let of_servers = policies.overrides.iter().filter(|(one, _)| one.own).map(|(one, place)| (&one.policy, place));
-    let mut all: Vec<(&Arc<Policy>, &Place)> = policies.base.iter().map(|(policy, place)| (policy, place)).collect();
+/// Finds confusable policy names, former names that are in use, and reports that do not exist.
+pub fn check_names(policies: &Policies, reports: &[String], findings: &Findings) {
+    let of_servers =
+        policies.overrides.iter().filter(|(one, _)| one.own).map(|(one, position)| (&one.policy, position));
+    let mut all: Vec<(&Arc<Policy>, &FilePosition)> =
+        policies.base.iter().map(|(policy, position)| (policy, position)).collect();
     all.extend(of_servers);
-    for (index, (policy, place)) in all.iter().enumerate() {
+    for (index, (policy, position)) in all.iter().enumerate() {
         for (other, _) in &all[..index] {
             if strsim::damerau_levenshtein(policy.name.as_str(), other.name.as_str()) == 1 {
                 let message = format!("policies `{}` and `{}` differ by one letter", other.name, policy.name);
                 let help =
-                    "if one is a slip of the pen, its points are pruned by the wrong rule; else choose plainer names";
-                findings.push(Diagnostic::warning(message).at(&place.name, place.span.clone()).help(help));
+                    "if one is a typo, its points are pruned by the wrong rules; else choose names that differ more";
+                findings.push(Diagnostic::warning(message).at(&position.name, position.span.clone()).help(help));
             }
         }
     }
-    let tables = policies.overrides.iter().filter(|(one, _)| !one.own).map(|(one, place)| (&one.policy, place));
+    let tables = policies.overrides.iter().filter(|(one, _)| !one.own).map(|(one, position)| (&one.policy, position));
     all.extend(tables);
-    for (index, (policy, place)) in all.iter().enumerate() {
-        // What a server's table inherits is told once, at the policy itself.
+    for (index, (policy, position)) in all.iter().enumerate() {
+        // What a server's table inherits is reported once, at the policy itself.
         let same_name: Vec<&Arc<Policy>> =
             all[..index].iter().map(|(other, _)| *other).filter(|other| other.name == policy.name).collect();
         for former in policy.formerly.iter().filter(|former| !same_name.iter().any(|o| o.formerly.contains(former))) {
-            former_in_use(former, policy, place, &all, findings);
+            former_in_use(former, policy, position, &all, findings);
         }
         for report in policy.report.iter().filter(|report| !same_name.iter().any(|o| o.report.contains(report))) {
             if !reports.contains(report) {
-                unknown_report(report, policy, place, reports, findings);
+                unknown_report(report, policy, position, reports, findings);
             }
         }
     }
 }
 
-/// A former name belongs to one policy, and to none that is in the file.
+/// A former name may belong to one policy only, and no policy in the file may have it.
 fn former_in_use(
     former: &PolicyName,
     policy: &Policy,
-    place: &Place,
-    all: &[(&Arc<Policy>, &Place)],
+    position: &FilePosition,
+    all: &[(&Arc<Policy>, &FilePosition)],
     findings: &Findings,
 ) {
     let name = &policy.name;
     let here = |message: String, help: &str| {
         findings.push(
-            Diagnostic::error(message).at(format!("{}.formerly", place.name), place.of_key("formerly")).help(help),
+            Diagnostic::error(message)
+                .at(format!("{}.formerly", position.name), position.of_key("formerly"))
+                .help(help),
         );
     };
-    let both = "two policies cannot prune the same points: take one of them out";
+    let both = "two policies cannot prune the same points: remove one of them";
     if former == name {
-        here(format!("policy `{name}` names itself in `formerly`"), "take it out: its points are its own anyway");
+        here(format!("policy `{name}` names itself in `formerly`"), "remove it: its points belong to it anyway");
     } else if all.iter().any(|(other, _)| other.name == *former) {
-        here(format!("policy `{name}` was formerly `{former}`, but a policy of that name is in the file"), both);
+        here(format!("policy `{name}` was formerly `{former}`, but the file has a policy of that name"), both);
     } else if let Some((other, _)) = all.iter().find(|(other, _)| other.name < *name && other.formerly.contains(former))
     {
         here(format!("policies `{}` and `{name}` were both formerly `{former}`", other.name), both);
     }
 }
 
-fn unknown_report(report: &str, policy: &Policy, place: &Place, reports: &[String], findings: &Findings) {
-    let report = crate::config::mask::shown(report);
-    let message = format!("policy `{}` tells report `{report}`, which is not in the file", policy.name);
+fn unknown_report(report: &str, policy: &Policy, position: &FilePosition, reports: &[String], findings: &Findings) {
+    let report = crate::config::mask::excerpt(report);
+    let message = format!("policy `{}` uses report `{report}`, which is not in the file", policy.name);
     let near = nearest(&report, reports.iter().map(String::as_str));
-    let help = near
-        .map_or_else(|| format!("add [report.{report}], or take it out"), |near| format!("did you mean \"{near}\"?"));
-    findings.push(Diagnostic::error(message).at(format!("{}.report", place.name), place.of_key("report")).help(help));
+    let help =
+        near.map_or_else(|| format!("add [report.{report}], or remove it"), |near| format!("did you mean \"{near}\"?"));
+    findings
+        .push(Diagnostic::error(message).at(format!("{}.report", position.name), position.of_key("report")).help(help));
 }
 
-/// Policies whose own reports tell no failure.
-pub fn heard(policies: &Policies, reports: &[Report], findings: &Findings) {
-    let tells = |name: &String| reports.iter().any(|one| one.name == *name && one.on.contains(&Class::Failure));
-    let of_servers = policies.overrides.iter().map(|(one, place)| (&one.policy, place));
-    let all = policies.base.iter().map(|(policy, place)| (policy, place)).chain(of_servers);
-    for (policy, place) in all.filter(|(policy, _)| !policy.report.is_empty() && !policy.report.iter().any(tells)) {
+/// Warns about policies whose own reports do not report failures.
+pub fn check_own_reports(policies: &Policies, reports: &[Report], findings: &Findings) {
+    let reports_failures =
+        |name: &String| reports.iter().any(|one| one.name == *name && one.on.contains(&ReportTrigger::Failure));
+    let of_servers = policies.overrides.iter().map(|(one, position)| (&one.policy, position));
+    let all = policies.base.iter().map(|(policy, position)| (policy, position)).chain(of_servers);
+    for (policy, position) in
+        all.filter(|(policy, _)| !policy.report.is_empty() && !policy.report.iter().any(reports_failures))
+    {
         let message =
             format!("failures of policy `{}` reach nobody: its reports have no \"failure\" in `on`", policy.name);
-        let help = "name a report that tells failures, or take `report` out";
-        let key = format!("{}.report", place.name);
-        findings.push(Diagnostic::warning(message).at(key, place.of_key("report")).help(help));
+        let help = "name a report with \"failure\" in `on`, or remove `report`";
+        let key = format!("{}.report", position.name);
+        findings.push(Diagnostic::warning(message).at(key, position.of_key("report")).help(help));
     }
 }

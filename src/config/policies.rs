@@ -1,4 +1,4 @@
-//! `[defaults]`, `[policy.NAME]` and `[server.NAME.POLICY]`: each policy with everything that it inherits.
+//! `[defaults]`, `[policy.NAME]` and `[server.NAME.POLICY]`: each policy with everything it inherits.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,8 +12,8 @@ use toml::de::DeValue;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::duration;
 use crate::config::keys::POLICY;
-use crate::config::mask::shown;
-use crate::config::reader::{Findings, Reader, Value};
+use crate::config::mask::excerpt;
+use crate::config::reader::{Findings, TableReader, Value};
 use crate::config::settings::Override;
 use crate::config::values;
 use crate::policy::inventory::Kind;
@@ -22,13 +22,13 @@ use crate::policy::policy::{Policy, PolicyName, Prune};
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::{Pattern, Selector};
 
-/// The keys of one table, each only if it is given there.
+/// The keys of one table; `None` for those that are not set there.
 #[derive(Clone, Debug, Default)]
-pub struct Keys {
+pub struct PolicyKeys {
     kind: Option<Kind>,
     servers: Option<Vec<Selector>>,
     exclude: Option<Vec<Selector>>,
-    /// The expressions; read again once the zone is known.
+    /// The expressions, parsed again once the zone is known.
     schedule: Option<Vec<String>>,
     keep: Option<Keep>,
     keep_mode: Option<KeepMode>,
@@ -48,13 +48,13 @@ pub struct Keys {
     stop_server: Option<bool>,
     report: Option<Vec<String>>,
     enabled: Option<bool>,
-    /// Keys that were given and are wrong, or misspelt: they are told, and are not missing.
+    /// Keys that are set but wrong or misspelt: these have been reported and do not count as missing.
     broken: Vec<&'static str>,
 }
 
-impl Keys {
+impl PolicyKeys {
     /// Reads the keys of a table.
-    pub fn read(reader: Reader<'_>) -> Self {
+    pub fn read(reader: TableReader<'_>) -> Self {
         let kinds = [("backup", Kind::Backup), ("snapshot", Kind::Snapshot)];
         let modes = [("sequential", KeepMode::Sequential), ("union", KeepMode::Union)];
         let prunes = [("own", Prune::Own), ("all", Prune::All), ("none", Prune::None)];
@@ -82,7 +82,7 @@ impl Keys {
             ..Self::default()
         };
         keys.formerly = names(&reader);
-        // The zone changes when a due time is, not whether the expression is one.
+        // The zone affects the due times, not whether the expression is valid.
         let zone = keys.timezone.clone().unwrap_or(TimeZone::UTC);
         keys.schedule = values::schedule(&reader, "schedule", &zone)
             .map(|schedule| schedule.expressions().into_iter().map(str::to_owned).collect());
@@ -101,7 +101,7 @@ impl Keys {
         keys
     }
 
-    /// These keys, with those of `below` where they are not given here.
+    /// These keys, with those of `below` where they are not set here.
     pub fn over(&self, below: &Self) -> Self {
         fn first<T: Clone>(own: &Option<T>, below: &Option<T>) -> Option<T> {
             own.as_ref().or(below.as_ref()).cloned()
@@ -140,7 +140,7 @@ impl Keys {
     }
 }
 
-fn names(reader: &Reader<'_>) -> Option<Vec<PolicyName>> {
+fn names(reader: &TableReader<'_>) -> Option<Vec<PolicyName>> {
     let texts = reader.texts("formerly")?;
     let mut names = Vec::new();
     for (text, value) in texts {
@@ -148,7 +148,7 @@ fn names(reader: &Reader<'_>) -> Option<Vec<PolicyName>> {
             Some(name) => names.push(name),
             None => {
                 let message = format!(
-                    "`{}` has \"{}\", which cannot be a policy's name",
+                    "`{}` contains \"{}\", which is not a valid policy name",
                     reader.path("formerly"),
                     text.escape_debug()
                 );
@@ -159,31 +159,31 @@ fn names(reader: &Reader<'_>) -> Option<Vec<PolicyName>> {
     Some(names)
 }
 
-/// Where a policy stands in the file.
+/// The position of a policy in the file.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct FilePosition {
     /// `policy.nightly` or `server."web-1".nightly`.
     pub name: String,
-    /// The table's place.
+    /// The position of the table.
     pub span: Range<usize>,
-    /// The places of the values in it.
+    /// The positions of the values in it.
     values: BTreeMap<String, Range<usize>>,
 }
 
-impl Place {
-    fn of(reader: &Reader<'_>, span: Range<usize>) -> Self {
+impl FilePosition {
+    fn of(reader: &TableReader<'_>, span: Range<usize>) -> Self {
         let values = reader.entries().map(|(key, _, value)| (key.to_owned(), value.span())).collect();
         Self { name: reader.name.clone(), span, values }
     }
 
-    /// Where a key's value stands, or the table when the value is inherited.
+    /// The position of a key's value, or of the table if the value is inherited.
     pub fn of_key(&self, key: &str) -> Range<usize> {
         self.values.get(key).unwrap_or(&self.span).clone()
     }
 }
 
-/// A policy with its place.
-pub type Placed = (Arc<Policy>, Place);
+/// A policy with its position.
+pub type Placed = (Arc<Policy>, FilePosition);
 
 /// What `[policy]` and `[server]` hold.
 #[derive(Clone, Debug, Default)]
@@ -191,24 +191,24 @@ pub struct Policies {
     /// Every policy of the file.
     pub base: Vec<Placed>,
     /// Every table of a server.
-    pub overrides: Vec<(Override, Place)>,
+    pub overrides: Vec<(Override, FilePosition)>,
 }
 
 /// Reads `[policy]` and `[server]`.
-pub fn read(root: &Reader<'_>, defaults: &Keys, at: Timestamp) -> Policies {
+pub fn read(root: &TableReader<'_>, defaults: &PolicyKeys, at: Timestamp) -> Policies {
     let mut policies = Policies::default();
-    let mut keys: Vec<(String, Keys)> = Vec::new();
+    let mut keys: Vec<(String, PolicyKeys)> = Vec::new();
     if let Some(tables) = root.table("policy") {
         for (name, span, value) in tables.entries() {
             if is_key_of_a_policy(&tables, name, value) {
                 continue;
             }
             let Some(reader) = tables.below(name, value) else { continue };
-            let place = Place::of(&reader, span);
+            let position = FilePosition::of(&reader, span);
             let findings = reader.findings();
-            let own = Keys::read(reader).over(defaults);
-            if let Some(name) = policy_name(name, &place, findings) {
-                policies.base.push((Arc::new(build(&name, &own, &place, findings, at)), place));
+            let own = PolicyKeys::read(reader).over(defaults);
+            if let Some(name) = policy_name(name, &position, findings) {
+                policies.base.push((Arc::new(build(&name, &own, &position, findings, at)), position));
                 keys.push((name.to_string(), own));
             }
         }
@@ -221,100 +221,100 @@ pub fn read(root: &Reader<'_>, defaults: &Keys, at: Timestamp) -> Policies {
                     continue;
                 }
                 let base = keys.iter().find(|(other, _)| other == name).map(|(_, keys)| keys);
-                let ground = Ground { defaults, base, at };
-                policies.overrides.extend(of_server(&tables, server, (name, span, value), &ground));
+                let inherited = Inherited { defaults, base, at };
+                policies.overrides.extend(of_server(&tables, server, (name, span, value), &inherited));
             }
         }
     }
-    // The parser sorts tables by name; people look for them in the order of the file.
-    policies.base.sort_by_key(|(_, place)| place.span.start);
-    policies.overrides.sort_by_key(|(_, place)| place.span.start);
+    // The parser sorts tables by name; people expect the order of the file.
+    policies.base.sort_by_key(|(_, position)| position.span.start);
+    policies.overrides.sort_by_key(|(_, position)| position.span.start);
     policies
 }
 
-/// Tells a key that stands where a policy's name should: `[policy]` in place of `[policy.nightly]`.
-fn is_key_of_a_policy(tables: &Reader<'_>, name: &str, value: &Value<'_>) -> bool {
-    let slip = match value.get_ref() {
-        // A policy may be called `keep`; without kind and schedule it is the retention of one.
+/// Reports a key in place of a policy's name: `[policy]` instead of `[policy.nightly]`.
+fn is_key_of_a_policy(tables: &TableReader<'_>, name: &str, value: &Value<'_>) -> bool {
+    let is_key = match value.get_ref() {
+        // A policy may be called `keep`; without kind and schedule it is a policy's retention.
         DeValue::Table(table) => name == "keep" && !["kind", "schedule"].iter().any(|key| table.contains_key(*key)),
         _ => true,
     };
-    if slip {
-        let message = format!("`{}` stands where a policy should", tables.path(&shown(name)));
+    if is_key {
+        let message = format!("`{}` is in place of a policy", tables.path(&excerpt(name)));
         let help =
-            format!("[{0}] holds tables, one a policy: write [{0}.nightly] above the policy's keys", tables.name);
+            format!("[{0}] holds one table per policy: write [{0}.nightly] above the policy's keys", tables.name);
         tables.wrong(name, value, message, help);
     }
-    slip
+    is_key
 }
 
-struct Ground<'k> {
-    defaults: &'k Keys,
-    base: Option<&'k Keys>,
+struct Inherited<'k> {
+    defaults: &'k PolicyKeys,
+    base: Option<&'k PolicyKeys>,
     at: Timestamp,
 }
 
 fn of_server<'a>(
-    tables: &Reader<'a>,
+    tables: &TableReader<'a>,
     server: &str,
     (name, span, value): (&str, Range<usize>, &'a Value<'a>),
-    ground: &Ground<'_>,
-) -> Option<(Override, Place)> {
+    inherited: &Inherited<'_>,
+) -> Option<(Override, FilePosition)> {
     let reader = tables.below(name, value)?;
-    let place = Place::of(&reader, span);
+    let position = FilePosition::of(&reader, span);
     let findings = reader.findings();
     for key in ["servers", "exclude"] {
         if let Some((_, _, value)) = reader.entries().find(|(other, ..)| *other == key) {
-            let message = format!("`{}` says which servers, but the table is for one server already", reader.path(key));
-            let help = format!("take `{key}` out; to choose servers, do so in [policy.{name}]");
+            let message = format!("`{}` selects servers, but this table is for one server", reader.path(key));
+            let help = format!("remove `{key}`; select servers in [policy.{name}]");
             findings.push(Diagnostic::error(message).at(reader.path(key), value.span()).help(help));
         }
     }
-    let name = policy_name(name, &place, findings)?;
-    let mut keys = Keys::read(reader).over(ground.base.unwrap_or(ground.defaults));
+    let name = policy_name(name, &position, findings)?;
+    let mut keys = PolicyKeys::read(reader).over(inherited.base.unwrap_or(inherited.defaults));
     let selector = Selector::Exact(server.to_owned());
-    let own = ground.base.is_none();
+    let own = inherited.base.is_none();
     if own {
         keys.servers = Some(vec![selector.clone()]);
         keys.exclude = None;
     }
-    let policy = Arc::new(build(&name, &keys, &place, findings, ground.at));
-    Some((Override { selector, policy, own }, place))
+    let policy = Arc::new(build(&name, &keys, &position, findings, inherited.at));
+    Some((Override { selector, policy, own }, position))
 }
 
-fn policy_name(name: &str, place: &Place, findings: &Findings) -> Option<PolicyName> {
+fn policy_name(name: &str, position: &FilePosition, findings: &Findings) -> Option<PolicyName> {
     let parsed = PolicyName::new(name);
     if parsed.is_none() {
-        let message = format!("\"{}\" cannot be a policy's name", name.escape_debug());
-        let help = "use 1 to 32 letters, digits, `-` and `_`: the name goes into every mark";
-        findings.push(Diagnostic::error(message).at(&place.name, place.span.clone()).help(help));
+        let message = format!("\"{}\" is not a valid policy name", name.escape_debug());
+        let help = "use 1 to 32 letters, digits, `-` and `_`: the name is part of every mark";
+        findings.push(Diagnostic::error(message).at(&position.name, position.span.clone()).help(help));
     }
     parsed
 }
 
-/// The policy of all its keys. Where one is missing, which is told, it serves for comparison alone.
-fn build(name: &PolicyName, keys: &Keys, place: &Place, findings: &Findings, at: Timestamp) -> Policy {
+/// Builds the policy. If a key is missing (reported here), use the result only for comparison.
+fn build(name: &PolicyName, keys: &PolicyKeys, position: &FilePosition, findings: &Findings, at: Timestamp) -> Policy {
     let prune = keys.prune.unwrap_or_default();
     let missing = |key: &'static str, given: bool, example: &str| {
         if !given && !keys.broken.contains(&key) {
             let message = format!("policy `{name}` has no `{key}`");
-            let help = format!("add {key} = {example} to [{}], or to [defaults]", place.name);
-            findings.push(Diagnostic::error(message).at(&place.name, place.span.clone()).help(help));
+            let help = format!("add {key} = {example} to [{}], or to [defaults]", position.name);
+            findings.push(Diagnostic::error(message).at(&position.name, position.span.clone()).help(help));
         }
     };
     missing("kind", keys.kind.is_some(), "\"backup\" or \"snapshot\"");
     missing("servers", keys.servers.as_ref().is_some_and(|servers| !servers.is_empty()), "[\"web-*\"]");
     missing("schedule", keys.schedule.is_some(), "\"30 2 * * *\"");
     missing("keep", keys.keep.is_some() || prune == Prune::None, "{ daily = 4, weekly = 3 }");
-    // What is missing was told above. The rest is compared with the other policies all the same; a policy of unknown
-    // kind or retention takes no part in the sum of the slots.
+    // What is missing was reported above. The rest is still compared with the other policies; a policy of unknown kind
+    // or retention is left out of the sum of the slots.
     let timezone = keys.timezone.clone().unwrap_or(TimeZone::UTC);
     let expressions: Vec<&str> = keys.schedule.iter().flatten().map(String::as_str).collect();
     let schedule = Schedule::parse(&expressions, timezone.clone()).ok();
-    let sketch = schedule.is_none();
+    let incomplete = schedule.is_none();
     let schedule = schedule.unwrap_or_else(|| Policy::removed(name.clone(), Kind::Backup).schedule);
     let keep = keys.keep.clone().or((prune == Prune::None).then(Keep::default));
-    let sums = keys.kind.is_some() && keep.as_ref().is_some_and(|keep| !sketch || keep.within.is_none());
+    let sums = keys.kind.is_some() && keep.as_ref().is_some_and(|keep| !incomplete || keep.within.is_none());
     let splay = keys.splay.unwrap_or_else(|| POLICY.duration("splay"));
     let stuck_after = keys.stuck_after.unwrap_or_else(|| POLICY.duration("stuck_after"));
     let gap = schedule.longest_gap(at);
@@ -343,26 +343,26 @@ fn build(name: &PolicyName, keys: &Keys, place: &Place, findings: &Findings, at:
         enabled: sums && keys.enabled.unwrap_or_else(|| POLICY.flag("enabled")),
         schedule,
     };
-    if sums && !sketch {
-        judge(&policy, gap, place, findings, at);
+    if sums && !incomplete {
+        check_consistency(&policy, gap, position, findings, at);
     }
     policy
 }
 
-/// Values that are right each by itself and wrong together.
-fn judge(policy: &Policy, gap: Duration, place: &Place, findings: &Findings, at: Timestamp) {
+/// Finds values that are valid by themselves but not together.
+fn check_consistency(policy: &Policy, gap: Duration, position: &FilePosition, findings: &Findings, at: Timestamp) {
     let name = &policy.name;
     let here = |diagnostic: Diagnostic, key: &str, help: String| {
-        findings.push(diagnostic.at(format!("{}.{key}", place.name), place.of_key(key)).help(help));
+        findings.push(diagnostic.at(format!("{}.{key}", position.name), position.of_key(key)).help(help));
     };
     if policy.max_age < gap {
         here(
             Diagnostic::warning(format!(
-                "policy `{name}` is stale between two due times: `max_age` is shorter than the longest gap"
+                "policy `{name}` becomes stale between two due times: `max_age` is shorter than the longest gap"
             )),
             "max_age",
             format!(
-                "the longest gap of the coming year is {} h: give a longer max_age, or leave it out",
+                "the longest gap in the coming year is {} h: set a longer max_age, or leave it out",
                 gap.as_secs().div_ceil(3600)
             ),
         );
@@ -370,9 +370,9 @@ fn judge(policy: &Policy, gap: Duration, place: &Place, findings: &Findings, at:
     let shortest = shortest_gap(&policy.schedule, at);
     if !policy.splay.is_zero() && shortest.is_some_and(|gap| policy.splay >= gap) {
         here(
-            Diagnostic::error(format!("policy `{name}`: `splay` reaches into the next due time")),
+            Diagnostic::error(format!("policy `{name}`: `splay` reaches the next due time")),
             "splay",
-            "give a splay that is shorter than the time between two due times".to_owned(),
+            "set a splay shorter than the time between two due times".to_owned(),
         );
     }
     let counts: u32 =
@@ -380,7 +380,7 @@ fn judge(policy: &Policy, gap: Duration, place: &Place, findings: &Findings, at:
     if policy.keep.within.is_none() && policy.prune != Prune::None && policy.min_keep > counts {
         here(
             Diagnostic::error(format!(
-                "policy `{name}`: `min_keep` is {} and `keep` adds up to {counts}",
+                "policy `{name}`: `min_keep` is {}, but `keep` adds up to {counts}",
                 policy.min_keep
             )),
             "min_keep",
@@ -389,7 +389,7 @@ fn judge(policy: &Policy, gap: Duration, place: &Place, findings: &Findings, at:
     }
 }
 
-/// The shortest time between due times among the next hundred.
+/// The shortest time between two of the next hundred due times.
 fn shortest_gap(schedule: &Schedule, at: Timestamp) -> Option<Duration> {
     let times: Vec<Timestamp> = schedule.iter_after(at).take(100).collect();
     times.windows(2).map(|pair| pair[0].duration_until(pair[1]).unsigned_abs()).min()

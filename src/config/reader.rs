@@ -1,5 +1,5 @@
-//! Reads a TOML table key by key and goes on after every mistake, so that all of them are reported at once. Which keys
-//! there are, their bounds and their tables come from `keys`.
+//! Reads a TOML table key by key and continues after every error, so that all of them are reported at once. The known
+//! keys, their bounds and their tables come from `keys`.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -9,59 +9,59 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::diagnostic::Diagnostic;
-use crate::config::key::Table;
+use crate::config::key_spec::TableSpec;
 use crate::config::keys::FILE_KEYS;
-use crate::config::mask::{is_secret_key, shown};
-use crate::config::wrong::Wrong;
+use crate::config::mask::{excerpt, is_secret_key};
+use crate::config::value_error::ValueError;
 
-/// A value with its place.
+/// A value with its position.
 pub type Value<'a> = Spanned<DeValue<'a>>;
 
-/// Everything that was found wrong so far.
+/// The errors and warnings found so far.
 #[derive(Debug, Default)]
 pub struct Findings(RefCell<Vec<Diagnostic>>);
 
 impl Findings {
-    /// One more.
+    /// Adds one.
     pub fn push(&self, diagnostic: Diagnostic) {
         self.0.borrow_mut().push(diagnostic);
     }
 
-    /// Whether the file is refused already.
-    pub fn refuse(&self) -> bool {
+    /// Whether there are errors, so that the file will be refused.
+    pub fn has_errors(&self) -> bool {
         self.0.borrow().iter().any(Diagnostic::is_error)
     }
 
-    /// All of them, in the order of the file; those without a place last.
+    /// All of them, in the order of the file; those without a position last.
     pub fn into_sorted(self) -> Vec<Diagnostic> {
         sorted(self.0.into_inner())
     }
 }
 
-/// The same in the order of the file; those without a place last.
+/// The same in the order of the file; those without a position last.
 pub fn sorted(mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {
     all.sort_by_key(|one| one.span.as_ref().map_or((1, 0), |span| (0, span.start)));
     all
 }
 
 /// A table being read.
-pub struct Reader<'a> {
+pub struct TableReader<'a> {
     /// The dotted name, empty for the file itself.
     pub name: String,
     /// Where it begins.
     pub span: Range<usize>,
     table: &'a DeTable<'a>,
-    keys: &'static Table,
+    keys: &'static TableSpec,
     findings: &'a Findings,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> TableReader<'a> {
     /// A reader of the file itself.
     pub fn of_file(table: &'a DeTable<'a>, span: Range<usize>, findings: &'a Findings) -> Self {
         Self { name: String::new(), span, table, keys: &FILE_KEYS, findings }
     }
 
-    /// A reader of a table below this one that the file does not have: every key has its default.
+    /// A reader of a table that the file does not have: every key has its default.
     pub fn absent(&self, key: &'static str, empty: &'a DeTable<'a>) -> Self {
         let (name, keys) = (self.path(key), self.keys.below(key));
         Self { name, span: 0..0, table: empty, keys, findings: self.findings }
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
         self.table.iter().any(|(name, _)| name.get_ref() == key)
     }
 
-    /// Every key with its place and value, for tables of tables.
+    /// Every key with its position and value, for tables of tables.
     pub fn entries(&self) -> impl Iterator<Item = (&'a str, Range<usize>, &'a Value<'a>)> {
         self.table.iter().map(|(key, value)| (key.get_ref().as_ref(), key.span(), value))
     }
@@ -100,51 +100,51 @@ impl<'a> Reader<'a> {
         self.findings.push(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
     }
 
-    /// A table below this one. Where the tables in it are named by the user, its keys are theirs.
-    pub fn table(&self, key: &'static str) -> Option<Reader<'a>> {
+    /// A table in this one. If the user names the tables in it, its known keys are theirs.
+    pub fn table(&self, key: &'static str) -> Option<TableReader<'a>> {
         let value = self.value(key)?;
         self.read_below(key, value, self.keys.below(key))
     }
 
-    /// The table that a value is, with a name of the user's.
-    pub fn below(&self, key: &str, value: &'a Value<'a>) -> Option<Reader<'a>> {
+    /// The table that this value is, under a name that the user chose.
+    pub fn below(&self, key: &str, value: &'a Value<'a>) -> Option<TableReader<'a>> {
         self.read_below(key, value, self.keys)
     }
 
-    fn read_below(&self, key: &str, value: &'a Value<'a>, keys: &'static Table) -> Option<Reader<'a>> {
+    fn read_below(&self, key: &str, value: &'a Value<'a>, keys: &'static TableSpec) -> Option<TableReader<'a>> {
         if let DeValue::Table(table) = value.get_ref() {
             let (name, span) = (self.path(key), value.span());
-            return Some(Reader { name, span, table, keys, findings: self.findings });
+            return Some(TableReader { name, span, table, keys, findings: self.findings });
         }
         self.wrong_type(
             key,
             value,
             "a table",
-            &format!("write [{}] on a line of its own and its keys below", self.path(key)),
+            &format!("write [{}] on its own line, with its keys below", self.path(key)),
         );
         None
     }
 
-    /// The value has another type than it should.
+    /// Reports a value of the wrong type.
     pub fn wrong_type(&self, key: &str, value: &Value<'_>, wanted: &str, help: &str) {
         let found = value.get_ref().type_str();
-        self.wrong(key, value, format!("`{}` must be {wanted}, and is {}", self.path(key), article(found)), help);
+        self.wrong(key, value, format!("`{}` must be {wanted}, but is {}", self.path(key), article(found)), help);
     }
 
-    /// A text.
+    /// A string.
     pub fn text(&self, key: &'static str) -> Option<(&'a str, &'a Value<'a>)> {
         let value = self.value(key)?;
         match value.get_ref() {
             DeValue::String(text) => Some((text.as_ref(), value)),
             _ => {
-                self.wrong_type(key, value, "a text", "put it in quotes");
+                self.wrong_type(key, value, "a string", "put it in quotes");
                 None
             }
         }
     }
 
-    /// A text, parsed. The parser says what is wrong and what to write instead.
-    pub fn parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, Wrong>) -> Option<T> {
+    /// A string, parsed. The parser says what is wrong and what to write instead.
+    pub fn parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, ValueError>) -> Option<T> {
         let (text, value) = self.text(key)?;
         match parse(text) {
             Ok(parsed) => Some(parsed),
@@ -155,13 +155,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A text that is a duration; a bare number is told what it lacks.
-    pub fn duration(&self, key: &'static str, parse: impl Fn(&str) -> Result<Duration, Wrong>) -> Option<Duration> {
+    /// A duration; the error for a bare number says what is missing.
+    pub fn duration(
+        &self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Result<Duration, ValueError>,
+    ) -> Option<Duration> {
         let value = self.value(key)?;
         if let DeValue::Integer(integer) = value.get_ref() {
             let number = integer.as_str();
             let help = format!("it needs a unit and quotes, as in \"{number}s\", \"{number}m\" or \"{number}h\"");
-            self.wrong(key, value, format!("`{}` must be a duration, and is a bare number", self.path(key)), help);
+            self.wrong(key, value, format!("`{}` must be a duration, but is a bare number", self.path(key)), help);
             return None;
         }
         self.parsed(key, parse)
@@ -171,7 +175,7 @@ impl<'a> Reader<'a> {
     pub fn number(&self, key: &'static str) -> Option<u32> {
         let (value, (least, most)) = (self.value(key)?, self.keys.bounds(key));
         let DeValue::Integer(integer) = value.get_ref() else {
-            self.wrong_type(key, value, "a whole number", "write digits alone, as in 2");
+            self.wrong_type(key, value, "a whole number", "write only digits, as in 2");
             return None;
         };
         let number = i128::from_str_radix(integer.as_str(), integer.radix()).ok();
@@ -179,8 +183,8 @@ impl<'a> Reader<'a> {
             number.and_then(|number| u32::try_from(number).ok()).filter(|number| (least..=most).contains(number));
         if fits.is_none() {
             let most = if most == u32::MAX { "more".to_owned() } else { most.to_string() };
-            let message = format!("`{}` is {}, which is out of bounds", self.path(key), integer.as_str());
-            self.wrong(key, value, message, format!("give a whole number from {least} to {most}"));
+            let message = format!("`{}` is {}, which is out of range", self.path(key), integer.as_str());
+            self.wrong(key, value, message, format!("use a whole number from {least} to {most}"));
         }
         fits
     }
@@ -204,20 +208,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A list of texts.
+    /// A list of strings.
     pub fn texts(&self, key: &'static str) -> Option<Vec<(&'a str, &'a Value<'a>)>> {
         let (list, _) = self.list(key)?;
         let text = |value: &'a Value<'a>| match value.get_ref() {
             DeValue::String(text) => Some((text.as_ref(), value)),
             _ => {
-                self.wrong_type(key, value, "a text or a list of texts", "put each of them in quotes");
+                self.wrong_type(key, value, "a string or a list of strings", "put each of them in quotes");
                 None
             }
         };
         Some(list.into_iter().filter_map(text).collect())
     }
 
-    /// One word of a few.
+    /// One of several words.
     pub fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
         debug_assert!(
             choices.iter().map(|(word, _)| word).eq(self.keys.choices(key)),
@@ -226,7 +230,7 @@ impl<'a> Reader<'a> {
         self.parsed(key, |text| choice_of(text, choices))
     }
 
-    /// Whether a key is neither given nor meant by one that is misspelt, which `finish` reports.
+    /// Whether a key is missing and no misspelt key, which `finish` reports, seems to mean it.
     pub fn lacks(&self, key: &'static str) -> bool {
         if self.has(key) {
             return false;
@@ -239,20 +243,20 @@ impl<'a> Reader<'a> {
         self.keys.keys.iter().map(|key| key.name)
     }
 
-    /// Reports every key that the table does not have, with the nearest one that it has.
+    /// Reports every unknown key, with the nearest known one.
     pub fn finish(self) {
         for (key, span, _) in self.entries().filter(|(key, ..)| self.keys.find(key).is_none()) {
-            let place = if self.name.is_empty() { "the file".to_owned() } else { format!("[{}]", self.name) };
-            let unknown = Diagnostic::error(format!("unknown key `{}` in {place}", shown(key)));
+            let table = if self.name.is_empty() { "the file".to_owned() } else { format!("[{}]", self.name) };
+            let unknown = Diagnostic::error(format!("unknown key `{}` in {table}", excerpt(key)));
             let help = if is_secret_key(key) {
-                "secrets are never written into this file: name a file that holds it, with token_file or password_file"
+                "never write secrets into this file: name a file that holds it, with token_file or password_file"
                     .to_owned()
             } else if let Some(near) = nearest(key, self.names()) {
                 format!("did you mean `{near}`?")
             } else {
                 let mut names: Vec<&str> = self.names().collect();
                 names.sort_unstable();
-                format!("the keys here are: {}", names.join(", "))
+                format!("known keys: {}", names.join(", "))
             };
             self.findings.push(unknown.at(self.path(key), span).help(help));
         }
@@ -260,20 +264,20 @@ impl<'a> Reader<'a> {
 }
 
 /// The choice that a word means.
-pub fn choice_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, Wrong> {
+pub fn choice_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, ValueError> {
     if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text) {
         return Ok(*choice);
     }
     let words: Vec<String> = choices.iter().map(|(word, _)| format!("\"{word}\"")).collect();
     let near = nearest(text, choices.iter().map(|(word, _)| *word));
     let near = near.map(|near| format!("did you mean \"{near}\"? ")).unwrap_or_default();
-    Err(Wrong::new(
-        format!("is \"{}\", which is not known", shown(text)),
-        format!("{near}It is one of {}", words.join(", ")),
+    Err(ValueError::new(
+        format!("is \"{}\", which is not one of its values", excerpt(text)),
+        format!("{near}It must be one of {}", words.join(", ")),
     ))
 }
 
-/// The nearest word, if one is near enough to be meant.
+/// The nearest word, if one is near enough to be what was meant.
 pub fn nearest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     let lower = text.to_lowercase();
     let near = words.map(|word| (strsim::damerau_levenshtein(&lower, &word.to_lowercase()), word)).min()?;

@@ -1,8 +1,8 @@
-//! The reference of the policy file's keys: the tables at the end of docs/policy.md.
+//! The reference of all keys: the tables at the end of docs/policy.md.
 
 use std::fmt::Write as _;
 
-use crate::config::key::{Preset, Takes};
+use crate::config::key_spec::{DefaultValue, ValueKind};
 use crate::config::keys::TABLES;
 
 /// A Markdown table for each table of the policy file.
@@ -20,7 +20,7 @@ pub fn reference() -> String {
     text
 }
 
-impl Takes {
+impl ValueKind {
     fn words(&self) -> String {
         let quoted = |words: &[&str]| words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", ");
         match self {
@@ -39,7 +39,7 @@ impl Takes {
     }
 }
 
-impl Preset {
+impl DefaultValue {
     fn words(&self) -> String {
         match self {
             Self::Required => "required".to_owned(),

@@ -1,4 +1,4 @@
-//! Secrets: the token and passwords. They are never shown: not in `Debug`, not in errors, not in logs.
+//! Secrets: the token and passwords. They never appear in `Debug`, errors or logs.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Wraps a secret; surrounding white space (the newline at a file's end) is not part of it.
+    /// Wraps a secret, without surrounding white space (such as the newline at the end of a file).
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(SecretString::from(text.trim().to_owned()))

@@ -1,4 +1,4 @@
-//! The policy file, validated: every default filled in, every name resolved, secrets still unread.
+//! The validated policy file: every default filled in, every name resolved, secrets not read yet.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -22,9 +22,9 @@ use crate::policy::selector::Selector;
 pub struct Config {
     /// `[provider]`.
     pub provider: ProviderSettings,
-    /// `[state] dir`, or what stands in for it.
+    /// `[state] dir`, or its default.
     pub state_dir: PathBuf,
-    /// `[state] keep`: how long a run that has ended is remembered.
+    /// `[state] keep`: how long a finished run is remembered.
     pub state_keep: Duration,
     /// Every `[policy.NAME]`, in the order of the file.
     pub policies: Vec<Arc<Policy>>,
@@ -36,18 +36,18 @@ pub struct Config {
     pub reports: Vec<Report>,
     /// `[status]`.
     pub status: StatusSettings,
-    /// The text of the file. It holds no secrets: these have files of their own.
+    /// The text of the file. It holds no secrets; they are in files of their own.
     pub source: String,
 }
 
-/// What differs on one server, or a policy of that server alone.
+/// What differs on one server, or a policy of that server only.
 #[derive(Clone, Debug)]
 pub struct Override {
     /// The server.
     pub selector: Selector,
     /// The policy.
     pub policy: Arc<Policy>,
-    /// Whether no `[policy.NAME]` exists: then it is the server's own.
+    /// Whether it is a policy of this server only, because no `[policy.NAME]` exists.
     pub own: bool,
 }
 
@@ -60,33 +60,33 @@ pub struct ProviderSettings {
     pub instance: String,
     /// Where the token comes from.
     pub token: SecretSource,
-    /// One request.
+    /// The time limit for one request.
     pub timeout: Duration,
-    /// One bucket for everything we send.
+    /// The rate limit for all requests together.
     pub requests_per_second: u32,
-    /// Restore points being made at once.
+    /// Restore points being created at once.
     pub parallel_runs: u32,
-    /// The shortest time between two looks at a list.
+    /// The shortest time between two reads of a list.
     pub poll: Duration,
-    /// How long a list may lag behind what was accepted.
+    /// How long a list may lag behind an accepted request.
     pub settle: Duration,
-    /// What the plan allows a server.
-    pub slots: Slots,
-    /// An own authority.
+    /// The provider's limits per server.
+    pub slots: SlotLimits,
+    /// A certificate authority of the user's own.
     pub ca_file: Option<PathBuf>,
 }
 
 /// `provider.slots`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slots {
+pub struct SlotLimits {
     /// Manual backups.
     pub backup: u32,
     /// Snapshots.
     pub snapshot: u32,
 }
 
-impl Slots {
-    /// Those of a kind.
+impl SlotLimits {
+    /// The limit for a kind.
     #[must_use]
     pub const fn of(self, kind: Kind) -> u32 {
         match kind {
@@ -103,14 +103,14 @@ pub enum SecretSource {
     File {
         /// The file.
         path: PathBuf,
-        /// How the message calls it: the key, or the credential.
+        /// What messages call it: the key or the credential.
         from: String,
         /// Where the policy file names it, if it does.
         span: Option<Range<usize>>,
     },
-    /// A variable's value, read at start.
+    /// The value of an environment variable, read at start.
     Variable(Secret),
-    /// Nothing names one; the text says what could.
+    /// Nothing names one; the text says how to provide one.
     Missing(String),
 }
 
@@ -118,7 +118,7 @@ impl SecretSource {
     /// Reads the secret.
     ///
     /// # Errors
-    /// When there is none, or its file is missing, unreadable or empty.
+    /// If there is none, or its file is missing, unreadable or empty.
     pub fn read(&self) -> Result<Secret, SecretError> {
         match self {
             Self::Variable(secret) => Ok(secret.clone()),
@@ -145,21 +145,21 @@ pub struct Smtp {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// How the connection is protected.
-    pub tls: Tls,
+    /// How the connection is encrypted.
+    pub tls: SmtpTls,
     /// The login.
     pub username: Option<String>,
     /// Its password.
     pub password: Option<SecretSource>,
     /// The sender.
     pub from: String,
-    /// An own authority.
+    /// A certificate authority of the user's own.
     pub ca_file: Option<PathBuf>,
-    /// Over the network, or into a folder.
+    /// Over the network or into a folder.
     pub transport: SmtpTransport,
 }
 
-/// How mails go out.
+/// How mails are sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SmtpTransport {
     /// By SMTP.
@@ -171,14 +171,14 @@ pub enum SmtpTransport {
     },
 }
 
-/// How the SMTP connection is protected.
+/// How the SMTP connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tls {
+pub enum SmtpTls {
     /// STARTTLS, required.
     StartTls,
     /// TLS from the first byte.
     Tls,
-    /// None; to loopback alone.
+    /// None; only to loopback.
     None,
 }
 
@@ -187,13 +187,13 @@ pub enum Tls {
 pub struct Report {
     /// Its name.
     pub name: String,
-    /// Whom it reaches.
+    /// The recipients.
     pub to: Vec<String>,
-    /// What it tells.
-    pub on: BTreeSet<Class>,
-    /// What happens within it is one mail.
+    /// What it reports.
+    pub on: BTreeSet<ReportTrigger>,
+    /// Events within this time share one mail.
     pub group_wait: Duration,
-    /// An incident that goes on is told again.
+    /// How often an incident that lasts is reported again.
     pub repeat: Duration,
     /// When its digest is due.
     pub digest: Option<Schedule>,
@@ -203,12 +203,12 @@ pub struct Report {
 
 /// A word of `on`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Class {
-    /// A run failed, or a person must look.
+pub enum ReportTrigger {
+    /// A run failed, or somebody must look.
     Failure,
-    /// No good point of late.
+    /// There is no recent good point.
     Stale,
-    /// It is well again.
+    /// An incident is over.
     Recovery,
     /// A run succeeded.
     Success,
@@ -217,14 +217,14 @@ pub enum Class {
 /// `[status]`.
 #[derive(Clone, Debug, Default)]
 pub struct StatusSettings {
-    /// Where the page is served; nowhere without it.
+    /// Where the page is served; `None`: nowhere.
     pub listen: Option<SocketAddr>,
     /// Servers that need no policy.
     pub unprotected_ok: Vec<Selector>,
 }
 
 impl Config {
-    /// Whether the file has a policy of this name, or one that was called so.
+    /// Whether a policy in the file has this name, or had it before.
     #[must_use]
     pub fn knows_policy(&self, name: &str, kind: Kind) -> bool {
         let of_servers = self.overrides.iter().map(|one| &one.policy);

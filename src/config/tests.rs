@@ -1,4 +1,4 @@
-//! What a valid file comes to: inheritance, precedence, and where secrets, URL and state are looked for.
+//! How valid files are read: inheritance, precedence, and where secrets, URL and state come from.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -59,23 +59,23 @@ fn a_table_does_not_add_its_server_to_the_policy() {
     let config = config(&source);
     let servers = [server(1, &["db-1"]), server(7, &["web-1"])];
     assert!(config.policies_for(&servers[0]).is_empty());
-    let told: Vec<String> = config.unmatched(&servers).iter().map(ToString::to_string).collect();
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("[server.db-1.nightly]"), "{told:?}");
+    let reported: Vec<String> = config.unmatched(&servers).iter().map(ToString::to_string).collect();
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    assert!(reported[0].contains("[server.db-1.nightly]"), "{reported:?}");
 }
 
 #[test]
-fn a_selector_that_matches_nothing_is_told() {
-    let told = config(NIGHTLY).unmatched(&[server(7, &["db-1"])]);
+fn a_selector_that_matches_nothing_is_reported() {
+    let reported = config(NIGHTLY).unmatched(&[server(7, &["db-1"])]);
     assert_eq!(
-        told.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        ["policy `nightly`: no server of the account is `web-*`"]
+        reported.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["policy `nightly`: no server of the account matches `web-*`"]
     );
     assert!(config(NIGHTLY).unmatched(&[server(7, &["web-1"])]).is_empty());
 }
 
 #[test]
-fn a_policy_of_a_server_alone_is_for_that_server_alone() {
+fn a_policy_of_one_server_applies_only_there() {
     let own = "[server.\"db-1.example.com\".hourly]\nkind = \"snapshot\"\nschedule = \"0 * * * *\"\n\
                keep = { last = 4 }\n";
     let config = config(own);
@@ -110,7 +110,7 @@ fn a_key_is_taken_from_the_server_then_the_policy_then_the_defaults() {
 }
 
 #[test]
-fn policies_stand_in_the_order_of_the_file() {
+fn policies_are_in_the_order_of_the_file() {
     let config = config(&format!("{}{NIGHTLY}", NIGHTLY.replace("nightly", "zweekly")));
     assert_eq!(config.policies.iter().map(|policy| policy.name.as_str()).collect::<Vec<_>>(), ["zweekly", "nightly"]);
 }
@@ -124,7 +124,7 @@ fn reports_inherit_the_zone_of_the_defaults_unless_they_have_their_own() {
     let zones: Vec<_> = config.reports.iter().map(|report| report.timezone.iana_name()).collect();
     assert_eq!(zones, [Some("Europe/Istanbul"), Some("UTC")]);
     assert_eq!(config.policies[0].timezone.iana_name(), Some("Europe/Istanbul"));
-    assert_eq!(config.reports[0].on, [Class::Failure, Class::Stale, Class::Recovery].into());
+    assert_eq!(config.reports[0].on, [ReportTrigger::Failure, ReportTrigger::Stale, ReportTrigger::Recovery].into());
     assert!(config.reports[1].on.is_empty(), "a digest has no `on` unless it is given");
 }
 
@@ -163,14 +163,14 @@ fn the_token_is_the_files_then_the_credential_then_the_variable() {
 }
 
 #[test]
-fn the_variable_overrides_the_url_and_is_held_to_the_same_rules() {
+fn the_variable_overrides_the_url_and_follows_the_same_rules() {
     let of = |url: &str| Environment { api_url: Some(url.to_owned()), ..Environment::default() };
     let source = format!("[provider]\nurl = \"https://one.example.com/api\"\n{NIGHTLY}");
     assert_eq!(config(&source).provider.url, "https://one.example.com/api");
     assert_eq!(config_in(&source, &of("http://127.0.0.1:8080/api/v1/")).provider.url, "http://127.0.0.1:8080/api/v1");
-    let (refused, told) = parse(&source, Path::new(""), &of("http://example.com"), at());
+    let (refused, reported) = parse(&source, Path::new(""), &of("http://example.com"), at());
     assert!(refused.is_none());
-    assert!(told[0].message.contains("VPS_API_URL would send the token in the clear"), "{told:?}");
+    assert!(reported[0].message.contains("VPS_API_URL would send the token in the clear"), "{reported:?}");
 }
 
 #[test]
@@ -194,18 +194,18 @@ fn within_counts_whole_days_by_the_calendar() {
 }
 
 #[test]
-fn a_token_file_that_others_may_read_is_a_warning() {
+fn a_token_file_that_others_can_read_is_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let (policy, token) = (folder.path().join("policy.toml"), folder.path().join("token"));
     fs::write(&policy, format!("[provider]\ntoken_file = \"token\"\n{NIGHTLY}")).unwrap();
     fs::write(&token, "abc").unwrap();
-    let told = |mode: u32| {
+    let reported = |mode: u32| {
         fs::set_permissions(&token, fs::Permissions::from_mode(mode)).unwrap();
-        let loaded = load(&Found::named(&policy), &Environment::default(), at()).unwrap();
-        loaded.warnings.into_iter().filter(|one| one.message.contains("others may read")).collect::<Vec<_>>()
+        let loaded = load(&FileLocation::named(&policy), &Environment::default(), at()).unwrap();
+        loaded.warnings.into_iter().filter(|one| one.message.contains("others can read")).collect::<Vec<_>>()
     };
-    assert!(told(0o600).is_empty());
-    let warnings = told(0o644);
+    assert!(reported(0o600).is_empty());
+    let warnings = reported(0o644);
     assert_eq!(warnings.len(), 1);
     assert!(warnings[0].message.contains("(mode 644)") && !warnings[0].is_error(), "{warnings:?}");
     assert_eq!(warnings[0].help, Some(format!("chmod 600 {}", token.display())));
@@ -222,7 +222,7 @@ fn a_server_that_two_patterns_overfill_is_found_with_the_account_at_hand() {
     assert!(text.contains("web-1") && text.contains("nightly 6 + second 6 + reserve 0 = 12 > 10 backups"), "{text}");
 }
 
-fn is_told(source: &str) -> bool {
+fn is_accepted_or_reported(source: &str) -> bool {
     let (config, diagnostics) = parse(source, &PathBuf::from("/x"), &Environment::default(), at());
     let drawn = diagnostic::render(&diagnostics, source, "policy.toml", false);
     config.is_some() || (diagnostics.iter().any(Diagnostic::is_error) && drawn.contains("error"))
@@ -232,16 +232,16 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_stands_in_a_file_is_taken_or_told(source in "(\\PC|[\\[\\]{}=\"'#.,\n\r\t*0-9a-z]){0,200}") {
-        prop_assert!(is_told(&source));
+    fn any_text_is_accepted_or_reported(source in "(\\PC|[\\[\\]{}=\"'#.,\n\r\t*0-9a-z]){0,200}") {
+        prop_assert!(is_accepted_or_reported(&source));
     }
 
     #[test]
-    fn a_good_file_with_a_wound_is_taken_or_told(from in 0_usize..3000, length in 0_usize..40, with in "\\PC{0,8}") {
+    fn a_damaged_file_is_accepted_or_reported(from in 0_usize..3000, length in 0_usize..40, with in "\\PC{0,8}") {
         let good = include_str!("../../config/example.toml");
         let start = (0..=from.min(good.len())).rev().find(|at| good.is_char_boundary(*at)).unwrap_or(0);
         let end = (start + length..=good.len()).find(|at| good.is_char_boundary(*at)).unwrap_or(good.len());
-        let wounded = format!("{}{with}{}", &good[..start], &good[end..]);
-        prop_assert!(is_told(&wounded));
+        let damaged = format!("{}{with}{}", &good[..start], &good[end..]);
+        prop_assert!(is_accepted_or_reported(&damaged));
     }
 }

@@ -1,4 +1,4 @@
-//! Reads the whole file and tells everything that is wrong with it at once.
+//! Reads the whole file and reports everything that is wrong with it at once.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,17 +8,17 @@ use jiff::tz::TimeZone;
 use toml::de::DeTable;
 
 use crate::config::diagnostic::Diagnostic;
-use crate::config::environment::{Environment, Found};
+use crate::config::environment::{Environment, FileLocation};
 use crate::config::error::LoadError;
 use crate::config::keys::{PROVIDER, SLOTS, STATE};
-use crate::config::policies::{self, Keys};
-use crate::config::reader::{Findings, Reader, sorted};
-use crate::config::settings::{Config, ProviderSettings, SecretSource, Slots, StatusSettings};
+use crate::config::policies::{self, PolicyKeys};
+use crate::config::reader::{Findings, TableReader, sorted};
+use crate::config::settings::{Config, ProviderSettings, SecretSource, SlotLimits, StatusSettings};
+use crate::config::value_error::ValueError;
 use crate::config::values::filled;
-use crate::config::wrong::Wrong;
-use crate::config::{duration, file, mail, proof, values};
+use crate::config::{duration, file, mail, slot_sums, values};
 
-/// The place of the state when nothing else is said.
+/// The default state folder.
 const DEFAULT_STATE: &str = "/var/lib/lastgood";
 
 /// A valid file and the warnings about it.
@@ -26,7 +26,7 @@ const DEFAULT_STATE: &str = "/var/lib/lastgood";
 pub struct Loaded {
     /// The file, validated.
     pub config: Config,
-    /// What is allowed and worth a second look.
+    /// What is allowed but worth a second look.
     pub warnings: Vec<Diagnostic>,
     /// Its text, to show the warnings in.
     pub source: String,
@@ -38,15 +38,15 @@ pub struct Loaded {
 ///
 /// # Errors
 /// `Unreadable`, `Untrusted`, or `Invalid` with every error at once.
-pub fn load(found: &Found, environment: &Environment, at: Timestamp) -> Result<Loaded, LoadError> {
+pub fn load(found: &FileLocation, environment: &Environment, at: Timestamp) -> Result<Loaded, LoadError> {
     let path = &found.path;
     let read = file::read(path, file::POLICY_BYTES);
     let (source, data) = read.map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
-    let mut diagnostics = file::judge_writers(found, &data)?;
+    let mut diagnostics = file::check_writers(found, &data)?;
     let name = path.display().to_string();
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let (config, told) = examine(&source, &folder, environment, at);
-    diagnostics.extend(told);
+    let (config, findings) = examine(&source, &folder, environment, at);
+    diagnostics.extend(findings);
     diagnostics.extend(config.iter().flat_map(secret_files));
     let diagnostics = sorted(diagnostics);
     match config.filter(|_| !diagnostics.iter().any(Diagnostic::is_error)) {
@@ -68,42 +68,43 @@ pub fn parse(
     (config.filter(|_| good), diagnostics)
 }
 
-/// As `parse`; what can be made of a text that has errors comes with them.
+/// Like `parse`, but returns what could be read of an invalid text as well.
 fn examine(source: &str, folder: &Path, environment: &Environment, at: Timestamp) -> (Option<Config>, Vec<Diagnostic>) {
     let findings = Findings::default();
     let (document, errors) = DeTable::parse_recoverable(source);
     for error in &errors {
         let diagnostic =
-            Diagnostic::error(format!("this is no TOML: {}", error.message().lines().next().unwrap_or("")));
+            Diagnostic::error(format!("this is not valid TOML: {}", error.message().lines().next().unwrap_or("")));
         let diagnostic = match error.message() {
-            text if text.contains("duplicate key") => diagnostic.help("it stands there twice: take one of them out"),
+            text if text.contains("duplicate key") => diagnostic.help("it is there twice: remove one of them"),
             text if text.contains("must be quoted") => diagnostic.help("put the value in quotes"),
-            _ => diagnostic.help("a line is [table], key = value, or a # comment; texts stand in quotes, closed again"),
+            _ => diagnostic
+                .help("a line is [table], key = value, or a # comment; strings are in quotes, which must be closed"),
         };
         findings.push(match error.span() {
             Some(span) => diagnostic.at("", span),
             None => diagnostic,
         });
     }
-    let root = Reader::of_file(document.get_ref(), 0..source.len(), &findings);
+    let root = TableReader::of_file(document.get_ref(), 0..source.len(), &findings);
     let config = read(root, folder, environment, at).map(|config| Config { source: source.to_owned(), ..config });
     (config, findings.into_sorted())
 }
 
-/// The state folder that a text names, though the rest of it may be wrong.
+/// The state folder that a text names, even if the rest of it is invalid.
 #[must_use]
 pub fn state_dir(source: &str, folder: &Path, environment: &Environment) -> PathBuf {
     let findings = Findings::default();
     let (document, _) = DeTable::parse_recoverable(source);
-    let root = Reader::of_file(document.get_ref(), 0..source.len(), &findings);
+    let root = TableReader::of_file(document.get_ref(), 0..source.len(), &findings);
     state(&root, folder, environment).0
 }
 
-fn read(root: Reader<'_>, folder: &Path, environment: &Environment, at: Timestamp) -> Option<Config> {
+fn read(root: TableReader<'_>, folder: &Path, environment: &Environment, at: Timestamp) -> Option<Config> {
     let findings = root.findings();
     let provider = provider(&root, folder, environment);
     let (state_dir, state_keep) = state(&root, folder, environment);
-    let defaults = root.table("defaults").map(Keys::read).unwrap_or_default();
+    let defaults = root.table("defaults").map(PolicyKeys::read).unwrap_or_default();
     let policies = policies::read(&root, &defaults, at);
     let smtp = mail::smtp(&root, folder, environment);
     let (reports, names) = mail::reports(&root, &defaults.zone().unwrap_or(TimeZone::UTC));
@@ -114,14 +115,14 @@ fn read(root: Reader<'_>, folder: &Path, environment: &Environment, at: Timestam
         findings.push(Diagnostic::error("the file has no policy").help(example));
     }
     root.finish();
-    crate::config::names::compare(&policies, &names, findings);
+    crate::config::names::check_names(&policies, &names, findings);
     if let Some(provider) = &provider {
-        proof::offline(&policies, provider.slots, at, findings);
+        slot_sums::offline(&policies, provider.slots, at, findings);
     }
     if smtp.is_some() || !smtp_given {
-        mail::judge(smtp.as_ref(), &reports, findings);
-        if !findings.refuse() {
-            crate::config::names::heard(&policies, &reports, findings);
+        mail::check_failures_reach_someone(smtp.as_ref(), &reports, findings);
+        if !findings.has_errors() {
+            crate::config::names::check_own_reports(&policies, &reports, findings);
         }
     }
     Some(Config {
@@ -137,7 +138,7 @@ fn read(root: Reader<'_>, folder: &Path, environment: &Environment, at: Timestam
     })
 }
 
-fn provider(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Option<ProviderSettings> {
+fn provider(root: &TableReader<'_>, folder: &Path, environment: &Environment) -> Option<ProviderSettings> {
     let empty = DeTable::new();
     let findings = root.findings();
     let reader = root.table("provider");
@@ -178,7 +179,7 @@ fn provider(root: &Reader<'_>, folder: &Path, environment: &Environment) -> Opti
     Some(provider)
 }
 
-fn slots(reader: &Reader<'_>) -> Slots {
+fn slots(reader: &TableReader<'_>) -> SlotLimits {
     let (mut backup, mut snapshot) = (None, None);
     if let Some(table) = reader.table("slots") {
         backup = table.number("backup");
@@ -186,7 +187,7 @@ fn slots(reader: &Reader<'_>) -> Slots {
         table.finish();
     }
     let backup = backup.unwrap_or_else(|| SLOTS.number("backup"));
-    Slots { backup, snapshot: snapshot.unwrap_or_else(|| SLOTS.number("snapshot")) }
+    SlotLimits { backup, snapshot: snapshot.unwrap_or_else(|| SLOTS.number("snapshot")) }
 }
 
 fn token(from_file: Option<SecretSource>, environment: &Environment) -> SecretSource {
@@ -196,31 +197,31 @@ fn token(from_file: Option<SecretSource>, environment: &Environment) -> SecretSo
     };
     let variable = || environment.api_token.clone().map(SecretSource::Variable);
     from_file.or_else(credential).or_else(variable).unwrap_or_else(|| {
-        let text = "there is no API token: name a file with provider.token_file, give the systemd credential \
+        let text = "there is no API token: name a file with provider.token_file, provide the systemd credential \
                     vps-api-token, or set the variable VPS_API_TOKEN";
         SecretSource::Missing(text.to_owned())
     })
 }
 
-fn url(text: &str) -> Result<String, Wrong> {
-    let bad = |what: &str, help: &str| Err(Wrong::new(what.to_owned(), help.to_owned()));
+fn url(text: &str) -> Result<String, ValueError> {
+    let bad = |what: &str, help: &str| Err(ValueError::new(what.to_owned(), help.to_owned()));
     let Ok(url) = url::Url::parse(text) else {
-        return bad("is no URL", "as in \"https://admin.vps.org/api/v1\"");
+        return bad("is not a URL", "as in \"https://admin.vps.org/api/v1\"");
     };
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        return bad("has more in it than an address", "give scheme, host and path alone; the token has its own file");
+        return bad("contains more than an address", "use only scheme, host and path; the token has its own file");
     }
     match (url.scheme(), url.host_str()) {
         ("https", Some(_)) => Ok(text.trim_end_matches('/').to_owned()),
         ("http", Some(host)) if mail::is_loopback(host) => Ok(text.trim_end_matches('/').to_owned()),
-        ("http", _) => bad("would send the token in the clear", "use https; plain http is for loopback alone"),
-        _ => bad("is no https address", "as in \"https://admin.vps.org/api/v1\""),
+        ("http", _) => bad("would send the token in the clear", "use https; plain http is for loopback only"),
+        _ => bad("is not an https address", "as in \"https://admin.vps.org/api/v1\""),
     }
 }
 
-/// `$STATE_DIRECTORY` (set by systemd) first, then the file's `dir`, then `/var/lib/lastgood` where it can be had, the
-/// XDG state folder last. With it, how long runs are remembered.
-fn state(root: &Reader<'_>, folder: &Path, environment: &Environment) -> (PathBuf, Duration) {
+/// The state folder: `$STATE_DIRECTORY` (set by systemd), else the file's `dir`, else `/var/lib/lastgood` if it can be
+/// used, else the XDG state folder. With it, how long runs are remembered.
+fn state(root: &TableReader<'_>, folder: &Path, environment: &Environment) -> (PathBuf, Duration) {
     let (mut dir, mut keep) = (None, None);
     if let Some(reader) = root.table("state") {
         dir = reader.parsed("dir", filled).map(|dir| folder.join(dir));
@@ -237,7 +238,7 @@ fn state(root: &Reader<'_>, folder: &Path, environment: &Environment) -> (PathBu
     (dir, keep.unwrap_or_else(|| STATE.duration("keep")))
 }
 
-/// Whether this user may write into a folder, as far as its mode tells.
+/// Whether this user can write into a folder.
 fn is_writable(dir: &Path) -> bool {
     std::fs::metadata(dir).is_ok_and(|data| data.is_dir() && !data.permissions().readonly()) && tempfile_would_work(dir)
 }
@@ -246,23 +247,23 @@ fn tempfile_would_work(dir: &Path) -> bool {
     let probe = dir.join(format!(".lastgood-{}", std::process::id()));
     let made = std::fs::File::options().write(true).create_new(true).open(&probe).is_ok();
     if made {
-        // What cannot be removed again was just made by us and is empty.
+        // If it cannot be removed: it is empty and was created just now.
         let _ = std::fs::remove_file(&probe);
     }
     made
 }
 
-fn status(root: &Reader<'_>) -> StatusSettings {
+fn status(root: &TableReader<'_>) -> StatusSettings {
     let Some(reader) = root.table("status") else { return StatusSettings::default() };
     let listen = reader.parsed("listen", |text| {
-        text.parse().map_err(|_| Wrong::new("is no address with a port", "as in \"127.0.0.1:9810\""))
+        text.parse().map_err(|_| ValueError::new("is not an address with a port", "as in \"127.0.0.1:9810\""))
     });
     let unprotected_ok = values::selectors(&reader, "unprotected_ok").unwrap_or_default();
     reader.finish();
     StatusSettings { listen, unprotected_ok }
 }
 
-/// Files that cannot be those of secrets, and files with secrets that others may read.
+/// Secret files that cannot hold a secret, and those that others can read.
 fn secret_files(config: &Config) -> Vec<Diagnostic> {
     let password = config.smtp.as_ref().and_then(|smtp| smtp.password.as_ref());
     let sources = [Some(&config.provider.token), password];
@@ -273,9 +274,9 @@ fn secret_file(source: &SecretSource) -> Option<Diagnostic> {
     use std::os::unix::fs::PermissionsExt;
     let SecretSource::File { path, from, span } = source else { return None };
     let data = std::fs::metadata(path).ok()?;
-    if let Some(what) = file::oddity(&data, file::SECRET_BYTES) {
+    if let Some(what) = file::why_not_readable(&data, file::SECRET_BYTES) {
         let error = Diagnostic::error(format!("{from} names {}, which cannot hold the secret: {what}", path.display()));
-        let error = error.help("write the secret alone into a file, and name that file here");
+        let error = error.help("write only the secret into a file, and name that file here");
         return Some(match span {
             Some(span) => error.at(from, span.clone()),
             None => error,
@@ -283,7 +284,7 @@ fn secret_file(source: &SecretSource) -> Option<Diagnostic> {
     }
     let mode = data.permissions().mode();
     (mode & 0o077 != 0).then(|| {
-        let message = format!("{from} names {}, which others may read (mode {:o})", path.display(), mode & 0o777);
+        let message = format!("{from} names {}, which others can read (mode {:o})", path.display(), mode & 0o777);
         Diagnostic::warning(message).help(format!("chmod 600 {}", path.display()))
     })
 }

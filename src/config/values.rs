@@ -1,4 +1,4 @@
-//! The values of keys: names, zones, schedules, retentions, selectors.
+//! Parses the values of keys: names, zones, schedules, retention rules, selectors.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,26 +7,26 @@ use jiff::tz::TimeZone;
 use toml::de::DeValue;
 
 use crate::config::duration::positive;
-use crate::config::mask::shown;
-use crate::config::reader::{Reader, nearest};
+use crate::config::mask::excerpt;
+use crate::config::reader::{TableReader, nearest};
 use crate::config::settings::SecretSource;
-use crate::config::wrong::Wrong;
+use crate::config::value_error::ValueError;
 use crate::policy::keep::{Count, Keep, KeepRule, Period};
 use crate::policy::mark::is_name;
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::Selector;
 
 /// `[A-Za-z0-9_-]{1,32}`.
-pub fn name(text: &str) -> Result<String, Wrong> {
+pub fn name(text: &str) -> Result<String, ValueError> {
     if is_name(text) {
         return Ok(text.to_owned());
     }
-    let message = format!("is \"{}\", which cannot be a name", shown(text));
-    Err(Wrong::new(message, "use 1 to 32 letters, digits, `-` and `_`"))
+    let message = format!("is \"{}\", which is not a valid name", excerpt(text));
+    Err(ValueError::new(message, "use 1 to 32 letters, digits, `-` and `_`"))
 }
 
 /// An IANA zone.
-pub fn zone(text: &str) -> Result<TimeZone, Wrong> {
+pub fn zone(text: &str) -> Result<TimeZone, ValueError> {
     TimeZone::get(text).map_err(|_| {
         let known: Vec<String> = jiff::tz::db().available().map(|known| known.to_string()).collect();
         let city = |known: &str| known.rsplit('/').next().unwrap_or(known).to_owned();
@@ -34,25 +34,30 @@ pub fn zone(text: &str) -> Result<TimeZone, Wrong> {
         let cities: Vec<String> = known.iter().map(|known| city(known)).collect();
         let near = spelt.or_else(|| {
             let meant = nearest(&text.replace(' ', "_"), cities.iter().map(String::as_str))?;
-            // Of the names of one city, the last: Europe/Istanbul, not the old Asia/Istanbul.
+            // Of several names of a city, take the last: Europe/Istanbul, not the old Asia/Istanbul.
             known.iter().filter(|known| city(known) == meant).max().cloned()
         });
         let help = near.map_or_else(
             || "write an IANA name, as in \"Europe/Istanbul\" or \"UTC\"".to_owned(),
             |near| format!("did you mean \"{near}\"?"),
         );
-        Wrong::new(format!("is \"{}\", which is no known time zone", shown(text)), help)
+        ValueError::new(format!("is \"{}\", which is not a known time zone", excerpt(text)), help)
     })
 }
 
 /// A list of selectors; an id may be a number.
-pub fn selectors(reader: &Reader<'_>, key: &'static str) -> Option<Vec<Selector>> {
+pub fn selectors(reader: &TableReader<'_>, key: &'static str) -> Option<Vec<Selector>> {
     let (list, _) = reader.list(key)?;
     let mut selectors = Vec::new();
     for value in list {
         match value.get_ref() {
             DeValue::String(text) if text.trim().is_empty() => {
-                reader.wrong(key, value, format!("`{}` has an empty name", reader.path(key)), "\"*\" is every server");
+                reader.wrong(
+                    key,
+                    value,
+                    format!("`{}` contains an empty name", reader.path(key)),
+                    "\"*\" is every server",
+                );
             }
             DeValue::String(text) => selectors.push(Selector::new(text)),
             DeValue::Integer(id) => selectors.push(Selector::Exact(id.as_str().to_owned())),
@@ -63,34 +68,34 @@ pub fn selectors(reader: &Reader<'_>, key: &'static str) -> Option<Vec<Selector>
 }
 
 /// A schedule: one expression, or a list of them.
-pub fn schedule(reader: &Reader<'_>, key: &'static str, zone: &TimeZone) -> Option<Schedule> {
+pub fn schedule(reader: &TableReader<'_>, key: &'static str, zone: &TimeZone) -> Option<Schedule> {
     let texts = reader.texts(key)?;
     let (list, whole) = reader.list(key)?;
     if texts.len() != list.len() {
-        return None; // What is no text has been told.
+        return None; // Values that are not strings have been reported.
     }
     if texts.is_empty() {
         let message = format!("`{}` has no expression", reader.path(key));
         reader.wrong(key, whole, message, "write five fields, as in \"30 2 * * *\" for 02:30 every day");
         return None;
     }
-    // One by one first, so that every bad expression of a list is told.
+    // Parse them one by one, so that every bad expression in a list is reported.
     let mut good = true;
     for (text, value) in &texts {
         if let Err(error) = Schedule::parse(&[text], zone.clone()) {
             good = false;
-            let help = error.suggestion.map(|instead| format!("write \"{instead}\", if that is what you mean"));
+            let help = error.suggestion.map(|instead| format!("write \"{instead}\" if that is what you mean"));
             let help = help.unwrap_or_else(|| "as in \"30 2 * * *\" for 02:30 every day".to_owned());
             let reason = error.reason.trim_end_matches('.');
-            reader.wrong(key, value, format!("`{}` \"{}\": {reason}", reader.path(key), shown(text)), help);
+            reader.wrong(key, value, format!("`{}` \"{}\": {reason}", reader.path(key), excerpt(text)), help);
         }
     }
     let expressions: Vec<&str> = texts.iter().map(|(text, _)| *text).collect();
     good.then(|| Schedule::parse(&expressions, zone.clone()).ok()).flatten()
 }
 
-/// `keep`: counts, and `within`.
-pub fn keep(reader: &Reader<'_>) -> Option<Keep> {
+/// `keep`: the counts and `within`.
+pub fn keep(reader: &TableReader<'_>) -> Option<Keep> {
     let table = reader.table("keep")?;
     let mut keep = Keep::default();
     for rule in KeepRule::ALL {
@@ -110,14 +115,14 @@ pub fn keep(reader: &Reader<'_>) -> Option<Keep> {
         if !had_keys || !keep.counts.is_empty() {
             let message = format!("`{name}` keeps nothing");
             let diagnostic = crate::config::diagnostic::Diagnostic::error(message).at(name, span);
-            findings.push(diagnostic.help("give at least one rule above zero, as in keep = { daily = 4, weekly = 3 }"));
+            findings.push(diagnostic.help("set at least one rule above zero, as in keep = { daily = 4, weekly = 3 }"));
         }
         return None;
     }
     Some(keep)
 }
 
-/// Whole days count by the calendar, the rest by the clock.
+/// Whole days are calendar days; anything else is elapsed time.
 fn period(within: Duration) -> Period {
     let seconds = within.as_secs();
     let days = u32::try_from(seconds / 86_400).expect("at most ten years");
@@ -127,28 +132,28 @@ fn period(within: Duration) -> Period {
     Period { seconds: seconds.max(1), ..Period::default() }
 }
 
-/// A text that is not empty.
-pub fn filled(text: &str) -> Result<String, Wrong> {
+/// A string that is not empty.
+pub fn filled(text: &str) -> Result<String, ValueError> {
     if text.trim().is_empty() {
-        Err(Wrong::new("is empty", "give it a value, or take it out"))
+        Err(ValueError::new("is empty", "give it a value, or remove it"))
     } else {
         Ok(text.to_owned())
     }
 }
 
-/// The file of a secret that a key names; relative to `folder`.
-pub fn file_of_secret(reader: &Reader<'_>, key: &'static str, folder: &Path) -> Option<SecretSource> {
+/// The file that a key names for a secret, relative to `folder`.
+pub fn file_of_secret(reader: &TableReader<'_>, key: &'static str, folder: &Path) -> Option<SecretSource> {
     let path = folder.join(reader.parsed(key, secret_file)?);
     Some(SecretSource::File { path, from: reader.path(key), span: reader.value(key).map(|value| value.span()) })
 }
 
-/// The name of a file that holds a secret, which is not the secret itself.
-fn secret_file(text: &str) -> Result<String, Wrong> {
+/// The name of a file that holds a secret; refuses the secret itself.
+fn secret_file(text: &str) -> Result<String, ValueError> {
     if text.contains("vps_") {
-        return Err(Wrong::new(
+        return Err(ValueError::new(
             "is a token, not the name of a file",
-            "write the token into a file that only you can read, name that file here, and make a new token: this one \
-             has been seen",
+            "write the token into a file that only you can read, name that file here, and create a new token: this \
+             one has been exposed",
         ));
     }
     filled(text)

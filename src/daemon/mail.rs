@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use crate::account::{digest_facts, mail_settings};
 use crate::clock::Clock;
 use crate::config::{Config, SecretError};
-use crate::report::matter::Matter;
+use crate::report::message_data::MessageData;
 use crate::report::pipeline::{Pipeline, PipelineError, compose_due, messages, send_due};
 use crate::store::{Store, StoreError};
 
@@ -117,7 +117,7 @@ pub async fn digests(
             let facts = digest_facts(config, store, handled, before.as_deref(), now).await?;
             let stored = serde_json::to_string(&facts).map_err(StoreError::from)?;
             let unique = format!("{}.digest.{}", report.name, due.as_second());
-            let messages = messages(pipeline, subscription, &Matter::Digest(Box::new(facts)), &unique, now);
+            let messages = messages(pipeline, subscription, &MessageData::Digest(Box::new(facts)), &unique, now);
             let messages = messages.map_err(PipelineError::from)?;
             store.digest_written(report.name.clone(), messages, (due, stored), now).await?;
         }

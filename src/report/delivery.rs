@@ -1,8 +1,8 @@
-//! A message on its way, and who got it: what every way out takes and gives.
+//! A message to be sent, and who received it: what every transport takes and returns.
 
 use jiff::Timestamp;
 
-use crate::report::error::Refusal;
+use crate::report::error::RecipientRefusal;
 
 /// A message of the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,21 +15,21 @@ pub struct OutboxMessage {
     pub subject: String,
     /// The sender's bare address.
     pub from: String,
-    /// The recipients that have not got it yet.
+    /// The recipients that have not received it yet.
     pub to: Vec<String>,
     /// The whole message.
     pub bytes: Vec<u8>,
-    /// How often it has been tried.
+    /// How many attempts were made.
     pub attempts: u32,
     /// When it was put into the outbox.
     pub first_at: Timestamp,
 }
 
-/// A message that somebody got.
+/// A message that at least one recipient received.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
-    /// Who got it.
+    /// Who received it.
     pub accepted: Vec<String>,
-    /// Who was refused, for now or for good.
-    pub refused: Vec<Refusal>,
+    /// Who was refused, temporarily or permanently.
+    pub refused: Vec<RecipientRefusal>,
 }

@@ -1,4 +1,4 @@
-//! What a digest is made of: every policy with its counts, ages, sizes and slots, and what nobody watches otherwise:
+//! The facts of a digest: every policy with its counts, ages, sizes and slots, and what nobody would notice otherwise:
 //! servers without a policy, holds that never end, points of policies that are no longer in the file.
 
 use jiff::Timestamp;
@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 use crate::journal::notice::Good;
 use crate::policy::inventory::{Id, Kind, ServerRef};
 
-/// What a digest is made of.
+/// The facts of a digest. Stored as JSON, for the comparison in the next digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigestFacts {
-    /// From when it counts runs: the last digest, or the first run.
+    /// The start of the period: the last digest, or the first run.
     pub since: Timestamp,
-    /// What happened since.
+    /// What happened since then.
     pub runs: RunCounts,
     /// Every policy of the file.
     pub policies: Vec<DigestPolicy>,
@@ -22,14 +22,14 @@ pub struct DigestFacts {
     pub holds: Vec<DigestHold>,
     /// Points of policies that are no longer in the file.
     pub former: Vec<FormerPoints>,
-    /// Mails that wait to be sent, this one not counted.
+    /// Mails that wait to be sent, without this one.
     pub mails_waiting: usize,
 }
 
 /// Runs by their outcome, and what they did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunCounts {
-    /// Runs that made their point.
+    /// Runs that created their point.
     pub succeeded: usize,
     /// Runs that did not.
     pub failed: usize,
@@ -39,18 +39,18 @@ pub struct RunCounts {
     pub skipped: usize,
     /// Due times without a run.
     pub missed: usize,
-    /// Points made.
+    /// Points created.
     pub made: usize,
     /// Points deleted.
     pub deleted: usize,
 }
 
-/// A policy and the servers that it is for.
+/// A policy and the servers that it applies to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigestPolicy {
     /// Its name.
     pub name: String,
-    /// What it makes.
+    /// The kind of its points.
     pub kind: Kind,
     /// Its servers; an empty list is reported as well.
     pub servers: Vec<DigestServer>,
@@ -59,7 +59,7 @@ pub struct DigestPolicy {
 /// The state of a policy on a server; the words are those of `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum DigestState {
     /// The last run failed.
     Failing,
     /// The last good point is too old.
@@ -78,7 +78,8 @@ pub struct DigestServer {
     /// The server.
     pub server: ServerRef,
     /// Its state.
-    pub standing: Standing,
+    #[serde(rename = "standing")]
+    pub state: DigestState,
     /// Completed points of this policy.
     pub points: usize,
     /// The newest of them.
@@ -87,7 +88,7 @@ pub struct DigestServer {
     pub oldest: Option<Timestamp>,
     /// The newest one's size in MB.
     pub size_mb: Option<u64>,
-    /// The size in MB of the one that was the newest at the last digest.
+    /// The size in MB of the one that was newest at the last digest.
     pub size_before_mb: Option<u64>,
     /// The next due time.
     pub next_due: Option<Timestamp>,
@@ -102,9 +103,9 @@ pub struct DigestSlots {
     pub limit: usize,
     /// Taken by points of ours.
     pub own: usize,
-    /// Taken by others'.
+    /// Taken by foreign points.
     pub foreign: usize,
-    /// How many of them are on hold.
+    /// How many points are on hold.
     pub held: usize,
 }
 
@@ -115,7 +116,7 @@ pub struct DigestHold {
     pub server: ServerRef,
     /// The point; `None` when the whole server is held.
     pub point: Option<(Kind, Id)>,
-    /// Why.
+    /// The reason.
     pub reason: String,
     /// Since when.
     pub since: Timestamp,

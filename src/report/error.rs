@@ -1,11 +1,11 @@
-//! Why a mail was not delivered, sorted by what to do: send it again, put the settings right, or give it up. No
-//! password is ever in a text here.
+//! Why a mail was not delivered, classified by what to do: send it again, fix the settings, or give it up. No text here
+//! ever contains a password.
 
 use std::fmt;
 
 use crate::report::text::plain;
 
-/// How far a delivery came.
+/// The steps of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryStep {
     /// The connection to the mail server; with `tls = "tls"` the handshake too.
@@ -20,9 +20,9 @@ pub enum DeliveryStep {
     Sender,
     /// The recipients (RCPT).
     Recipients,
-    /// The server's leave to send the message (DATA).
+    /// The server's permission to send the message (DATA).
     Data,
-    /// The message and the answer to its end.
+    /// The message and the reply to it.
     Message,
     /// Writing the file.
     File,
@@ -44,46 +44,46 @@ impl fmt::Display for DeliveryStep {
     }
 }
 
-/// What kind of failure it was, so what to do.
+/// The kind of failure, which says what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
-    /// The message has not reached the server. It is sent again later.
+    /// The message did not reach the server. It is sent again later.
     NeverSent,
     /// The server asks to try again later (4xx).
     RetryLater,
-    /// The settings are wrong, or the server's; only a person can mend that. The message is sent again later.
+    /// Our settings or the server's are wrong; only a person can fix that. The message is sent again later.
     Misconfigured,
-    /// The server will never take this message (5xx).
+    /// The server will never accept this message (5xx).
     Permanent,
-    /// The message was sent, its acceptance was not seen. Sent again with the same Message-ID.
+    /// The message was sent, but its acceptance was not seen. It is sent again with the same Message-ID.
     Ambiguous,
 }
 
-/// A recipient whom the server refused.
+/// A recipient that the server refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Whom.
+pub struct RecipientRefusal {
+    /// The recipient.
     pub address: String,
     /// The server's own words.
     pub reply: String,
-    /// Whether it will always refuse (5xx).
+    /// Whether the refusal is permanent (5xx).
     pub permanent: bool,
 }
 
-/// A message that nobody got, as far as is known.
+/// A message that nobody received, as far as is known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("mail not delivered through {via}: {step} failed: {text}")]
 pub struct DeliveryError {
-    /// Where it was to go: `smtp.example.com:587` or a folder.
+    /// The transport: `smtp.example.com:587` or a folder.
     pub via: String,
-    /// How far it came.
+    /// The step that failed.
     pub step: DeliveryStep,
-    /// What kind of failure.
+    /// The kind of failure.
     pub kind: FailureKind,
-    /// What happened, in the server's own words where they are the server's.
+    /// What happened, in the server's own words if the server said it.
     pub text: String,
-    /// The recipients that were refused one by one, if it came that far.
-    pub refused: Vec<Refusal>,
+    /// The recipients that were refused individually, if it got that far.
+    pub refused: Vec<RecipientRefusal>,
 }
 
 impl DeliveryError {
@@ -104,11 +104,11 @@ impl DeliveryError {
     }
 }
 
-/// A message that cannot be built: an address is wrong.
+/// A message that cannot be built, because an address is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
     /// Not an address that mail can be sent to.
-    #[error("`{address}` is not a mail address: write `name@example.com` or `Words <name@example.com>`")]
+    #[error("`{address}` is not a mail address: write `name@example.com` or `Name <name@example.com>`")]
     Address {
         /// What was given.
         address: String,

@@ -1,4 +1,5 @@
-//! PURE: which notices make one message: those within `group_wait` of the first pending notice of their kind. Groups close by the time handed in; a clock that was set back closes them rather than leaving them open.
+//! PURE: decides which notices share a message: those within `group_wait` of the first pending notice of their kind.
+//! Groups close by the time that is passed in; a clock that was set back closes them rather than keeping them open.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -8,9 +9,9 @@ use jiff::Timestamp;
 
 use crate::journal::notice::Notice;
 use crate::policy::inventory::ServerRef;
-use crate::report::matter::{Happened, MailKind, Matter};
+use crate::report::message_data::{MailKind, MessageData, TimedNotice};
 
-/// A notice that a report has yet to tell.
+/// A notice that a report has not sent yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
     /// The notice's key in the store; larger is later.
@@ -23,20 +24,20 @@ pub struct Pending {
     pub notice: Notice,
 }
 
-/// Notices that make one message, now.
+/// Notices that share a message that is due now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Their keys, ascending.
     pub ids: Vec<i64>,
-    /// The incidents among them, ascending, each once: their threads, when mails come to have threads.
+    /// Their incidents, ascending, each once.
     pub incidents: Vec<i64>,
     /// When the first of them happened.
     pub opened_at: Timestamp,
     /// What the message is about.
-    pub matter: Matter,
+    pub data: MessageData,
 }
 
-/// The groups that close now, the earliest first. With `flush` all close: the process ends, or runs by hand.
+/// The groups that close now, the earliest first. With `flush` all close, because the process ends or runs by hand.
 #[must_use]
 pub fn groups(pending: &[Pending], group_wait: Duration, now: Timestamp, flush: bool) -> Vec<Group> {
     let mut closed: Vec<Group> = windows(pending, group_wait)
@@ -48,7 +49,7 @@ pub fn groups(pending: &[Pending], group_wait: Duration, now: Timestamp, flush: 
     closed
 }
 
-/// When the next group closes, if any is open: the moment to call `groups` again.
+/// When the next open group closes: the moment to call `groups` again.
 #[must_use]
 pub fn next_close(pending: &[Pending], group_wait: Duration) -> Option<Timestamp> {
     windows(pending, group_wait).iter().map(|(_, window)| closes_at(window, group_wait)).min()
@@ -56,7 +57,7 @@ pub fn next_close(pending: &[Pending], group_wait: Duration) -> Option<Timestamp
 
 type Window<'a> = Vec<&'a Pending>;
 
-/// Notices of one kind, cut wherever one comes `group_wait` or more after the first of its window.
+/// Notices of one kind, split where one comes `group_wait` or more after the first of its window.
 fn windows(pending: &[Pending], group_wait: Duration) -> Vec<(MailKind, Window<'_>)> {
     let mut by_kind: BTreeMap<MailKind, Window<'_>> = BTreeMap::new();
     for one in pending {
@@ -96,30 +97,30 @@ fn group(kind: MailKind, window: &Window<'_>) -> Option<Group> {
     let mut incidents: Vec<i64> = window.iter().filter_map(|one| one.incident).collect();
     incidents.sort_unstable();
     incidents.dedup();
-    let all = window.iter().map(|one| Happened::new(one.at, one.notice.clone()));
+    let all = window.iter().map(|one| TimedNotice::new(one.at, one.notice.clone()));
     let all = if matches!(kind, MailKind::Failed | MailKind::Stale) { latest(all) } else { all.collect() };
-    Some(Group { ids, incidents, opened_at, matter: Matter::Notices(kind, all) })
+    Some(Group { ids, incidents, opened_at, data: MessageData::Notices(kind, all) })
 }
 
-/// The last of each policy and server: a policy that fails again within the window has one thing to say. What its
-/// earlier runs did is shown with it, since a mail hides no delete.
-fn latest(all: impl Iterator<Item = Happened>) -> Vec<Happened> {
-    let mut kept: Vec<Happened> = Vec::new();
-    let mut places: BTreeMap<(String, Option<ServerRef>), usize> = BTreeMap::new();
+/// The last notice of each policy and server: if a policy fails again within the window, only the last failure counts.
+/// What its earlier runs did is shown with it, because a mail never hides a delete.
+fn latest(all: impl Iterator<Item = TimedNotice>) -> Vec<TimedNotice> {
+    let mut kept: Vec<TimedNotice> = Vec::new();
+    let mut known: BTreeMap<(String, Option<ServerRef>), usize> = BTreeMap::new();
     for mut one in all {
         let Some(policy) = one.notice.policy.clone() else {
             kept.push(one);
             continue;
         };
-        match places.entry((policy, one.notice.server.clone())) {
-            Entry::Occupied(place) => {
-                let known = &mut kept[*place.get()];
-                one.replaced = std::mem::take(&mut known.replaced);
-                one.replaced.push(std::mem::replace(&mut known.notice, one.notice.clone()));
-                *known = one;
+        match known.entry((policy, one.notice.server.clone())) {
+            Entry::Occupied(index) => {
+                let earlier = &mut kept[*index.get()];
+                one.replaced = std::mem::take(&mut earlier.replaced);
+                one.replaced.push(std::mem::replace(&mut earlier.notice, one.notice.clone()));
+                *earlier = one;
             }
-            Entry::Vacant(place) => {
-                place.insert(kept.len());
+            Entry::Vacant(entry) => {
+                entry.insert(kept.len());
                 kept.push(one);
             }
         }

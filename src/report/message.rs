@@ -1,5 +1,5 @@
-//! A rendered mail becomes bytes (RFC 5322) and an envelope. They are stored and sent unchanged, so that a second
-//! sending is the same message with the same Message-ID.
+//! Turns a rendered mail into bytes (RFC 5322) and an envelope. These are stored and sent unchanged, so that a repeat
+//! is the same message with the same Message-ID.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,16 +12,16 @@ use lettre::{Address, Message};
 use crate::report::error::MessageError;
 use crate::report::render::Rendered;
 
-/// All that a mail is made of.
+/// Everything that goes into a mail.
 #[derive(Clone, Debug)]
 pub struct MailDraft<'a> {
     /// `lastgood <backup@example.com>`.
     pub from: &'a str,
-    /// Everyone it goes to.
+    /// The recipients.
     pub to: &'a [String],
     /// When it was written.
     pub date: Timestamp,
-    /// Its own id, as `message_id` makes it.
+    /// Its own id, from `message_id`.
     pub message_id: &'a str,
     /// The message that it replies to: the first of its thread.
     pub in_reply_to: Option<&'a str>,
@@ -31,10 +31,10 @@ pub struct MailDraft<'a> {
     pub rendered: &'a Rendered,
 }
 
-/// Who sends a message and who gets it: bare addresses, as they are given to the server.
+/// The sender and the recipients of a message: bare addresses, as the mail server takes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
-    /// The sender; failures to deliver come back here.
+    /// The sender; bounces go here.
     pub from: String,
     /// The recipients, each once.
     pub to: Vec<String>,
@@ -42,18 +42,18 @@ pub struct Envelope {
 
 /// A message ready to be stored and sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Composed {
+pub struct ComposedMail {
     /// Its Message-ID, in angle brackets.
     pub message_id: String,
     /// Its subject, for lists and file names.
     pub subject: String,
-    /// Who sends and gets it.
+    /// The sender and the recipients.
     pub envelope: Envelope,
     /// The whole message.
     pub bytes: Vec<u8>,
 }
 
-/// A Message-ID from what is unique to the message, in the sender's domain.
+/// A Message-ID in the sender's domain, from a text that is unique to the message.
 ///
 /// # Errors
 /// When `from` is not an address.
@@ -63,7 +63,7 @@ pub fn message_id(unique: &str, from: &str) -> Result<String, MessageError> {
     Ok(format!("<lastgood.{unique}@{}>", mailbox.email.domain()))
 }
 
-/// Whether a text of the policy file is an address that mail can be sent to.
+/// Checks that a text of the policy file is an address that mail can be sent to.
 ///
 /// # Errors
 /// When it is not.
@@ -71,11 +71,11 @@ pub fn check_address(text: &str) -> Result<(), MessageError> {
     mailbox(text).map(drop)
 }
 
-/// The bytes and the envelope of a draft. The same letter gives the same bytes.
+/// The bytes and the envelope of a draft. The same draft gives the same bytes.
 ///
 /// # Errors
 /// When an address is not one, or there is no recipient.
-pub fn compose(draft: &MailDraft<'_>) -> Result<Composed, MessageError> {
+pub fn compose(draft: &MailDraft<'_>) -> Result<ComposedMail, MessageError> {
     let from = mailbox(draft.from)?;
     let to = recipients(draft.to)?;
     let addresses: Vec<Address> = to.iter().map(|one| one.email.clone()).collect();
@@ -88,7 +88,7 @@ pub fn compose(draft: &MailDraft<'_>) -> Result<Composed, MessageError> {
         .mailbox(lettre::message::header::To::from(to.into_iter().collect::<Mailboxes>()))
         .subject(draft.rendered.subject.clone())
         .message_id(Some(draft.message_id.to_owned()))
-        // RFC 3834: automatic responders must not reply. Exchange honours its own header alone.
+        // RFC 3834: automatic responders must not reply. Exchange only honours its own header.
         .raw_header(fixed("Auto-Submitted", "auto-generated"))
         .raw_header(fixed("X-Auto-Response-Suppress", "All"));
     if let Some(first) = draft.in_reply_to {
@@ -98,7 +98,7 @@ pub fn compose(draft: &MailDraft<'_>) -> Result<Composed, MessageError> {
         builder = builder.references(draft.references.join(" "));
     }
     let message = builder.multipart(parts(draft)).map_err(build)?;
-    Ok(Composed {
+    Ok(ComposedMail {
         message_id: draft.message_id.to_owned(),
         subject: draft.rendered.subject.clone(),
         envelope: Envelope { from: sender, to: addresses.iter().map(ToString::to_string).collect() },
@@ -107,7 +107,7 @@ pub fn compose(draft: &MailDraft<'_>) -> Result<Composed, MessageError> {
 }
 
 fn parts(draft: &MailDraft<'_>) -> MultiPart {
-    // A boundary of its own: lettre's random one would make two builds of one draft differ.
+    // Set the boundary: with lettre's random one, two builds of a draft would differ.
     let unique: String = draft.message_id.chars().filter(char::is_ascii_alphanumeric).take(40).collect();
     MultiPart::alternative()
         .boundary(format!("=_{unique}"))
@@ -128,7 +128,7 @@ fn recipients(all: &[String]) -> Result<Vec<Mailbox>, MessageError> {
 
 fn mailbox(text: &str) -> Result<Mailbox, MessageError> {
     let wrong = || MessageError::Address { address: crate::report::text::plain(text) };
-    // lettre's builder panics at a line break in a name; nothing with a control character comes near it.
+    // lettre's builder panics on a line break in a name, so refuse control characters first.
     if text.chars().any(char::is_control) {
         return Err(wrong());
     }
@@ -143,7 +143,8 @@ fn build(error: lettre::error::Error) -> MessageError {
     MessageError::Build { text: error.to_string() }
 }
 
-/// lettre's date header knows the years 1970 to 9999 and panics beyond; a clock that far off is reported elsewhere.
+/// The date, limited to the years 1970 to 9999: outside them lettre's date header panics. A clock that far off is
+/// reported elsewhere.
 fn date(at: Timestamp) -> SystemTime {
     let seconds = at.as_second().clamp(0, 253_402_300_799);
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.unsigned_abs())

@@ -1,17 +1,17 @@
-//! What people are told: facts become words, words become messages, messages reach the people on call.
+//! Reports to people: facts become words, words become messages, and messages are sent to the people on call.
 //!
-//! `matter` and `digest` say as data what a message is about, `groups` which notices make one, `content` finds the words,
-//! `render` gives them a shape, `message` makes a mail of them; `delivery` is a message on its way, `transport` and `smtp`
-//! send it, `sender` decides after each try whether it is sent again. `pipeline` does all of it, from the notices in the
-//! store to the outbox and out. Settings are handed in.
+//! `message_data` and `digest` are what a message is about, as data. `groups` decides which notices share a message,
+//! `content` chooses the words, `render` formats them, and `message` builds a mail. `delivery` is a message to be sent,
+//! `transport` and `smtp` send it, and `sender` decides after each attempt whether to retry. `pipeline` does all of it,
+//! from the notices in the store to the outbox and to the mail server. Settings are passed in.
 
 pub mod content;
 pub mod delivery;
 pub mod digest;
 pub mod error;
 pub mod groups;
-pub mod matter;
 pub mod message;
+pub mod message_data;
 pub mod pipeline;
 pub mod recipients;
 pub mod render;

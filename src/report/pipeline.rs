@@ -1,7 +1,8 @@
-//! From notices to delivered messages: composes what is due into the outbox, and sends what the outbox holds.
+//! From notices to delivered messages: composes messages into the outbox when they are due, and sends what the outbox
+//! holds.
 //!
-//! A notice is marked as told in the transaction that stores its messages; a message is stored byte for byte, so that a
-//! repeat is seen as the same. A message that cannot be sent waits and never delays a run.
+//! A notice is marked as reported in the transaction that stores its messages. A message is stored byte for byte, so
+//! that a repeat is recognized as the same. A message that cannot be sent waits and never delays a run.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,16 +13,16 @@ use jiff::tz::TimeZone;
 use crate::journal::notice::Class;
 use crate::report::content::blocks::Content;
 use crate::report::content::compose;
-use crate::report::content::frame::Frame;
+use crate::report::content::context::MailContext;
 use crate::report::delivery::OutboxMessage;
 use crate::report::error::MessageError;
 use crate::report::groups::{Pending, groups, next_close};
-use crate::report::matter::Matter;
 use crate::report::message::{self, MailDraft};
+use crate::report::message_data::MessageData;
 use crate::report::recipients::Recipients;
 use crate::report::render::render;
 use crate::report::sender::{RetryDecision, deliver, retry_decision};
-use crate::report::transport::Transport;
+use crate::report::transport::MailTransport;
 use crate::store::notices::{Told, Waiting};
 use crate::store::outbox::{Channel, Fate, Message, NewMessage, PayloadKind};
 use crate::store::{Store, StoreError};
@@ -31,13 +32,13 @@ use crate::store::{Store, StoreError};
 pub struct Subscription {
     /// Its name.
     pub name: String,
-    /// Whom it reaches, on each channel.
+    /// The recipients on each channel.
     pub recipients: Vec<Recipients>,
     /// The classes of notices that it carries.
     pub on: BTreeSet<Class>,
-    /// What happens within it is one message.
+    /// Events within this time share one message.
     pub group_wait: Duration,
-    /// An incident that lasts is reported again after this long.
+    /// How often an incident that lasts is reported again.
     pub repeat: Duration,
     /// The zone of its times.
     pub timezone: TimeZone,
@@ -50,8 +51,8 @@ pub struct Pipeline {
     pub instance: String,
     /// The sender.
     pub from: String,
-    /// How mail is sent; `None` when the file has no `[smtp]`.
-    pub transport: Option<Transport>,
+    /// How mail is sent; `None` if the file has no `[smtp]`.
+    pub transport: Option<MailTransport>,
     /// The reports.
     pub reports: Vec<Subscription>,
 }
@@ -59,7 +60,7 @@ pub struct Pipeline {
 /// Why messages cannot be composed or sent.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
-    /// The state.
+    /// The state failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A mail cannot be composed.
@@ -67,11 +68,11 @@ pub enum PipelineError {
     Message(#[from] MessageError),
 }
 
-/// Puts the messages of every closed group into the outbox; of all groups with `flush`. Returns when the next group
+/// Puts the messages of every closed group into the outbox; with `flush`, of all groups. Returns when the next group
 /// closes.
 ///
 /// # Errors
-/// What the state says.
+/// When the state fails, or a mail cannot be composed.
 pub async fn compose_due(
     store: &Store,
     pipeline: &Pipeline,
@@ -119,14 +120,14 @@ async fn compose_report(
     }
     for group in groups(&pending, report.group_wait, now, flush) {
         let unique = format!("{}.{}.{}", report.name, group.opened_at.as_nanosecond(), group.ids.first().unwrap_or(&0));
-        let messages = messages(pipeline, report, &group.matter, &unique, now)?;
+        let messages = messages(pipeline, report, &group.data, &unique, now)?;
         pending.retain(|one| !group.ids.contains(&one.id));
         store.told(Told { report: report.name.clone(), notices: group.ids, messages }, now).await?;
     }
     Ok(next_close(&pending, report.group_wait))
 }
 
-/// Whether this report told the incident, in this class, less than `repeat` ago.
+/// Whether this report sent the incident, in this class, less than `repeat` ago.
 async fn is_repeat(
     store: &Store,
     report: &Subscription,
@@ -142,25 +143,25 @@ async fn is_repeat(
     Ok(last.is_some_and(|last| last <= now && last + report.repeat > now))
 }
 
-/// Whether a report carries this notice at all.
+/// Whether a report carries this notice.
 fn concerns(report: &Subscription, waiting: &Waiting) -> bool {
     let named = &waiting.notice.reports;
     (named.is_empty() || named.contains(&report.name)) && report.on.contains(&waiting.notice.class())
 }
 
-/// The messages about a matter, one for each channel of the report, ready for the outbox.
+/// The messages for the outbox, one for each channel of the report.
 ///
 /// # Errors
 /// When an address cannot be used.
 pub fn messages(
     pipeline: &Pipeline,
     report: &Subscription,
-    matter: &Matter,
+    data: &MessageData,
     unique: &str,
     now: Timestamp,
 ) -> Result<Vec<NewMessage>, MessageError> {
-    let frame = Frame { now, timezone: report.timezone.clone(), instance: pipeline.instance.clone() };
-    let content = compose(matter, &frame);
+    let context = MailContext { now, timezone: report.timezone.clone(), instance: pipeline.instance.clone() };
+    let content = compose(data, &context);
     let message = |recipients: &Recipients| match recipients {
         Recipients::Mail(to) => mail((pipeline, report), to, &content, unique, now),
     };
@@ -198,11 +199,11 @@ fn mail(
     })
 }
 
-/// Sends every message that is due, once. Returns how many were taken.
+/// Tries every message that is due, once. Returns how many were accepted. Errors of a mail server go to the outbox.
 ///
 /// # Errors
-/// What the state says; what a mail server says is written to the outbox.
-pub async fn send_due(store: &Store, transport: &Transport, now: Timestamp) -> Result<usize, StoreError> {
+/// When the state fails.
+pub async fn send_due(store: &Store, transport: &MailTransport, now: Timestamp) -> Result<usize, StoreError> {
     let mut sent = 0;
     for message in store.mails_due(now).await? {
         let outgoing = outgoing(&message);
@@ -212,18 +213,18 @@ pub async fn send_due(store: &Store, transport: &Transport, now: Timestamp) -> R
         let fate = match retry_decision(&outgoing, &result, now) {
             RetryDecision::Done { refused } => {
                 sent += 1;
-                let refused = (!refused.is_empty()).then(|| format!("refused for good: {refused:?}"));
+                let refused = (!refused.is_empty()).then(|| format!("permanently refused: {refused:?}"));
                 if let Some(refused) = &refused {
                     tracing::error!(message = message.message.message_id, "{refused}");
                 }
                 Fate::Sent { refused }
             }
-            RetryDecision::Again { at, to, reason, .. } => {
-                tracing::warn!("mail waits until {at}: {reason}");
+            RetryDecision::Retry { at, to, reason, .. } => {
+                tracing::warn!("mail will be retried at {at}: {reason}");
                 Fate::Later { at, to, error: reason }
             }
             RetryDecision::GivenUp { to, reason } => {
-                tracing::error!("mail to {} is given up: {reason}", to.join(", "));
+                tracing::error!("mail to {} was given up: {reason}", to.join(", "));
                 Fate::GivenUp { error: reason }
             }
         };

@@ -1,5 +1,5 @@
-//! Whom a report reaches: one list for each channel. Another channel is one more variant here and in
-//! `store::outbox::Channel`, with its way from words to payload in `pipeline`.
+//! The recipients of a report, one list for each channel. To add a channel, add a variant here and to
+//! `store::outbox::Channel`, and build its payload in `pipeline`.
 
 /// The recipients of a report on one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,14 +1,14 @@
-//! A mail's content gets its shape: a text and an HTML alternative, both readable on a phone. Every value that is
-//! put into a template is made harmless first, and escaped in HTML: no name from outside becomes markup.
+//! Renders a mail's content as text and HTML, both readable on a phone. Every value that goes into a template is
+//! sanitized first, and escaped in HTML, so that no name from outside becomes markup.
 
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error, Output, State, escape_formatter};
 use serde::Serialize;
 
 use crate::report::content::blocks::{Content, Tone};
-use crate::report::text::harmless;
+use crate::report::text::sanitized;
 
-/// The width of the text alternative: what a mail reader shows without breaking lines.
+/// The width of the text alternative: what mail clients show without breaking lines.
 const WIDTH: usize = 72;
 
 /// Both alternatives of a mail.
@@ -18,29 +18,31 @@ pub struct Rendered {
     pub subject: String,
     /// The text alternative; lines end with `\n`.
     pub text: String,
-    /// The HTML alternative: one document without anything from elsewhere.
+    /// The HTML alternative: one document without external resources.
     pub html: String,
 }
 
-/// Both alternatives of a content.
+/// Renders both alternatives.
 #[must_use]
 pub fn render(content: &Content) -> Rendered {
     let environment = environment();
     let fill = |name: &str| {
         let template = environment.get_template(name).expect("the template is added below");
-        template.render(Shown { content, colours: colours(content.tone) }).expect("the template fits every content")
+        template
+            .render(TemplateContext { content, colours: colours(content.tone) })
+            .expect("the template fits every content")
     };
     Rendered { subject: content.subject.clone(), text: tidy(&fill("mail.txt")), html: fill("mail.html") }
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct TemplateContext<'a> {
     #[serde(flatten)]
     content: &'a Content,
     colours: &'static str,
 }
 
-/// The colour of a tone, dark enough for white text on it and for text on white.
+/// The colour of a tone: dark enough for white text on it, and as text on white.
 const fn colours(tone: Tone) -> &'static str {
     match tone {
         Tone::Bad => "#b3261e",
@@ -58,26 +60,26 @@ fn environment() -> Environment<'static> {
         .set_auto_escape_callback(|name| if name.ends_with(".html") { AutoEscape::Html } else { AutoEscape::None });
     environment.set_formatter(format_value);
     environment.add_filter("wrapped", wrapped);
-    environment.add_filter("underline", |title: &str| "=".repeat(harmless(title).chars().count().min(WIDTH)));
+    environment.add_filter("underline", |title: &str| "=".repeat(sanitized(title).chars().count().min(WIDTH)));
     environment.add_template("mail.txt", include_str!("templates/mail.txt")).expect("the template is tested");
     environment.add_template("mail.html", include_str!("templates/mail.html")).expect("the template is tested");
     environment
 }
 
-/// Text is made harmless, then escaped as the template asks; what a filter of ours made is harmless already.
+/// Sanitizes text, then escapes it as the template requires; output of our own filters is sanitized already.
 fn format_value(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> Result<(), Error> {
     match value.as_str() {
-        Some(text) if !value.is_safe() => escape_formatter(out, state, &Value::from(harmless(text))),
+        Some(text) if !value.is_safe() => escape_formatter(out, state, &Value::from(sanitized(text))),
         _ => escape_formatter(out, state, value),
     }
 }
 
-/// Harmless text in lines of the mail's width, all but the first indented. Long words are not broken: one may be a
-/// command or an address.
+/// Sanitized text in lines of the mail's width, all but the first indented. Long words are not broken: they may be
+/// commands or addresses.
 fn wrapped(text: &str, indent: usize) -> Value {
     let mut lines = String::new();
     let mut width = indent;
-    for word in harmless(text).split(' ') {
+    for word in sanitized(text).split(' ') {
         let length = word.chars().count();
         if width > indent && width + 1 + length > WIDTH {
             lines.push('\n');
@@ -93,7 +95,7 @@ fn wrapped(text: &str, indent: usize) -> Value {
     Value::from_safe_string(lines)
 }
 
-/// No blanks at line ends, no two empty lines in a row, one line break at the end.
+/// Removes blanks at line ends and repeated empty lines, and ends the text with one line break.
 fn tidy(text: &str) -> String {
     let mut tidy = String::with_capacity(text.len());
     for line in text.lines().map(str::trim_end) {

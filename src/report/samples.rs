@@ -1,4 +1,4 @@
-//! Facts for tests: one of each kind, and names as hostile as they come.
+//! Facts for tests: one of each kind, and a hostile name.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -8,13 +8,13 @@ use crate::journal::notice::{
     DeletedPoint, Fact, FailedRun, Good, Notice, Recovered, Recovery, RunProblem, StalePolicy, SucceededRun, Tries,
 };
 use crate::policy::inventory::{Id, Kind, ServerRef};
-use crate::report::content::frame::Frame;
+use crate::report::content::context::MailContext;
 use crate::report::digest::{
-    DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, FormerPoints, RunCounts, Standing,
+    DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, DigestState, FormerPoints, RunCounts,
 };
-use crate::report::matter::Happened;
+use crate::report::message_data::TimedNotice;
 
-/// A name that tries HTML, headers, a terminal and the direction of writing.
+/// A name that attacks HTML, headers, terminals and the writing direction.
 pub(crate) const HOSTILE: &str =
     "<script>alert(1)</script>\r\nBcc: all@example.com\u{1b}[31m\u{202e}live\u{0}{{ 7 * 7 }}\"'&";
 
@@ -22,8 +22,8 @@ pub(crate) fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-pub(crate) fn frame() -> Frame {
-    Frame { now: at("2026-11-21T04:32:00Z"), timezone: TimeZone::UTC, instance: "main".to_owned() }
+pub(crate) fn context() -> MailContext {
+    MailContext { now: at("2026-11-21T04:32:00Z"), timezone: TimeZone::UTC, instance: "main".to_owned() }
 }
 
 pub(crate) fn server(name: &str) -> ServerRef {
@@ -56,15 +56,15 @@ pub(crate) fn failed_run(error: &str) -> FailedRun {
     }
 }
 
-pub(crate) fn failed(name: &str, error: &str) -> Happened {
+pub(crate) fn failed(name: &str, error: &str) -> TimedNotice {
     failed_as(name, failed_run(error))
 }
 
-pub(crate) fn failed_as(name: &str, run: FailedRun) -> Happened {
-    Happened::new(at("2026-11-21T02:31:00Z"), notice(name, Kind::Snapshot, Fact::Failed(run)))
+pub(crate) fn failed_as(name: &str, run: FailedRun) -> TimedNotice {
+    TimedNotice::new(at("2026-11-21T02:31:00Z"), notice(name, Kind::Snapshot, Fact::Failed(run)))
 }
 
-pub(crate) fn stale(name: &str, last_good: Option<Good>) -> Happened {
+pub(crate) fn stale(name: &str, last_good: Option<Good>) -> TimedNotice {
     let fact = Fact::Stale(StalePolicy {
         since: last_good.as_ref().map(|good| good.created_at),
         last_good,
@@ -72,10 +72,10 @@ pub(crate) fn stale(name: &str, last_good: Option<Good>) -> Happened {
         cause: Some("timed out after 30s while the list was read".to_owned()),
         next: Some(at("2026-11-22T02:30:00Z")),
     });
-    Happened::new(at("2026-11-21T02:31:00Z"), notice(name, Kind::Snapshot, fact))
+    TimedNotice::new(at("2026-11-21T02:31:00Z"), notice(name, Kind::Snapshot, fact))
 }
 
-pub(crate) fn recovery(name: &str, since: &str) -> Happened {
+pub(crate) fn recovery(name: &str, since: &str) -> TimedNotice {
     let fact = Fact::Recovered(Recovered {
         by: Recovery::PointMade,
         since: Some(at(since)),
@@ -83,10 +83,10 @@ pub(crate) fn recovery(name: &str, since: &str) -> Happened {
         lost: vec![at("2026-11-19T02:30:00Z"), at("2026-11-20T02:30:00Z")],
         last_good: Some(good(902, "2026-11-21T04:12:09Z")),
     });
-    Happened::new(at("2026-11-21T04:30:00Z"), notice(name, Kind::Backup, fact))
+    TimedNotice::new(at("2026-11-21T04:30:00Z"), notice(name, Kind::Backup, fact))
 }
 
-pub(crate) fn success(name: &str) -> Happened {
+pub(crate) fn success(name: &str) -> TimedNotice {
     let fact = Fact::Succeeded(SucceededRun {
         run: Some(18),
         due: Some(at("2026-11-21T02:30:00Z")),
@@ -98,13 +98,13 @@ pub(crate) fn success(name: &str) -> Happened {
         started_early: false,
         given_up: vec![],
     });
-    Happened::new(at("2026-11-21T02:41:00Z"), notice(name, Kind::Backup, fact))
+    TimedNotice::new(at("2026-11-21T02:41:00Z"), notice(name, Kind::Backup, fact))
 }
 
-fn digest_server(name: &str, standing: Standing, size: (u64, u64)) -> DigestServer {
+fn digest_server(name: &str, state: DigestState, size: (u64, u64)) -> DigestServer {
     DigestServer {
         server: server(name),
-        standing,
+        state,
         points: 7,
         last_good: Some(good(902, "2026-11-21T02:30:04Z")),
         oldest: Some(at("2026-10-25T02:30:03Z")),
@@ -119,7 +119,7 @@ pub(crate) fn digest() -> DigestFacts {
     let old = DigestServer {
         last_good: Some(good(640, "2026-11-18T02:30:07Z")),
         slots: DigestSlots { limit: 10, own: 5, foreign: 5, held: 2 },
-        ..digest_server("mail-server-02", Standing::Failing, (40_100, 38_900))
+        ..digest_server("mail-server-02", DigestState::Failing, (40_100, 38_900))
     };
     let never = DigestServer {
         points: 0,
@@ -128,19 +128,23 @@ pub(crate) fn digest() -> DigestFacts {
         size_mb: None,
         size_before_mb: None,
         slots: DigestSlots { limit: 5, own: 0, foreign: 0, held: 0 },
-        ..digest_server("db-server-02", Standing::Never, (0, 0))
+        ..digest_server("db-server-02", DigestState::Never, (0, 0))
     };
     let hourly = DigestServer {
         points: 4,
         slots: DigestSlots { limit: 5, own: 4, foreign: 0, held: 1 },
-        ..digest_server("db-server-01", Standing::Running, (900, 900))
+        ..digest_server("db-server-01", DigestState::Running, (900, 900))
     };
     let policy = |name: &str, kind, servers| DigestPolicy { name: name.to_owned(), kind, servers };
     DigestFacts {
         since: at("2026-11-20T05:00:00Z"),
         runs: RunCounts { succeeded: 27, failed: 3, unknown: 0, skipped: 0, missed: 1, made: 27, deleted: 26 },
         policies: vec![
-            policy("nightly", Kind::Backup, vec![digest_server("web-server-01", Standing::Ok, (12_100, 12_400)), old]),
+            policy(
+                "nightly",
+                Kind::Backup,
+                vec![digest_server("web-server-01", DigestState::Ok, (12_100, 12_400)), old],
+            ),
             policy("hourly", Kind::Snapshot, vec![hourly, never]),
             policy("archive", Kind::Backup, vec![]),
         ],

@@ -1,44 +1,44 @@
-//! What becomes of a message after a try: delivered, tried again, or given up. Mail that fails for now is tried again
-//! after 5 s, doubling to 15 min, for 3 days. The decision is pure; `deliver` alone touches the world.
+//! What happens to a message after an attempt: it is done, retried, or given up. Temporary failures are retried after
+//! 5 s, doubling to 15 min, for 3 days. The decision is pure; only `deliver` touches the world.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::report::delivery::{Delivery, OutboxMessage};
-use crate::report::error::{DeliveryError, Refusal};
+use crate::report::error::{DeliveryError, RecipientRefusal};
 use crate::report::text::between;
-use crate::report::transport::Transport;
+use crate::report::transport::MailTransport;
 
-/// The wait after the first try.
+/// The wait after the first attempt.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
-/// How long a message is tried.
+/// How long a message is retried.
 pub const GIVE_UP_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
-/// Never given up before so many tries: a host that was asleep for three days has tried nothing.
+/// A message is never given up before this many attempts: a host that was asleep for three days has tried nothing.
 const FEWEST_TRIES: u32 = 20;
 
-/// What to do with a message after a try.
+/// What to do with a message after an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RetryDecision {
-    /// Everyone who will ever get it has it. `refused` never will, which is reported.
+    /// Everyone who can receive it has it. Those in `refused` never will, which is reported.
     Done {
-        /// Those whom the server refused for good.
-        refused: Vec<Refusal>,
+        /// Those whom the server permanently refused.
+        refused: Vec<RecipientRefusal>,
     },
-    /// It is sent again to those who have not got it.
-    Again {
+    /// It is sent again to those who have not received it.
+    Retry {
         /// When; a start of the daemon may try it at once.
         at: Timestamp,
         /// Who has not got it.
         to: Vec<String>,
-        /// Those whom the server refused for good at this try.
-        refused: Vec<Refusal>,
+        /// Those whom the server permanently refused in this attempt.
+        refused: Vec<RecipientRefusal>,
         /// Why, for `status` and the log.
         reason: String,
     },
-    /// It will not be sent any more. Nobody in `to` has got it, as far as is known.
+    /// It will not be sent again. Nobody in `to` has received it, as far as is known.
     GivenUp {
         /// Who has not got it.
         to: Vec<String>,
@@ -47,7 +47,7 @@ pub enum RetryDecision {
     },
 }
 
-/// How long to wait after so many tries (1 after the first).
+/// How long to wait after this many attempts (1 after the first).
 #[must_use]
 pub fn next_attempt(attempts: u32) -> Duration {
     let doublings = attempts.saturating_sub(1).min(16);
@@ -57,12 +57,12 @@ pub fn next_attempt(attempts: u32) -> Duration {
 /// Sends a message once. The result goes to `retry_decision`.
 ///
 /// # Errors
-/// When nobody got it, or nobody knows.
-pub async fn deliver(transport: &Transport, message: &OutboxMessage) -> Result<Delivery, DeliveryError> {
+/// When nobody received it, or that is unknown.
+pub async fn deliver(transport: &MailTransport, message: &OutboxMessage) -> Result<Delivery, DeliveryError> {
     transport.send(message).await
 }
 
-/// What to do with `message`, whose `attempts` count the tries before this one.
+/// What to do with `message`, whose `attempts` do not count the one that gave `result`.
 #[must_use]
 pub fn retry_decision(
     message: &OutboxMessage,
@@ -90,13 +90,13 @@ pub fn retry_decision(
     let expired = between(message.first_at, now) >= GIVE_UP_AFTER && attempts >= FEWEST_TRIES;
     if expired {
         let to = waiting.into_iter().chain(refused.into_iter().map(|one| one.address)).collect();
-        return RetryDecision::GivenUp { to, reason: format!("tried for 3 days, at last: {reason}") };
+        return RetryDecision::GivenUp { to, reason: format!("tried for 3 days; last error: {reason}") };
     }
     let at = now.checked_add(next_attempt(attempts)).unwrap_or(now);
-    RetryDecision::Again { at, to: waiting, refused, reason }
+    RetryDecision::Retry { at, to: waiting, refused, reason }
 }
 
-fn split(refused: &[Refusal]) -> (Vec<Refusal>, Vec<Refusal>) {
+fn split(refused: &[RecipientRefusal]) -> (Vec<RecipientRefusal>, Vec<RecipientRefusal>) {
     refused.iter().cloned().partition(|one| one.permanent)
 }
 
@@ -119,8 +119,8 @@ mod tests {
         }
     }
 
-    fn refusal(address: &str, permanent: bool) -> Refusal {
-        Refusal { address: address.to_owned(), reply: "450 later".to_owned(), permanent }
+    fn refusal(address: &str, permanent: bool) -> RecipientRefusal {
+        RecipientRefusal { address: address.to_owned(), reply: "450 later".to_owned(), permanent }
     }
 
     fn error(kind: FailureKind) -> DeliveryError {
@@ -136,13 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_for_now_goes_to_the_same_people_again() {
+    fn temporary_failures_are_retried_for_the_same_people() {
         for kind in
             [FailureKind::NeverSent, FailureKind::RetryLater, FailureKind::Misconfigured, FailureKind::Ambiguous]
         {
             let now = at("2026-11-21T02:00:10Z");
-            let RetryDecision::Again { at, to, .. } = retry_decision(&message(1), &Err(error(kind)), now) else {
-                panic!("{kind:?} is tried again")
+            let RetryDecision::Retry { at, to, .. } = retry_decision(&message(1), &Err(error(kind)), now) else {
+                panic!("{kind:?} is retried")
             };
             assert_eq!((at.to_string(), to), ("2026-11-21T02:00:20Z".to_owned(), message(1).to));
         }
@@ -155,12 +155,12 @@ mod tests {
     }
 
     #[test]
-    fn only_those_who_were_refused_for_now_get_it_again() {
+    fn only_those_who_were_temporarily_refused_get_it_again() {
         let delivery = Delivery {
             accepted: vec!["c@example.com".to_owned()],
             refused: vec![refusal("a@example.com", false), refusal("b@example.com", true)],
         };
-        let RetryDecision::Again { to, refused, .. } =
+        let RetryDecision::Retry { to, refused, .. } =
             retry_decision(&message(0), &Ok(delivery), at("2026-11-21T02:00:10Z"))
         else {
             panic!("one waits")
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_for_good_ends_a_message_that_the_others_got() {
+    fn a_permanent_refusal_ends_a_message_that_the_others_received() {
         let gone = refusal("b@example.com", true);
         let delivery = Delivery { accepted: vec!["a@example.com".to_owned()], refused: vec![gone.clone()] };
         let decision = retry_decision(&message(0), &Ok(delivery), at("2026-11-21T02:00:10Z"));
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn after_three_days_and_many_tries_it_is_given_up() {
+    fn after_three_days_and_many_attempts_it_is_given_up() {
         let late = at("2026-11-24T02:00:00Z");
         assert!(matches!(
             retry_decision(&message(200), &Err(error(FailureKind::NeverSent)), late),
@@ -187,7 +187,7 @@ mod tests {
         let early = at("2026-11-24T01:59:59Z");
         assert!(matches!(
             retry_decision(&message(200), &Err(error(FailureKind::NeverSent)), early),
-            RetryDecision::Again { .. }
+            RetryDecision::Retry { .. }
         ));
     }
 
@@ -196,7 +196,7 @@ mod tests {
         let late = at("2026-11-28T02:00:00Z");
         assert!(matches!(
             retry_decision(&message(2), &Err(error(FailureKind::NeverSent)), late),
-            RetryDecision::Again { .. }
+            RetryDecision::Retry { .. }
         ));
     }
 
@@ -205,7 +205,7 @@ mod tests {
         let before = at("2026-11-01T02:00:00Z");
         assert!(matches!(
             retry_decision(&message(500), &Err(error(FailureKind::NeverSent)), before),
-            RetryDecision::Again { .. }
+            RetryDecision::Retry { .. }
         ));
     }
 }

@@ -1,22 +1,22 @@
-//! Words for moments, ages, sizes and counts, and the rule that text from outside is text: whatever a server is
-//! called, what leaves `plain` is one line without control or direction-changing characters.
+//! Words for times, ages, sizes and counts. And text from outside is only text: whatever a server is called, `plain`
+//! returns one line without control or direction-changing characters.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// The longest cause or name that is shown whole; the provider may answer with a page of HTML.
+/// The longest cause or name that is shown in full; the provider may answer with a page of HTML.
 pub(crate) const LONGEST_LINE: usize = 500;
 
-/// `text` as one harmless line: line breaks and tabs are spaces, other control characters and those that change the
-/// direction of writing or hide themselves are shown by their code, and what is too long is cut.
+/// `text` as one sanitized line: line breaks and tabs become spaces; other control characters, and those that are
+/// invisible or change the writing direction, are shown by their code; long text is cut.
 pub(crate) fn plain(text: &str) -> String {
-    shortened(&harmless(text), LONGEST_LINE)
+    shortened(&sanitized(text), LONGEST_LINE)
 }
 
-/// What `plain` does, but for cutting.
-pub(crate) fn harmless(text: &str) -> String {
+/// Like `plain`, but without cutting.
+pub(crate) fn sanitized(text: &str) -> String {
     crate::policy::text::one_line(text)
 }
 
@@ -45,14 +45,14 @@ pub(crate) fn moment(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
-/// A due time: as `moment`, with the seconds of a schedule that has some.
+/// A due time: like `moment`, with seconds if they are not zero.
 pub(crate) fn due(at: Timestamp, zone: &TimeZone) -> String {
     let zoned = at.to_zoned(zone.clone());
     let shape = if zoned.second() == 0 { "%Y-%m-%d %H:%M %Z" } else { "%Y-%m-%d %H:%M:%S %Z" };
     zoned.strftime(shape).to_string()
 }
 
-/// A span as exact as a person needs it: `45 s`, `12 min`, `7 h 12 min`, `26 h`, `3 days 2 h`.
+/// A span, as precise as people need it: `45 s`, `12 min`, `7 h 12 min`, `26 h`, `3 days 2 h`.
 pub(crate) fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     let (large, small) = match seconds {
@@ -66,12 +66,12 @@ pub(crate) fn span(span: Duration) -> String {
     if small.0 == 0 { head } else { format!("{head} {} {}", small.0, small.1) }
 }
 
-/// From `earlier` to `later`; nothing when the clock says otherwise.
+/// From `earlier` to `later`; zero if `later` is not later.
 pub(crate) fn between(earlier: Timestamp, later: Timestamp) -> Duration {
     Duration::try_from(later.duration_since(earlier)).unwrap_or_default()
 }
 
-/// A moment of the past with its age: `2026-11-21 02:30 UTC (7 h 12 min ago)`.
+/// A past moment with its age: `2026-11-21 02:30 UTC (7 h 12 min ago)`.
 pub(crate) fn past(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     if at > now {
         return format!("{} (in the future by our clock)", moment(at, zone));
@@ -79,7 +79,7 @@ pub(crate) fn past(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     format!("{} ({} ago)", moment(at, zone), span(between(at, now)))
 }
 
-/// A moment to come with the wait: `2026-11-22 02:30 UTC (in 16 h)`.
+/// A future moment with the wait: `2026-11-22 02:30 UTC (in 16 h)`.
 pub(crate) fn future(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
     if at <= now {
         return format!("{} (now)", moment(at, zone));
@@ -105,7 +105,7 @@ pub(crate) fn change(before: u64, after: u64) -> String {
     }
 }
 
-/// Names in a row, the first `shown` of them: `a, b, c and 97 more`.
+/// The first `shown` names in a row: `a, b, c and 97 more`.
 pub(crate) fn names<'a>(all: impl ExactSizeIterator<Item = &'a str>, shown: usize) -> String {
     let total = all.len();
     let head: Vec<String> = all.take(shown).map(plain).collect();
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hostile_text_is_one_harmless_line() {
+    fn hostile_text_becomes_one_sanitized_line() {
         assert_eq!(plain("web\r\nBcc: all@example.com"), "web Bcc: all@example.com");
         assert_eq!(plain("\u{1b}[31mred\u{7}"), "\\u{1b}[31mred\\u{7}");
         assert_eq!(plain("safe\u{202e}gnp.exe"), "safe\\u{202e}gnp.exe");
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_for_a_cause_is_cut() {
+    fn a_long_cause_is_cut() {
         let line = plain(&"x".repeat(5000));
         assert_eq!(line.chars().count(), LONGEST_LINE);
         assert!(line.ends_with('…'));
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_their_change_are_read_in_the_fitting_unit() {
+    fn sizes_and_their_change_have_a_fitting_unit() {
         assert_eq!(size(999), "999 MB");
         assert_eq!(size(12_499), "12.4 GB");
         assert_eq!(size(1_250_000), "1.2 TB");

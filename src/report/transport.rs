@@ -1,4 +1,4 @@
-//! The two transports of mail: a mail server, or a folder of `.eml` files. A message's bytes leave as they are stored.
+//! The two mail transports: a mail server, or a folder of `.eml` files. A message's bytes are sent as they are stored.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
@@ -12,19 +12,19 @@ use crate::report::text::slug;
 
 /// How mail is sent.
 #[derive(Clone, Debug)]
-pub enum Transport {
+pub enum MailTransport {
     /// Through a mail server.
     Smtp(SmtpSettings),
-    /// Into a folder, one file a message: for the demo and for tests. The folder is made when it is missing. Folder and
-    /// files are this user's alone.
+    /// Into a folder, one file per message: for the demo and for tests. The folder is created if it is missing. Only
+    /// this user can use the folder and the files.
     File(PathBuf),
 }
 
-impl Transport {
+impl MailTransport {
     /// Sends a message once, to everybody in its `to`.
     ///
     /// # Errors
-    /// When nobody got it, or nobody knows.
+    /// When nobody received it, or that is unknown.
     pub async fn send(&self, message: &OutboxMessage) -> Result<Delivery, DeliveryError> {
         match self {
             Self::Smtp(settings) => smtp::send(settings, message).await,
@@ -39,7 +39,7 @@ impl Transport {
     }
 }
 
-/// The name of a message's file: `20261121T023000Z-lastgood-failed-nightly-7.eml`. A second sending has the same.
+/// The name of a message's file: `20261121T023000Z-lastgood-failed-nightly-7.eml`. A repeat has the same name.
 #[must_use]
 pub fn file_name(message: &OutboxMessage) -> String {
     format!("{}-{}-{}.eml", message.first_at.strftime("%Y%m%dT%H%M%SZ"), slug(&message.subject), message.id)
@@ -56,12 +56,13 @@ fn write(folder: &Path, message: &OutboxMessage) -> Result<Delivery, DeliveryErr
     }
 }
 
-/// Whoever reads the folder sees whole files only: written beside, flushed, then given its name. Nothing that has the
-/// name already is followed or overwritten; it is taken for this message only when it is this message.
+/// Readers of the folder only see complete files: each is written under another name, flushed, then linked to its own.
+/// An existing file with that name is neither followed nor overwritten; it counts as delivered only if it is this
+/// message.
 fn put(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let unfinished = folder.join(format!(".{name}.part"));
-    // What a crash has left there, or somebody has put there; a link goes, and not what it leads to.
+    // A crash may have left a file there, or somebody may have put one there. This removes a link, not its target.
     match std::fs::remove_file(&unfinished) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -71,22 +72,22 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let written = file
         .write_all(bytes)
         .and_then(|()| file.sync_all())
-        // A rename would overwrite; a link of a name that is taken is refused.
+        // A rename would overwrite; linking to an existing name fails.
         .and_then(|()| std::fs::hard_link(&unfinished, &finished))
         .or_else(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => check_is_there(&finished, &file.metadata()?, bytes),
             _ => Err(error),
         });
-    // Best effort: what is left is hidden and is removed by the next try.
+    // Best effort: a leftover is hidden, and the next attempt removes it.
     let _ = std::fs::remove_file(&unfinished);
     written.and_then(|()| File::open(folder)?.sync_all())
 }
 
-/// Whether the message was written before: a file of the user who has just written `own`, with the same bytes.
+/// Checks that the message was written before: a file of the user who just wrote `own`, with the same bytes.
 fn check_is_there(file: &Path, own: &Metadata, bytes: &[u8]) -> io::Result<()> {
     let there = std::fs::symlink_metadata(file)?;
     let other = if !there.is_file() {
-        "something that is no file"
+        "something other than a file"
     } else if there.uid() != own.uid() {
         "a file of another user"
     } else if there.len() != bytes.len() as u64 || std::fs::read(file)? != bytes {
@@ -96,7 +97,7 @@ fn check_is_there(file: &Path, own: &Metadata, bytes: &[u8]) -> io::Result<()> {
     };
     Err(io::Error::new(
         io::ErrorKind::AlreadyExists,
-        format!("{other} has this name; remove it, and the mail is written"),
+        format!("{other} has this name; remove it, and the mail will be written"),
     ))
 }
 
@@ -122,7 +123,7 @@ mod tests {
     async fn a_file_holds_the_bytes_and_is_alone_in_its_folder() {
         let folder = tempfile::tempdir().unwrap();
         let mails = folder.path().join("new/mail");
-        let transport = Transport::File(mails.clone());
+        let transport = MailTransport::File(mails.clone());
         for _ in 0..2 {
             let delivery = transport.send(&message()).await.unwrap();
             assert_eq!(delivery.accepted, vec!["oncall@example.com".to_owned()]);
@@ -138,17 +139,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn mails_are_for_their_user_alone() {
+    async fn only_their_user_can_read_mails() {
         let folder = tempfile::tempdir().unwrap();
         let mails = folder.path().join("new/mail");
-        Transport::File(mails.clone()).send(&message()).await.unwrap();
+        MailTransport::File(mails.clone()).send(&message()).await.unwrap();
         assert_eq!(mode(&mails), 0o700);
         assert_eq!(mode(&folder.path().join("new")), 0o700);
         assert_eq!(mode(&mails.join(file_name(&message()))), 0o600);
     }
 
     #[tokio::test]
-    async fn a_link_that_waits_under_the_name_is_neither_followed_nor_replaced_and_the_mail_waits() {
+    async fn an_existing_link_is_neither_followed_nor_replaced_and_the_mail_waits() {
         let folder = tempfile::tempdir().unwrap();
         let secret = folder.path().join("secret");
         std::fs::write(&secret, "precious").unwrap();
@@ -157,20 +158,20 @@ mod tests {
         let name = mails.join(file_name(&message()));
         for target in [secret.clone(), folder.path().join("missing")] {
             std::os::unix::fs::symlink(&target, &name).unwrap();
-            let error = Transport::File(mails.clone()).send(&message()).await.unwrap_err();
+            let error = MailTransport::File(mails.clone()).send(&message()).await.unwrap_err();
             assert_eq!((error.step, error.kind), (DeliveryStep::File, FailureKind::NeverSent));
-            assert!(error.text.contains("no file") && error.text.contains(&file_name(&message())), "{error}");
+            assert!(error.text.contains("other than a file") && error.text.contains(&file_name(&message())), "{error}");
             assert_eq!(std::fs::read_link(&name).unwrap(), target);
             std::fs::remove_file(&name).unwrap();
         }
         assert_eq!(std::fs::read_to_string(&secret).unwrap(), "precious");
         assert!(!folder.path().join("missing").exists());
-        Transport::File(mails.clone()).send(&message()).await.unwrap();
+        MailTransport::File(mails.clone()).send(&message()).await.unwrap();
         assert_eq!(std::fs::read(&name).unwrap(), message().bytes);
     }
 
     #[tokio::test]
-    async fn a_link_that_waits_under_the_unfinished_name_is_not_followed() {
+    async fn an_existing_link_under_the_temporary_name_is_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         let secret = folder.path().join("secret");
         std::fs::write(&secret, "precious").unwrap();
@@ -178,34 +179,34 @@ mod tests {
         std::fs::create_dir(&mails).unwrap();
         let name = file_name(&message());
         std::os::unix::fs::symlink(&secret, mails.join(format!(".{name}.part"))).unwrap();
-        Transport::File(mails.clone()).send(&message()).await.unwrap();
+        MailTransport::File(mails.clone()).send(&message()).await.unwrap();
         assert_eq!(std::fs::read_to_string(&secret).unwrap(), "precious");
         assert_eq!(std::fs::read(mails.join(&name)).unwrap(), message().bytes);
         assert_eq!(std::fs::read_dir(&mails).unwrap().count(), 1);
     }
 
     #[tokio::test]
-    async fn another_file_under_the_name_is_kept_and_no_delivery() {
+    async fn another_file_with_the_name_is_kept_and_not_a_delivery() {
         let folder = tempfile::tempdir().unwrap();
         let name = folder.path().join(file_name(&message()));
         let (longer, other) = (b"Subject: x\r\n\r\nbody\r\nand more".to_vec(), b"Subject: y\r\n\r\nbody\r\n".to_vec());
         for there in [longer, other] {
             std::fs::write(&name, &there).unwrap();
-            let error = Transport::File(folder.path().to_owned()).send(&message()).await.unwrap_err();
+            let error = MailTransport::File(folder.path().to_owned()).send(&message()).await.unwrap_err();
             assert!(error.text.contains("another file") && error.is_retryable(), "{error}");
             assert_eq!(std::fs::read(&name).unwrap(), there);
         }
         std::fs::remove_file(&name).unwrap();
         std::fs::create_dir(&name).unwrap();
-        Transport::File(folder.path().to_owned()).send(&message()).await.unwrap_err();
+        MailTransport::File(folder.path().to_owned()).send(&message()).await.unwrap_err();
     }
 
     #[tokio::test]
-    async fn a_folder_that_cannot_be_made_is_an_error_that_names_it() {
+    async fn a_folder_that_cannot_be_created_is_an_error_that_names_it() {
         let folder = tempfile::tempdir().unwrap();
         let in_the_way = folder.path().join("mail");
         std::fs::write(&in_the_way, "a file").unwrap();
-        let error = Transport::File(in_the_way.clone()).send(&message()).await.unwrap_err();
+        let error = MailTransport::File(in_the_way.clone()).send(&message()).await.unwrap_err();
         assert_eq!((error.step, error.kind), (DeliveryStep::File, FailureKind::NeverSent));
         assert!(error.to_string().contains(&in_the_way.display().to_string()), "{error}");
     }

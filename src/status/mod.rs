@@ -1,4 +1,4 @@
-//! One `Status` value: what `status`, and later `/metrics`, `/status.json` and the page, show.
+//! One `Status` value, which `status`, and later `/metrics`, `/status.json` and the page, show.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -10,19 +10,19 @@ use crate::policy::slots::Slots;
 /// The state of the whole installation. The JSON shape is a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Status {
-    /// When it was taken.
+    /// When the status was taken.
     pub at: Timestamp,
-    /// The worst of everything.
+    /// The worst level of anything in it.
     pub level: Level,
     /// Every policy on every server.
     pub policies: Vec<PolicyStatus>,
-    /// Servers that no policy is for.
+    /// Servers that no policy applies to.
     pub unprotected: Vec<ServerRef>,
     /// Open incidents, from the first mail to the recovery.
     pub incidents: Vec<IncidentStatus>,
-    /// What must still happen to servers, whatever becomes of the runs that caused it.
+    /// What lastgood still owes to servers, whatever becomes of the runs that caused it.
     pub debts: Vec<DebtStatus>,
-    /// The mails that wait.
+    /// Waiting mails.
     pub outbox: OutboxStatus,
     /// What else a person should know: selectors that match nothing, a refused reload, points of former policies.
     pub warnings: Vec<String>,
@@ -32,7 +32,7 @@ pub struct Status {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// As the policies say.
+    /// Everything is as the policies say.
     Ok,
     /// Somebody should look.
     Warning,
@@ -60,13 +60,13 @@ pub struct PolicyStatus {
     /// The slots by the last inventory.
     pub slots: Slots,
     /// Its state.
-    pub state: State,
+    pub state: PolicyState,
 }
 
 /// The state of a policy on a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum PolicyState {
     /// There is a recent good point.
     Ok,
     /// A run is in progress.
@@ -75,11 +75,11 @@ pub enum State {
     Failing,
     /// The last good point is too old.
     Stale,
-    /// None was ever made.
+    /// No point was ever completed.
     Never,
 }
 
-impl State {
+impl PolicyState {
     /// The word that is shown.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -96,9 +96,9 @@ impl State {
 /// An open incident.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct IncidentStatus {
-    /// The server, where there is one.
+    /// The server, if it is about one.
     pub server: Option<ServerRef>,
-    /// The policy, where there is one.
+    /// The policy, if it is about one.
     pub policy: Option<String>,
     /// Its topic.
     pub topic: String,
@@ -108,34 +108,34 @@ pub struct IncidentStatus {
     pub since: Timestamp,
 }
 
-/// What must still happen to a server.
+/// What lastgood still owes to a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DebtStatus {
     /// The server.
     pub server: ServerRef,
-    /// `start`: lastgood has stopped it.
+    /// `start`: lastgood stopped it.
     pub what: &'static str,
     /// Since when.
     pub since: Timestamp,
-    /// The run that keeps it stopped now; null when no run is at work.
+    /// The run that keeps it stopped now; null if none does.
     pub run: Option<i64>,
 }
 
-/// The mails that wait.
+/// Waiting mails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct OutboxStatus {
     /// How many.
     pub waiting: u32,
-    /// Since when the oldest of them waits.
+    /// Since when the oldest of them has been waiting.
     pub oldest: Option<Timestamp>,
-    /// How many were given up or refused for good.
+    /// How many were given up or permanently refused.
     pub refused: u32,
 }
 
-/// What is known of a policy on a server, for its state.
+/// What the state of a policy on a server is derived from.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts {
-    /// When the newest completed point was begun.
+pub struct PolicyFacts {
+    /// When the newest completed point was created.
     pub last_good: Option<Timestamp>,
     /// When the policy was first seen on the server.
     pub first_at: Option<Timestamp>,
@@ -149,18 +149,18 @@ pub struct Facts {
 
 /// The state of a policy on a server, and how bad that is.
 #[must_use]
-pub fn policy_state(facts: &Facts, at: Timestamp) -> (State, Level) {
+pub fn policy_state(facts: &PolicyFacts, at: Timestamp) -> (PolicyState, Level) {
     let max_age = SignedDuration::try_from(facts.max_age).unwrap_or(SignedDuration::MAX);
     let old = |since: Timestamp| since.duration_until(at) > max_age;
     let stale = facts.last_good.is_some_and(old);
     let never = facts.last_good.is_none();
     let late = facts.first_at.is_some_and(old);
     match () {
-        () if stale => (State::Stale, Level::Critical),
-        () if facts.failing => (State::Failing, Level::Critical),
-        () if facts.running => (State::Running, Level::Ok),
-        () if never => (State::Never, if late { Level::Warning } else { Level::Ok }),
-        () => (State::Ok, Level::Ok),
+        () if stale => (PolicyState::Stale, Level::Critical),
+        () if facts.failing => (PolicyState::Failing, Level::Critical),
+        () if facts.running => (PolicyState::Running, Level::Ok),
+        () if never => (PolicyState::Never, if late { Level::Warning } else { Level::Ok }),
+        () => (PolicyState::Ok, Level::Ok),
     }
 }
 
@@ -168,8 +168,8 @@ pub fn policy_state(facts: &Facts, at: Timestamp) -> (State, Level) {
 mod tests {
     use super::*;
 
-    fn facts() -> Facts {
-        Facts {
+    fn facts() -> PolicyFacts {
+        PolicyFacts {
             last_good: Some("2026-11-21T00:00:00Z".parse().unwrap()),
             first_at: Some("2026-11-01T00:00:00Z".parse().unwrap()),
             running: false,
@@ -178,26 +178,26 @@ mod tests {
         }
     }
 
-    fn judged(facts: &Facts, at: &str) -> (State, Level) {
+    fn state_at(facts: &PolicyFacts, at: &str) -> (PolicyState, Level) {
         policy_state(facts, at.parse().unwrap())
     }
 
     #[test]
     fn older_than_max_age_is_stale_and_critical() {
-        assert_eq!(judged(&facts(), "2026-11-22T02:00:00Z"), (State::Ok, Level::Ok));
-        assert_eq!(judged(&facts(), "2026-11-22T02:00:01Z"), (State::Stale, Level::Critical));
+        assert_eq!(state_at(&facts(), "2026-11-22T02:00:00Z"), (PolicyState::Ok, Level::Ok));
+        assert_eq!(state_at(&facts(), "2026-11-22T02:00:01Z"), (PolicyState::Stale, Level::Critical));
     }
 
     #[test]
     fn never_made_is_a_warning_only_after_max_age() {
-        let never = Facts { last_good: None, ..facts() };
-        assert_eq!(judged(&never, "2026-11-01T01:00:00Z"), (State::Never, Level::Ok));
-        assert_eq!(judged(&never, "2026-11-03T01:00:00Z"), (State::Never, Level::Warning));
+        let never = PolicyFacts { last_good: None, ..facts() };
+        assert_eq!(state_at(&never, "2026-11-01T01:00:00Z"), (PolicyState::Never, Level::Ok));
+        assert_eq!(state_at(&never, "2026-11-03T01:00:00Z"), (PolicyState::Never, Level::Warning));
     }
 
     #[test]
-    fn failing_is_critical_though_the_last_good_one_is_young() {
-        let failing = Facts { failing: true, ..facts() };
-        assert_eq!(judged(&failing, "2026-11-21T01:00:00Z"), (State::Failing, Level::Critical));
+    fn failing_is_critical_even_with_a_recent_good_point() {
+        let failing = PolicyFacts { failing: true, ..facts() };
+        assert_eq!(state_at(&failing, "2026-11-21T01:00:00Z"), (PolicyState::Failing, Level::Critical));
     }
 }

@@ -81,7 +81,7 @@ fn a_missing_token_ends_with_3() {
 fn an_empty_token_file_ends_with_3() {
     let host = Host::new(&[]);
     host.write_private("token", "\n");
-    host.refuses(&["plan"], 3, &["provider.token_file", "token", "does not hold one word"]);
+    host.refuses(&["plan"], 3, &["provider.token_file", "token", "does not hold exactly one word"]);
 }
 
 #[test]
@@ -98,7 +98,11 @@ fn a_refused_token_ends_with_4() {
         &["hold", "snapshot", "1"],
         &["check", "--online"],
     ] {
-        host.refuses(command, 4, &["refused the token", "401", "provider.token_file", "nothing was made or deleted"]);
+        host.refuses(
+            command,
+            4,
+            &["refused the token", "401", "provider.token_file", "nothing was created or deleted"],
+        );
     }
 }
 
@@ -108,7 +112,7 @@ fn a_provider_that_is_down_ends_with_4() {
     // Port 9 (discard) on loopback: nobody listens there.
     host.replace_line("url = \"http://127.0.0.1:9/api/v1\"");
     for command in [["plan"].as_slice(), &["run"], &["list", "servers"], &["check", "--online"]] {
-        host.refuses(command, 4, &["no connection to the provider", "provider.url", "nothing was made or deleted"]);
+        host.refuses(command, 4, &["no connection to the provider", "provider.url", "nothing was created or deleted"]);
     }
 }
 

@@ -210,9 +210,9 @@ fn a_policy_file_that_a_stranger_could_have_written_is_refused_before_any_reques
         }
     };
     set_mode(&file, 0o666);
-    refused(&host, &[], &["everybody may write it", "mode 666", "chmod o-w"]);
+    refused(&host, &[], &["everyone may write to it", "mode 666", "chmod o-w"]);
     if is_root() {
-        refused(&host, &["--config", "policy.toml"], &["everybody may write it"]);
+        refused(&host, &["--config", "policy.toml"], &["everyone may write to it"]);
         set_mode(&file, 0o600);
         give(&file, STRANGER);
         refused(&host, &[], &["user 12345", "user 0", "chown"]);
@@ -230,16 +230,16 @@ fn a_policy_file_that_was_named_or_that_a_group_may_write_is_a_warning() {
     let file = host.path("policy.toml");
     set_mode(&file, 0o660);
     let done = host.run(&["check"]).ends_with(0);
-    assert!(done.stderr.contains("its group may write it") && done.stderr.contains("chmod g-w"), "{done:#?}");
+    assert!(done.stderr.contains("its group may write to it") && done.stderr.contains("chmod g-w"), "{done:#?}");
     let reported = host.run(&["plan"]).ends_with(0);
-    assert!(reported.stderr.contains("its group may write it"), "{reported:#?}");
+    assert!(reported.stderr.contains("its group may write to it"), "{reported:#?}");
     if !is_root() {
         return;
     }
     // Named explicitly by a user who is not root, as in a container, where it belongs to a user outside.
     give(host.folder.root(), STRANGER);
     give(&file, STRANGER + 1);
-    for (mode, words) in [(0o644, "user 12346"), (0o646, "everybody may write it")] {
+    for (mode, words) in [(0o644, "user 12346"), (0o646, "everyone may write to it")] {
         set_mode(&file, mode);
         let done = as_stranger(&host, &["check", "--config", "policy.toml"]).ends_with(0);
         assert!(done.stderr.contains("warning") && done.stderr.contains(words), "{done:#?}");

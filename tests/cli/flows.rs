@@ -216,7 +216,7 @@ fn a_hold_may_last_until_a_date() {
     let held = host.run(&["hold", "server", "web-server-01", "--until", "2099-01-02"]).ends_with(0);
     assert!(held.stdout.contains("until 2099-01-02T00:00:00Z"), "{held:#?}");
     let refused = host.run(&["hold", "server", "web-server-01", "--until", "soon"]).ends_with(2);
-    assert!(refused.stderr.contains("`soon` is no time; write it like"), "{refused:#?}");
+    assert!(refused.stderr.contains("`soon` is not a time; write it like"), "{refused:#?}");
 }
 
 /// A lease as left by a command that was killed.

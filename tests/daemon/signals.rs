@@ -108,7 +108,7 @@ fn a_bad_file_leaves_the_old_one_in_force_loudly_and_a_good_one_ends_it() {
     // While the file is invalid, status uses the one in force.
     let (code, shown) = status(&host);
     assert_eq!((code, &shown["policies"][0]["policy"]), (1, &json!("busy")), "{shown}");
-    assert!(shown["warnings"].to_string().contains("is not valid"), "{shown}");
+    assert!(shown["warnings"].to_string().contains("is invalid"), "{shown}");
     // The file is valid again, and has not been read yet.
     write_policy(&host, &reported(&policy("busy", "snapshot", ALWAYS, "")));
     let (code, shown) = status(&host);

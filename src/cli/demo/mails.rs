@@ -1,4 +1,4 @@
-//! The mails that the demo has written, by file and subject.
+//! The mails that the demo wrote, by file and subject.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

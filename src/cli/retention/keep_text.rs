@@ -1,20 +1,21 @@
-//! Rules as a text: `last=2,daily=4,within=14d`, with what a policy file has and restic's `within_…` and `all` too.
+//! Parses rules written as text: `last=2,daily=4,within=14d`. Takes the rules of a policy file, and restic's `within_…`
+//! and `all`.
 
 use crate::policy::keep::{Count, Keep, KeepRule, Period};
 
-/// The rules in `text`, each at most once, the counts in the order in which they take turns.
+/// The rules in `text`, each at most once, with the counts in the order in which they apply.
 pub(super) fn parse(text: &str) -> Result<Keep, String> {
     let mut keep = Keep::default();
     for entry in text.split(',').map(str::trim) {
         if entry.is_empty() {
             return Err(if text.trim().is_empty() {
-                "no rule is given; write for example last=2,daily=4".to_owned()
+                "no rule is given; write, for example, last=2,daily=4".to_owned()
             } else {
-                "there is a comma too many".to_owned()
+                "there is an extra comma".to_owned()
             });
         }
         let Some((key, value)) = entry.split_once('=') else {
-            return Err(format!("`{}` has no value; write for example daily=4", entry.escape_debug()));
+            return Err(format!("`{}` has no value; write, for example, daily=4", entry.escape_debug()));
         };
         add(&mut keep, &key.trim().replace('-', "_"), value.trim())?;
     }
@@ -53,7 +54,7 @@ fn count(key: &str, value: &str) -> Result<Count, String> {
     let number = if value.starts_with('+') { None } else { value.parse().ok() };
     number
         .map(Count::Number)
-        .ok_or_else(|| format!("{key}=`{}` is no count; write a number, or all", value.escape_debug()))
+        .ok_or_else(|| format!("{key}=`{}` is not a count; write a number, or all", value.escape_debug()))
 }
 
 fn unknown(key: &str) -> String {
@@ -63,5 +64,5 @@ fn unknown(key: &str) -> String {
     let nearest = known.iter().min_by_key(|name| strsim::damerau_levenshtein(name, key));
     let hint = nearest.filter(|name| strsim::damerau_levenshtein(name, key) <= 2);
     let hint = hint.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
-    format!("`{}` is no rule (known: {}){hint}", key.escape_debug(), known.join(", "))
+    format!("`{}` is not a rule (known: {}){hint}", key.escape_debug(), known.join(", "))
 }

@@ -6,13 +6,13 @@ use serde_json::Value;
 use super::*;
 
 #[derive(Parser)]
-struct Command {
+struct RetentionCommand {
     #[command(flatten)]
     args: RetentionArgs,
 }
 
 fn call(words: &[&str], input: &str) -> (ExitCode, String, String) {
-    let args = Command::try_parse_from([&["retention"], words].concat()).unwrap().args;
+    let args = RetentionCommand::try_parse_from([&["retention"], words].concat()).unwrap().args;
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let code = run(&args, &mut input.as_bytes(), &mut stdout, &mut stderr).unwrap();
     (code, String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
@@ -107,14 +107,14 @@ fn mistakes_end_with_2_and_one_json_document() {
         (vec!["--keep", "last=1", "--timezone", "Mars/Olympus", "-"], ""),
         (vec!["--keep", "last=1", "-"], "2026-11-20T02:30:00Z\n2026-11-20\nyester\u{1b}[31mday\n2026-13-01T00:00:00Z"),
     ];
-    let mut told = String::new();
+    let mut reported = String::new();
     for (mut words, input) in cases {
         words.push("--json");
         let (code, stdout, stderr) = call(&words, input);
         let document: Value = serde_json::from_str(&stdout).unwrap();
         assert_eq!((code, &document["points"]), (ExitCode::Usage, &json!([])), "{words:?}");
         assert_eq!(format!("error: {}\n", document["error"].as_str().unwrap()), stderr);
-        told.push_str(&stderr);
+        reported.push_str(&stderr);
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(reported);
 }

@@ -6,13 +6,13 @@ use serde_json::Value;
 use super::*;
 
 #[derive(Parser)]
-struct Line {
+struct ScheduleCommand {
     #[command(flatten)]
     args: ScheduleArgs,
 }
 
 fn call(words: &[&str]) -> (ExitCode, String, String) {
-    let args = Line::try_parse_from([&["schedule"], words].concat()).unwrap().args;
+    let args = ScheduleCommand::try_parse_from([&["schedule"], words].concat()).unwrap().args;
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let now = "2026-11-21T05:00:00Z".parse().unwrap();
     let code = run(&args, now, &mut stdout, &mut stderr).unwrap();
@@ -73,14 +73,14 @@ fn mistakes_end_with_2_and_one_json_document() {
         vec!["30 2 * * *", "--timezone", "Europe/Instanbul"],
         vec!["30 2 * * *", "--from", "yesterday"],
     ];
-    let mut told = String::new();
+    let mut reported = String::new();
     for mut words in cases {
         words.push("--json");
         let (code, stdout, stderr) = call(&words);
         let document: Value = serde_json::from_str(&stdout).unwrap();
         assert_eq!((code, &document["times"]), (ExitCode::Usage, &json!([])), "{words:?}");
         assert_eq!(format!("error: {}\n", document["error"].as_str().unwrap()), stderr);
-        told.push_str(&stderr);
+        reported.push_str(&stderr);
     }
-    insta::assert_snapshot!(told);
+    insta::assert_snapshot!(reported);
 }

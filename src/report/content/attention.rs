@@ -1,45 +1,45 @@
-//! PURE: what a person should know besides failed and stale policies: brakes, missed due times, servers that are gone
-//! or do not start, a second lastgood, a refused reload. Notices with one headline are grouped.
+//! PURE: what people should know besides failed and stale policies: brakes, missed due times, servers that are gone or
+//! do not start, a second lastgood, a refused reload. Notices with the same headline are grouped.
 
 use crate::journal::debt::release_command;
 use crate::journal::notice::{Fact, FoundServer, LatestDue, MissedDueTimes, Notice, Topic};
 use crate::policy::inventory::Id;
 use crate::report::content::blocks::{Block, Content, Tone};
-use crate::report::content::frame::{Frame, word};
+use crate::report::content::context::{MailContext, word};
 use crate::report::content::not_started;
-use crate::report::content::place::{NAMES, commands, history_of, place, place_facts, quoted, the_rest};
-use crate::report::matter::{Happened, MailKind};
+use crate::report::content::scope::{NAMES, commands, history_of, quoted, scope, scope_facts, the_rest};
+use crate::report::message_data::{MailKind, TimedNotice};
 use crate::report::text::{between, count, plain, span};
 
-/// So many notices with one headline are shown one by one.
+/// At most this many notices with the same headline are shown in full.
 const EACH: usize = 30;
 
 /// The words for notices of one kind.
-pub(super) fn compose(all: &[Happened], frame: &Frame) -> Content {
+pub(super) fn compose(all: &[TimedNotice], context: &MailContext) -> Content {
     let groups = by_headline(all);
     let bad = all.iter().any(|one| MailKind::of(&one.notice.fact) == MailKind::NotStarted);
     let (tag, tone) = if bad { ("FAILED", Tone::Bad) } else { ("WARNING", Tone::Warn) };
     let first = groups.first().map(title).unwrap_or_default();
     let subject = match groups.len() {
         0 | 1 => format!("{tag} {first}"),
-        number => format!("{tag} {first}, and {} more", count(number - 1, "matter")),
+        number => format!("{tag} {first}, and {} more", number - 1),
     };
-    let mut content = frame.content(tone, subject, first);
-    content.preheader = all.first().map(|one| text(&one.notice, frame)).unwrap_or_default();
+    let mut content = context.content(tone, subject, first);
+    content.preheader = all.first().map(|one| text(&one.notice, context)).unwrap_or_default();
     for (index, group) in groups.iter().enumerate() {
         if index > 0 {
             content.blocks.push(Block::Heading(title(group)));
         }
-        content.blocks.extend(group.1.iter().take(EACH).flat_map(|one| blocks(&one.notice, frame)));
+        content.blocks.extend(group.1.iter().take(EACH).flat_map(|one| blocks(&one.notice, context)));
         content.blocks.extend(the_rest(group.1.iter().skip(EACH).copied()));
     }
     content.blocks.push(commands(all.iter().flat_map(|one| commands_for(&one.notice))));
     content
 }
 
-/// Notices in the order of the first with their headline.
-fn by_headline(all: &[Happened]) -> Vec<(String, Vec<&Happened>)> {
-    let mut groups: Vec<(String, Vec<&Happened>)> = Vec::new();
+/// Notices by headline, in the order in which each headline first appears.
+fn by_headline(all: &[TimedNotice]) -> Vec<(String, Vec<&TimedNotice>)> {
+    let mut groups: Vec<(String, Vec<&TimedNotice>)> = Vec::new();
     for one in all {
         let headline = headline(&one.notice);
         match groups.iter_mut().find(|(known, _)| *known == headline) {
@@ -50,31 +50,31 @@ fn by_headline(all: &[Happened]) -> Vec<(String, Vec<&Happened>)> {
     groups
 }
 
-fn title((headline, members): &(String, Vec<&Happened>)) -> String {
-    let place = place(members.iter().map(|one| &one.notice));
-    if place.is_empty() { headline.clone() } else { format!("{place}: {headline}") }
+fn title((headline, members): &(String, Vec<&TimedNotice>)) -> String {
+    let scope = scope(members.iter().map(|one| &one.notice));
+    if scope.is_empty() { headline.clone() } else { format!("{scope}: {headline}") }
 }
 
-/// What happened, in a few words that notices of one sort have in common.
+/// What happened, in a few words that similar notices share.
 fn headline(notice: &Notice) -> String {
     let kind = word(notice.kind);
     let words = match &notice.fact {
         Fact::Missed(_) => "due times were missed",
         Fact::ClockCorrected { .. } => "the clock was wrong",
         Fact::ServerGone { .. } => "gone from the account",
-        Fact::ServerNotStarted(_) => "not seen running since we stopped it",
+        Fact::ServerNotStarted(_) => "not seen running since lastgood stopped it",
         Fact::ServerListDoubtful { .. } => "the list of the account's servers is in doubt",
         Fact::ServerListUnreadable { .. } => "the account's servers cannot be listed",
-        Fact::NewJournal { .. } => "the journal is new, holds are gone",
-        Fact::SecondLastgood { .. } => "a second lastgood may be at work, deletes are stopped",
+        Fact::NewJournal { .. } => "the journal is new, holds are lost",
+        Fact::SecondLastgood { .. } => "a second lastgood may be running, deletes are stopped",
         Fact::Braked { .. } => "something looks wrong, deletes wait for you",
         Fact::MoreToDelete { .. } => "more to delete than one run may",
         Fact::Stuck { .. } => return format!("a {kind} is stuck"),
         Fact::DatedInFuture { .. } => return format!("a {kind} is dated in the future"),
-        Fact::LeftOver { .. } => return format!("a {kind} turned up that may be ours"),
+        Fact::LeftOver { .. } => return format!("a {kind} appeared that may be ours"),
         Fact::CommandCutOff { .. } => "a command was cut off",
         Fact::ReloadRefused { .. } => "the changed policy file was refused",
-        Fact::Overfilled { .. } => "the policies want more slots than there are",
+        Fact::Overfilled { .. } => "the policies need more slots than there are",
         Fact::General { topic, .. } => general(*topic),
         // These have mails of their own.
         Fact::Failed(_) | Fact::Succeeded(_) | Fact::Recovered(_) | Fact::Stale(_) => "notice",
@@ -82,72 +82,73 @@ fn headline(notice: &Notice) -> String {
     words.to_owned()
 }
 
-/// The headline of a notice that is known in words alone.
+/// The headline of a notice that was stored as text.
 const fn general(topic: Topic) -> &'static str {
     match topic {
         Topic::Missed => "due times were missed",
         Topic::ServerGone => "gone from the account",
-        Topic::NewJournal => "the journal is new, holds are gone",
-        Topic::SecondLastgood => "a second lastgood may be at work, deletes are stopped",
+        Topic::NewJournal => "the journal is new, holds are lost",
+        Topic::SecondLastgood => "a second lastgood may be running, deletes are stopped",
         Topic::Brake => "something looks wrong, deletes wait for you",
         Topic::Attention => "needs attention",
         Topic::Clock => "the clock was wrong",
         Topic::Reload => "the changed policy file was refused",
-        Topic::Overfilled => "the policies want more slots than there are",
-        Topic::ServerStopped => "not seen running since we stopped it",
+        Topic::Overfilled => "the policies need more slots than there are",
+        Topic::ServerStopped => "not seen running since lastgood stopped it",
         Topic::Run | Topic::Stale => "notice",
     }
 }
 
 /// What it means and what to do.
-fn text(notice: &Notice, frame: &Frame) -> String {
+fn text(notice: &Notice, context: &MailContext) -> String {
     let kind = word(notice.kind);
     match &notice.fact {
-        Fact::Missed(missed) => missed_due_times(missed, frame),
-        Fact::ServerNotStarted(it) => not_started::text(it, notice.server.as_ref(), frame),
+        Fact::Missed(missed) => missed_due_times(missed, context),
+        Fact::ServerNotStarted(it) => not_started::text(it, notice.server.as_ref(), context),
         Fact::ClockCorrected { handled, corrected } => format!(
-            "The last handled due time was {}, in the future. It is corrected to {}; no due time comes twice.",
-            frame.due(*handled),
-            frame.due(*corrected)
+            "The last handled due time was {}, in the future. It was corrected to {}; no due time runs twice.",
+            context.due(*handled),
+            context.due(*corrected)
         ),
         Fact::ServerGone { policies } => format!(
-            "The account no longer lists it. Policies: {}. Nothing of it is pruned. Take it out of the policy file if it \
-             is meant to be gone.",
+            "The account no longer lists it. Policies: {}. None of its points is pruned. Remove it from the policy \
+             file if              it is meant to be gone.",
             policies.join(", ")
         ),
         Fact::Stuck { id, created_at, stuck_after_seconds } => {
             let since =
-                created_at.map(|at| format!(" since {}, for {}", frame.moment(at), span(between(at, frame.now))));
+                created_at.map(|at| format!(" since {}, for {}", context.moment(at), span(between(at, context.now))));
             let limit = span(std::time::Duration::from_secs(*stuck_after_seconds));
             format!(
-                "{} has been in progress{}, which is longer than {limit} (stuck_after). It is looked at again at \
-                 the next run and never deleted while in progress; ask the provider if it stays.",
+                "{} has been in progress{}, which is longer than {limit} (stuck_after). The next run looks at it \
+                 again, and it is never deleted while in progress; ask the provider if this persists.",
                 point(kind, id),
                 since.unwrap_or_default()
             )
         }
         Fact::DatedInFuture { id, created_at } => {
-            let dated = created_at.map(|at| format!(" {}", frame.moment(at))).unwrap_or_default();
-            format!("{} is dated{dated}, in the future. It is kept and not counted.", point(kind, id))
+            let dated = created_at.map(|at| format!(" {}", context.moment(at))).unwrap_or_default();
+            format!("{} is dated{dated}, in the future. It is kept but not counted.", point(kind, id))
         }
         Fact::MoreToDelete { left, max_deletes } => format!(
-            "A run may delete {max_deletes} at most. {} that retention drops stayed and are deleted by the next runs; \
-             max_deletes raises the limit.",
+            "A run may delete at most {max_deletes}. {} that retention drops stayed and will be deleted by the next \
+             runs; raise max_deletes to delete more at once.",
             count(usize::try_from(*left).unwrap_or(usize::MAX), &format!("more {kind}"))
         ),
         Fact::LeftOver { id, created_at } => format!(
-            "The answer to a create was lost, so it was sent again and made a good {kind}. Since then {kind} {id} of {} \
-             has turned up without any text that says whose it is. Look at it, and delete it if nobody needs it: it \
-             takes a slot that no retention frees.",
-            frame.moment(*created_at)
+            "The answer to a create was lost, so it was sent again and created a good {kind}. Since then {kind} {id} of \
+             {} has appeared, with no text that says whose it is. Look at it, and delete it if nobody needs it: it \
+             takes a slot that retention never frees.",
+            context.moment(*created_at)
         ),
         Fact::CommandCutOff { command, accepted, server } => cut_off(command, *accepted, server),
         Fact::Braked { .. } => {
-            "Deletes wait until a person has looked: `lastgood plan` shows more, `lastgood accept` lets them go on."
+            "Deletes wait until somebody has looked: `lastgood plan` shows more, `lastgood accept` lets them continue."
                 .into()
         }
         Fact::ReloadRefused { .. } => {
-            "The previous file stays in force. Correct the new one, then reload again. It was refused for:".to_owned()
+            "The previous file stays in force. Fix the new one, then reload again. It was refused because of:"
+                .to_owned()
         }
         _ => full_stop(capital(&notice.to_string())),
     }
@@ -167,35 +168,36 @@ fn point(kind: &str, id: &Id) -> String {
     capital(&format!("{kind} {id}"))
 }
 
-fn missed_due_times(missed: &MissedDueTimes, frame: &Frame) -> String {
+fn missed_due_times(missed: &MissedDueTimes, context: &MailContext) -> String {
     let mut words = Vec::new();
     if let LatestDue::Skipped(due) = missed.latest {
-        words.push(format!("Skipped: {}. The run before it was still in progress.", frame.due(due)));
+        words.push(format!("Skipped: {}. The previous run was still in progress.", context.due(due)));
     }
     match &missed.lost {
-        Some(lost) if lost.count == 1 => words.push(format!("Missed: {}.", frame.due(lost.last))),
+        Some(lost) if lost.count == 1 => words.push(format!("Missed: {}.", context.due(lost.last))),
         Some(lost) => words.push(format!(
             "Missed: {}, from {} to {}.",
             count(usize::try_from(lost.count).unwrap_or(usize::MAX), "due time"),
-            frame.due(lost.first),
-            frame.due(lost.last)
+            context.due(lost.first),
+            context.due(lost.last)
         )),
         None => {}
     }
     match missed.latest {
-        LatestDue::CaughtUp(due) => words.push(format!("One run makes up for them now, that of {}.", frame.due(due))),
+        LatestDue::CaughtUp(due) => {
+            words.push(format!("One run makes up for them now, the one due {}.", context.due(due)))
+        }
         LatestDue::TooOld => {
             words.push("No run makes up for them: the latest was longer ago than catch_up.".to_owned());
         }
         LatestDue::Skipped(_) => {}
     }
-    words.extend(missed.next.map(|at| format!("Next due time: {}.", frame.future(at))));
+    words.extend(missed.next.map(|at| format!("Next due time: {}.", context.future(at))));
     words.join(" ")
 }
 
 fn cut_off(command: &str, accepted: bool, server: &FoundServer) -> String {
-    let what =
-        if accepted { "after the provider had accepted it" } else { "and it is unknown whether it was carried out" };
+    let what = if accepted { "after the provider accepted it" } else { "and it is unknown whether it was carried out" };
     let server = match server {
         FoundServer::Reads(status) => format!("The server reads {status} now."),
         FoundServer::Unreadable { error } => format!("The server cannot be read: {}.", plain(error)),
@@ -209,8 +211,8 @@ fn cut_off(command: &str, accepted: bool, server: &FoundServer) -> String {
     format!("`lastgood {command}` was cut off, {what}. {server} {look}")
 }
 
-fn blocks(notice: &Notice, frame: &Frame) -> Vec<Block> {
-    let facts = place_facts(notice);
+fn blocks(notice: &Notice, context: &MailContext) -> Vec<Block> {
+    let facts = scope_facts(notice);
     let mut blocks = Vec::new();
     if !facts.is_empty() {
         blocks.push(Block::Facts(facts));
@@ -219,15 +221,15 @@ fn blocks(notice: &Notice, frame: &Frame) -> Vec<Block> {
     match &notice.fact {
         Fact::Braked { brakes } => {
             blocks.extend(lines(brakes.iter().map(|brake| capital(&brake.to_string())).collect()));
-            blocks.push(Block::Text(text(notice, frame)));
+            blocks.push(Block::Text(text(notice, context)));
         }
         Fact::ReloadRefused { errors } => {
-            blocks.push(Block::Text(text(notice, frame)));
-            // A line that only points at the one above it says nothing here.
+            blocks.push(Block::Text(text(notice, context)));
+            // A line that only points at the one above it means nothing here.
             let says = |line: &&str| line.chars().any(|c| !" |^-".contains(c));
             blocks.extend(lines(errors.lines().filter(says).take(NAMES).map(str::to_owned).collect()));
         }
-        _ => blocks.push(Block::Text(text(notice, frame))),
+        _ => blocks.push(Block::Text(text(notice, context))),
     }
     blocks
 }

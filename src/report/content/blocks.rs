@@ -1,13 +1,13 @@
-//! What a message says, without a shape: sections that `render` turns into text and HTML.
+//! The content of a message, without formatting: sections that `render` turns into text and HTML.
 
 use serde::Serialize;
 
-/// A message without a shape: what is said, in order.
+/// An unformatted message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Content {
     /// Begins `[lastgood] FAILED`, `STALE`, `RECOVERED`, `SUCCEEDED`, `WARNING` or `digest`. One line.
     pub subject: String,
-    /// What a list of mails shows after the subject.
+    /// What a mail client's list shows after the subject.
     pub preheader: String,
     /// The headline.
     pub title: String,
@@ -15,7 +15,7 @@ pub struct Content {
     pub tone: Tone,
     /// The sections.
     pub blocks: Vec<Block>,
-    /// Who wrote it and in which zone its times are.
+    /// Who wrote it, and the zone of its times.
     pub footer: String,
 }
 
@@ -29,7 +29,7 @@ pub enum Tone {
     Warn,
     /// Nothing is wrong.
     Good,
-    /// Neither.
+    /// Neutral.
     Plain,
 }
 
@@ -41,42 +41,42 @@ pub enum Block {
     Heading(String),
     /// A paragraph.
     Text(String),
-    /// Somebody else's words, as the provider's.
+    /// A quotation, such as the provider's words.
     Quote(String),
     /// Labels with their values.
     Facts(Vec<(String, String)>),
     /// A list.
     Items(Vec<String>),
-    /// One thing after another, each with its lines.
+    /// A list of items, each with its lines.
     Rows(Vec<Row>),
-    /// What the boxes of slots mean.
+    /// Explains the boxes of slots.
     Legend,
     /// Commands to type.
     Commands(Vec<String>),
 }
 
-/// One thing of many: a server, a policy.
+/// An item of a list: a server or a policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Row {
     /// Its name.
     pub title: String,
-    /// A word on its state, empty for none.
+    /// Its state in a word; empty for none.
     pub state: String,
     /// How bad that state is.
     pub tone: Tone,
-    /// Its slots; empty where slots are not shown.
+    /// Its slots; empty if slots are not shown.
     pub slots: Vec<Slot>,
-    /// What is said about it.
+    /// Its lines.
     pub lines: Vec<String>,
 }
 
-/// A box in the picture of a server's slots.
+/// A box in the drawing of a server's slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Slot {
     /// Taken by a point of ours.
     Own,
-    /// Taken by a point of somebody else.
+    /// Taken by a foreign point.
     Foreign,
     /// Free.
     Free,

@@ -1,5 +1,5 @@
-//! PURE: no mail grows with what comes from outside. Names and causes are cut where they come in; this is for what was
-//! stored before that, and for lists that nobody has thought of.
+//! PURE: limits the size of a mail, whatever comes from outside. Names and causes are cut when they are read; this
+//! handles what was stored before that, and unexpected lists.
 
 use crate::report::content::blocks::{Block, Row};
 use crate::report::text::{count, shortened};
@@ -9,9 +9,9 @@ const LONGEST_TEXT: usize = 32 * 1024;
 /// The most characters of all blocks together: half a megabyte of mail as a rule.
 const LONGEST_MAIL: usize = 256 * 1024;
 
-/// The blocks, cut with a count where they are too much for a mail. The commands at the end always stay.
+/// The blocks, cut if they are too long for a mail, with a count of what is missing. The commands always stay.
 pub(super) fn bounded(blocks: Vec<Block>) -> Vec<Block> {
-    let mut room = Room { left: LONGEST_MAIL, missing: 0 };
+    let mut room = CharacterBudget { left: LONGEST_MAIL, missing: 0 };
     let (mut kept, mut commands) = (Vec::with_capacity(blocks.len()), Vec::new());
     for block in blocks {
         match block {
@@ -34,19 +34,21 @@ pub(super) fn bounded(blocks: Vec<Block>) -> Vec<Block> {
     }
     if room.missing > 0 {
         let missing = count(room.missing, "line");
-        kept.push(Block::Text(format!("This mail is cut: {missing} had no room. The commands below show everything.")));
+        kept.push(Block::Text(format!(
+            "This mail is truncated: {missing} did not fit. The commands below show everything."
+        )));
     }
     kept.extend(commands);
     kept
 }
 
-struct Room {
+struct CharacterBudget {
     left: usize,
-    /// How many texts had no room.
+    /// How many texts did not fit.
     missing: usize,
 }
 
-impl Room {
+impl CharacterBudget {
     fn take(&mut self, text: String) -> Option<String> {
         if self.left == 0 {
             self.missing += 1;
@@ -84,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_mail_is_left_as_it_is() {
+    fn an_ordinary_mail_is_unchanged() {
         let blocks = vec![
             Block::Heading("nightly".to_owned()),
             rows(50, "web-server"),
@@ -107,13 +109,13 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_room_is_counted_and_the_commands_stay() {
+    fn what_does_not_fit_is_counted_and_the_commands_stay() {
         let commands = Block::Commands(vec!["lastgood status".to_owned()]);
         let blocks = bounded(vec![rows(100_000, "web-server"), commands.clone()]);
-        let [Block::Rows(rows), Block::Text(told), last] = blocks.as_slice() else { panic!("{:?}", blocks.len()) };
+        let [Block::Rows(rows), Block::Text(note), last] = blocks.as_slice() else { panic!("{:?}", blocks.len()) };
         let shown: usize = rows.iter().map(|row| row.title.chars().count() + row.lines.concat().chars().count()).sum();
         assert!(shown <= LONGEST_MAIL && rows.len() > 1000, "{shown} in {}", rows.len());
-        assert!(told.starts_with("This mail is cut: ") && told.contains(" lines had no room"), "{told}");
+        assert!(note.starts_with("This mail is truncated: ") && note.contains(" lines did not fit"), "{note}");
         assert_eq!(*last, commands);
     }
 }

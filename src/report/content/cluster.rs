@@ -1,21 +1,21 @@
-//! PURE: failures with one cause are grouped.
+//! PURE: groups failures with the same cause.
 
 use std::collections::BTreeMap;
 
 use crate::policy::inventory::ServerRef;
-use crate::report::matter::Happened;
+use crate::report::message_data::TimedNotice;
 use crate::report::text::plain;
 
-/// Failures of one cause. Ids, tokens and the server's own name differ in a cause that is the same.
+/// Failures with the same cause. Ids, tokens and the server's own name may differ within it.
 pub(super) struct Cluster<'a> {
     /// In the provider's words.
     pub cause: String,
     /// The worst first.
-    pub all: Vec<&'a Happened>,
+    pub all: Vec<&'a TimedNotice>,
 }
 
-/// Puts failures of one cause together, the most frequent first.
-pub(super) fn clusters(all: &[Happened]) -> Vec<Cluster<'_>> {
+/// Groups failures by cause, the most frequent first.
+pub(super) fn clusters(all: &[TimedNotice]) -> Vec<Cluster<'_>> {
     let mut by_key: BTreeMap<String, Cluster<'_>> = BTreeMap::new();
     for one in all {
         let cause = plain(&one.notice.to_string());
@@ -27,20 +27,20 @@ pub(super) fn clusters(all: &[Happened]) -> Vec<Cluster<'_>> {
     }
     let mut clusters: Vec<_> = by_key.into_values().collect();
     for cluster in &mut clusters {
-        // Worst first: none at all, then the oldest.
-        let good = |one: &Happened| one.notice.fact.last_good().map(|good| good.created_at);
+        // Worst first: no good point at all, then the oldest.
+        let good = |one: &TimedNotice| one.notice.fact.last_good().map(|good| good.created_at);
         cluster.all.sort_by_key(|one| (good(one), one.notice.server.clone()));
     }
     clusters.sort_by(|a, b| b.all.len().cmp(&a.all.len()).then_with(|| a.cause.cmp(&b.cause)));
     clusters
 }
 
-/// The first clause of a cause; the mail has all of it.
+/// The first clause of a cause; the mail quotes all of it.
 pub(super) fn in_short(cause: &str) -> &str {
     cause.split("; ").next().unwrap_or(cause)
 }
 
-/// A cause with what belongs to one server taken out. Short numbers stay: `500` and `503` are two causes.
+/// A cause without what is specific to one server. Short numbers stay: `500` and `503` are different causes.
 fn cause_key(cause: &str, server: Option<&ServerRef>) -> String {
     let cause = match server.map(|server| plain(&server.name)) {
         Some(name) if name.len() > 2 => cause.replace(&name, "#"),

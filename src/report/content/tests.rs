@@ -1,21 +1,21 @@
-//! Subjects tell the matter alone; causes are told once.
+//! Subjects state only what happened; each cause is stated once.
 
 use super::*;
 use crate::journal::notice::{Fact, FailedRun, LatestDue, MissedDueTimes, Notice};
 use crate::policy::inventory::Kind;
 use crate::policy::schedule::Lost;
 use crate::report::content::blocks::Block;
-use crate::report::matter::Happened;
+use crate::report::message_data::TimedNotice;
 use crate::report::samples::{
-    HOSTILE, at, digest, failed, failed_as, failed_run, frame, good, notice, recovery, stale, success,
+    HOSTILE, at, context, digest, failed, failed_as, failed_run, good, notice, recovery, stale, success,
 };
 
-fn subject(kind: MailKind, all: Vec<Happened>) -> String {
-    compose(&Matter::Notices(kind, all), &frame()).subject
+fn subject(kind: MailKind, all: Vec<TimedNotice>) -> String {
+    compose(&MessageData::Notices(kind, all), &context()).subject
 }
 
 #[test]
-fn one_failure_is_told_by_its_subject() {
+fn the_subject_states_a_single_failure() {
     let one = failed("web-server-01", "snapshot limit reached (5 foreign)");
     assert_eq!(
         subject(MailKind::Failed, vec![one]),
@@ -24,18 +24,18 @@ fn one_failure_is_told_by_its_subject() {
 }
 
 #[test]
-fn a_hundred_servers_failing_for_one_cause_are_one_subject() {
-    let all: Vec<Happened> = (1..=100)
+fn a_hundred_servers_with_one_cause_share_a_subject() {
+    let all: Vec<TimedNotice> = (1..=100)
         .map(|number| failed(&format!("web-{number}"), &format!("server web-{number} (job 88{number:04}) is locked")))
         .collect();
-    let content = compose(&Matter::Notices(MailKind::Failed, all), &frame());
+    let content = compose(&MessageData::Notices(MailKind::Failed, all), &context());
     assert_eq!(content.subject, "[lastgood] FAILED nightly on 100 servers: server web-1 (job 880001) is locked");
     let quotes = content.blocks.iter().filter(|block| matches!(block, Block::Quote(_))).count();
     assert_eq!(quotes, 1);
     let Some(Block::Rows(rows)) = content.blocks.iter().find(|block| matches!(block, Block::Rows(_))) else {
         panic!("each server has its row")
     };
-    assert_eq!(rows.len(), place::ROWS);
+    assert_eq!(rows.len(), scope::ROWS);
     assert!(content.blocks.iter().any(|block| matches!(block, Block::Text(text) if text.starts_with("And 50 more: "))));
 }
 
@@ -55,10 +55,10 @@ fn several_causes_are_counted_the_commonest_first() {
 }
 
 #[test]
-fn a_server_without_any_good_point_is_told_first() {
+fn a_server_without_any_good_point_comes_first() {
     let with = |name: &str, last_good| failed_as(name, FailedRun { last_good, ..failed_run("no room") });
     let all = vec![failed("a", "no room"), with("m", Some(good(1, "2026-11-01T00:00:00Z"))), with("z", None)];
-    let content = compose(&Matter::Notices(MailKind::Failed, all), &frame());
+    let content = compose(&MessageData::Notices(MailKind::Failed, all), &context());
     let Some(Block::Rows(rows)) = content.blocks.iter().find(|block| matches!(block, Block::Rows(_))) else {
         panic!("each server has its row")
     };
@@ -99,39 +99,39 @@ fn a_recovery_says_how_long_it_lasted_and_what_was_lost() {
 fn a_success_names_what_it_made() {
     assert_eq!(
         subject(MailKind::Succeeded, vec![success("web-server-01")]),
-        "[lastgood] SUCCEEDED nightly on web-server-01: backup 902 made, 1 deleted"
+        "[lastgood] SUCCEEDED nightly on web-server-01: backup 902 created, 1 deleted"
     );
 }
 
 #[test]
 fn a_digest_says_what_is_wrong() {
     assert_eq!(
-        compose(&Matter::Digest(Box::new(digest())), &frame()).subject,
-        "[lastgood] digest: 1 failing, 1 never made, 1 running, 1 ok, oldest last good 3 days 2 h ago"
+        compose(&MessageData::Digest(Box::new(digest())), &context()).subject,
+        "[lastgood] digest: 1 failing, 1 never completed, 1 running, 1 ok, oldest last good 3 days 2 h ago"
     );
 }
 
 #[test]
-fn notices_with_one_headline_are_one_subject() {
+fn notices_with_one_headline_share_a_subject() {
     let due = at("2026-11-21T02:30:00Z");
     let missed = |name: &str| {
         let lost = Some(Lost { count: 1, first: due, last: due });
         let fact = Fact::Missed(MissedDueTimes { lost, latest: LatestDue::TooOld, next: None });
-        Happened::new(due, notice(name, Kind::Backup, fact))
+        TimedNotice::new(due, notice(name, Kind::Backup, fact))
     };
     assert_eq!(
         subject(MailKind::Attention, vec![missed("a"), missed("b")]),
         "[lastgood] WARNING nightly on 2 servers: due times were missed"
     );
-    let refused = Happened::new(due, Notice::new(Fact::ReloadRefused { errors: "x".to_owned() }));
+    let refused = TimedNotice::new(due, Notice::new(Fact::ReloadRefused { errors: "x".to_owned() }));
     assert_eq!(
         subject(MailKind::Attention, vec![missed("a"), refused]),
-        "[lastgood] WARNING nightly on a: due times were missed, and 1 matter more"
+        "[lastgood] WARNING nightly on a: due times were missed, and 1 more"
     );
 }
 
 #[test]
-fn a_failure_without_a_server_or_a_policy_is_told_too() {
+fn a_failure_without_a_server_or_a_policy_is_reported_too() {
     let mut one = failed("x", "the account cannot be read: 401");
     one.notice = Notice::new(one.notice.fact);
     assert_eq!(subject(MailKind::Failed, vec![one]), "[lastgood] FAILED: the account cannot be read: 401");

@@ -1,4 +1,4 @@
-//! What is told together, and when.
+//! Which notices share a mail, and when it is due.
 
 use super::*;
 use crate::journal::event::DeleteReason;
@@ -17,9 +17,9 @@ fn failure(id: i64, moment: &str, name: &str) -> Pending {
 }
 
 fn kinds(groups: &[Group]) -> Vec<MailKind> {
-    let kind = |group: &Group| match &group.matter {
-        Matter::Notices(kind, _) => *kind,
-        Matter::Digest(_) => panic!("no digest is grouped"),
+    let kind = |group: &Group| match &group.data {
+        MessageData::Notices(kind, _) => *kind,
+        MessageData::Digest(_) => panic!("no digest is grouped"),
     };
     groups.iter().map(kind).collect()
 }
@@ -34,7 +34,7 @@ fn a_group_stays_open_until_its_wait_is_over() {
     assert_eq!(closed[0].ids, [1, 2]);
     assert_eq!(closed[0].incidents, vec![1, 2]);
     assert_eq!(closed[0].opened_at, at("2026-11-21T02:30:00Z"));
-    assert!(matches!(&closed[0].matter, Matter::Notices(MailKind::Failed, both) if both.len() == 2));
+    assert!(matches!(&closed[0].data, MessageData::Notices(MailKind::Failed, both) if both.len() == 2));
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn failures_and_recoveries_are_two_mails_in_their_order() {
 }
 
 #[test]
-fn a_flush_tells_everything_now() {
+fn a_flush_closes_every_group() {
     let all = [failure(1, "2026-11-21T02:30:00Z", "a")];
     assert_eq!(groups(&all, WAIT, at("2026-11-21T02:30:00Z"), true).len(), 1);
     assert_eq!(groups(&[], WAIT, at("2026-11-21T02:30:00Z"), true), vec![]);
@@ -84,10 +84,12 @@ fn a_second_failure_of_the_same_policy_replaces_the_first_but_hides_no_delete() 
     ];
     let closed = groups(&all, WAIT, at("2026-11-21T03:00:00Z"), false);
     assert_eq!(closed[0].ids, vec![1, 2, 3, 4]);
-    let Matter::Notices(MailKind::Failed, told) = &closed[0].matter else { panic!("failures are told as failures") };
-    assert_eq!((told.len(), told[0].at), (2, at("2026-11-21T02:30:06Z")));
-    assert_eq!((&told[0].notice, &told[0].replaced[..]), (&all[2].notice, &[of("no room", 7), of("refused", 8)][..]));
-    let Fact::Failed(run) = &told[0].notice.fact else { panic!("{told:?}") };
+    let MessageData::Notices(MailKind::Failed, kept) = &closed[0].data else {
+        panic!("failures go into a failure mail")
+    };
+    assert_eq!((kept.len(), kept[0].at), (2, at("2026-11-21T02:30:06Z")));
+    assert_eq!((&kept[0].notice, &kept[0].replaced[..]), (&all[2].notice, &[of("no room", 7), of("refused", 8)][..]));
+    let Fact::Failed(run) = &kept[0].notice.fact else { panic!("{kept:?}") };
     assert_eq!(run.problem, RunProblem::Failed { error: "refused again".to_owned() });
 }
 

@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::report::content::compose as words;
-use crate::report::matter::{MailKind, Matter};
+use crate::report::message_data::{MailKind, MessageData};
 use crate::report::render::render;
-use crate::report::samples::{HOSTILE, at, digest, failed, frame};
+use crate::report::samples::{HOSTILE, at, context, digest, failed};
 
 fn rendered() -> Rendered {
     let one = failed("web-server-01", "snapshot limit reached (5 foreign)");
-    render(&words(&Matter::Notices(MailKind::Failed, vec![one]), &frame()))
+    render(&words(&MessageData::Notices(MailKind::Failed, vec![one]), &context()))
 }
 
 fn to() -> Vec<String> {
@@ -49,7 +49,7 @@ fn a_message_has_each_header_once() {
     assert!(types[0].starts_with("multipart/alternative;"), "{types:?}");
     assert_eq!(bytes.matches("Content-Type: text/plain; charset=utf-8").count(), 1);
     assert_eq!(bytes.matches("Content-Type: text/html; charset=utf-8").count(), 1);
-    assert!(bytes.is_ascii(), "a server without 8BITMIME takes it too");
+    assert!(bytes.is_ascii(), "a server without 8BITMIME accepts it, too");
     assert_eq!(
         composed.envelope,
         Envelope {
@@ -61,24 +61,24 @@ fn a_message_has_each_header_once() {
 }
 
 #[test]
-fn the_same_letter_gives_the_same_bytes() {
+fn the_same_draft_gives_the_same_bytes() {
     let (to, rendered) = (to(), rendered());
     assert_eq!(compose(&draft(&to, &rendered)).unwrap(), compose(&draft(&to, &rendered)).unwrap());
 }
 
 #[test]
-fn an_answer_names_its_thread() {
+fn a_reply_names_its_thread() {
     let (to, rendered) = (to(), rendered());
     let thread = ["<a@example.com>".to_owned(), "<b@example.com>".to_owned()];
-    let letter = MailDraft { in_reply_to: Some("<a@example.com>"), references: &thread, ..draft(&to, &rendered) };
-    let bytes = String::from_utf8(compose(&letter).unwrap().bytes).unwrap();
+    let reply = MailDraft { in_reply_to: Some("<a@example.com>"), references: &thread, ..draft(&to, &rendered) };
+    let bytes = String::from_utf8(compose(&reply).unwrap().bytes).unwrap();
     assert_eq!(header(&bytes, "In-Reply-To"), ["<a@example.com>"]);
     assert_eq!(header(&bytes, "References"), ["<a@example.com> <b@example.com>"]);
 }
 
 #[test]
 fn a_hostile_name_adds_no_header() {
-    let rendered = render(&words(&Matter::Notices(MailKind::Failed, vec![failed(HOSTILE, HOSTILE)]), &frame()));
+    let rendered = render(&words(&MessageData::Notices(MailKind::Failed, vec![failed(HOSTILE, HOSTILE)]), &context()));
     let to = to();
     let bytes = String::from_utf8(compose(&draft(&to, &rendered)).unwrap().bytes).unwrap();
     let head = bytes.split("\r\n\r\n").next().unwrap();
@@ -90,8 +90,10 @@ fn a_hostile_name_adds_no_header() {
 #[test]
 fn no_name_and_no_cause_makes_a_large_mail() {
     let (name, cause) = ("web-server ".repeat(500_000), "no room ".repeat(500_000));
-    let rendered =
-        render(&words(&Matter::Notices(MailKind::Failed, vec![failed(&name, &cause), failed("db", &cause)]), &frame()));
+    let rendered = render(&words(
+        &MessageData::Notices(MailKind::Failed, vec![failed(&name, &cause), failed("db", &cause)]),
+        &context(),
+    ));
     let to = to();
     let bytes = compose(&draft(&to, &rendered)).unwrap().bytes;
     assert!(bytes.len() < 1024 * 1024, "{} bytes", bytes.len());
@@ -99,7 +101,7 @@ fn no_name_and_no_cause_makes_a_large_mail() {
 
 #[test]
 fn a_subject_beyond_ascii_and_a_digest_travel_in_seven_bits() {
-    let mut rendered = render(&words(&Matter::Digest(Box::new(digest())), &frame()));
+    let mut rendered = render(&words(&MessageData::Digest(Box::new(digest())), &context()));
     rendered.subject = "[lastgood] FAILED gecelik on sunucu-ağ: yer yok".to_owned();
     let to = to();
     let bytes = compose(&draft(&to, &rendered)).unwrap().bytes;

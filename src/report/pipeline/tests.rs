@@ -1,4 +1,4 @@
-//! A mail is the same mail whenever it is put together, and what becomes of it is written down.
+//! A mail is the same whenever it is composed, and its fate is recorded.
 
 use jiff::SignedDuration;
 
@@ -23,14 +23,14 @@ fn pipeline() -> Pipeline {
 }
 
 fn mail_at(now: Timestamp) -> NewMessage {
-    let digest = Matter::Digest(Box::new(samples::digest()));
+    let digest = MessageData::Digest(Box::new(samples::digest()));
     let messages = messages(&pipeline(), &report(), &digest, "oncall.digest.1795000000", now).unwrap();
     let [mail] = messages.try_into().expect("one recipient list is one message");
     mail
 }
 
 #[test]
-fn a_mail_that_is_put_together_again_later_has_the_same_message_id() {
+fn a_mail_that_is_composed_again_later_has_the_same_message_id() {
     let now = samples::at("2026-11-21T08:00:00Z");
     let (first, again) = (mail_at(now), mail_at(now + SignedDuration::from_mins(7)));
     assert_eq!(first.message_id, again.message_id);
@@ -48,12 +48,12 @@ async fn a_mail_that_is_given_up_is_counted_as_refused_and_not_as_sent() {
     let told = Told { report: "oncall".to_owned(), notices: Vec::new(), messages: vec![mail_at(now)] };
     store.told(told, now).await.unwrap();
     let in_the_way = dir.path().join("mail");
-    std::fs::write(&in_the_way, "a file, and no folder").unwrap();
-    let transport = Transport::File(in_the_way);
+    std::fs::write(&in_the_way, "a file, not a folder").unwrap();
+    let transport = MailTransport::File(in_the_way);
     assert_eq!(send_due(&store, &transport, now).await.unwrap(), 0);
     let backlog = store.backlog().await.unwrap();
     assert_eq!((backlog.waiting, backlog.refused), (1, 0), "it waits");
-    // For three days, and twenty times at the least.
+    // It is tried for three days, and at least twenty times.
     for minutes in 0..20 {
         let later = now + SignedDuration::from_hours(73) + SignedDuration::from_mins(20 * minutes);
         assert_eq!(send_due(&store, &transport, later).await.unwrap(), 0);
@@ -62,7 +62,7 @@ async fn a_mail_that_is_given_up_is_counted_as_refused_and_not_as_sent() {
     assert_eq!((backlog.waiting, backlog.refused), (0, 1));
 }
 
-/// What lastgoods stored before notices were data.
+/// What earlier versions stored, before notices were data.
 const EARLIER: &str = include_str!("../../journal/notice/tests/earlier.jsonl");
 
 #[test]
@@ -73,7 +73,7 @@ fn a_notice_that_an_earlier_lastgood_stored_is_still_mailed() {
         let notice: Notice = serde_json::from_str(line).unwrap();
         let pending = Pending { id, at: samples::at("2026-11-21T04:30:00Z"), incident: None, notice };
         let group = groups(&[pending], Duration::from_secs(120), now, true).remove(0);
-        let rendered = render(&compose(&group.matter, &samples::frame()));
+        let rendered = render(&compose(&group.data, &samples::context()));
         let text = rendered.text.split("\n--\n").next().unwrap_or_default();
         all += &format!("{line}\n\nSubject: {}\n\n{text}\n{}\n", rendered.subject, "~".repeat(72));
     }

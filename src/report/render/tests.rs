@@ -11,16 +11,17 @@ use crate::policy::inventory::{Id, Kind, ServerStatus};
 use crate::policy::plan::Reason;
 use crate::policy::schedule::Lost;
 use crate::report::content::compose;
-use crate::report::matter::{Happened, MailKind, Matter};
+use crate::report::message_data::{MailKind, MessageData, TimedNotice};
 use crate::report::samples::{
-    HOSTILE, at, deleted, digest, failed, failed_as, failed_run, frame, good, notice, recovery, server, stale, success,
+    HOSTILE, at, context, deleted, digest, failed, failed_as, failed_run, good, notice, recovery, server, stale,
+    success,
 };
 
-fn golden(name: &str, matter: &Matter) -> Rendered {
-    let rendered = render(&compose(matter, &frame()));
+fn golden(name: &str, data: &MessageData) -> Rendered {
+    let rendered = render(&compose(data, &context()));
     insta::assert_snapshot!(format!("{name}.txt"), format!("Subject: {}\n\n{}", rendered.subject, rendered.text));
     insta::assert_snapshot!(format!("{name}.html"), rendered.html);
-    // To look at the pages in a browser; a folder that is not there is no error.
+    // To look at the pages in a browser.
     if let Some(folder) = std::env::var_os("LASTGOOD_MAIL_PAGES") {
         let page = std::path::Path::new(&folder).join(format!("{name}.html"));
         std::fs::write(page, &rendered.html).expect("the folder that was asked for can be written");
@@ -28,7 +29,7 @@ fn golden(name: &str, matter: &Matter) -> Rendered {
     rendered
 }
 
-fn notices() -> Matter {
+fn notices() -> MessageData {
     let since = at("2026-11-21T01:30:00Z");
     let lost = Lost { count: 2, first: at("2026-11-20T02:30:00Z"), last: at("2026-11-21T02:30:00Z") };
     let latest = LatestDue::CaughtUp(at("2026-11-21T02:30:00Z"));
@@ -78,11 +79,11 @@ fn notices() -> Matter {
     let of_policy = of_policy.into_iter().map(|fact| notice("web-server-01", Kind::Backup, fact));
     let of_server = of_server.into_iter().map(|fact| Notice::of_server(server("web-server-01"), fact));
     let all = of_policy.chain(of_server).chain(of_account.into_iter().map(Notice::new));
-    Matter::Notices(MailKind::Attention, all.map(|notice| Happened::new(frame().now, notice)).collect())
+    MessageData::Notices(MailKind::Attention, all.map(|notice| TimedNotice::new(context().now, notice)).collect())
 }
 
-fn one(kind: MailKind, happened: Happened) -> Matter {
-    Matter::Notices(kind, vec![happened])
+fn one(kind: MailKind, happened: TimedNotice) -> MessageData {
+    MessageData::Notices(kind, vec![happened])
 }
 
 #[test]
@@ -100,7 +101,7 @@ fn failures_of_several_causes_as_they_are_read() {
     let mut other = failed("db-server-01", "Server 51177 is locked");
     other.notice.policy = Some("hourly".to_owned());
     let all = vec![failed_as("mail-server-02", refused), failed_as("db-server-02", never), other];
-    golden("failed-several", &Matter::Notices(MailKind::Failed, all));
+    golden("failed-several", &MessageData::Notices(MailKind::Failed, all));
 }
 
 #[test]
@@ -112,7 +113,7 @@ fn runs_that_cannot_go_on_as_they_are_read() {
         failed_as("web-server-02", of(RunProblem::Unreadable { error: error() })),
         failed_as("web-server-03", of(RunProblem::Unknown { error: "look at it".to_owned() })),
     ];
-    golden("failed-otherwise", &Matter::Notices(MailKind::Failed, all));
+    golden("failed-otherwise", &MessageData::Notices(MailKind::Failed, all));
 }
 
 #[test]
@@ -137,7 +138,7 @@ fn recoveries_of_other_incidents_as_they_are_read() {
     let account = account.map(|(by, was)| Notice::new(of(by, was)));
     let mut texts = String::new();
     for notice in servers.into_iter().chain(account) {
-        let rendered = render(&compose(&one(MailKind::Recovered, Happened::new(frame().now, notice)), &frame()));
+        let rendered = render(&compose(&one(MailKind::Recovered, TimedNotice::new(context().now, notice)), &context()));
         texts += &format!("Subject: {}\n\n{}\n", rendered.subject, rendered.text);
     }
     insta::assert_snapshot!("recovered-others.txt", texts);
@@ -150,7 +151,7 @@ fn successes_as_they_are_read() {
         run.started_early = true;
         run.given_up = vec![GivenUp { id: Id::Number(811), why: Reason::GivenUp { beside: vec![Id::Number(640)] } }];
     }
-    golden("succeeded", &Matter::Notices(MailKind::Succeeded, vec![success("web-server-01"), second]));
+    golden("succeeded", &MessageData::Notices(MailKind::Succeeded, vec![success("web-server-01"), second]));
 }
 
 #[test]
@@ -163,11 +164,11 @@ fn a_server_that_does_not_start_as_it_is_read() {
     golden("not-started", &not_started(StartProblem::Failed { error: "409 Conflict: another action".to_owned() }));
 }
 
-fn not_started(problem: StartProblem) -> Matter {
+fn not_started(problem: StartProblem) -> MessageData {
     let stopped_for = Some(StoppedFor { policy: "nightly".to_owned(), kind: Kind::Backup });
     let since = Some(at("2026-11-21T04:02:00Z"));
     let fact = Fact::ServerNotStarted(NotStarted { problem, stopped_for, since });
-    one(MailKind::NotStarted, Happened::new(frame().now, Notice::of_server(server("web-server-01"), fact)))
+    one(MailKind::NotStarted, TimedNotice::new(context().now, Notice::of_server(server("web-server-01"), fact)))
 }
 
 #[test]
@@ -180,7 +181,7 @@ fn why_a_server_does_not_run_as_it_is_read() {
         StartProblem::MayStillStop,
         StartProblem::Missing,
     ];
-    let text = |problem| render(&compose(&not_started(problem), &frame())).text;
+    let text = |problem| render(&compose(&not_started(problem), &context())).text;
     let texts: Vec<String> =
         problems.map(text).iter().filter_map(|text| Some(text.split("\n\n").nth(2)?.into())).collect();
     insta::assert_snapshot!("not-started-otherwise.txt", texts.join("\n\n"));
@@ -188,7 +189,7 @@ fn why_a_server_does_not_run_as_it_is_read() {
 
 #[test]
 fn a_digest_as_it_is_read() {
-    let rendered = golden("digest", &Matter::Digest(Box::new(digest())));
+    let rendered = golden("digest", &MessageData::Digest(Box::new(digest())));
     assert!(rendered.text.contains("■■■■■■■▣□□"));
 }
 
@@ -202,18 +203,18 @@ fn a_hostile_name_is_text_in_both_alternatives() {
     facts.holds[0].reason = HOSTILE.to_owned();
     facts.former[0].server.name = HOSTILE.to_owned();
     let other = Fact::General { class: Class::Failure, topic: Topic::Attention, text: HOSTILE.to_owned() };
-    let other = Happened::new(frame().now, Notice::of_server(server(HOSTILE), other));
+    let other = TimedNotice::new(context().now, Notice::of_server(server(HOSTILE), other));
     let refused = Fact::ServerListUnreadable { stored: true, error: HOSTILE.to_owned() };
-    let refused = Happened::new(frame().now, Notice::new(refused));
+    let refused = TimedNotice::new(context().now, Notice::new(refused));
     let all = [
         golden("hostile", &one(MailKind::Failed, hostile())),
-        render(&compose(&Matter::Notices(MailKind::Failed, vec![hostile(), failed("b", HOSTILE)]), &frame())),
-        render(&compose(&one(MailKind::Stale, stale(HOSTILE, None)), &frame())),
-        render(&compose(&one(MailKind::Recovered, recovery(HOSTILE, "2026-11-19T02:31:00Z")), &frame())),
-        render(&compose(&one(MailKind::Succeeded, success(HOSTILE)), &frame())),
-        render(&compose(&one(MailKind::Attention, other), &frame())),
-        render(&compose(&one(MailKind::Attention, refused), &frame())),
-        render(&compose(&Matter::Digest(Box::new(facts)), &frame())),
+        render(&compose(&MessageData::Notices(MailKind::Failed, vec![hostile(), failed("b", HOSTILE)]), &context())),
+        render(&compose(&one(MailKind::Stale, stale(HOSTILE, None)), &context())),
+        render(&compose(&one(MailKind::Recovered, recovery(HOSTILE, "2026-11-19T02:31:00Z")), &context())),
+        render(&compose(&one(MailKind::Succeeded, success(HOSTILE)), &context())),
+        render(&compose(&one(MailKind::Attention, other), &context())),
+        render(&compose(&one(MailKind::Attention, refused), &context())),
+        render(&compose(&MessageData::Digest(Box::new(facts)), &context())),
     ];
     for mail in all {
         assert!(!mail.html.contains("<script"), "{}", mail.html);
@@ -228,16 +229,16 @@ fn a_hostile_name_is_text_in_both_alternatives() {
 }
 
 #[test]
-fn the_page_takes_nothing_from_elsewhere() {
-    let html = render(&compose(&Matter::Digest(Box::new(digest())), &frame())).html;
+fn the_page_has_no_external_resources() {
+    let html = render(&compose(&MessageData::Digest(Box::new(digest())), &context())).html;
     for word in ["http:", "https:", "src=", "url(", "<img", "<link", "@import"] {
         assert!(!html.contains(word), "{word} in {html}");
     }
 }
 
 #[test]
-fn a_text_line_fits_a_mail_reader() {
-    let text = render(&compose(&notices(), &frame())).text;
+fn text_lines_fit_a_mail_client() {
+    let text = render(&compose(&notices(), &context())).text;
     let longest = text.lines().map(|line| line.chars().count()).max();
     assert!(longest.is_some_and(|length| length <= 80), "{text}");
 }

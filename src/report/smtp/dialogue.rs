@@ -1,5 +1,5 @@
-//! What is said in one SMTP session: a command goes out, one reply comes back. No line and no session is without end,
-//! no reply counts that came before its command, and nothing received in clear outlives the change to encryption.
+//! The dialogue of one SMTP session: each command gets one reply. Lines and sessions have a maximum length, a reply
+//! that arrives before its command is an error, and nothing received in clear text survives the change to encryption.
 
 use std::fmt;
 use std::io;
@@ -11,49 +11,49 @@ use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::settings::Limits;
+use super::settings::SmtpLimits;
 
-/// The longest line of a reply, its end included; RFC 5321 asks for 512 bytes.
+/// The longest line of a reply, including its end; RFC 5321 requires 512 bytes.
 pub(super) const LONGEST_LINE: usize = 4 * 1024;
 /// All replies of a session together.
 pub(super) const LONGEST_SESSION: usize = 1024 * 1024;
 
-/// Why a step gave no reply to go on with.
+/// Why a step got no usable reply.
 #[derive(Debug)]
-pub(super) enum Broken {
-    /// The server said no (4xx or 5xx).
+pub(super) enum ReplyError {
+    /// The server refused (4xx or 5xx).
     Refused(Response),
     /// The connection failed.
     Lost(io::Error),
     /// The TLS handshake failed.
     Handshake(io::Error),
-    /// The server spoke before it was asked, so its next reply would be taken for that of another step.
-    Unasked,
-    /// What came is no reply, or is too long for one.
-    Garbled(String),
-    /// No whole reply within the limit of the step.
-    Silent(Duration),
+    /// A reply arrived before its command, so replies would be matched to the wrong steps.
+    Unsolicited,
+    /// What arrived is not a reply, or is too long for one.
+    Malformed(String),
+    /// No complete reply within the limit of the step.
+    StepTimeout(Duration),
     /// The limit of the session was reached.
-    Overlong(Duration),
+    SessionTimeout(Duration),
 }
 
-impl fmt::Display for Broken {
+impl fmt::Display for ReplyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(reply) => f.write_str(&words(reply)),
             Self::Lost(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                f.write_str("the server closed the connection without an answer")
+                f.write_str("the server closed the connection without a reply")
             }
             Self::Lost(error) | Self::Handshake(error) => error.fmt(f),
-            Self::Unasked => f.write_str("the server, or somebody on the way to it, sent a reply before it was asked"),
-            Self::Garbled(text) => f.write_str(text),
-            Self::Silent(limit) => write!(f, "no answer within {} ms", limit.as_millis()),
-            Self::Overlong(limit) => write!(f, "the session was not over within {} s", limit.as_secs_f64()),
+            Self::Unsolicited => f.write_str("the server, or somebody in between, sent a reply before its command"),
+            Self::Malformed(text) => f.write_str(text),
+            Self::StepTimeout(limit) => write!(f, "no reply within {} ms", limit.as_millis()),
+            Self::SessionTimeout(limit) => write!(f, "the session did not end within {} s", limit.as_secs_f64()),
         }
     }
 }
 
-/// The server's own words with their code. The enhanced code, which each line of a reply repeats, is shown once.
+/// The server's own words with their code. The enhanced code, which every line of a reply repeats, is shown once.
 fn words(reply: &Response) -> String {
     let enhanced = reply.first_word().filter(|word| word.starts_with(['4', '5']) && word.split('.').count() == 3);
     let mut words = reply.code().to_string();
@@ -65,41 +65,41 @@ fn words(reply: &Response) -> String {
     words
 }
 
-/// How long a session and each of its steps may take.
+/// The time limits of a session and its steps.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    limits: Limits,
+pub(super) struct SessionDeadline {
+    limits: SmtpLimits,
     end: Instant,
 }
 
-impl Pace {
-    /// The session begins now.
-    pub(super) fn begin(limits: Limits) -> Self {
+impl SessionDeadline {
+    /// Starts the session's time.
+    pub(super) fn begin(limits: SmtpLimits) -> Self {
         Self { limits, end: Instant::now() + limits.session }
     }
 
-    /// What a step gives, unless its limit or that of the session comes first.
+    /// The result of a step, unless its limit or the session's is reached first.
     pub(super) async fn within<T>(
         &self,
         limit: Duration,
-        step: impl Future<Output = Result<T, Broken>>,
-    ) -> Result<T, Broken> {
+        step: impl Future<Output = Result<T, ReplyError>>,
+    ) -> Result<T, ReplyError> {
         match tokio::time::timeout_at(self.end, tokio::time::timeout(limit, step)).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(Broken::Silent(limit)),
-            Err(_) => Err(Broken::Overlong(self.limits.session)),
+            Ok(Err(_)) => Err(ReplyError::StepTimeout(limit)),
+            Err(_) => Err(ReplyError::SessionTimeout(self.limits.session)),
         }
     }
 }
 
-/// A connection, in clear or encrypted.
-trait Wire: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Wire for T {}
+/// A connection, in clear text or encrypted.
+trait SmtpStream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> SmtpStream for T {}
 
-/// A session in progress. When a step did not end, the dialogue is dropped: its next reply could be any step's.
+/// A session in progress. After a step that did not complete, drop it: its next reply could belong to any step.
 pub(super) struct Dialogue {
-    wire: BufReader<Box<dyn Wire>>,
-    /// How many bytes of replies may still come.
+    wire: BufReader<Box<dyn SmtpStream>>,
+    /// How many bytes of replies may still arrive.
     left: usize,
 }
 
@@ -114,82 +114,82 @@ impl Dialogue {
         Self { wire: BufReader::new(Box::new(wire)), left: LONGEST_SESSION }
     }
 
-    /// The same dialogue, encrypted. What has been received so far and was not asked for is a failure; what was
-    /// received in clear is gone.
-    pub(super) async fn encrypt(self, connector: &TlsConnector, name: ServerName<'static>) -> Result<Self, Broken> {
+    /// The same dialogue, encrypted. An unsolicited reply received so far is an error; what was received in clear text
+    /// is discarded.
+    pub(super) async fn encrypt(self, connector: &TlsConnector, name: ServerName<'static>) -> Result<Self, ReplyError> {
         self.check_turn()?;
-        // What comes in clear from here on is taken for TLS, and fails as such.
-        let encrypted = connector.connect(name, self.wire.into_inner()).await.map_err(Broken::Handshake)?;
+        // Clear text that arrives from here on is read as TLS, and fails.
+        let encrypted = connector.connect(name, self.wire.into_inner()).await.map_err(ReplyError::Handshake)?;
         Ok(Self { wire: BufReader::new(Box::new(encrypted)), left: self.left })
     }
 
     /// Sends a command, which ends its line itself, and reads the reply.
-    pub(super) async fn command(&mut self, command: impl fmt::Display) -> Result<Response, Broken> {
+    pub(super) async fn command(&mut self, command: impl fmt::Display) -> Result<Response, ReplyError> {
         self.send(command.to_string().as_bytes()).await?;
         self.reply().await
     }
 
     /// Sends the message and its end, and reads the reply.
-    pub(super) async fn message(&mut self, message: &[u8]) -> Result<Response, Broken> {
+    pub(super) async fn message(&mut self, message: &[u8]) -> Result<Response, ReplyError> {
         self.send(&stuffed(message)).await?;
         self.reply().await
     }
 
-    /// The next reply; one of 4xx or 5xx is an error.
-    pub(super) async fn reply(&mut self) -> Result<Response, Broken> {
+    /// The next reply; a 4xx or 5xx is an error.
+    pub(super) async fn reply(&mut self) -> Result<Response, ReplyError> {
         let mut text = String::new();
         loop {
             let line = self.line().await?;
             text.push_str(&line);
-            // A code alone is a reply, too (RFC 5321, 4.2).
+            // A code alone is also a reply (RFC 5321, 4.2).
             text.push_str(if line.len() == 3 { " \r\n" } else { "\r\n" });
-            // A hyphen behind the code says that another line follows.
+            // A hyphen after the code means that another line follows.
             if line.as_bytes().get(3) != Some(&b'-') {
                 break;
             }
         }
         match text.parse::<Response>() {
             Ok(reply) if reply.is_positive() => Ok(reply),
-            Ok(reply) => Err(Broken::Refused(reply)),
-            Err(_) => Err(Broken::Garbled(format!("the server's answer is not one of SMTP: {}", text.trim_end()))),
+            Ok(reply) => Err(ReplyError::Refused(reply)),
+            Err(_) => Err(ReplyError::Malformed(format!("the server's reply is not SMTP: {}", text.trim_end()))),
         }
     }
 
-    /// The next line without its end.
-    async fn line(&mut self) -> Result<String, Broken> {
+    /// The next line, without its end.
+    async fn line(&mut self) -> Result<String, ReplyError> {
         let most = LONGEST_LINE.min(self.left);
         let mut line = Vec::new();
-        (&mut self.wire).take(most as u64).read_until(b'\n', &mut line).await.map_err(Broken::Lost)?;
+        (&mut self.wire).take(most as u64).read_until(b'\n', &mut line).await.map_err(ReplyError::Lost)?;
         self.left -= line.len();
         if line.ends_with(b"\n") {
             let text = String::from_utf8_lossy(&line);
             return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
         }
         Err(match line.len() {
-            LONGEST_LINE => Broken::Garbled(format!("the server sent a line longer than {LONGEST_LINE} bytes")),
+            LONGEST_LINE => ReplyError::Malformed(format!("the server sent a line longer than {LONGEST_LINE} bytes")),
             length if length == most => {
-                Broken::Garbled(format!("the server sent more than {LONGEST_SESSION} bytes in one session"))
+                ReplyError::Malformed(format!("the server sent more than {LONGEST_SESSION} bytes in one session"))
             }
-            _ => Broken::Lost(io::ErrorKind::UnexpectedEof.into()),
+            _ => ReplyError::Lost(io::ErrorKind::UnexpectedEof.into()),
         })
     }
 
-    async fn send(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), ReplyError> {
         self.check_turn()?;
         let sent = async {
             self.wire.write_all(bytes).await?;
             self.wire.flush().await
         };
-        sent.await.map_err(Broken::Lost)
+        sent.await.map_err(ReplyError::Lost)
     }
 
-    /// Each reply is read to its end before the next command, and nobody may reply to what was not sent yet.
-    fn check_turn(&self) -> Result<(), Broken> {
-        if self.wire.buffer().is_empty() { Ok(()) } else { Err(Broken::Unasked) }
+    /// Checks that nothing unread has arrived: each reply is read to its end before the next command is sent.
+    fn check_turn(&self) -> Result<(), ReplyError> {
+        if self.wire.buffer().is_empty() { Ok(()) } else { Err(ReplyError::Unsolicited) }
     }
 }
 
-/// The message as it is sent: a line that begins with a dot gets another one, a line of one dot is the end.
+/// The message as it is sent: a line that begins with a dot gets a second one; a line with a single dot is the end.
 fn stuffed(message: &[u8]) -> Vec<u8> {
     let mut stuffed = Vec::with_capacity(message.len() + 64);
     for line in message.split_inclusive(|byte| *byte == b'\n') {

@@ -10,16 +10,16 @@ use secrecy::{ExposeSecret, SecretString};
 /// How the connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tls {
-    /// Begun in clear text, then encrypted; never sent without (`starttls`).
+    /// Starts in clear text, then is encrypted; nothing is sent otherwise (`starttls`).
     StartTls,
     /// Encrypted from the first byte (`tls`).
     Wrapper,
-    /// Clear text; refused but to this machine (`none`).
+    /// Clear text; only to this machine (`none`).
     None,
 }
 
 impl Tls {
-    /// The port where servers usually listen for it.
+    /// The standard port.
     #[must_use]
     pub const fn default_port(self) -> u16 {
         match self {
@@ -32,18 +32,18 @@ impl Tls {
 
 /// How long each step may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct SmtpLimits {
     /// The TCP connection.
     pub connect: Duration,
     /// Any other step.
     pub step: Duration,
-    /// The message and the answer to its end: servers look into it before they answer.
+    /// The message and the reply to it: servers scan the message before they reply.
     pub message: Duration,
-    /// The whole session, whatever its steps may take.
+    /// The whole session, whatever the limits of its steps.
     pub session: Duration,
 }
 
-impl Default for Limits {
+impl Default for SmtpLimits {
     fn default() -> Self {
         let session = Duration::from_mins(2);
         Self { connect: Duration::from_secs(15), step: Duration::from_secs(30), message: session, session }
@@ -74,18 +74,18 @@ impl fmt::Debug for Login {
 /// How to reach the mail server.
 #[derive(Clone, Debug)]
 pub struct SmtpSettings {
-    /// A name or an address; the certificate must be for it.
+    /// A name or an address, which the certificate must match.
     pub host: String,
     /// The port.
     pub port: u16,
     /// How the connection is encrypted.
     pub tls: Tls,
-    /// The login; `None` for a server that asks for none.
+    /// The login; `None` for a server that needs none.
     pub login: Option<Login>,
-    /// An authority of one's own (PEM). Then no other is trusted. Read at every delivery.
+    /// The user's own certificate authority (PEM); then no other is trusted. Read at every delivery.
     pub ca_file: Option<PathBuf>,
     /// How long each step may take.
-    pub limits: Limits,
+    pub limits: SmtpLimits,
 }
 
 impl SmtpSettings {

@@ -1,4 +1,4 @@
-//! A mail server that does as it is told, in a few lines, and every way in which it can misbehave.
+//! A scripted mail server in a few lines, and every way in which it can misbehave.
 
 use std::time::Instant;
 
@@ -13,17 +13,17 @@ mod hostile;
 
 const LIMIT: Duration = Duration::from_millis(300);
 
-/// What the server does when a line begins with the given text; the first that fits counts.
-enum Does {
+/// What the server does when a line begins with the given text; the first match counts.
+enum ServerStep {
     Say(&'static str),
     Silence,
     Close,
 }
-use Does::{Close, Say, Silence};
+use ServerStep::{Close, Say, Silence};
 
-type Script = Vec<(&'static str, Does)>;
+type Script = Vec<(&'static str, ServerStep)>;
 
-const WELL: &[(&str, &str)] = &[
+const NORMAL_REPLIES: &[(&str, &str)] = &[
     ("greeting", "220 mail.example.com ESMTP"),
     ("EHLO", "250-mail.example.com\r\n250-8BITMIME\r\n250 AUTH PLAIN LOGIN"),
     ("AUTH", "235 2.7.0 welcome"),
@@ -34,35 +34,35 @@ const WELL: &[(&str, &str)] = &[
     ("QUIT", "221 2.0.0 bye"),
 ];
 
-/// Serves one connection after another by the script, then as a good server would; gives the lines it was sent.
+/// Serves connections by the script, otherwise as a normal server would; returns the lines it received.
 async fn server(script: Script) -> (u16, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let serve = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
         let mut stream = BufReader::new(stream);
-        let (mut heard, mut line, mut in_message) = (Vec::new(), "greeting".to_owned(), false);
+        let (mut received, mut line, mut in_message) = (Vec::new(), "greeting".to_owned(), false);
         loop {
             if !in_message || line == "." {
                 let planned = script.iter().find(|(begins, _)| line.starts_with(begins)).map(|(_, does)| does);
-                let usual = WELL.iter().find(|(begins, _)| line.starts_with(begins)).map(|(_, reply)| *reply);
+                let usual = NORMAL_REPLIES.iter().find(|(begins, _)| line.starts_with(begins)).map(|(_, reply)| *reply);
                 let reply = match planned {
                     Some(Say(reply)) => *reply,
                     Some(Silence) => "",
-                    Some(Close) => return heard,
+                    Some(Close) => return received,
                     None => usual.unwrap_or("500 what?"),
                 };
                 in_message = reply.starts_with("354");
                 if !reply.is_empty() && stream.write_all(format!("{reply}\r\n").as_bytes()).await.is_err() {
-                    return heard;
+                    return received;
                 }
             }
             let mut next = String::new();
             if stream.read_line(&mut next).await.unwrap_or(0) == 0 {
-                return heard;
+                return received;
             }
             line = next.trim_end().to_owned();
-            heard.push(line.clone());
+            received.push(line.clone());
         }
     });
     (port, serve)
@@ -75,7 +75,7 @@ fn settings(port: u16) -> SmtpSettings {
         tls: Tls::None,
         login: None,
         ca_file: None,
-        limits: Limits { connect: LIMIT, step: LIMIT, message: LIMIT, session: 20 * LIMIT },
+        limits: SmtpLimits { connect: LIMIT, step: LIMIT, message: LIMIT, session: 20 * LIMIT },
     }
 }
 
@@ -96,7 +96,7 @@ fn message() -> OutboxMessage {
     }
 }
 
-/// The error of a delivery to a server that follows the script; never later than a few limits.
+/// The error of a delivery to a server that follows the script; asserts that it comes within a few limits.
 async fn fault(script: Script, change: impl FnOnce(&mut SmtpSettings)) -> DeliveryError {
     let (port, _serve) = server(script).await;
     let mut settings = settings(port);
@@ -113,11 +113,11 @@ fn sort(error: &DeliveryError) -> (DeliveryStep, FailureKind) {
 }
 
 #[tokio::test]
-async fn a_message_goes_to_all_in_one_transaction_unchanged() {
+async fn a_message_is_sent_unchanged_to_all_in_one_transaction() {
     let (port, serve) = server(vec![]).await;
     let delivery = send(&settings(port), &message()).await.unwrap();
     assert_eq!(delivery, Delivery { accepted: message().to, refused: vec![] });
-    let heard = serve.await.unwrap();
+    let received = serve.await.unwrap();
     let wanted = [
         "MAIL FROM:<backup@example.com>",
         "RCPT TO:<a@example.com>",
@@ -128,9 +128,9 @@ async fn a_message_goes_to_all_in_one_transaction_unchanged() {
         "first",
         "..dot",
     ];
-    assert_eq!(heard[1..=wanted.len()], wanted);
-    assert_eq!(heard.last().map(String::as_str), Some("QUIT"));
-    assert_eq!(heard.iter().filter(|line| line.starts_with("MAIL")).count(), 1);
+    assert_eq!(received[1..=wanted.len()], wanted);
+    assert_eq!(received.last().map(String::as_str), Some("QUIT"));
+    assert_eq!(received.iter().filter(|line| line.starts_with("MAIL")).count(), 1);
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn a_login_is_sent_before_the_message() {
 }
 
 #[tokio::test]
-async fn a_server_that_knows_only_login_is_logged_in_to() {
+async fn a_server_that_only_supports_auth_login_works() {
     let script = vec![
         ("EHLO", Say("250-x\r\n250 AUTH LOGIN")),
         ("AUTH LOGIN", Say("334 VXNlcm5hbWU6")),
@@ -153,7 +153,7 @@ async fn a_server_that_knows_only_login_is_logged_in_to() {
     assert_eq!(delivery.accepted.len(), 2);
 }
 
-/// Each line of the dialogue, the step that fails when it gets no good answer, and what is known of the message then.
+/// Each line of the dialogue, the step that fails if it gets no valid reply, and what is known of the message then.
 const STEPS: [(&str, DeliveryStep, FailureKind); 7] = [
     ("greeting", DeliveryStep::Greeting, FailureKind::NeverSent),
     ("EHLO", DeliveryStep::Greeting, FailureKind::NeverSent),
@@ -171,12 +171,12 @@ async fn silence_at_any_step_ends_within_its_limit() {
         assert_eq!(sort(&error), (step, kind), "silence at {line}: {error}");
         assert!(error.is_retryable());
         assert_eq!(error.outcome_unknown(), line == ".");
-        assert!(error.text.contains("no answer within 300 ms"), "{error}");
+        assert!(error.text.contains("no reply within 300 ms"), "{error}");
     }
 }
 
 #[tokio::test]
-async fn a_connection_that_ends_at_any_step_is_sorted_by_that_step() {
+async fn a_connection_that_ends_is_classified_by_its_step() {
     for (line, step, kind) in STEPS {
         let error = fault(vec![(line, Close)], |settings| settings.login = Some(login())).await;
         assert_eq!(sort(&error), (step, kind), "end at {line}: {error}");
@@ -184,7 +184,7 @@ async fn a_connection_that_ends_at_any_step_is_sorted_by_that_step() {
 }
 
 #[tokio::test]
-async fn a_refusal_for_now_is_tried_again_and_one_for_good_is_not() {
+async fn a_temporary_refusal_is_retried_and_a_permanent_one_is_not() {
     for (line, reply, step, kind) in [
         ("greeting", "421 too busy", DeliveryStep::Greeting, FailureKind::RetryLater),
         ("AUTH", "454 4.7.0 try again", DeliveryStep::Login, FailureKind::RetryLater),
@@ -202,24 +202,27 @@ async fn a_refusal_for_now_is_tried_again_and_one_for_good_is_not() {
         let error = fault(vec![(line, Say(reply))], |settings| settings.login = Some(login())).await;
         assert_eq!(sort(&error), (step, kind), "{reply} at {line}: {error}");
         assert_eq!(error.is_retryable(), kind != FailureKind::Permanent);
-        assert!(error.text.contains(reply), "{error} does not tell {reply}");
+        assert!(error.text.contains(reply), "{error} does not contain {reply}");
     }
 }
 
 #[tokio::test]
-async fn when_some_are_refused_the_others_still_get_it() {
+async fn when_some_are_refused_the_others_still_receive_it() {
     let script = vec![("RCPT TO:<a@example.com>", Say("550 5.1.1 no such user"))];
     let (port, serve) = server(script).await;
     let delivery = send(&settings(port), &message()).await.unwrap();
     assert_eq!(delivery.accepted, vec!["b@example.com".to_owned()]);
-    let refusal =
-        Refusal { address: "a@example.com".to_owned(), reply: "550 5.1.1 no such user".to_owned(), permanent: true };
+    let refusal = RecipientRefusal {
+        address: "a@example.com".to_owned(),
+        reply: "550 5.1.1 no such user".to_owned(),
+        permanent: true,
+    };
     assert_eq!(delivery.refused, vec![refusal]);
     assert!(serve.await.unwrap().contains(&"first".to_owned()));
 }
 
 #[tokio::test]
-async fn when_all_are_refused_one_for_now_keeps_the_message() {
+async fn when_all_are_refused_one_temporary_refusal_keeps_the_message() {
     let script = vec![
         ("RCPT TO:<a@example.com>", Say("550 5.1.1 no such user")),
         ("RCPT TO:<b@example.com>", Say("450 4.2.0 greylisted")),
@@ -230,8 +233,8 @@ async fn when_all_are_refused_one_for_now_keeps_the_message() {
 }
 
 #[tokio::test]
-async fn an_answer_that_belongs_to_another_step_is_no_delivery() {
-    // What a server that is one reply ahead would look like: its yes to RCPT comes as the answer to DATA.
+async fn a_reply_that_belongs_to_another_step_is_not_a_delivery() {
+    // A server that is one reply ahead: its acceptance of RCPT arrives as the reply to DATA.
     for (line, reply, step, kind) in [
         ("MAIL", "354 go on", DeliveryStep::Sender, FailureKind::NeverSent),
         ("DATA", "250 ok", DeliveryStep::Data, FailureKind::NeverSent),
@@ -244,14 +247,14 @@ async fn an_answer_that_belongs_to_another_step_is_no_delivery() {
 }
 
 #[tokio::test]
-async fn a_code_without_words_is_a_reply() {
+async fn a_code_without_text_is_a_reply() {
     let script = vec![("greeting", Say("220")), ("MAIL", Say("250")), (".", Say("250"))];
     let (port, _serve) = server(script).await;
     assert_eq!(send(&settings(port), &message()).await.unwrap().accepted.len(), 2);
 }
 
 #[tokio::test]
-async fn what_is_no_reply_is_shown() {
+async fn what_is_not_a_reply_is_shown() {
     let error = fault(vec![("greeting", Say("HTTP/1.1 400 Bad Request"))], |_| ()).await;
     assert_eq!(sort(&error), (DeliveryStep::Greeting, FailureKind::NeverSent));
     assert!(error.text.contains("HTTP/1.1 400 Bad Request"), "{error}");
@@ -267,7 +270,7 @@ async fn a_slow_goodbye_does_not_undo_a_delivery() {
 }
 
 #[tokio::test]
-async fn starttls_is_never_done_without() {
+async fn starttls_is_required() {
     let error = fault(vec![], |settings| settings.tls = Tls::StartTls).await;
     assert_eq!(sort(&error), (DeliveryStep::StartTls, FailureKind::Misconfigured));
     assert!(error.text.contains("does not offer STARTTLS"), "{error}");
@@ -283,8 +286,8 @@ async fn a_handshake_that_never_comes_ends_within_its_limit() {
 }
 
 #[tokio::test]
-async fn each_kind_of_port_says_when_it_is_the_other() {
-    // A port that is encrypted from the start says nothing until it is spoken to.
+async fn the_wrong_kind_of_port_is_recognized() {
+    // A port that is encrypted from the start sends nothing until the client does.
     let error = fault(vec![("greeting", Silence)], |settings| settings.tls = Tls::StartTls).await;
     assert_eq!(sort(&error), (DeliveryStep::Greeting, FailureKind::NeverSent));
     assert!(error.text.contains("tls = \"tls\""), "{error}");
@@ -296,7 +299,7 @@ async fn each_kind_of_port_says_when_it_is_the_other() {
 }
 
 #[tokio::test]
-async fn a_port_where_nobody_listens_is_never_sent() {
+async fn without_a_listener_nothing_is_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
@@ -345,14 +348,14 @@ fn debug_shows_no_password() {
 }
 
 #[tokio::test]
-async fn what_the_server_says_is_one_harmless_line() {
+async fn what_the_server_says_becomes_one_sanitized_line() {
     let error = fault(vec![("MAIL", Say("550-first\r\n550 \u{1b}[31msecond"))], |_| ()).await;
     assert!(error.text.contains("\\u{1b}[31msecond"), "{error}");
     assert!(!error.to_string().contains(['\n', '\u{1b}']), "{error}");
 }
 
 #[tokio::test]
-async fn an_address_beyond_ascii_needs_a_server_that_can() {
+async fn a_non_ascii_address_needs_a_server_that_supports_it() {
     let (port, _serve) = server(vec![]).await;
     let mut message = message();
     message.to = vec!["çağrı@example.com".to_owned()];

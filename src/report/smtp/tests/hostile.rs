@@ -1,5 +1,5 @@
-//! Mail servers, and people on the way to them, that want to hurt: replies from before encryption, lines and replies
-//! without end, and answers that come drop by drop.
+//! Hostile mail servers, and attackers in between: replies from before encryption, endless lines and replies, and
+//! replies that arrive byte by byte.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,20 +14,20 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::*;
 
-/// Nothing here waits for a limit unless the test is about it.
-const PATIENT: Limits = Limits {
+/// Long limits, so that only the tests about limits wait for one.
+const PATIENT: SmtpLimits = SmtpLimits {
     connect: Duration::from_secs(20),
     step: Duration::from_secs(20),
     message: Duration::from_secs(20),
     session: Duration::from_secs(60),
 };
 
-/// What an endless sender sends at the most, so that a client without limits fails its test and not the machine.
+/// The most that an endless sender sends, so that a client without limits fails its test, not the machine.
 const FLOOD: usize = 256 * 1024 * 1024;
-/// What the system holds between two sockets may be sent though nobody reads it.
+/// What the system buffers between two sockets can be sent even if nobody reads it.
 const UNREAD: usize = 64 * 1024 * 1024;
 
-/// A certificate for 127.0.0.1 and the file with its authority.
+/// A certificate for 127.0.0.1, and the file with its certificate authority.
 struct Identity {
     acceptor: TlsAcceptor,
     folder: tempfile::TempDir,
@@ -76,45 +76,45 @@ where
     (port, served)
 }
 
-/// The next line that the client sends; `None` when it is gone.
-async fn hear(stream: &mut (impl AsyncBufRead + Unpin)) -> Option<String> {
+/// The next line that the client sends; `None` if it is gone.
+async fn read_line(stream: &mut (impl AsyncBufRead + Unpin)) -> Option<String> {
     let mut line = String::new();
     let length = stream.read_line(&mut line).await.unwrap_or_default();
     (length > 0).then(|| line.trim_end().to_owned())
 }
 
-/// What a good server says to this line.
+/// What a normal server replies to this line.
 fn usual(line: &str) -> &'static str {
-    WELL.iter().find(|(begins, _)| line.starts_with(begins)).map_or("500 what?", |(_, reply)| *reply)
+    NORMAL_REPLIES.iter().find(|(begins, _)| line.starts_with(begins)).map_or("500 what?", |(_, reply)| *reply)
 }
 
 async fn say(stream: &mut (impl AsyncWrite + Unpin), text: &str) {
-    // A client that has seen enough is gone.
+    // The client may have gone away.
     let _ = stream.write_all(text.as_bytes()).await;
     let _ = stream.flush().await;
 }
 
-/// Serves as a good server would until the client goes; gives what it was sent.
-async fn serve_well(stream: &mut (impl AsyncBufRead + AsyncWrite + Unpin)) -> Vec<String> {
-    let (mut heard, mut in_message) = (Vec::new(), false);
-    while let Some(line) = hear(stream).await {
+/// Serves as a normal server would until the client goes away; returns what it received.
+async fn serve_normally(stream: &mut (impl AsyncBufRead + AsyncWrite + Unpin)) -> Vec<String> {
+    let (mut received, mut in_message) = (Vec::new(), false);
+    while let Some(line) = read_line(stream).await {
         if !in_message || line == "." {
             say(stream, &format!("{}\r\n", usual(&line))).await;
             in_message = line == "DATA";
         }
-        heard.push(line);
+        received.push(line);
     }
-    heard
+    received
 }
 
-/// Greets, offers STARTTLS, and answers it with these pieces, one after another.
+/// Greets, offers STARTTLS, and replies to it with these pieces, one after another.
 async fn up_to_encryption(stream: TcpStream, offer: &str, pieces: &[&str]) -> TcpStream {
     stream.set_nodelay(true).unwrap();
     let mut stream = BufReader::new(stream);
     say(&mut stream, "220 mail.example.com\r\n").await;
-    hear(&mut stream).await;
+    read_line(&mut stream).await;
     say(&mut stream, offer).await;
-    hear(&mut stream).await;
+    read_line(&mut stream).await;
     for piece in pieces {
         say(&mut stream, piece).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -124,7 +124,7 @@ async fn up_to_encryption(stream: TcpStream, offer: &str, pieces: &[&str]) -> Tc
 
 const OFFER: &str = "250-mail.example.com\r\n250 STARTTLS\r\n";
 
-/// All that a client waits for from the second EHLO on.
+/// All replies that a client waits for from the second EHLO on.
 const FORGED: &str = "250 hello\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go on\r\n250 queued\r\n221 bye\r\n";
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn replies_from_before_encryption_are_never_believed_after_it() {
         ("behind a reply of two lines", OFFER.to_owned(), vec![behind_two_lines]),
         ("in a piece of its own", OFFER.to_owned(), vec!["220 go\r\n".to_owned(), FORGED.to_owned()]),
         ("with half a reply", OFFER.to_owned(), vec!["220 g".to_owned(), format!("o\r\n{FORGED}")]),
-        ("before STARTTLS was asked for", with_the_offer, vec![]),
+        ("before STARTTLS was requested", with_the_offer, vec![]),
     ];
     for (how, offer, pieces) in cases {
         let identity = Identity::new();
@@ -147,21 +147,21 @@ async fn replies_from_before_encryption_are_never_believed_after_it() {
             let stream = up_to_encryption(stream, &offer, &pieces).await;
             let Ok(stream) = acceptor.accept(stream).await else { return Vec::new() };
             let mut stream = BufReader::new(stream);
-            let mut heard = Vec::new();
-            while let Some(line) = hear(&mut stream).await {
-                // The real server refuses everything: no mail was taken.
-                heard.push(line);
+            let mut received = Vec::new();
+            while let Some(line) = read_line(&mut stream).await {
+                // The real server refuses everything: no mail was accepted.
+                received.push(line);
                 say(&mut stream, "554 no\r\n").await;
             }
-            heard
+            received
         })
         .await;
         let sent = send(&identity.settings(port, Tls::StartTls), &message()).await;
         let error = sent.expect_err(how);
         assert!(error.is_retryable() && !error.outcome_unknown(), "{how}: {error:?}");
         assert_eq!(error.step, DeliveryStep::StartTls, "{how}: {error}");
-        let heard = served.await.unwrap();
-        assert!(heard.iter().all(|line| !line.starts_with("MAIL")), "{how}: {heard:?}");
+        let received = served.await.unwrap();
+        assert!(received.iter().all(|line| !line.starts_with("MAIL")), "{how}: {received:?}");
     }
 }
 
@@ -173,7 +173,7 @@ async fn what_a_server_offers_in_clear_is_forgotten_when_it_is_encrypted() {
         let offer = "250-mail.example.com\r\n250-STARTTLS\r\n250-SMTPUTF8\r\n250 8BITMIME\r\n";
         let stream = up_to_encryption(stream, offer, &["220-soon\r\n220 go\r\n"]).await;
         let mut stream = BufReader::new(acceptor.accept(stream).await.unwrap());
-        serve_well(&mut stream).await
+        serve_normally(&mut stream).await
     })
     .await;
     let mut message = message();
@@ -196,21 +196,21 @@ async fn a_mail_goes_through_either_kind_of_encryption() {
             if tls == Tls::Wrapper {
                 say(&mut stream, "220 mail.example.com\r\n").await;
             }
-            serve_well(&mut stream).await
+            serve_normally(&mut stream).await
         })
         .await;
         let settings = SmtpSettings { login: Some(login()), ..identity.settings(port, tls) };
         let delivery = send(&settings, &message()).await.unwrap();
         assert_eq!(delivery, Delivery { accepted: message().to, refused: vec![] });
-        let heard = served.await.unwrap();
+        let received = served.await.unwrap();
         for line in ["MAIL FROM:<backup@example.com>", "first", "..dot", ".", "QUIT"] {
-            assert!(heard.iter().any(|it| it == line), "{line} is not in {heard:?}");
+            assert!(received.iter().any(|it| it == line), "{line} is not in {received:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_certificate_of_an_unknown_authority_is_for_a_person_to_mend() {
+async fn a_certificate_of_an_unknown_authority_needs_a_person() {
     for (tls, step) in [(Tls::StartTls, DeliveryStep::StartTls), (Tls::Wrapper, DeliveryStep::Connect)] {
         let (identity, other) = (Identity::new(), Identity::new());
         let acceptor = identity.acceptor.clone();
@@ -227,8 +227,8 @@ async fn a_certificate_of_an_unknown_authority_is_for_a_person_to_mend() {
     }
 }
 
-/// Serves well until the client's line begins with `at` ("greeting": from the start); from there on it sends `what`
-/// again and again, up to `FLOOD` bytes, which are counted.
+/// Serves normally until the client's line begins with `at` ("greeting": from the start); then sends `what` repeatedly,
+/// up to `FLOOD` bytes, and counts them.
 async fn flood(mut stream: impl AsyncBufRead + AsyncWrite + Unpin, at: &str, what: &str, sent: Arc<AtomicUsize>) {
     let (mut in_message, mut line) = (false, Some("greeting".to_owned()));
     while let Some(text) = line {
@@ -243,12 +243,13 @@ async fn flood(mut stream: impl AsyncBufRead + AsyncWrite + Unpin, at: &str, wha
             say(&mut stream, &format!("{}\r\n", usual(&text))).await;
             in_message = text == "DATA";
         }
-        line = hear(&mut stream).await;
+        line = read_line(&mut stream).await;
     }
 }
 
-/// The error of a delivery to a server that floods, in clear or encrypted; it was cut off long before the flood's end.
-async fn drowned(tls: Tls, at: &'static str, what: &'static str) -> DeliveryError {
+/// The error of a delivery to a flooding server, in clear text or encrypted; asserts that it was cut off long before
+/// the end of the flood.
+async fn flooded(tls: Tls, at: &'static str, what: &'static str) -> DeliveryError {
     let identity = Identity::new();
     let acceptor = identity.acceptor.clone();
     let sent = Arc::new(AtomicUsize::new(0));
@@ -266,7 +267,7 @@ async fn drowned(tls: Tls, at: &'static str, what: &'static str) -> DeliveryErro
 }
 
 #[tokio::test]
-async fn a_line_without_end_is_cut_off_in_clear_and_encrypted() {
+async fn an_endless_line_is_cut_off_in_clear_text_and_encrypted() {
     for tls in [Tls::None, Tls::Wrapper] {
         for (at, step, kind) in [
             ("greeting", DeliveryStep::Greeting, FailureKind::NeverSent),
@@ -274,7 +275,7 @@ async fn a_line_without_end_is_cut_off_in_clear_and_encrypted() {
             ("RCPT", DeliveryStep::Recipients, FailureKind::NeverSent),
             (".", DeliveryStep::Message, FailureKind::Ambiguous),
         ] {
-            let error = drowned(tls, at, "250 and so on ").await;
+            let error = flooded(tls, at, "250 and so on ").await;
             assert_eq!(sort(&error), (step, kind), "{at:?} {tls:?}: {error}");
             assert!(error.text.contains("longer than 4096 bytes"), "{error}");
         }
@@ -282,10 +283,10 @@ async fn a_line_without_end_is_cut_off_in_clear_and_encrypted() {
 }
 
 #[tokio::test]
-async fn a_reply_without_end_is_cut_off_in_clear_and_encrypted() {
+async fn an_endless_reply_is_cut_off_in_clear_text_and_encrypted() {
     for tls in [Tls::None, Tls::Wrapper] {
         for what in ["250-x\r\n", "250-a line that is as long as lines of such replies are as a rule\r\n"] {
-            let error = drowned(tls, "MAIL", what).await;
+            let error = flooded(tls, "MAIL", what).await;
             assert_eq!(sort(&error), (DeliveryStep::Sender, FailureKind::NeverSent), "{error}");
             assert!(error.text.contains("more than 1048576 bytes"), "{error}");
         }
@@ -293,12 +294,12 @@ async fn a_reply_without_end_is_cut_off_in_clear_and_encrypted() {
 }
 
 #[tokio::test]
-async fn a_line_of_just_4_kib_is_read() {
+async fn a_line_of_exactly_4_kib_is_read() {
     let (port, _served) = serve(async |stream| {
         let mut stream = BufReader::new(stream);
         // With the code, the blank and the end of the line.
         say(&mut stream, &format!("220 {}\r\n", "x".repeat(4096 - 6))).await;
-        hear(&mut stream).await;
+        read_line(&mut stream).await;
         say(&mut stream, &format!("250-{}\r\n250 {}\r\n", "x".repeat(4096 - 6), "x".repeat(4097 - 6))).await;
     })
     .await;
@@ -307,7 +308,7 @@ async fn a_line_of_just_4_kib_is_read() {
     assert!(error.text.contains("longer than 4096 bytes"), "the greeting and the first line are read: {error}");
 }
 
-/// Says a byte every 5 ms.
+/// Sends a byte every 5 ms.
 async fn drip(stream: &mut (impl AsyncWrite + Unpin), text: &str) {
     for byte in text.as_bytes() {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -331,7 +332,7 @@ async fn a_reply_that_comes_byte_by_byte_does_not_stretch_its_step() {
         drip(&mut stream, &"220-and so on\r\n".repeat(100)).await;
     })
     .await;
-    let limits = Limits { step: Duration::from_millis(400), ..PATIENT };
+    let limits = SmtpLimits { step: Duration::from_millis(400), ..PATIENT };
     let (error, took) = failed_after(&SmtpSettings { limits, ..settings(port) }, &message()).await;
     assert_eq!(sort(&error), (DeliveryStep::Greeting, FailureKind::NeverSent), "{error}");
     assert!(took < Duration::from_secs(5), "{took:?}");
@@ -344,11 +345,11 @@ async fn steps_that_are_each_in_time_do_not_stretch_the_session() {
         let mut line = Some("greeting".to_owned());
         while let Some(text) = line {
             drip(&mut stream, &format!("{}\r\n", usual(&text))).await;
-            line = hear(&mut stream).await;
+            line = read_line(&mut stream).await;
         }
     };
     let (port, _served) = serve(serve_slowly).await;
-    let limits = Limits { session: Duration::from_secs(2), ..PATIENT };
+    let limits = SmtpLimits { session: Duration::from_secs(2), ..PATIENT };
     let many = OutboxMessage { to: (0..100).map(|number| format!("a{number}@example.com")).collect(), ..message() };
     let (error, took) = failed_after(&SmtpSettings { limits, ..settings(port) }, &many).await;
     assert_eq!(sort(&error), (DeliveryStep::Recipients, FailureKind::NeverSent), "{error}");
@@ -358,30 +359,30 @@ async fn steps_that_are_each_in_time_do_not_stretch_the_session() {
 
 #[test]
 fn no_session_is_longer_than_two_minutes() {
-    let limits = Limits::default();
+    let limits = SmtpLimits::default();
     assert_eq!(limits.session, Duration::from_mins(2));
     assert!([limits.connect, limits.step, limits.message].iter().all(|limit| *limit <= limits.session));
 }
 
 #[tokio::test]
-async fn a_session_that_ends_in_the_answer_to_the_message_leaves_it_open_whether_it_was_taken() {
+async fn if_the_session_ends_before_the_last_reply_acceptance_is_unknown() {
     let script = vec![(".", Silence)];
     let (port, _serve) = server(script).await;
-    let limits = Limits { session: Duration::from_secs(1), ..PATIENT };
+    let limits = SmtpLimits { session: Duration::from_secs(1), ..PATIENT };
     let (error, took) = failed_after(&SmtpSettings { limits, ..settings(port) }, &message()).await;
     assert_eq!(sort(&error), (DeliveryStep::Message, FailureKind::Ambiguous), "{error}");
     assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
 #[tokio::test]
-async fn a_reply_that_nobody_asked_for_is_not_taken_for_the_next_one() {
-    // One that says yes to the message before it was sent, and one that is a reply ahead from the start.
+async fn an_unsolicited_reply_is_not_used_for_the_next_command() {
+    // One that accepts the message before it was sent, and one that is a reply ahead from the start.
     for (line, reply, step) in [
         ("DATA", "354 go on\r\n250 queued", DeliveryStep::Message),
         ("EHLO", "250 mail.example.com\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go on\r\n250 queued", DeliveryStep::Sender),
     ] {
         let error = fault(vec![(line, Say(reply))], |_| ()).await;
         assert_eq!(sort(&error), (step, FailureKind::NeverSent), "{error}");
-        assert!(error.text.contains("before it was asked"), "{error}");
+        assert!(error.text.contains("before its command"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! The demo's stage: a folder of its own with a policy file, and a simulated provider on loopback with some points.
+//! Where the demo runs: a new folder with a policy file, and a simulated provider on loopback with some points.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -15,15 +15,15 @@ use crate::clock::Clock;
 use crate::policy::mark::{Mark, Token};
 use crate::simulator::{By, ChangeKind, Kind, Options, PointSpec, ServerSpec, Simulator, What, serve};
 
-/// The only token that the played provider takes.
+/// The only token that the simulated provider accepts.
 const TOKEN: &str = "vps_of-the-demo-alone";
 
-/// What ends the simulator, and its task.
+/// Dropping the sender stops the simulator; the handle is its task.
 type Serving = (oneshot::Sender<()>, JoinHandle<std::io::Result<()>>);
 
-/// Everything that the demo has set up.
-pub(super) struct Stage {
-    /// The folder of everything.
+/// Everything that the demo sets up.
+pub(super) struct Sandbox {
+    /// The folder that holds everything.
     pub folder: PathBuf,
     /// The policy file.
     pub policy: PathBuf,
@@ -31,20 +31,20 @@ pub(super) struct Stage {
     pub text: String,
     /// Where the mails are written.
     pub mails: PathBuf,
-    /// The played provider's address.
+    /// The simulated provider's address.
     pub url: String,
-    /// The played provider.
+    /// The simulated provider.
     pub simulator: Simulator,
     /// The time.
     pub clock: Clock,
     serving: Mutex<Option<Serving>>,
 }
 
-impl Stage {
-    /// Makes the folder, starts the provider and writes the policy file.
+impl Sandbox {
+    /// Creates the folder, starts the provider and writes the policy file.
     ///
     /// # Errors
-    /// When the folder cannot be made or loopback cannot be listened on.
+    /// When the folder cannot be created, or loopback cannot be listened on.
     pub async fn build(clock: &Clock) -> anyhow::Result<Self> {
         let now = clock.now();
         let folder = make_folder(now)?;
@@ -54,7 +54,7 @@ impl Stage {
         let simulator = Simulator::new(options(now), Arc::new(move || time.now()));
         let (end, ended) = oneshot::channel::<()>();
         let shutdown = async move {
-            // Ends as well when the stage is dropped.
+            // Ends when the sandbox is dropped, too.
             let _ = ended.await;
         };
         let serving = tokio::spawn(serve(listener, simulator.clone(), shutdown));
@@ -66,12 +66,12 @@ impl Stage {
         Ok(Self { folder, policy, text, mails, url, simulator, clock: clock.clone(), serving })
     }
 
-    /// Stops the provider and waits until it is gone.
+    /// Stops the provider and waits for its end.
     ///
     /// # Errors
     /// When serving has failed.
     pub async fn close(&self) -> anyhow::Result<()> {
-        let serving = self.serving.lock().expect("no code panics while it holds the stage").take();
+        let serving = self.serving.lock().expect("no code panics while it holds the sandbox").take();
         if let Some((end, serving)) = serving {
             drop(end);
             serving.await?.context("the simulator stopped serving")?;
@@ -79,7 +79,7 @@ impl Stage {
         Ok(())
     }
 
-    /// What the provider itself counted.
+    /// What the provider counted.
     pub fn tally(&self) -> String {
         let by_us = |change: ChangeKind| {
             let entries = self.simulator.account().record().entries().to_vec();
@@ -87,20 +87,20 @@ impl Stage {
             entries.iter().filter(|entry| ours(&entry.what)).count()
         };
         format!(
-            "\nThe provider's own record: {} points made by lastgood, {} deleted, and no server ever over its limit.",
+            "\nThe provider's own record: lastgood created {} points and deleted {}; no server was ever over its limit.",
             by_us(ChangeKind::PointCreated),
             by_us(ChangeKind::PointDeleted)
         )
     }
 }
 
-/// A new folder for this user alone. One that is there already belongs to somebody else.
+/// Creates a folder that only this user can use. An existing one is an error: it may be somebody else's.
 fn make_folder(now: Timestamp) -> anyhow::Result<PathBuf> {
     use std::os::unix::fs::DirBuilderExt;
     let name = format!("lastgood-demo-{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
     let folder = std::env::temp_dir().join(name);
     std::fs::DirBuilder::new().mode(0o700).create(&folder).with_context(|| {
-        format!("the demo's folder {} cannot be made; TMPDIR names another place", folder.display())
+        format!("the demo's folder {} cannot be created; set TMPDIR to use another place", folder.display())
     })?;
     Ok(folder)
 }
@@ -119,7 +119,7 @@ fn policy_text(url: &str) -> String {
 url = "{url}"
 token_file = "token"
 requests_per_second = 50
-poll = "250ms"                      # a real provider is asked every 15 s
+poll = "250ms"                      # with a real provider: 15 s
 settle = "3s"                       # how long a list may lag behind
 
 [state]
@@ -141,7 +141,7 @@ keep = {{ last = 2 }}
 max_age = "1h"
 
 [smtp]
-transport = "file"                  # mails become files; a mail server is named here
+transport = "file"                  # writes files; otherwise a mail server is named here
 dir = "mail"
 from = "lastgood <backup@example.com>"
 
@@ -180,7 +180,7 @@ fn of_a_person(server: &str, number: i64) -> PointSpec {
     spec
 }
 
-/// A snapshot as an earlier lastgood has left it.
+/// A snapshot that an earlier lastgood created.
 fn of_lastgood(server: &str, now: Timestamp, hours: i64) -> PointSpec {
     let age = SignedDuration::from_hours(hours);
     let due = now - age;

@@ -1,16 +1,16 @@
-//! What is wrong with a value that a person wrote, and what to write instead.
+//! An error about a value in the policy file.
 
-/// What is wrong with a text, as the end of a sentence, and what to write instead.
+/// What is wrong with a value, as the end of a sentence, and what to write instead.
 #[derive(Clone, Debug)]
-pub struct Wrong {
-    /// `is no duration`.
+pub struct ValueError {
+    /// As in `is zero`.
     pub message: String,
     /// What to write instead.
     pub help: String,
 }
 
-impl Wrong {
-    /// Both.
+impl ValueError {
+    /// An error with its help.
     pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { message: message.into(), help: help.into() }
     }

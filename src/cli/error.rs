@@ -1,6 +1,6 @@
-//! How a command that fails ends: one clear text on standard error and the documented exit code.
+//! How a failed command ends: with a clear message on standard error and the documented exit code.
 
-use std::process::ExitCode as Process;
+use std::process::ExitCode as ProcessExitCode;
 
 use serde_json::{Map, Value};
 
@@ -10,24 +10,24 @@ use crate::provider::{ErrorKind, ProviderError};
 use crate::run::{InspectError, RunError};
 use crate::store::StoreError;
 
-/// A failure with its exit code.
+/// An error with its exit code.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
-pub struct Failure {
+pub struct CommandError {
     /// The exit code.
     pub code: ExitCode,
-    /// What happened, to which thing, and what to do.
+    /// What happened, to what, and what to do.
     pub text: String,
 }
 
-impl Failure {
-    /// A failure with this exit code.
+impl CommandError {
+    /// An error with this exit code.
     #[must_use]
     pub fn new(code: ExitCode, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }
     }
 
-    /// Something asked for on the command line that cannot be.
+    /// Something on the command line that is not possible.
     #[must_use]
     pub fn usage(text: impl Into<String>) -> Self {
         Self::new(ExitCode::Usage, text)
@@ -45,8 +45,10 @@ pub fn of_inspection(error: InspectError) -> anyhow::Error {
 
 /// Prints the failure and gives its exit code. With `list`, the name of the list that the command's JSON document
 /// would have held, standard output gets a document too.
+/// Prints the error and returns its exit code. With `list`, the name of the list in the command's JSON document, it
+/// prints a document with an empty list to standard output, too.
 #[must_use]
-pub fn report(error: &anyhow::Error, list: Option<&str>) -> Process {
+pub fn report(error: &anyhow::Error, list: Option<&str>) -> ProcessExitCode {
     let text = text_of(error);
     if let Some(list) = list
         && let Err(error) = json(&document(list, &text))
@@ -61,7 +63,7 @@ fn document(list: &str, text: &str) -> Map<String, Value> {
     Map::from_iter([(list.to_owned(), Value::Array(Vec::new())), ("error".to_owned(), Value::from(text))])
 }
 
-/// What happened and what to do. A cause that the text holds already is not told again.
+/// What happened and what to do. A cause that the text contains already is not repeated.
 #[must_use]
 pub fn text_of(error: &anyhow::Error) -> String {
     let mut text = String::new();
@@ -72,38 +74,38 @@ pub fn text_of(error: &anyhow::Error) -> String {
             text = format!("{text}: {cause}");
         }
     }
-    match error.chain().find_map(asked) {
+    match error.chain().find_map(provider_error) {
         Some(error) => advice(error).map_or_else(|| text.clone(), |advice| format!("{text}; {advice}")),
         None => text,
     }
 }
 
-/// The provider's error, where a cause is one.
-fn asked<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a ProviderError> {
+/// The cause as an error of the provider, if it is one.
+fn provider_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a ProviderError> {
     cause.downcast_ref()
 }
 
-/// What to do about it, and with which key.
+/// What to do about it, and which key to change.
 fn advice(error: &ProviderError) -> Option<String> {
     let what = match (error.status(), &error.kind) {
-        (Some(401), _) => "put a token that is good into the file of provider.token_file, or into VPS_API_TOKEN",
-        (Some(403), _) => "give the token of provider.token_file the permission servers:* in the provider's panel",
+        (Some(401), _) => "put a valid token into the file that provider.token_file names, or into VPS_API_TOKEN",
+        (Some(403), _) => "give the token the permission servers:* in the provider's panel",
         (Some(500..=599), _) => "try again later",
-        (_, ErrorKind::NeverSent(_)) => "look at provider.url and at the network",
+        (_, ErrorKind::NeverSent(_)) => "check provider.url and the network",
         (_, ErrorKind::Timeout(_) | ErrorKind::Interrupted(_)) => {
-            "try again later; provider.timeout says how long it may take"
+            "try again later; provider.timeout sets the time limit"
         }
-        (_, ErrorKind::NotUnderstood { .. }) => "look whether provider.url is the provider's API",
+        (_, ErrorKind::NotUnderstood { .. }) => "check that provider.url is the provider's API",
         _ => return None,
     };
-    let nothing = if error.outcome_unknown() { "" } else { "; nothing was made or deleted" };
+    let nothing = if error.outcome_unknown() { "" } else { "; nothing was created or deleted" };
     Some(format!("{what}{nothing}"))
 }
 
-/// The exit code of a failure.
+/// The exit code of an error.
 #[must_use]
 pub fn code_of(error: &anyhow::Error) -> ExitCode {
-    if let Some(failure) = error.downcast_ref::<Failure>() {
+    if let Some(failure) = error.downcast_ref::<CommandError>() {
         return failure.code;
     }
     if let Some(error) = error.downcast_ref::<StoreError>() {
@@ -140,12 +142,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_that_was_told_is_not_told_again() {
+    fn a_cause_is_not_repeated() {
         let source = std::io::Error::from_raw_os_error(17);
-        let told = text_of(&StoreError::Folder { dir: PathBuf::from("state"), source }.into());
-        assert_eq!(told.matches("File exists").count(), 1, "{told}");
-        let told = text_of(&anyhow::anyhow!("the cause").context("what happened"));
-        assert_eq!(told, "what happened: the cause");
+        let text = text_of(&StoreError::Folder { dir: PathBuf::from("state"), source }.into());
+        assert_eq!(text.matches("File exists").count(), 1, "{text}");
+        let text = text_of(&anyhow::anyhow!("the cause").context("what happened"));
+        assert_eq!(text, "what happened: the cause");
     }
 
     #[test]

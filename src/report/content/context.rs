@@ -1,4 +1,4 @@
-//! PURE: when, where and for whom a message is written, and moments in the words of its readers.
+//! PURE: what the words of a message depend on besides its facts: now, the readers' zone and the instance.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -9,18 +9,18 @@ use crate::policy::inventory::Kind;
 use crate::report::content::blocks::{Content, Tone};
 use crate::report::text::{due, future, moment, past};
 
-/// When, where and for whom a message is written.
+/// When and for whom a message is written, and by which instance.
 #[derive(Clone, Debug)]
-pub struct Frame {
-    /// The moment from which ages are counted.
+pub struct MailContext {
+    /// The moment from which ages are measured.
     pub now: Timestamp,
-    /// The zone in which the report's readers live.
+    /// The report's zone.
     pub timezone: TimeZone,
-    /// The `provider.instance` that writes.
+    /// `provider.instance`.
     pub instance: String,
 }
 
-impl Frame {
+impl MailContext {
     pub(super) fn content(&self, tone: Tone, subject: String, title: String) -> Content {
         let zone = self.timezone.iana_name().unwrap_or("the zone of each time");
         let footer = format!(
@@ -50,17 +50,17 @@ impl Frame {
     pub(super) fn last_good(&self, good: Option<&Good>, kind: Option<Kind>) -> String {
         match good {
             Some(good) => format!("{}, {} {}", self.past(good.created_at), word(kind), good.id),
-            None => format!("none: there is no completed {} of this policy to go back to", word(kind)),
+            None => format!("none: this policy has no completed {}", word(kind)),
         }
     }
 }
 
-/// A kind of restore point, or any.
+/// The word for a kind, or for any restore point.
 pub(super) fn word(kind: Option<Kind>) -> &'static str {
     kind.map_or("restore point", Kind::word)
 }
 
-/// Why a run deleted a point, in a word or two.
+/// Why a run deleted a point, in a few words.
 pub(super) const fn delete_cause(cause: DeleteReason) -> &'static str {
     match cause {
         DeleteReason::Eviction => "eviction",

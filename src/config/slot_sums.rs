@@ -1,4 +1,5 @@
-//! Slots are proved: for equal selectors and for named servers here, for every server once the account is at hand.
+//! Checks that the counts of all policies fit the slots: for equal selectors and named servers offline, for every
+//! server once the account's list is at hand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,15 +9,15 @@ use jiff::Timestamp;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::policies::Policies;
 use crate::config::reader::Findings;
-use crate::config::settings::{Override, Slots};
+use crate::config::settings::{Override, SlotLimits};
 use crate::policy::inventory::Kind;
 use crate::policy::policy::{Policy, Prune};
 use crate::policy::retention::{denser_than, upper_bound};
 use crate::policy::selector::Selector;
 use crate::policy::slot_sum::{SlotFit, SlotShare, SlotSum};
 
-/// The proof of the policies of one server and kind.
-pub fn prove(kind: Kind, policies: &[&Policy], slots: Slots, at: Timestamp) -> SlotSum {
+/// The slots that the policies of one server and kind need.
+pub fn prove(kind: Kind, policies: &[&Policy], slots: SlotLimits, at: Timestamp) -> SlotSum {
     let shares = policies.iter().map(|policy| SlotShare {
         policy: policy.name.to_string(),
         most: (policy.prune != Prune::None)
@@ -27,15 +28,15 @@ pub fn prove(kind: Kind, policies: &[&Policy], slots: Slots, at: Timestamp) -> S
     SlotSum::new(kind, shares.collect(), reserve, slots.of(kind))
 }
 
-/// What the file alone says of slots: the policies that name the same selector, and those of each server that is named.
-pub fn sums(base: &[&Arc<Policy>], overrides: &[&Override], slots: Slots, at: Timestamp) -> Vec<Sum> {
+/// The sums that follow from the file alone: for policies with the same selector, and for each server that is named.
+pub fn sums(base: &[&Arc<Policy>], overrides: &[&Override], slots: SlotLimits, at: Timestamp) -> Vec<SelectorSlots> {
     let mut groups: BTreeMap<(Kind, Selector), Vec<Arc<Policy>>> = BTreeMap::new();
     for policy in base.iter().filter(|policy| policy.enabled) {
         for selector in &policy.servers {
             groups.entry((policy.kind, selector.clone())).or_default().push(Arc::clone(policy));
         }
     }
-    // A named server has besides its own what patterns give it.
+    // Patterns may give a named server more policies than its own.
     let names: Vec<String> = groups
         .keys()
         .filter_map(|(_, selector)| if let Selector::Exact(name) = selector { Some(name.clone()) } else { None })
@@ -50,14 +51,14 @@ pub fn sums(base: &[&Arc<Policy>], overrides: &[&Override], slots: Slots, at: Ti
     let sum = |((kind, servers), policies): ((Kind, Selector), Vec<Arc<Policy>>)| {
         let policies: Vec<Arc<Policy>> = policies.into_iter().filter(|policy| policy.enabled).collect();
         let proof = prove(kind, &policies.iter().map(AsRef::as_ref).collect::<Vec<_>>(), slots, at);
-        Sum { servers, policies, proof }
+        SelectorSlots { servers, policies, proof }
     };
     groups.into_iter().map(sum).filter(|sum| !sum.policies.is_empty()).collect()
 }
 
-/// The slots that the policies of one selector want of each of its servers.
+/// The slots that the policies of one selector need on each of its servers.
 #[derive(Clone, Debug)]
-pub struct Sum {
+pub struct SelectorSlots {
     /// The servers.
     pub servers: Selector,
     /// Their policies of one kind.
@@ -66,73 +67,73 @@ pub struct Sum {
     pub proof: SlotSum,
 }
 
-/// Tells what can be proved wrong without the account.
-pub fn offline(policies: &Policies, slots: Slots, at: Timestamp, findings: &Findings) {
+/// Reports sums that exceed the slots on any account, and policies that deletes cannot bound.
+pub fn offline(policies: &Policies, slots: SlotLimits, at: Timestamp, findings: &Findings) {
     let base: Vec<&Arc<Policy>> = policies.base.iter().map(|(policy, _)| policy).collect();
     let overrides: Vec<&Override> = policies.overrides.iter().map(|(one, _)| one).collect();
-    let mut told: Vec<Vec<String>> = Vec::new();
+    let mut reported: Vec<Vec<String>> = Vec::new();
     let mut denser: BTreeSet<String> = BTreeSet::new();
-    for Sum { servers, policies: group, proof } in sums(&base, &overrides, slots, at) {
+    for SelectorSlots { servers, policies: group, proof } in sums(&base, &overrides, slots, at) {
         if proof.overfills() {
-            let message = format!("the policies of `{servers}` want more than its slots: {proof}");
-            tell(policies, &group, message, findings);
+            let message = format!("the policies of `{servers}` need more slots than a server has: {proof}");
+            report_overfull(policies, &group, message, findings);
         }
         warn_of_denser(&servers, &group, &proof, (at, findings), &mut denser);
         let names: Vec<String> = proof.unbounded().map(str::to_owned).collect();
-        if !names.is_empty() && !told.contains(&names) {
+        if !names.is_empty() && !reported.contains(&names) {
             let message = format!(
-                "policy `{}` deletes nothing (prune = \"none\"), so its {} fill the slots in the end",
+                "policy `{}` deletes nothing (prune = \"none\"), so its {} will fill the slots",
                 names.join("`, `"),
                 proof.kind.plural()
             );
-            findings.push(Diagnostic::warning(message).help("delete by hand in time, or let it prune its own"));
-            told.push(names);
+            findings.push(Diagnostic::warning(message).help("delete some by hand in time, or let it prune its own"));
+            reported.push(names);
         }
     }
 }
 
-/// Where the counts fill the slots, a run whose point would only replace the newest one is skipped.
+/// If the counts fill the slots, a run whose point would only replace the newest one is skipped: warns about that.
 fn warn_of_denser(
     servers: &Selector,
     group: &[Arc<Policy>],
     proof: &SlotSum,
     (at, findings): (Timestamp, &Findings),
-    told: &mut BTreeSet<String>,
+    reported: &mut BTreeSet<String>,
 ) {
     if proof.fit() != SlotFit::Fills {
         return;
     }
     for policy in group {
         let Some(rule) = denser_than(&policy.keep, &policy.schedule, at) else { continue };
-        if !told.insert(policy.name.to_string()) {
+        if !reported.insert(policy.name.to_string()) {
             continue;
         }
         let (name, kind, unit) = (&policy.name, proof.kind.plural(), rule.unit());
         let message = format!(
-            "policy `{name}` makes more than one of its {kind} of `{servers}` in some {unit}s, and what is kept fills the \
-             {} slots: a run whose new one would only replace the newest of the same {unit} is skipped",
+            "policy `{name}` creates more than one of its {kind} of `{servers}` in some {unit}s, and the kept ones fill \
+             the {} slots: a run whose point would only replace the newest of the same {unit} is skipped",
             proof.limit
         );
-        let help = format!("keep one less, or make one a {unit}");
+        let help = format!("keep one fewer, or create one per {unit}");
         findings.push(Diagnostic::warning(message).help(help));
     }
 }
 
-fn tell(policies: &Policies, group: &[Arc<Policy>], message: String, findings: &Findings) {
-    let place = policies
+fn report_overfull(policies: &Policies, group: &[Arc<Policy>], message: String, findings: &Findings) {
+    let position = policies
         .overrides
         .iter()
-        .map(|(one, place)| (&one.policy, place))
-        .chain(policies.base.iter().map(|(policy, place)| (policy, place)))
+        .map(|(one, position)| (&one.policy, position))
+        .chain(policies.base.iter().map(|(policy, position)| (policy, position)))
         .find(|(policy, _)| group.iter().any(|one| Arc::ptr_eq(one, policy)));
     let error = Diagnostic::error(message).help("keep less, or give the policies different servers");
-    findings.push(match place {
-        Some((_, place)) => error.at(&place.name, place.span.clone()),
+    findings.push(match position {
+        Some((_, position)) => error.at(&position.name, position.span.clone()),
         None => error,
     });
 }
 
-/// What a server that is called so has, as far as the file tells.
+/// The policies of a server with this name, as far as the file shows.
 fn of_named(base: &[&Arc<Policy>], overrides: &[&Override], name: &str, kind: Kind) -> Vec<Arc<Policy>> {
     let fits = |selector: &Selector| match selector {
         Selector::Exact(text) => text == name,

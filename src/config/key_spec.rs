@@ -6,32 +6,32 @@ use crate::config::duration;
 
 /// A table of the policy file, as `[provider]`.
 #[derive(Debug)]
-pub struct Table {
-    /// How the file writes it.
+pub struct TableSpec {
+    /// How the file spells it.
     pub heading: &'static str,
-    /// Its keys, in the order in which people read them.
-    pub keys: &'static [Key],
+    /// Its keys, in the order of the reference.
+    pub keys: &'static [KeySpec],
 }
 
 /// A key of a table.
 #[derive(Debug)]
-pub struct Key {
+pub struct KeySpec {
     /// Its name.
     pub name: &'static str,
     /// What it takes.
-    pub takes: Takes,
-    /// What holds without it.
-    pub default: Preset,
-    /// What it means, as the end of a row in a table.
+    pub takes: ValueKind,
+    /// Its value when it is left out.
+    pub default: DefaultValue,
+    /// What it means, for the reference.
     pub words: &'static str,
 }
 
 /// What a key takes.
 #[derive(Debug)]
-pub enum Takes {
-    /// A text; what must be in it.
+pub enum ValueKind {
+    /// A string; the words say what it holds.
     Text(&'static str),
-    /// A list of texts, or one.
+    /// A list of strings, or a single one.
     Texts(&'static str),
     /// A duration, as `90s`.
     Duration,
@@ -45,42 +45,42 @@ pub enum Takes {
     Flag,
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// A list of these words, or one.
+    /// A list of these words, or a single one.
     Choices(&'static [&'static str]),
     /// A table with these keys.
-    Table(&'static Table),
-    /// Tables whose names are the user's, as `[policy.nightly]`.
-    Named(&'static Table),
+    Table(&'static TableSpec),
+    /// Tables that the user names, as `[policy.nightly]`.
+    Named(&'static TableSpec),
 }
 
-/// What holds where a key is not given.
+/// The value of a key that is left out.
 #[derive(Debug)]
-pub enum Preset {
-    /// The key must be given; the words say when, where it is not always.
+pub enum DefaultValue {
+    /// The key must be given.
     Required,
     /// Nothing.
     Nothing,
-    /// This value, as the file would write it.
+    /// This value, as the file would spell it.
     Is(&'static str),
-    /// A value that depends on others.
+    /// A value that depends on something else; the words say on what.
     Depends(&'static str),
 }
 
-impl Table {
+impl TableSpec {
     /// A key of this table.
-    pub fn find(&self, name: &str) -> Option<&'static Key> {
+    pub fn find(&self, name: &str) -> Option<&'static KeySpec> {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// The key that the code reads.
-    fn known(&self, name: &str) -> &'static Key {
+    /// A key that the code reads, so it exists.
+    fn known(&self, name: &str) -> &'static KeySpec {
         self.find(name).unwrap_or_else(|| unreachable!("{} has no key {name}", self.heading))
     }
 
-    /// The default of a key, without quotes.
+    /// The default of a key, unquoted.
     pub fn text(&self, name: &str) -> &'static str {
         match self.known(name).default {
-            Preset::Is(text) => text.trim_matches('"'),
+            DefaultValue::Is(text) => text.trim_matches('"'),
             _ => unreachable!("{name} has no default of its own"),
         }
     }
@@ -103,7 +103,7 @@ impl Table {
     /// The bounds of a key that takes a number.
     pub fn bounds(&self, name: &str) -> (u32, u32) {
         match self.known(name).takes {
-            Takes::Number(least, most) => (least, most),
+            ValueKind::Number(least, most) => (least, most),
             _ => unreachable!("{name} takes no number"),
         }
     }
@@ -111,15 +111,15 @@ impl Table {
     /// The words that a key takes.
     pub fn choices(&self, name: &str) -> &'static [&'static str] {
         match self.known(name).takes {
-            Takes::Choice(words) | Takes::Choices(words) => words,
-            _ => unreachable!("{name} takes no choice"),
+            ValueKind::Choice(words) | ValueKind::Choices(words) => words,
+            _ => unreachable!("{name} takes no fixed words"),
         }
     }
 
     /// The keys of the table that a key takes.
     pub fn below(&self, name: &str) -> &'static Self {
         match self.known(name).takes {
-            Takes::Table(table) | Takes::Named(table) => table,
+            ValueKind::Table(table) | ValueKind::Named(table) => table,
             _ => unreachable!("{name} takes no table"),
         }
     }

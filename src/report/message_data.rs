@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use crate::journal::notice::{Class, Fact, Notice, Topic};
 use crate::report::digest::DigestFacts;
 
-/// The kind of mail that a notice goes into: kinds are never mixed in one mail.
+/// The kind of mail that a notice goes into; a mail never mixes kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MailKind {
     /// Runs failed.
     Failed,
-    /// Servers that we stopped do not run.
+    /// Servers that lastgood stopped are not running.
     NotStarted,
     /// Policies are stale.
     Stale,
@@ -18,12 +18,12 @@ pub enum MailKind {
     Recovered,
     /// Runs succeeded.
     Succeeded,
-    /// Anything else that a person should know.
+    /// Anything else that people should know.
     Attention,
 }
 
 impl MailKind {
-    /// The kind of mail that this goes into.
+    /// The kind of mail that a fact goes into.
     #[must_use]
     pub const fn of(fact: &Fact) -> Self {
         match fact {
@@ -41,16 +41,16 @@ impl MailKind {
 
 /// A notice with its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Happened {
+pub struct TimedNotice {
     /// When it happened.
     pub at: Timestamp,
     /// What happened, and where.
     pub notice: Notice,
-    /// Earlier notices of the same policy and server that this one replaces. What their runs did is shown with it.
+    /// Earlier notices of the same policy and server that this one replaces. What their runs did is still shown.
     pub replaced: Vec<Notice>,
 }
 
-impl Happened {
+impl TimedNotice {
     /// A notice that replaces none.
     #[must_use]
     pub const fn new(at: Timestamp, notice: Notice) -> Self {
@@ -58,11 +58,11 @@ impl Happened {
     }
 }
 
-/// What one message is about.
+/// What a message is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Matter {
+pub enum MessageData {
     /// At least one notice, all of one kind.
-    Notices(MailKind, Vec<Happened>),
-    /// All policies at a glance.
+    Notices(MailKind, Vec<TimedNotice>),
+    /// A digest of all policies.
     Digest(Box<DigestFacts>),
 }
