@@ -8,6 +8,7 @@ use crate::cli::output;
 use crate::cli::plan;
 use crate::cli::setup::{Choice, Opened, Setup, ask};
 use crate::exit_code::ExitCode;
+use crate::journal::errand::Command;
 use crate::policy::brake::{Brake, StoredBrake};
 use crate::policy::inventory::ServerRef;
 use crate::policy::plan::Plan;
@@ -60,8 +61,8 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
 /// The server as it is now, written down, so that each brake has its number. A run on it would see another list.
 async fn look(opened: &Opened, task: &Task) -> anyhow::Result<Inspection> {
     let server = &task.server.reference;
-    let errand = format!("accept --server {}", server.id);
-    let Some(lease) = Lease::try_beside(&opened.world, &server.id, &errand).await? else {
+    let command = Command::Accept { server: server.id.clone() };
+    let Some(lease) = Lease::try_beside(&opened.world, &server.id, command).await? else {
         return Err(busy(server).into());
     };
     let seen = take_stock(&opened.world, task).await;

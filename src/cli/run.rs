@@ -49,7 +49,7 @@ pub async fn run(setup: &Setup, args: Args) -> anyhow::Result<ExitCode> {
         return show_plans(setup, &opened, &args.choice, args.json).await;
     }
     let mut opened = setup.open_owner().await?;
-    opened.world.store.drop_leases_of("owner").await?;
+    opened.world.store.drop_leases_of_owner().await?;
     let tasks = opened.tasks(&args.choice)?;
     for notice in opened.world.store.set_unreadable_aside(opened.world.clock.now()).await? {
         output::note(&format!("lastgood: {}", output::shown(&notice.to_string())));

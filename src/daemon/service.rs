@@ -146,7 +146,7 @@ impl Service {
     /// servers is used until the first new one.
     async fn start(&mut self) -> Result<(), ServiceError> {
         let (store, now) = (self.world.store.clone(), self.world.clock.now());
-        store.drop_leases_of("owner").await?;
+        store.drop_leases_of_owner().await?;
         store.try_mails_now(now).await?;
         account::put_in_force(&store, self.config.source.clone()).await?;
         self.servers = stored_servers(&store).await?;

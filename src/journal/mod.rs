@@ -3,6 +3,7 @@
 
 pub mod debt;
 pub mod effects;
+pub mod errand;
 pub mod event;
 pub mod notice;
 pub mod recovery;

@@ -133,18 +133,6 @@ impl Policy {
         }
     }
 
-    /// What it keeps, in words that are the same for as long as it decides the same.
-    #[must_use]
-    pub fn retention_words(&self) -> String {
-        let zone = self.timezone.iana_name().unwrap_or("UTC");
-        let protect: Vec<String> = self.protect.iter().map(ToString::to_string).collect();
-        let formerly: Vec<&str> = self.formerly.iter().map(PolicyName::as_str).collect();
-        format!(
-            "{}; {:?}; {zone}; min_keep {}; prune {:?}; protect {protect:?}; formerly {formerly:?}",
-            self.keep, self.keep_mode, self.min_keep, self.prune
-        )
-    }
-
     /// Whether a point marked with `name` is this policy's own.
     #[must_use]
     pub fn answers_to(&self, name: &str) -> bool {

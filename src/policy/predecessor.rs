@@ -1,7 +1,7 @@
 //! Whether a policy keeps what was kept before the policy file was changed: by the policy itself, and by those whose
 //! points it has taken over with `formerly`. A new name alone changes nothing.
 
-use crate::policy::conditions::{Conditions, Looked};
+use crate::policy::conditions::{Conditions, Looked, RetentionRules};
 use crate::policy::evidence::Request;
 use crate::policy::memory::Memory;
 use crate::policy::policy::{Policy, PolicyName};
@@ -25,10 +25,10 @@ pub fn change(request: &Request<'_>) -> Option<Change> {
         return rules.then_some(Change { rules, before: None });
     };
     let conditions = looked.conditions.as_ref();
-    let now = || Conditions::of(policy, request.others, (request.limit, request.reserve)).words();
+    let now = || Conditions::of(policy, request.others, (request.limit, request.reserve));
     // What an earlier version remembers says nothing of the conditions.
     let same = conditions.is_none_or(|before| *before == now());
-    let before = || Some((name.clone(), Conditions::parse(conditions?)?));
+    let before = || Some((name.clone(), conditions?.clone()));
     (rules || !same).then(|| Change { rules, before: before() })
 }
 
@@ -36,7 +36,7 @@ pub fn change(request: &Request<'_>) -> Option<Change> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remember {
     /// What policies keep now.
-    pub words: Vec<(PolicyName, Looked)>,
+    pub looked: Vec<(PolicyName, Looked)>,
     /// The names under which nothing is kept any more, since another policy has taken them over.
     pub taken_over: Vec<PolicyName>,
 }
@@ -45,7 +45,7 @@ impl Remember {
     /// Whether there is nothing to remember.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty() && self.taken_over.is_empty()
+        self.looked.is_empty() && self.taken_over.is_empty()
     }
 }
 
@@ -57,13 +57,9 @@ pub fn is_changed(policy: &Policy, memory: &Memory) -> bool {
         // Others looked here, and none of them kept what it may claim: nothing of it was deleted so far.
         (None, _) => !memory.retention.is_empty(),
         (Some((name, looked)), None) => {
-            let now = policy.retention_words();
-            let ((kept, former), (keeps, _)) = (split(&looked.words), split(&now));
-            let was_its_own = |name_now: &PolicyName| {
-                let name_now = name_now.as_str();
-                name_now == name || quoted(former).any(|former| former == name_now)
-            };
-            kept != keeps || !policy.formerly.iter().all(was_its_own)
+            let Some(kept) = &looked.rules else { return true };
+            let was_its_own = |former: &PolicyName| former.as_str() == name || kept.formerly.contains(former);
+            !kept.keep_the_same(&RetentionRules::of(policy)) || !policy.formerly.iter().all(was_its_own)
         }
         // Together they kept more than one of them.
         (Some(_), Some(_)) => true,
@@ -75,29 +71,19 @@ pub fn is_changed(policy: &Policy, memory: &Memory) -> bool {
 #[must_use]
 pub fn remember(request: &Request<'_>) -> Remember {
     let (policy, memory) = (request.evidence.policy, request.evidence.memory);
-    let mut words = Vec::new();
+    let mut all = Vec::new();
     let now = Looked::of(policy, request.others, (request.limit, request.reserve));
     let conditions = now.conditions.clone();
     if memory.retention.get(policy.name.as_str()) != Some(&now) {
-        words.push((policy.name.clone(), now));
+        all.push((policy.name.clone(), now));
     }
     if memory.retention.is_empty() {
         let others = request.others.iter().filter(|other| other.name != policy.name);
-        let looked = |other: &Policy| Looked { words: other.retention_words(), conditions: conditions.clone() };
-        words.extend(others.map(|other| (other.name.clone(), looked(other))));
+        let looked = |other: &Policy| Looked { rules: Some(RetentionRules::of(other)), conditions: conditions.clone() };
+        all.extend(others.map(|other| (other.name.clone(), looked(other))));
     }
     let taken_over = policy.formerly.iter().filter(|former| memory.retention.contains_key(former.as_str()));
-    Remember { words, taken_over: taken_over.cloned().collect() }
-}
-
-/// What decides, and the former names.
-fn split(words: &str) -> (&str, &str) {
-    words.rsplit_once("; formerly ").unwrap_or((words, ""))
-}
-
-/// The names of a list as `retention_words` writes it: `["a", "b"]`.
-fn quoted(list: &str) -> impl Iterator<Item = &str> {
-    list.split('"').skip(1).step_by(2)
+    Remember { looked: all, taken_over: taken_over.cloned().collect() }
 }
 
 #[cfg(test)]
@@ -142,9 +128,9 @@ mod tests {
     fn after(policies: &[&Policy]) -> Memory {
         let mut memory = Memory::default();
         for policy in policies {
-            let Remember { words, taken_over } = looked(policy, &[], &memory);
+            let Remember { looked, taken_over } = looked(policy, &[], &memory);
             memory.retention.retain(|name, _| !taken_over.iter().any(|former| former.as_str() == name));
-            memory.retention.extend(words.into_iter().map(|(name, words)| (name.to_string(), words)));
+            memory.retention.extend(looked.into_iter().map(|(name, it)| (name.to_string(), it)));
         }
         memory
     }
@@ -177,16 +163,16 @@ mod tests {
         let memory = Memory::default();
         assert!(!is_changed(&a, &memory));
         let others = [Arc::clone(&b)];
-        let words = looked(&a, &others, &memory).words;
+        let remembered = looked(&a, &others, &memory).looked;
         let of_b = Looked::of(&b, &[Arc::new(a.clone())], (10, 0));
-        assert_eq!(words, [(a.name.clone(), Looked::of(&a, &others, (10, 0))), (b.name.clone(), of_b)]);
+        assert_eq!(remembered, [(a.name.clone(), Looked::of(&a, &others, (10, 0))), (b.name.clone(), of_b)]);
         let memory =
-            Memory { retention: words.into_iter().map(|(name, it)| (name.to_string(), it)).collect(), ..memory };
+            Memory { retention: remembered.into_iter().map(|(name, it)| (name.to_string(), it)).collect(), ..memory };
         assert_eq!(looked(&a, &others, &memory), Remember::default());
     }
 
     #[test]
-    fn every_key_that_can_make_more_points_go_is_in_the_words() {
+    fn every_key_that_can_make_more_points_go_is_remembered() {
         use crate::policy::keep::KeepMode;
         use crate::policy::policy::Prune;
         let changes: [fn(&mut Policy); 7] = [

@@ -12,6 +12,7 @@ mod end;
 mod errand;
 mod in_force;
 mod lease;
+mod locks;
 mod make;
 mod power;
 mod progress;
@@ -39,7 +40,8 @@ pub use debts::{start_owed, until_paid, watch_debts};
 pub use drive::drive;
 pub use errand::look_after;
 pub use in_force::InForce;
-pub use lease::{Lease, Leases};
+pub use lease::Lease;
+pub use locks::Leases;
 pub use settings::{LiveSettings, Settings};
 pub use take::{Inspection, inspect, place, signs, take_stock};
 

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::journal::notice::{Fact, Notice};
 use crate::policy::brake::{BrakeCause, DetectedBrakes};
+use crate::policy::conditions::RetentionRules;
 use crate::policy::detect::detect_brakes;
 use crate::policy::evidence::{Evidence, Request};
 use crate::policy::inventory::{Id, Inventory};
@@ -134,8 +135,8 @@ pub(super) async fn remember(world: &World, task: &Task, seen: &Inspection, note
 pub(super) async fn set_brakes(world: &World, task: &Task, seen: &Inspection) -> Result<(), RunError> {
     // A policy that was changed, or has left the file, finishes its run, and says nothing of what is kept. Nor does a list
     // in doubt, which cannot tell whether a changed policy would drop anything.
-    let words = task.policy.retention_words();
-    let current = world.in_force.of(task).filter(|current| current.policy.retention_words() == words);
+    let rules = RetentionRules::of(&task.policy);
+    let current = world.in_force.of(task).filter(|current| RetentionRules::of(&current.policy) == rules);
     // What it shares with others may have changed since the run began.
     let request = seen.request(world, current.as_deref().unwrap_or(task), 0);
     let mut brakes = detect_brakes(&request);

@@ -1,7 +1,9 @@
 //! What a person does: plan and run, delete, restore, hold and release.
 
-use lastgood::policy::inventory::Id;
+use lastgood::journal::errand::{Command, Errand};
+use lastgood::policy::inventory::{Id, Kind};
 use lastgood::store::Store;
+use lastgood::store::leases::Holder;
 use serde_json::{Value, json};
 
 use crate::lab::Lab;
@@ -220,10 +222,12 @@ fn a_hold_may_last_until_a_date() {
 }
 
 /// A lease as a command leaves it that was killed at its work.
-fn leave(lab: &Lab, errand: &str) {
+fn leave(lab: &Lab, snapshot: &str, accepted: bool) {
     let store = Store::beside(&lab.path("state")).unwrap();
     let until = "2026-11-21T02:35:00Z".parse().unwrap();
-    let lease = store.lease(Id::Number(12345), format!("{errand} #beside-0"), until);
+    let command = Command::Restore { kind: Kind::Snapshot, id: Id::Number(snapshot.parse().unwrap()) };
+    let holder = Holder::Command { name: "beside-0".to_owned(), errand: Errand { command, accepted } };
+    let lease = store.lease(Id::Number(12345), holder, until);
     assert!(tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(lease).unwrap());
 }
 
@@ -238,7 +242,7 @@ fn a_restore_that_was_cut_off_is_told_before_anything_is_asked_and_repeated_only
     lab.policy("requests_per_second = 1000\ntimeout = \"1s\"");
     let id = lab.run(&["run", "--json"]).ends_with(0).json()["runs"][0]["created"].to_string();
     let command = ["restore", "snapshot", &id];
-    leave(&lab, &format!("restore snapshot {id}"));
+    leave(&lab, &id, false);
     let words =
         [format!("`lastgood restore snapshot {id}` was cut off at about 2026-11-21T02:30:00Z"), "unknown".to_owned()];
     let words: Vec<&str> = words.iter().map(String::as_str).chain(["--again", "web-server-01"]).collect();
@@ -251,18 +255,18 @@ fn a_restore_that_was_cut_off_is_told_before_anything_is_asked_and_repeated_only
     }
     lab.answer(&command, "web-server-01\nagain\n").ends_with(0);
     assert_eq!(restores(&lab), 1);
-    leave(&lab, &format!("restore snapshot {id}"));
+    leave(&lab, &id, false);
     let done = lab.run(&[&command[..], &["--yes", "--again"]].concat()).ends_with(0);
     assert!(done.stderr.contains(words[0]), "{done:#?}");
     assert_eq!(restores(&lab), 2);
     // One that the provider has accepted is watched: there is nothing to lose and nothing to ask.
-    leave(&lab, &format!("restore snapshot {id} (accepted)"));
+    leave(&lab, &id, true);
     let done = lab.run(&command).ends_with(0);
     assert!(done.stderr.contains("after the provider had accepted it"), "{done:#?}");
     assert!(done.stderr.contains("nothing is sent again"), "{done:#?}");
     assert_eq!(restores(&lab), 2);
     // Of another point it is as new, and says what was left.
-    leave(&lab, "restore snapshot 4711 (accepted)");
+    leave(&lab, "4711", true);
     lab.refuses(&[&command[..], &["--yes"]].concat(), 2, &["restore snapshot 4711", "--again"]);
     let done = lab.run(&[&command[..], &["--yes", "--again"]].concat()).ends_with(0);
     assert!(done.stderr.contains("restore snapshot 4711"), "{done:#?}");

@@ -9,8 +9,8 @@ use lastgood::journal::notice::{Class, Topic};
 use lastgood::policy::inventory::{Id, Kind};
 use lastgood::run::{World, by_hand, drive, look_after, take_stock};
 use lastgood::simulator::{self, By, Call, ChangeKind, Effect, Options, PointSpec, Rule};
+use lastgood::store::leases::Leased;
 use lastgood::store::notices::Waiting;
-use lastgood::store::servers::Leased;
 
 use crate::crashes::{Count, cut_off_after};
 use crate::stage::{Stage, ours, policy};
@@ -136,6 +136,10 @@ async fn leases(stage: &Stage) -> Vec<Leased> {
     stage.world.store.leases().await.unwrap()
 }
 
+fn is_accepted(lease: &Leased) -> bool {
+    lease.holder.errand().is_some_and(|errand| errand.accepted)
+}
+
 /// Each scene, cut off after each write and each request, in turn.
 async fn cut_off_everywhere(mut then: impl AsyncFnMut(Scene, Stage, Id, String)) {
     for scene in SCENES {
@@ -179,7 +183,7 @@ async fn a_restore_that_was_accepted_is_not_sent_again_hours_later_and_one_that_
         if scene.typed == Typed::Delete || leases(&stage).await.is_empty() {
             return;
         }
-        let accepted = leases(&stage).await[0].holder.contains("(accepted)");
+        let accepted = is_accepted(&leases(&stage).await[0]);
         tokio::time::sleep(Duration::from_secs(3 * 3600)).await;
         let before = scene.carried_out(&stage, &id);
         let again = scene.type_it(&stage.beside(2), &id).await;
@@ -213,7 +217,7 @@ async fn a_restore_that_may_have_been_carried_out_is_said_to_be_so_and_is_not_re
             assert!(again.notes.len() == 1 && text.starts_with(&again.notes[0]), "{how}: {again:?}");
             assert_eq!((scene.carried_out(&stage, &id), sent()), (before, requests), "{how}: {again:?}");
         };
-        if !left[0].holder.contains("(accepted)") {
+        if !is_accepted(&left[0]) {
             asked += 1;
             // However often it is typed, what was cut off is neither repeated nor forgotten.
             refused(2).await;
@@ -280,7 +284,7 @@ async fn a_clock_that_is_set_forward_takes_no_server_from_a_run_or_a_command_tha
 async fn a_daemon_after_a_command_that_was_cut_off_tells_it_repeats_nothing_and_makes_its_point() {
     cut_off_everywhere(async |scene, stage, id, how| {
         let left = leases(&stage).await;
-        let (accepted, left) = (left.iter().any(|lease| lease.holder.contains("(accepted)")), left.len());
+        let (accepted, left) = (left.iter().any(is_accepted), left.len());
         let before = scene.carried_out(&stage, &id);
         let stage = stage.restart().await;
         let task = stage.task(policy(Kind::Snapshot, 4)).await;

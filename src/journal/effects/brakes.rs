@@ -15,7 +15,7 @@ pub fn braked(stored: &[StoredBrake], detected: &DetectedBrakes, retention: &Rem
     changes.extend(detected.new.iter().map(|brake| Change::BrakeSet { kind, brake: Box::new(brake.clone()) }));
     let former = retention.taken_over.iter().cloned();
     changes.extend(former.map(|policy| Change::RetentionForgotten { kind, policy }));
-    changes.extend(retention.words.iter().map(|(policy, looked): &(_, Looked)| {
+    changes.extend(retention.looked.iter().map(|(policy, looked): &(_, Looked)| {
         let (policy, looked) = (policy.clone(), Box::new(looked.clone()));
         Change::RetentionRemembered { kind, policy, looked }
     }));

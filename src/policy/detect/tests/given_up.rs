@@ -23,7 +23,7 @@ fn extra() -> Case {
 impl Case {
     /// The policy looks, and the state remembers what it keeps.
     fn look(&mut self) {
-        let words = remember(&self.request()).words;
+        let words = remember(&self.request()).looked;
         self.memory.retention.extend(words.into_iter().map(|(name, looked)| (name.to_string(), looked)));
     }
 
