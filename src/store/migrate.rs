@@ -16,8 +16,7 @@ const RULES_AS_JSON: usize = 3;
 pub(super) const MIGRATIONS: &[&str] =
     &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
 
-/// The owner's lock, where the state is of an older version and no owner is at work on it; `None` where there is nothing
-/// to migrate.
+/// The owner's lock, if the state is of an older version and has no running owner; `None` if there is nothing to migrate.
 pub(super) fn no_older_owner(connection: &Connection, dir: &Path, folder: &Folder) -> Result<Option<File>, StoreError> {
     let known = i64::try_from(MIGRATIONS.len()).expect("few migrations");
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -37,7 +36,7 @@ pub(super) fn migrate(connection: &mut Connection, dir: &Path) -> Result<(), Sto
     let known = i64::try_from(MIGRATIONS.len()).expect("few migrations");
     let version = |connection: &Connection| connection.pragma_query_value(None, "user_version", |row| row.get(0));
     let newer = |found| StoreError::Newer { dir: dir.to_owned(), found, known };
-    // Looked at first without a lock for writing: a command that only looks need not wait for one.
+    // Checked first without a lock for writing: a command that only looks need not wait for one.
     let found: i64 = version(connection)?;
     if found == known {
         return Ok(());

@@ -13,7 +13,7 @@ use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
-/// So many lists in a row lack a server that is gone.
+/// How many lists in a row lack a server before it counts as gone.
 const LISTS_TO_BE_GONE: i64 = 3;
 
 /// A server as last listed.
@@ -26,9 +26,9 @@ pub struct Known {
 }
 
 impl Store {
-    /// Stores the account's list. A server that lists lack is taken to be gone once several in a row have lacked it for
-    /// `settle`; what `tell` says of it is told then. The incident of one that is listed again is closed. All of it is one
-    /// transaction. Returns the servers that it lacks and that are not taken to be gone yet.
+    /// Stores the account's list, in one transaction. A server counts as gone once several lists in a row have lacked it
+    /// for `settle`; what `tell` returns for it is reported then. The incident of a server that is listed again is closed.
+    /// Returns the servers that the list lacks and that do not count as gone yet.
     ///
     /// # Errors
     /// What the database says.
@@ -49,7 +49,7 @@ impl Store {
             )?;
             for server in &servers {
                 let (id, body) = (json(&server.reference.id)?, json(server)?);
-                // As a rule nothing has changed since the hour before.
+                // Usually nothing has changed since the last list.
                 if stored.remove(&id).is_none_or(|(before, missing)| before != body || missing > 0) {
                     save.execute(params![id, body, nanos(at)])?;
                 }
@@ -93,9 +93,9 @@ impl Store {
     }
 }
 
-/// Counts a list that lacks the server, and says whether enough of them have.
+/// Counts a list that lacks the server. Returns whether enough of them have.
 fn is_missing_for_good(tx: &Transaction<'_>, id: &str, at: Timestamp, settle: Duration) -> Result<bool, StoreError> {
-    // A moment to come is that of a clock that was wrong.
+    // A time in the future comes from a wrong clock.
     tx.execute(
         "UPDATE server SET missing_lists = missing_lists + 1, missing_since = min(coalesce(missing_since, ?2), ?2)
          WHERE id = ?1",
