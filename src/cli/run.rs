@@ -49,7 +49,7 @@ pub async fn run(setup: &Setup, args: RunArgs) -> anyhow::Result<ExitCode> {
         return show_plans(setup, &context, &args.selection, args.json).await;
     }
     let mut context = setup.open_owner().await?;
-    context.world.store.drop_leases_of("owner").await?;
+    context.world.store.drop_leases_of_owner().await?;
     let tasks = context.tasks(&args.selection)?;
     for notice in context.world.store.set_unreadable_aside(context.world.clock.now()).await? {
         output::note(&format!("lastgood: {}", output::printable(&notice.to_string())));

@@ -24,7 +24,6 @@ use crate::journal::notice::{Fact, Notice, Topic};
 use crate::policy::inventory::{Id, Server};
 use crate::run::{World, look_after, start_owed, watch_debts};
 use crate::store::StoreError;
-use crate::store::servers::OWNER;
 
 /// How long a shutdown may take: the runs are given 8 seconds to start the servers that they stopped.
 const SHUTDOWN: Duration = Duration::from_millis(8_500);
@@ -148,7 +147,7 @@ impl Service {
     /// servers is used until the first new one.
     async fn start(&mut self) -> Result<(), ServiceError> {
         let (store, now) = (self.world.store.clone(), self.world.clock.now());
-        store.drop_leases_of(OWNER).await?;
+        store.drop_leases_of_owner().await?;
         store.try_mails_now(now).await?;
         account::put_in_force(&store, self.config.source.clone()).await?;
         self.servers = stored_servers(&store).await?;

@@ -6,6 +6,7 @@ pub mod adopt;
 pub mod debt;
 pub mod deletes;
 pub mod effects;
+pub mod errand;
 pub mod event;
 pub mod next;
 pub mod notice;

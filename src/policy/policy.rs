@@ -133,19 +133,7 @@ impl Policy {
         }
     }
 
-    /// What it keeps, as a text that changes only when its decisions may change. Stored and compared.
-    #[must_use]
-    pub fn retention_words(&self) -> String {
-        let zone = self.timezone.iana_name().unwrap_or("UTC");
-        let protect: Vec<String> = self.protect.iter().map(ToString::to_string).collect();
-        let formerly: Vec<&str> = self.formerly.iter().map(PolicyName::as_str).collect();
-        format!(
-            "{}; {:?}; {zone}; min_keep {}; prune {:?}; protect {protect:?}; formerly {formerly:?}",
-            self.keep, self.keep_mode, self.min_keep, self.prune
-        )
-    }
-
-    /// Whether a point marked with policy `name` is this policy's own.
+    /// Whether a point marked with `name` is this policy's own.
     #[must_use]
     pub fn answers_to(&self, name: &str) -> bool {
         self.name.as_str() == name || self.formerly.iter().any(|former| former.as_str() == name)

@@ -1,7 +1,7 @@
 //! Whether a policy still keeps what was kept before the policy file was changed, by itself and by the policies whose
 //! points it takes over with `formerly`. A new name alone is no change.
 
-use crate::policy::conditions::{Conditions, RetentionRecord};
+use crate::policy::conditions::{Conditions, RetentionRecord, RetentionRules};
 use crate::policy::evidence::PlanRequest;
 use crate::policy::memory::Memory;
 use crate::policy::policy::{Policy, PolicyName};
@@ -25,19 +25,19 @@ pub fn retention_change(request: &PlanRequest<'_>) -> Option<RetentionChange> {
         return rules.then_some(RetentionChange { rules, before: None });
     };
     let conditions = looked.conditions.as_ref();
-    let now = || Conditions::of(policy, request.others, (request.limit, request.reserve)).words();
-    // Records of an earlier version have no conditions.
+    let now = || Conditions::of(policy, request.others, (request.limit, request.reserve));
+    // What an earlier version remembers says nothing of the conditions.
     let same = conditions.is_none_or(|before| *before == now());
-    let before = || Some((name.clone(), Conditions::parse(conditions?)?));
+    let before = || Some((name.clone(), conditions?.clone()));
     (rules || !same).then(|| RetentionChange { rules, before: before() })
 }
 
 /// What to store after an inspection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RetentionUpdate {
-    /// The new record of each policy.
-    pub words: Vec<(PolicyName, RetentionRecord)>,
-    /// Former names to remove, because this policy has taken them over.
+    /// What policies keep now.
+    pub looked: Vec<(PolicyName, RetentionRecord)>,
+    /// The names under which nothing is kept any more, since another policy has taken them over.
     pub taken_over: Vec<PolicyName>,
 }
 
@@ -45,7 +45,7 @@ impl RetentionUpdate {
     /// Whether there is nothing to store.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.words.is_empty() && self.taken_over.is_empty()
+        self.looked.is_empty() && self.taken_over.is_empty()
     }
 }
 
@@ -57,13 +57,9 @@ pub fn is_changed(policy: &Policy, memory: &Memory) -> bool {
         // Others inspected this server, but none of them may have deleted points of this policy.
         (None, _) => !memory.retention.is_empty(),
         (Some((name, looked)), None) => {
-            let now = policy.retention_words();
-            let ((kept, former), (keeps, _)) = (split(&looked.words), split(&now));
-            let was_its_own = |name_now: &PolicyName| {
-                let name_now = name_now.as_str();
-                name_now == name || quoted(former).any(|former| former == name_now)
-            };
-            kept != keeps || !policy.formerly.iter().all(was_its_own)
+            let Some(kept) = &looked.rules else { return true };
+            let was_its_own = |former: &PolicyName| former.as_str() == name || kept.formerly.contains(former);
+            !kept.keep_the_same(&RetentionRules::of(policy)) || !policy.formerly.iter().all(was_its_own)
         }
         // Together they kept more than one of them.
         (Some(_), Some(_)) => true,
@@ -75,30 +71,20 @@ pub fn is_changed(policy: &Policy, memory: &Memory) -> bool {
 #[must_use]
 pub fn retention_update(request: &PlanRequest<'_>) -> RetentionUpdate {
     let (policy, memory) = (request.evidence.policy, request.evidence.memory);
-    let mut words = Vec::new();
+    let mut all = Vec::new();
     let now = RetentionRecord::of(policy, request.others, (request.limit, request.reserve));
     let conditions = now.conditions.clone();
     if memory.retention.get(policy.name.as_str()) != Some(&now) {
-        words.push((policy.name.clone(), now));
+        all.push((policy.name.clone(), now));
     }
     if memory.retention.is_empty() {
         let others = request.others.iter().filter(|other| other.name != policy.name);
         let looked =
-            |other: &Policy| RetentionRecord { words: other.retention_words(), conditions: conditions.clone() };
-        words.extend(others.map(|other| (other.name.clone(), looked(other))));
+            |other: &Policy| RetentionRecord { rules: Some(RetentionRules::of(other)), conditions: conditions.clone() };
+        all.extend(others.map(|other| (other.name.clone(), looked(other))));
     }
     let taken_over = policy.formerly.iter().filter(|former| memory.retention.contains_key(former.as_str()));
-    RetentionUpdate { words, taken_over: taken_over.cloned().collect() }
-}
-
-/// The rules, and the former names.
-fn split(words: &str) -> (&str, &str) {
-    words.rsplit_once("; formerly ").unwrap_or((words, ""))
-}
-
-/// The names of a list as `retention_words` writes it: `["a", "b"]`.
-fn quoted(list: &str) -> impl Iterator<Item = &str> {
-    list.split('"').skip(1).step_by(2)
+    RetentionUpdate { looked: all, taken_over: taken_over.cloned().collect() }
 }
 
 #[cfg(test)]
@@ -143,9 +129,9 @@ mod tests {
     fn after(policies: &[&Policy]) -> Memory {
         let mut memory = Memory::default();
         for policy in policies {
-            let RetentionUpdate { words, taken_over } = looked(policy, &[], &memory);
+            let RetentionUpdate { looked, taken_over } = looked(policy, &[], &memory);
             memory.retention.retain(|name, _| !taken_over.iter().any(|former| former.as_str() == name));
-            memory.retention.extend(words.into_iter().map(|(name, words)| (name.to_string(), words)));
+            memory.retention.extend(looked.into_iter().map(|(name, it)| (name.to_string(), it)));
         }
         memory
     }
@@ -178,16 +164,16 @@ mod tests {
         let memory = Memory::default();
         assert!(!is_changed(&a, &memory));
         let others = [Arc::clone(&b)];
-        let words = looked(&a, &others, &memory).words;
+        let remembered = looked(&a, &others, &memory).looked;
         let of_b = RetentionRecord::of(&b, &[Arc::new(a.clone())], (10, 0));
-        assert_eq!(words, [(a.name.clone(), RetentionRecord::of(&a, &others, (10, 0))), (b.name.clone(), of_b)]);
+        assert_eq!(remembered, [(a.name.clone(), RetentionRecord::of(&a, &others, (10, 0))), (b.name.clone(), of_b)]);
         let memory =
-            Memory { retention: words.into_iter().map(|(name, it)| (name.to_string(), it)).collect(), ..memory };
+            Memory { retention: remembered.into_iter().map(|(name, it)| (name.to_string(), it)).collect(), ..memory };
         assert_eq!(looked(&a, &others, &memory), RetentionUpdate::default());
     }
 
     #[test]
-    fn every_key_that_can_make_more_points_go_is_in_the_words() {
+    fn every_key_that_can_make_more_points_go_is_remembered() {
         use crate::policy::keep::KeepMode;
         use crate::policy::policy::Prune;
         let changes: [fn(&mut Policy); 7] = [

@@ -7,17 +7,17 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::journal::errand::{Command, Errand};
 use crate::policy::inventory::{RestorePoint, ServerStatus};
 use crate::provider::{Deleted, ErrorKind, ProviderError};
-use crate::run::errand::is_gone;
+use crate::run::lease::heard_of;
+use crate::run::locks::is_gone;
 use crate::run::{Lease, RunError, World};
 use crate::store::StoreError;
-use crate::store::servers::Leased;
+use crate::store::leases::Leased;
 
 /// How long a restore may take before the watch ends: the provider says 5 to 15 minutes.
 const TAKES: Duration = Duration::from_hours(2);
-/// What a lease says more of a command whose call the provider has accepted.
-const ACCEPTED: &str = " (accepted)";
 
 /// Why a command by hand could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -48,38 +48,41 @@ pub enum ByHandError {
 /// What an earlier command was doing on a server when it was killed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CutOff {
-    command: String,
-    accepted: bool,
+    errand: Errand,
     heard_of: Timestamp,
-    /// Whether the daemon has looked after it since: the server came to rest, and people were told.
+    /// Whether the daemon has looked after it since: the server came to rest, and that was reported.
     settled: bool,
 }
 
 impl CutOff {
-    fn of(lease: &Leased, settled: bool) -> Self {
-        let (command, accepted) = accepted(lease.errand().unwrap_or_default());
-        let heard_of = Timestamp::from_second(lease.heard_of().as_second()).unwrap_or_default();
-        Self { command: command.to_owned(), accepted, heard_of, settled }
+    fn new(errand: Errand, until: Timestamp, settled: bool) -> Self {
+        let heard_of = Timestamp::from_second(heard_of(until).as_second()).unwrap_or_default();
+        Self { errand, heard_of, settled }
     }
 
-    /// Whether a restore from the point might do a second time what the earlier command has done, or come upon one that
-    /// is in progress: it is begun only when a person says so, knowing of it.
+    /// One that nobody has looked after yet.
+    fn of(lease: &Leased) -> Option<Self> {
+        Some(Self::new(lease.holder.errand()?.clone(), lease.until, false))
+    }
+
+    /// Whether a restore from the point might repeat what the earlier command has done, or meet one that is in progress:
+    /// it is begun only when a person who knows of it says so.
     #[must_use]
     pub fn needs_again(&self, point: &RestorePoint) -> bool {
-        let (same, restores) = (self.command == restore_of(point), self.command.starts_with("restore "));
-        restores && if self.settled { same } else { !self.is_watched(point) }
+        let same = self.errand.command == Command::restore(point);
+        self.errand.command.is_restore() && if self.settled { same } else { !self.is_watched(point) }
     }
 
     /// Whether a restore from the point sends nothing, but watches the one that the earlier command has begun.
     #[must_use]
     pub fn is_watched(&self, point: &RestorePoint) -> bool {
-        self.accepted && !self.settled && self.command == restore_of(point)
+        self.errand.accepted && !self.settled && self.errand.command == Command::restore(point)
     }
 }
 
 impl std::fmt::Display for CutOff {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { command, accepted, heard_of, .. } = self;
+        let Self { errand: Errand { command, accepted }, heard_of, .. } = self;
         write!(f, "`lastgood {command}` was cut off at about {heard_of}")?;
         let known = if *accepted {
             " after the provider had accepted it"
@@ -90,35 +93,27 @@ impl std::fmt::Display for CutOff {
     }
 }
 
-fn restore_of(point: &RestorePoint) -> String {
-    format!("restore {} {}", point.kind, point.id)
-}
-
 /// The command that was killed at its work on the point's server, unless a later one has settled what it left.
 ///
 /// # Errors
 /// What the state says.
 pub async fn cut_off(world: &World, point: &RestorePoint) -> Result<Option<CutOff>, ByHandError> {
     let (store, server) = (&world.store, &point.server.id);
-    let left = |lease: &Leased| lease.server == *server && lease.errand().is_some() && is_gone(store, lease);
-    match store.leases().await?.into_iter().find(left) {
-        Some(lease) => Ok(Some(CutOff::of(&lease, false))),
+    let left = store.leases().await?.into_iter().filter(|lease| lease.server == *server && is_gone(store, lease));
+    match left.filter_map(|lease| CutOff::of(&lease)).next() {
+        Some(left) => Ok(Some(left)),
         None => settled(world, point).await,
     }
 }
 
 /// The restore that was cut off on the point's server and that the daemon has looked after.
 async fn settled(world: &World, point: &RestorePoint) -> Result<Option<CutOff>, ByHandError> {
-    Ok(world.store.cut_off(point.server.id.clone()).await?.map(|lease| CutOff::of(&lease, true)))
+    let left = world.store.cut_off(point.server.id.clone()).await?;
+    Ok(left.map(|left| CutOff::new(left.errand, left.until, true)))
 }
 
 /// Who hears what is going on.
 pub type Say<'a> = &'a (dyn Fn(String) + Sync);
-
-/// The errand of a lease without what has become of it, and whether the provider has accepted it.
-pub(super) fn accepted(errand: &str) -> (&str, bool) {
-    errand.strip_suffix(ACCEPTED).map_or((errand, false), |command| (command, true))
-}
 
 /// Deletes the point: one call. The journal knows that it was meant before it is sent.
 ///
@@ -126,9 +121,9 @@ pub(super) fn accepted(errand: &str) -> (&str, bool) {
 /// When somebody is at work on the server, or what the state or the provider says.
 pub async fn delete(world: &World, point: &RestorePoint, say: Say<'_>) -> Result<Deleted, ByHandError> {
     let (server, kind, id) = (&point.server.id, point.kind, &point.id);
-    let lease = take(world, point, &format!("delete {kind} {id}")).await?;
-    if let Some(before) = lease.cut_off() {
-        say(CutOff::of(before, false).to_string());
+    let lease = take(world, point, Command::delete(point)).await?;
+    if let Some(before) = lease.cut_off().and_then(CutOff::of) {
+        say(before.to_string());
     }
     let (store, now) = (&world.store, world.clock.now());
     if let Some(guard) = store.intend_delete_by_hand(server.clone(), kind, id.clone(), now).await? {
@@ -158,9 +153,9 @@ pub async fn delete(world: &World, point: &RestorePoint, say: Say<'_>) -> Result
 /// As `delete`; `CutOff` without `again`; `Unsure` when the server does not come back, or nobody can tell whether the
 /// restore was begun.
 pub async fn restore(world: &World, point: &RestorePoint, again: bool, say: Say<'_>) -> Result<(), ByHandError> {
-    let mut lease = take(world, point, &restore_of(point)).await?;
-    let before = match lease.cut_off() {
-        Some(before) => Some(CutOff::of(before, false)),
+    let mut lease = take(world, point, Command::restore(point)).await?;
+    let before = match lease.cut_off().and_then(CutOff::of) {
+        Some(before) => Some(before),
         None => settled(world, point).await?,
     };
     if let Some(before) = before.as_ref().filter(|before| !again && before.needs_again(point)) {
@@ -178,14 +173,15 @@ pub async fn restore(world: &World, point: &RestorePoint, again: bool, say: Say<
 }
 
 /// The lease on the point's server.
-async fn take(world: &World, point: &RestorePoint, errand: &str) -> Result<Lease, ByHandError> {
-    let lease = Lease::try_beside(world, &point.server.id, errand).await?;
+async fn take(world: &World, point: &RestorePoint, command: Command) -> Result<Lease, ByHandError> {
+    let lease = Lease::try_beside(world, &point.server.id, command).await?;
     lease.ok_or_else(|| ByHandError::Busy(point.server.name.clone()))
 }
 
 async fn restore_with(world: &World, point: &RestorePoint, lease: &mut Lease, say: Say<'_>) -> Result<(), ByHandError> {
-    let before = lease.cut_off().map(|before| CutOff::of(before, false));
-    let before = before.filter(|before| before.command == lease.errand());
+    let ours = lease.errand().map(|errand| &errand.command);
+    let before = lease.cut_off().and_then(|before| before.holder.errand());
+    let before = before.filter(|before| Some(&before.command) == ours);
     let (again, was_accepted) = before.map_or((false, false), |before| (true, before.accepted));
     let begun = again && !was_accepted && is_being_restored(world, point, say).await?;
     let lost = if was_accepted || begun {
@@ -195,12 +191,6 @@ async fn restore_with(world: &World, point: &RestorePoint, lease: &mut Lease, sa
         ask_for(world, point, say).await?
     };
     watch(world, point, (lease, begun, lost), say).await
-}
-
-/// From now on a command that is typed again, should this one be killed, only watches.
-async fn write_that_it_was_accepted(world: &World, lease: &mut Lease) -> Result<(), ByHandError> {
-    let errand = format!("{}{ACCEPTED}", lease.errand());
-    Ok(lease.now_says(world, &errand).await?)
 }
 
 /// Whether the server shows the restore that an earlier command has asked for: it is watched then, and not asked for
@@ -246,7 +236,8 @@ async fn watch(
     let asked = Instant::now();
     let mut last = String::new();
     if lost.is_none() {
-        write_that_it_was_accepted(world, lease).await?;
+        // From now on the same command, should this one be killed, only watches.
+        lease.now_accepted(world).await?;
     }
     loop {
         let look = world.client.server(&point.server.id).await;
@@ -272,7 +263,7 @@ async fn watch(
             let at_it = matches!(server.status, ServerStatus::Other(_));
             began |= if lost.is_some() { at_it } else { settled || !active };
             if began && lost.take().is_some() {
-                write_that_it_was_accepted(world, lease).await?;
+                lease.now_accepted(world).await?;
             }
             if let Some(error) = lost.as_ref().filter(|_| settled) {
                 return Err(ByHandError::Unsure(format!(

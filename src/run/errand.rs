@@ -4,35 +4,20 @@
 //! Nothing is sent again: nobody can tell whether a restore that was cut off was carried out, and another would
 //! overwrite what was written since.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::journal::errand::Errand;
 use crate::journal::notice::{Fact, FoundServer, Notice};
 use crate::policy::inventory::{Id, ServerRef, ServerStatus};
-use crate::run::by_hand::accepted;
-use crate::run::lease::presence_of;
-use crate::run::{Leases, RunError, World};
-use crate::store::servers::{Leased, OWNER};
+use crate::run::locks::{Leases, is_gone};
+use crate::run::{RunError, World};
+use crate::store::leases::Leased;
 use crate::store::{Store, StoreError};
 
 /// After so long a server that is not at rest is told of as it is.
 const TAKES: Duration = Duration::from_hours(2);
-
-/// The errands that are being looked after. Given up with its drop; the leases stay for the next start.
-#[derive(Debug, Default)]
-pub(super) struct Errands {
-    watched: JoinSet<()>,
-    holders: HashSet<String>,
-}
-
-/// Whether the holder of a lease is gone. Its lock alone says so: the clock may have jumped beyond the lease's time while
-/// the holder is at work.
-pub(super) fn is_gone(store: &Store, lease: &Leased) -> bool {
-    !store.is_present(presence_of(&lease.holder))
-}
 
 /// Looks after every errand that was cut off and is not looked after yet, in the background.
 ///
@@ -40,17 +25,15 @@ pub(super) fn is_gone(store: &Store, lease: &Leased) -> bool {
 /// What the state says.
 pub async fn look_after(world: &World) -> Result<(), StoreError> {
     for lease in world.store.leases().await? {
-        if lease.holder == OWNER || !is_gone(&world.store, &lease) {
-            continue;
-        }
+        let Some(errand) = lease.holder.errand().cloned().filter(|_| is_gone(&world.store, &lease)) else { continue };
         let mut locks = world.leases.locks();
-        if !locks.errands.holders.insert(lease.holder.clone()) {
+        if !locks.errands.names.insert(lease.holder.name().to_owned()) {
             continue;
         }
         // Leases of its own, so that the watch does not keep itself alive.
         let world = World { leases: Leases::default(), ..world.clone() };
         locks.errands.watched.spawn(async move {
-            if let Err(error) = settle(&world, lease).await {
+            if let Err(error) = settle(&world, lease, errand).await {
                 tracing::warn!("a command that was cut off is looked at again by the next start: {error}");
             }
         });
@@ -58,18 +41,18 @@ pub async fn look_after(world: &World) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn settle(world: &World, lease: Leased) -> Result<(), RunError> {
-    let (errand, accepted) = accepted(lease.errand().unwrap_or_default());
+async fn settle(world: &World, lease: Leased, errand: Errand) -> Result<(), RunError> {
+    let Errand { command, accepted } = errand;
     let server = name_of(&world.store, &lease.server).await?;
-    tracing::warn!(%server, "`lastgood {errand}` was cut off: the server is watched");
-    let restores = errand.starts_with("restore");
+    tracing::warn!(%server, "`lastgood {command}` was cut off: the server is watched");
+    let restores = command.is_restore();
     let found = at_rest(world, &lease.server, restores).await?;
-    let fact = Fact::CommandCutOff { command: errand.to_owned(), accepted, server: found };
+    let fact = Fact::CommandCutOff { command: command.to_string(), accepted, server: found };
     let notice = Notice::of_server(server, fact);
     tracing::warn!("{notice}");
-    let presence = presence_of(&lease.holder).to_owned();
+    let name = lease.holder.name().to_owned();
     world.store.end_of_the_gone(lease, notice, restores, world.clock.now()).await?;
-    world.store.forget_presence(&presence);
+    world.store.forget_presence(&name);
     Ok(())
 }
 

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::policy::conditions::RetentionRules;
 use crate::policy::inventory::{Id, Kind};
 use crate::run::Task;
 
@@ -43,6 +44,6 @@ impl InForce {
 
     /// The same, if it still keeps what the run's policy keeps.
     pub(super) fn with_same_retention(&self, task: &Task) -> Option<Arc<Task>> {
-        self.of(task).filter(|current| current.policy.retention_words() == task.policy.retention_words())
+        self.of(task).filter(|current| RetentionRules::of(&current.policy) == RetentionRules::of(&task.policy))
     }
 }

@@ -1,19 +1,20 @@
 //! One run a server at a time: a lock among this process's runs, and a lease in the state that `delete` and `restore`
 //! respect and take.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit};
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 
 use crate::clock::Clock;
+use crate::journal::errand::{Command, Errand};
 use crate::policy::inventory::Id;
-use crate::run::errand::{Errands, is_gone};
+use crate::run::errand::look_after;
+use crate::run::locks::{Leases, is_gone};
 use crate::run::{RunError, World};
+use crate::store::leases::{Holder, Leased};
 use crate::store::presence::Presence;
-use crate::store::servers::{Leased, OWNER};
 use crate::store::{Store, StoreError};
 
 /// How far beyond the moment when its holder was last heard of a lease's time reaches. The holder's lock says whether it
@@ -23,82 +24,13 @@ const LASTS: Duration = Duration::from_mins(5);
 const PROLONG: Duration = Duration::from_mins(2);
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The servers that runs of this process are at work on.
-#[derive(Clone, Debug, Default)]
-pub struct Leases(Arc<Mutex<Locks>>);
-
-#[derive(Debug, Default)]
-pub(super) struct Locks {
-    of: HashMap<Id, Arc<tokio::sync::Mutex<()>>>,
-    /// Held while a server is started or stopped, so that the one does not undo the other.
-    power: HashMap<Id, Arc<tokio::sync::Mutex<()>>>,
-    /// Told when a run leaves a debt to others.
-    debts: Arc<Notify>,
-    /// So many locks give cause to sweep.
-    sweep_at: usize,
-    /// Shows others that the owner of the state lives.
-    owner: Option<Presence>,
-    pub(super) errands: Errands,
-}
-
-impl Leases {
-    pub(super) fn locks(&self) -> MutexGuard<'_, Locks> {
-        self.0.lock().expect("no code panics while it holds the leases")
-    }
-
-    /// Shows that the owner of the state lives. False while another process looks at the sign: a lease that is taken
-    /// without it would be that of a process which is gone.
-    fn show_owner(&self, store: &Store) -> Result<bool, StoreError> {
-        let mut locks = self.locks();
-        if locks.owner.is_none() {
-            locks.owner = store.show_presence(OWNER)?;
-        }
-        Ok(locks.owner.is_some())
-    }
-
-    fn try_lock(&self, server: &Id) -> Option<OwnedMutexGuard<()>> {
-        let lock = Arc::clone(self.locks().of.entry(server.clone()).or_default());
-        lock.try_lock_owned().ok()
-    }
-
-    /// The right to start or stop a server, for as long as one look and one call take.
-    pub(super) async fn power(&self, server: &Id) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut locks = self.locks();
-            locks.power.retain(|_, lock| Arc::strong_count(lock) > 1);
-            Arc::clone(locks.power.entry(server.clone()).or_default())
-        };
-        lock.lock_owned().await
-    }
-
-    /// What is notified when a run leaves what is owed to its server to others.
-    #[must_use]
-    pub fn debts_changed(&self) -> Arc<Notify> {
-        Arc::clone(&self.locks().debts)
-    }
-
-    async fn lock(&self, server: &Id) -> OwnedMutexGuard<()> {
-        let lock = {
-            let mut locks = self.locks();
-            // Locks that nobody holds or waits for are let go of, so that the map does not grow for ever; not at every
-            // turn, since thousands of servers may be due at once.
-            if locks.of.len() >= locks.sweep_at {
-                locks.of.retain(|_, lock| Arc::strong_count(lock) > 1);
-                locks.sweep_at = (locks.of.len() * 2).max(64);
-            }
-            Arc::clone(locks.of.entry(server.clone()).or_default())
-        };
-        lock.lock_owned().await
-    }
-}
-
 /// The right to work on a server, prolonged until it is dropped.
 #[derive(Debug)]
 pub struct Lease {
     /// Held for its drop.
     lock: Option<OwnedMutexGuard<()>>,
     prolong: tokio::task::JoinHandle<()>,
-    end: Option<(Store, Id, String)>,
+    end: Option<(Store, Id, Holder)>,
     cut_off: Option<Leased>,
     /// Held for its drop, which follows the lease's end.
     presence: Option<Presence>,
@@ -155,16 +87,16 @@ impl Lease {
         Ok(Some(lease))
     }
 
-    /// Takes the server for an errand of a command beside the daemon, such as `restore snapshot 801`. `None` when a run
-    /// or another command is at work on it; one that was killed is not.
+    /// Takes the server for a command beside the daemon. `None` when a run or another command is at work on it; one that
+    /// was killed is not.
     ///
     /// # Errors
     /// What the state says.
-    pub async fn try_beside(world: &World, server: &Id, errand: &str) -> Result<Option<Self>, StoreError> {
+    pub async fn try_beside(world: &World, server: &Id, command: Command) -> Result<Option<Self>, StoreError> {
         let (store, clock) = (&world.store, &world.clock);
         let name = format!("beside-{:016x}", world.random.bits());
-        let holder = format!("{errand} #{name}");
         let presence = store.show_presence(&name)?;
+        let holder = Holder::Command { name, errand: Errand::new(command) };
         let mut lease = take(store, clock, server, &holder).await?;
         if lease.is_none() {
             let before = store.leases().await?.into_iter().find(|lease| lease.server == *server);
@@ -172,38 +104,39 @@ impl Lease {
                 let until = clock.now() + LASTS;
                 if store.take_over(before.clone(), holder.clone(), until).await? {
                     let mut taken = held(store, clock, server, &holder);
-                    taken.cut_off = Some(before).filter(|before| before.errand().is_some());
+                    taken.cut_off = Some(before).filter(|before| before.holder.errand().is_some());
                     lease = Some(taken);
                 }
             }
         }
         match &mut lease {
             Some(lease) => lease.presence = presence,
-            None => store.forget_presence(&name),
+            None => store.forget_presence(holder.name()),
         }
         Ok(lease)
     }
 
-    /// The lease of an earlier command that was killed at its errand, as long as nobody has been told.
+    /// The lease of an earlier command that was killed at its work, as long as that was not reported.
     #[must_use]
     pub fn cut_off(&self) -> Option<&Leased> {
         self.cut_off.as_ref()
     }
 
-    /// What it is for, as the journal has it.
-    pub(super) fn errand(&self) -> &str {
-        self.end.as_ref().map_or("", |(_, _, holder)| errand_of(holder))
+    /// What a command does, as the lease says.
+    pub(super) fn errand(&self) -> Option<&Errand> {
+        self.end.as_ref().and_then(|(_, _, holder)| holder.errand())
     }
 
-    /// From now on the journal says this of the errand.
+    /// From now on the lease says that the provider has accepted the command's request.
     ///
     /// # Errors
     /// What the state says.
-    pub(super) async fn now_says(&mut self, world: &World, errand: &str) -> Result<(), StoreError> {
-        let Some((store, server, holder)) = self.end.clone() else { return Ok(()) };
+    pub(super) async fn now_accepted(&mut self, world: &World) -> Result<(), StoreError> {
+        let Some((store, server, before)) = self.end.clone() else { return Ok(()) };
+        let Holder::Command { name, errand } = before.clone() else { return Ok(()) };
+        let holder = Holder::Command { name, errand: Errand { accepted: true, ..errand } };
         let until = world.clock.now() + LASTS;
-        let before = Leased { server: server.clone(), holder, until };
-        let holder = format!("{errand} #{}", presence_of(&before.holder));
+        let before = Leased { server: server.clone(), holder: before, until };
         // Nobody takes the lease of a process that lives.
         if store.take_over(before, holder.clone(), until).await? {
             let mut renewed = held(&store, &world.clock, &server, &holder);
@@ -239,7 +172,7 @@ impl Lease {
             let Some(lock) = leases.try_lock(&server) else { return Ok(()) };
             self.lock = Some(lock);
         }
-        let name = presence_of(&holder).to_owned();
+        let name = holder.name().to_owned();
         let done = store.end_lease(server, holder).await;
         drop(self.lock.take());
         if self.presence.is_some() {
@@ -255,26 +188,9 @@ impl Drop for Lease {
     }
 }
 
-/// The name by which a holder shows that it lives.
-pub(super) fn presence_of(holder: &str) -> &str {
-    holder.rsplit_once(" #").map_or(holder, |(_, name)| name)
-}
-
-/// What a holder does.
-fn errand_of(holder: &str) -> &str {
-    holder.rsplit_once(" #").map_or(holder, |(errand, _)| errand)
-}
-
-impl Leased {
-    /// What a command was doing; `None` for the owner.
-    pub(super) fn errand(&self) -> Option<&str> {
-        (self.holder != OWNER).then(|| errand_of(&self.holder))
-    }
-
-    /// When the holder was last heard of, to a few minutes.
-    pub(super) fn heard_of(&self) -> Timestamp {
-        self.until - LASTS
-    }
+/// When the holder of a lease was last heard of, to a few minutes.
+pub(super) fn heard_of(until: Timestamp) -> Timestamp {
+    until - LASTS
 }
 
 /// Takes the server for a run of this process. While somebody else has it, those who were killed are looked after.
@@ -282,20 +198,20 @@ async fn own(world: &World, server: &Id) -> Result<Option<Lease>, StoreError> {
     if !world.leases.show_owner(&world.store)? {
         return Ok(None);
     }
-    let lease = take(&world.store, &world.clock, server, OWNER).await?;
+    let lease = take(&world.store, &world.clock, server, &Holder::Owner).await?;
     if lease.is_none() {
-        crate::run::errand::look_after(world).await?;
+        look_after(world).await?;
     }
     Ok(lease)
 }
 
-async fn take(store: &Store, clock: &Clock, server: &Id, holder: &str) -> Result<Option<Lease>, StoreError> {
-    let taken = store.lease(server.clone(), holder.to_owned(), clock.now() + LASTS).await?;
+async fn take(store: &Store, clock: &Clock, server: &Id, holder: &Holder) -> Result<Option<Lease>, StoreError> {
+    let taken = store.lease(server.clone(), holder.clone(), clock.now() + LASTS).await?;
     Ok(taken.then(|| held(store, clock, server, holder)))
 }
 
-fn held(store: &Store, clock: &Clock, server: &Id, holder: &str) -> Lease {
-    let (store, clock, server, holder) = (store.clone(), clock.clone(), server.clone(), holder.to_owned());
+fn held(store: &Store, clock: &Clock, server: &Id, holder: &Holder) -> Lease {
+    let (store, clock, server, holder) = (store.clone(), clock.clone(), server.clone(), holder.clone());
     let end = Some((store.clone(), server.clone(), holder.clone()));
     let prolong = tokio::spawn(async move {
         loop {

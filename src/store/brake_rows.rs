@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use crate::policy::brake::{Brake, StoredBrake};
 use crate::policy::conditions::{RetentionRecord, RetentionRecords};
@@ -34,25 +34,32 @@ pub(super) fn stored(tx: &Transaction<'_>, server: &str) -> Result<Vec<StoredBra
 pub(super) fn into_memory(tx: &Transaction<'_>, of: &ServerKind, memory: &mut Memory) -> Result<(), StoreError> {
     memory.brakes = stored(tx, &of.server)?;
     let mut query =
-        tx.prepare_cached("SELECT policy, words, conditions FROM retention WHERE server = ?1 AND kind = ?2")?;
-    let looked = query.query_map(params![of.server, of.kind], |row| {
-        Ok((row.get(0)?, RetentionRecord { words: row.get(1)?, conditions: row.get(2)? }))
-    })?;
-    memory.retention = looked.collect::<Result<_, _>>()?;
+        tx.prepare_cached("SELECT policy, rules, conditions FROM retention WHERE server = ?1 AND kind = ?2")?;
+    let mut rows = query.query(params![of.server, of.kind])?;
+    while let Some(row) = rows.next()? {
+        memory.retention.insert(row.get(0)?, looked(row, 1)?);
+    }
     Ok(())
 }
 
 /// What each policy kept when it last looked, by server and kind.
 pub(super) fn retentions(tx: &Transaction<'_>) -> Result<HashMap<(Id, Kind), RetentionRecords>, StoreError> {
-    let mut query = tx.prepare_cached("SELECT server, kind, policy, words, conditions FROM retention")?;
+    let mut query = tx.prepare_cached("SELECT server, kind, policy, rules, conditions FROM retention")?;
     let mut rows = query.query([])?;
     let mut all: HashMap<(Id, Kind), RetentionRecords> = HashMap::new();
     while let Some(row) = rows.next()? {
         let key = (read(&row.get::<_, String>(0)?)?, read_word(&row.get::<_, String>(1)?)?);
-        let looked = RetentionRecord { words: row.get(3)?, conditions: row.get(4)? };
-        all.entry(key).or_default().insert(row.get(2)?, looked);
+        all.entry(key).or_default().insert(row.get(2)?, looked(row, 3)?);
     }
     Ok(all)
+}
+
+/// From the column of the rules and the one after it. What cannot be read counts as changed.
+fn looked(row: &Row<'_>, rules: usize) -> Result<RetentionRecord, StoreError> {
+    let (rules, conditions): (String, Option<String>) = (row.get(rules)?, row.get(rules + 1)?);
+    let conditions = conditions.as_deref().map(read).transpose();
+    let rules = read(&rules).ok().filter(|_| conditions.is_ok());
+    Ok(RetentionRecord { rules, conditions: conditions.unwrap_or_default() })
 }
 
 /// Sets a brake, or widens the one of the same cause and policy; nobody has accepted it.
@@ -97,9 +104,15 @@ pub(super) fn remember_retention(
     looked: &RetentionRecord,
 ) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO retention (server, kind, policy, words, conditions) VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT (server, kind, policy) DO UPDATE SET words = ?4, conditions = ?5",
-        params![of.server, kind.word(), policy.as_str(), looked.words, looked.conditions],
+        "INSERT INTO retention (server, kind, policy, rules, conditions) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (server, kind, policy) DO UPDATE SET rules = ?4, conditions = ?5",
+        params![
+            of.server,
+            kind.word(),
+            policy.as_str(),
+            json(&looked.rules)?,
+            looked.conditions.as_ref().map(json).transpose()?
+        ],
     )?;
     Ok(())
 }

@@ -24,27 +24,27 @@ const CHECKED_BYTES: i64 = 512 * 1024 * 1024;
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
     dir: Arc<Path>,
-    /// `None` where the memory is in no file.
+    /// `None` where the state is in no file.
     pub(super) folder: Option<Arc<Folder>>,
     /// Whether time is simulated: see `own_simulated`.
     simulated: bool,
-    /// Held until the last clone is dropped; the system lets go of it at `kill -9` too.
+    /// Held until the last clone is dropped; the system releases it after `kill -9`, too.
     _lock: Option<Arc<File>>,
 }
 
-/// The lock of an owner, and how it looks for damage.
+/// The lock of an owner, and how it checks for damage.
 type Owner = (File, fn(&Connection) -> Result<(), StoreError>);
 
 impl Store {
-    /// Opens the state as its owner, for `daemon` and `run`. Makes the folder (for this user alone) where it is missing.
+    /// Opens the state as its owner, for `daemon` and `run`. Creates the folder (for this user alone) if it is missing.
     ///
     /// # Errors
-    /// `Locked` when another owner is at work, else why the folder or the database cannot be used.
+    /// `Locked` when there is another owner, else why the folder or the database cannot be used.
     pub fn own(dir: &Path) -> Result<Self, StoreError> {
         Self::own_and(dir, look_through)
     }
 
-    /// The same; `look` finds damage before anything is read.
+    /// The same; `look` checks for damage before anything is read.
     fn own_and(dir: &Path, look: fn(&Connection) -> Result<(), StoreError>) -> Result<Self, StoreError> {
         folder::make(dir)?;
         let folder = Folder::secure(dir, Access::Own)?;
@@ -60,7 +60,7 @@ impl Store {
     /// Opens the state as its owner in simulated time: transactions run on the caller's thread, so that their order
     /// depends on no other thread and a simulation can be replayed, nothing waits for the disk or for another process, and
     /// the file is not searched for damage.
-    /// Others get their turn before and after each, as they do while a blocking thread is at work.
+    /// Others get their turn before and after each, as they do while a blocking thread is working.
     ///
     /// # Errors
     /// As `own`.
@@ -86,7 +86,7 @@ impl Store {
         Self::open(dir, Folder::secure(dir, Access::Beside)?, None, OpenFlags::empty())
     }
 
-    /// Opens the state beside a running owner, and makes it where it is missing.
+    /// Opens the state beside a running owner, and creates it if it is missing.
     ///
     /// # Errors
     /// Why it cannot be used.
@@ -95,8 +95,8 @@ impl Store {
         Self::open(dir, Folder::secure(dir, Access::Beside)?, None, OpenFlags::SQLITE_OPEN_CREATE)
     }
 
-    /// Opens the state beside a running owner for a command that only looks. Where there is none, nothing is
-    /// remembered and nothing is made: the memory is empty and in no file.
+    /// Opens the state beside a running owner for a command that only looks. If there is none, nothing is
+    /// created: the state is empty and in no file.
     ///
     /// # Errors
     /// Why it cannot be used, when it is there.
@@ -132,19 +132,19 @@ impl Store {
             refuse_stump(&file)?;
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
             let mut connection = Connection::open_with_flags(&file, flags)?;
-            // Before anything is written: what SQLite makes beside the database gets the database's mode.
+            // Before anything is written: the files that SQLite creates beside the database get its mode.
             folder.secure_database()?;
             connection.busy_timeout(std::time::Duration::from_secs(10))?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
-            // The plan of a statement depends on no value: SQLite does not prepare it anew for each.
+            // The plan of a statement depends on no value, so that SQLite need not prepare it again for each.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             keep_statements(&connection);
             if let Some((_, look)) = &owner {
                 look(&connection)?;
             }
-            // What an owner of an older version goes on to write would not fit what this version makes of the state.
+            // A running owner of an older version would go on to write what does not fit the migrated state.
             let _no_owner = if owner.is_some() { None } else { no_older_owner(&connection, dir, &folder)? };
             migrate(&mut connection, dir)?;
             Ok(connection)
@@ -166,7 +166,7 @@ impl Store {
     {
         let (connection, file) = (Arc::clone(&self.connection), self.dir.join(DATABASE));
         let transaction = move || {
-            // One that panicked was rolled back, and must not stop all others.
+            // A transaction that panicked was rolled back, and must not stop all others.
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let transaction = Transaction::begin(&mut connection)?;
             let value = work(&transaction)?;
@@ -177,8 +177,8 @@ impl Store {
         task.await.map_err(|error| StoreError::Value(format!("a transaction was cut off: {error}")))?
     }
 
-    /// Runs work that may block on a thread of its own; in simulated time on the caller's, with a turn for others before
-    /// and after it.
+    /// Runs work that may block on a thread of its own; in simulated time on the caller's, with a turn for others before and
+    /// after it.
     ///
     /// # Errors
     /// When the work panicked.
@@ -196,8 +196,7 @@ impl Store {
     }
 }
 
-/// SQLite takes a file that is too short for a header for a new one, and would begin anew. An empty file it makes itself
-/// at the very beginning.
+/// SQLite would treat a file that is too short for a header as a new database. It creates an empty file itself at first.
 fn refuse_stump(file: &Path) -> Result<(), StoreError> {
     const HEADER_BYTES: u64 = 512;
     let length = file.metadata().map_or(0, |data| data.len());
@@ -208,7 +207,7 @@ fn refuse_stump(file: &Path) -> Result<(), StoreError> {
     Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOTADB), Some(words)).into())
 }
 
-/// Finds damage before anything is decided by what can still be read.
+/// Finds damage before anything is decided from what can still be read.
 fn look_through(connection: &Connection) -> Result<(), StoreError> {
     let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
     let page_bytes: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;

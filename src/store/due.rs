@@ -1,4 +1,4 @@
-//! The last handled due time of every policy on every server.
+//! How far the due times of each policy on each server have been handled.
 
 use std::collections::HashMap;
 
@@ -19,11 +19,11 @@ use crate::store::{Store, StoreError};
 /// How far a policy on a server has been handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Handled {
-    /// The last due time that was taken up or passed over; at first the moment the policy was first seen.
+    /// The last due time that was opened or skipped; at first the moment the policy was first seen.
     pub handled: Timestamp,
     /// When the policy was first seen on the server.
     pub first_at: Timestamp,
-    /// Whether its staleness has been told.
+    /// Whether it was reported as stale.
     pub stale_told: bool,
 }
 
@@ -34,24 +34,24 @@ pub struct Followed {
     pub server: Id,
     /// The policy.
     pub policy: PolicyName,
-    /// Its kind: another one makes it another policy.
+    /// Its kind: of another kind it is another policy.
     pub kind: Kind,
-    /// The schedule, zone and splay in words: a change starts from now.
+    /// The schedule, zone and splay in words. If this text changes, due times start over from now.
     pub schedule: String,
 }
 
-/// A due time that is taken up, or passed over.
+/// A due time that gets a run, or is skipped.
 #[derive(Clone, Debug)]
 pub struct Opening {
     /// The server, the policy and the due time.
     pub key: RunKey,
-    /// Why no run is made of it.
+    /// Why it is skipped; `None` where its run is driven.
     pub passed_over: Option<String>,
-    /// What is told of it.
+    /// What is reported with it.
     pub notices: Vec<Notice>,
 }
 
-/// A last handled due time that lay in the future.
+/// A last handled due time that was in the future.
 #[derive(Clone, Debug)]
 pub struct PutRight {
     /// The server.
@@ -60,14 +60,14 @@ pub struct PutRight {
     pub policy: PolicyName,
     /// The last handled due time from now on.
     pub to: Timestamp,
-    /// What is told of it.
+    /// What is reported of it.
     pub notice: Notice,
 }
 
 impl Store {
-    /// Everything that is due at a moment, in one transaction: records the due times, ends those that are passed over,
-    /// puts right what lay in the future, and tells. Returns the run of each opening that is to be driven; a due time
-    /// that has a run already is not told and gets none.
+    /// Everything that is due at a moment, in one transaction: records the due times, ends those that are skipped, corrects
+    /// what was in the future, and reports. Returns the run of each opening that is to be driven; a due time that already
+    /// has a run is not reported and gets none.
     ///
     /// # Errors
     /// What the database says; nothing of it is written then.
@@ -102,7 +102,7 @@ impl Store {
         .await
     }
 
-    /// Where each of these stands. One seen for the first time, or with a changed schedule, starts from `at`.
+    /// How far each of these has been handled. One that is new, or has a changed schedule, starts from `at`.
     ///
     /// # Errors
     /// What the database says.
@@ -134,7 +134,7 @@ impl Store {
         .await
     }
 
-    /// Where a policy on a server stands, without starting to follow it.
+    /// How far a policy on a server has been handled, without starting to follow it.
     ///
     /// # Errors
     /// What the database says.
@@ -142,7 +142,7 @@ impl Store {
         Ok(self.handled_everywhere().await?.remove(&(server, policy.to_string())))
     }
 
-    /// Where everything stands that is or was followed.
+    /// How far everything has been handled that is or was followed.
     ///
     /// # Errors
     /// What the database says.

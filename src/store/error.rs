@@ -1,4 +1,4 @@
-//! What can go wrong with the state folder, in words that name it and say what to do.
+//! What can go wrong with the state folder. Each error names the folder and says what to do.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ const DAMAGED: &str =
 /// An error of the state folder.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another lastgood owns it.
+    /// Another lastgood owns the folder.
     #[error("another lastgood is using the state folder {}: stop it first, or give this one its own [state] dir", .0.display())]
     Locked(PathBuf),
     /// The folder or a file in it cannot be made or opened.
@@ -35,7 +35,7 @@ pub enum StoreError {
         /// The newest version known.
         known: i64,
     },
-    /// An older lastgood has written it, and is still at work on it.
+    /// An older lastgood has written it, and is still running.
     #[error("the state in {} is of an older lastgood (version {found}, this one knows {known}) that is still running: \
         restart it first, so that it is the newer one, too", .dir.display())]
     Older {
@@ -116,7 +116,7 @@ fn folder_advice(error: &std::io::Error) -> &'static str {
     }
 }
 
-/// SQLite's own words; a bare "disk I/O error" with the number that tells reading from writing.
+/// SQLite's own words; for a bare "disk I/O error" with the code that distinguishes reading from writing.
 fn said(error: &rusqlite::Error) -> String {
     match error.sqlite_error() {
         Some(inner) if inner.code == ErrorCode::SystemIoFailure => {

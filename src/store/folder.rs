@@ -1,4 +1,4 @@
-//! The state folder and its files belong to one user alone: how they are made, made private, or refused.
+//! The state folder and its files belong to one user alone: how they are created, made private, or refused.
 //!
 //! Once the folder is secured nobody else can look into it or put anything there. No file in it is ever a symbolic link
 //! that is followed, or a FIFO that is waited for.
@@ -22,7 +22,7 @@ pub(super) const PRESENCE: &str = ".alive";
 const OF_THE_DATABASE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 /// How each SQLite database begins.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// Everything that anybody but the owner may do.
+/// The permissions of everybody but the owner.
 const OTHERS: u32 = 0o077;
 
 /// What the state is opened for.
@@ -42,7 +42,7 @@ pub(super) struct Folder {
     owner: (u32, u32),
 }
 
-/// Makes the folder where it is missing, for this user alone whatever the umask.
+/// Creates the folder if it is missing, for this user alone whatever the umask.
 pub(super) fn make(dir: &Path) -> Result<(), StoreError> {
     let failed = |source| StoreError::Folder { dir: dir.to_owned(), source };
     if let Some(above) = dir.parent().filter(|above| !above.as_os_str().is_empty()) {
@@ -117,7 +117,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Opens a file of ours, made where it is missing.
+    /// Opens a file of ours, and creates it if it is missing.
     pub(super) fn open(&self, name: &str) -> Result<File, StoreError> {
         let path = self.path.join(name);
         let failed = |source| StoreError::Folder { dir: self.path.clone(), source };
@@ -156,7 +156,7 @@ impl Folder {
             let why = format!("it is another user's, and lastgood runs as user {user}");
             return refuse(why, "move it away, or `chown` it to that user");
         }
-        // What is empty was just made, and the umask may have taken our own rights from it.
+        // An empty file was just created, and the umask may have removed our own permissions.
         let is_bare = data.len() == 0 && data.mode() & 0o600 != 0o600;
         if data.mode() & OTHERS != 0 || is_bare {
             // A second name may be that of a file which others need.
@@ -195,7 +195,7 @@ impl Folder {
     }
 }
 
-/// Opens a file of ours to look at it: `None` where there is none.
+/// Opens a file of ours for reading; `None` if there is none.
 pub(super) fn look_at(path: &Path) -> std::io::Result<Option<File>> {
     match OpenOptions::new().read(true).custom_flags(flags(OFlags::empty())).open(path) {
         Ok(file) => Ok(Some(file)),

@@ -53,7 +53,7 @@ impl Store {
         .await
     }
 
-    /// These runs with their steps. Ask for some hundred at a time: others wait for the state meanwhile.
+    /// These runs with their steps. Ask for a few hundred at a time: nobody else can use the state meanwhile.
     ///
     /// # Errors
     /// What the database says.
@@ -61,8 +61,8 @@ impl Store {
         self.transact(move |tx| ids.iter().map(|id| history_of(tx, *id)).collect()).await
     }
 
-    /// Sets every open run aside that cannot be read, each with what is reported of it in one transaction. Returns the
-    /// notices. What a server is owed does not depend on its run.
+    /// Sets aside every open run that cannot be read, and reports it, in one transaction. Returns the notices. What is owed
+    /// to a server does not depend on its run.
     ///
     /// # Errors
     /// What the database says.

@@ -1,4 +1,4 @@
-//! Holds: a person's word that a restore point, or everything on a server, must stay.
+//! Holds: a person has said that a restore point, or everything on a server, must stay.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -25,7 +25,7 @@ pub enum HoldTarget {
 pub struct Hold {
     /// What is held.
     pub what: HoldTarget,
-    /// The words of the person.
+    /// The person's reason.
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
@@ -34,7 +34,7 @@ pub struct Hold {
 }
 
 impl Store {
-    /// Places a hold; one on the same thing is replaced.
+    /// Places a hold. It replaces one on the same target.
     ///
     /// # Errors
     /// What the database says.
@@ -51,7 +51,7 @@ impl Store {
         .await
     }
 
-    /// Takes a hold away. False when there was none.
+    /// Releases a hold. False when there was none.
     ///
     /// # Errors
     /// What the database says.
@@ -98,7 +98,7 @@ impl Store {
     }
 
     /// Writes that a point is about to be deleted by hand, so that it is not missed, unless a person holds it or its
-    /// server: that is looked at in the same transaction. Returns the guard that refuses it; nothing is written then.
+    /// server, which is checked in the same transaction. Returns the guard that refuses it; nothing is written then.
     ///
     /// # Errors
     /// What the database says.

@@ -1,5 +1,5 @@
-//! Notices and incidents: a notice waits here until it is mailed, and an incident is open from the first notice of a
-//! problem to the recovery.
+//! Notices and incidents. A notice waits here until it is mailed; an incident is open from the first notice of a problem
+//! to the recovery.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
@@ -16,7 +16,7 @@ const TELL_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// How soon at the earliest, when its text changes.
 const TELL_A_CHANGE: SignedDuration = SignedDuration::from_mins(10);
 
-/// A notice that some report may still have to tell.
+/// A notice that some report may still have to carry.
 #[derive(Clone, Debug)]
 pub struct Waiting {
     /// Its number.
@@ -27,7 +27,7 @@ pub struct Waiting {
     pub notice: Notice,
     /// Its incident.
     pub incident: Option<i64>,
-    /// The reports that have told it.
+    /// The reports that have carried it.
     pub told: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ pub struct Incident {
     pub server: Option<ServerRef>,
     /// The policy, where there is one.
     pub policy: Option<String>,
-    /// What the matter is.
+    /// What it is about.
     pub topic: Topic,
     /// The last sentence about it.
     pub text: String,
@@ -48,14 +48,14 @@ pub struct Incident {
     pub opened_at: Timestamp,
 }
 
-/// What a report has told, or need not tell.
+/// What a report has carried, or need not carry.
 #[derive(Clone, Debug)]
 pub struct Told {
     /// The report.
     pub report: String,
     /// The notices.
     pub notices: Vec<i64>,
-    /// The messages that tell them; none where nothing is due.
+    /// The messages that carry them; none where nothing is to be sent.
     pub messages: Vec<NewMessage>,
 }
 
@@ -117,7 +117,7 @@ impl Store {
         .await
     }
 
-    /// The notices that some report may still have to tell, oldest first.
+    /// The notices that some report may still have to carry, oldest first.
     ///
     /// # Errors
     /// What the database says.
@@ -139,7 +139,7 @@ impl Store {
         .await
     }
 
-    /// When a report last told this incident in a mail of this class.
+    /// When a report last carried this incident in a message of this class.
     ///
     /// # Errors
     /// What the database says.
@@ -160,7 +160,7 @@ impl Store {
         .await
     }
 
-    /// Puts messages into the outbox and marks their notices told, in one transaction.
+    /// Puts messages into the outbox and marks their notices as reported, in one transaction.
     ///
     /// # Errors
     /// What the database says.
@@ -171,7 +171,7 @@ impl Store {
                     Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?))
                 });
                 let Some((body, incident)) = row.optional()? else { continue };
-                // A notice that is skipped in silence must not count as told for `repeat`.
+                // A notice that is skipped in silence must not count as reported for `repeat`.
                 let class = if told.messages.is_empty() { "silent" } else { read::<Notice>(&body)?.class().word() };
                 tx.execute(
                     "INSERT INTO told (notice, report, incident, class, at) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -184,7 +184,7 @@ impl Store {
         .await
     }
 
-    /// Closes notices that no report has to tell any more.
+    /// Closes notices that no report has to carry any more.
     ///
     /// # Errors
     /// What the database says.

@@ -76,7 +76,7 @@ pub struct Message {
     pub first_at: Timestamp,
 }
 
-/// What waits.
+/// How much mail waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
     /// How many mails.
@@ -90,12 +90,12 @@ pub struct Backlog {
 /// What became of a mail.
 #[derive(Clone, Debug)]
 pub enum Fate {
-    /// Every recipient has it, or refuses it for good.
+    /// Every recipient has it, or has refused it permanently.
     Sent {
         /// What the refusing recipients' server said.
         refused: Option<String>,
     },
-    /// It is tried again for those who have not got it.
+    /// It is tried again for those who do not have it yet.
     Later {
         /// When.
         at: Timestamp,
@@ -112,7 +112,7 @@ pub enum Fate {
 }
 
 impl Store {
-    /// The mails whose moment has come, oldest first.
+    /// The mails that are due, oldest first.
     ///
     /// # Errors
     /// What the database says.
@@ -212,7 +212,7 @@ impl Store {
         .await
     }
 
-    /// What waits.
+    /// How much mail waits.
     ///
     /// # Errors
     /// What the database says.
@@ -260,7 +260,7 @@ impl Store {
         .await
     }
 
-    /// Takes `to` for the time up to which the digests of a report are written: a clock was wrong.
+    /// Corrects the time up to which the digests of a report are written: a clock was wrong.
     ///
     /// # Errors
     /// What the database says.

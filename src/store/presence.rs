@@ -1,18 +1,18 @@
-//! A file lock that says that a process lives: the system lets go of it at `kill -9` too, at once.
+//! A file lock that shows that a process is alive: the system releases it at once, even after `kill -9`.
 
 use std::fs::{File, TryLockError};
 
 use crate::store::folder::{PRESENCE, look_at};
 use crate::store::{Store, StoreError};
 
-/// The sign that this process lives. It ends with its drop.
+/// Shows that this process is alive, until it is dropped.
 #[derive(Debug)]
 pub struct Presence {
     _file: File,
 }
 
 impl Store {
-    /// Shows under this name that this process lives. `None` while another one does, or just looks.
+    /// Shows under this name that this process is alive. `None` while another process does so, or is just looking.
     ///
     /// # Errors
     /// When the file cannot be made.
@@ -26,7 +26,7 @@ impl Store {
         }
     }
 
-    /// Whether the process of this name lives. What cannot be told counts as living.
+    /// Whether the process of this name is alive. If that cannot be found out, it counts as alive.
     #[must_use]
     pub fn is_present(&self, name: &str) -> bool {
         match look_at(&self.dir().join(file_of(name))) {
@@ -35,9 +35,9 @@ impl Store {
         }
     }
 
-    /// Clears away the file of a process that is gone.
+    /// Removes the file of a process that is gone.
     pub fn forget_presence(&self, name: &str) {
-        // A file that stays says nothing: nobody holds its lock.
+        // A file that stays does no harm: nobody holds its lock.
         let _ = std::fs::remove_file(self.dir().join(file_of(name)));
     }
 }

@@ -1,8 +1,8 @@
-//! Forgets what is old: runs that ended longer ago than `[state] keep`, with what was told of them and the mails.
+//! Forgets what is old: runs that ended longer ago than `[state] keep`, with their notices and mails.
 //!
 //! Never forgotten: what ownership rests on (the rows of points, and the token of every point that is still listed; what
 //! was seen of a point that lists lack for another 400 days),
-//! runs that have not ended, runs of which something is still to be told, open incidents, mail that waits.
+//! runs that have not ended, runs with a notice that is still to be reported, open incidents, mail that waits.
 
 use std::time::Duration;
 
@@ -13,18 +13,18 @@ use crate::store::transaction::Transaction;
 use crate::store::value::nanos;
 use crate::store::{Store, StoreError};
 
-/// Rows that one transaction takes away: nobody else waits long for the database.
+/// Rows that one transaction deletes, so that nobody else waits long for the database.
 const BATCH: usize = 500;
-/// Transactions of one call. What is left then is taken by the next.
+/// Transactions of one call. What is left is deleted by the next.
 const MOST_BATCHES: usize = 40;
-/// Old things are looked for again after this long.
+/// How long until old things are looked for again.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 /// When old things were last looked for.
 const FACT: &str = "pruned_at";
 
 /// One table's old rows; `?1` is the moment before which they are old, `?2` the most that are taken.
 pub(super) const STATEMENTS: [&str; 6] = [
-    // A run's end and its notice bear the same time; what was told on its way lies between its beginning and its end.
+    // A run's end and its notice have the same time; its other notices lie between its beginning and its end.
     "DELETE FROM run WHERE id IN (
          SELECT id FROM run AS old WHERE ended_at < ?1 AND NOT EXISTS (
              SELECT 1 FROM notice WHERE closed = 0
@@ -77,7 +77,7 @@ impl Store {
     }
 }
 
-/// Whether a day has passed. A time to come is that of a clock that was wrong, and counts for nothing.
+/// Whether a day has passed. A time in the future comes from a wrong clock and does not count.
 fn is_time(tx: &Transaction<'_>, now: Timestamp) -> Result<bool, StoreError> {
     let text: Option<String> =
         tx.query_row("SELECT value FROM fact WHERE name = ?1", [FACT], |row| row.get(0)).optional()?;

@@ -24,7 +24,7 @@ use crate::store::{Store, StoreError};
 pub struct Run {
     /// Its number.
     pub id: i64,
-    /// What its events make of it.
+    /// The state that its events lead to.
     pub state: RunState,
     /// How many events it has.
     pub events: u32,
@@ -33,7 +33,7 @@ pub struct Run {
 /// Whether a due time was new to the journal.
 #[derive(Clone, Debug)]
 pub enum Recorded {
-    /// It was: this is its run.
+    /// It was new: this is its run.
     New(Box<Run>),
     /// It has a run already.
     Before,
@@ -107,7 +107,7 @@ impl Store {
         Ok(refused)
     }
 
-    /// A run as its journal tells it.
+    /// A run, replayed from its journal.
     ///
     /// # Errors
     /// What the database says, or what of the run cannot be read.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::journal::errand::{Command, Errand};
 use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Outcome, RunKey, Sight, Terms};
 use crate::journal::notice::{Class, Fact, Good, Notice, SucceededRun, Topic};
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, ServerRef};
@@ -16,6 +17,7 @@ use crate::policy::policy::PolicyName;
 use crate::policy::slots::Slots;
 use crate::store::due::{Followed, PutRight};
 use crate::store::holds::{Hold, HoldTarget};
+use crate::store::leases::{Holder, Leased};
 use crate::store::notices::Told;
 use crate::store::outbox::{Channel, Fate, NewMessage, PayloadKind};
 use crate::store::points::MemoryKey;
@@ -285,22 +287,30 @@ async fn a_last_handled_time_in_the_future_is_written_anew_and_told() {
     assert_eq!(folder.incidents().await, ["clock"]);
 }
 
+fn holder_of(name: &str) -> Holder {
+    if name == "owner" {
+        return Holder::Owner;
+    }
+    let command = Command::Delete { kind: Kind::Snapshot, id: Id::Number(7) };
+    Holder::Command { name: name.to_owned(), errand: Errand::new(command) }
+}
+
 #[tokio::test]
 async fn one_process_at_a_time_holds_the_lease_of_a_server() {
     let folder = folder();
     let lease = |holder: &str, second: i64| {
-        let (store, holder) = (folder.store.clone(), holder.to_owned());
+        let (store, holder) = (folder.store.clone(), holder_of(holder));
         async move { store.lease(server().id, holder, at(second)).await.unwrap() }
     };
     assert!(lease("owner", 300).await);
     assert!(!lease("delete 7", 599).await);
     assert!(lease("owner", 500).await, "prolonged");
     assert!(!lease("delete 7", 99_999).await, "its time says nothing of its holder");
-    folder.store.drop_leases_of("owner").await.unwrap();
+    folder.store.drop_leases_of_owner().await.unwrap();
     assert!(lease("delete 7", 800).await);
-    folder.store.drop_leases_of("owner").await.unwrap();
+    folder.store.drop_leases_of_owner().await.unwrap();
     assert!(!lease("owner", 801).await, "another's lease stays");
-    folder.store.end_lease(server().id, "delete 7".to_owned()).await.unwrap();
+    folder.store.end_lease(server().id, holder_of("delete 7")).await.unwrap();
     assert!(lease("owner", 802).await);
 }
 

@@ -1,5 +1,5 @@
-//! A transaction whose statements are prepared once a connection, not once a call: to prepare one costs more than to
-//! run it, and every write of a run is some of them.
+//! A transaction whose statements are prepared once per connection, not once per call: preparing one costs more than
+//! running it, and every write of a run takes several.
 
 use std::ops::Deref;
 
@@ -18,7 +18,7 @@ impl<'c> Transaction<'c> {
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map(Self)
     }
 
-    /// Makes it last.
+    /// Commits it.
     pub(super) fn commit(self) -> rusqlite::Result<()> {
         self.0.commit()
     }
@@ -53,7 +53,7 @@ impl Deref for Transaction<'_> {
     }
 }
 
-/// Has the connection keep every statement that it has prepared.
+/// Makes the connection keep every statement that it has prepared.
 pub(super) fn keep_statements(connection: &Connection) {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
 }

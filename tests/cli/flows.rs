@@ -1,7 +1,9 @@
 //! What a person does: plan and run, delete, restore, hold and release.
 
-use lastgood::policy::inventory::Id;
+use lastgood::journal::errand::{Command, Errand};
+use lastgood::policy::inventory::{Id, Kind};
 use lastgood::store::Store;
+use lastgood::store::leases::Holder;
 use serde_json::{Value, json};
 
 use crate::running::Running;
@@ -220,10 +222,12 @@ fn a_hold_may_last_until_a_date() {
 }
 
 /// A lease as left by a command that was killed.
-fn leave(host: &Host, errand: &str) {
+fn leave(host: &Host, snapshot: &str, accepted: bool) {
     let store = Store::beside(&host.path("state")).unwrap();
     let until = "2026-11-21T02:35:00Z".parse().unwrap();
-    let lease = store.lease(Id::Number(12345), format!("{errand} #beside-0"), until);
+    let command = Command::Restore { kind: Kind::Snapshot, id: Id::Number(snapshot.parse().unwrap()) };
+    let holder = Holder::Command { name: "beside-0".to_owned(), errand: Errand { command, accepted } };
+    let lease = store.lease(Id::Number(12345), holder, until);
     assert!(tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(lease).unwrap());
 }
 
@@ -238,7 +242,7 @@ fn an_interrupted_restore_is_reported_first_and_repeated_only_on_demand() {
     host.replace_line("requests_per_second = 1000\ntimeout = \"1s\"");
     let id = host.run(&["run", "--json"]).ends_with(0).json()["runs"][0]["created"].to_string();
     let command = ["restore", "snapshot", &id];
-    leave(&host, &format!("restore snapshot {id}"));
+    leave(&host, &id, false);
     let words =
         [format!("`lastgood restore snapshot {id}` was cut off at about 2026-11-21T02:30:00Z"), "unknown".to_owned()];
     let words: Vec<&str> = words.iter().map(String::as_str).chain(["--again", "web-server-01"]).collect();
@@ -251,18 +255,18 @@ fn an_interrupted_restore_is_reported_first_and_repeated_only_on_demand() {
     }
     host.answer(&command, "web-server-01\nagain\n").ends_with(0);
     assert_eq!(restores(&host), 1);
-    leave(&host, &format!("restore snapshot {id}"));
+    leave(&host, &id, false);
     let done = host.run(&[&command[..], &["--yes", "--again"]].concat()).ends_with(0);
     assert!(done.stderr.contains(words[0]), "{done:#?}");
     assert_eq!(restores(&host), 2);
     // A restore that the provider has accepted is watched: there is nothing to ask.
-    leave(&host, &format!("restore snapshot {id} (accepted)"));
+    leave(&host, &id, true);
     let done = host.run(&command).ends_with(0);
     assert!(done.stderr.contains("after the provider had accepted it"), "{done:#?}");
     assert!(done.stderr.contains("nothing is sent again"), "{done:#?}");
     assert_eq!(restores(&host), 2);
     // A restore of another point is a new one, and says what was interrupted.
-    leave(&host, "restore snapshot 4711 (accepted)");
+    leave(&host, "4711", true);
     host.refuses(&[&command[..], &["--yes"]].concat(), 2, &["restore snapshot 4711", "--again"]);
     let done = host.run(&[&command[..], &["--yes", "--again"]].concat()).ends_with(0);
     assert!(done.stderr.contains("restore snapshot 4711"), "{done:#?}");

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use lastgood::journal::errand::Errand;
 use lastgood::journal::notice::Class;
 use lastgood::policy::inventory::Kind;
 use lastgood::simulator::{self, ChangeKind, Options, PointSpec, ServerSpec, Style};
-use lastgood::store::servers::Leased;
+use lastgood::store::leases::Leased;
 
 use crate::gate::{Moment, Stop};
 use crate::gated_host::{DUE, GatedHost, RUNTIME};
@@ -95,7 +96,8 @@ fn a_restore_that_was_killed_before_its_answer_is_not_sent_again_unasked() {
         let host = host();
         host.start(command, Some(*stop)).wait();
         let left = leases(&host);
-        if !left.iter().any(|lease| lease.holder.starts_with("restore") && !lease.holder.contains("(accepted)")) {
+        let unanswered = |errand: &Errand| errand.command.is_restore() && !errand.accepted;
+        if !left.iter().any(|lease| lease.holder.errand().is_some_and(unanswered)) {
             return;
         }
         let (status, said) = host.start(command, None).wait();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use lastgood::journal::errand::Command;
 use lastgood::policy::inventory::{Id, Kind};
 use lastgood::policy::keep::{Count, Keep, KeepRule};
 use lastgood::policy::policy::Policy;
@@ -50,7 +51,8 @@ async fn a_wait_for_the_end_of_a_bucket_keeps_neither_permit_nor_server_from_oth
     let mut driven = pin!(drive(&sim.world, &task, run));
     assert!(tokio::time::timeout(Duration::from_secs(20), &mut driven).await.is_err(), "it waits");
     assert_eq!(sim.world.run_permits.available_permits(), 8);
-    let beside = Lease::try_beside(&sim.beside(5), &task.server.reference.id, "restore snapshot 1").await.unwrap();
+    let command = Command::Restore { kind: Kind::Snapshot, id: Id::Number(1) };
+    let beside = Lease::try_beside(&sim.beside(5), &task.server.reference.id, command).await.unwrap();
     beside.expect("the server is free").end().await.unwrap();
     let run = driven.await.unwrap();
     assert_eq!((run.outcome.as_str(), run.attempts, run.deleted.len()), ("succeeded", 1, 1), "{run:?}");

@@ -9,8 +9,8 @@ use lastgood::journal::notice::{Class, Topic};
 use lastgood::policy::inventory::{Id, Kind};
 use lastgood::run::{World, by_hand, drive, inspect_and_record, look_after};
 use lastgood::simulator::{self, By, Call, ChangeKind, Effect, Options, PointSpec, Rule};
+use lastgood::store::leases::Leased;
 use lastgood::store::notices::Waiting;
-use lastgood::store::servers::Leased;
 
 use crate::cut_off::{Count, cut_off_after};
 use crate::support::simulated_world::{SimulatedWorld, ours, policy};
@@ -136,6 +136,10 @@ async fn leases(sim: &SimulatedWorld) -> Vec<Leased> {
     sim.world.store.leases().await.unwrap()
 }
 
+fn is_accepted(lease: &Leased) -> bool {
+    lease.holder.errand().is_some_and(|errand| errand.accepted)
+}
+
 /// Each case, cut off after each write and each request, in turn.
 async fn cut_off_everywhere(mut then: impl AsyncFnMut(Case, SimulatedWorld, Id, String)) {
     for case in CASES {
@@ -179,7 +183,7 @@ async fn a_restore_is_not_sent_again_hours_later() {
         if case.typed == Typed::Delete || leases(&sim).await.is_empty() {
             return;
         }
-        let accepted = leases(&sim).await[0].holder.contains("(accepted)");
+        let accepted = is_accepted(&leases(&sim).await[0]);
         tokio::time::sleep(Duration::from_secs(3 * 3600)).await;
         let before = case.carried_out(&sim, &id);
         let again = case.type_it(&sim.beside(2), &id).await;
@@ -213,7 +217,7 @@ async fn a_restore_with_unknown_outcome_is_repeated_only_on_demand() {
             assert!(again.notes.len() == 1 && text.starts_with(&again.notes[0]), "{how}: {again:?}");
             assert_eq!((case.carried_out(&sim, &id), sent()), (before, requests), "{how}: {again:?}");
         };
-        if !left[0].holder.contains("(accepted)") {
+        if !is_accepted(&left[0]) {
             asked += 1;
             // However often it is typed, the interrupted one is neither repeated nor forgotten.
             refused(2).await;
@@ -280,7 +284,7 @@ async fn a_clock_that_is_set_forward_takes_no_server_from_a_run_or_a_command_tha
 async fn a_daemon_reports_an_interrupted_command_repeats_nothing_and_creates_its_point() {
     cut_off_everywhere(async |case, sim, id, how| {
         let left = leases(&sim).await;
-        let (accepted, left) = (left.iter().any(|lease| lease.holder.contains("(accepted)")), left.len());
+        let (accepted, left) = (left.iter().any(is_accepted), left.len());
         let before = case.carried_out(&sim, &id);
         let sim = sim.restart().await;
         let task = sim.task(policy(Kind::Snapshot, 4)).await;

@@ -30,7 +30,7 @@ impl SimulatedWorld {
                 Err(error) => panic!("{error}"),
             }
         };
-        store.drop_leases_of("owner").await.unwrap();
+        store.drop_leases_of_owner().await.unwrap();
         let (mut world, stop) = world(&simulator, &clock, store);
         world.settings = settings;
         Self { simulator, world, clock, stop, dir }

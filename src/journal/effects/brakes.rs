@@ -20,7 +20,7 @@ pub fn braked(
     changes.extend(detected.new.iter().map(|brake| Change::BrakeSet { kind, brake: Box::new(brake.clone()) }));
     let former = retention.taken_over.iter().cloned();
     changes.extend(former.map(|policy| Change::RetentionForgotten { kind, policy }));
-    changes.extend(retention.words.iter().map(|(policy, looked): &(_, RetentionRecord)| {
+    changes.extend(retention.looked.iter().map(|(policy, looked): &(_, RetentionRecord)| {
         let (policy, looked) = (policy.clone(), Box::new(looked.clone()));
         Change::RetentionRemembered { kind, policy, looked }
     }));

@@ -90,10 +90,10 @@ CREATE TABLE retention_of_kind (
     server TEXT NOT NULL,
     kind   TEXT NOT NULL,
     policy TEXT NOT NULL,
-    words  TEXT NOT NULL,
+    rules  TEXT NOT NULL,                      -- JSON; earlier versions wrote words, which store::earlier_rules reads
     PRIMARY KEY (server, kind, policy)
 ) WITHOUT ROWID;
-INSERT INTO retention_of_kind (server, kind, policy, words)
+INSERT INTO retention_of_kind (server, kind, policy, rules)
     SELECT server, either.kind, policy, words FROM retention
     JOIN (SELECT 'backup' AS kind UNION ALL SELECT 'snapshot') AS either
     WHERE either.kind = coalesce((SELECT kind FROM run WHERE run.server = retention.server
@@ -114,3 +114,53 @@ ALTER TABLE outbox ADD COLUMN payload TEXT NOT NULL DEFAULT 'rfc5322';
 
 -- When we intended to delete the point.
 ALTER TABLE point RENAME COLUMN asked_gone TO delete_intended_at;
+
+-- Who has a lease is a name, and what a command does is JSON. Until now both were one text: `restore backup 7 (accepted)
+-- #beside-0123`, before that without a name. A key of digits is a number unless the last list shows a text.
+CREATE TABLE lease_with_errand (
+    server TEXT PRIMARY KEY,
+    holder TEXT NOT NULL,                      -- the name by which its process shows that it lives
+    errand TEXT,                               -- NULL: the owner's
+    until  INTEGER NOT NULL
+) WITHOUT ROWID;
+WITH split AS (
+    SELECT server, until, holder, instr(holder, ' #beside-') AS name_from FROM lease
+),
+named AS (
+    SELECT server, until, CASE WHEN name_from > 0 THEN substr(holder, name_from + 2) ELSE holder END AS name,
+        CASE WHEN name_from > 0 THEN substr(holder, 1, name_from - 1) ELSE holder END AS words
+    FROM split
+),
+said AS (
+    SELECT server, until, name, words LIKE '% (accepted)' AS accepted,
+        CASE WHEN words LIKE '% (accepted)' THEN substr(words, 1, length(words) - 11) ELSE words END AS words
+    FROM named
+),
+parts AS (
+    SELECT *, CASE WHEN words GLOB 'delete *' THEN 'delete' WHEN words GLOB 'restore *' THEN 'restore' END AS verb,
+        CASE WHEN words GLOB '* backup ?*' THEN 'backup' WHEN words GLOB '* snapshot ?*' THEN 'snapshot' END AS kind
+    FROM said
+),
+keyed AS (
+    SELECT *, substr(words, length(verb) + length(kind) + 3) AS id FROM parts
+)
+INSERT INTO lease_with_errand (server, holder, errand, until)
+SELECT server, name, CASE WHEN name = 'owner' THEN NULL ELSE json_object('command', CASE
+        WHEN verb IS NOT NULL AND kind IS NOT NULL AND words = verb || ' ' || kind || ' ' || id
+            THEN json_object(verb, json_object('kind', kind, 'id', CASE
+                WHEN id GLOB '*[^0-9]*' OR id GLOB '0?*' OR length(id) > 18 OR EXISTS
+                    (SELECT 1 FROM point WHERE point.kind = keyed.kind AND point.id = json_quote(keyed.id)) THEN id
+                ELSE CAST(id AS INTEGER) END))
+        WHEN words GLOB 'accept --server ?*' THEN json_object('accept', json_object('server', json(server)))
+        ELSE json_object('other', json_object('words', words)) END,
+    'accepted', json(CASE WHEN accepted THEN 'true' ELSE 'false' END)) END, until
+FROM keyed;
+DROP TABLE lease;
+ALTER TABLE lease_with_errand RENAME TO lease;
+
+-- The last errand on each server that was cut off and whose lease was ended for it.
+CREATE TABLE cut_off (
+    server TEXT PRIMARY KEY,
+    errand TEXT NOT NULL,
+    until  INTEGER NOT NULL                    -- how long it had its lease
+) WITHOUT ROWID;

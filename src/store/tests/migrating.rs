@@ -4,6 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::policy::conditions::RetentionRules;
+use crate::policy::keep::{Count, Keep, KeepRule};
+use crate::policy::policy::{Policy, Prune};
+use crate::policy::retention_change::is_changed;
 use crate::store::migrate::MIGRATIONS;
 
 /// What lastgoods with so many migrations have written.
@@ -198,4 +202,91 @@ async fn the_servers_that_open_runs_of_version_two_have_stopped_are_owed_their_s
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(store.debt(Id::Number(12352)).await.unwrap().unwrap().start().in_charge, None, "its run is set aside");
     assert_eq!(store.unfinished().await.unwrap().len(), 6);
+}
+
+#[tokio::test]
+async fn a_lease_that_an_earlier_version_has_left_says_what_it_was_for() {
+    let id = |text: &str| text.parse().map_or_else(|_| Id::Text(text.to_owned()), Id::Number);
+    let restore = |key: &str| Command::Restore { kind: Kind::Backup, id: id(key) };
+    let delete = |key: &str| Command::Delete { kind: Kind::Snapshot, id: id(key) };
+    let no_number = |key: &str| Command::Delete { kind: Kind::Snapshot, id: Id::Text(key.to_owned()) };
+    let other = |words: &str| Command::Other { words: words.to_owned() };
+    // Server, what earlier versions wrote, and the name, the command and whether it was accepted.
+    let rows = [
+        ("1", "restore backup 7 #beside-00ff", "beside-00ff", restore("7"), false),
+        ("2", "restore backup 7 (accepted) #beside-00ff", "beside-00ff", restore("7"), true),
+        ("3", "delete snapshot 801 #beside-1", "beside-1", delete("801"), false),
+        ("4", "restore backup 7f0c-41 (accepted) #beside-1", "beside-1", restore("7f0c-41"), true),
+        ("5", "accept --server 5 #beside-2", "beside-2", Command::Accept { server: Id::Number(5) }, false),
+        ("6", "restore 4711", "restore 4711", other("restore 4711"), false),
+        ("7", "delete 4711", "delete 4711", other("delete 4711"), false),
+        (r#""u-8""#, "delete snapshot 0042 #beside-3", "beside-3", no_number("0042"), false),
+    ];
+    for (number, text) in WRITTEN {
+        let leases: Vec<String> = rows
+            .iter()
+            .map(|(server, holder, ..)| format!("INSERT INTO lease VALUES ('{server}', '{holder}', 300);"))
+            .chain(["INSERT INTO lease VALUES ('9', 'owner', 300);".to_owned()])
+            .collect();
+        let dir = written(&format!("{text}\n{}", leases.join("\n")));
+        let store = Store::own(dir.path()).unwrap();
+        let mut expected: Vec<Leased> = rows
+            .iter()
+            .map(|(server, _, name, command, accepted)| {
+                let errand = Errand { command: command.clone(), accepted: *accepted };
+                let holder = Holder::Command { name: (*name).to_owned(), errand };
+                let server = serde_json::from_str(server).unwrap();
+                Leased { server, holder, until: crate::store::value::time(300) }
+            })
+            .collect();
+        let until = crate::store::value::time(300);
+        expected.push(Leased { server: Id::Number(9), holder: Holder::Owner, until });
+        expected.sort_by_key(|lease| serde_json::to_string(&lease.server).unwrap());
+        assert_eq!(store.leases().await.unwrap(), expected, "from {number}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_digits_stays_a_text_where_the_provider_gives_texts() {
+    let point = "INSERT INTO point (server, kind, id, origin) VALUES ('1', 'backup', '\"7\"', '\"first\"');";
+    let lease = "INSERT INTO lease VALUES ('1', 'restore backup 7 #beside-0', 300);";
+    let dir = written(&format!("{}\n{point}\n{lease}", WRITTEN[1].1));
+    let leases = Store::own(dir.path()).unwrap().leases().await.unwrap();
+    let command = Command::Restore { kind: Kind::Backup, id: Id::Text("7".to_owned()) };
+    assert_eq!(leases[0].holder.errand(), Some(&Errand::new(command)));
+}
+
+#[tokio::test]
+async fn an_upgrade_makes_no_file_look_changed() {
+    let hourly = Policy {
+        keep: Keep { counts: vec![(KeepRule::Last, Count::Number(3))], ..Keep::default() },
+        prune: Prune::Own,
+        ..Policy::removed(PolicyName::new("hourly").unwrap(), Kind::Snapshot)
+    };
+    let changed = Policy { min_keep: 0, ..hourly.clone() };
+    let (now, settle) = ("2026-11-21T07:29:30Z".parse().unwrap(), Duration::from_secs(60));
+    for text in [WRITTEN[1].1, WRITTEN[2].1] {
+        let dir = written(text);
+        let store = Store::own(dir.path()).unwrap();
+        for server in [12345, 12346].map(Id::Number) {
+            let key = MemoryKey { server, kind: Kind::Snapshot, policy: hourly.name.clone(), settle };
+            let memory = store.memory(key, now).await.unwrap();
+            let looked = &memory.retention["hourly"];
+            assert_eq!((&looked.rules, &looked.conditions), (&Some(RetentionRules::of(&hourly)), &None));
+            assert!(!is_changed(&hourly, &memory) && is_changed(&changed, &memory));
+        }
+    }
+}
+
+#[tokio::test]
+async fn rules_that_cannot_be_read_count_as_changed() {
+    let words = "UPDATE retention SET words = 'last = 3; Sequential';";
+    let dir = written(&format!("{}\n{words}", WRITTEN[1].1));
+    let store = Store::own(dir.path()).unwrap();
+    let policy = Policy::removed(PolicyName::new("hourly").unwrap(), Kind::Snapshot);
+    let settle = Duration::from_secs(60);
+    let key = MemoryKey { server: Id::Number(12345), kind: Kind::Snapshot, policy: policy.name.clone(), settle };
+    let memory = store.memory(key, "2026-11-21T07:29:30Z".parse().unwrap()).await.unwrap();
+    assert_eq!(memory.retention["hourly"].rules, None);
+    assert!(is_changed(&policy, &memory));
 }

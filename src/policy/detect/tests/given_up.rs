@@ -23,7 +23,7 @@ fn extra() -> BrakeCase {
 impl BrakeCase {
     /// The policy inspects the server, and the state stores what it keeps.
     fn look(&mut self) {
-        let words = retention_update(&self.request()).words;
+        let words = retention_update(&self.request()).looked;
         self.memory.retention.extend(words.into_iter().map(|(name, looked)| (name.to_string(), looked)));
     }
 

@@ -1,0 +1,227 @@
+//! Leases: one process at a time works on a server. A command that was killed leaves its lease, which says what it did.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, Row, params};
+
+use crate::journal::errand::Errand;
+use crate::journal::notice::Notice;
+use crate::policy::inventory::Id;
+use crate::store::notices::{close_incidents, insert_notice};
+use crate::store::transaction::Transaction;
+use crate::store::value::{json, nanos, read, time};
+use crate::store::{Store, StoreError};
+
+/// The name by which the owner of the state, `daemon` or `run`, shows that it lives.
+pub const OWNER: &str = "owner";
+
+/// Who has a lease.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// The owner of the state.
+    Owner,
+    /// A command beside it.
+    Command {
+        /// The name by which its process shows that it lives.
+        name: String,
+        /// What it does.
+        errand: Errand,
+    },
+}
+
+impl Holder {
+    /// The name by which the holder shows that it lives.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Owner => OWNER,
+            Self::Command { name, .. } => name,
+        }
+    }
+
+    /// What a command does; `None` for the owner.
+    #[must_use]
+    pub const fn errand(&self) -> Option<&Errand> {
+        match self {
+            Self::Owner => None,
+            Self::Command { errand, .. } => Some(errand),
+        }
+    }
+
+    /// The columns holder and errand.
+    fn columns(&self) -> Result<(&str, Option<String>), StoreError> {
+        Ok((self.name(), self.errand().map(json).transpose()?))
+    }
+
+    fn of_columns(name: String, errand: Option<&str>) -> Result<Self, StoreError> {
+        Ok(match errand {
+            Some(errand) => Self::Command { name, errand: read(errand)? },
+            None => Self::Owner,
+        })
+    }
+}
+
+/// A lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leased {
+    /// The server.
+    pub server: Id,
+    /// Who has it.
+    pub holder: Holder,
+    /// How long, unless it is prolonged.
+    pub until: Timestamp,
+}
+
+/// The errand of a command that was cut off, and that nobody goes on with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CutOffErrand {
+    /// What it did.
+    pub errand: Errand,
+    /// How long it had its lease.
+    pub until: Timestamp,
+}
+
+impl Store {
+    /// Takes the lease on a server until `until`, or prolongs it. False when somebody else has it, even if its time is
+    /// over: the clock cannot tell whether its holder is gone, since it may have jumped.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn lease(&self, server: Id, holder: Holder, until: Timestamp) -> Result<bool, StoreError> {
+        self.transact(move |tx| {
+            let (name, errand) = holder.columns()?;
+            // To prolong it says nothing new of the errand: the provider may have accepted it meanwhile.
+            let taken = tx.execute(
+                "INSERT INTO lease (server, holder, errand, until) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (server) DO UPDATE SET until = ?4 WHERE holder = ?2",
+                params![json(&server)?, name, errand, nanos(until)],
+            )?;
+            Ok(taken > 0)
+        })
+        .await
+    }
+
+    /// Every lease, also those whose time is over.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn leases(&self) -> Result<Vec<Leased>, StoreError> {
+        self.transact(|tx| {
+            let mut query = tx.prepare_cached("SELECT server, holder, errand, until FROM lease")?;
+            let mut rows = query.query([])?;
+            let mut leases = Vec::new();
+            while let Some(row) = rows.next()? {
+                let errand: Option<String> = row.get(2)?;
+                let holder = Holder::of_columns(row.get(1)?, errand.as_deref())?;
+                leases.push(Leased { server: read(&row.get::<_, String>(0)?)?, holder, until: time(row.get(3)?) });
+            }
+            Ok(leases)
+        })
+        .await
+    }
+
+    /// Takes a lease from a holder that is gone, or changes what its holder does. False when `from` no longer has it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn take_over(&self, from: Leased, holder: Holder, until: Timestamp) -> Result<bool, StoreError> {
+        self.transact(move |tx| {
+            let (name, errand) = holder.columns()?;
+            let taken = tx.execute(
+                "UPDATE lease SET holder = ?3, errand = ?4, until = ?5 WHERE server = ?1 AND holder = ?2",
+                params![json(&from.server)?, from.holder.name(), name, errand, nanos(until)],
+            )?;
+            Ok(taken > 0)
+        })
+        .await
+    }
+
+    /// Ends the lease of a holder that is gone, and reports it, in one transaction; with `remember` its errand stays
+    /// known as the server's last one that was cut off. False (and nothing is reported) when somebody else has done so.
+    /// Nothing goes on after it, so no incident stays open.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn end_of_the_gone(
+        &self,
+        lease: Leased,
+        notice: Notice,
+        remember: bool,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.transact(move |tx| {
+            let ended = tx.execute(
+                "DELETE FROM lease WHERE server = ?1 AND holder = ?2",
+                params![json(&lease.server)?, lease.holder.name()],
+            )?;
+            if ended > 0 {
+                insert_notice(tx, &notice, at)?;
+                if remember {
+                    remember_cut_off(tx, &lease)?;
+                }
+                close_incidents(tx, notice.server.as_ref(), Some(""), notice.topic(), at)?;
+            }
+            Ok(ended > 0)
+        })
+        .await
+    }
+
+    /// The last errand on a server that was cut off, unless it was forgotten since.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn cut_off(&self, server: Id) -> Result<Option<CutOffErrand>, StoreError> {
+        self.transact(move |tx| {
+            let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?));
+            let sql = "SELECT errand, until FROM cut_off WHERE server = ?1";
+            let found = tx.query_row(sql, [json(&server)?], row).optional()?;
+            found.map(|(errand, until)| Ok(CutOffErrand { errand: read(&errand)?, until: time(until) })).transpose()
+        })
+        .await
+    }
+
+    /// Forgets the last errand on a server that was cut off.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn forget_cut_off(&self, server: Id) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            tx.execute("DELETE FROM cut_off WHERE server = ?1", [json(&server)?])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Gives a lease back.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn end_lease(&self, server: Id, holder: Holder) -> Result<(), StoreError> {
+        self.transact(move |tx| {
+            let sql = "DELETE FROM lease WHERE server = ?1 AND holder = ?2";
+            tx.execute(sql, params![json(&server)?, holder.name()])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Forgets the leases of earlier processes of the owner: it alone runs runs.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn drop_leases_of_owner(&self) -> Result<(), StoreError> {
+        self.transact(|tx| {
+            tx.execute("DELETE FROM lease WHERE holder = ?1", [OWNER])?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn remember_cut_off(tx: &Transaction<'_>, lease: &Leased) -> Result<(), StoreError> {
+    let Some(errand) = lease.holder.errand() else { return Ok(()) };
+    tx.execute(
+        "INSERT OR REPLACE INTO cut_off (server, errand, until) VALUES (?1, ?2, ?3)",
+        params![json(&lease.server)?, json(errand)?, nanos(lease.until)],
+    )?;
+    Ok(())
+}
