@@ -13,7 +13,7 @@ use crate::policy::inventory::{Id, Kind};
 use crate::policy::policy::PolicyName;
 use crate::policy::schedule::{Due, DueTimes, due};
 use crate::policy::task::Task;
-use crate::store::due::{Followed, Opening, PutRight};
+use crate::store::due::{Followed, FollowedBefore, Opening, PutRight};
 use crate::store::runs::Run;
 use crate::store::{Store, StoreError};
 
@@ -25,7 +25,7 @@ pub(super) type PolicyOnServer = (Id, PolicyName, Kind);
 
 /// A policy on a server whose due times are followed.
 #[derive(Clone, Debug)]
-struct FollowedPolicy {
+struct FollowedTask {
     task: Task,
     /// The splay on this server.
     splay: Duration,
@@ -41,7 +41,7 @@ struct FollowedPolicy {
 pub struct Evaluator {
     store: Store,
     started: Timestamp,
-    followed: Vec<FollowedPolicy>,
+    followed: Vec<FollowedTask>,
     /// Where a policy on a server is in `followed`.
     positions: HashMap<PolicyOnServer, usize>,
     /// The earliest moment at which something can be due.
@@ -64,21 +64,16 @@ impl Evaluator {
         Self { store, started, followed: Vec::new(), positions: HashMap::new(), next: None, checked_at: None }
     }
 
-    /// Follows these from now on. One seen for the first time, or with a changed schedule, starts from `now`.
+    /// Follows these from now on. One seen for the first time, or with a changed schedule, starts from `now`; one that
+    /// was renamed continues.
     ///
     /// # Errors
     /// What the state says.
     pub async fn follow(&mut self, tasks: Vec<Task>, now: Timestamp) -> Result<(), StoreError> {
-        let followed = tasks.iter().map(|task| Followed {
-            server: task.server.reference.id.clone(),
-            policy: task.policy.name.clone(),
-            kind: task.policy.kind,
-            schedule: in_words(task, task.splay()),
-        });
-        let handled = self.store.handled(followed.collect(), now).await?;
+        let handled = self.store.handled(tasks.iter().map(followed).collect(), now).await?;
         let wanted = tasks.iter().map(|task| (task.server.reference.id.clone(), task.policy.kind, names(task)));
         let goods = self.store.last_goods(wanted.collect()).await?;
-        let followed = tasks.into_iter().zip(handled).zip(goods).map(|((task, handled), last_good)| FollowedPolicy {
+        let followed = tasks.into_iter().zip(handled).zip(goods).map(|((task, handled), last_good)| FollowedTask {
             splay: task.splay(),
             next: self.known_next(&task, handled.handled),
             task,
@@ -202,7 +197,7 @@ impl Evaluator {
     }
 }
 
-impl FollowedPolicy {
+impl FollowedTask {
     /// Whether nothing can be due: its next due time is in the future, and the clock was not set back.
     fn is_idle(&self, now: Timestamp, checked_at: Option<Timestamp>) -> bool {
         self.next.is_some_and(|next| next > now) && checked_at.is_some_and(|at| at <= now) && self.handled <= now
@@ -241,7 +236,7 @@ impl FollowedPolicy {
 }
 
 impl CheckFindings {
-    fn add(&mut self, index: usize, one: &FollowedPolicy, decision: Due, busy: &impl Fn(&Task) -> bool) {
+    fn add(&mut self, index: usize, one: &FollowedTask, decision: Due, busy: &impl Fn(&Task) -> bool) {
         let task = &one.task;
         let missed = |lost, latest| task.notice(Fact::Missed(MissedDueTimes { lost, latest, next: one.next }));
         let (due, passed_over, notice) = match decision {
@@ -282,6 +277,23 @@ pub(super) fn names(task: &Task) -> Vec<String> {
 fn key(task: &Task, due: Timestamp) -> RunKey {
     let (server, policy) = (task.server.reference.clone(), task.policy.name.clone());
     RunKey { server, policy, kind: task.policy.kind, due: Some(due) }
+}
+
+/// What the store is asked about a task: how far it was handled, under this name or an earlier one.
+fn followed(task: &Task) -> Followed {
+    let before = |name: &PolicyName| {
+        let splay = task.splay_of(name);
+        let later = SignedDuration::try_from(task.splay()).unwrap_or_default()
+            - SignedDuration::try_from(splay).unwrap_or_default();
+        FollowedBefore { policy: name.clone(), schedule: in_words(task, splay), later }
+    };
+    Followed {
+        server: task.server.reference.id.clone(),
+        policy: task.policy.name.clone(),
+        kind: task.policy.kind,
+        schedule: in_words(task, task.splay()),
+        formerly: task.policy.formerly.iter().map(before).collect(),
+    }
 }
 
 /// If this text changes, due times start over from now.

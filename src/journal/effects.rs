@@ -12,7 +12,7 @@ mod recovered;
 pub use brakes::{accepted, braked, reported};
 pub use change::{Change, TokenState};
 pub use debt::{DebtChange, DebtEvent, debt_after};
-pub use due::{FollowedPolicy, follow};
+pub use due::{FollowedPolicy, FormerName, follow};
 pub use inventory::{Before, listed, point_created, point_gone};
 pub use known_point::{KnownPoint, Vanished, recall, recall_vanished};
 pub use recovered::{ENDED_BY_A_POINT, debt_ended, debt_report, policy_recovered};

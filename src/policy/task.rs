@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::policy::inventory::Server;
-use crate::policy::policy::Policy;
+use crate::policy::policy::{Policy, PolicyName};
 use crate::policy::schedule::{DueTimes, splay};
 
 /// A policy on a server.
@@ -24,7 +24,13 @@ impl Task {
     /// How much later than the schedule the policy is due on this server.
     #[must_use]
     pub fn splay(&self) -> Duration {
-        splay(&self.server.reference.id.to_string(), self.policy.name.as_str(), self.policy.splay)
+        self.splay_of(&self.policy.name)
+    }
+
+    /// How much later it would be due under another name.
+    #[must_use]
+    pub fn splay_of(&self, name: &PolicyName) -> Duration {
+        splay(&self.server.reference.id.to_string(), name.as_str(), self.policy.splay)
     }
 
     /// The due times of the policy on this server.
@@ -47,7 +53,6 @@ impl Task {
 mod tests {
     use super::*;
     use crate::policy::inventory::{Id, Kind, ServerRef, ServerStatus};
-    use crate::policy::policy::PolicyName;
 
     fn task(name: &str, formerly: &[&str]) -> Arc<Task> {
         let parse = |name: &str| PolicyName::new(name).unwrap();

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Row, params};
 
-use crate::journal::effects::{FollowedPolicy, follow};
+use crate::journal::effects::{FollowedPolicy, FormerName, follow};
 use crate::journal::event::RunKey;
 use crate::journal::notice::Notice;
 use crate::policy::inventory::{Id, Kind};
@@ -38,6 +38,19 @@ pub struct Followed {
     pub kind: Kind,
     /// The schedule, zone and splay in words. If this text changes, due times start over from now.
     pub schedule: String,
+    /// The names that the policy had before.
+    pub formerly: Vec<FollowedBefore>,
+}
+
+/// A name under which a policy on a server may have been followed before.
+#[derive(Clone, Debug)]
+pub struct FollowedBefore {
+    /// The name.
+    pub policy: PolicyName,
+    /// The schedule, zone and splay in words that the policy would have under it.
+    pub schedule: String,
+    /// How much later the policy is due under its present name.
+    pub later: SignedDuration,
 }
 
 /// A due time that gets a run, or is skipped.
@@ -102,7 +115,8 @@ impl Store {
         .await
     }
 
-    /// How far each of these has been handled. One that is new, or has a changed schedule, starts from `at`.
+    /// How far each of these has been handled. One that is new, or has a changed schedule, starts from `at`; one that was
+    /// renamed continues.
     ///
     /// # Errors
     /// What the database says.
@@ -120,7 +134,19 @@ impl Store {
                 let (server, policy) = (json(&one.server)?, one.policy.as_str());
                 let mut rows = read.query(params![server, policy])?;
                 let known = rows.next()?.map(followed_policy).transpose()?;
-                let now = follow(known.as_ref(), (&one.schedule, one.kind), at);
+                drop(rows);
+                let mut former = Vec::new();
+                for name in &one.formerly {
+                    let mut rows = read.query(params![server, name.policy.as_str()])?;
+                    let Some(known) = rows.next()?.map(followed_policy).transpose()? else { continue };
+                    former.push(FormerName { known, schedule: name.schedule.clone(), later: name.later });
+                    // What it says is the new name's from now on: if that name comes back, it begins there.
+                    tx.execute(
+                        "DELETE FROM due_time WHERE server = ?1 AND policy = ?2",
+                        params![server, name.policy.as_str()],
+                    )?;
+                }
+                let now = follow(known.as_ref(), &former, (&one.schedule, one.kind), at);
                 let handled = Handled { handled: now.handled, first_at: now.first_at, stale_told: now.stale_told };
                 if known.is_none_or(|known| known != now) {
                     let kind = now.kind.map(Kind::word);

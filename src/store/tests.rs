@@ -259,8 +259,13 @@ async fn a_due_time_has_one_run_and_runs_by_hand_as_many_as_are_asked_for() {
 async fn a_due_time_that_is_taken_up_moves_the_last_handled_one_on_and_never_back() {
     let folder = folder();
     let follow = |schedule: &str, second: i64| {
-        let followed =
-            Followed { server: server().id, policy: nightly(), kind: Kind::Snapshot, schedule: schedule.to_owned() };
+        let followed = Followed {
+            server: server().id,
+            policy: nightly(),
+            kind: Kind::Snapshot,
+            schedule: schedule.to_owned(),
+            formerly: Vec::new(),
+        };
         let store = folder.store.clone();
         async move { store.handled(vec![followed], at(second)).await.unwrap()[0] }
     };
@@ -277,8 +282,13 @@ async fn a_due_time_that_is_taken_up_moves_the_last_handled_one_on_and_never_bac
 #[tokio::test]
 async fn a_last_handled_time_in_the_future_is_written_anew_and_told() {
     let folder = folder();
-    let followed =
-        Followed { server: server().id, policy: nightly(), kind: Kind::Snapshot, schedule: "30 2 * * *".to_owned() };
+    let followed = Followed {
+        server: server().id,
+        policy: nightly(),
+        kind: Kind::Snapshot,
+        schedule: "30 2 * * *".to_owned(),
+        formerly: Vec::new(),
+    };
     folder.store.handled(vec![followed.clone()], at(9_000)).await.unwrap();
     let notice = notice(Class::Failure, Topic::Clock);
     let put_right = PutRight { server: server().id, policy: nightly(), to: at(5), notice };

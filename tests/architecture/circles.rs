@@ -6,24 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::modules::Module;
 use crate::paths::{Names, names};
 
-/// Folders that still have circles. A folder without any must be taken off this list.
-pub const STILL_HAVE_CIRCLES: &[&str] = &["run"];
-
 /// The files that each file of the same folder uses, with the line of the first use.
 type Uses = BTreeMap<usize, BTreeMap<usize, usize>>;
 
-/// Every circle among the files of a top-level folder, except in those that may still have some.
+/// Every circle among the files of a top-level folder.
 pub fn circles(modules: &[Module]) -> Vec<String> {
-    let circles = found(modules);
-    let refused = circles.iter().filter(|circle| !STILL_HAVE_CIRCLES.contains(&modules[circle[0]].top()));
-    refused.map(|circle| in_words(modules, circle)).collect()
-}
-
-/// The folders of `STILL_HAVE_CIRCLES` that have none any more.
-pub fn opened(modules: &[Module]) -> Vec<&'static str> {
-    let circles = found(modules);
-    let has_some = |folder: &str| circles.iter().any(|circle| modules[circle[0]].top() == folder);
-    STILL_HAVE_CIRCLES.iter().copied().filter(|folder| !has_some(folder)).collect()
+    found(modules).iter().map(|circle| in_words(modules, circle)).collect()
 }
 
 fn in_words(modules: &[Module], circle: &[usize]) -> String {

@@ -1,6 +1,6 @@
 //! How far the due times of a policy on a server have been handled, when the policy is new or was changed.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::policy::inventory::Kind;
 
@@ -19,20 +19,43 @@ pub struct FollowedPolicy {
     pub stale_told: bool,
 }
 
-/// Where the policy stands from now on. One that is seen for the first time, or with a changed schedule, starts from
-/// `at`. Of another kind it is another policy, seen for the first time.
+/// A name that the policy had before, and what the state remembers under it.
+#[derive(Clone, Debug)]
+pub struct FormerName {
+    /// What the state remembers.
+    pub known: FollowedPolicy,
+    /// The schedule, zone and splay in words that the policy as it is now would have under that name.
+    pub schedule: String,
+    /// How much later the policy is due under its present name: the splay depends on the name.
+    pub later: SignedDuration,
+}
+
+/// Where the policy stands from now on. A new one, or one with a changed schedule, starts from `at`. A new name alone
+/// changes nothing: the policy continues where it was under the name that was followed last, so that a rename neither
+/// loses a due time nor repeats one. Of another kind it is another policy.
 #[must_use]
-pub fn follow(known: Option<&FollowedPolicy>, (schedule, kind): (&str, Kind), at: Timestamp) -> FollowedPolicy {
-    let new = FollowedPolicy {
-        schedule: schedule.to_owned(),
-        kind: Some(kind),
-        handled: at,
-        first_at: at,
-        stale_told: false,
-    };
-    match known.filter(|known| known.kind.is_none_or(|before| before == kind)) {
-        Some(known) if known.schedule == schedule => FollowedPolicy { kind: Some(kind), ..known.clone() },
-        Some(known) => FollowedPolicy { first_at: known.first_at, stale_told: known.stale_told, ..new },
-        None => new,
+pub fn follow(
+    known: Option<&FollowedPolicy>,
+    former: &[FormerName],
+    (schedule, kind): (&str, Kind),
+    at: Timestamp,
+) -> FollowedPolicy {
+    let is_it = |known: &FollowedPolicy| known.kind.is_none_or(|before| before == kind);
+    let own = known.filter(|known| is_it(known)).cloned();
+    let renamed = former.iter().filter(|name| is_it(&name.known)).map(|name| FollowedPolicy {
+        schedule: if name.known.schedule == name.schedule { schedule.to_owned() } else { name.known.schedule.clone() },
+        handled: name.known.handled.saturating_add(name.later).unwrap_or(name.known.handled),
+        ..name.known.clone()
+    });
+    match own.into_iter().chain(renamed).max_by_key(|known| known.handled) {
+        Some(known) if known.schedule == schedule => FollowedPolicy { kind: Some(kind), ..known },
+        Some(known) => FollowedPolicy { schedule: schedule.to_owned(), kind: Some(kind), handled: at, ..known },
+        None => FollowedPolicy {
+            schedule: schedule.to_owned(),
+            kind: Some(kind),
+            handled: at,
+            first_at: at,
+            stale_told: false,
+        },
     }
 }

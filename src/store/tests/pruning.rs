@@ -178,8 +178,13 @@ async fn holds_due_times_and_servers_are_never_forgotten() {
     let folder = folder();
     let hold = |what| Hold { what, reason: "audit".to_owned(), since: at(0), until: None };
     folder.store.hold(hold(HoldTarget::Point(Kind::Snapshot, Id::Number(1)))).await.unwrap();
-    let followed =
-        || Followed { server: server().id, policy: nightly(), kind: Kind::Snapshot, schedule: "daily".to_owned() };
+    let followed = || Followed {
+        server: server().id,
+        policy: nightly(),
+        kind: Kind::Snapshot,
+        schedule: "daily".to_owned(),
+        formerly: Vec::new(),
+    };
     folder.store.handled(vec![followed()], at(0)).await.unwrap();
     folder.open(Some(at(50))).await;
     folder.see(list(vec![ours(1)], 60)).await;

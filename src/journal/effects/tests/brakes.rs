@@ -106,6 +106,35 @@ fn a_changed_schedule_starts_from_now_and_another_kind_is_another_policy() {
         ("its schedule was changed", Some(daily.clone()), "hourly", snapshot, hourly),
         ("its kind was changed", Some(daily), "daily", backup, other),
     ] {
-        assert_eq!(follow(before.as_ref(), (schedule, kind), at(50)), expected, "{name}");
+        assert_eq!(follow(before.as_ref(), &[], (schedule, kind), at(50)), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_renamed_policy_continues_where_it_was_under_the_name_followed_last() {
+    let known = |schedule: &str, handled: i64| FollowedPolicy {
+        schedule: schedule.to_owned(),
+        kind: Some(Kind::Snapshot),
+        handled: at(handled),
+        first_at: at(1),
+        stale_told: true,
+    };
+    // Under the former name the policy was due four seconds earlier.
+    let former = |schedule: &str, handled: i64| FormerName {
+        known: known(schedule, handled),
+        schedule: "daily 3".to_owned(),
+        later: SignedDuration::from_secs(4),
+    };
+    let backup =
+        FormerName { known: FollowedPolicy { kind: Some(Kind::Backup), ..known("daily 3", 20) }, ..former("", 0) };
+    let new = FollowedPolicy { first_at: at(50), stale_told: false, ..known("daily 7", 50) };
+    for (name, own, before, expected) in [
+        ("renamed", None, former("daily 3", 20), known("daily 7", 24)),
+        ("renamed back", Some(known("daily 7", 10)), former("daily 3", 20), known("daily 7", 24)),
+        ("renamed long ago", Some(known("daily 7", 30)), former("daily 3", 20), known("daily 7", 30)),
+        ("renamed with another schedule", None, former("hourly 3", 20), known("daily 7", 50)),
+        ("the former one was of another kind", None, backup, new),
+    ] {
+        assert_eq!(follow(own.as_ref(), &[before], ("daily 7", Kind::Snapshot), at(50)), expected, "{name}");
     }
 }
