@@ -300,7 +300,7 @@ fn a_command_says_once_that_the_provider_asks_it_to_wait() {
     });
     let done = provider.run(&["list", "servers"]);
     assert_eq!(done.code, 0, "{done:?}");
-    assert_eq!(done.stderr.matches("asks to wait 5 s").count(), 1, "{done:?}");
+    assert_eq!(done.stderr.matches("asks us to wait 5 s").count(), 1, "{done:?}");
 }
 
 #[test]
