@@ -222,7 +222,7 @@ async fn what_a_short_first_list_lacked_is_reported_with_that_cause_and_accepted
     let reported = incidents(&sim).await;
     assert_eq!(reported.len(), 1, "{reported:?}");
     for text in [&brakes[0].text, &reported[0].1] {
-        for words in ["is a second lastgood at work", "the first list", "`lastgood accept` takes"] {
+        for words in ["is a second lastgood running", "the first list", "`lastgood accept` accepts"] {
             assert!(text.contains(words), "`{words}` is not in: {text}");
         }
     }

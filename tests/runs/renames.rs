@@ -168,7 +168,7 @@ async fn a_list_in_doubt_does_not_let_a_changed_file_pass() {
     let fields = serde_json::json!({ "created_at": "yesterday" }).as_object().unwrap().clone();
     sim.simulator.add_fault(Rule::new(Effect::Show { fields, first: Some(1) }).call(Call::List));
     let run = sim.run(&less).await;
-    assert!(run.error.as_ref().is_some_and(|error| error.contains("in doubt")), "{run:?}");
+    assert!(run.error.as_ref().is_some_and(|error| error.contains("doubtful")), "{run:?}");
     sim.simulator.clear_faults();
     let run = sim.run(&less).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
