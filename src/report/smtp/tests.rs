@@ -11,7 +11,7 @@ use crate::report::samples::at;
 
 mod hostile;
 
-const LIMIT: Duration = Duration::from_millis(300);
+const LIMIT: Duration = Duration::from_secs(1);
 
 /// What the server does when a line begins with the given text; the first match counts.
 enum ServerStep {
@@ -75,7 +75,7 @@ fn settings(port: u16) -> SmtpSettings {
         tls: Tls::None,
         login: None,
         ca_file: None,
-        limits: SmtpLimits { connect: LIMIT, step: LIMIT, message: LIMIT, session: 20 * LIMIT },
+        limits: SmtpLimits { connect: 30 * LIMIT, step: 30 * LIMIT, message: 30 * LIMIT, session: 600 * LIMIT },
     }
 }
 
@@ -98,13 +98,16 @@ fn message() -> OutboxMessage {
 
 /// The error of a delivery to a server that follows the script; asserts that it comes within a few limits.
 async fn fault(script: Script, change: impl FnOnce(&mut SmtpSettings)) -> DeliveryError {
+    // Where the server answers, however late on a busy machine, no limit has a part in the outcome.
+    let limit = if script.iter().any(|(_, act)| matches!(act, Silence)) { LIMIT } else { 30 * LIMIT };
     let (port, _serve) = server(script).await;
     let mut settings = settings(port);
+    settings.limits = SmtpLimits { connect: limit, step: limit, message: limit, session: 20 * limit };
     change(&mut settings);
     #[expect(clippy::disallowed_methods, reason = "a real server answers in real time")]
     let begun = Instant::now();
     let error = send(&settings, &message()).await.unwrap_err();
-    assert!(begun.elapsed() < 8 * LIMIT, "{error} came after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < 8 * limit, "{error} came after {:?}", begun.elapsed());
     error
 }
 
