@@ -147,7 +147,7 @@ async fn ask(client: &Client, call: u8) -> Result<(), ProviderError> {
         }
         8 => clean_server(&client.server(&id).await?),
         9 => {
-            let account = client.account().await?;
+            let account = client.token_info().await?;
             [&account.email, &account.token_name].into_iter().chain(&account.permissions).for_each(|text| clean(text));
         }
         10 => {
