@@ -23,23 +23,18 @@ fn the_incident_is_over_when_no_brake_is_in_force_any_more() {
     let kind = Kind::Snapshot;
     let set = || Change::BrakeSet { kind, brake: Box::new(brake(BrakeCause::Gone, &[2])) };
     let (waiting, accepted) = (stored(1, BrakeCause::Gone, false), stored(2, BrakeCause::Small, true));
-    let rows: [(&str, &[StoredBrake], &[i64], bool, Vec<Change>); 5] = [
-        ("there is none", &[], &[], false, vec![over(Topic::Brake)]),
-        ("one waits", &[waiting.clone(), accepted.clone()], &[], false, vec![]),
-        (
-            "it is over",
-            &[waiting.clone(), accepted.clone()],
-            &[1],
-            false,
-            vec![Change::BrakeReleased(1), over(Topic::Brake)],
-        ),
-        ("another one is set", &[waiting], &[1], true, vec![Change::BrakeReleased(1), set()]),
-        ("an accepted one does not count", &[accepted], &[], false, vec![over(Topic::Brake)]),
+    let both = || vec![waiting.clone(), accepted.clone()];
+    let rows = [
+        ("there is none", vec![], vec![], false, vec![over(Topic::Brake)]),
+        ("one waits", both(), vec![], false, vec![]),
+        ("it is over", both(), vec![1], false, vec![Change::BrakeReleased(1), over(Topic::Brake)]),
+        ("another one is set", vec![waiting.clone()], vec![1], true, vec![Change::BrakeReleased(1), set()]),
+        ("an accepted one does not count", vec![accepted.clone()], vec![], false, vec![over(Topic::Brake)]),
     ];
     for (name, stored, over, sets, expected) in rows {
         let new = if sets { vec![brake(BrakeCause::Gone, &[2])] } else { Vec::new() };
-        let detected = DetectedBrakes { new, over: over.to_vec(), ..DetectedBrakes::default() };
-        assert_eq!(braked(stored, &detected, &RetentionUpdate::default(), kind), expected, "{name}");
+        let detected = DetectedBrakes { new, over, ..DetectedBrakes::default() };
+        assert_eq!(braked(&stored, &detected, &RetentionUpdate::default(), kind), expected, "{name}");
     }
 }
 

@@ -160,7 +160,7 @@ fn a_new_point_takes_over_the_id_of_an_earlier_one() {
     let new = Change::PointRemembered(Box::new(made(1, 5)));
     let token = mark(1).token;
     let created = |known: Option<&KnownPoint>| point_created(known, (&id(1), Some(&token)), "nightly", at(5));
-    assert_eq!(created(None), [new.clone()]);
+    assert_eq!(created(None), std::slice::from_ref(&new));
     assert_eq!(created(Some(&known_point(1))), [vanished(1), new]);
 }
 
