@@ -111,7 +111,7 @@ pub struct OddityArgs {
     /// Lists ignore server_id and backup_type
     #[arg(long)]
     pub ignore_filters: bool,
-    /// A wrong scheme and host in next, such as https://backend.internal
+    /// A wrong scheme and host in next, such as `https://backend.internal`
     #[arg(long, value_name = "ORIGIN")]
     pub next_origin: Option<String>,
     /// Descriptions are cut to this many characters
