@@ -43,8 +43,6 @@ pub fn of_inspection(error: InspectError) -> anyhow::Error {
     }
 }
 
-/// Prints the failure and gives its exit code. With `list`, the name of the list that the command's JSON document
-/// would have held, standard output gets a document too.
 /// Prints the error and returns its exit code. With `list`, the name of the list in the command's JSON document, it
 /// prints a document with an empty list to standard output, too.
 #[must_use]
