@@ -58,7 +58,7 @@ impl Life {
                 }
                 (Some(_), Some(at)) if failures.contains(&(&run.line, at)) => {}
                 // It would only have taken the place of a point that is new enough: nobody needs to be told.
-                (Some("skipped"), Some(at)) if self.has_recent(&run.line, at) => {}
+                (Some("skipped"), Some(at)) if self.has_recent(&run.line, at) || self.was_far_ahead(at) => {}
                 (Some(outcome), _) => {
                     let why = run.last_event.as_deref().unwrap_or_default();
                     self.figures.violation(format!("{name} is {outcome}, and nobody is told: {why}"));
@@ -78,6 +78,12 @@ impl Life {
         let recent = |made: &Timestamp| moments.iter().any(|now| made <= now && made.duration_until(*now) <= day);
         let of = |due| (server.clone(), first_policy_name(policy).to_owned(), due);
         self.audit.done.range(of(Timestamp::MIN)..of(Timestamp::MAX)).any(|(_, made)| recent(made))
+    }
+
+    /// Whether our clock was so far off at that time by it that this was reported, and no point dated by the provider could
+    /// be a new one.
+    fn was_far_ahead(&self, at: Timestamp) -> bool {
+        self.true_times(at).any(|now| now.duration_until(at) > SignedDuration::from_hours(1))
     }
 
     /// When our clock showed that time: not once alone where it was set back over it.

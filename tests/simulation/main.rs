@@ -87,7 +87,7 @@ fn the_same_seed_gives_the_same_figures() {
 const ACCOUNT: usize = 500;
 
 #[test]
-#[ignore = "a year of a thousand servers: .ci/run does it with two hundred, in release mode"]
+#[ignore = "a year of a thousand servers: .ci/run does a hundred days of half of it, in release mode"]
 fn full_year() {
     let given = std::env::var("LASTGOOD_YEAR").unwrap_or_else(|_| "1000,365,1".to_owned());
     let numbers: Vec<u64> = given.split(',').map(|number| number.parse().expect("servers,days,seed")).collect();

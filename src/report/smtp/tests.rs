@@ -174,7 +174,7 @@ async fn silence_at_any_step_ends_within_its_limit() {
         assert_eq!(sort(&error), (step, kind), "silence at {line}: {error}");
         assert!(error.is_retryable());
         assert_eq!(error.outcome_unknown(), line == ".");
-        assert!(error.text.contains("no reply within 300 ms"), "{error}");
+        assert!(error.text.contains("no reply within 1000 ms"), "{error}");
     }
 }
 
