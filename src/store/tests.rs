@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::journal::errand::{Command, Errand};
 use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Outcome, RunKey, Sight, Terms};
@@ -15,7 +15,7 @@ use crate::policy::owner::{Owner, owner};
 use crate::policy::plan::{Action, Plan, Reason};
 use crate::policy::policy::PolicyName;
 use crate::policy::slots::Slots;
-use crate::store::due::{Followed, PutRight};
+use crate::store::due::{Followed, FollowedBefore, PutRight};
 use crate::store::holds::{Hold, HoldTarget};
 use crate::store::leases::{Holder, Leased};
 use crate::store::notices::Told;
@@ -277,6 +277,32 @@ async fn a_due_time_that_is_taken_up_moves_the_last_handled_one_on_and_never_bac
     assert_eq!(follow("daily", 60).await.handled, at(50));
     let changed = follow("hourly", 70).await;
     assert_eq!((changed.handled, changed.first_at), (at(70), at(10)), "a changed schedule starts from now");
+}
+
+#[tokio::test]
+async fn a_renamed_policy_continues_and_does_so_again_when_it_is_renamed_back() {
+    let folder = folder();
+    let follow = |name: &str, former: &str, second: i64| {
+        let named = |name: &str| PolicyName::new(name).unwrap();
+        let before =
+            FollowedBefore { policy: named(former), schedule: "daily".to_owned(), later: SignedDuration::ZERO };
+        let (server, schedule) = (server().id, "daily".to_owned());
+        let formerly = vec![before];
+        let followed = Followed { server, policy: named(name), kind: Kind::Snapshot, schedule, formerly };
+        let store = folder.store.clone();
+        async move { store.handled(vec![followed], at(second)).await.unwrap()[0].handled }
+    };
+    assert_eq!(follow("nightly", "nocturnal", 10).await, at(10));
+    folder.open(Some(at(50))).await;
+    assert_eq!(follow("nocturnal", "nightly", 60).await, at(50), "what was due since then is not lost");
+    let to = PutRight {
+        server: server().id,
+        policy: PolicyName::new("nocturnal").unwrap(),
+        to: at(80),
+        notice: notice(Class::Failure, Topic::Clock),
+    };
+    folder.store.take_up(Vec::new(), vec![to], at(80)).await.unwrap();
+    assert_eq!(follow("nightly", "nocturnal", 90).await, at(80), "what it did under the other name is not repeated");
 }
 
 #[tokio::test]
