@@ -80,7 +80,9 @@ impl Life {
             return;
         }
         let place = self.random.random_range(0..self.specs.len());
-        let name = self.specs.remove(place).name.expect("every server has a name here");
+        let spec = self.specs.remove(place);
+        let name = spec.name.clone().expect("every server has a name here");
+        self.gone.push(spec);
         self.simulator.act(&Act::RemoveServer { server: json!(name) }).expect("it was there");
         self.figures.event("servers removed");
         self.servers_changed();

@@ -64,6 +64,8 @@ pub struct Life {
     /// From when on the daemon's clock was so many seconds ahead.
     pub clocks: Vec<(Timestamp, i64)>,
     pub specs: Vec<ServerSpec>,
+    /// Servers that have left the account: a run that has begun there goes on.
+    pub gone: Vec<ServerSpec>,
     /// How many servers came later.
     pub came: i64,
     pub file: Arc<Mutex<PolicyFile>>,
@@ -113,6 +115,7 @@ impl Life {
             skew: 0,
             clocks: vec![(start, 0)],
             specs,
+            gone: Vec::new(),
             came: 0,
             file: Arc::new(Mutex::new(PolicyFile::new(knobs, large))),
             agenda: BTreeMap::new(),
@@ -335,8 +338,9 @@ impl Life {
 
     /// The policies of the file, or the servers, have changed.
     pub fn follow(&mut self, config: &Config) {
-        let policies = fleet::policies(config, &self.specs);
-        fleet::facts(&mut self.audit.truth.facts, &policies, &self.specs, self.with.depth);
+        let all = [&self.specs[..], &self.gone].concat();
+        let policies = fleet::policies(config, &all);
+        fleet::facts(&mut self.audit.truth.facts, &policies, &all, self.with.depth);
         self.followed.file(&policies, &self.specs, self.ours.now());
         self.audit.policies.insert(0, policies);
         self.audit.policies.truncate(2);
