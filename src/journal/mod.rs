@@ -14,7 +14,7 @@ pub mod power;
 mod replan;
 mod requests;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 pub mod state;
 mod step;
 pub mod summary;

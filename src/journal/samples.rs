@@ -1,8 +1,9 @@
-//! Runs, lists and points for the tests of this folder.
+//! Runs, plans, lists and points for the tests of this folder and of the store.
 
 use jiff::Timestamp;
 
 use crate::journal::event::{Event, RunKey, Terms};
+use crate::journal::notice::{Fact, Good, SucceededRun};
 use crate::journal::state::RunState;
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, ServerRef};
 use crate::policy::mark::{Mark, Token};
@@ -10,39 +11,64 @@ use crate::policy::plan::{Action, Plan, Reason};
 use crate::policy::policy::PolicyName;
 use crate::policy::slots::Slots;
 
-pub(super) fn at(second: i64) -> Timestamp {
+/// So many seconds after a fixed moment.
+pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_795_000_000 + second).unwrap()
+}
+
+pub(crate) fn nightly() -> PolicyName {
+    PolicyName::new("nightly").unwrap()
 }
 
 pub(super) fn key() -> RunKey {
     RunKey {
         server: ServerRef { id: Id::Number(1), name: "web".to_owned() },
-        policy: PolicyName::new("nightly").unwrap(),
+        policy: nightly(),
         kind: Kind::Snapshot,
         due: None,
     }
 }
 
-pub(super) fn terms(stop_server: bool) -> Terms {
+pub(crate) fn terms(stop_server: bool) -> Terms {
     Terms { stop_server, stuck_after_seconds: 7200, retries: 2, retry_after_seconds: 900 }
 }
 
 /// A plan that has nothing but a create.
 pub(super) fn plan() -> Plan {
+    Plan { max_deletes: 3, ..plan_for(key().server) }
+}
+
+/// The same for a server.
+pub(crate) fn plan_for(server: ServerRef) -> Plan {
     Plan {
         at: at(0),
-        server: key().server,
-        policy: key().policy,
+        server,
+        policy: nightly(),
         kind: Kind::Snapshot,
         slots: Slots::default(),
         actions: vec![Action::Create(Reason::New { free: 1 })],
         points: Vec::new(),
         refused: None,
         notes: Vec::new(),
-        max_deletes: 3,
+        max_deletes: 2,
         brakes: Vec::new(),
         wait_until: None,
     }
+}
+
+/// A run that made this point, and nothing else to say.
+pub(crate) fn success(run: i64, good: &Good) -> Fact {
+    Fact::Succeeded(SucceededRun {
+        run: Some(run),
+        due: None,
+        made: Some(good.id.clone()),
+        size_mb: None,
+        last_good: Some(good.clone()),
+        next: None,
+        deleted: Vec::new(),
+        started_early: false,
+        given_up: Vec::new(),
+    })
 }
 
 /// The events of a run that has planned.

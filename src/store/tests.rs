@@ -6,15 +6,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::journal::errand::{Command, Errand};
-use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Outcome, RunKey, Sight, Terms};
-use crate::journal::notice::{Class, Fact, Good, Notice, SucceededRun, Topic};
+use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Outcome, RunKey, Sight};
+use crate::journal::notice::{Class, Fact, Good, Notice, Topic};
+use crate::journal::samples::{at, nightly, plan_for, success, terms};
 use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, ServerRef};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin};
 use crate::policy::owner::{Owner, owner};
-use crate::policy::plan::{Action, Plan, Reason};
 use crate::policy::policy::PolicyName;
-use crate::policy::slots::Slots;
 use crate::store::due::{Followed, FollowedBefore, PutRight};
 use crate::store::holds::{Hold, HoldTarget};
 use crate::store::leases::{Holder, Leased};
@@ -42,16 +41,8 @@ fn folder() -> Folder {
     Folder { dir, store }
 }
 
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_795_000_000 + second).unwrap()
-}
-
 fn server() -> ServerRef {
     ServerRef { id: Id::Number(12345), name: "web-server-01".to_owned() }
-}
-
-fn nightly() -> PolicyName {
-    PolicyName::new("nightly").unwrap()
 }
 
 fn place() -> MemoryKey {
@@ -115,21 +106,8 @@ impl Folder {
     /// A run that has its plan.
     async fn planned(&self) -> Run {
         let Recorded::New(mut run) = self.open(None).await else { panic!("a run by hand is always new") };
-        let terms = Terms { stop_server: false, stuck_after_seconds: 7200, retries: 2, retry_after_seconds: 900 };
-        let plan = Plan {
-            at: at(0),
-            server: server(),
-            policy: nightly(),
-            kind: Kind::Snapshot,
-            slots: Slots::default(),
-            actions: vec![Action::Create(Reason::New { free: 1 })],
-            points: Vec::new(),
-            refused: None,
-            notes: Vec::new(),
-            max_deletes: 2,
-            brakes: Vec::new(),
-            wait_until: None,
-        };
+        let terms = terms(false);
+        let plan = plan_for(server());
         self.write(&mut run, Event::Began { attempt: 1, terms }, 0).await;
         self.write(&mut run, Event::Planned { plan: Box::new(plan) }, 0).await;
         *run

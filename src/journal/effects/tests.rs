@@ -2,32 +2,22 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::journal::effects::*;
-use crate::journal::event::{Event, RunKey, Terms};
+use crate::journal::event::{Event, RunKey};
+use crate::journal::samples::{at, nightly, plan_for, success, terms};
 use crate::journal::state::RunState;
 use crate::policy::inventory::{Id, Kind, PointStatus, RestorePoint, ServerRef};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Origin, PointText};
-use crate::policy::plan::{Action, Plan, Reason};
-use crate::policy::policy::PolicyName;
-use crate::policy::slots::Slots;
 
 mod brakes;
 mod events;
 mod lists;
 
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_795_000_000 + second).unwrap()
-}
-
 fn server() -> ServerRef {
     ServerRef { id: Id::Number(12345), name: "web-server-01".to_owned() }
-}
-
-fn nightly() -> PolicyName {
-    PolicyName::new("nightly").unwrap()
 }
 
 fn id(number: i64) -> Id {
@@ -71,21 +61,8 @@ fn known_point(number: i64) -> KnownPoint {
 /// A run with its plan, made at second 0, and then with these events, each a second later than the one before.
 fn run(events: &[Event]) -> RunState {
     let key = RunKey { server: server(), policy: nightly(), kind: Kind::Snapshot, due: None };
-    let terms = Terms { stop_server: true, stuck_after_seconds: 7200, retries: 2, retry_after_seconds: 900 };
-    let plan = Plan {
-        at: at(0),
-        server: server(),
-        policy: nightly(),
-        kind: Kind::Snapshot,
-        slots: Slots::default(),
-        actions: vec![Action::Create(Reason::New { free: 1 })],
-        points: Vec::new(),
-        refused: None,
-        notes: Vec::new(),
-        max_deletes: 2,
-        brakes: Vec::new(),
-        wait_until: None,
-    };
+    let terms = terms(true);
+    let plan = plan_for(server());
     let mut state = RunState::opened(key, at(0));
     state.apply(&Event::Began { attempt: 1, terms }, at(0)).unwrap();
     state.apply(&Event::Planned { plan: Box::new(plan) }, at(0)).unwrap();

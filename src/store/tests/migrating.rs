@@ -140,15 +140,14 @@ async fn what_version_two_knew_of_a_policy_holds_for_the_kind_that_it_has() {
     assert_eq!(memory.longest_lead, Duration::ZERO, "no run has measured it");
     let before = store.peek_handled(server.clone(), policy.clone()).await.unwrap().unwrap();
     let schedule = due_words(&store).await;
-    let followed = |kind| Followed {
-        server: server.clone(),
-        policy: policy.clone(),
-        kind,
-        schedule: schedule.clone(),
-        formerly: Vec::new(),
-    };
+    let followed = |kind| followed(&server, &policy, kind, &schedule);
     let handled = store.handled(vec![followed(Kind::Snapshot)], now).await.unwrap();
     assert_eq!(handled[0].handled, before.handled, "no due time starts over");
+}
+
+fn followed(server: &Id, policy: &PolicyName, kind: Kind, schedule: &str) -> Followed {
+    let (server, policy, schedule) = (server.clone(), policy.clone(), schedule.to_owned());
+    Followed { server, policy, kind, schedule, formerly: Vec::new() }
 }
 
 /// The schedule of the first policy that is followed.
@@ -164,13 +163,7 @@ async fn a_policy_of_another_kind_starts_from_now_and_knows_no_eviction_of_the_o
     let store = Store::own(dir.path()).unwrap();
     let (server, policy) = (Id::Number(12345), PolicyName::new("hourly").unwrap());
     let schedule = due_words(&store).await;
-    let followed = |kind| Followed {
-        server: server.clone(),
-        policy: policy.clone(),
-        kind,
-        schedule: schedule.clone(),
-        formerly: Vec::new(),
-    };
+    let followed = |kind| followed(&server, &policy, kind, &schedule);
     let then: Timestamp = "2026-11-21T07:29:30Z".parse().unwrap();
     store.handled(vec![followed(Kind::Snapshot)], then).await.unwrap();
     let now: Timestamp = "2026-11-22T07:29:30Z".parse().unwrap();

@@ -14,17 +14,7 @@ async fn a_failing_policy_that_becomes_stale_is_one_incident_and_a_success_ends_
     folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 5).await;
     let good = Good { id: Id::Number(9), created_at: at(9) };
     let reports = vec!["oncall".to_owned()];
-    let fact = Fact::Succeeded(SucceededRun {
-        run: Some(run.id),
-        due: None,
-        made: Some(Id::Number(9)),
-        size_mb: None,
-        last_good: Some(good.clone()),
-        next: None,
-        deleted: Vec::new(),
-        started_early: false,
-        given_up: Vec::new(),
-    });
+    let fact = success(run.id, &good);
     let success = Notice { reports, ..notice_of(fact) };
     let ended = Event::Ended { outcome: Outcome::Succeeded, error: None };
     folder.store.append(&mut run, ended, at(6), vec![success]).await.unwrap();

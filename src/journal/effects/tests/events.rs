@@ -3,7 +3,7 @@
 use super::*;
 use crate::journal::debt::{Debt, DebtKind, OwedStart, Start, StopEvidence};
 use crate::journal::event::{Act, Answer, DeleteReason, Failure, Found, Outcome, Sight};
-use crate::journal::notice::{Fact, Good, Notice, Recovery, SucceededRun, Topic};
+use crate::journal::notice::{Good, Notice, Recovery, Topic};
 
 fn intended(step: u32, act: Act) -> Event {
     Event::Intended { step, act }
@@ -211,17 +211,7 @@ fn a_run_that_ends_closes_incidents_only_when_it_succeeded_and_reports_it_to_who
     let completed = Event::Seen(Sight::Completed { created_at: at(9), size_mb: None });
     let before = run(&[intended(1, create()), accepted(Some(9)), completed]);
     let good = Good { id: id(9), created_at: at(9) };
-    let fact = Fact::Succeeded(SucceededRun {
-        run: Some(1),
-        due: None,
-        made: Some(id(9)),
-        size_mb: None,
-        last_good: Some(good.clone()),
-        next: None,
-        deleted: Vec::new(),
-        started_early: false,
-        given_up: Vec::new(),
-    });
+    let fact = success(1, &good);
     let success = Notice { reports: vec!["oncall".to_owned()], ..Notice::of_server(server(), fact) };
     for (reports, expected) in
         [(vec![], (vec![], None)), (vec![success], (vec!["oncall".to_owned()], Some(good.clone())))]
