@@ -155,6 +155,7 @@ fn every_help_shows_an_example() {
         "restore",
         "hold",
         "release",
+        "accept",
         "history",
         "schedule",
         "retention",
