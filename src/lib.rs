@@ -18,19 +18,24 @@
 //! ```
 //!
 //! `policy` and `journal` are pure: they decide from their arguments alone. `run` performs what they decide.
-//! `tests/architecture` enforces who may use whom.
+//! `tests/architecture` enforces who may use whom. The modules are private: the program is its command line ([`Cli`]),
+//! and the simulator is usable by itself.
 
-pub mod account;
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod daemon;
-pub mod exit_code;
-pub mod journal;
-pub mod policy;
-pub mod provider;
-pub mod report;
-pub mod run;
+mod account;
+mod cli;
+mod clock;
+mod config;
+mod daemon;
+mod exit_code;
+mod journal;
+mod policy;
+mod provider;
+mod report;
+mod run;
+#[doc(hidden)]
+pub mod seams;
 pub mod simulator;
-pub mod status;
-pub mod store;
+mod status;
+mod store;
+
+pub use cli::Cli;

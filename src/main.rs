@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use lastgood::cli::Cli;
+use lastgood::Cli;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {

@@ -9,8 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use lastgood::config::diagnostic::{render, tally};
-use lastgood::config::{Config, Diagnostic, Environment, FileLocation, load, parse, reference};
+use lastgood::seams::config::diagnostic::{render, tally};
+use lastgood::seams::config::{Config, Diagnostic, Environment, FileLocation, load, parse, reference};
 
 fn at() -> Timestamp {
     "2026-11-21T06:00:00Z".parse().unwrap()
@@ -108,7 +108,7 @@ fn every_key_is_read() {
             heading => format!("{}\n{line}", heading.replace("NAME", "nightly")),
         };
         let (_, diagnostics) = parse(&source, Path::new(""), &environment(), at());
-        let wrong_type = |one: &lastgood::config::Diagnostic| {
+        let wrong_type = |one: &lastgood::seams::config::Diagnostic| {
             one.is_error() && one.message.contains(&format!("{key}`")) && one.message.contains("datetime")
         };
         if !diagnostics.iter().any(wrong_type) {
@@ -166,12 +166,12 @@ fn every_doubt_is_reported_and_the_file_is_accepted() {
 
 #[test]
 fn a_run_of_a_policy_that_has_another_kind_now_is_a_former_policys() {
-    use lastgood::account::task_of_run;
-    use lastgood::journal::event::RunKey;
-    use lastgood::journal::state::RunState;
-    use lastgood::policy::inventory::{Id, Kind, ServerRef};
-    use lastgood::policy::policy::{PolicyName, Prune};
-    use lastgood::store::runs::Run;
+    use lastgood::seams::account::task_of_run;
+    use lastgood::seams::journal::event::RunKey;
+    use lastgood::seams::journal::state::RunState;
+    use lastgood::seams::policy::inventory::{Id, Kind, ServerRef};
+    use lastgood::seams::policy::policy::{PolicyName, Prune};
+    use lastgood::seams::store::runs::Run;
 
     let (config, _, _) = read(&root().join("config/minimal.toml"));
     let config = config.unwrap();

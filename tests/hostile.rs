@@ -286,7 +286,7 @@ fn names_and_ids_drive_no_terminal() {
     ] {
         let done = run(&folder, &command.split(' ').collect::<Vec<_>>());
         let all = format!("{}{}", done.stdout, done.stderr);
-        let bad = |c: char| c != '\n' && lastgood::policy::text::misleads(c);
+        let bad = |c: char| c != '\n' && lastgood::seams::policy::text::misleads(c);
         assert!(!all.contains(bad), "{command}: {all:?}");
         assert!(!all.lines().any(|line| line.starts_with("ERROR")), "{command}: {all}");
     }

@@ -10,18 +10,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use lastgood::journal::notice::{Fact, FailedRun, Good, Notice, RunProblem};
-use lastgood::policy::inventory::{Id, Kind as PointKind, ServerRef};
-use lastgood::report::content;
-use lastgood::report::content::context::MailContext;
-use lastgood::report::delivery::OutboxMessage;
-use lastgood::report::error::{DeliveryStep, FailureKind};
-use lastgood::report::message::{self, MailDraft};
-use lastgood::report::message_data::{MailKind, MessageData, TimedNotice};
-use lastgood::report::render::render;
-use lastgood::report::sender::deliver;
-use lastgood::report::smtp::{Login, SmtpLimits, SmtpSettings, Tls};
-use lastgood::report::transport::MailTransport;
+use lastgood::seams::journal::notice::{Fact, FailedRun, Good, Notice, RunProblem};
+use lastgood::seams::policy::inventory::{Id, Kind as PointKind, ServerRef};
+use lastgood::seams::report::content;
+use lastgood::seams::report::content::context::MailContext;
+use lastgood::seams::report::delivery::OutboxMessage;
+use lastgood::seams::report::error::{DeliveryStep, FailureKind};
+use lastgood::seams::report::message::{self, MailDraft};
+use lastgood::seams::report::message_data::{MailKind, MessageData, TimedNotice};
+use lastgood::seams::report::render::render;
+use lastgood::seams::report::sender::deliver;
+use lastgood::seams::report::smtp::{Login, SmtpLimits, SmtpSettings, Tls};
+use lastgood::seams::report::transport::MailTransport;
 use secrecy::SecretString;
 
 /// What `.ci/postfix` printed.

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::response::Response;
-use lastgood::clock::{Clock, VirtualClock};
-use lastgood::policy::inventory::{Id, Kind, PointStatus, ReadProof, Server, ServerStatus};
-use lastgood::provider::{BackupTypeFilter, Client, ClientSettings, CreateRequest, Deleted, Power, Watch, WatchPace};
+use lastgood::seams::clock::{Clock, VirtualClock};
+use lastgood::seams::policy::inventory::{Id, Kind, PointStatus, ReadProof, Server, ServerStatus};
+use lastgood::seams::provider::{
+    BackupTypeFilter, Client, ClientSettings, CreateRequest, Deleted, Power, Watch, WatchPace,
+};
 use lastgood::simulator::{
     self, Call, Effect, Kind as Played, LostAnswer, Options, PointSpec, Rule, ServerReference, Simulator, Style,
 };

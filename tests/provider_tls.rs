@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::Listener;
-use lastgood::clock::Clock;
-use lastgood::provider::{Client, ClientSettings};
+use lastgood::seams::clock::Clock;
+use lastgood::seams::provider::{Client, ClientSettings};
 use lastgood::simulator::{Options, Simulator};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::net::{TcpListener, TcpStream};

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use lastgood::config::diagnostic::{render, tally};
-use lastgood::config::{Environment, parse};
+use lastgood::seams::config::diagnostic::{render, tally};
+use lastgood::seams::config::{Environment, parse};
 use libfuzzer_sys::fuzz_target;
 
 static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| Environment {

@@ -15,10 +15,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::Response;
-use lastgood::clock::{Clock, ManualClock};
-use lastgood::policy::inventory::{Id, Inventory, Kind, RestorePoint, Server, ServerRef, ServerStatus};
-use lastgood::policy::text::misleads;
-use lastgood::provider::{BackupTypeFilter, Client, CreateRequest, Fields, Power, ProviderError, ClientSettings};
+use lastgood::seams::clock::{Clock, ManualClock};
+use lastgood::seams::policy::inventory::{Id, Inventory, Kind, RestorePoint, Server, ServerRef, ServerStatus};
+use lastgood::seams::policy::text::misleads;
+use lastgood::seams::provider::{BackupTypeFilter, Client, CreateRequest, Fields, Power, ProviderError, ClientSettings};
 use libfuzzer_sys::fuzz_target;
 
 const TOKEN: &str = "vps_s3cr3t";

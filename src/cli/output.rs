@@ -3,7 +3,7 @@
 //! With `--json`, standard output is one JSON document; everything else goes to standard error. Text from outside is
 //! shown without characters that move the cursor.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::{Timestamp, Unit};
@@ -44,12 +44,6 @@ pub fn json_list<T: Serialize>(name: &str, values: impl ExactSizeIterator<Item =
     }
     write(if count == 0 { "]\n}\n" } else { "\n  ]\n}\n" });
     Ok(())
-}
-
-/// Whether standard output is a terminal.
-#[must_use]
-pub fn is_terminal() -> bool {
-    std::io::stdout().is_terminal()
 }
 
 /// An aligned table without lines.

@@ -30,8 +30,6 @@ pub struct Diagnostic {
     pub key: String,
     /// The bytes of the source that it is about; `None` if it is about something that is missing.
     pub span: Option<Range<usize>>,
-    /// The label under those bytes.
-    pub label: String,
     /// What to write instead.
     pub help: Option<String>,
 }
@@ -54,20 +52,20 @@ pub struct Located {
 }
 
 impl Diagnostic {
-    /// An error about the file as a whole; `at`, `label` and `help` say more.
+    /// An error about the file as a whole; `at` and `help` say more.
     #[must_use]
     pub fn error(message: impl Into<String>) -> Self {
         Self::new(Severity::Error, message.into())
     }
 
-    /// A warning about the file as a whole; `at`, `label` and `help` say more.
+    /// A warning about the file as a whole; `at` and `help` say more.
     #[must_use]
     pub fn warning(message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, message.into())
     }
 
     fn new(severity: Severity, message: String) -> Self {
-        Self { severity, message, key: String::new(), span: None, label: String::new(), help: None }
+        Self { severity, message, key: String::new(), span: None, help: None }
     }
 
     /// The same, about this key and these bytes.
@@ -75,13 +73,6 @@ impl Diagnostic {
     pub fn at(mut self, key: impl Into<String>, span: Range<usize>) -> Self {
         self.key = key.into();
         self.span = Some(span);
-        self
-    }
-
-    /// The same, with a label under the bytes.
-    #[must_use]
-    pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = label.into();
         self
     }
 
@@ -162,10 +153,7 @@ fn groups<'a>(diagnostic: &'a Diagnostic, source: &'a str, name: &'a str) -> Vec
         None => title.element(Origin::path(name)),
         Some(span) => {
             let end = span.end.min(source.len());
-            let mut annotation = AnnotationKind::Primary.span(span.start.min(end)..end);
-            if !diagnostic.label.is_empty() {
-                annotation = annotation.label(&diagnostic.label);
-            }
+            let annotation = AnnotationKind::Primary.span(span.start.min(end)..end);
             title.element(Snippet::source(source).path(name).annotation(annotation))
         }
     };
@@ -193,13 +181,10 @@ mod tests {
     #[test]
     fn the_line_and_the_help_are_shown() {
         let at = SOURCE.find("30").unwrap();
-        let diagnostic = Diagnostic::error("wrong type")
-            .at("provider.timeout", at..at + 2)
-            .label("an integer")
-            .help("write \"30s\"");
+        let diagnostic = Diagnostic::error("wrong type").at("provider.timeout", at..at + 2).help("write \"30s\"");
         assert_eq!(
             render(&[diagnostic], SOURCE, "policy.toml", false),
-            "error: wrong type\n --> policy.toml:3:11\n  |\n3 | timeout = 30\n  |           ^^ an integer\n  |\n  = help: \
+            "error: wrong type\n --> policy.toml:3:11\n  |\n3 | timeout = 30\n  |           ^^\n  |\n  = help: \
              write \"30s\"\n"
         );
     }

@@ -25,16 +25,12 @@ mod validate;
 mod value_error;
 mod values;
 
-pub use account::{Overfill, Unmatched};
-pub use diagnostic::{Diagnostic, Severity};
+pub use account::Overfill;
+pub use diagnostic::Diagnostic;
 pub use environment::{Environment, FileLocation, find};
 pub use error::{LoadError, SecretError};
 pub use reference::reference;
-pub use settings::{
-    Config, Override, ProviderSettings, Report, ReportTrigger, SecretSource, SlotLimits, Smtp, SmtpTls, SmtpTransport,
-    StatusSettings,
-};
-pub use slot_sums::SelectorSlots;
+pub use settings::{Config, ReportTrigger, Smtp, SmtpTls, SmtpTransport};
 pub use validate::{Loaded, load, parse, state_dir};
 
 #[cfg(test)]

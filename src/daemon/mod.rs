@@ -16,7 +16,7 @@ mod signals;
 mod ticker;
 
 pub use evaluate::Evaluator;
-pub use mail::{MailError, digests};
+pub use mail::digests;
 pub use process::run_in_process;
 pub use reload::{NewConfig, ReloadConfig};
 pub use review::brake_changed_retention;

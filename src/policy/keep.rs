@@ -96,6 +96,7 @@ pub struct Keep {
 
 impl Keep {
     /// Whether there is no rule.
+    #[cfg(test)]
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty() && self.within.is_none() && self.within_buckets.is_empty()

@@ -21,7 +21,6 @@ use jiff::tz::TimeZone;
 
 pub use bound::upper_bound;
 pub use ends::{denser_than, next_bucket_end};
-pub use period::PeriodError;
 pub use reason::KeepReason;
 pub use verdict::{Candidate, KeepVerdict, NoRules};
 

@@ -16,6 +16,5 @@ mod wall_clock;
 mod tests;
 
 pub use cron::Schedule;
-pub use due::{Due, DueTimes, LATE, LOST_COUNTED, Lost, due, splay};
-pub use error::ScheduleError;
+pub use due::{Due, DueTimes, Lost, due, splay};
 pub use wall_clock::ClockChange;

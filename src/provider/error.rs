@@ -134,15 +134,6 @@ impl ProviderError {
         }
     }
 
-    /// How long the provider asked us to wait.
-    #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        match self.kind {
-            ErrorKind::Status { retry_after, .. } => retry_after,
-            _ => None,
-        }
-    }
-
     /// Whether the provider understood the call and refused it (400, 401, 403, 404, 409 …): it did nothing, and asking
     /// again would change nothing.
     #[must_use]

@@ -26,14 +26,14 @@ mod waits;
 mod watch;
 mod wire;
 
-pub use calls::{CreateRequest, Created, Deleted, Power, RestoreStarted, TokenInfo};
-pub use client::{BeforeSend, Client, ProviderTime};
-pub use error::{CallSite, ErrorKind, ProviderError};
+pub use calls::{CreateRequest, Deleted, Power};
+pub use client::Client;
+pub use error::{ErrorKind, ProviderError};
 pub use fields::Fields;
 pub use link::ClientSettings;
 pub use listing::Listing;
-pub use points::{AccountPoints, BackupTypeFilter};
-pub use watch::{LookScope, Watch, WatchPace, cheaper, next_look};
+pub use points::BackupTypeFilter;
+pub use watch::{Watch, WatchPace};
 
 #[cfg(test)]
 mod tests;

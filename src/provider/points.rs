@@ -185,12 +185,6 @@ impl AccountPoints {
         self.entries
     }
 
-    /// When the list was requested, by our clock.
-    #[must_use]
-    pub fn read_at(&self) -> Timestamp {
-        self.head.read_at
-    }
-
     /// What could not be verified or read.
     #[must_use]
     pub fn doubts(&self) -> &[String] {
@@ -198,6 +192,7 @@ impl AccountPoints {
     }
 
     /// Every point, in the provider's order.
+    #[cfg(test)]
     pub fn points(&self) -> impl Iterator<Item = &RestorePoint> {
         self.points.iter().map(|listed| &listed.point)
     }

@@ -63,14 +63,6 @@ pub fn message_id(unique: &str, from: &str) -> Result<String, MessageError> {
     Ok(format!("<lastgood.{unique}@{}>", mailbox.email.domain()))
 }
 
-/// Checks that a text of the policy file is an address that mail can be sent to.
-///
-/// # Errors
-/// When it is not.
-pub fn check_address(text: &str) -> Result<(), MessageError> {
-    mailbox(text).map(drop)
-}
-
 /// The bytes and the envelope of a draft. The same draft gives the same bytes.
 ///
 /// # Errors

@@ -26,6 +26,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
+    #[cfg(test)]
     pub async fn memory(&self, key: MemoryKey, at: Timestamp) -> Result<Memory, StoreError> {
         self.transact(move |tx| Ok(memory(tx, &key, None, at)?.0)).await
     }

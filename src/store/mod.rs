@@ -35,4 +35,3 @@ mod value;
 pub use database::Store;
 pub use error::StoreError;
 pub use folder::DATABASE;
-pub use transaction::Transaction;

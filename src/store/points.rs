@@ -64,6 +64,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
+    #[cfg(test)]
     pub async fn listed(&self, server: Id, kind: Kind) -> Result<Vec<Listed>, StoreError> {
         self.transact(move |tx| listed(tx, &server, kind)).await
     }

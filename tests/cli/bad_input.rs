@@ -1,7 +1,7 @@
 //! Bad input: one clear sentence with the file, the key or the server, the cause and what to do; the documented exit
 //! code; nothing made or deleted.
 
-use lastgood::store::Store;
+use lastgood::seams::store::Store;
 
 use crate::support::folder::Folder;
 use crate::support::host::Host;

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use lastgood::store::DATABASE;
+use lastgood::seams::store::DATABASE;
 use serde_json::json;
 
 use crate::support::folder::LASTGOOD;

@@ -1,9 +1,9 @@
 //! What a person does: plan and run, delete, restore, hold and release.
 
-use lastgood::journal::errand::{Command, Errand};
-use lastgood::policy::inventory::{Id, Kind};
-use lastgood::store::Store;
-use lastgood::store::leases::Holder;
+use lastgood::seams::journal::errand::{Command, Errand};
+use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::store::Store;
+use lastgood::seams::store::leases::Holder;
 use serde_json::{Value, json};
 
 use crate::running::Running;

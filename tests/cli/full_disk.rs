@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
-use lastgood::store::{DATABASE, Store};
+use lastgood::seams::store::{DATABASE, Store};
 use serde_json::json;
 
 use crate::account::{every_point_is_in_the_history, points_of, runs_again, server_status};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use lastgood::store::{DATABASE, Store};
+use lastgood::seams::store::{DATABASE, Store};
 
 use crate::account::every_point_is_in_the_history;
 use crate::running::Running;

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::daemon::Evaluator;
-use lastgood::journal::notice::{Fact, Topic};
-use lastgood::run::Task;
-use lastgood::store::Store;
+use lastgood::seams::daemon::Evaluator;
+use lastgood::seams::journal::notice::{Fact, Topic};
+use lastgood::seams::run::Task;
+use lastgood::seams::store::Store;
 
 use crate::simulated_daemon::{at, config, tasks};
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lastgood::clock::Clock;
-use lastgood::daemon::Wake;
+use lastgood::seams::clock::Clock;
+use lastgood::seams::daemon::Wake;
 use lastgood::simulator::{Kind, Options, Style};
 use tokio::sync::mpsc::unbounded_channel;
 

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::clock::Clock;
+use lastgood::seams::clock::Clock;
 use tokio::time::Instant;
 
 use crate::process::{Daemon, eventually, mail_with, requests, write_policy};

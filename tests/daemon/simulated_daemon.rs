@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lastgood::account;
-use lastgood::cli::world::{open_world, run_settings};
-use lastgood::clock::{Clock, VirtualClock};
-use lastgood::config::{Config, Environment, parse};
-use lastgood::daemon::{NewConfig, ReloadConfig, Service, Wake};
-use lastgood::policy::inventory::{Id, Server, ServerRef, ServerStatus};
-use lastgood::policy::task::Task;
-use lastgood::provider::Client;
+use lastgood::seams::account;
+use lastgood::seams::cli::world::{open_world, run_settings};
+use lastgood::seams::clock::{Clock, VirtualClock};
+use lastgood::seams::config::{Config, Environment, parse};
+use lastgood::seams::daemon::{NewConfig, ReloadConfig, Service, Wake};
+use lastgood::seams::policy::inventory::{Id, Server, ServerRef, ServerStatus};
+use lastgood::seams::policy::task::Task;
+use lastgood::seams::provider::Client;
+use lastgood::seams::store::Store;
 use lastgood::simulator::{Options, Simulator};
-use lastgood::store::Store;
 use tokio::sync::Notify;
 
 use crate::support::in_process::{client, folder};

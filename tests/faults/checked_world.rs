@@ -5,15 +5,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::clock::VirtualClock;
-use lastgood::journal::summary::RunSummary;
-use lastgood::policy::inventory;
-use lastgood::policy::keep::{Count, Keep, KeepRule};
-use lastgood::policy::policy::Policy;
-use lastgood::provider::ProviderError;
-use lastgood::run::{RunError, Task, drive, watch_debts};
+use lastgood::seams::clock::VirtualClock;
+use lastgood::seams::journal::summary::RunSummary;
+use lastgood::seams::policy::inventory;
+use lastgood::seams::policy::keep::{Count, Keep, KeepRule};
+use lastgood::seams::policy::policy::Policy;
+use lastgood::seams::provider::ProviderError;
+use lastgood::seams::run::{RunError, Task, drive, watch_debts};
+use lastgood::seams::store::runs::Run;
 use lastgood::simulator::{Act, Entry, Kind, Options, PointSpec, Request, What};
-use lastgood::store::runs::Run;
 use tokio::time::error::Elapsed;
 
 use crate::deeds::{self, Deed, Done};

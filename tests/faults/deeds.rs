@@ -9,12 +9,12 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use jiff::Timestamp;
-use lastgood::clock::Clock;
-use lastgood::policy::inventory::{self, Id};
-use lastgood::provider::{Client, Watch};
+use lastgood::seams::clock::Clock;
+use lastgood::seams::policy::inventory::{self, Id};
+use lastgood::seams::provider::{Client, Watch};
+use lastgood::seams::store::Store;
+use lastgood::seams::store::holds::{Hold, HoldTarget};
 use lastgood::simulator::Kind;
-use lastgood::store::Store;
-use lastgood::store::holds::{Hold, HoldTarget};
 
 use crate::support::in_process::client;
 use crate::support::simulated_world::SimulatedWorld;
@@ -56,7 +56,7 @@ struct Door {
 /// What a deed needs.
 struct Inside {
     simulator: lastgood::simulator::Simulator,
-    clock: lastgood::clock::VirtualClock,
+    clock: lastgood::seams::clock::VirtualClock,
     store: Store,
 }
 

@@ -4,10 +4,10 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use lastgood::journal::notice::Topic;
-use lastgood::journal::summary::RunSummary;
-use lastgood::policy::inventory;
-use lastgood::policy::policy::Policy;
+use lastgood::seams::journal::notice::Topic;
+use lastgood::seams::journal::summary::RunSummary;
+use lastgood::seams::policy::inventory;
+use lastgood::seams::policy::policy::Policy;
 use lastgood::simulator::{Act, Call, Edit, Effect, Kind, Options, Pick, PointSpec, Rule, StatusEffect};
 use serde_json::json;
 

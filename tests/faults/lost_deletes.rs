@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lastgood::policy::policy::Policy;
+use lastgood::seams::policy::policy::Policy;
 use lastgood::simulator::{Act, Call, Effect, Kind, Options, Pick, Rule};
 use serde_json::json;
 

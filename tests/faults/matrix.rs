@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::exit_code::ExitCode;
+use lastgood::seams::exit_code::ExitCode;
 use lastgood::simulator::{Call, Effect, Options, Request, Rule};
 
 use crate::checked_world::{CheckedWorld, Ended};

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lastgood::clock::Clock;
+use lastgood::seams::clock::Clock;
 use lastgood::simulator::{self, Call, Effect, Kind, Options, PointSpec, Rule, ServerSpec, Simulator, Style};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::policy::inventory::Kind;
-use lastgood::policy::mark::{Mark, Token};
+use lastgood::seams::policy::inventory::Kind;
+use lastgood::seams::policy::mark::{Mark, Token};
 use lastgood::simulator::{self, Altered, Call, ChangeKind, Effect, Fate, Options, PointSpec, Rule, ServerSpec, Style};
 
 use crate::gated_host::{DUE, GatedHost};
@@ -59,7 +59,7 @@ impl Case {
 
     /// The provider with the points of earlier runs, and the policy.
     pub fn host(&self) -> GatedHost {
-        let now = lastgood::clock::Clock::System.now();
+        let now = lastgood::seams::clock::Clock::System.now();
         let options = Options {
             servers: ServerSpec::numbered(1, Style::Integer),
             foreign: (1..=self.keep).rev().map(|day| self.of_earlier(day, now)).collect(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lastgood::policy::inventory::Kind;
+use lastgood::seams::policy::inventory::Kind;
 use lastgood::simulator::{Effect, Options, Rule, ServerSpec, Style};
 
 use crate::cases::cases;

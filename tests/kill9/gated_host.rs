@@ -6,14 +6,14 @@ use std::process::{ChildStderr, Command, ExitStatus, Stdio};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use lastgood::clock::Clock;
-use lastgood::journal::event::RunKey;
-use lastgood::journal::summary::RunHistory;
-use lastgood::policy::inventory::{Id, Kind, ServerRef};
-use lastgood::policy::policy::PolicyName;
+use lastgood::seams::clock::Clock;
+use lastgood::seams::journal::event::RunKey;
+use lastgood::seams::journal::summary::RunHistory;
+use lastgood::seams::policy::inventory::{Id, Kind, ServerRef};
+use lastgood::seams::policy::policy::PolicyName;
+use lastgood::seams::store::Store;
+use lastgood::seams::store::runs::Recorded;
 use lastgood::simulator::{Options, Simulator, serve};
-use lastgood::store::Store;
-use lastgood::store::runs::Recorded;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 

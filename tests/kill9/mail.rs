@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use lastgood::policy::inventory::Kind;
+use lastgood::seams::policy::inventory::Kind;
 use lastgood::simulator::{Call, Effect, Options, Rule, ServerSpec, Style};
 
 use crate::gate::{Moment, Stop};

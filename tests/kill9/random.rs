@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lastgood::clock::Clock;
+use lastgood::seams::clock::Clock;
 use lastgood::simulator::{
     Altered, By, Call, Change, ChangeKind, Effect, Entry, Fate, Kind, Options, PointSpec, Rule, ServerSpec, Style, What,
 };

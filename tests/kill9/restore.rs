@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use lastgood::journal::errand::Errand;
-use lastgood::journal::notice::Class;
-use lastgood::policy::inventory::Kind;
+use lastgood::seams::journal::errand::Errand;
+use lastgood::seams::journal::notice::Class;
+use lastgood::seams::policy::inventory::Kind;
+use lastgood::seams::store::leases::Leased;
 use lastgood::simulator::{self, ChangeKind, Options, PointSpec, ServerSpec, Style};
-use lastgood::store::leases::Leased;
 
 use crate::gate::{Moment, Stop};
 use crate::gated_host::{DUE, GatedHost, RUNTIME};

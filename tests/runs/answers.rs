@@ -1,6 +1,6 @@
 //! Well-formed answers that are wrong.
 
-use lastgood::policy::inventory::Kind;
+use lastgood::seams::policy::inventory::Kind;
 use lastgood::simulator::{self, Call, Effect, Options, PointSpec, Rule, StatusEffect};
 use serde_json::json;
 

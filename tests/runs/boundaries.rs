@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use lastgood::journal::summary::RunSummary;
-use lastgood::policy::inventory::Kind;
-use lastgood::policy::keep::{Count, Keep, KeepRule};
-use lastgood::policy::policy::Policy;
-use lastgood::run::drive;
+use lastgood::seams::journal::summary::RunSummary;
+use lastgood::seams::policy::inventory::Kind;
+use lastgood::seams::policy::keep::{Count, Keep, KeepRule};
+use lastgood::seams::policy::policy::Policy;
+use lastgood::seams::run::drive;
 use lastgood::simulator::{self, Call, Effect, Options, Rule};
 
 use crate::support::simulated_world::{SimulatedWorld, policy};

@@ -4,16 +4,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lastgood::daemon::brake_changed_retention;
-use lastgood::journal::notice::Topic;
-use lastgood::policy::brake::BrakeCause;
-use lastgood::policy::inventory::{Id, Kind};
-use lastgood::policy::keep::{Count, Keep, KeepRule};
-use lastgood::policy::policy::{Policy, PolicyName};
-use lastgood::policy::selector::Pattern;
-use lastgood::run::{Task, inspect, inspect_and_record};
+use lastgood::seams::daemon::brake_changed_retention;
+use lastgood::seams::journal::notice::Topic;
+use lastgood::seams::policy::brake::BrakeCause;
+use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::keep::{Count, Keep, KeepRule};
+use lastgood::seams::policy::policy::{Policy, PolicyName};
+use lastgood::seams::policy::selector::Pattern;
+use lastgood::seams::run::{Task, inspect, inspect_and_record};
+use lastgood::seams::store::holds::{Hold, HoldTarget};
 use lastgood::simulator::{self, Act, Altered, Call, Effect, Options, Pick, Rule};
-use lastgood::store::holds::{Hold, HoldTarget};
 
 use crate::support::simulated_world::{SimulatedWorld, policy};
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::journal::errand::Command;
-use lastgood::policy::inventory::{Id, Kind};
-use lastgood::policy::keep::{Count, Keep, KeepRule};
-use lastgood::policy::policy::Policy;
-use lastgood::run::{Lease, Task, drive};
+use lastgood::seams::journal::errand::Command;
+use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::keep::{Count, Keep, KeepRule};
+use lastgood::seams::policy::policy::Policy;
+use lastgood::seams::run::{Lease, Task, drive};
 use lastgood::simulator::{self, Call, Effect, Options, Rule, StatusEffect};
 
 use crate::support::simulated_world::{SimulatedWorld, policy};

@@ -5,12 +5,12 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use lastgood::journal::notice::{Class, Topic};
-use lastgood::policy::inventory::{Id, Kind};
-use lastgood::run::{World, by_hand, drive, inspect_and_record, look_after};
+use lastgood::seams::journal::notice::{Class, Topic};
+use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::run::{World, by_hand, drive, inspect_and_record, look_after};
+use lastgood::seams::store::leases::Leased;
+use lastgood::seams::store::notices::Waiting;
 use lastgood::simulator::{self, By, Call, ChangeKind, Effect, Options, PointSpec, Rule};
-use lastgood::store::leases::Leased;
-use lastgood::store::notices::Waiting;
 
 use crate::cut_off::{Count, cut_off_after};
 use crate::support::simulated_world::{SimulatedWorld, ours, policy};

@@ -1,10 +1,10 @@
 //! A point whose text a person changed belongs to that person, however often lists lack it in between.
 
-use lastgood::policy::guard::Guard;
-use lastgood::policy::inventory::{Id, Kind};
-use lastgood::policy::owner::Owner;
-use lastgood::policy::plan::Reason;
-use lastgood::run::{Task, inspect, inspect_and_record};
+use lastgood::seams::policy::guard::Guard;
+use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::owner::Owner;
+use lastgood::seams::policy::plan::Reason;
+use lastgood::seams::run::{Task, inspect, inspect_and_record};
 use lastgood::simulator::{self, Act, Call, Edit, Effect, Options, Pick, Rule};
 
 use crate::support::simulated_world::{SimulatedWorld, ours, policy};

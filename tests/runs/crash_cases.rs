@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use lastgood::journal::notice::Class;
-use lastgood::policy::inventory::Kind;
-use lastgood::policy::policy::Policy;
+use lastgood::seams::journal::notice::Class;
+use lastgood::seams::policy::inventory::Kind;
+use lastgood::seams::policy::policy::Policy;
 use lastgood::simulator::{self, Altered, By, Call, Change, ChangeKind, Effect, Fate, Options, Rule};
 
 use crate::support::simulated_world::{SimulatedWorld, ours, policy};

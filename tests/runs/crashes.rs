@@ -6,9 +6,9 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::time::Duration;
 
-use lastgood::policy::inventory::Kind;
-use lastgood::policy::policy::Policy;
-use lastgood::run::{RunError, drive};
+use lastgood::seams::policy::inventory::Kind;
+use lastgood::seams::policy::policy::Policy;
+use lastgood::seams::run::{RunError, drive};
 use lastgood::simulator::{self, Altered, Call, Change, ChangeKind, Effect, Fate, Options, Rule};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};

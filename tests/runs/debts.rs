@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use lastgood::journal::notice::{Class, Topic};
-use lastgood::policy::inventory::{Id, Kind};
-use lastgood::policy::policy::{Policy, PolicyName};
-use lastgood::run::{RunError, Task, drive, watch_debts};
+use lastgood::seams::journal::notice::{Class, Topic};
+use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::policy::{Policy, PolicyName};
+use lastgood::seams::run::{RunError, Task, drive, watch_debts};
 use lastgood::simulator::{Act, Call, Effect, Options, Rule};
 
 use crate::cut_off::cut_off_when;

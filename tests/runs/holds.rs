@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use lastgood::policy::inventory::{Id, Kind, ServerRef};
-use lastgood::policy::keep::{Count, Keep, KeepRule};
-use lastgood::policy::policy::{Policy, PolicyName};
-use lastgood::policy::selector::Pattern;
-use lastgood::run::Task;
+use lastgood::seams::policy::inventory::{Id, Kind, ServerRef};
+use lastgood::seams::policy::keep::{Count, Keep, KeepRule};
+use lastgood::seams::policy::policy::{Policy, PolicyName};
+use lastgood::seams::policy::selector::Pattern;
+use lastgood::seams::run::Task;
+use lastgood::seams::store::holds::{Hold, HoldTarget};
 use lastgood::simulator::{self, Options};
-use lastgood::store::holds::{Hold, HoldTarget};
 
 use crate::support::simulated_world::{SimulatedWorld, policy};
 

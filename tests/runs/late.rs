@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::policy::inventory::{Id, Kind};
-use lastgood::policy::policy::{Policy, PolicyName, Prune};
-use lastgood::policy::selector::Pattern;
-use lastgood::run::{Task, by_hand};
+use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::policy::{Policy, PolicyName, Prune};
+use lastgood::seams::policy::selector::Pattern;
+use lastgood::seams::run::{Task, by_hand};
+use lastgood::seams::store::holds::{Hold, HoldTarget};
 use lastgood::simulator::{self, Act, Call, Effect, Options, PointSpec, RetryAfter, Rule, StatusEffect, What};
-use lastgood::store::holds::{Hold, HoldTarget};
 
 use crate::support::simulated_world::{SimulatedWorld, ours, policy};
 

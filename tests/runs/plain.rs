@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use lastgood::policy::inventory::Kind;
-use lastgood::policy::policy::{Policy, PolicyName};
-use lastgood::run::drive;
+use lastgood::seams::policy::inventory::Kind;
+use lastgood::seams::policy::policy::{Policy, PolicyName};
+use lastgood::seams::run::drive;
 use lastgood::simulator::{self, Call, Effect, Options, PointSpec, Rule, StatusEffect, What};
 
 use crate::support::simulated_world::{SimulatedWorld, policy};
@@ -140,7 +140,8 @@ async fn the_mark_alone_proves_points_ours_when_the_state_is_lost() {
 #[tokio::test(start_paused = true)]
 async fn a_server_is_stopped_for_its_point_and_started_again() {
     let sim = SimulatedWorld::new(Options::default());
-    let task = sim.task(lastgood::policy::policy::Policy { stop_server: true, ..policy(Kind::Snapshot, 3) }).await;
+    let task =
+        sim.task(lastgood::seams::policy::policy::Policy { stop_server: true, ..policy(Kind::Snapshot, 3) }).await;
     let run = sim.run(&task).await;
     assert_eq!(run.outcome, "succeeded");
     let sent: Vec<String> = requests(&sim).into_iter().filter(|request| !request.starts_with("GET")).collect();

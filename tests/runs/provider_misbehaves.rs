@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use lastgood::journal::summary::RunSummary;
-use lastgood::policy::inventory::{Id, Kind};
-use lastgood::policy::policy::Policy;
-use lastgood::run::drive;
+use lastgood::seams::journal::summary::RunSummary;
+use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::policy::Policy;
+use lastgood::seams::run::drive;
 use lastgood::simulator::{self, Act, Altered, Call, Edit, Effect, Fate, Options, Pick, PointSpec, Rule};
 
 use crate::cut_off::cut_off_when;
@@ -360,8 +360,8 @@ async fn a_hold_set_during_the_run_saves_the_point() {
     let run = sim.open(&task, None).await;
     let posted = || sim.sent("POST", "/snapshots/") == 1;
     assert!(cut_off_when(drive(&sim.world, &task, run), posted).await.is_none());
-    let hold = lastgood::store::holds::Hold {
-        what: lastgood::store::holds::HoldTarget::Point(Kind::Snapshot, oldest),
+    let hold = lastgood::seams::store::holds::Hold {
+        what: lastgood::seams::store::holds::HoldTarget::Point(Kind::Snapshot, oldest),
         reason: "audit".to_owned(),
         since: sim.clock.now(),
         until: None,

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use lastgood::daemon::brake_changed_retention;
-use lastgood::journal::notice::Topic;
-use lastgood::policy::brake::BrakeCause;
-use lastgood::policy::inventory::{Id, Kind};
-use lastgood::policy::keep::{Count, Keep, KeepRule};
-use lastgood::policy::policy::{Policy, PolicyName};
-use lastgood::run::Task;
+use lastgood::seams::daemon::brake_changed_retention;
+use lastgood::seams::journal::notice::Topic;
+use lastgood::seams::policy::brake::BrakeCause;
+use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::keep::{Count, Keep, KeepRule};
+use lastgood::seams::policy::policy::{Policy, PolicyName};
+use lastgood::seams::run::Task;
 use lastgood::simulator::{self, Options};
 
 use crate::support::simulated_world::{SimulatedWorld, policy};

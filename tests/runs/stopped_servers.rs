@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lastgood::journal::notice::{Class, Fact, Topic};
-use lastgood::policy::inventory::Kind;
-use lastgood::policy::policy::Policy;
-use lastgood::run::{Task, drive};
+use lastgood::seams::journal::notice::{Class, Fact, Topic};
+use lastgood::seams::policy::inventory::Kind;
+use lastgood::seams::policy::policy::Policy;
+use lastgood::seams::run::{Task, drive};
 use lastgood::simulator::{self, Act, Altered, Call, Effect, Fate, Options, Rule};
 use tokio::sync::Semaphore;
 

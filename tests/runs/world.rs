@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lastgood::journal::summary::RunSummary;
-use lastgood::policy::inventory::{Id, Server};
-use lastgood::policy::plan::Plan;
-use lastgood::policy::policy::Policy;
-use lastgood::run::{Random, Task, World, drive, inspect};
+use lastgood::seams::journal::summary::RunSummary;
+use lastgood::seams::policy::inventory::{Id, Server};
+use lastgood::seams::policy::plan::Plan;
+use lastgood::seams::policy::policy::Policy;
+use lastgood::seams::run::{Random, Task, World, drive, inspect};
+use lastgood::seams::store::{Store, StoreError};
 use lastgood::simulator;
-use lastgood::store::{Store, StoreError};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::policy::inventory::Id;
-use lastgood::policy::mark::Mark;
-use lastgood::policy::policy::{Policy, Prune};
-use lastgood::policy::retention::{Candidate, decide};
+use lastgood::seams::policy::inventory::Id;
+use lastgood::seams::policy::mark::Mark;
+use lastgood::seams::policy::policy::{Policy, Prune};
+use lastgood::seams::policy::retention::{Candidate, decide};
 use lastgood::simulator::{By, Change, ChangeKind, Entry, Kind, Point, What};
 
 use crate::figures::Figures;

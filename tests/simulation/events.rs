@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::daemon::Wake;
+use lastgood::seams::daemon::Wake;
+use lastgood::seams::store::Store;
 use lastgood::simulator::{Effect, Rule, StatusEffect};
-use lastgood::store::Store;
 use rand::RngExt;
 use tokio::sync::mpsc::UnboundedSender;
 

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use lastgood::seams::store::Store;
 use lastgood::simulator::Simulator;
-use lastgood::store::Store;
 
 use crate::figures::Figures;
 use crate::fleet::{first_name, first_policy_name};

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use lastgood::config::diagnostic::render;
-use lastgood::config::{Config, Environment, parse};
-use lastgood::policy::inventory::{Id, Kind, Server, ServerRef, ServerStatus};
-use lastgood::policy::keep::{Count, KeepMode, KeepRule};
-use lastgood::policy::policy::{Policy, Prune};
+use lastgood::seams::config::diagnostic::render;
+use lastgood::seams::config::{Config, Environment, parse};
+use lastgood::seams::policy::inventory::{Id, Kind, Server, ServerRef, ServerStatus};
+use lastgood::seams::policy::keep::{Count, KeepMode, KeepRule};
+use lastgood::seams::policy::policy::{Policy, Prune};
 use lastgood::simulator::{self, ServerSpec};
 
 use crate::invariants::{Facts, Grain, KeepFacts, PolicyFacts};
@@ -293,8 +293,8 @@ pub fn config(knobs: Knobs, large: bool, at: Timestamp) -> Config {
     config.unwrap_or_else(|| panic!("{}", render(&diagnostics, &source, "policy.toml", false)))
 }
 
-fn token() -> lastgood::config::secret::Secret {
-    lastgood::config::secret::Secret::new("vps_year")
+fn token() -> lastgood::seams::config::secret::Secret {
+    lastgood::seams::config::secret::Secret::new("vps_year")
 }
 
 /// The policies of every server by its first name, as the file has them.

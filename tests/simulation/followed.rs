@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::policy::policy::Policy;
-use lastgood::policy::schedule::{DueTimes, splay};
+use lastgood::seams::policy::policy::Policy;
+use lastgood::seams::policy::schedule::{DueTimes, splay};
 use lastgood::simulator::ServerSpec;
 
 /// A policy on a server.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lastgood::journal::notice::{Fact, Notice};
-use lastgood::store::Store;
+use lastgood::seams::journal::notice::{Fact, Notice};
+use lastgood::seams::store::Store;
 
 use crate::fleet::first_name;
 use crate::followed::Line;

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lastgood::account::mail_settings;
-use lastgood::config::Config;
-use lastgood::daemon::digests;
-use lastgood::report::pipeline::{Pipeline, compose_due};
-use lastgood::report::sender::next_attempt;
-use lastgood::store::Store;
-use lastgood::store::outbox::Fate;
+use lastgood::seams::account::mail_settings;
+use lastgood::seams::config::Config;
+use lastgood::seams::daemon::digests;
+use lastgood::seams::report::pipeline::{Pipeline, compose_due};
+use lastgood::seams::report::sender::next_attempt;
+use lastgood::seams::store::Store;
+use lastgood::seams::store::outbox::Fate;
 
 /// Composes and sends.
 #[derive(Debug, Default)]

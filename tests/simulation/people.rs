@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::store::Store;
+use lastgood::seams::store::holds::{Hold, HoldTarget};
 use lastgood::simulator::{self, Account, Act, BackupType, Edit, Pick, Point, PointSpec, Simulator};
-use lastgood::store::Store;
-use lastgood::store::holds::{Hold, HoldTarget};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;

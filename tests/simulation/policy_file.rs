@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lastgood::config::Config;
+use lastgood::seams::config::Config;
 
 use crate::fleet::{self, Knobs};
 use crate::life::TOKEN;

@@ -11,7 +11,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use jiff::Timestamp;
-use lastgood::clock::VirtualClock;
+use lastgood::seams::clock::VirtualClock;
 use lastgood::simulator::{
     Altered, Call, Effect, Fate, Options, RetryAfter, Rule, ServerSpec, Simulator, StatusEffect,
 };

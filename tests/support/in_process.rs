@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::Router;
-use lastgood::clock::Clock;
-use lastgood::provider::{Client, ClientSettings};
+use lastgood::seams::clock::Clock;
+use lastgood::seams::provider::{Client, ClientSettings};
 
 /// A client whose requests are handed to the router.
 pub fn client(clock: &Clock, router: Router, token: &str) -> Client {

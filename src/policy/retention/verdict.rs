@@ -27,6 +27,7 @@ impl Candidate {
     }
 
     /// A point with only a time.
+    #[cfg(test)]
     #[must_use]
     pub const fn at(at: Timestamp) -> Self {
         Self { at, due: None, id: None }

@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::{backup, ok, parameter, played, said, server};
 use crate::policy::inventory::Kind;
-use crate::provider::{LookScope, Watch, WatchPace, cheaper, next_look};
+use crate::provider::watch::{LookScope, cheaper, next_look};
+use crate::provider::{Watch, WatchPace};
 
 const POLL: Duration = Duration::from_secs(15);
 

@@ -124,7 +124,6 @@ fn an_address_that_is_none_is_named() {
         let error = compose(&draft(&to, &rendered)).unwrap_err();
         assert!(matches!(error, MessageError::Address { .. }), "{wrong:?}: {error}");
         assert!(!error.to_string().contains('\n'));
-        assert!(check_address(wrong).is_err());
     }
     assert_eq!(compose(&draft(&[], &rendered)), Err(MessageError::NoRecipient));
 }

@@ -18,18 +18,6 @@ pub enum Tls {
     None,
 }
 
-impl Tls {
-    /// The standard port.
-    #[must_use]
-    pub const fn default_port(self) -> u16 {
-        match self {
-            Self::StartTls => 587,
-            Self::Wrapper => 465,
-            Self::None => 25,
-        }
-    }
-}
-
 /// How long each step may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SmtpLimits {

@@ -1,8 +1,8 @@
 //! What is old is forgotten, and what ownership, recovery and people need is not.
 
 use super::*;
-use crate::store::Transaction;
 use crate::store::prune::STATEMENTS;
+use crate::store::transaction::Transaction;
 
 const DAY: i64 = 86_400;
 const KEEP: Duration = Duration::from_hours(400 * 24);

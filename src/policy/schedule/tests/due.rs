@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::super::{Due, DueTimes, LOST_COUNTED, Lost, due, splay};
+use super::super::due::LOST_COUNTED;
+use super::super::{Due, DueTimes, Lost, due, splay};
 use super::*;
 
 const CATCH_UP: Duration = Duration::from_secs(12 * 3600);
