@@ -37,6 +37,8 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("main", &["Cli"]),
+    // The command line, under the name by which the library exports it.
+    ("Cli", &["cli"]),
     ("lib", &["cli"]),
     // What the tests use: nothing else may use it.
     (
