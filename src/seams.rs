@@ -53,7 +53,7 @@ pub mod policy {
     }
     pub mod inventory {
         pub use crate::policy::inventory::{
-            Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, Server, ServerRef, ServerStatus,
+            Inventory, Kind, PointId, PointStatus, ReadProof, RestorePoint, Server, ServerId, ServerRef, ServerStatus,
         };
     }
     pub mod keep {

@@ -169,7 +169,7 @@ fn a_run_of_a_policy_that_has_another_kind_now_is_a_former_policys() {
     use lastgood::seams::account::task_of_run;
     use lastgood::seams::journal::event::RunKey;
     use lastgood::seams::journal::state::RunState;
-    use lastgood::seams::policy::inventory::{Id, Kind, ServerRef};
+    use lastgood::seams::policy::inventory::{Kind, ServerId, ServerRef};
     use lastgood::seams::policy::policy::{PolicyName, Prune};
     use lastgood::seams::store::runs::Run;
 
@@ -177,7 +177,7 @@ fn a_run_of_a_policy_that_has_another_kind_now_is_a_former_policys() {
     let config = config.unwrap();
     let policy = &config.policies[0];
     let run = |name: &str, kind: Kind| {
-        let server = ServerRef { id: Id::Number(12345), name: "web-server-01".to_owned() };
+        let server = ServerRef { id: ServerId::Number(12345), name: "web-server-01".to_owned() };
         let key = RunKey { server, policy: PolicyName::new(name).unwrap(), kind, due: None };
         Run { id: 1, state: RunState::opened(key, at()), events: 0 }
     };

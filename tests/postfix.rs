@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lastgood::seams::journal::notice::{Fact, FailedRun, Good, Notice, RunProblem};
-use lastgood::seams::policy::inventory::{Id, Kind as PointKind, ServerRef};
+use lastgood::seams::policy::inventory::{Kind as PointKind, PointId, ServerId, ServerRef};
 use lastgood::seams::report::content;
 use lastgood::seams::report::content::context::MailContext;
 use lastgood::seams::report::delivery::OutboxMessage;
@@ -91,12 +91,12 @@ fn mail(unique: &str, to: &[&str]) -> OutboxMessage {
         due: Some(at("2026-11-21T02:30:00Z")),
         tries: None,
         problem: RunProblem::Failed { error: "500 Internal Server Error: yer yok".to_owned() },
-        last_good: Some(Good { id: Id::Number(881), created_at: at("2026-11-20T02:30:04Z") }),
+        last_good: Some(Good { id: PointId::Number(881), created_at: at("2026-11-20T02:30:04Z") }),
         next: Some(at("2026-11-22T02:30:00Z")),
         made: None,
         deleted: vec![],
     });
-    let server = ServerRef { id: Id::Number(12345), name: name.to_owned() };
+    let server = ServerRef { id: ServerId::Number(12345), name: name.to_owned() };
     let (policy, kind) = (Some("nightly".to_owned()), Some(PointKind::Backup));
     let notice = Notice { policy, kind, ..Notice::of_server(server, fact) };
     let failed = TimedNotice::new(at("2026-11-21T02:31:00Z"), notice);

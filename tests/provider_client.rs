@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::response::Response;
 use lastgood::seams::clock::{Clock, VirtualClock};
-use lastgood::seams::policy::inventory::{Id, Kind, PointStatus, ReadProof, Server, ServerStatus};
+use lastgood::seams::policy::inventory::{Kind, PointStatus, ReadProof, Server, ServerId, ServerStatus};
 use lastgood::seams::provider::{
     BackupTypeFilter, Client, ClientSettings, CreateRequest, Deleted, Power, Watch, WatchPace,
 };
@@ -266,7 +266,7 @@ async fn the_same_works_over_a_socket_with_real_faults() {
     }));
     let client = Client::new(settings(&url), now).unwrap();
     let server = client.servers().await.unwrap().items.remove(0);
-    assert!(matches!(server.reference.id, Id::Number(_)));
+    assert!(matches!(server.reference.id, ServerId::Number(_)));
 
     simulator.add_fault(Rule::new(Effect::Reset { carried_out: true }).call(Call::Create).times(1));
     let error = client.create(&request(Kind::Snapshot, &server)).await.unwrap_err();

@@ -16,7 +16,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Response;
 use lastgood::seams::clock::{Clock, ManualClock};
-use lastgood::seams::policy::inventory::{Id, Inventory, Kind, RestorePoint, Server, ServerRef, ServerStatus};
+use lastgood::seams::policy::inventory::{PointId, ServerId, Inventory, Kind, RestorePoint, Server, ServerRef, ServerStatus};
 use lastgood::seams::policy::text::misleads;
 use lastgood::seams::provider::{BackupTypeFilter, Client, CreateRequest, Fields, Power, ProviderError, ClientSettings};
 use libfuzzer_sys::fuzz_target;
@@ -83,7 +83,7 @@ fn client(answers: Vec<Answer>) -> Client {
 fn server() -> Server {
     let keys = ["12345", "7f0c2d3e", "web-server-01", "web1.example.com"];
     Server {
-        reference: ServerRef { id: Id::Number(12345), name: "web-server-01".to_owned() },
+        reference: ServerRef { id: ServerId::Number(12345), name: "web-server-01".to_owned() },
         keys: keys.map(str::to_owned).to_vec(),
         status: ServerStatus::Active,
     }
@@ -111,7 +111,7 @@ fn clean_fields(fields: &Fields) {
 }
 
 fn judge(inventory: &Inventory, kind: Kind) {
-    let ids: BTreeSet<&Id> = inventory.points.iter().map(|point| &point.id).collect();
+    let ids: BTreeSet<&PointId> = inventory.points.iter().map(|point| &point.id).collect();
     assert_eq!(ids.len(), inventory.points.len(), "a point twice");
     assert!(inventory.points.iter().all(|point| point.server == server().reference && point.kind == kind));
     inventory.doubts.iter().for_each(|doubt| clean(doubt));
@@ -120,7 +120,7 @@ fn judge(inventory: &Inventory, kind: Kind) {
 
 async fn ask(client: &Client, call: u8) -> Result<(), ProviderError> {
     let kind = if call & 1 == 0 { Kind::Backup } else { Kind::Snapshot };
-    let (server, id) = (server(), Id::Number(7));
+    let (server, id) = (server(), PointId::Number(7));
     match call >> 1 {
         0..=3 => judge(&client.inventory(&server, kind).await?, kind),
         4 => {

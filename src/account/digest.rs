@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use crate::account::survey::{Surveyed, survey};
+use crate::account::survey::{Survey, Surveyed, survey};
 use crate::config::Config;
-use crate::policy::inventory::{Kind, ServerRef};
+use crate::policy::inventory::{Kind, ServerId, ServerRef};
 use crate::report::digest::{DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, DigestState, RunCounts};
 use crate::status::PolicyState;
 use crate::store::holds::{Hold, HoldTarget};
@@ -39,12 +39,16 @@ pub async fn digest_facts(
         let servers = servers.map(|one| digest_server(one, size_before(before.as_ref(), &name, &one.status.server)));
         DigestPolicy { servers: servers.collect(), name, kind }
     });
+    let mut holds = Vec::new();
+    for hold in seen.holds.iter().filter(|hold| ends_soon_or_never(hold, now)) {
+        holds.push(digest_hold(store, &seen, hold).await?);
+    }
     Ok(DigestFacts {
         since,
         runs: counts(store, since).await?,
         policies: policies.collect(),
         unprotected: seen.status.unprotected.clone(),
-        holds: seen.holds.iter().filter_map(|hold| digest_hold(hold, now)).collect(),
+        holds,
         former: seen.former,
         mails_waiting: seen.status.outbox.waiting as usize,
     })
@@ -76,16 +80,27 @@ fn size_before(before: Option<&DigestFacts>, policy: &str, server: &ServerRef) -
     policy.servers.iter().find(|other| other.server.id == server.id)?.size_mb
 }
 
-/// A hold that ends within a week, or never.
-fn digest_hold(hold: &Hold, now: Timestamp) -> Option<DigestHold> {
-    let soon = hold.until.is_none_or(|until| now.duration_until(until) < jiff::SignedDuration::from_hours(7 * 24));
+/// Whether a hold ends within a week, or never.
+fn ends_soon_or_never(hold: &Hold, now: Timestamp) -> bool {
+    hold.until.is_none_or(|until| now.duration_until(until) < jiff::SignedDuration::from_hours(7 * 24))
+}
+
+async fn digest_hold(store: &Store, seen: &Survey, hold: &Hold) -> Result<DigestHold, StoreError> {
     let (server, point) = match &hold.what {
-        HoldTarget::Server(server) => (server.clone(), None),
+        HoldTarget::Server(server) => (Some(server.clone()), None),
         HoldTarget::Point(kind, id) => {
-            (ServerRef { id: id.clone(), name: format!("{kind} {id}") }, Some((*kind, id.clone())))
+            let server = store.server_of_point(*kind, id.clone()).await?.map(|(server, _)| named(seen, server));
+            (server, Some((*kind, id.clone())))
         }
     };
-    soon.then(|| DigestHold { server, point, reason: hold.reason.clone(), since: hold.since, until: hold.until })
+    Ok(DigestHold { server, point, reason: hold.reason.clone(), since: hold.since, until: hold.until })
+}
+
+/// A server under the name that the account has for it.
+fn named(seen: &Survey, id: ServerId) -> ServerRef {
+    let mut servers = seen.policies.iter().map(|one| &one.status.server).chain(&seen.status.unprotected);
+    let name = servers.find(|server| server.id == id).map(|server| server.name.clone());
+    ServerRef { name: name.unwrap_or_else(|| id.to_string()), id }
 }
 
 async fn counts(store: &Store, since: Timestamp) -> Result<RunCounts, StoreError> {

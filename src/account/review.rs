@@ -10,14 +10,14 @@ use crate::policy::brake::{Brake, BrakeCause, DetectedBrakes};
 use crate::policy::conditions::{RetentionRecord, RetentionRecords};
 use crate::policy::detect::detect_brakes;
 use crate::policy::evidence::{Evidence, PlanRequest};
-use crate::policy::inventory::{Id, Kind};
+use crate::policy::inventory::{Kind, ServerId};
 use crate::policy::retention_change::{RetentionUpdate, retention_update};
 use crate::policy::task::Task;
 use crate::store::points::MemoryKey;
 use crate::store::{Store, StoreError};
 
 /// What each policy of each server kept before the file came into force.
-pub type KeptBefore = HashMap<(Id, Kind), RetentionRecords>;
+pub type KeptBefore = HashMap<(ServerId, Kind), RetentionRecords>;
 
 /// A review of the policies of a file, one after the other.
 #[derive(Debug)]

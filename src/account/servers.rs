@@ -10,7 +10,7 @@ use crate::account::fleet;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::notice::{Fact, Notice};
-use crate::policy::inventory::{Id, Server};
+use crate::policy::inventory::{Server, ServerId};
 use crate::provider::{self, Client, ProviderError};
 use crate::store::{Store, StoreError};
 
@@ -65,7 +65,7 @@ async fn with_stored(store: &Store, listing: provider::Listing<Server>) -> Resul
     }
     let doubt = doubts.join("; ");
     tracing::warn!("the server list is doubtful, so servers that it lacks count as present: {doubt}");
-    let shown: HashSet<Id> = servers.iter().map(|server| server.reference.id.clone()).collect();
+    let shown: HashSet<ServerId> = servers.iter().map(|server| server.reference.id.clone()).collect();
     servers.extend(stored_servers(store).await?.into_iter().filter(|server| !shown.contains(&server.reference.id)));
     Ok(AccountServers { servers, doubt: Some(doubt), missing: false })
 }

@@ -11,7 +11,7 @@ use crate::account::servers::stored_servers;
 use crate::config::Config;
 use crate::journal::debt::Debt;
 use crate::journal::notice::{Good, Topic};
-use crate::policy::inventory::{Id, Kind, Server, newest_first};
+use crate::policy::inventory::{Kind, Server, ServerId, newest_first};
 use crate::policy::slots::{Slots, TakenSlot};
 use crate::policy::task::Task;
 use crate::report::digest::FormerPoints;
@@ -130,19 +130,19 @@ fn level(
 }
 
 /// The points of all servers, by server and kind.
-type ListedEverywhere = HashMap<(Id, Kind), Vec<Listed>>;
+type ListedEverywhere = HashMap<(ServerId, Kind), Vec<Listed>>;
 
 struct SurveyInput<'a> {
     config: &'a Config,
     listed: &'a ListedEverywhere,
-    handled: &'a HashMap<(Id, String), Handled>,
+    handled: &'a HashMap<(ServerId, String), Handled>,
     holds: &'a [Hold],
-    failing: &'a HashSet<(&'a Id, &'a str)>,
-    running: &'a HashSet<(&'a Id, &'a str)>,
+    failing: &'a HashSet<(&'a ServerId, &'a str)>,
+    running: &'a HashSet<(&'a ServerId, &'a str)>,
     now: Timestamp,
 }
 
-fn policy_of_incident(incident: &Incident) -> Option<(&Id, &str)> {
+fn policy_of_incident(incident: &Incident) -> Option<(&ServerId, &str)> {
     Some((&incident.server.as_ref()?.id, incident.policy.as_deref()?))
 }
 

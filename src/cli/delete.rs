@@ -3,13 +3,12 @@
 use clap::{Parser, ValueEnum};
 
 use crate::cli::error::CommandError;
-use crate::cli::hold::id_of;
 use crate::cli::output;
 use crate::cli::setup::{CommandContext, Setup, ask};
 use crate::exit_code::ExitCode;
 use crate::policy::evidence::describe;
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, Kind, RestorePoint, ServerRef};
+use crate::policy::inventory::{Kind, PointId, RestorePoint, ServerRef};
 use crate::policy::permit;
 use crate::provider::Deleted;
 use crate::run::by_hand::{self, ByHandError};
@@ -51,7 +50,7 @@ impl From<KindArg> for Kind {
 /// When it is unknown, automatic, on hold or in progress, or a run is in progress on its server.
 pub async fn run(setup: &Setup, args: DeleteArgs) -> anyhow::Result<ExitCode> {
     let mut context = setup.open_read_only().await?;
-    let (kind, id) = (Kind::from(args.kind), id_of(&args.id));
+    let (kind, id) = (Kind::from(args.kind), PointId::from(args.id.as_str()));
     let point = find(&context, kind, &id).await?;
     refuse(&context, &point).await?;
     let what = output::printable(&describe(&point, kind));
@@ -73,7 +72,7 @@ pub async fn run(setup: &Setup, args: DeleteArgs) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// When there is none, or the list cannot be read.
-pub async fn find(context: &CommandContext, kind: Kind, id: &Id) -> anyhow::Result<RestorePoint> {
+pub async fn find(context: &CommandContext, kind: Kind, id: &PointId) -> anyhow::Result<RestorePoint> {
     let records = context.world.client.records(kind, None, None).await?.items;
     let found = records.into_iter().map(|(point, _)| point).find(|point| point.id == *id);
     found.ok_or_else(|| {

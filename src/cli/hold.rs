@@ -11,7 +11,7 @@ use crate::cli::setup::Setup;
 use crate::exit_code::ExitCode;
 use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::hold_cost::of_point;
-use crate::policy::inventory::{Id, Kind, ServerRef};
+use crate::policy::inventory::{Kind, PointId, ServerRef};
 use crate::store::Store;
 use crate::store::holds::{Hold, HoldTarget};
 use crate::store::points::MemoryKey;
@@ -152,8 +152,8 @@ async fn costs(setup: &Setup, store: &Store, what: &HoldTarget) -> Option<Vec<St
 pub async fn release(setup: &Setup, args: ReleaseArgs) -> anyhow::Result<ExitCode> {
     let store = setup.state_beside()?;
     let what = match &args.what {
-        ReleaseArg::Hold(HoldArg::Backup { id }) => HoldTarget::Point(Kind::Backup, id_of(id)),
-        ReleaseArg::Hold(HoldArg::Snapshot { id }) => HoldTarget::Point(Kind::Snapshot, id_of(id)),
+        ReleaseArg::Hold(HoldArg::Backup { id }) => HoldTarget::Point(Kind::Backup, id.as_str().into()),
+        ReleaseArg::Hold(HoldArg::Snapshot { id }) => HoldTarget::Point(Kind::Snapshot, id.as_str().into()),
         ReleaseArg::Hold(HoldArg::Server { name }) => server(setup, &store, name).await?,
         ReleaseArg::Debt { server } => return release_debt(setup, &store, server, args.reason.as_deref()).await,
     };
@@ -190,8 +190,8 @@ async fn release_debt(setup: &Setup, store: &Store, text: &str, reason: Option<&
 
 async fn held(setup: &Setup, store: &Store, what: &HoldArg) -> anyhow::Result<HoldTarget> {
     let (kind, id) = match what {
-        HoldArg::Backup { id } => (Kind::Backup, id_of(id)),
-        HoldArg::Snapshot { id } => (Kind::Snapshot, id_of(id)),
+        HoldArg::Backup { id } => (Kind::Backup, PointId::from(id.as_str())),
+        HoldArg::Snapshot { id } => (Kind::Snapshot, id.as_str().into()),
         HoldArg::Server { name } => return server(setup, store, name).await,
     };
     let automatic = match store.server_of_point(kind, id.clone()).await? {
@@ -228,12 +228,6 @@ async fn server(setup: &Setup, store: &Store, name: &str) -> anyhow::Result<Hold
         let shown = output::printable(name);
         CommandError::usage(format!("there is no server {shown}: `lastgood list servers` shows them{doubts}")).into()
     })
-}
-
-/// An id with the provider's type: digits are a number.
-#[must_use]
-pub fn id_of(text: &str) -> Id {
-    text.parse().map_or_else(|_| Id::Text(text.to_owned()), Id::Number)
 }
 
 fn in_words(what: &HoldTarget) -> String {

@@ -5,10 +5,10 @@ use clap::Parser;
 
 use crate::cli::delete::{KindArg, failure, find};
 use crate::cli::error::CommandError;
-use crate::cli::hold::id_of;
 use crate::cli::output;
 use crate::cli::setup::{Setup, ask};
 use crate::exit_code::ExitCode;
+use crate::policy::inventory::PointId;
 use crate::policy::inventory::{Kind, PointStatus, RestorePoint};
 use crate::run::by_hand::{self, CutOff};
 
@@ -34,7 +34,7 @@ pub struct RestoreArgs {
 /// When the point is unknown or not completed, the name is not typed, or the provider refuses.
 pub async fn run(setup: &Setup, args: RestoreArgs) -> anyhow::Result<ExitCode> {
     let mut context = setup.open_read_only().await?;
-    let (kind, id) = (Kind::from(args.kind), id_of(&args.id));
+    let (kind, id) = (Kind::from(args.kind), PointId::from(args.id.as_str()));
     let point = find(&context, kind, &id).await?;
     if point.status != PointStatus::Completed {
         return Err(CommandError::usage(format!(

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::cli::schedule::zone_named;
 use crate::exit_code::ExitCode;
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 use crate::policy::keep::{Keep, KeepMode};
 use crate::policy::retention::{Candidate, KeepVerdict, decide};
 
@@ -139,7 +139,7 @@ fn lines(bytes: &[u8]) -> Result<Vec<ListedTime>, String> {
         match text.parse::<Timestamp>() {
             // Of equal times the later line counts as the newer point, as the larger id does.
             Ok(at) => {
-                let point = Candidate { at, due: None, id: Some(Id::Number(number)) };
+                let point = Candidate { at, due: None, id: Some(PointId::Number(number)) };
                 lines.push(ListedTime { text: text.to_owned(), point });
             }
             Err(_) => wrong.push((number, text.escape_debug().to_string())),

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::secret::Secret;
-use crate::policy::inventory::{Id, Kind, Server, ServerRef, ServerStatus};
+use crate::policy::inventory::{Kind, Server, ServerId, ServerRef, ServerStatus};
 use crate::policy::keep::{Count, KeepRule, Period};
 
 const NIGHTLY: &str = "[policy.nightly]\nkind = \"backup\"\nservers = [\"web-*\", 7]\nschedule = \"30 2 * * *\"\n\
@@ -31,7 +31,7 @@ fn config(source: &str) -> Config {
 
 fn server(id: i64, keys: &[&str]) -> Server {
     let keys: Vec<String> = std::iter::once(id.to_string()).chain(keys.iter().map(|key| (*key).to_owned())).collect();
-    let reference = ServerRef { id: Id::Number(id), name: keys[keys.len() - 1].clone() };
+    let reference = ServerRef { id: ServerId::Number(id), name: keys[keys.len() - 1].clone() };
     Server { reference, keys, status: ServerStatus::Active }
 }
 

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::journal::event::RunKey;
 use crate::journal::notice::{Fact, Good, LatestDue, MissedDueTimes, Notice, StalePolicy, Topic};
-use crate::policy::inventory::{Id, Kind};
+use crate::policy::inventory::{Kind, ServerId};
 use crate::policy::policy::PolicyName;
 use crate::policy::schedule::{Due, DueTimes, due};
 use crate::policy::task::Task;
@@ -21,7 +21,7 @@ use crate::store::{Store, StoreError};
 const CHECK_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// A policy on a server, as a key.
-pub(super) type PolicyOnServer = (Id, PolicyName, Kind);
+pub(super) type PolicyOnServer = (ServerId, PolicyName, Kind);
 
 /// A policy on a server whose due times are followed.
 #[derive(Clone, Debug)]
@@ -190,7 +190,7 @@ impl Evaluator {
     /// Why the runs of each of these fail: the last sentence about its open incident.
     async fn causes(&self, of: &[usize]) -> Result<Vec<Option<String>>, StoreError> {
         let open = self.store.incidents().await?.into_iter().filter(|incident| incident.topic == Topic::Run);
-        let mut open: HashMap<(Id, String), String> =
+        let mut open: HashMap<(ServerId, String), String> =
             open.filter_map(|one| Some(((one.server?.id, one.policy?), one.text))).collect();
         let key = |task: &Task| (task.server.reference.id.clone(), task.policy.name.to_string());
         Ok(of.iter().map(|index| open.remove(&key(&self.followed[*index].task))).collect())

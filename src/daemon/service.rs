@@ -21,7 +21,7 @@ use crate::daemon::reload::{self, ConfigReader, NewConfig, ReloadConfig};
 use crate::daemon::review::brake_changed_retention;
 use crate::daemon::runs::{EndedTask, RunsInProgress};
 use crate::journal::notice::{Fact, Notice, Topic};
-use crate::policy::inventory::{Id, Server};
+use crate::policy::inventory::{Server, ServerId};
 use crate::run::{World, look_after, start_owed, watch_debts};
 use crate::store::StoreError;
 
@@ -173,7 +173,8 @@ impl Service {
     }
 
     async fn resume_runs(&mut self) -> Result<(), ServiceError> {
-        let by_id: HashMap<&Id, &Server> = self.servers.iter().map(|server| (&server.reference.id, server)).collect();
+        let by_id: HashMap<&ServerId, &Server> =
+            self.servers.iter().map(|server| (&server.reference.id, server)).collect();
         let mut unfinished = self.world.store.unfinished().await?;
         // Runs whose server is stopped come first, so that they do not wait behind others.
         unfinished.sort_by_key(|run| !run.state.owes_start);

@@ -7,7 +7,7 @@
 use crate::journal::event::{Act, Answer, Event, Found, Sight};
 use crate::journal::state::{RunState, Step, StepState};
 use crate::policy::evidence::Evidence;
-use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, RestorePoint, newest_first};
+use crate::policy::inventory::{Inventory, Kind, PointId, PointStatus, RestorePoint, newest_first};
 use crate::policy::mark::{Mark, Token, is_beginning, moment_by_hand, tokens_of};
 use crate::policy::memory::Memory;
 use crate::policy::owner::Owner;
@@ -20,7 +20,7 @@ pub enum LatePoint {
         /// The number of the create's step.
         step: u32,
         /// The point.
-        id: Id,
+        id: PointId,
     },
     /// The create may have made it; nothing tells.
     Undecidable {
@@ -48,13 +48,13 @@ struct LostCreate<'a> {
     step: &'a Step,
     mark: &'a Mark,
     /// The points that were listed before it was sent.
-    listed: &'a [Id],
+    listed: &'a [PointId],
 }
 
 /// What it means that the provider accepted a create and answered with `id`. `listed` are the points that were listed
 /// before it was sent.
 #[must_use]
-pub fn answer_to_create(kind: Kind, id: Option<Id>, listed: &[Id]) -> Answer {
+pub fn answer_to_create(kind: Kind, id: Option<PointId>, listed: &[PointId]) -> Answer {
     match id {
         // Whoever made that one, this create did not: the list shows whether it made another.
         Some(id) if listed.contains(&id) => {
@@ -149,7 +149,7 @@ pub fn without_points_of(state: &RunState, step: u32, inventory: &Inventory) -> 
 
 /// A second point of the create that made `id`: the older one is adopted, the younger one is deleted later.
 #[must_use]
-pub fn find_duplicate(state: &RunState, inventory: &Inventory, id: &Id) -> Option<Sight> {
+pub fn find_duplicate(state: &RunState, inventory: &Inventory, id: &PointId) -> Option<Sight> {
     if state.duplicate.is_some() {
         return None;
     }
@@ -201,7 +201,7 @@ pub fn sight_of(point: &RestorePoint) -> Option<Sight> {
 }
 
 /// What was listed before the create with this token was first sent, if it was sent more than once.
-fn listed_before_first_send<'a>(state: &'a RunState, token: &Token) -> Option<&'a [Id]> {
+fn listed_before_first_send<'a>(state: &'a RunState, token: &Token) -> Option<&'a [PointId]> {
     let mut sent = state.steps.iter().filter_map(|step| match &step.act {
         Act::Create { mark, listed } if mark.token == *token => Some(listed.as_slice()),
         _ => None,
@@ -249,7 +249,7 @@ fn oldest_first(inventory: &Inventory, is_it: impl Fn(&RestorePoint) -> bool) ->
 
 /// Whether the create with this mark made the point. The token proves it even if the id belonged to another point before;
 /// a mere beginning of our text does not.
-fn is_of_create(point: &RestorePoint, mark: &Mark, listed: &[Id]) -> bool {
+fn is_of_create(point: &RestorePoint, mark: &Mark, listed: &[PointId]) -> bool {
     carries(point, &mark.token) || (!listed.contains(&point.id) && is_beginning_of_text(point, mark))
 }
 

@@ -4,13 +4,13 @@ use jiff::Timestamp;
 
 use crate::journal::event::{Act, Answer, Found};
 use crate::journal::state::{RunState, StepState};
-use crate::policy::inventory::{Id, Inventory};
+use crate::policy::inventory::{Inventory, PointId};
 
 /// What it means that the provider knows no point of this id (404), though it listed the point a moment ago. The list has
 /// the last word. Repeated after a delete whose answer was lost, it says that the point is gone or about to be; repeated
 /// word for word while the point stays listed, it is a refusal.
 #[must_use]
-pub fn answer_to_unknown_point(state: &RunState, id: &Id, created_at: Timestamp) -> Answer {
+pub fn answer_to_unknown_point(state: &RunState, id: &PointId, created_at: Timestamp) -> Answer {
     let is_it = |act: &Act| matches!(act, Act::Delete { id: of, created_at: at, .. } if of == id && *at == created_at);
     // The last step is the one that was just answered.
     let sent = state.current_steps().iter().rev().skip(1).find(|step| is_it(&step.act));
@@ -24,7 +24,7 @@ pub fn answer_to_unknown_point(state: &RunState, id: &Id, created_at: Timestamp)
 
 /// The listed points whose delete the provider has accepted from this run.
 #[must_use]
-pub fn still_listed(state: &RunState, inventory: &Inventory) -> Vec<Id> {
+pub fn still_listed(state: &RunState, inventory: &Inventory) -> Vec<PointId> {
     let deleted = state.steps.iter().filter(|step| step.state == StepState::Done);
     let points = deleted.filter_map(|step| match &step.act {
         Act::Delete { id, created_at, .. } => inventory.find(id).filter(|point| point.created_at == *created_at),
@@ -35,7 +35,7 @@ pub fn still_listed(state: &RunState, inventory: &Inventory) -> Vec<Id> {
 
 /// What the list says of a delete whose answer was lost. `settled` says that the list has had its time to catch up.
 #[must_use]
-pub fn find_deleted(inventory: &Inventory, id: &Id, created_at: Timestamp, settled: bool) -> Option<Found> {
+pub fn find_deleted(inventory: &Inventory, id: &PointId, created_at: Timestamp, settled: bool) -> Option<Found> {
     // The same id with another time is another point.
     let is_listed = inventory.find(id).is_some_and(|point| point.created_at == created_at);
     if is_listed { settled.then_some(Found::NotDone) } else { Some(Found::Done { id: None }) }
@@ -43,7 +43,7 @@ pub fn find_deleted(inventory: &Inventory, id: &Id, created_at: Timestamp, settl
 
 /// Whether the list proves that the point is gone.
 #[must_use]
-pub fn is_proven_gone(inventory: &Inventory, id: &Id) -> bool {
+pub fn is_proven_gone(inventory: &Inventory, id: &PointId) -> bool {
     inventory.doubt().is_none() && inventory.find(id).is_none()
 }
 

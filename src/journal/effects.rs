@@ -23,7 +23,7 @@ use crate::journal::debt::Start;
 use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Outcome, Sight};
 use crate::journal::notice::{Notice, Topic};
 use crate::journal::state::RunState;
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 use crate::policy::mark::Token;
 
 /// What the next event of a run changes besides the run, in the order in which it is written. `before` is the run until
@@ -101,7 +101,7 @@ fn settled(before: &RunState, act: &Act, found: &Found, at: Timestamp) -> Vec<Ch
 }
 
 /// The point of a create exists.
-fn created(before: &RunState, token: &Token, point: Option<&Id>, at: Timestamp) -> Vec<Change> {
+fn created(before: &RunState, token: &Token, point: Option<&PointId>, at: Timestamp) -> Vec<Change> {
     let settled = Change::TokenSettled { token: token.clone(), state: TokenState::Made };
     let Some(point) = point else { return vec![settled] };
     let created = Change::PointCreated { point: point.clone(), token: Some(token.clone()) };
@@ -116,12 +116,12 @@ fn not_made(token: &Token) -> Change {
 }
 
 /// The delete of a point was carried out, or is going to be.
-fn deleted(point: &Id, cause: DeleteReason) -> Vec<Change> {
+fn deleted(point: &PointId, cause: DeleteReason) -> Vec<Change> {
     let evicted = (cause == DeleteReason::Eviction).then_some(Change::PointEvicted);
     std::iter::once(Change::DeleteAccepted(point.clone())).chain(evicted).collect()
 }
 
-fn not_deleted(point: &Id) -> Change {
+fn not_deleted(point: &PointId) -> Change {
     Change::DeleteIntended { point: point.clone(), since: None }
 }
 
@@ -142,7 +142,7 @@ fn seen(before: &RunState, sight: &Sight, at: Timestamp) -> Vec<Change> {
         }
         Sight::Duplicate { id, adopted, .. } => {
             let token = before.mark().map(|mark| mark.token.clone());
-            let created = |point: &Id| Change::PointCreated { point: point.clone(), token: token.clone() };
+            let created = |point: &PointId| Change::PointCreated { point: point.clone(), token: token.clone() };
             vec![created(adopted), created(id)]
         }
         Sight::ServerStopped => vec![Change::Debt(DebtEvent::SeenStopped)],

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::inventory::{Id, Kind, RestorePoint};
+use crate::policy::inventory::{Kind, PointId, RestorePoint, ServerId};
 
 /// A command at its work.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub enum Command {
     #[serde(rename = "accept")]
     Accept {
         /// The server.
-        server: Id,
+        server: ServerId,
     },
     /// It deletes a point.
     #[serde(rename = "delete")]
@@ -33,7 +33,7 @@ pub enum Command {
         /// The kind of point.
         kind: Kind,
         /// The provider's key.
-        id: Id,
+        id: PointId,
     },
     /// It restores the server from a point.
     #[serde(rename = "restore")]
@@ -41,7 +41,7 @@ pub enum Command {
         /// The kind of point.
         kind: Kind,
         /// The provider's key.
-        id: Id,
+        id: PointId,
     },
     /// One that an earlier version has left, known only in words.
     #[serde(rename = "other")]
@@ -100,10 +100,10 @@ mod tests {
 
     #[test]
     fn an_errand_reads_back_from_the_json_that_later_versions_will_find() {
-        let id = || Id::Text("7f0c".to_owned());
+        let id = || PointId::Text("7f0c".to_owned());
         let table = [
             (
-                Command::Accept { server: Id::Number(5) },
+                Command::Accept { server: ServerId::Number(5) },
                 r#"{"command":{"accept":{"server":5}},"accepted":false}"#,
                 "accept --server 5",
             ),
@@ -113,7 +113,7 @@ mod tests {
                 "delete snapshot 7f0c",
             ),
             (
-                Command::Restore { kind: Kind::Backup, id: Id::Number(7) },
+                Command::Restore { kind: Kind::Backup, id: PointId::Number(7) },
                 r#"{"command":{"restore":{"kind":"backup","id":7}},"accepted":false}"#,
                 "restore backup 7",
             ),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, Kind, ServerRef};
+use crate::policy::inventory::{Kind, PointId, ServerRef};
 use crate::policy::mark::Mark;
 use crate::policy::plan::Plan;
 use crate::policy::policy::PolicyName;
@@ -93,7 +93,7 @@ pub enum Event {
     /// A planned delete is not sent after all.
     Spared {
         /// The point.
-        id: Id,
+        id: PointId,
         /// The guard that refused it.
         guard: Guard,
         /// It was an eviction: the run plans again without it.
@@ -127,7 +127,7 @@ pub enum Act {
     /// Delete a restore point.
     Delete {
         /// The point.
-        id: Id,
+        id: PointId,
         /// When it was begun: `id` and this together identify the point.
         created_at: Timestamp,
         /// Why.
@@ -138,7 +138,7 @@ pub enum Act {
         /// The mark in its text.
         mark: Mark,
         /// The points that were listed just before, to tell new points from old ones.
-        listed: Vec<Id>,
+        listed: Vec<PointId>,
     },
 }
 
@@ -168,7 +168,7 @@ pub enum Answer {
     /// The provider accepted it; of a create, with the new point's id.
     Accepted {
         /// The new point.
-        id: Option<Id>,
+        id: Option<PointId>,
     },
     /// The point no longer exists (404 to a delete).
     AlreadyGone,
@@ -193,7 +193,7 @@ pub enum Found {
     /// It was carried out.
     Done {
         /// Of a create: the adopted point.
-        id: Option<Id>,
+        id: Option<PointId>,
     },
     /// It was not carried out.
     NotDone,
@@ -209,7 +209,7 @@ pub enum Found {
 #[serde(rename_all = "snake_case")]
 pub enum Sight {
     /// The evicted point is no longer listed, or the new one vanished while it was awaited.
-    Gone(Id),
+    Gone(PointId),
     /// The server is stopped.
     ServerStopped,
     /// The server that we stopped runs again.
@@ -231,11 +231,11 @@ pub enum Sight {
     /// A second point of the same create: the younger of the two.
     Duplicate {
         /// The younger one, which is deleted later.
-        id: Id,
+        id: PointId,
         /// When the provider began it.
         created_at: Timestamp,
         /// The older one, which is adopted.
-        adopted: Id,
+        adopted: PointId,
     },
 }
 

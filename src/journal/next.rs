@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::journal::event::{Act, DeleteReason, Outcome};
 use crate::journal::state::{CreatedPoint, PointProgress, RunState, Step, StepState};
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 use crate::policy::plan::{Plan, PlanRefusal};
 
 /// How often a call whose answer was lost is sent in one attempt, the first time included.
@@ -27,20 +27,20 @@ pub enum Next {
     /// Delete a point, unless a guard refuses now.
     Delete {
         /// The point.
-        id: Id,
+        id: PointId,
         /// When it was begun.
         created_at: Timestamp,
         /// What for.
         cause: DeleteReason,
     },
     /// Wait until the evicted point is no longer listed.
-    AwaitGone(Id),
+    AwaitGone(PointId),
     /// Read the list again and, if it shows a free slot, request the point.
     Create,
     /// Find out what became of a call whose answer was lost.
     Settle(u32),
     /// Wait until the new point is completed.
-    Await(Id),
+    Await(PointId),
     /// Start the server that we stopped, and wait until it runs.
     StartServer,
     /// Record that the attempt failed, as a step or the plan says.
@@ -230,7 +230,7 @@ enum DeleteProgress {
 }
 
 /// How far the delete of the point with this id and time has come: the provider may reuse the id of an evicted point.
-fn progress_of(state: &RunState, point: &Id, begun: Timestamp) -> DeleteProgress {
+fn progress_of(state: &RunState, point: &PointId, begun: Timestamp) -> DeleteProgress {
     if state.spared.contains(point) {
         return DeleteProgress::Spared;
     }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::journal::event::Event;
 use crate::journal::state::{IllegalEvent, RunState};
 use crate::policy::guard::Guard;
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 
 /// How often a run plans again because an eviction was refused.
 const REPLANS: u32 = 2;
@@ -45,7 +45,7 @@ impl RunState {
     pub(super) fn spare(
         &mut self,
         event: &Event,
-        (id, guard): (&Id, &Guard),
+        (id, guard): (&PointId, &Guard),
         replan: bool,
     ) -> Result<(), IllegalEvent> {
         self.refuse_if(event, self.attempt == 0, "no attempt has begun")?;

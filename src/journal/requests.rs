@@ -4,12 +4,12 @@ use jiff::Timestamp;
 
 use crate::journal::event::Act;
 use crate::journal::state::{RunState, Step, StepState};
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 use crate::policy::mark::Mark;
 
 impl RunState {
     /// The points whose delete the provider has accepted.
-    pub fn deleted(&self) -> impl Iterator<Item = &Id> {
+    pub fn deleted(&self) -> impl Iterator<Item = &PointId> {
         self.steps.iter().filter(|step| step.state == StepState::Done).filter_map(|step| match &step.act {
             Act::Delete { id, .. } => Some(id),
             _ => None,
@@ -18,7 +18,7 @@ impl RunState {
 
     /// The mark of this attempt's create, and the points that were listed before it was first sent.
     #[must_use]
-    pub fn requested_create(&self) -> Option<(&Mark, &[Id])> {
+    pub fn requested_create(&self) -> Option<(&Mark, &[PointId])> {
         self.current_steps().iter().find_map(|step| match &step.act {
             Act::Create { mark, listed } => Some((mark, listed.as_slice())),
             _ => None,

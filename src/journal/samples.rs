@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::journal::event::{Event, RunKey, Terms};
 use crate::journal::notice::{Fact, Good, SucceededRun};
 use crate::journal::state::RunState;
-use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, ServerRef};
+use crate::policy::inventory::{Inventory, Kind, PointId, PointStatus, ReadProof, RestorePoint, ServerId, ServerRef};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::plan::{Action, Plan, Reason};
 use crate::policy::policy::PolicyName;
@@ -22,7 +22,7 @@ pub(crate) fn nightly() -> PolicyName {
 
 pub(super) fn key() -> RunKey {
     RunKey {
-        server: ServerRef { id: Id::Number(1), name: "web".to_owned() },
+        server: ServerRef { id: ServerId::Number(1), name: "web".to_owned() },
         policy: nightly(),
         kind: Kind::Snapshot,
         due: None,
@@ -90,7 +90,7 @@ pub(super) fn mark(token: &str) -> Mark {
 /// A completed snapshot of the server with a description and no name.
 pub(super) fn list_point(id: i64, created_at: Timestamp, description: &str) -> RestorePoint {
     RestorePoint {
-        id: Id::Number(id),
+        id: PointId::Number(id),
         kind: Kind::Snapshot,
         server: key().server,
         automatic: false,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::journal::event::{Act, Answer, Event, Failure, Found, Outcome, RunKey, Sight, Terms};
 use crate::policy::guard::Guard;
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 use crate::policy::plan::Plan;
 
 pub use crate::journal::step::{CreatedPoint, PointProgress, Step, StepState};
@@ -36,11 +36,11 @@ pub struct RunState {
     /// The most deletes of the run: the highest number of its plans.
     pub max_deletes: u32,
     /// A second point of the same create.
-    pub duplicate: Option<(Id, Timestamp)>,
+    pub duplicate: Option<(PointId, Timestamp)>,
     /// Points whose planned delete a guard refused at the last moment.
-    pub spared: Vec<Id>,
+    pub spared: Vec<PointId>,
     /// The last point that this plan or the one before it meant to evict, and the guard that refused.
-    pub refused_eviction: Option<(Id, Guard)>,
+    pub refused_eviction: Option<(PointId, Guard)>,
     /// How often the run has planned again because an eviction was refused.
     pub replans: u32,
     /// The end of the last bucket that the run waited for, in this attempt or an earlier one.
@@ -48,7 +48,7 @@ pub struct RunState {
     /// Whether it is still waiting for it.
     pub waits_for_bucket: bool,
     /// Evicted points that were seen to be gone.
-    pub gone: Vec<Id>,
+    pub gone: Vec<PointId>,
     /// Whether a server that we stopped was seen stopped, and has been neither started nor seen running since.
     pub seen_stopped: bool,
     /// Whether we stopped (or may have stopped) the server and have not seen it running since.
@@ -296,7 +296,7 @@ impl RunState {
         Ok(())
     }
 
-    fn resolve(&mut self, index: usize, state: StepState, id: Option<Id>, at: Timestamp) {
+    fn resolve(&mut self, index: usize, state: StepState, id: Option<PointId>, at: Timestamp) {
         let step = &mut self.steps[index];
         step.state = state;
         step.at = at;
@@ -311,7 +311,7 @@ impl RunState {
         }
     }
 
-    fn lacks_id(&self, index: usize, state: StepState, id: Option<&Id>) -> bool {
+    fn lacks_id(&self, index: usize, state: StepState, id: Option<&PointId>) -> bool {
         self.steps[index].act.is_create() && state == StepState::Done && id.is_none()
     }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::journal::event::Act;
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 
 /// A call with what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Step {
     /// Whether trying again would be refused again.
     pub last: bool,
     /// The point that a create made.
-    pub created: Option<Id>,
+    pub created: Option<PointId>,
 }
 
 /// What is known of a step's outcome.
@@ -59,7 +59,7 @@ impl StepState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreatedPoint {
     /// The provider's key.
-    pub id: Id,
+    pub id: PointId,
     /// The index of the create among the steps.
     pub step: usize,
     /// When the provider began it, once a list showed it.

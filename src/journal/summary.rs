@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::event::Act;
 use crate::journal::state::RunState;
-use crate::policy::inventory::{Id, Kind, ServerRef};
+use crate::policy::inventory::{Kind, PointId, ServerRef};
 
 /// A run as it is shown. The JSON shape is a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +23,9 @@ pub struct RunSummary {
     /// `succeeded`, `failed`, `skipped`, `unknown` or `running`.
     pub outcome: String,
     /// The new point, as soon as the provider's answer is known.
-    pub created: Option<Id>,
+    pub created: Option<PointId>,
     /// Points whose delete the provider has accepted.
-    pub deleted: Vec<Id>,
+    pub deleted: Vec<PointId>,
     /// Why it failed.
     pub error: Option<String>,
     /// How many attempts were made.
@@ -53,7 +53,7 @@ pub struct StepSummary {
     #[serde(rename = "do")]
     pub act: String,
     /// The point, where there is one.
-    pub id: Option<Id>,
+    pub id: Option<PointId>,
     /// `intended`, `unknown`, `done`, `not_done` or `undecided`.
     pub state: String,
     /// When something about it was last written.

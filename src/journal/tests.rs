@@ -9,14 +9,14 @@ use crate::journal::next::{Next, next};
 use crate::journal::samples::{self, at, key, terms};
 use crate::journal::state::{PointProgress, RunState, StepState};
 use crate::policy::guard::Guard;
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 use crate::policy::mark::{Mark, Token};
 use crate::policy::plan::{Action, Delete, Plan, Reason};
 
 mod model;
 
 fn plan() -> Plan {
-    let delete = |id: i64, why| Delete { id: Id::Number(id), created_at: at(-id), completed: true, why };
+    let delete = |id: i64, why| Delete { id: PointId::Number(id), created_at: at(-id), completed: true, why };
     Plan {
         actions: vec![
             Action::Delete(delete(5, Reason::Eviction)),
@@ -33,7 +33,7 @@ fn mark() -> Mark {
 
 /// What a provider and its connection may make of a call; the number chooses.
 fn answer(act: &Act, choice: u8) -> Answer {
-    let id = act.is_create().then_some(Id::Number(99));
+    let id = act.is_create().then_some(PointId::Number(99));
     match choice % 6 {
         0..=2 => Answer::Accepted { id },
         3 => Answer::Refused { error: "no".to_owned(), last: false },
@@ -43,7 +43,7 @@ fn answer(act: &Act, choice: u8) -> Answer {
 }
 
 fn found(act: &Act, choice: u8) -> Found {
-    let id = act.is_create().then_some(Id::Number(99));
+    let id = act.is_create().then_some(PointId::Number(99));
     match choice % 4 {
         0 | 1 => Found::Done { id },
         2 => Found::NotDone,
@@ -149,7 +149,7 @@ proptest! {
             }
             if let Next::Delete { id, .. } = &next {
                 let completed = state.created.as_ref().is_some_and(|made| made.progress == PointProgress::Completed);
-                prop_assert!(*id != Id::Number(4) || completed, "retention before the new point is completed");
+                prop_assert!(*id != PointId::Number(4) || completed, "retention before the new point is completed");
             }
             let unsettled = |last: &crate::journal::state::Step| matches!(last.state, StepState::Intended | StepState::Unknown);
             if state.steps.last().is_some_and(unsettled) {
@@ -191,7 +191,7 @@ fn events_that_cannot_follow_are_refused() {
     let intended = |step, act| Event::Intended { step, act };
     let create = || Act::Create { mark: mark(), listed: Vec::new() };
     let accepted =
-        |step, id: Option<i64>| Event::Answered { step, answer: Answer::Accepted { id: id.map(Id::Number) } };
+        |step, id: Option<i64>| Event::Answered { step, answer: Answer::Accepted { id: id.map(PointId::Number) } };
     let ended = |outcome| Event::Ended { outcome, error: None };
     let table: Vec<(&str, Vec<Event>, Event)> = vec![
         ("no attempt", vec![], planned()),

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::policy::inventory::{Id, Kind, RestorePoint};
+use crate::policy::inventory::{Kind, PointId, RestorePoint};
 use crate::policy::policy::Policy;
 
 /// What looks wrong.
@@ -46,7 +46,7 @@ impl BrakeCause {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PointIdentity {
     /// The provider's key.
-    pub id: Id,
+    pub id: PointId,
     /// When the provider began it.
     pub created_at: Timestamp,
 }

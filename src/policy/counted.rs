@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::policy::evidence::Evidence;
-use crate::policy::inventory::{Id, PointStatus, RestorePoint};
+use crate::policy::inventory::{PointId, PointStatus, RestorePoint};
 use crate::policy::policy::{Policy, Prune};
 use crate::policy::retention::{self, Candidate, KeepVerdict};
 
@@ -41,7 +41,7 @@ impl<'a> Counted<'a> {
     }
 
     /// The verdict on a point; `None` if it does not count.
-    pub fn verdict(&self, id: &Id) -> Option<&KeepVerdict> {
+    pub fn verdict(&self, id: &PointId) -> Option<&KeepVerdict> {
         self.verdicts.iter().find(|(point, _)| point.id == *id).map(|(_, verdict)| verdict)
     }
 }

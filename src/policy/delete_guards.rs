@@ -7,7 +7,7 @@ use crate::policy::brake::Brake;
 use crate::policy::brakes_in_force::stops_all;
 use crate::policy::evidence::Evidence;
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, RestorePoint};
+use crate::policy::inventory::{PointId, RestorePoint};
 use crate::policy::policy::Prune;
 
 /// The guards of one policy on one server, for one list.
@@ -59,7 +59,7 @@ impl<'a> DeleteGuards<'a> {
     ///
     /// # Errors
     /// The guard that refuses.
-    pub fn permits(&self, id: &Id, created_at: Timestamp, gone: &[Id]) -> Result<(), Guard> {
+    pub fn permits(&self, id: &PointId, created_at: Timestamp, gone: &[PointId]) -> Result<(), Guard> {
         let same = self.evidence.inventory.find(id).filter(|point| point.created_at == created_at);
         let Some(point) = same else { return Err(Guard::NotTheSame) };
         self.refuses(point).or_else(|| self.evidence.leaves_too_little(point, gone)).map_or(Ok(()), Err)

@@ -13,7 +13,7 @@ use crate::policy::counted::dropped_by_retention;
 use crate::policy::delete_guards::DeleteGuards;
 use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::extra::{PointsToGo, points_to_go};
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 use crate::policy::observed_brakes::in_words;
 use crate::policy::retention_change::{RetentionChange, RetentionUpdate, retention_change, retention_update};
 
@@ -49,7 +49,7 @@ fn retention_brake(request: &PlanRequest<'_>, changed: &RetentionChange) -> Opti
     let evidence = &request.evidence;
     let now = points_to_go(request, &DeleteGuards::of(evidence), false);
     let dropped: Vec<PointIdentity> = dropped_by_retention(evidence).into_iter().map(PointIdentity::of).collect();
-    let went: Option<BTreeSet<Id>> = changed.before.as_ref().and_then(|before| went_before(request, before));
+    let went: Option<BTreeSet<PointId>> = changed.before.as_ref().and_then(|before| went_before(request, before));
     let is_new = |about: &PointIdentity| went.as_ref().is_none_or(|went| !went.contains(&about.id));
     let waits = |about: &PointIdentity| {
         let waiting = |stored: &&StoredBrake| {
@@ -79,7 +79,7 @@ fn retention_brake(request: &PlanRequest<'_>, changed: &RetentionChange) -> Opti
 }
 
 /// What the policy deleted, or would have, before the file was changed. `None` if that is not known.
-fn went_before(request: &PlanRequest<'_>, (name, conditions): &(String, Conditions)) -> Option<BTreeSet<Id>> {
+fn went_before(request: &PlanRequest<'_>, (name, conditions): &(String, Conditions)) -> Option<BTreeSet<PointId>> {
     let (policy, others) = conditions.policies(name, request.evidence.policy.kind)?;
     let evidence = Evidence { policy: &policy, ..request.evidence };
     let (limit, reserve) = (conditions.limit, conditions.reserve);

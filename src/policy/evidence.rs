@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, RestorePoint};
+use crate::policy::inventory::{Inventory, Kind, PointId, PointStatus, RestorePoint};
 use crate::policy::memory::Memory;
 use crate::policy::owner::{Owner, owner};
 use crate::policy::policy::{Policy, Prune};
@@ -139,7 +139,7 @@ impl<'a> Evidence<'a> {
 
     /// Why deleting a completed point would leave too few points, counting those in `gone` as deleted.
     #[must_use]
-    pub fn leaves_too_little(&self, point: &RestorePoint, gone: &[Id]) -> Option<Guard> {
+    pub fn leaves_too_little(&self, point: &RestorePoint, gone: &[PointId]) -> Option<Guard> {
         if point.status != PointStatus::Completed {
             return None;
         }

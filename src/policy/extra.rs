@@ -11,7 +11,7 @@ use crate::policy::counted::Counted;
 use crate::policy::delete_guards::DeleteGuards;
 use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, PointStatus, RestorePoint};
+use crate::policy::inventory::{PointId, PointStatus, RestorePoint};
 use crate::policy::policy::{Policy, Prune};
 use crate::policy::retention::Candidate;
 use crate::policy::shares::{Claim, beyond_the_slots, most, saturating_u32, shares};
@@ -20,9 +20,9 @@ use crate::policy::shares::{Claim, beyond_the_slots, most, saturating_u32, share
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct GivenUpPoints {
     /// The points that are deleted although the rules keep them; oldest first.
-    pub points: Vec<Id>,
+    pub points: Vec<PointId>,
     /// The policy's extra points.
-    pub beside: Vec<Id>,
+    pub beside: Vec<PointId>,
 }
 
 /// The points of one policy of the server and kind.
@@ -53,8 +53,8 @@ pub(super) fn given_up<'a>(
 
 /// What a policy's rules drop, and what it gives up, with a new point or without.
 pub(super) struct PointsToGo {
-    pub by_rules: BTreeSet<Id>,
-    pub given_up: BTreeSet<Id>,
+    pub by_rules: BTreeSet<PointId>,
+    pub given_up: BTreeSet<PointId>,
 }
 
 /// What the policy would delete if no guard stopped it. With `evictions`, includes what it gives up to make room for
@@ -90,7 +90,7 @@ fn must_make_room(request: &PlanRequest<'_>, guards: &DeleteGuards<'_>, counted:
 }
 
 /// The points that this policy gives up as its share; at least `at_least`, if there are that many.
-fn points_given_up<'a>(request: &PlanRequest<'a>, own: PolicyPoints<'a>, at_least: u32) -> Vec<Id> {
+fn points_given_up<'a>(request: &PlanRequest<'a>, own: PolicyPoints<'a>, at_least: u32) -> Vec<PointId> {
     let all_policies = with_others(request, own);
     let claims: Vec<Claim> = all_policies.iter().map(|one| one.claim(request.evidence.at)).collect();
     let share = shares(&claims, excess(request, &all_policies, &claims))[0];
@@ -154,7 +154,7 @@ impl<'a> PolicyPoints<'a> {
 
 /// By how many the points exceed the slots once each policy has as many as its rules keep.
 fn excess(request: &PlanRequest<'_>, all_policies: &[PolicyPoints<'_>], claims: &[Claim<'_>]) -> u32 {
-    let mut extra: Vec<&Id> = all_policies.iter().flat_map(|one| &one.extra).map(|point| &point.id).collect();
+    let mut extra: Vec<&PointId> = all_policies.iter().flat_map(|one| &one.extra).map(|point| &point.id).collect();
     extra.sort_unstable();
     extra.dedup();
     beyond_the_slots(request, claims, saturating_u32(extra.len()))

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 
 /// Why a restore point is not deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ pub enum Guard {
     /// The run has just created it.
     JustMade,
     /// A point on this server carries our mark, but this journal has no record of it.
-    SecondLastgood(Id),
+    SecondLastgood(PointId),
     /// A brake is in force.
     Brake(String),
     /// The run has reached `max_deletes`.

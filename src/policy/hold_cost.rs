@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, RestorePoint};
+use crate::policy::inventory::{PointId, RestorePoint};
 use crate::policy::policy::{Policy, PolicyName, Prune};
 use crate::policy::shares::{Claim, beyond_the_slots, most, saturating_u32, shares};
 
@@ -38,7 +38,7 @@ impl fmt::Display for HoldCost {
 
 /// What a hold on the point costs the request's policy, which owns it; `None` when it costs nothing.
 #[must_use]
-pub fn of_point(request: &PlanRequest<'_>, id: &Id) -> Option<HoldCost> {
+pub fn of_point(request: &PlanRequest<'_>, id: &PointId) -> Option<HoldCost> {
     let evidence = &request.evidence;
     let point = evidence.inventory.find(id).filter(|point| evidence.claims(point))?;
     // A protected point is already extra, and a held one is already accounted for.
@@ -60,7 +60,7 @@ pub fn of_point(request: &PlanRequest<'_>, id: &Id) -> Option<HoldCost> {
 
 /// How many points the request's policy gives up once every held and protected point is extra, including `more`, and
 /// whether all policies together can give up enough.
-fn gives_up(request: &PlanRequest<'_>, more: Option<&Id>) -> (u32, bool) {
+fn gives_up(request: &PlanRequest<'_>, more: Option<&PointId>) -> (u32, bool) {
     let evidence = &request.evidence;
     let others = request.others.iter().map(AsRef::as_ref).filter(|other: &&Policy| other.name != evidence.policy.name);
     let policies: Vec<&Policy> = std::iter::once(evidence.policy).chain(others).collect();

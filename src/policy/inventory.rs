@@ -9,23 +9,58 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The provider's key of an object, as the provider gave it: an integer or a text (a uuid).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Id {
-    /// `12345`; sorts before every text.
-    Number(i64),
-    /// `"7f0c…"`.
-    Text(String),
+/// A key of the provider, as the provider gave it: an integer or a text (a uuid). A server's and a restore point's are
+/// types of their own, so that neither is taken for the other.
+macro_rules! provider_key {
+    ($(#[$what:meta])* $name:ident) => {
+        $(#[$what])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(untagged)]
+        pub enum $name {
+            /// `12345`; sorts before every text.
+            Number(i64),
+            /// `"7f0c…"`.
+            Text(String),
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    Self::Number(number) => number.fmt(f),
+                    Self::Text(text) => text.fmt(f),
+                }
+            }
+        }
+
+        impl From<i64> for $name {
+            fn from(number: i64) -> Self {
+                Self::Number(number)
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self::Text(text)
+            }
+        }
+
+        impl From<&str> for $name {
+            /// The key that a person typed: a number where the text is one.
+            fn from(text: &str) -> Self {
+                text.parse().map_or_else(|_| Self::Text(text.to_owned()), Self::Number)
+            }
+        }
+    };
 }
 
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Number(number) => number.fmt(f),
-            Self::Text(text) => text.fmt(f),
-        }
-    }
+provider_key! {
+    /// The provider's key of a server.
+    ServerId
+}
+
+provider_key! {
+    /// The provider's key of a backup or a snapshot.
+    PointId
 }
 
 /// The two kinds of restore point. They differ in data, never in code paths.
@@ -71,7 +106,7 @@ impl fmt::Display for Kind {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ServerRef {
     /// The provider's key: the integer id where there is one, else the uuid.
-    pub id: Id,
+    pub id: ServerId,
     /// The name where there is one, else the hostname, else the id.
     pub name: String,
 }
@@ -155,7 +190,7 @@ impl fmt::Display for PointStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestorePoint {
     /// The provider's key.
-    pub id: Id,
+    pub id: PointId,
     /// Backup or snapshot.
     pub kind: Kind,
     /// The server that the provider names in the point itself.
@@ -179,7 +214,7 @@ pub struct RestorePoint {
 /// Orders points from newest to oldest, by time and id. Times are whole seconds; of two points in the same second, the
 /// one with the larger id is newer.
 #[must_use]
-pub fn newest_first<T: Ord>(a: (T, &Id), b: (T, &Id)) -> Ordering {
+pub fn newest_first<T: Ord>(a: (T, &PointId), b: (T, &PointId)) -> Ordering {
     b.cmp(&a)
 }
 
@@ -222,7 +257,7 @@ impl Inventory {
 
     /// The listed point with this id.
     #[must_use]
-    pub fn find(&self, id: &Id) -> Option<&RestorePoint> {
+    pub fn find(&self, id: &PointId) -> Option<&RestorePoint> {
         self.points.iter().find(|point| point.id == *id)
     }
 

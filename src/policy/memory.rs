@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::brake::{BrakeCause, LastListed, StoredBrake};
 use crate::policy::conditions::RetentionRecords;
-use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
+use crate::policy::inventory::{Inventory, PointId, PointStatus, RestorePoint};
 use crate::policy::mark::{Token, tokens_of};
 use crate::policy::text::cleaned;
 
@@ -18,23 +18,23 @@ pub struct Memory {
     /// Whether an inventory of this server and kind was recorded before.
     pub seen_before: bool,
     /// Every point that was listed or created by us and is not known to be gone.
-    pub points: BTreeMap<Id, RememberedPoint>,
+    pub points: BTreeMap<PointId, RememberedPoint>,
     /// The token of every create that we sent or intended to send here, with the policy.
     pub tokens: BTreeMap<Token, String>,
     /// Points that we created, or may have created, and that the last list did not show. Each takes a slot.
     pub unlisted: Vec<Unlisted>,
     /// Points whose delete the provider has accepted. They take a slot while listed, and are not deleted again.
-    pub deleting: BTreeSet<Id>,
+    pub deleting: BTreeSet<PointId>,
     /// Points whose delete was accepted so long ago that it may be sent again if they are still listed.
-    pub not_gone: BTreeSet<Id>,
+    pub not_gone: BTreeSet<PointId>,
     /// Points that runs of the policy created and that no list has shown as completed yet.
-    pub unfinished: BTreeSet<Id>,
+    pub unfinished: BTreeSet<PointId>,
     /// Tokens of creates given up since the last one succeeded, while an eviction waits for its new point.
     pub given_up: BTreeSet<Token>,
     /// Points on hold, with the reason.
-    pub holds: BTreeMap<Id, String>,
+    pub holds: BTreeMap<PointId, String>,
     /// When holds on points expire, if they do.
-    pub hold_ends: BTreeMap<Id, Timestamp>,
+    pub hold_ends: BTreeMap<PointId, Timestamp>,
     /// The reason of a hold on the whole server.
     pub server_hold: Option<String>,
     /// When that hold expires, if it does.
@@ -143,7 +143,7 @@ pub enum Origin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unlisted {
     /// The provider's key, if the answer gave one.
-    pub id: Option<Id>,
+    pub id: Option<PointId>,
     /// The token in its mark.
     pub token: Token,
 }

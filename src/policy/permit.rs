@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::policy::delete_guards::{DeleteGuards, in_progress};
 use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
+use crate::policy::inventory::{Inventory, PointId, PointStatus, RestorePoint};
 use crate::policy::planner::kept_now;
 
 /// Why a run deletes a point.
@@ -36,13 +36,13 @@ pub struct DeleteCheck<'a> {
     /// The same for the policy now in force; `None` if it is no longer in the file.
     pub in_force: Option<PlanRequest<'a>>,
     /// The point that the run has created.
-    pub made: Option<&'a Id>,
+    pub made: Option<&'a PointId>,
     /// Whether the delete is to make room for the new point.
     pub makes_room: bool,
     /// The free slots that our points may take.
     pub room: u32,
     /// Listed points whose delete by this run was accepted.
-    pub gone: &'a [Id],
+    pub gone: &'a [PointId],
     /// The most deletes of the run.
     pub max_deletes: u32,
 }
@@ -50,7 +50,7 @@ pub struct DeleteCheck<'a> {
 /// Whether a delete of a run has to wait. A duplicate is not deleted while it is in progress; once it is stuck, the
 /// guards decide.
 #[must_use]
-pub fn has_to_wait(inventory: &Inventory, id: &Id, reason: DeleteReason, is_stuck: impl FnOnce() -> bool) -> bool {
+pub fn has_to_wait(inventory: &Inventory, id: &PointId, reason: DeleteReason, is_stuck: impl FnOnce() -> bool) -> bool {
     let is_in_progress = || inventory.find(id).is_some_and(|point| point.status.is_in_progress());
     reason == DeleteReason::Duplicate && is_in_progress() && !is_stuck()
 }
@@ -61,7 +61,7 @@ pub fn has_to_wait(inventory: &Inventory, id: &Id, reason: DeleteReason, is_stuc
 /// The guard that refuses the delete.
 pub fn before_sending(
     late: &DeleteCheck<'_>,
-    id: &Id,
+    id: &PointId,
     created_at: Timestamp,
     reason: DeleteReason,
 ) -> Result<(), Guard> {
@@ -126,7 +126,7 @@ fn consents(
     kept_now(&request, new, &point.id).map_or(Ok(()), |why| Err(Guard::KeptNow(why)))
 }
 
-fn is_completed(evidence: &Evidence<'_>, made: Option<&Id>) -> bool {
+fn is_completed(evidence: &Evidence<'_>, made: Option<&PointId>) -> bool {
     let adopted = made.and_then(|made| evidence.inventory.find(made));
     adopted.is_some_and(|older| older.status == PointStatus::Completed)
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::brake::Brake;
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, Kind, PointStatus, ServerRef};
+use crate::policy::inventory::{Kind, PointId, PointStatus, ServerRef};
 use crate::policy::policy::PolicyName;
 use crate::policy::retention::KeepReason;
 use crate::policy::slot_blocker::SlotBlocker;
@@ -51,7 +51,7 @@ pub struct Plan {
 
 impl Plan {
     /// The points that the policy gives up for held and protected ones, with the reason.
-    pub fn given_up(&self) -> impl Iterator<Item = (&Id, &Reason)> {
+    pub fn given_up(&self) -> impl Iterator<Item = (&PointId, &Reason)> {
         let reasons = self.points.iter().flat_map(|point| point.why.iter().map(move |why| (&point.id, why)));
         reasons.filter(|(_, why)| matches!(why, Reason::GivenUp { .. }))
     }
@@ -92,7 +92,7 @@ impl Action {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delete {
     /// The provider's key.
-    pub id: Id,
+    pub id: PointId,
     /// When the provider started creating it.
     pub created_at: Timestamp,
     /// Whether it was completed.
@@ -116,7 +116,7 @@ pub enum Reason {
     /// The rules keep it, but there are not enough slots besides the points kept by holds and `protect`.
     GivenUp {
         /// The points kept by holds and `protect`.
-        beside: Vec<Id>,
+        beside: Vec<PointId>,
     },
     /// The policy asks for a new point, which leaves this many free slots.
     New {
@@ -147,7 +147,7 @@ impl fmt::Display for Reason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
     /// The provider's key.
-    pub id: Id,
+    pub id: PointId,
     /// Its status.
     pub status: PointStatus,
     /// When the provider started creating it.
@@ -188,7 +188,7 @@ pub enum PlanRefusal {
         /// Backup or snapshot.
         kind: Kind,
         /// The newest point of the policy.
-        id: Id,
+        id: PointId,
     },
     /// The list is doubtful.
     Doubt(String),
@@ -237,9 +237,9 @@ impl fmt::Display for PlanRefusal {
 #[serde(rename_all = "snake_case")]
 pub enum Note {
     /// A point is dated in the future.
-    Future(Id),
+    Future(PointId),
     /// A point carries our mark, but this journal has no record of it.
-    Stray(Id),
+    Stray(PointId),
     /// `max_deletes` keeps points that retention would drop.
     Braked {
         /// How many.
@@ -248,7 +248,7 @@ pub enum Note {
         max_deletes: u32,
     },
     /// A point of ours is still in progress after `stuck_after`.
-    Stuck(Id),
+    Stuck(PointId),
     /// This journal is new, and there are points of ours.
     NewJournal(u32),
 }

@@ -95,7 +95,7 @@ mod tests {
 
     use super::*;
     use crate::policy::evidence::Evidence;
-    use crate::policy::inventory::{Id, Inventory, Kind, ReadProof, ServerRef};
+    use crate::policy::inventory::{Inventory, Kind, ReadProof, ServerId, ServerRef};
     use crate::policy::keep::{Count, Keep, KeepRule};
 
     fn named(text: &str) -> PolicyName {
@@ -112,7 +112,7 @@ mod tests {
 
     fn looked(policy: &Policy, others: &[Arc<Policy>], memory: &Memory) -> RetentionUpdate {
         let inventory = Inventory {
-            server: ServerRef { id: Id::Number(1), name: "web".to_owned() },
+            server: ServerRef { id: ServerId::Number(1), name: "web".to_owned() },
             kind: Kind::Backup,
             points: Vec::new(),
             read_at: Timestamp::UNIX_EPOCH,

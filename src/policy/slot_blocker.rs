@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::policy::inventory::{Id, Kind, ServerRef};
+use crate::policy::inventory::{Kind, PointId, ServerRef};
 
 /// Something that keeps a slot taken and that a person can end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub enum SlotBlocker {
     /// A hold on a point.
     Point {
         /// The point.
-        id: Id,
+        id: PointId,
         /// The person's reason.
         reason: String,
         /// When it ends; `None` means when it is released.
@@ -30,7 +30,7 @@ pub enum SlotBlocker {
     /// A pattern of `protect`.
     Protected {
         /// The point that it keeps.
-        id: Id,
+        id: PointId,
         /// The pattern.
         pattern: String,
     },

@@ -52,13 +52,13 @@ impl Task {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::inventory::{Id, Kind, ServerRef, ServerStatus};
+    use crate::policy::inventory::{Kind, ServerId, ServerRef, ServerStatus};
 
     fn task(name: &str, formerly: &[&str]) -> Arc<Task> {
         let parse = |name: &str| PolicyName::new(name).unwrap();
         let formerly = formerly.iter().copied().map(parse).collect();
         let policy = Policy { formerly, ..Policy::removed(parse(name), Kind::Snapshot) };
-        let reference = ServerRef { id: Id::Number(1), name: "web".to_owned() };
+        let reference = ServerRef { id: ServerId::Number(1), name: "web".to_owned() };
         let server = Server { reference, keys: Vec::new(), status: ServerStatus::Active };
         Arc::new(Task { server, policy: Arc::new(policy), reserve: 0, others: Vec::new() })
     }

@@ -5,7 +5,7 @@
 use http::Method;
 use serde_json::Value;
 
-use crate::policy::inventory::{Id, Kind, RestorePoint, Server, ServerStatus};
+use crate::policy::inventory::{Kind, PointId, RestorePoint, Server, ServerId, ServerStatus};
 use crate::provider::api_object::ApiObject;
 use crate::provider::client::{BeforeSend, Client, segment};
 use crate::provider::error::ProviderError;
@@ -37,7 +37,7 @@ impl TokenInfo {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateRequest {
     /// The server.
-    pub server: Id,
+    pub server: ServerId,
     /// Backup or snapshot.
     pub kind: Kind,
     /// A snapshot's name: letters, digits, `-` and `_`. Not sent for a backup.
@@ -50,7 +50,7 @@ pub struct CreateRequest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {
     /// The new point's id; `None` if the answer does not contain it. Then the list must be searched for the mark.
-    pub id: Option<Id>,
+    pub id: Option<PointId>,
     /// The new point, if the answer contains a readable one.
     pub point: Option<RestorePoint>,
 }
@@ -110,7 +110,7 @@ impl Client {
     ///
     /// # Errors
     /// Any `ProviderError`; 404 when there is no such server.
-    pub async fn server(&self, id: &Id) -> Result<Server, ProviderError> {
+    pub async fn server(&self, id: &ServerId) -> Result<Server, ProviderError> {
         let call = self.read(&["servers", &segment(id)], format!("reading server {id}"))?;
         let (value, answer) = self.json(&call).await?;
         let masks = &self.link().masks;
@@ -142,7 +142,7 @@ impl Client {
     ///
     /// # Errors
     /// Any `ProviderError` except 404, which is `AlreadyGone`.
-    pub async fn delete(&self, kind: Kind, id: &Id) -> Result<Deleted, ProviderError> {
+    pub async fn delete(&self, kind: Kind, id: &PointId) -> Result<Deleted, ProviderError> {
         self.delete_if(kind, id, &|| Box::pin(std::future::ready(Ok(())))).await
     }
 
@@ -151,7 +151,12 @@ impl Client {
     ///
     /// # Errors
     /// As `delete`; `ErrorKind::Withheld` when it was not sent.
-    pub async fn delete_if(&self, kind: Kind, id: &Id, before_send: &BeforeSend<'_>) -> Result<Deleted, ProviderError> {
+    pub async fn delete_if(
+        &self,
+        kind: Kind,
+        id: &PointId,
+        before_send: &BeforeSend<'_>,
+    ) -> Result<Deleted, ProviderError> {
         let call = self.call(Method::DELETE, &[kind.plural(), &segment(id)], format!("deleting {kind} {id}"))?;
         match self.send_if(&call, before_send).await {
             // An HTML page does not come from the provider's API, whatever its status.
@@ -166,7 +171,7 @@ impl Client {
     ///
     /// # Errors
     /// Any `ProviderError`.
-    pub async fn power(&self, server: &Id, power: Power) -> Result<(), ProviderError> {
+    pub async fn power(&self, server: &ServerId, power: Power) -> Result<(), ProviderError> {
         let (action, doing) = match power {
             Power::Start => ("start", "starting"),
             Power::Stop => ("stop", "stopping"),
@@ -185,7 +190,12 @@ impl Client {
     ///
     /// # Errors Any `ProviderError`. With `outcome_unknown`, the restore may have started; it must not be sent again
     /// without a check.
-    pub async fn restore(&self, kind: Kind, server: &Id, point: &Id) -> Result<RestoreStarted, ProviderError> {
+    pub async fn restore(
+        &self,
+        kind: Kind,
+        server: &ServerId,
+        point: &PointId,
+    ) -> Result<RestoreStarted, ProviderError> {
         let doing = format!("restoring server {server} from {kind} {point}");
         let call = match kind {
             Kind::Backup => self

@@ -15,7 +15,6 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::policy::inventory::Id;
 use crate::provider::error::{CallSite, ErrorKind, ProviderError};
 use crate::provider::link::{ClientSettings, Link};
 use crate::provider::rate_limiter::RateLimiter;
@@ -320,7 +319,7 @@ impl ApiCall {
 }
 
 /// An id as a path segment.
-pub(crate) fn segment(id: &Id) -> String {
+pub(crate) fn segment(id: &impl ToString) -> String {
     id.to_string()
 }
 

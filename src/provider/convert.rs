@@ -3,7 +3,7 @@
 //! Text from outside is cleaned here, once. An id that cleaning would change counts as unreadable, so that every id is
 //! exactly the provider's and no two ids become the same.
 
-use crate::policy::inventory::{Id, Kind, PointStatus, RestorePoint, Server, ServerRef, ServerStatus};
+use crate::policy::inventory::{Kind, PointId, PointStatus, RestorePoint, Server, ServerId, ServerRef, ServerStatus};
 use crate::provider::api_object::{ApiObject, Names, Reference};
 use crate::provider::text::Masks;
 use crate::provider::wire::Scalar;
@@ -11,7 +11,7 @@ use crate::provider::wire::Scalar;
 /// What an object says about its server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NamedServer {
-    pub(crate) id: Option<Id>,
+    pub(crate) id: Option<ServerId>,
     pub(crate) uuid: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) hostname: Option<String>,
@@ -54,7 +54,7 @@ pub(crate) fn listed_server(entry: &ApiObject, masks: &Masks) -> Result<Server, 
     let names = &entry.names;
     let is_given = |value: &Scalar| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty());
     let fields = [
-        ("id", &names.id, id(&names.id, masks).is_some()),
+        ("id", &names.id, id::<ServerId>(&names.id, masks).is_some()),
         ("uuid", &names.uuid, uuid(&names.uuid, masks).is_some()),
         ("name", &names.name, names.name.text().is_some()),
         ("hostname", &names.hostname, names.hostname.text().is_some()),
@@ -110,8 +110,8 @@ pub(crate) fn point(kind: Kind, entry: &ApiObject, masks: &Masks) -> Result<List
 }
 
 /// A restore point's `id`, or else its `uuid`.
-pub(crate) fn point_id(entry: &ApiObject, masks: &Masks) -> Option<Id> {
-    id(&entry.names.id, masks).or_else(|| uuid(&entry.names.uuid, masks).map(Id::Text))
+pub(crate) fn point_id(entry: &ApiObject, masks: &Masks) -> Option<PointId> {
+    id(&entry.names.id, masks).or_else(|| uuid(&entry.names.uuid, masks).map(PointId::Text))
 }
 
 /// Only the documented words are known. Any other is kept as given, and such a point is never deleted.
@@ -130,8 +130,11 @@ pub(crate) fn word(value: &Scalar, masks: &Masks) -> Option<String> {
 }
 
 /// An id that cleaning does not change.
-fn id(value: &Scalar, masks: &Masks) -> Option<Id> {
-    value.id().filter(|id| if let Id::Text(text) = id { masks.clean(text) == *text } else { true })
+fn id<Key: From<i64> + From<String>>(value: &Scalar, masks: &Masks) -> Option<Key> {
+    match value {
+        Scalar::Int(number) => Some((*number).into()),
+        _ => uuid(value, masks).map(Into::into),
+    }
 }
 
 fn uuid(value: &Scalar, masks: &Masks) -> Option<String> {
@@ -159,7 +162,7 @@ fn server_of(entry: &ApiObject, masks: &Masks) -> NamedServer {
 
 impl NamedServer {
     fn reference(&self) -> Option<ServerRef> {
-        let id = self.id.clone().or_else(|| self.uuid.clone().map(Id::Text))?;
+        let id = self.id.clone().or_else(|| self.uuid.clone().map(ServerId::Text))?;
         let name = self.name.clone().or_else(|| self.hostname.clone()).unwrap_or_else(|| id.to_string());
         Some(ServerRef { id, name })
     }
@@ -167,7 +170,7 @@ impl NamedServer {
     /// A reference to a server that has a name but no id.
     fn by_name(&self) -> Option<ServerRef> {
         let name = self.name.clone().or_else(|| self.hostname.clone())?;
-        Some(ServerRef { id: Id::Text(name.clone()), name })
+        Some(ServerRef { id: ServerId::Text(name.clone()), name })
     }
 
     /// Every text under which the server may be looked up.
@@ -183,9 +186,9 @@ impl NamedServer {
             text == own.to_string() || (text != server.reference.name && server.keys.iter().any(|key| key == text))
         };
         let ids = [self.id.as_ref().map(ToString::to_string), self.uuid.clone()];
-        let number = |id: &Id| match id {
-            Id::Number(number) => Some(*number),
-            Id::Text(text) => text.parse().ok(),
+        let number = |id: &ServerId| match id {
+            ServerId::Number(number) => Some(*number),
+            ServerId::Text(text) => text.parse().ok(),
         };
         if let (Some(theirs), Some(ours)) = (self.id.as_ref().and_then(number), number(own)) {
             return if theirs == ours { Belongs::Yes } else { Belongs::No };
@@ -195,8 +198,8 @@ impl NamedServer {
         }
         // A bare text may be a name as well as a uuid, so it does not count as a different uuid.
         let bare = self.uuid.is_none() && self.name.as_deref() == ids[0].as_deref();
-        let text_id = matches!(self.id, Some(Id::Text(_))) && !bare;
-        if matches!(own, Id::Text(_)) && (text_id || self.uuid.is_some()) {
+        let text_id = matches!(self.id, Some(ServerId::Text(_))) && !bare;
+        if matches!(own, ServerId::Text(_)) && (text_id || self.uuid.is_some()) {
             return Belongs::No;
         }
         let mut names = [&self.name, &self.hostname].into_iter().flatten();

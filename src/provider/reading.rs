@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 use crate::provider::api_object::{ApiObject, Element};
 use crate::provider::bounded::bytes_of;
 use crate::provider::convert;
@@ -78,9 +78,9 @@ pub(crate) struct ListPage<T> {
     pub(crate) bytes: usize,
     items: Vec<T>,
     /// The id of each of `items`.
-    ids: Vec<Id>,
+    ids: Vec<PointId>,
     /// The ids of unreadable and unwanted entries.
-    others: Vec<Id>,
+    others: Vec<PointId>,
     /// Entries that are not objects or have no id.
     nameless: u64,
     doubts: Doubts,
@@ -175,7 +175,7 @@ pub(crate) struct Reading<T> {
     provider_time: Option<Timestamp>,
     count: Option<u64>,
     items: Vec<T>,
-    ids: HashSet<Id>,
+    ids: HashSet<PointId>,
     nameless: u64,
     twice: u64,
     changed: Option<String>,

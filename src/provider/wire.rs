@@ -8,7 +8,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::policy::inventory::Id;
+use crate::policy::inventory::{PointId, ServerId};
 
 /// The most bytes read of one text.
 pub(crate) const TEXT_BYTES: usize = 64 * 1024;
@@ -75,14 +75,6 @@ impl Scalar {
     /// A non-blank text, trimmed.
     pub(crate) fn text(&self) -> Option<&str> {
         self.as_str().map(str::trim).filter(|text| !text.is_empty())
-    }
-
-    /// An id: an integer or a non-blank text.
-    pub(crate) fn id(&self) -> Option<Id> {
-        match self {
-            Self::Int(number) => Some(Id::Number(*number)),
-            _ => self.text().map(|text| Id::Text(text.to_owned())),
-        }
     }
 
     /// An RFC 3339 time.
@@ -168,7 +160,7 @@ impl<'de> Visitor<'de> for ScalarVisitor {
 /// The body of `POST /backups/` and `POST /snapshots/`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Create<'a> {
-    pub(crate) server_id: &'a Id,
+    pub(crate) server_id: &'a ServerId,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<&'a str>,
     pub(crate) description: &'a str,
@@ -177,7 +169,7 @@ pub(crate) struct Create<'a> {
 /// The body of `POST /servers/{id}/restore/`.
 #[derive(Debug, Serialize)]
 pub(crate) struct RestoreBackup<'a> {
-    pub(crate) backup_id: &'a Id,
+    pub(crate) backup_id: &'a PointId,
 }
 
 /// The body of `POST /servers/{id}/power/`.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::notice::Good;
-use crate::policy::inventory::{Id, Kind, ServerRef};
+use crate::policy::inventory::{Kind, PointId, ServerRef};
 
 /// The facts of a digest. Stored as JSON, for the comparison in the next digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,10 +112,10 @@ pub struct DigestSlots {
 /// A hold that ends soon or never.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigestHold {
-    /// The server.
-    pub server: ServerRef,
+    /// The server; `None` for a point that no list has shown.
+    pub server: Option<ServerRef>,
     /// The point; `None` when the whole server is held.
-    pub point: Option<(Kind, Id)>,
+    pub point: Option<(Kind, PointId)>,
     /// The reason.
     pub reason: String,
     /// Since when.

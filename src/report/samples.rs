@@ -7,7 +7,7 @@ use crate::journal::event::DeleteReason;
 use crate::journal::notice::{
     DeletedPoint, Fact, FailedRun, Good, Notice, Recovered, Recovery, RunProblem, StalePolicy, SucceededRun, Tries,
 };
-use crate::policy::inventory::{Id, Kind, ServerRef};
+use crate::policy::inventory::{Kind, PointId, ServerId, ServerRef};
 use crate::report::content::context::MailContext;
 use crate::report::digest::{
     DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, DigestState, FormerPoints, RunCounts,
@@ -28,11 +28,11 @@ pub(crate) fn context() -> MailContext {
 
 pub(crate) fn server(name: &str) -> ServerRef {
     let id = 10_000 + name.bytes().fold(0, |sum: i64, byte| (sum * 31 + i64::from(byte)) % 90_000);
-    ServerRef { id: Id::Number(id), name: name.to_owned() }
+    ServerRef { id: ServerId::Number(id), name: name.to_owned() }
 }
 
 pub(crate) fn good(id: i64, created_at: &str) -> Good {
-    Good { id: Id::Number(id), created_at: at(created_at) }
+    Good { id: PointId::Number(id), created_at: at(created_at) }
 }
 
 pub(crate) fn notice(name: &str, kind: Kind, fact: Fact) -> Notice {
@@ -40,7 +40,7 @@ pub(crate) fn notice(name: &str, kind: Kind, fact: Fact) -> Notice {
 }
 
 pub(crate) fn deleted(id: i64, cause: DeleteReason) -> DeletedPoint {
-    DeletedPoint { id: Id::Number(id), cause: Some(cause) }
+    DeletedPoint { id: PointId::Number(id), cause: Some(cause) }
 }
 
 pub(crate) fn failed_run(error: &str) -> FailedRun {
@@ -90,7 +90,7 @@ pub(crate) fn success(name: &str) -> TimedNotice {
     let fact = Fact::Succeeded(SucceededRun {
         run: Some(18),
         due: Some(at("2026-11-21T02:30:00Z")),
-        made: Some(Id::Number(902)),
+        made: Some(PointId::Number(902)),
         size_mb: Some(12_400),
         last_good: Some(good(902, "2026-11-21T02:30:04Z")),
         next: Some(at("2026-11-22T02:30:00Z")),
@@ -151,14 +151,14 @@ pub(crate) fn digest() -> DigestFacts {
         unprotected: vec![server("scratch-01"), server("scratch-02")],
         holds: vec![
             DigestHold {
-                server: server("web-server-01"),
-                point: Some((Kind::Backup, Id::Number(733))),
+                server: Some(server("web-server-01")),
+                point: Some((Kind::Backup, PointId::Number(733))),
                 reason: "before the move to version 9".to_owned(),
                 since: at("2026-10-25T09:00:00Z"),
                 until: None,
             },
             DigestHold {
-                server: server("db-server-01"),
+                server: Some(server("db-server-01")),
                 point: None,
                 reason: String::new(),
                 since: at("2026-11-19T09:00:00Z"),

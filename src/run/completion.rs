@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::journal::adopt::{find_duplicate, sight_of};
 use crate::journal::deletes::is_proven_gone;
 use crate::journal::event::{Event, Sight};
-use crate::policy::inventory::{Id, Inventory};
+use crate::policy::inventory::{Inventory, PointId};
 use crate::provider::{ProviderError, WatchPace};
 use crate::run::RunError;
 use crate::run::active_run::ActiveRun;
@@ -28,7 +28,7 @@ impl Unread {
 
 impl ActiveRun<'_> {
     /// Looks at the lists, together with all other runs that wait, until the outcome of the point is known.
-    pub(super) async fn await_point(&mut self, id: &Id) -> Result<(), RunError> {
+    pub(super) async fn await_point(&mut self, id: &PointId) -> Result<(), RunError> {
         let requested = self.requested_at();
         let usual = self.usual_duration().await?;
         let mut pace = WatchPace::new(self.since(requested), usual);
@@ -99,7 +99,7 @@ impl ActiveRun<'_> {
     }
 
     /// Whether a list of this server alone proves that the point is gone.
-    async fn is_gone(&mut self, id: &Id) -> Result<bool, RunError> {
+    async fn is_gone(&mut self, id: &PointId) -> Result<bool, RunError> {
         self.fresh = None;
         let is_gone = match self.inspection().await {
             Ok(seen) => is_proven_gone(&seen.inventory, id),
@@ -109,7 +109,7 @@ impl ActiveRun<'_> {
         Ok(is_gone)
     }
 
-    async fn fail_stuck(&mut self, id: &Id) -> Result<(), RunError> {
+    async fn fail_stuck(&mut self, id: &PointId) -> Result<(), RunError> {
         let (kind, after) = (self.task.policy.kind, self.stuck_after().as_secs());
         let error = format!(
             "{kind} {id} is stuck: still in progress {after} s after it was asked for; it is left alone and looked at \
@@ -126,7 +126,7 @@ impl ActiveRun<'_> {
             || refused.is_some_and(|since| since.elapsed() >= self.world.settings().settle)
     }
 
-    async fn fail_unseen(&mut self, id: &Id, error: &ProviderError) -> Result<(), RunError> {
+    async fn fail_unseen(&mut self, id: &PointId, error: &ProviderError) -> Result<(), RunError> {
         let kind = self.task.policy.kind;
         let error = format!(
             "{kind} {id} was asked for, and no list can be read to see what becomes of it: {error}; it is looked at \

@@ -4,7 +4,7 @@
 use crate::journal::adopt::{LatePoint, answer_to_create, find_late_point, mark_of_next_create};
 use crate::journal::event::{Act, Event};
 use crate::journal::power::ServerPower;
-use crate::policy::inventory::{Id, Kind};
+use crate::policy::inventory::{Kind, PointId};
 use crate::policy::mark::Token;
 use crate::policy::plan::PlanRefusal;
 use crate::policy::planner::no_room;
@@ -73,7 +73,7 @@ impl ActiveRun<'_> {
             description: mark.description(),
         };
         let step = self.next_step();
-        let listed: Vec<Id> = seen.inventory.points.iter().map(|point| point.id.clone()).collect();
+        let listed: Vec<PointId> = seen.inventory.points.iter().map(|point| point.id.clone()).collect();
         self.write(Event::Intended { step, act: Act::Create { mark, listed: listed.clone() } }).await?;
         self.say(format!("requesting a new {kind}"));
         let answer = self.world.answer(self.world.client.create(&request)).await;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::journal::debt::Debt;
 use crate::journal::notice::{NotStarted, StartProblem};
 use crate::journal::power::LONGEST_CHANGE;
-use crate::policy::inventory::{Id, ServerRef, ServerStatus};
+use crate::policy::inventory::{ServerId, ServerRef, ServerStatus};
 use crate::provider::ProviderError;
 use crate::run::last_start::{ask_to_start, not_started, start_when_stopped};
 use crate::run::look::{DebtLook, DebtLooks, LONGEST_PAUSE};
@@ -31,8 +31,8 @@ const READ_IN_VAIN: u32 = 3;
 /// # Errors
 /// When the state fails.
 pub async fn watch_debts(world: World) -> Result<(), StoreError> {
-    let mut watched: JoinSet<Id> = JoinSet::new();
-    let mut servers: HashSet<Id> = HashSet::new();
+    let mut watched: JoinSet<ServerId> = JoinSet::new();
+    let mut servers: HashSet<ServerId> = HashSet::new();
     let changed = world.leases.debts_changed();
     loop {
         if !world.stopping() {
@@ -62,7 +62,7 @@ pub async fn watch_debts(world: World) -> Result<(), StoreError> {
 }
 
 /// Watches one server until nothing is owed to it, or a run takes charge. Returns it.
-async fn watch(world: World, server: ServerRef) -> Id {
+async fn watch(world: World, server: ServerRef) -> ServerId {
     let mut watch =
         Watching { world: &world, server: &server, looks: DebtLooks::default(), looked: 0, starts: 0, asked: None };
     loop {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::journal::deletes::{answer_to_unknown_point, is_proven_gone, still_listed};
 use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Sight};
 use crate::policy::guard::Guard;
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 use crate::policy::permit::{DeleteCheck, before_sending, has_to_wait};
 use crate::provider::{Deleted, ProviderError, WatchPace};
 use crate::run::active_run::ActiveRun;
@@ -19,7 +19,7 @@ use crate::run::{Inspection, RunError};
 /// A delete that is to be sent.
 #[derive(Clone, Copy)]
 struct Wanted<'a> {
-    id: &'a Id,
+    id: &'a PointId,
     created_at: Timestamp,
     cause: DeleteReason,
 }
@@ -37,7 +37,12 @@ const STALE: &str = "its turn came late and it was not sent: the list is read ag
 
 impl ActiveRun<'_> {
     /// One delete. The guards have the last word, by a list that is as new as can be.
-    pub(super) async fn delete(&mut self, id: &Id, created_at: Timestamp, cause: DeleteReason) -> Result<(), RunError> {
+    pub(super) async fn delete(
+        &mut self,
+        id: &PointId,
+        created_at: Timestamp,
+        cause: DeleteReason,
+    ) -> Result<(), RunError> {
         let wanted = Wanted { id, created_at, cause };
         let mut seen = match self.inspection().await {
             Ok(seen) => seen,
@@ -130,7 +135,7 @@ impl ActiveRun<'_> {
     }
 
     /// The point stays. Where it was to be evicted, another one may be: the run plans again.
-    async fn spare(&mut self, id: &Id, guard: Guard) -> Result<(), RunError> {
+    async fn spare(&mut self, id: &PointId, guard: Guard) -> Result<(), RunError> {
         self.say(format!("point {id} stays: {guard}"));
         let replan = self.run.state.plans_again(&guard);
         self.write(Event::Spared { id: id.clone(), guard, replan }).await
@@ -155,7 +160,7 @@ impl ActiveRun<'_> {
     }
 
     /// Waits while a point whose delete was accepted is still listed; no other one is deleted in its place.
-    pub(super) async fn await_gone(&mut self, id: &Id) -> Result<(), RunError> {
+    pub(super) async fn await_gone(&mut self, id: &PointId) -> Result<(), RunError> {
         let deleted = self.run.state.steps.last().map_or(self.run.state.opened_at, |step| step.at);
         let mut pace = WatchPace::new(self.since(deleted), None);
         let mut first = true;

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::journal::errand::Errand;
 use crate::journal::notice::{Fact, FoundServer, Notice};
-use crate::policy::inventory::{Id, ServerRef, ServerStatus};
+use crate::policy::inventory::{ServerId, ServerRef, ServerStatus};
 use crate::run::locks::{Leases, is_gone};
 use crate::run::{RunError, World};
 use crate::store::leases::Leased;
@@ -58,7 +58,7 @@ async fn settle(world: &World, lease: Leased, errand: Errand) -> Result<(), RunE
 
 /// Waits until the request can no longer be on its way and, if it `restores`, the server is neither being restored nor
 /// started. Says how the server is then.
-async fn at_rest(world: &World, server: &Id, restores: bool) -> Result<FoundServer, RunError> {
+async fn at_rest(world: &World, server: &ServerId, restores: bool) -> Result<FoundServer, RunError> {
     let began = Instant::now();
     let sent_with = world.settings().timeout;
     loop {
@@ -81,7 +81,7 @@ async fn at_rest(world: &World, server: &Id, restores: bool) -> Result<FoundServ
     }
 }
 
-async fn name_of(store: &Store, server: &Id) -> Result<ServerRef, StoreError> {
+async fn name_of(store: &Store, server: &ServerId) -> Result<ServerRef, StoreError> {
     let known = store.servers().await?.into_iter().map(|known| known.server.reference);
     let unknown = || ServerRef { id: server.clone(), name: server.to_string() };
     Ok(known.into_iter().find(|reference| reference.id == *server).unwrap_or_else(unknown))

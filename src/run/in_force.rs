@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::policy::conditions::RetentionRules;
-use crate::policy::inventory::{Id, Kind};
+use crate::policy::inventory::{Kind, ServerId};
 use crate::run::Task;
 
-type OfServers = HashMap<(Id, Kind), Vec<Arc<Task>>>;
+type OfServers = HashMap<(ServerId, Kind), Vec<Arc<Task>>>;
 
 /// The policies in force on each server. Clones share them. Until they are set for the first time, each run's own policy
 /// is the one in force.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::journal::debt::{Debt, Start};
 use crate::journal::notice::{NotStarted, StartProblem, StoppedFor};
 use crate::journal::power::LONGEST_CHANGE;
-use crate::policy::inventory::{Id, ServerRef, ServerStatus};
+use crate::policy::inventory::{ServerId, ServerRef, ServerStatus};
 use crate::provider::Power;
 use crate::run::World;
 use crate::run::answer::CUT_OFF;
@@ -87,7 +87,7 @@ async fn may_be_stopping(world: &World, server: &ServerRef) -> bool {
 }
 
 /// One look that takes no longer than there is time for.
-pub(super) async fn look_briefly(world: &World, server: &Id) -> Option<ServerStatus> {
+pub(super) async fn look_briefly(world: &World, server: &ServerId) -> Option<ServerStatus> {
     let look = tokio::time::timeout(LAST_LOOK, world.client.server(server)).await;
     look.ok()?.ok().map(|server| server.status)
 }

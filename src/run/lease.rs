@@ -9,7 +9,7 @@ use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 
 use crate::clock::Clock;
 use crate::journal::errand::{Command, Errand};
-use crate::policy::inventory::Id;
+use crate::policy::inventory::ServerId;
 use crate::run::errand::look_after;
 use crate::run::locks::{Leases, is_gone};
 use crate::run::{RunError, World};
@@ -30,7 +30,7 @@ pub struct Lease {
     /// Held for its drop.
     lock: Option<OwnedMutexGuard<()>>,
     prolong: tokio::task::JoinHandle<()>,
-    end: Option<(Store, Id, Holder)>,
+    end: Option<(Store, ServerId, Holder)>,
     cut_off: Option<Leased>,
     /// Held for its drop, which follows the lease's end.
     presence: Option<Presence>,
@@ -43,7 +43,7 @@ impl Lease {
     ///
     /// # Errors
     /// What the state says, or that the process is to end.
-    pub async fn wait(world: &World, server: &Id) -> Result<Self, RunError> {
+    pub async fn wait(world: &World, server: &ServerId) -> Result<Self, RunError> {
         let lock = world.unless_stopped(world.leases.lock(server)).await?;
         loop {
             if let Some(mut lease) = own(world, server).await? {
@@ -59,7 +59,10 @@ impl Lease {
     ///
     /// # Errors
     /// What the state says, or that the process is to end.
-    pub(super) async fn wait_with_place(world: &World, server: &Id) -> Result<(Self, OwnedSemaphorePermit), RunError> {
+    pub(super) async fn wait_with_place(
+        world: &World,
+        server: &ServerId,
+    ) -> Result<(Self, OwnedSemaphorePermit), RunError> {
         let lock = world.unless_stopped(world.leases.lock(server)).await?;
         loop {
             let place = world.unless_stopped(Arc::clone(&world.run_permits).acquire_owned()).await?;
@@ -78,7 +81,7 @@ impl Lease {
     ///
     /// # Errors
     /// What the state says.
-    pub(super) async fn share(world: &World, server: &Id) -> Result<Option<Self>, StoreError> {
+    pub(super) async fn share(world: &World, server: &ServerId) -> Result<Option<Self>, StoreError> {
         let free = world.leases.try_lock(server);
         let Some(mut lease) = own(world, server).await? else { return Ok(None) };
         // A run that has the server gives it back, unless it did so just before.
@@ -92,7 +95,7 @@ impl Lease {
     ///
     /// # Errors
     /// What the state says.
-    pub async fn try_beside(world: &World, server: &Id, command: Command) -> Result<Option<Self>, StoreError> {
+    pub async fn try_beside(world: &World, server: &ServerId, command: Command) -> Result<Option<Self>, StoreError> {
         let (store, clock) = (&world.store, &world.clock);
         let name = format!("beside-{:016x}", world.random.bits());
         let presence = store.show_presence(&name)?;
@@ -194,7 +197,7 @@ pub(super) fn heard_of(until: Timestamp) -> Timestamp {
 }
 
 /// Takes the server for a run of this process. While somebody else has it, those who were killed are looked after.
-async fn own(world: &World, server: &Id) -> Result<Option<Lease>, StoreError> {
+async fn own(world: &World, server: &ServerId) -> Result<Option<Lease>, StoreError> {
     if !world.leases.show_owner(&world.store)? {
         return Ok(None);
     }
@@ -205,12 +208,12 @@ async fn own(world: &World, server: &Id) -> Result<Option<Lease>, StoreError> {
     Ok(lease)
 }
 
-async fn take(store: &Store, clock: &Clock, server: &Id, holder: &Holder) -> Result<Option<Lease>, StoreError> {
+async fn take(store: &Store, clock: &Clock, server: &ServerId, holder: &Holder) -> Result<Option<Lease>, StoreError> {
     let taken = store.lease(server.clone(), holder.clone(), clock.now() + LASTS).await?;
     Ok(taken.then(|| held(store, clock, server, holder)))
 }
 
-fn held(store: &Store, clock: &Clock, server: &Id, holder: &Holder) -> Lease {
+fn held(store: &Store, clock: &Clock, server: &ServerId, holder: &Holder) -> Lease {
     let (store, clock, server, holder) = (store.clone(), clock.clone(), server.clone(), holder.clone());
     let end = Some((store.clone(), server.clone(), holder.clone()));
     let prolong = tokio::spawn(async move {

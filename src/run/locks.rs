@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, OwnedMutexGuard};
 use tokio::task::JoinSet;
 
-use crate::policy::inventory::Id;
+use crate::policy::inventory::ServerId;
 use crate::store::leases::{Leased, OWNER};
 use crate::store::presence::Presence;
 use crate::store::{Store, StoreError};
@@ -31,9 +31,9 @@ pub struct Leases(Arc<Mutex<Locks>>);
 
 #[derive(Debug, Default)]
 pub(super) struct Locks {
-    of: HashMap<Id, Arc<tokio::sync::Mutex<()>>>,
+    of: HashMap<ServerId, Arc<tokio::sync::Mutex<()>>>,
     /// Held while a server is started or stopped, so that the one does not undo the other.
-    power: HashMap<Id, Arc<tokio::sync::Mutex<()>>>,
+    power: HashMap<ServerId, Arc<tokio::sync::Mutex<()>>>,
     /// Notified when a run leaves a debt to others.
     debts: Arc<Notify>,
     /// Sweep unused locks at this count.
@@ -59,13 +59,13 @@ impl Leases {
         Ok(locks.owner.is_some())
     }
 
-    pub(super) fn try_lock(&self, server: &Id) -> Option<OwnedMutexGuard<()>> {
+    pub(super) fn try_lock(&self, server: &ServerId) -> Option<OwnedMutexGuard<()>> {
         let lock = Arc::clone(self.locks().of.entry(server.clone()).or_default());
         lock.try_lock_owned().ok()
     }
 
     /// The right to start or stop a server, for as long as one look and one call take.
-    pub(super) async fn power(&self, server: &Id) -> OwnedMutexGuard<()> {
+    pub(super) async fn power(&self, server: &ServerId) -> OwnedMutexGuard<()> {
         let lock = {
             let mut locks = self.locks();
             locks.power.retain(|_, lock| Arc::strong_count(lock) > 1);
@@ -80,7 +80,7 @@ impl Leases {
         Arc::clone(&self.locks().debts)
     }
 
-    pub(super) async fn lock(&self, server: &Id) -> OwnedMutexGuard<()> {
+    pub(super) async fn lock(&self, server: &ServerId) -> OwnedMutexGuard<()> {
         let lock = {
             let mut locks = self.locks();
             // Locks that nobody holds or waits for are let go of, so that the map does not grow for ever; not at every

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::journal::debt::{Debt, Look, Streak};
-use crate::policy::inventory::{Id, ServerStatus};
+use crate::policy::inventory::{ServerId, ServerStatus};
 use crate::provider::ProviderError;
 use crate::run::{RunError, World};
 use crate::store::debts::{Observation, Observed};
@@ -42,7 +42,7 @@ impl DebtLooks {
     ///
     /// # Errors
     /// When the state fails, or the process shuts down.
-    pub(super) async fn look(&mut self, world: &World, server: &Id) -> Result<DebtLook, RunError> {
+    pub(super) async fn look(&mut self, world: &World, server: &ServerId) -> Result<DebtLook, RunError> {
         let Some(debt) = world.store.debt(server.clone()).await? else { return Ok(DebtLook::NotOwed) };
         let began = Instant::now();
         let (look, status) = match world.unless_stopped(world.client.server(server)).await? {
@@ -75,7 +75,7 @@ impl DebtLooks {
 }
 
 /// Whether a complete list of the account lacks the server.
-async fn is_unlisted(world: &World, server: &Id) -> bool {
+async fn is_unlisted(world: &World, server: &ServerId) -> bool {
     let listed = world.client.servers().await;
     listed.is_ok_and(|list| list.doubts.is_empty() && !list.items.iter().any(|it| it.reference.id == *server))
 }

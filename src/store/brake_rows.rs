@@ -7,7 +7,7 @@ use rusqlite::{Row, params};
 
 use crate::policy::brake::{Brake, StoredBrake};
 use crate::policy::conditions::{RetentionRecord, RetentionRecords};
-use crate::policy::inventory::{Id, Kind};
+use crate::policy::inventory::{Kind, ServerId};
 use crate::policy::memory::Memory;
 use crate::policy::policy::PolicyName;
 use crate::store::StoreError;
@@ -43,10 +43,10 @@ pub(super) fn into_memory(tx: &Transaction<'_>, of: &ServerKind, memory: &mut Me
 }
 
 /// What each policy kept when it last looked, by server and kind.
-pub(super) fn retentions(tx: &Transaction<'_>) -> Result<HashMap<(Id, Kind), RetentionRecords>, StoreError> {
+pub(super) fn retentions(tx: &Transaction<'_>) -> Result<HashMap<(ServerId, Kind), RetentionRecords>, StoreError> {
     let mut query = tx.prepare_cached("SELECT server, kind, policy, rules, conditions FROM retention")?;
     let mut rows = query.query([])?;
-    let mut all: HashMap<(Id, Kind), RetentionRecords> = HashMap::new();
+    let mut all: HashMap<(ServerId, Kind), RetentionRecords> = HashMap::new();
     while let Some(row) = rows.next()? {
         let key = (read(&row.get::<_, String>(0)?)?, read_word(&row.get::<_, String>(1)?)?);
         all.entry(key).or_default().insert(row.get(2)?, looked(row, 3)?);

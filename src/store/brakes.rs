@@ -9,7 +9,7 @@ use crate::journal::effects::{accepted, braked};
 use crate::journal::notice::Notice;
 use crate::policy::brake::{DetectedBrakes, StoredBrake};
 use crate::policy::conditions::RetentionRecords;
-use crate::policy::inventory::{Id, Kind, ServerRef};
+use crate::policy::inventory::{Kind, ServerId, ServerRef};
 use crate::policy::policy::PolicyName;
 use crate::policy::retention_change::RetentionUpdate;
 use crate::store::changes::write_all;
@@ -71,7 +71,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn brakes(&self, server: Id) -> Result<Vec<StoredBrake>, StoreError> {
+    pub async fn brakes(&self, server: ServerId) -> Result<Vec<StoredBrake>, StoreError> {
         self.transact(move |tx| {
             let stored = brake_rows::stored(tx, &json(&server)?)?;
             Ok(stored.into_iter().filter(|brake| !brake.accepted).collect())
@@ -83,7 +83,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn retentions(&self) -> Result<HashMap<(Id, Kind), RetentionRecords>, StoreError> {
+    pub async fn retentions(&self) -> Result<HashMap<(ServerId, Kind), RetentionRecords>, StoreError> {
         self.transact(brake_rows::retentions).await
     }
 }

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row, params};
 use crate::journal::debt::{Debt, DebtKind, OwedStart, Start, StopEvidence};
 use crate::journal::effects::{DebtChange, DebtEvent, debt_after, debt_ended};
 use crate::journal::notice::{Notice, Recovery, Topic};
-use crate::policy::inventory::{Id, ServerRef};
+use crate::policy::inventory::{ServerId, ServerRef};
 use crate::store::StoreError;
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::scope::Scope;
@@ -31,7 +31,7 @@ pub(super) fn all(tx: &Transaction<'_>) -> Result<Vec<Debt>, StoreError> {
 }
 
 /// The start that is owed to a server.
-pub(super) fn owed_start(tx: &Transaction<'_>, server: &Id) -> Result<Option<Debt>, StoreError> {
+pub(super) fn owed_start(tx: &Transaction<'_>, server: &ServerId) -> Result<Option<Debt>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM debt WHERE server = ?1 AND what = ?2");
     let mut query = tx.prepare_cached(&sql)?;
     let mut rows = query.query(params![json(server)?, DebtKind::START])?;
@@ -117,14 +117,14 @@ fn milliseconds(time: Duration) -> i64 {
 }
 
 /// Writes that a run will start the server, whoever was to.
-fn take_over(tx: &Transaction<'_>, server: &Id, run: i64) -> Result<(), StoreError> {
+fn take_over(tx: &Transaction<'_>, server: &ServerId, run: i64) -> Result<(), StoreError> {
     let sql = "UPDATE debt SET in_charge = ?2 WHERE server = ?1 AND what = ?3";
     tx.execute(sql, params![json(server)?, run, DebtKind::START])?;
     Ok(())
 }
 
 /// Writes that an open run will start the server, unless another one is to.
-pub(super) fn take_if_free(tx: &Transaction<'_>, server: &Id, run: i64) -> Result<(), StoreError> {
+pub(super) fn take_if_free(tx: &Transaction<'_>, server: &ServerId, run: i64) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE debt SET in_charge = ?2 WHERE server = ?1 AND what = ?3 AND NOT EXISTS
          (SELECT 1 FROM run WHERE run.id = in_charge AND ended_at IS NULL)",
@@ -140,7 +140,11 @@ pub(super) fn leave(tx: &Transaction<'_>, run: i64) -> Result<(), StoreError> {
 }
 
 /// Writes what is known of a server that was stopped.
-pub(super) fn write_evidence(tx: &Transaction<'_>, server: &Id, evidence: StopEvidence) -> Result<(), StoreError> {
+pub(super) fn write_evidence(
+    tx: &Transaction<'_>,
+    server: &ServerId,
+    evidence: StopEvidence,
+) -> Result<(), StoreError> {
     let StopEvidence { seen_down, start, missing_for } = evidence;
     tx.execute(
         "UPDATE debt SET seen_down = ?2, start = ?3, missing_millis = ?4 WHERE server = ?1 AND what = ?5",
@@ -149,7 +153,7 @@ pub(super) fn write_evidence(tx: &Transaction<'_>, server: &Id, evidence: StopEv
     Ok(())
 }
 
-fn remove(tx: &Transaction<'_>, server: &Id) -> Result<(), StoreError> {
+fn remove(tx: &Transaction<'_>, server: &ServerId) -> Result<(), StoreError> {
     tx.execute("DELETE FROM debt WHERE server = ?1 AND what = ?2", params![json(server)?, DebtKind::START])?;
     Ok(())
 }

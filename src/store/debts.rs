@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::journal::debt::{Debt, DebtKind, Look, OwedStart, Start, Streak, Verdict, observe};
 use crate::journal::effects::debt_report;
 use crate::journal::notice::{NotStarted, Recovery};
-use crate::policy::inventory::{Id, ServerRef};
+use crate::policy::inventory::{ServerId, ServerRef};
 use crate::store::debt_rows::{all, end, incident_text, last_report, leave, owed_start, take_if_free, write_evidence};
 use crate::store::notices::insert_notice;
 use crate::store::{Store, StoreError};
@@ -17,7 +17,7 @@ use crate::store::{Store, StoreError};
 #[derive(Clone, Debug)]
 pub struct Observation {
     /// The server.
-    pub server: Id,
+    pub server: ServerId,
     /// The debt's round when the look began.
     pub round: i64,
     /// How it was found.
@@ -54,7 +54,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn debt(&self, server: Id) -> Result<Option<Debt>, StoreError> {
+    pub async fn debt(&self, server: ServerId) -> Result<Option<Debt>, StoreError> {
         self.transact(move |tx| owed_start(tx, &server)).await
     }
 
@@ -122,7 +122,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn start_answered(&self, server: Id, start: Start) -> Result<(), StoreError> {
+    pub async fn start_answered(&self, server: ServerId, start: Start) -> Result<(), StoreError> {
         self.transact(move |tx| {
             let Some(debt) = owed_start(tx, &server)? else { return Ok(()) };
             write_evidence(tx, &server, debt.start().evidence.start_answered(start))
@@ -157,7 +157,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn take_charge(&self, server: Id, run: i64) -> Result<(), StoreError> {
+    pub async fn take_charge(&self, server: ServerId, run: i64) -> Result<(), StoreError> {
         self.transact(move |tx| take_if_free(tx, &server, run)).await
     }
 
@@ -173,7 +173,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn release_debt(&self, server: Id, at: Timestamp) -> Result<Option<Debt>, StoreError> {
+    pub async fn release_debt(&self, server: ServerId, at: Timestamp) -> Result<Option<Debt>, StoreError> {
         self.transact(move |tx| {
             let Some(debt) = owed_start(tx, &server)? else { return Ok(None) };
             end(tx, &debt.server, Recovery::StartReleased, at)?;

@@ -8,7 +8,7 @@ use rusqlite::{Row, params};
 use crate::journal::effects::{FollowedPolicy, FormerName, follow};
 use crate::journal::event::RunKey;
 use crate::journal::notice::Notice;
-use crate::policy::inventory::{Id, Kind};
+use crate::policy::inventory::{Kind, ServerId};
 use crate::policy::policy::PolicyName;
 use crate::store::notices::insert_notice;
 use crate::store::runs::{Run, open, skip};
@@ -31,7 +31,7 @@ pub struct Handled {
 #[derive(Clone, Debug)]
 pub struct Followed {
     /// The server.
-    pub server: Id,
+    pub server: ServerId,
     /// The policy.
     pub policy: PolicyName,
     /// Its kind: of another kind it is another policy.
@@ -68,7 +68,7 @@ pub struct Opening {
 #[derive(Clone, Debug)]
 pub struct PutRight {
     /// The server.
-    pub server: Id,
+    pub server: ServerId,
     /// The policy.
     pub policy: PolicyName,
     /// The last handled due time from now on.
@@ -164,7 +164,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn peek_handled(&self, server: Id, policy: PolicyName) -> Result<Option<Handled>, StoreError> {
+    pub async fn peek_handled(&self, server: ServerId, policy: PolicyName) -> Result<Option<Handled>, StoreError> {
         Ok(self.handled_everywhere().await?.remove(&(server, policy.to_string())))
     }
 
@@ -172,7 +172,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn handled_everywhere(&self) -> Result<HashMap<(Id, String), Handled>, StoreError> {
+    pub async fn handled_everywhere(&self) -> Result<HashMap<(ServerId, String), Handled>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached("SELECT server, policy, handled, first_at, stale FROM due_time")?;
             let mut rows = query.query([])?;
@@ -199,7 +199,7 @@ fn followed_policy(row: &Row<'_>) -> Result<FollowedPolicy, StoreError> {
     })
 }
 
-fn set_handled(tx: &Transaction<'_>, server: &Id, policy: &PolicyName, to: Timestamp) -> Result<(), StoreError> {
+fn set_handled(tx: &Transaction<'_>, server: &ServerId, policy: &PolicyName, to: Timestamp) -> Result<(), StoreError> {
     let mut set = tx.prepare_cached("UPDATE due_time SET handled = ?3 WHERE server = ?1 AND policy = ?2")?;
     set.execute(params![json(server)?, policy.as_str(), nanos(to)])?;
     Ok(())

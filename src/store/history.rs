@@ -6,7 +6,7 @@ use rusqlite::params;
 
 use crate::journal::notice::{Fact, FailedRun, Notice, RunProblem};
 use crate::journal::summary::{RunHistory, RunSummary, history};
-use crate::policy::inventory::{Id, Kind, ServerRef};
+use crate::policy::inventory::{Kind, ServerId, ServerRef};
 use crate::store::debt_rows::leave;
 use crate::store::notices::insert_notice;
 use crate::store::points::newest_good;
@@ -28,7 +28,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn history(&self, server: Option<Id>, limit: u32) -> Result<Vec<RunHistory>, StoreError> {
+    pub async fn history(&self, server: Option<ServerId>, limit: u32) -> Result<Vec<RunHistory>, StoreError> {
         self.transact(move |tx| {
             let server = server.as_ref().map(json).transpose()?;
             // Two texts, so that each finds its own index.
@@ -186,7 +186,7 @@ fn row(tx: &Transaction<'_>, id: i64) -> Result<RunRow, StoreError> {
         let (server, name): (String, String) = (row.get(0)?, row.get(1)?);
         let kind: String = row.get(3)?;
         Ok(RunRow {
-            server: ServerRef { id: read(&server).unwrap_or(Id::Text(server)), name },
+            server: ServerRef { id: read(&server).unwrap_or(ServerId::Text(server)), name },
             policy: row.get(2)?,
             kind: read_word(&kind).unwrap_or(Kind::Backup),
             due: row.get::<_, Option<i64>>(4)?.map(time),

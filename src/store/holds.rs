@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, Kind, ServerRef};
+use crate::policy::inventory::{Kind, PointId, ServerId, ServerRef};
 use crate::policy::memory::Memory;
 use crate::store::point_rows::record_delete_intent;
 use crate::store::transaction::Transaction;
@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HoldTarget {
     /// One restore point.
-    Point(Kind, Id),
+    Point(Kind, PointId),
     /// Everything on a server.
     Server(ServerRef),
 }
@@ -93,7 +93,13 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn hold_on(&self, server: Id, kind: Kind, point: Id, at: Timestamp) -> Result<Option<Guard>, StoreError> {
+    pub async fn hold_on(
+        &self,
+        server: ServerId,
+        kind: Kind,
+        point: PointId,
+        at: Timestamp,
+    ) -> Result<Option<Guard>, StoreError> {
         self.transact(move |tx| hold_on(tx, &server, (kind, &point), at)).await
     }
 
@@ -104,9 +110,9 @@ impl Store {
     /// What the database says.
     pub async fn intend_delete_by_hand(
         &self,
-        server: Id,
+        server: ServerId,
         kind: Kind,
-        point: Id,
+        point: PointId,
         at: Timestamp,
     ) -> Result<Option<Guard>, StoreError> {
         self.transact(move |tx| {
@@ -123,7 +129,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn recall_delete_intent(&self, server: Id, kind: Kind, point: Id) -> Result<(), StoreError> {
+    pub async fn recall_delete_intent(&self, server: ServerId, kind: Kind, point: PointId) -> Result<(), StoreError> {
         self.transact(move |tx| record_delete_intent(tx, &ServerKind::of(&server, kind)?, (&point, None))).await
     }
 }
@@ -131,8 +137,8 @@ impl Store {
 /// The guard of a hold on a point or its server.
 pub(super) fn hold_on(
     tx: &Transaction<'_>,
-    server: &Id,
-    (kind, point): (Kind, &Id),
+    server: &ServerId,
+    (kind, point): (Kind, &PointId),
     at: Timestamp,
 ) -> Result<Option<Guard>, StoreError> {
     let mut query = tx.prepare_cached(
@@ -177,7 +183,7 @@ pub(super) fn into_memory(
         let until = row.get::<_, Option<i64>>(2)?.map(time);
         match row.get::<_, Option<String>>(0)? {
             Some(point) => {
-                let id: Id = read(&point)?;
+                let id: PointId = read(&point)?;
                 memory.hold_ends.extend(until.map(|until| (id.clone(), until)));
                 memory.holds.insert(id, row.get(1)?);
             }

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use crate::journal::errand::Errand;
 use crate::journal::notice::Notice;
-use crate::policy::inventory::Id;
+use crate::policy::inventory::ServerId;
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
@@ -64,7 +64,7 @@ impl Holder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leased {
     /// The server.
-    pub server: Id,
+    pub server: ServerId,
     /// Who has it.
     pub holder: Holder,
     /// How long, unless it is prolonged.
@@ -86,7 +86,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn lease(&self, server: Id, holder: Holder, until: Timestamp) -> Result<bool, StoreError> {
+    pub async fn lease(&self, server: ServerId, holder: Holder, until: Timestamp) -> Result<bool, StoreError> {
         self.transact(move |tx| {
             let (name, errand) = holder.columns()?;
             // To prolong it says nothing new of the errand: the provider may have accepted it meanwhile.
@@ -169,7 +169,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn cut_off(&self, server: Id) -> Result<Option<CutOffErrand>, StoreError> {
+    pub async fn cut_off(&self, server: ServerId) -> Result<Option<CutOffErrand>, StoreError> {
         self.transact(move |tx| {
             let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?));
             let sql = "SELECT errand, until FROM cut_off WHERE server = ?1";
@@ -183,7 +183,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn forget_cut_off(&self, server: Id) -> Result<(), StoreError> {
+    pub async fn forget_cut_off(&self, server: ServerId) -> Result<(), StoreError> {
         self.transact(move |tx| {
             tx.execute("DELETE FROM cut_off WHERE server = ?1", [json(&server)?])?;
             Ok(())
@@ -195,7 +195,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn end_lease(&self, server: Id, holder: Holder) -> Result<(), StoreError> {
+    pub async fn end_lease(&self, server: ServerId, holder: Holder) -> Result<(), StoreError> {
         self.transact(move |tx| {
             let sql = "DELETE FROM lease WHERE server = ?1 AND holder = ?2";
             tx.execute(sql, params![json(&server)?, holder.name()])?;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::journal::effects::{KnownPoint, Vanished};
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 use crate::policy::mark::Token;
 use crate::policy::memory::Origin;
 use crate::store::StoreError;
@@ -12,7 +12,7 @@ use crate::store::transaction::Transaction;
 use crate::store::value::{ServerKind, json, nanos, read, status_of_word, time};
 
 /// Listed points. The time distinguishes a point from another one with the same id.
-pub(super) type Shown = Vec<(Id, Timestamp)>;
+pub(super) type Shown = Vec<(PointId, Timestamp)>;
 
 /// The columns of `known_point`.
 const COLUMNS: &str =
@@ -31,7 +31,7 @@ pub(super) fn known_points(tx: &Transaction<'_>, of: &ServerKind) -> Result<Vec<
 }
 
 /// What is remembered of one point.
-pub(super) fn find(tx: &Transaction<'_>, of: &ServerKind, id: &Id) -> Result<Option<KnownPoint>, StoreError> {
+pub(super) fn find(tx: &Transaction<'_>, of: &ServerKind, id: &PointId) -> Result<Option<KnownPoint>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM point WHERE server = ?1 AND kind = ?2 AND id = ?3");
     let mut query = tx.prepare_cached(&sql)?;
     let mut rows = query.query(params![of.server, of.kind, json(id)?])?;
@@ -88,7 +88,7 @@ pub(super) fn remember(tx: &Transaction<'_>, of: &ServerKind, point: &KnownPoint
 pub(super) fn seen_again(
     tx: &Transaction<'_>,
     of: &ServerKind,
-    points: &[Id],
+    points: &[PointId],
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let keys: Vec<String> = points.iter().map(json).collect::<Result<_, _>>()?;
@@ -100,7 +100,7 @@ pub(super) fn seen_again(
 }
 
 /// Forgets a point.
-pub(super) fn forget(tx: &Transaction<'_>, of: &ServerKind, id: &Id) -> Result<(), StoreError> {
+pub(super) fn forget(tx: &Transaction<'_>, of: &ServerKind, id: &PointId) -> Result<(), StoreError> {
     tx.execute(
         "DELETE FROM point WHERE server = ?1 AND kind = ?2 AND id = ?3",
         params![of.server, of.kind, json(id)?],
@@ -112,7 +112,7 @@ pub(super) fn forget(tx: &Transaction<'_>, of: &ServerKind, id: &Id) -> Result<(
 pub(super) fn record_delete_intent(
     tx: &Transaction<'_>,
     of: &ServerKind,
-    (id, since): (&Id, Option<Timestamp>),
+    (id, since): (&PointId, Option<Timestamp>),
 ) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE point SET delete_intended_at = ?4 WHERE server = ?1 AND kind = ?2 AND id = ?3",
@@ -122,7 +122,12 @@ pub(super) fn record_delete_intent(
 }
 
 /// Writes that the provider has accepted a point's delete.
-pub(super) fn delete_accepted(tx: &Transaction<'_>, of: &ServerKind, id: &Id, at: Timestamp) -> Result<(), StoreError> {
+pub(super) fn delete_accepted(
+    tx: &Transaction<'_>,
+    of: &ServerKind,
+    id: &PointId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE point SET deleting = ?4 WHERE server = ?1 AND kind = ?2 AND id = ?3",
         params![of.server, of.kind, json(id)?, nanos(at)],
@@ -131,7 +136,12 @@ pub(super) fn delete_accepted(tx: &Transaction<'_>, of: &ServerKind, id: &Id, at
 }
 
 /// Writes how we came to know a point.
-pub(super) fn set_origin(tx: &Transaction<'_>, of: &ServerKind, id: &Id, origin: &Origin) -> Result<(), StoreError> {
+pub(super) fn set_origin(
+    tx: &Transaction<'_>,
+    of: &ServerKind,
+    id: &PointId,
+    origin: &Origin,
+) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE point SET origin = ?4 WHERE server = ?1 AND kind = ?2 AND id = ?3",
         params![of.server, of.kind, json(id)?, json(origin)?],

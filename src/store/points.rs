@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use crate::journal::notice::Good;
-use crate::policy::inventory::{Id, Inventory, Kind, ReadProof, RestorePoint, Server, ServerRef, newest_first};
+use crate::policy::inventory::{
+    Inventory, Kind, PointId, ReadProof, RestorePoint, Server, ServerId, ServerRef, newest_first,
+};
 use crate::policy::policy::PolicyName;
 use crate::store::point_rows::known_points;
 use crate::store::transaction::Transaction;
@@ -18,7 +20,7 @@ use crate::store::{Store, StoreError};
 #[derive(Clone, Debug)]
 pub struct MemoryKey {
     /// The server.
-    pub server: Id,
+    pub server: ServerId,
     /// The kind.
     pub kind: Kind,
     /// The policy whose evictions are counted.
@@ -31,7 +33,7 @@ pub struct MemoryKey {
 #[derive(Clone, Debug)]
 pub struct Listed {
     /// The provider's key.
-    pub id: Id,
+    pub id: PointId,
     /// When the provider began it.
     pub created_at: Option<Timestamp>,
     /// `completed` and so on.
@@ -47,7 +49,12 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn last_good(&self, server: Id, kind: Kind, names: Vec<String>) -> Result<Option<Good>, StoreError> {
+    pub async fn last_good(
+        &self,
+        server: ServerId,
+        kind: Kind,
+        names: Vec<String>,
+    ) -> Result<Option<Good>, StoreError> {
         self.transact(move |tx| newest_good(tx, &server, kind, &names)).await
     }
 
@@ -55,7 +62,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn last_goods(&self, of: Vec<(Id, Kind, Vec<String>)>) -> Result<Vec<Option<Good>>, StoreError> {
+    pub async fn last_goods(&self, of: Vec<(ServerId, Kind, Vec<String>)>) -> Result<Vec<Option<Good>>, StoreError> {
         self.transact(move |tx| of.iter().map(|(server, kind, names)| newest_good(tx, server, *kind, names)).collect())
             .await
     }
@@ -65,7 +72,7 @@ impl Store {
     /// # Errors
     /// What the database says.
     #[cfg(test)]
-    pub async fn listed(&self, server: Id, kind: Kind) -> Result<Vec<Listed>, StoreError> {
+    pub async fn listed(&self, server: ServerId, kind: Kind) -> Result<Vec<Listed>, StoreError> {
         self.transact(move |tx| listed(tx, &server, kind)).await
     }
 
@@ -73,14 +80,14 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn listed_everywhere(&self) -> Result<HashMap<(Id, Kind), Vec<Listed>>, StoreError> {
+    pub async fn listed_everywhere(&self) -> Result<HashMap<(ServerId, Kind), Vec<Listed>>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached(
                 "SELECT id, created_at, status, size_mb, policy, server, kind FROM point
                  WHERE automatic = 0 AND (deleting IS NULL OR seen_at > deleting)",
             )?;
             let mut rows = query.query([])?;
-            let mut everywhere: HashMap<(Id, Kind), Vec<Listed>> = HashMap::new();
+            let mut everywhere: HashMap<(ServerId, Kind), Vec<Listed>> = HashMap::new();
             while let Some(row) = rows.next()? {
                 let server = read(&row.get::<_, String>(5)?)?;
                 let kind = read_word(&row.get::<_, String>(6)?)?;
@@ -103,7 +110,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn server_of_point(&self, kind: Kind, id: Id) -> Result<Option<(Id, bool)>, StoreError> {
+    pub async fn server_of_point(&self, kind: Kind, id: PointId) -> Result<Option<(ServerId, bool)>, StoreError> {
         self.transact(move |tx| {
             let found = tx
                 .query_row(
@@ -146,7 +153,7 @@ fn last_inventory(tx: &Transaction<'_>, server: ServerRef, kind: Kind) -> Result
 
 pub(super) fn newest_good(
     tx: &Transaction<'_>,
-    server: &Id,
+    server: &ServerId,
     kind: Kind,
     names: &[String],
 ) -> Result<Option<Good>, StoreError> {
@@ -158,7 +165,7 @@ pub(super) fn newest_good(
     Ok(good.min_by(|a, b| newest_first((a.created_at, &a.id), (b.created_at, &b.id))))
 }
 
-fn listed(tx: &Transaction<'_>, server: &Id, kind: Kind) -> Result<Vec<Listed>, StoreError> {
+fn listed(tx: &Transaction<'_>, server: &ServerId, kind: Kind) -> Result<Vec<Listed>, StoreError> {
     let mut query = tx.prepare_cached(
         "SELECT id, created_at, status, size_mb, policy FROM point WHERE server = ?1 AND kind = ?2 AND automatic = 0
          AND (deleting IS NULL OR seen_at > deleting)",

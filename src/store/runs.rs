@@ -9,7 +9,7 @@ use crate::journal::event::{Act, Event, Outcome, RunKey};
 use crate::journal::notice::Notice;
 use crate::journal::state::RunState;
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, Kind, ServerRef};
+use crate::policy::inventory::{Kind, ServerId, ServerRef};
 use crate::policy::policy::PolicyName;
 use crate::store::changes::write_all;
 use crate::store::holds::hold_on;
@@ -121,7 +121,7 @@ impl Store {
     /// What the database says.
     pub async fn usual_durations(
         &self,
-        server: Id,
+        server: ServerId,
         policy: PolicyName,
         kind: Kind,
     ) -> Result<Vec<std::time::Duration>, StoreError> {

@@ -9,7 +9,7 @@ use crate::journal::errand::{Command, Errand};
 use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Outcome, RunKey, Sight};
 use crate::journal::notice::{Class, Fact, Good, Notice, Topic};
 use crate::journal::samples::{at, nightly, plan_for, success, terms};
-use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, ServerRef};
+use crate::policy::inventory::{Inventory, Kind, PointId, PointStatus, ReadProof, RestorePoint, ServerId, ServerRef};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin};
 use crate::policy::owner::{Owner, owner};
@@ -42,7 +42,7 @@ fn folder() -> Folder {
 }
 
 fn server() -> ServerRef {
-    ServerRef { id: Id::Number(12345), name: "web-server-01".to_owned() }
+    ServerRef { id: ServerId::Number(12345), name: "web-server-01".to_owned() }
 }
 
 fn place() -> MemoryKey {
@@ -56,7 +56,7 @@ fn mark(number: u64) -> Mark {
 
 fn point(id: i64, description: &str) -> RestorePoint {
     RestorePoint {
-        id: Id::Number(id),
+        id: PointId::Number(id),
         kind: Kind::Snapshot,
         server: server(),
         automatic: false,
@@ -134,7 +134,7 @@ impl Folder {
 }
 
 fn accepted(step: u32, id: Option<i64>) -> Event {
-    Event::Answered { step, answer: Answer::Accepted { id: id.map(Id::Number) } }
+    Event::Answered { step, answer: Answer::Accepted { id: id.map(PointId::Number) } }
 }
 
 fn notice(class: Class, topic: Topic) -> Notice {
@@ -213,7 +213,7 @@ async fn a_run_reads_back_as_it_was_written() {
     folder.write(&mut run, accepted(step, Some(9)), 2).await;
     let open = folder.store.unfinished().await.unwrap();
     assert_eq!((open.len(), &open[0].state, open[0].events), (1, &run.state, 4));
-    assert_eq!(folder.store.history(None, 9).await.unwrap()[0].summary.created, Some(Id::Number(9)));
+    assert_eq!(folder.store.history(None, 9).await.unwrap()[0].summary.created, Some(PointId::Number(9)));
     folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 3).await;
     folder.write(&mut run, Event::Ended { outcome: Outcome::Succeeded, error: None }, 4).await;
     assert!(folder.store.unfinished().await.unwrap().is_empty());
@@ -305,7 +305,7 @@ fn holder_of(name: &str) -> Holder {
     if name == "owner" {
         return Holder::Owner;
     }
-    let command = Command::Delete { kind: Kind::Snapshot, id: Id::Number(7) };
+    let command = Command::Delete { kind: Kind::Snapshot, id: PointId::Number(7) };
     Holder::Command { name: name.to_owned(), errand: Errand::new(command) }
 }
 
@@ -337,11 +337,11 @@ async fn the_last_good_point_is_the_larger_id_of_one_second_and_never_one_whose_
         let names = vec!["nightly".to_owned()];
         folder.store.last_good(server().id, Kind::Snapshot, names).await.unwrap().unwrap().id
     };
-    assert_eq!(last_good().await, Id::Number(10));
+    assert_eq!(last_good().await, PointId::Number(10));
     let mut run = folder.planned().await;
-    let act = Act::Delete { id: Id::Number(10), created_at: at(1), cause: DeleteReason::Retention };
+    let act = Act::Delete { id: PointId::Number(10), created_at: at(1), cause: DeleteReason::Retention };
     let step = folder.intend(&mut run, act, 6).await;
     folder.write(&mut run, Event::Answered { step, answer: Answer::Accepted { id: None } }, 7).await;
-    assert_eq!(last_good().await, Id::Number(9));
+    assert_eq!(last_good().await, PointId::Number(9));
     assert_eq!(folder.store.listed(server().id, Kind::Snapshot).await.unwrap().len(), 1);
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::policy::inventory::{Id, Kind, PointStatus};
+use crate::policy::inventory::{Kind, PointStatus, ServerId};
 use crate::store::StoreError;
 
 /// A server and kind, as the columns hold them.
@@ -18,7 +18,7 @@ pub struct ServerKind {
 
 impl ServerKind {
     /// The columns of a server and kind.
-    pub fn of(server: &Id, kind: Kind) -> Result<Self, StoreError> {
+    pub fn of(server: &ServerId, kind: Kind) -> Result<Self, StoreError> {
         Ok(Self { server: json(server)?, kind: kind.word() })
     }
 }

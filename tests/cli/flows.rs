@@ -1,7 +1,7 @@
 //! What a person does: plan and run, delete, restore, hold and release.
 
 use lastgood::seams::journal::errand::{Command, Errand};
-use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::inventory::{Kind, PointId, ServerId};
 use lastgood::seams::store::Store;
 use lastgood::seams::store::leases::Holder;
 use serde_json::{Value, json};
@@ -225,9 +225,9 @@ fn a_hold_may_last_until_a_date() {
 fn leave(host: &Host, snapshot: &str, accepted: bool) {
     let store = Store::beside(&host.path("state")).unwrap();
     let until = "2026-11-21T02:35:00Z".parse().unwrap();
-    let command = Command::Restore { kind: Kind::Snapshot, id: Id::Number(snapshot.parse().unwrap()) };
+    let command = Command::Restore { kind: Kind::Snapshot, id: PointId::Number(snapshot.parse().unwrap()) };
     let holder = Holder::Command { name: "beside-0".to_owned(), errand: Errand { command, accepted } };
-    let lease = store.lease(Id::Number(12345), holder, until);
+    let lease = store.lease(ServerId::Number(12345), holder, until);
     assert!(tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(lease).unwrap());
 }
 

@@ -129,6 +129,18 @@ fn a_digest_comes_at_its_due_times_once_each_though_the_daemon_dies() {
 }
 
 #[test]
+fn a_digest_names_the_server_of_a_held_point() {
+    let host = Host::new(&["--servers", "1"]);
+    let report = "[report.daily]\nto = [\"ops@example.com\"]\ndigest = \"*/2 * * * * *\"\n";
+    write_policy(&host, &(policy("rare", "snapshot", "0 0 1 1 *", "") + report));
+    let made = host.run(&["run", "--json"]).ends_with(0).json()["runs"][0]["created"].to_string();
+    host.run(&["hold", "snapshot", &made, "--reason", "audit"]).ends_with(0);
+    let daemon = Daemon::start(&host);
+    mail_with(&host, &["[lastgood] digest", &format!("snapshot {made} of web-server-01: never ends")]);
+    daemon.stops();
+}
+
+#[test]
 fn a_mail_goes_by_smtp_to_whoever_listens() {
     let host = Host::new(&["--servers", "1"]);
     let server = MailServer::open();

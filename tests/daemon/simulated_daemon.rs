@@ -11,7 +11,7 @@ use lastgood::seams::cli::world::{open_world, run_settings};
 use lastgood::seams::clock::{Clock, VirtualClock};
 use lastgood::seams::config::{Config, Environment, parse};
 use lastgood::seams::daemon::{NewConfig, ReloadConfig, Service, Wake};
-use lastgood::seams::policy::inventory::{Id, Server, ServerRef, ServerStatus};
+use lastgood::seams::policy::inventory::{Server, ServerId, ServerRef, ServerStatus};
 use lastgood::seams::policy::task::Task;
 use lastgood::seams::provider::Client;
 use lastgood::seams::store::Store;
@@ -38,7 +38,7 @@ pub fn config(folder: &Path, policies: &str) -> Config {
 /// A server as the provider lists it.
 pub fn server(id: i64) -> Server {
     let name = format!("web-server-{id:02}");
-    let reference = ServerRef { id: Id::Number(id), name: name.clone() };
+    let reference = ServerRef { id: ServerId::Number(id), name: name.clone() };
     Server { reference, keys: vec![id.to_string(), name], status: ServerStatus::Active }
 }
 

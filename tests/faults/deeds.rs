@@ -10,7 +10,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use jiff::Timestamp;
 use lastgood::seams::clock::Clock;
-use lastgood::seams::policy::inventory::{self, Id};
+use lastgood::seams::policy::inventory::{self, PointId};
 use lastgood::seams::provider::{Client, Watch};
 use lastgood::seams::store::Store;
 use lastgood::seams::store::holds::{Hold, HoldTarget};
@@ -67,7 +67,7 @@ impl Deed {
         let done = Done { seq, ..Done::default() };
         match self {
             Self::Hold(id) => {
-                let what = HoldTarget::Point(inventory::Kind::Snapshot, Id::Number(id));
+                let what = HoldTarget::Point(inventory::Kind::Snapshot, PointId::Number(id));
                 let since: Timestamp = inside.clock.now();
                 let hold = Hold { what, reason: "a test".to_owned(), since, until: None };
                 inside.store.hold(hold).await.unwrap();

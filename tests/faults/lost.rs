@@ -235,7 +235,7 @@ async fn a_nameless_point_whose_id_was_answered_is_adopted_by_the_next_attempt()
     let run = run_of(&mut checked, CheckedWorld::policy()).await;
     assert_eq!(
         (run.outcome.as_str(), run.attempts, &run.created),
-        ("succeeded", 2, &Some(inventory::Id::Number(804))),
+        ("succeeded", 2, &Some(inventory::PointId::Number(804))),
         "{run:?}"
     );
     assert_eq!((checked.writes().matches("create").count(), told_to_look(&checked).await), (1, None));
@@ -262,7 +262,7 @@ async fn of_two_points_that_carry_a_beginning_of_our_text_the_older_is_adopted()
     let texts: Vec<&str> =
         account.points_of(Kind::Snapshot, SERVER).iter().map(|point| point.description.as_str()).collect();
     assert_eq!(texts, [&ours.description; 2]);
-    let adopted = Some(inventory::Id::Number(ours.id));
+    let adopted = Some(inventory::PointId::Number(ours.id));
     assert_eq!((run.outcome.as_str(), &run.created, run.deleted.len()), ("succeeded", &adopted, 0), "{run:?}");
     assert_eq!(checked.broken(), []);
 }

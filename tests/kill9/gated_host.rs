@@ -9,7 +9,7 @@ use std::time::Duration;
 use lastgood::seams::clock::Clock;
 use lastgood::seams::journal::event::RunKey;
 use lastgood::seams::journal::summary::RunHistory;
-use lastgood::seams::policy::inventory::{Id, Kind, ServerRef};
+use lastgood::seams::policy::inventory::{Kind, ServerId, ServerRef};
 use lastgood::seams::policy::policy::PolicyName;
 use lastgood::seams::store::Store;
 use lastgood::seams::store::runs::Recorded;
@@ -81,7 +81,7 @@ impl GatedHost {
     /// Records a due time of `nightly` on the first server, as a daemon does before anything else.
     pub fn record_due(&self, kind: Kind) {
         let key = RunKey {
-            server: ServerRef { id: Id::Number(12345), name: "web-server-01".to_owned() },
+            server: ServerRef { id: ServerId::Number(12345), name: "web-server-01".to_owned() },
             policy: PolicyName::new("nightly").unwrap(),
             kind,
             due: Some(DUE.parse().unwrap()),

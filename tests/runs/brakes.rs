@@ -7,7 +7,7 @@ use std::time::Duration;
 use lastgood::seams::daemon::brake_changed_retention;
 use lastgood::seams::journal::notice::Topic;
 use lastgood::seams::policy::brake::BrakeCause;
-use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::inventory::{Kind, PointId};
 use lastgood::seams::policy::keep::{Count, Keep, KeepRule};
 use lastgood::seams::policy::policy::{Policy, PolicyName};
 use lastgood::seams::policy::selector::Pattern;
@@ -20,8 +20,8 @@ use crate::support::simulated_world::{SimulatedWorld, policy};
 const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
 const SERVER: &str = "web-server-01";
 
-fn by_id(id: &Id) -> Pick {
-    let Id::Number(id) = id else { panic!("{id}") };
+fn by_id(id: &PointId) -> Pick {
+    let PointId::Number(id) = id else { panic!("{id}") };
     Pick { kind: SNAPSHOT, id: Some((*id).into()), server: None, oldest: false }
 }
 
@@ -250,7 +250,7 @@ fn sharing() -> [Policy; 2] {
     [Policy { max_deletes: Some(9), ..policy(Kind::Snapshot, 3) }, weekly]
 }
 
-async fn hold(sim: &SimulatedWorld, id: &Id) {
+async fn hold(sim: &SimulatedWorld, id: &PointId) {
     let (what, since) = (HoldTarget::Point(Kind::Snapshot, id.clone()), sim.world.clock.now());
     sim.world.store.hold(Hold { what, reason: "audit".to_owned(), since, until: None }).await.unwrap();
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lastgood::seams::journal::errand::Command;
-use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::inventory::{Kind, PointId};
 use lastgood::seams::policy::keep::{Count, Keep, KeepRule};
 use lastgood::seams::policy::policy::Policy;
 use lastgood::seams::run::{Lease, Task, drive};
@@ -51,7 +51,7 @@ async fn a_wait_for_the_end_of_a_bucket_keeps_neither_permit_nor_server_from_oth
     let mut driven = pin!(drive(&sim.world, &task, run));
     assert!(tokio::time::timeout(Duration::from_secs(20), &mut driven).await.is_err(), "it waits");
     assert_eq!(sim.world.run_permits.available_permits(), 8);
-    let command = Command::Restore { kind: Kind::Snapshot, id: Id::Number(1) };
+    let command = Command::Restore { kind: Kind::Snapshot, id: PointId::Number(1) };
     let beside = Lease::try_beside(&sim.beside(5), &task.server.reference.id, command).await.unwrap();
     beside.expect("the server is free").end().await.unwrap();
     let run = driven.await.unwrap();
@@ -99,7 +99,7 @@ async fn a_clock_that_is_set_during_the_wait_makes_it_neither_longer_nor_shorter
         // Clocks that differ by hours stop deletes, including evictions.
         let expected = if jump == -6 * 3600 { "failed" } else { "succeeded" };
         assert_eq!(run.outcome, expected, "{jump}: {run:?}");
-        let ids: Vec<Id> = sim.ids(SNAPSHOT);
+        let ids: Vec<PointId> = sim.ids(SNAPSHOT);
         assert_eq!(ids.len(), 5);
     }
 }

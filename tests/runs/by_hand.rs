@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use lastgood::seams::journal::notice::{Class, Topic};
-use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::inventory::{Kind, PointId};
 use lastgood::seams::run::{World, by_hand, drive, inspect_and_record, look_after};
 use lastgood::seams::store::leases::Leased;
 use lastgood::seams::store::notices::Waiting;
@@ -52,7 +52,7 @@ struct Said {
 
 impl Case {
     /// Two snapshots of the policy and one of a person, all known to the journal; the command is about the policy's oldest.
-    async fn set_up(&self) -> (SimulatedWorld, Id) {
+    async fn set_up(&self) -> (SimulatedWorld, PointId) {
         let person = PointSpec::aged(SNAPSHOT, "web-server-01", 3_600);
         let foreign = vec![ours(SNAPSHOT, 2), ours(SNAPSHOT, 1), person];
         let (latency, restore) = (Duration::from_millis(200), Duration::from_secs(20));
@@ -71,12 +71,12 @@ impl Case {
     }
 
     /// The command as the command line runs it. A restore with unknown outcome is repeated.
-    async fn type_it(&self, world: &World, id: &Id) -> Said {
+    async fn type_it(&self, world: &World, id: &PointId) -> Said {
         self.type_with(world, id, true).await
     }
 
     /// The command, with or without `--again`.
-    async fn type_with(&self, world: &World, id: &Id, again: bool) -> Said {
+    async fn type_with(&self, world: &World, id: &PointId, again: bool) -> Said {
         let notes = Mutex::new(Vec::new());
         let say = |text: String| notes.lock().unwrap().push(text);
         let listed = world.client.records(Kind::Snapshot, None, None).await.unwrap().items;
@@ -97,7 +97,7 @@ impl Case {
     }
 
     /// Cuts the command off. `false` if it came to its end.
-    async fn cut_off(&self, (sim, id): (&SimulatedWorld, &Id), what: Count, last: usize) -> bool {
+    async fn cut_off(&self, (sim, id): (&SimulatedWorld, &PointId), what: Count, last: usize) -> bool {
         let world = sim.beside(1);
         let (seen, cut_off) = cut_off_after(self.type_it(&world, id), sim, what, last).await;
         let fewest = if self.typed == Typed::Delete { 2 } else { 3 };
@@ -106,7 +106,7 @@ impl Case {
     }
 
     /// How often the provider has begun to do what was typed.
-    fn carried_out(&self, sim: &SimulatedWorld, id: &Id) -> usize {
+    fn carried_out(&self, sim: &SimulatedWorld, id: &PointId) -> usize {
         let asked = if self.typed == Typed::Delete { ChangeKind::PointDeleted } else { ChangeKind::RestoreStarted };
         let account = sim.simulator.account();
         let of = |change: &&simulator::Change| change.change == asked && change.by == By::Client;
@@ -118,10 +118,10 @@ impl Case {
     }
 
     /// What must hold whatever happened: nothing twice, nothing to other points, the server runs, no lease is left.
-    async fn check(&self, sim: &SimulatedWorld, id: &Id, how: &str) {
+    async fn check(&self, sim: &SimulatedWorld, id: &PointId, how: &str) {
         let account = sim.simulator.account();
         let how = format!("{how}: {:#?}", account.record().entries());
-        let Id::Number(oldest) = id else { panic!("{how}") };
+        let PointId::Number(oldest) = id else { panic!("{how}") };
         for other in [oldest + 1, oldest + 2] {
             assert!(account.point(SNAPSHOT, other).is_some_and(|point| !point.deleting), "{other}, {how}");
         }
@@ -141,7 +141,7 @@ fn is_accepted(lease: &Leased) -> bool {
 }
 
 /// Each case, cut off after each write and each request, in turn.
-async fn cut_off_everywhere(mut then: impl AsyncFnMut(Case, SimulatedWorld, Id, String)) {
+async fn cut_off_everywhere(mut then: impl AsyncFnMut(Case, SimulatedWorld, PointId, String)) {
     for case in CASES {
         for what in [Count::Writes, Count::Requests] {
             for last in 1.. {

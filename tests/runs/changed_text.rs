@@ -1,7 +1,7 @@
 //! A point whose text a person changed belongs to that person, however often lists lack it in between.
 
 use lastgood::seams::policy::guard::Guard;
-use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::inventory::{Kind, PointId};
 use lastgood::seams::policy::owner::Owner;
 use lastgood::seams::policy::plan::Reason;
 use lastgood::seams::run::{Task, inspect, inspect_and_record};
@@ -11,18 +11,18 @@ use crate::support::simulated_world::{SimulatedWorld, ours, policy};
 
 const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
 
-fn edit(sim: &SimulatedWorld, id: &Id, name: Option<&str>, description: Option<&str>) {
-    let Id::Number(id) = id else { panic!("{id}") };
+fn edit(sim: &SimulatedWorld, id: &PointId, name: Option<&str>, description: Option<&str>) {
+    let PointId::Number(id) = id else { panic!("{id}") };
     let pick = Pick { kind: SNAPSHOT, id: Some((*id).into()), server: None, oldest: false };
     let edit = serde_json::json!({ "kind": pick.kind, "id": pick.id, "name": name, "description": description });
     let edit: Edit = serde_json::from_value(edit).unwrap();
     sim.simulator.act(&Act::EditPoint(edit)).unwrap();
 }
 
-fn description(sim: &SimulatedWorld, id: &Id) -> String {
+fn description(sim: &SimulatedWorld, id: &PointId) -> String {
     let account = sim.simulator.account();
     let points = account.points_of(SNAPSHOT, "web-server-01");
-    points.iter().find(|point| Id::Number(point.id) == *id).unwrap().description.clone()
+    points.iter().find(|point| PointId::Number(point.id) == *id).unwrap().description.clone()
 }
 
 /// Lists are empty for longer than they may lag.
@@ -35,7 +35,7 @@ async fn vanish_for_a_while(sim: &SimulatedWorld, task: &Task) {
     sim.simulator.clear_faults();
 }
 
-async fn owner(sim: &SimulatedWorld, task: &Task, id: &Id) -> Owner {
+async fn owner(sim: &SimulatedWorld, task: &Task, id: &PointId) -> Owner {
     let seen = inspect(&sim.world, task).await.unwrap();
     seen.evidence(&sim.world, task).owner(seen.inventory.find(id).unwrap())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lastgood::seams::journal::notice::{Class, Topic};
-use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::inventory::{Kind, ServerId};
 use lastgood::seams::policy::policy::{Policy, PolicyName};
 use lastgood::seams::run::{RunError, Task, drive, watch_debts};
 use lastgood::simulator::{Act, Call, Effect, Options, Rule};
@@ -25,7 +25,7 @@ fn powers(sim: &SimulatedWorld) -> Vec<String> {
 }
 
 async fn owes(sim: &SimulatedWorld) -> bool {
-    sim.world.store.debt(Id::Number(12345)).await.unwrap().is_some()
+    sim.world.store.debt(ServerId::Number(12345)).await.unwrap().is_some()
 }
 
 async fn cold(sim: &SimulatedWorld, name: &str) -> Task {
@@ -200,7 +200,7 @@ async fn a_server_that_is_listed_again_after_hours_is_started() {
 async fn a_debt_that_a_person_releases_is_paid_no_more() {
     let sim = SimulatedWorld::new(slow(20 * MINUTE));
     sim.run(&cold(&sim, "nightly").await).await;
-    let released = sim.world.store.release_debt(Id::Number(12345), sim.clock.now()).await.unwrap();
+    let released = sim.world.store.release_debt(ServerId::Number(12345), sim.clock.now()).await.unwrap();
     assert!(released.is_some() && !owes(&sim).await);
     watched(&sim, 60 * MINUTE).await;
     assert_eq!((status(&sim).as_str(), powers(&sim)), ("stopped", vec!["stop".to_owned()]));

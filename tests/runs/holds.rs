@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lastgood::seams::policy::inventory::{Id, Kind, ServerRef};
+use lastgood::seams::policy::inventory::{Kind, PointId, ServerRef};
 use lastgood::seams::policy::keep::{Count, Keep, KeepRule};
 use lastgood::seams::policy::policy::{Policy, PolicyName};
 use lastgood::seams::policy::selector::Pattern;
@@ -25,18 +25,18 @@ async fn hold(sim: &SimulatedWorld, what: HoldTarget, until: Option<&str>) {
     sim.world.store.hold(hold).await.unwrap();
 }
 
-async fn hold_points(sim: &SimulatedWorld, ids: &[Id]) {
+async fn hold_points(sim: &SimulatedWorld, ids: &[PointId]) {
     for id in ids {
         hold(sim, HoldTarget::Point(Kind::Snapshot, id.clone()), None).await;
     }
 }
 
-async fn release(sim: &SimulatedWorld, id: &Id) {
+async fn release(sim: &SimulatedWorld, id: &PointId) {
     assert!(sim.world.store.release(HoldTarget::Point(Kind::Snapshot, id.clone())).await.unwrap());
 }
 
 /// A run that must succeed within the slots.
-async fn succeeds(sim: &SimulatedWorld, task: &Task) -> Vec<Id> {
+async fn succeeds(sim: &SimulatedWorld, task: &Task) -> Vec<PointId> {
     let run = sim.run(task).await;
     assert_eq!(run.outcome, "succeeded", "{run:?}");
     assert!(sim.ids(SNAPSHOT).len() <= 5);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::inventory::{Kind, PointId};
 use lastgood::seams::policy::policy::{Policy, PolicyName, Prune};
 use lastgood::seams::policy::selector::Pattern;
 use lastgood::seams::run::{Task, by_hand};
@@ -101,7 +101,7 @@ async fn a_delete_whose_turn_comes_minutes_later_is_decided_by_a_new_list() {
     sim.simulator.add_fault(Rule::new(Effect::Status(busy)).call(Call::Delete).times(2));
     let edited = async {
         had_deletes(&sim, 1).await;
-        let Id::Number(id) = &oldest else { panic!("{oldest}") };
+        let PointId::Number(id) = &oldest else { panic!("{oldest}") };
         let description = "the last one before the migration: keep";
         let edit = serde_json::json!({ "act": "edit_point", "kind": "snapshot", "id": id, "description": description });
         let act = serde_json::from_value(edit).unwrap_or_else(|error| panic!("{error}"));

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use lastgood::seams::journal::summary::RunSummary;
-use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::inventory::{Kind, PointId};
 use lastgood::seams::policy::policy::Policy;
 use lastgood::seams::run::drive;
 use lastgood::simulator::{self, Act, Altered, Call, Edit, Effect, Fate, Options, Pick, PointSpec, Rule};
@@ -89,7 +89,7 @@ async fn a_persons_point_is_never_adopted_in_place_of_a_lost_one() {
     let account = sim.simulator.account();
     let points = account.points_of(SNAPSHOT, SERVER);
     assert_eq!(points.len(), 2);
-    let created = points.iter().find(|point| Some(Id::Number(point.id)) == run.created).unwrap();
+    let created = points.iter().find(|point| Some(PointId::Number(point.id)) == run.created).unwrap();
     assert!(created.description.starts_with("lg-"), "{created:?}");
 }
 
@@ -112,8 +112,8 @@ async fn of_two_points_with_one_token_the_older_is_adopted() {
 
 fn check_twins(sim: &SimulatedWorld, run: &RunSummary) {
     assert_eq!((sim.sent("POST", "/backups/"), run.outcome.as_str()), (2, "succeeded"), "{run:?}");
-    assert_eq!(sim.ids(BACKUP), [Id::Number(501)], "{run:?}");
-    assert_eq!((&run.created, run.deleted.as_slice()), (&Some(Id::Number(501)), &[Id::Number(502)][..]));
+    assert_eq!(sim.ids(BACKUP), [PointId::Number(501)], "{run:?}");
+    assert_eq!((&run.created, run.deleted.as_slice()), (&Some(PointId::Number(501)), &[PointId::Number(502)][..]));
     let account = sim.simulator.account();
     let completed = |change: &simulator::Change| change.change == simulator::ChangeKind::PointCompleted;
     let deleted = |change: &simulator::Change| change.change == simulator::ChangeKind::PointDeleted;
@@ -240,7 +240,7 @@ async fn points_of_another_server_in_the_list_are_left_alone() {
     let sim = SimulatedWorld::new(Options { foreign, ignore_filters: true, ..Options::default() });
     let task = sim.task(policy(Kind::Snapshot, 3)).await;
     let run = sim.run(&task).await;
-    assert_eq!((run.outcome.as_str(), run.deleted), ("succeeded", vec![Id::Number(803)]));
+    assert_eq!((run.outcome.as_str(), run.deleted), ("succeeded", vec![PointId::Number(803)]));
     assert_eq!(sim.simulator.account().points_of(SNAPSHOT, "web-server-02").len(), 5);
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use lastgood::seams::daemon::brake_changed_retention;
 use lastgood::seams::journal::notice::Topic;
 use lastgood::seams::policy::brake::BrakeCause;
-use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::inventory::{Kind, PointId};
 use lastgood::seams::policy::keep::{Count, Keep, KeepRule};
 use lastgood::seams::policy::policy::{Policy, PolicyName};
 use lastgood::seams::run::Task;
@@ -55,7 +55,7 @@ async fn reload(sim: &SimulatedWorld, task: &Task) {
 }
 
 /// The points of `before` that still exist.
-fn left(sim: &SimulatedWorld, before: &[Id]) -> usize {
+fn left(sim: &SimulatedWorld, before: &[PointId]) -> usize {
     let now = sim.ids(BACKUP);
     before.iter().filter(|id| now.contains(id)).count()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lastgood::seams::journal::summary::RunSummary;
-use lastgood::seams::policy::inventory::{Id, Server};
+use lastgood::seams::policy::inventory::{PointId, Server};
 use lastgood::seams::policy::plan::Plan;
 use lastgood::seams::policy::policy::Policy;
 use lastgood::seams::run::{Random, Task, World, drive, inspect};
@@ -86,10 +86,10 @@ impl SimulatedWorld {
     }
 
     /// The ids that the provider has of a kind on the first server.
-    pub fn ids(&self, kind: simulator::Kind) -> Vec<Id> {
+    pub fn ids(&self, kind: simulator::Kind) -> Vec<PointId> {
         let account = self.simulator.account();
         let points = account.points_of(kind, "web-server-01");
-        points.iter().map(|point| Id::Number(point.id)).collect()
+        points.iter().map(|point| PointId::Number(point.id)).collect()
     }
 
     /// How many requests of this method the provider has seen for paths that begin so.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::seams::policy::inventory::Id;
+use lastgood::seams::policy::inventory::PointId;
 use lastgood::seams::policy::mark::Mark;
 use lastgood::seams::policy::policy::{Policy, Prune};
 use lastgood::seams::policy::retention::{Candidate, decide};
@@ -247,7 +247,7 @@ fn drops(policy: &Policy, points: &[&Known], new: Option<Timestamp>, known: &Kno
         .iter()
         .map(|it| {
             let due = Mark::parse(&it.point.description).map(|mark| mark.due);
-            Candidate { at: it.point.created_at, due, id: Some(Id::Number(it.point.id)) }
+            Candidate { at: it.point.created_at, due, id: Some(PointId::Number(it.point.id)) }
         })
         .collect();
     let Some(place) = points.iter().position(|it| it.point.id == known.point.id) else { return false };

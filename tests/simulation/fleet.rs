@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use lastgood::seams::config::diagnostic::render;
 use lastgood::seams::config::{Config, Environment, parse};
-use lastgood::seams::policy::inventory::{Id, Kind, Server, ServerRef, ServerStatus};
+use lastgood::seams::policy::inventory::{Kind, Server, ServerId, ServerRef, ServerStatus};
 use lastgood::seams::policy::keep::{Count, KeepMode, KeepRule};
 use lastgood::seams::policy::policy::{Policy, Prune};
 use lastgood::simulator::{self, ServerSpec};
@@ -304,7 +304,7 @@ pub fn policies(config: &Config, servers: &[ServerSpec]) -> BTreeMap<String, Vec
 
 /// The server as the program knows it.
 pub fn server(spec: &ServerSpec) -> Server {
-    let id = Id::Number(spec.id.expect("every server has an id here"));
+    let id = ServerId::Number(spec.id.expect("every server has an id here"));
     let name = name(spec);
     let keys = vec![id.to_string(), name.clone()];
     Server { reference: ServerRef { id, name }, keys, status: ServerStatus::Active }

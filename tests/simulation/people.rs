@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::seams::policy::inventory::{Id, Kind};
+use lastgood::seams::policy::inventory::{Kind, PointId};
 use lastgood::seams::store::Store;
 use lastgood::seams::store::holds::{Hold, HoldTarget};
 use lastgood::simulator::{self, Account, Act, BackupType, Edit, Pick, Point, PointSpec, Simulator};
@@ -109,7 +109,7 @@ impl People {
         });
         for (kind, id, _) in self.held.extract_if(.., |(_, _, until)| *until <= now) {
             facts.held.remove(&(crate::fleet::kind(kind), id.to_string()));
-            store.release(HoldTarget::Point(kind, Id::Number(id))).await.expect("the state can be written");
+            store.release(HoldTarget::Point(kind, PointId::Number(id))).await.expect("the state can be written");
         }
     }
 
@@ -130,7 +130,7 @@ impl People {
         });
         let Some(id) = id else { return false };
         let until = now + SignedDuration::from_hours(self.random.random_range(10..200));
-        let what = HoldTarget::Point(kind, Id::Number(id));
+        let what = HoldTarget::Point(kind, PointId::Number(id));
         store
             .hold(Hold { what, reason: "a test".to_owned(), since: now, until: None })
             .await

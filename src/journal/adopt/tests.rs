@@ -4,8 +4,8 @@ use super::*;
 use crate::journal::samples::{at, began, inventory, list_point, mark, plan, run_after, terms};
 use crate::policy::policy::{Policy, PolicyName};
 
-fn id(number: i64) -> Id {
-    Id::Number(number)
+fn id(number: i64) -> PointId {
+    PointId::Number(number)
 }
 
 fn ours() -> String {
@@ -77,7 +77,7 @@ fn late_point(state: &RunState, points: Vec<RestorePoint>) -> Option<LatePoint> 
     find_late_point(state, &evidence)
 }
 
-fn left_over(state: &RunState, points: Vec<RestorePoint>) -> Option<Id> {
+fn left_over(state: &RunState, points: Vec<RestorePoint>) -> Option<PointId> {
     let (inventory, memory) = (inventory(points), Memory::default());
     let policy = Policy::removed(PolicyName::new("nightly").unwrap(), Kind::Snapshot);
     let evidence = Evidence { at: at(60), instance: "main", policy: &policy, inventory: &inventory, memory: &memory };
@@ -226,7 +226,7 @@ fn of_two_points_of_one_create_the_older_is_adopted_and_the_younger_is_the_dupli
 fn a_plan_does_not_count_the_points_of_a_create_that_turned_up() {
     let state = run(vec![create(1, "ourtoken"), lost(1), settled(1, Found::NotDone)]);
     let list = inventory(vec![old(), point(2, &ours()), point(3, &cut(9)), point(4, "")]);
-    let left: Vec<Id> = without_points_of(&state, 1, &list).points.into_iter().map(|point| point.id).collect();
+    let left: Vec<PointId> = without_points_of(&state, 1, &list).points.into_iter().map(|point| point.id).collect();
     assert_eq!(left, [id(1), id(4)]);
 }
 

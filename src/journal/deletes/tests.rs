@@ -5,7 +5,7 @@ use crate::journal::event::{DeleteReason, Event};
 use crate::journal::samples::{at, began, inventory, list_point, run_after};
 
 fn delete(id: i64) -> Act {
-    Act::Delete { id: Id::Number(id), created_at: at(-id), cause: DeleteReason::Retention }
+    Act::Delete { id: PointId::Number(id), created_at: at(-id), cause: DeleteReason::Retention }
 }
 
 /// A run whose deletes of point 5 were answered so, and then settled as not done; the last one has no answer yet.
@@ -40,10 +40,10 @@ fn a_404_to_a_delete_of_a_listed_point_means_what_was_sent_before() {
         ),
     ] {
         let state = after(&before);
-        assert_eq!(answer_to_unknown_point(&state, &Id::Number(5), at(-5)), answer, "{case}");
+        assert_eq!(answer_to_unknown_point(&state, &PointId::Number(5), at(-5)), answer, "{case}");
     }
     let state = after(&[unknown("no answer")]);
-    let other = answer_to_unknown_point(&state, &Id::Number(5), at(-9));
+    let other = answer_to_unknown_point(&state, &PointId::Number(5), at(-9));
     assert_eq!(other, unknown(knows_none), "the same id with another time is another point");
 }
 
@@ -57,7 +57,7 @@ fn the_list_says_what_became_of_a_delete_once_it_has_had_its_time() {
         ("no longer listed", listed(6, -6), false, gone.clone()),
         ("its id was given to another point", listed(5, 30), false, gone),
     ] {
-        assert_eq!(find_deleted(&list, &Id::Number(5), at(-5), settled), found, "{case}");
+        assert_eq!(find_deleted(&list, &PointId::Number(5), at(-5), settled), found, "{case}");
     }
 }
 
@@ -68,7 +68,7 @@ fn an_accepted_delete_counts_as_long_as_that_very_point_is_listed() {
     events.push(Event::Answered { step: 1, answer: Answer::Accepted { id: None } });
     let state = run_after(&events);
     let of = |points| still_listed(&state, &inventory(points));
-    assert_eq!(of(vec![list_point(5, at(-5), ""), list_point(6, at(-6), "")]), [Id::Number(5)]);
+    assert_eq!(of(vec![list_point(5, at(-5), ""), list_point(6, at(-6), "")]), [PointId::Number(5)]);
     assert_eq!(of(vec![list_point(5, at(30), "")]), [], "its id was given to another point");
     assert_eq!(of(Vec::new()), []);
 }
@@ -76,7 +76,7 @@ fn an_accepted_delete_counts_as_long_as_that_very_point_is_listed() {
 #[test]
 fn a_list_in_doubt_does_not_prove_that_a_point_is_gone() {
     let mut list = inventory(vec![list_point(6, at(0), "")]);
-    assert!(is_proven_gone(&list, &Id::Number(5)) && !is_proven_gone(&list, &Id::Number(6)));
+    assert!(is_proven_gone(&list, &PointId::Number(5)) && !is_proven_gone(&list, &PointId::Number(6)));
     list.doubts.push("one entry cannot be read".to_owned());
-    assert!(!is_proven_gone(&list, &Id::Number(5)));
+    assert!(!is_proven_gone(&list, &PointId::Number(5)));
 }

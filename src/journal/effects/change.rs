@@ -11,7 +11,7 @@ use crate::journal::event::Outcome;
 use crate::journal::notice::{Good, Topic};
 use crate::policy::brake::Brake;
 use crate::policy::conditions::RetentionRecord;
-use crate::policy::inventory::{Id, Kind};
+use crate::policy::inventory::{Kind, PointId};
 use crate::policy::mark::Token;
 use crate::policy::policy::PolicyName;
 
@@ -37,30 +37,30 @@ pub enum Change {
     /// looked at first: see `point_created`.
     PointCreated {
         /// The provider's key.
-        point: Id,
+        point: PointId,
         /// The token that its mark carries, where the run knows it.
         token: Option<Token>,
     },
     /// A point is known to be gone: see `point_gone`.
-    PointGone(Id),
+    PointGone(PointId),
     /// We intend to delete the point since this moment; without one, we do not.
     DeleteIntended {
         /// The point.
-        point: Id,
+        point: PointId,
         /// When the intent was written.
         since: Option<Timestamp>,
     },
     /// The provider has accepted the point's delete, or no longer had it. It stays remembered until a list lacks it: a
     /// point that is forgotten while it is still listed would look like a second lastgood's.
-    DeleteAccepted(Id),
+    DeleteAccepted(PointId),
     /// From now on this is what is remembered of the point.
     PointRemembered(Box<KnownPoint>),
     /// Nothing is remembered of the point any more.
-    PointForgotten(Id),
+    PointForgotten(PointId),
     /// A list lacks the point without our doing. What was first seen of it is kept apart.
     PointVanished(Box<Vanished>),
     /// A list shows these points just as the one before it did.
-    PointsSeenAgain(Vec<Id>),
+    PointsSeenAgain(Vec<PointId>),
     /// A complete list was read, the first one perhaps.
     InventoryRead,
     /// A point of unknown origin is ours, since a person said so.
@@ -68,7 +68,7 @@ pub enum Change {
         /// The kind of point.
         kind: Kind,
         /// The provider's key.
-        point: Id,
+        point: PointId,
     },
     /// One more point of the run's policy was evicted.
     PointEvicted,

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::journal::effects::change::{Change, TokenState};
 use crate::journal::effects::known_point::KnownPoint;
-use crate::policy::inventory::{Id, Inventory, PointStatus, RestorePoint};
+use crate::policy::inventory::{Inventory, PointId, PointStatus, RestorePoint};
 use crate::policy::mark::Token;
 use crate::policy::memory::{Memory, Origin, PointText};
 use crate::policy::owner::{Owner, owner};
@@ -31,7 +31,7 @@ pub struct Before<'a> {
 /// yet stays until `settle` has passed.
 #[must_use]
 pub fn listed(before: &Before<'_>, inventory: &Inventory) -> Vec<Change> {
-    let known: HashMap<&Id, &KnownPoint> = before.points.iter().map(|point| (&point.id, point)).collect();
+    let known: HashMap<&PointId, &KnownPoint> = before.points.iter().map(|point| (&point.id, point)).collect();
     let mut changes = Vec::new();
     let mut seen_again = Vec::new();
     for point in &inventory.points {
@@ -115,7 +115,7 @@ fn one_listed(
 fn missing(before: &Before<'_>, inventory: &Inventory) -> Vec<Change> {
     let settle = SignedDuration::try_from(before.settle).unwrap_or(SignedDuration::MAX);
     let settled = inventory.read_at.checked_sub(settle).unwrap_or(Timestamp::MIN);
-    let listed: HashSet<&Id> = inventory.points.iter().map(|point| &point.id).collect();
+    let listed: HashSet<&PointId> = inventory.points.iter().map(|point| &point.id).collect();
     let is_gone = |point: &&KnownPoint| {
         let was_seen_before = point.seen_at != Some(inventory.read_at);
         !listed.contains(&point.id) && was_seen_before && point.made_at.is_none_or(|made| made < settled)
@@ -128,7 +128,7 @@ fn missing(before: &Before<'_>, inventory: &Inventory) -> Vec<Change> {
 #[must_use]
 pub fn point_created(
     known: Option<&KnownPoint>,
-    (point, token): (&Id, Option<&Token>),
+    (point, token): (&PointId, Option<&Token>),
     policy: &str,
     at: Timestamp,
 ) -> Vec<Change> {

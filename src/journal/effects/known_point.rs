@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::policy::brake::{LastListed, PointIdentity};
-use crate::policy::inventory::{Id, PointStatus};
+use crate::policy::inventory::{PointId, PointStatus};
 use crate::policy::mark::Token;
 use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint, Unlisted};
 
@@ -16,7 +16,7 @@ const DELETE_LASTS: Duration = Duration::from_hours(1);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownPoint {
     /// The provider's key.
-    pub id: Id,
+    pub id: PointId,
     /// When the provider began it; `None` until a list has shown it.
     pub created_at: Option<Timestamp>,
     /// Name and description as first listed.
@@ -48,7 +48,7 @@ pub struct KnownPoint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vanished {
     /// The provider's key.
-    pub id: Id,
+    pub id: PointId,
     /// When the provider began it: a later point with the same id is another one.
     pub created_at: Timestamp,
     /// Name and description as first listed.
@@ -60,7 +60,7 @@ pub struct Vanished {
 impl KnownPoint {
     /// A point of which no more is known than its origin.
     #[must_use]
-    pub const fn new(id: Id, origin: Origin) -> Self {
+    pub const fn new(id: PointId, origin: Origin) -> Self {
         Self {
             id,
             created_at: None,

@@ -8,7 +8,7 @@ use crate::journal::effects::*;
 use crate::journal::event::{Event, RunKey};
 use crate::journal::samples::{at, nightly, plan_for, success, terms};
 use crate::journal::state::RunState;
-use crate::policy::inventory::{Id, Kind, PointStatus, RestorePoint, ServerRef};
+use crate::policy::inventory::{Kind, PointId, PointStatus, RestorePoint, ServerId, ServerRef};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Origin, PointText};
 
@@ -17,11 +17,11 @@ mod events;
 mod lists;
 
 fn server() -> ServerRef {
-    ServerRef { id: Id::Number(12345), name: "web-server-01".to_owned() }
+    ServerRef { id: ServerId::Number(12345), name: "web-server-01".to_owned() }
 }
 
-fn id(number: i64) -> Id {
-    Id::Number(number)
+fn id(number: i64) -> PointId {
+    PointId::Number(number)
 }
 
 fn mark(number: i64) -> Mark {

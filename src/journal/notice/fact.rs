@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::journal::notice::run::{FailedRun, Good, SucceededRun};
 use crate::journal::notice::topic::{Class, Topic};
 use crate::policy::brake::Brake;
-use crate::policy::inventory::{Id, Kind, ServerRef, ServerStatus};
+use crate::policy::inventory::{Kind, PointId, ServerRef, ServerStatus};
 use crate::policy::schedule::Lost;
 
 /// What happened.
@@ -58,7 +58,7 @@ pub enum Fact {
     /// A point carries our mark, but the journal does not know it: deletes on the server are stopped.
     SecondLastgood {
         /// The point.
-        id: Id,
+        id: PointId,
     },
     /// Something looks wrong: deletes wait for a person.
     Braked {
@@ -75,7 +75,7 @@ pub enum Fact {
     /// A point is still in progress after `stuck_after`.
     Stuck {
         /// The point.
-        id: Id,
+        id: PointId,
         /// When the provider began it.
         created_at: Option<Timestamp>,
         /// `stuck_after`, in seconds.
@@ -84,14 +84,14 @@ pub enum Fact {
     /// A point is dated in the future: it is kept and not counted.
     DatedInFuture {
         /// The point.
-        id: Id,
+        id: PointId,
         /// Its date.
         created_at: Option<Timestamp>,
     },
     /// A point turned up that may be ours, after its create was sent again: it takes a slot that no retention frees.
     LeftOver {
         /// The point.
-        id: Id,
+        id: PointId,
         /// When the provider began it.
         created_at: Timestamp,
     },

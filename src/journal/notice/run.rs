@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::event::{Act, DeleteReason};
 use crate::journal::state::{RunState, StepState};
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 use crate::policy::plan::Reason;
 
 /// The last good restore point of a policy on a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Good {
     /// The provider's key.
-    pub id: Id,
+    pub id: PointId,
     /// When the provider began it.
     pub created_at: Timestamp,
 }
@@ -33,7 +33,7 @@ pub struct FailedRun {
     /// The policy's next due time.
     pub next: Option<Timestamp>,
     /// The point that it asked for.
-    pub made: Option<Id>,
+    pub made: Option<PointId>,
     /// The points that it deleted.
     pub deleted: Vec<DeletedPoint>,
 }
@@ -81,7 +81,7 @@ pub struct SucceededRun {
     /// Its due time; `None` for a run by hand.
     pub due: Option<Timestamp>,
     /// The point that it made.
-    pub made: Option<Id>,
+    pub made: Option<PointId>,
     /// Its size in MB, where known.
     pub size_mb: Option<u64>,
     /// The last good point now: the same, as a rule.
@@ -100,7 +100,7 @@ pub struct SucceededRun {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletedPoint {
     /// The point.
-    pub id: Id,
+    pub id: PointId,
     /// What it was deleted for; unknown in notices of earlier versions.
     pub cause: Option<DeleteReason>,
 }
@@ -122,7 +122,7 @@ impl DeletedPoint {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GivenUp {
     /// The point.
-    pub id: Id,
+    pub id: PointId,
     /// Why.
     pub why: Reason,
 }

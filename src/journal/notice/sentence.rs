@@ -12,7 +12,7 @@ use crate::journal::notice::fact::{
 };
 use crate::journal::notice::run::{FailedRun, RunProblem, SucceededRun};
 use crate::policy::brake::Brake;
-use crate::policy::inventory::{Id, Kind, ServerRef};
+use crate::policy::inventory::{Kind, PointId, ServerRef};
 use crate::policy::plan::Note;
 use crate::policy::schedule::Lost;
 
@@ -189,7 +189,7 @@ fn braked(f: &mut fmt::Formatter<'_>, brakes: &[Brake]) -> fmt::Result {
     f.write_str("`lastgood plan` shows more, `lastgood accept` lets deletes go on")
 }
 
-fn left_over(f: &mut fmt::Formatter<'_>, kind: &str, id: &Id, created_at: Timestamp) -> fmt::Result {
+fn left_over(f: &mut fmt::Formatter<'_>, kind: &str, id: &PointId, created_at: Timestamp) -> fmt::Result {
     write!(
         f,
         "the answer to the create was lost, and {kind} {id} of {created_at} has turned up without any text that tells \

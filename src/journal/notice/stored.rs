@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::journal::notice::fact::{Fact, Recovered, Recovery, StalePolicy};
 use crate::journal::notice::run::{DeletedPoint, FailedRun, Good, RunProblem, SucceededRun};
 use crate::journal::notice::topic::{Class, Topic};
-use crate::policy::inventory::{Id, Kind, ServerRef};
+use crate::policy::inventory::{Kind, PointId, ServerRef};
 
 /// A notice as it is stored, in either form.
 #[derive(Deserialize)]
@@ -42,9 +42,9 @@ pub(super) struct Flat {
     lost: Vec<Timestamp>,
     // Version one of the database knew none of these three.
     #[serde(default)]
-    made: Option<Id>,
+    made: Option<PointId>,
     #[serde(default)]
-    deleted: Vec<Id>,
+    deleted: Vec<PointId>,
     #[serde(default)]
     size_mb: Option<u64>,
     reports: Vec<String>,

@@ -2,7 +2,7 @@
 
 use crate::journal::notice::{Fact, Notice};
 use crate::policy::brake::{Brake, BrakeCause};
-use crate::policy::inventory::{Id, Inventory};
+use crate::policy::inventory::{Inventory, PointId};
 use crate::policy::plan::Note;
 use crate::policy::task::Task;
 
@@ -23,7 +23,7 @@ impl Notice {
     /// What a plan notes, with what the list says of the points in it.
     #[must_use]
     pub fn of_note(task: &Task, note: &Note, inventory: &Inventory) -> Self {
-        let created_at = |id: &Id| inventory.find(id).map(|point| point.created_at);
+        let created_at = |id: &PointId| inventory.find(id).map(|point| point.created_at);
         task.notice(match note {
             Note::Stray(id) => Fact::SecondLastgood { id: id.clone() },
             Note::NewJournal(points) => Fact::NewJournal { points: *points },

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::journal::event::DeleteReason;
 use crate::policy::brake;
-use crate::policy::inventory::{Id, ServerStatus};
+use crate::policy::inventory::{PointId, ServerId, ServerStatus};
 use crate::policy::plan::Reason;
 use crate::policy::schedule::Lost;
 
@@ -19,17 +19,17 @@ fn at(text: &str) -> Timestamp {
 /// One of each fact, with every field that it can have.
 fn facts() -> Vec<Fact> {
     let (morning, night) = (at("2026-11-21T09:00:00Z"), at("2026-11-21T02:30:00Z"));
-    let good = || Some(Good { id: Id::Number(881), created_at: night });
-    let deleted = vec![DeletedPoint { id: Id::Number(804), cause: Some(DeleteReason::Eviction) }];
+    let good = || Some(Good { id: PointId::Number(881), created_at: night });
+    let deleted = vec![DeletedPoint { id: PointId::Number(804), cause: Some(DeleteReason::Eviction) }];
     let error = || "409 Conflict".to_owned();
     let lost = Some(Lost { count: 3, first: night, last: morning });
     let brake = brake::Brake {
         cause: brake::BrakeCause::Gone,
         policy: Some("nightly".to_owned()),
         text: "a point is gone".to_owned(),
-        points: vec![brake::PointIdentity { id: Id::Number(5), created_at: night }],
+        points: vec![brake::PointIdentity { id: PointId::Number(5), created_at: night }],
     };
-    let why = Reason::GivenUp { beside: vec![Id::Number(640)] };
+    let why = Reason::GivenUp { beside: vec![PointId::Number(640)] };
     let stopped_for = Some(StoppedFor { policy: "nightly".to_owned(), kind: Kind::Backup });
     vec![
         Fact::Failed(FailedRun {
@@ -39,19 +39,19 @@ fn facts() -> Vec<Fact> {
             problem: RunProblem::Failed { error: error() },
             last_good: good(),
             next: Some(morning),
-            made: Some(Id::Text("7f0c".to_owned())),
+            made: Some(PointId::Text("7f0c".to_owned())),
             deleted: deleted.clone(),
         }),
         Fact::Succeeded(SucceededRun {
             run: Some(18),
             due: Some(night),
-            made: Some(Id::Number(881)),
+            made: Some(PointId::Number(881)),
             size_mb: Some(12_400),
             last_good: good(),
             next: Some(morning),
             deleted,
             started_early: true,
-            given_up: vec![GivenUp { id: Id::Number(804), why }],
+            given_up: vec![GivenUp { id: PointId::Number(804), why }],
         }),
         Fact::Recovered(Recovered {
             by: Recovery::PointMade,
@@ -78,12 +78,12 @@ fn facts() -> Vec<Fact> {
         Fact::ServerListDoubtful { doubt: "an entry cannot be read".to_owned() },
         Fact::ServerListUnreadable { stored: true, error: error() },
         Fact::NewJournal { points: 12 },
-        Fact::SecondLastgood { id: Id::Number(4) },
+        Fact::SecondLastgood { id: PointId::Number(4) },
         Fact::Braked { brakes: vec![brake] },
         Fact::MoreToDelete { left: 25, max_deletes: 2 },
-        Fact::Stuck { id: Id::Number(77), created_at: Some(night), stuck_after_seconds: 7200 },
-        Fact::DatedInFuture { id: Id::Number(78), created_at: Some(morning) },
-        Fact::LeftOver { id: Id::Number(79), created_at: night },
+        Fact::Stuck { id: PointId::Number(77), created_at: Some(night), stuck_after_seconds: 7200 },
+        Fact::DatedInFuture { id: PointId::Number(78), created_at: Some(morning) },
+        Fact::LeftOver { id: PointId::Number(79), created_at: night },
         Fact::CommandCutOff {
             command: "restore backup 7".to_owned(),
             accepted: true,
@@ -96,7 +96,7 @@ fn facts() -> Vec<Fact> {
 }
 
 fn server() -> ServerRef {
-    ServerRef { id: Id::Number(12_345), name: "web-server-01".to_owned() }
+    ServerRef { id: ServerId::Number(12_345), name: "web-server-01".to_owned() }
 }
 
 #[test]
@@ -137,5 +137,5 @@ fn a_success_of_an_earlier_version_made_the_point_that_was_the_last_good_one() {
     let first = EARLIER.lines().last().unwrap();
     let notice: Notice = serde_json::from_str(first).unwrap();
     let Fact::Succeeded(run) = &notice.fact else { panic!("{notice:?}") };
-    assert_eq!((&run.made, &run.deleted[..]), (&Some(Id::Number(809)), &[][..]));
+    assert_eq!((&run.made, &run.deleted[..]), (&Some(PointId::Number(809)), &[][..]));
 }

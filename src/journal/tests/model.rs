@@ -51,7 +51,7 @@ impl World {
         Self { points, next_id: 100, running: true, stops, deleted: Vec::new() }
     }
 
-    fn carry_out(&mut self, act: &Act) -> Option<Id> {
+    fn carry_out(&mut self, act: &Act) -> Option<PointId> {
         match act {
             Act::StopServer => self.running = false,
             Act::StartServer => self.running = true,
@@ -70,7 +70,7 @@ impl World {
                 let created_at = at(id);
                 let token = Some(mark.token.clone());
                 self.points.insert(id, Point { created_at, token, status: Status::InProgress });
-                return Some(Id::Number(id));
+                return Some(PointId::Number(id));
             }
         }
         None
@@ -95,7 +95,7 @@ impl World {
             }
             Act::Create { mark, .. } => {
                 let ours = self.points.iter().find(|(_, point)| point.token.as_ref() == Some(&mark.token));
-                ours.map_or(Found::NotDone, |(id, _)| Found::Done { id: Some(Id::Number(*id)) })
+                ours.map_or(Found::NotDone, |(id, _)| Found::Done { id: Some(PointId::Number(*id)) })
             }
         }
     }
@@ -109,7 +109,7 @@ impl World {
         ours.sort_by_key(|(completed, id, _)| (*completed, *id));
         for (completed, id, point) in ours {
             let why = if left >= LIMIT { Reason::Eviction } else { Reason::Failed };
-            let delete = Delete { id: Id::Number(id), created_at: point.created_at, completed, why };
+            let delete = Delete { id: PointId::Number(id), created_at: point.created_at, completed, why };
             if left >= LIMIT {
                 left -= 1;
                 first.push(Action::Delete(delete));
@@ -127,10 +127,10 @@ impl World {
     }
 }
 
-fn number(id: &Id) -> i64 {
+fn number(id: &PointId) -> i64 {
     match id {
-        Id::Number(number) => *number,
-        Id::Text(_) => panic!("the model gives numbers"),
+        PointId::Number(number) => *number,
+        PointId::Text(_) => panic!("the model gives numbers"),
     }
 }
 
@@ -230,7 +230,7 @@ impl Driven {
         }
     }
 
-    fn wait(&mut self, id: &Id, fault: Fault, stops: &mut Vec<Driven>) {
+    fn wait(&mut self, id: &PointId, fault: Fault, stops: &mut Vec<Driven>) {
         let Some(point) = self.world.points.get_mut(&number(id)) else {
             return self.write(Event::Seen(Sight::Gone(id.clone())), stops);
         };

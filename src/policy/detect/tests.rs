@@ -10,7 +10,7 @@ use crate::policy::brake::{Brake, BrakeCause, DetectedBrakes, LastListed, PointI
 use crate::policy::brakes_in_force::stops_all;
 use crate::policy::conditions::{RetentionRecord, RetentionRecords};
 use crate::policy::evidence::{Evidence, PlanRequest};
-use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, ServerRef};
+use crate::policy::inventory::{Inventory, Kind, PointId, PointStatus, ReadProof, RestorePoint, ServerId, ServerRef};
 use crate::policy::keep::{Count, Keep, KeepRule};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint};
@@ -34,9 +34,9 @@ fn ours(days: i64) -> RestorePoint {
     let token = Token::from_random(u64::try_from(days).unwrap() * 1_000_003);
     let mark = Mark { token, instance: "main".to_owned(), policy: "nightly".to_owned(), due: created_at };
     RestorePoint {
-        id: Id::Number(days),
+        id: PointId::Number(days),
         kind: Kind::Backup,
-        server: ServerRef { id: Id::Number(1), name: "web".to_owned() },
+        server: ServerRef { id: ServerId::Number(1), name: "web".to_owned() },
         automatic: false,
         status: PointStatus::Completed,
         size_mb: Some(1000),
@@ -48,7 +48,7 @@ fn ours(days: i64) -> RestorePoint {
 }
 
 fn foreign(days: i64) -> RestorePoint {
-    RestorePoint { id: Id::Number(100 + days), description: "by hand".to_owned(), ..ours(days) }
+    RestorePoint { id: PointId::Number(100 + days), description: "by hand".to_owned(), ..ours(days) }
 }
 
 struct BrakeCase {
@@ -86,7 +86,7 @@ fn case(points: Vec<RestorePoint>) -> BrakeCase {
         ..Memory::default()
     };
     let inventory = Inventory {
-        server: ServerRef { id: Id::Number(1), name: "web".to_owned() },
+        server: ServerRef { id: ServerId::Number(1), name: "web".to_owned() },
         kind: Kind::Backup,
         points,
         read_at: now(),
@@ -132,7 +132,7 @@ impl BrakeCase {
     }
 
     fn lose(&mut self, ids: &[i64]) {
-        self.inventory.points.retain(|point| !ids.iter().any(|id| point.id == Id::Number(*id)));
+        self.inventory.points.retain(|point| !ids.iter().any(|id| point.id == PointId::Number(*id)));
     }
 
     fn sized(mut self, newest: u64) -> Self {
@@ -168,7 +168,7 @@ fn a_brake_in_force_is_reported_once() {
     let mut retention = case((1..=10).map(ours).collect());
     retention.policy.keep = keep(4);
     let mut second = case((1..=4).map(ours).collect());
-    second.memory.points.remove(&Id::Number(2));
+    second.memory.points.remove(&PointId::Number(2));
     for case in [&mut gone, &mut small, &mut clock, &mut retention, &mut second] {
         let causes = case.causes();
         assert_eq!(causes.len(), 1, "{causes:?}");

@@ -2,13 +2,13 @@
 //! planner.
 
 use super::*;
-use crate::policy::inventory::{Kind, ReadProof, ServerRef};
+use crate::policy::inventory::{Kind, ReadProof, ServerId, ServerRef};
 
 fn point(status: PointStatus) -> RestorePoint {
     RestorePoint {
-        id: Id::Number(1),
+        id: PointId::Number(1),
         kind: Kind::Snapshot,
-        server: ServerRef { id: Id::Number(9), name: "web".to_owned() },
+        server: ServerRef { id: ServerId::Number(9), name: "web".to_owned() },
         automatic: false,
         status,
         size_mb: None,
@@ -65,6 +65,6 @@ fn the_younger_of_two_points_is_waited_for_while_it_is_in_progress_and_not_stuck
             proof: ReadProof::OnePage,
             doubts: Vec::new(),
         };
-        assert_eq!(has_to_wait(&inventory, &Id::Number(id), reason, || is_stuck), expected, "{what}");
+        assert_eq!(has_to_wait(&inventory, &PointId::Number(id), reason, || is_stuck), expected, "{what}");
     }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::draft::Draft;
 use crate::policy::evidence::PlanRequest;
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 use crate::policy::plan::{Delete, PlanRefusal};
 use crate::policy::retention::next_bucket_end;
 
@@ -42,7 +42,7 @@ impl Draft<'_, '_> {
     pub(super) fn make_room(&mut self) -> Result<RoomDecision<Vec<Delete>>, PlanRefusal> {
         let Some(bucket_end) = bucket_end(&self.request) else { return self.evict(|_| true).map(RoomDecision::Now) };
         let mut then = Draft::dated(&self.request, self.guards, bucket_end);
-        let dropped: BTreeSet<Id> = then.dropped().map(|decision| decision.id.clone()).collect();
+        let dropped: BTreeSet<PointId> = then.dropped().map(|decision| decision.id.clone()).collect();
         let before = (self.budget, self.gone.clone());
         let refusal = match self.evict(|id| dropped.contains(id)) {
             Ok(evicted) => return Ok(RoomDecision::Now(evicted)),

@@ -8,7 +8,7 @@ use crate::policy::delete_guards::DeleteGuards;
 use crate::policy::evidence::PlanRequest;
 use crate::policy::extra::{GivenUpPoints, given_up};
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, PointStatus, RestorePoint};
+use crate::policy::inventory::{PointId, PointStatus, RestorePoint};
 use crate::policy::plan::{Decision, Reason};
 
 /// The decisions about all listed points, newest first.
@@ -64,7 +64,7 @@ pub(super) fn displaced<'a>(request: &PlanRequest<'a>, guards: &DeleteGuards<'a>
 }
 
 /// The points that retention drops and no one holds, and those given up.
-fn leaving<'a>(request: &PlanRequest<'a>, guards: &DeleteGuards<'a>, counted: &Counted<'a>) -> Vec<&'a Id> {
+fn leaving<'a>(request: &PlanRequest<'a>, guards: &DeleteGuards<'a>, counted: &Counted<'a>) -> Vec<&'a PointId> {
     let given_up = given_up(request, guards, counted).points;
     let is_dropped = |point: &RestorePoint| counted.verdict(&point.id).is_some_and(|verdict| !verdict.keep);
     let goes =
@@ -74,7 +74,7 @@ fn leaving<'a>(request: &PlanRequest<'a>, guards: &DeleteGuards<'a>, counted: &C
 
 /// Why a point is kept with what is known now; `None` if it is still dropped. `new` is the date assumed for the new
 /// point, unless the list shows it already.
-pub(in crate::policy) fn kept_now(request: &PlanRequest<'_>, new: Option<Timestamp>, id: &Id) -> Option<String> {
+pub(in crate::policy) fn kept_now(request: &PlanRequest<'_>, new: Option<Timestamp>, id: &PointId) -> Option<String> {
     let evidence = &request.evidence;
     let decisions = decisions(request, &DeleteGuards::of(evidence), &Counted::of(evidence, new));
     let decision = decisions.iter().find(|decision| decision.id == *id)?;

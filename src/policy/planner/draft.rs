@@ -7,7 +7,7 @@ use crate::policy::counted::Counted;
 use crate::policy::delete_guards::DeleteGuards;
 use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, PointStatus};
+use crate::policy::inventory::{PointId, PointStatus};
 use crate::policy::plan::{Decision, Delete, Reason};
 use crate::policy::retention::Candidate;
 use crate::policy::slots::Slots;
@@ -24,7 +24,7 @@ pub(super) struct Draft<'p, 'a> {
     /// How many points the new one displaces.
     pub displaced: u32,
     /// The points already planned to be deleted.
-    pub gone: Vec<Id>,
+    pub gone: Vec<PointId>,
     pub decisions: Vec<Decision>,
 }
 
@@ -72,18 +72,18 @@ impl<'p, 'a> Draft<'p, 'a> {
         self.decisions.iter().filter(|decision| !decision.keep)
     }
 
-    pub fn is_own(&self, id: &Id) -> bool {
+    pub fn is_own(&self, id: &PointId) -> bool {
         self.decisions.iter().any(|decision| decision.id == *id && decision.own)
     }
 
     /// The guard that refuses an eviction because too few points would be left.
-    pub fn too_little(&self, id: &Id) -> Option<Guard> {
+    pub fn too_little(&self, id: &PointId) -> Option<Guard> {
         let evidence = self.evidence();
         evidence.leaves_too_little(evidence.inventory.find(id)?, &self.gone)
     }
 
     /// Keeps the point after all.
-    pub fn keep(&mut self, id: &Id, guard: Guard) {
+    pub fn keep(&mut self, id: &PointId, guard: Guard) {
         if let Some(decision) = self.decisions.iter_mut().find(|decision| decision.id == *id) {
             decision.keep = true;
             decision.why.push(Reason::Guard(guard));

@@ -3,14 +3,14 @@
 use super::draft::Draft;
 use super::no_room::no_room;
 use crate::policy::guard::Guard;
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 use crate::policy::plan::{Delete, PlanRefusal, Reason};
 use crate::policy::retention::KeepReason;
 
 impl Draft<'_, '_> {
     /// Frees the one slot that the new point needs: our failed points first, then at most one completed point among
     /// those that `may_go`.
-    pub(super) fn evict(&mut self, may_go: impl Fn(&Id) -> bool) -> Result<Vec<Delete>, PlanRefusal> {
+    pub(super) fn evict(&mut self, may_go: impl Fn(&PointId) -> bool) -> Result<Vec<Delete>, PlanRefusal> {
         let (mut slots, mut reserve) = (self.slots, self.request.reserve_now());
         let mut evicted = Vec::new();
         let mut because = None;

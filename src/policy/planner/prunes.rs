@@ -4,7 +4,7 @@ use super::draft::Draft;
 use crate::policy::brake::Brake;
 use crate::policy::counted::counts;
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, RestorePoint};
+use crate::policy::inventory::{PointId, RestorePoint};
 use crate::policy::plan::Delete;
 
 impl Draft<'_, '_> {
@@ -42,7 +42,7 @@ impl Draft<'_, '_> {
 
     /// The guard that refuses a delete because too few points would be left once the new point is completed. Only
     /// `min_keep` can, because the new point is the newest then.
-    fn too_little_after(&self, id: &Id) -> Option<Guard> {
+    fn too_little_after(&self, id: &PointId) -> Option<Guard> {
         let evidence = self.evidence();
         let own = |point: &&RestorePoint| counts(&evidence, point) && point.id != *id && !self.gone.contains(&point.id);
         let remaining = evidence.inventory.manual().filter(own).count() + 1;

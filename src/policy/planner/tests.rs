@@ -11,7 +11,7 @@ use super::plan;
 use crate::policy::delete_guards::DeleteGuards;
 use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, ServerRef};
+use crate::policy::inventory::{Inventory, Kind, PointId, PointStatus, ReadProof, RestorePoint, ServerId, ServerRef};
 use crate::policy::keep::{Count, Keep, KeepRule};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint, Unlisted};
@@ -55,7 +55,7 @@ fn ours(days: i64) -> RestorePoint {
 
 fn foreign(days: i64) -> RestorePoint {
     RestorePoint {
-        id: Id::Number(days),
+        id: PointId::Number(days),
         kind: Kind::Snapshot,
         server: server(),
         automatic: false,
@@ -74,7 +74,7 @@ fn of_policy(days: i64, policy: &str) -> RestorePoint {
 }
 
 fn server() -> ServerRef {
-    ServerRef { id: Id::Number(12345), name: "web-server-01".to_owned() }
+    ServerRef { id: ServerId::Number(12345), name: "web-server-01".to_owned() }
 }
 
 /// A case: change what matters, then plan.
@@ -145,17 +145,17 @@ fn pruned(plan: &Plan) -> Vec<i64> {
     plan.prunes().map(|delete| number(&delete.id)).collect()
 }
 
-fn number(id: &Id) -> i64 {
-    let Id::Number(number) = id else { panic!("{id}") };
+fn number(id: &PointId) -> i64 {
+    let PointId::Number(number) = id else { panic!("{id}") };
     *number
 }
 
 fn why(plan: &Plan, id: i64) -> Vec<Reason> {
-    plan.points.iter().find(|point| point.id == Id::Number(id)).unwrap().why.clone()
+    plan.points.iter().find(|point| point.id == PointId::Number(id)).unwrap().why.clone()
 }
 
 fn guard(plan: &Plan, id: i64) -> Guard {
-    let point = plan.points.iter().find(|point| point.id == Id::Number(id)).unwrap();
+    let point = plan.points.iter().find(|point| point.id == PointId::Number(id)).unwrap();
     assert!(point.keep, "{point:?}");
     match point.why.last() {
         Some(Reason::Guard(guard)) => guard.clone(),
@@ -203,7 +203,7 @@ fn what_must_never_be_deleted_stays_with_its_guard() {
         ),
         (
             "held",
-            |case| drop(case.memory.holds.insert(Id::Number(3), "audit".to_owned())),
+            |case| drop(case.memory.holds.insert(PointId::Number(3), "audit".to_owned())),
             Guard::Held("audit".to_owned()),
         ),
         (
@@ -242,7 +242,7 @@ fn what_must_never_be_deleted_stays_with_its_guard() {
             |case| put(case, RestorePoint { name: None, description: ours(3).description[..20].to_owned(), ..ours(3) }),
             Guard::OtherInstance,
         ),
-        ("deleting", |case| case.memory.deleting.extend([Id::Number(3)]), Guard::Deleting),
+        ("deleting", |case| case.memory.deleting.extend([PointId::Number(3)]), Guard::Deleting),
         ("nothing is pruned", |case| case.policy.prune = Prune::None, Guard::PruneNone),
     ];
     for (name, change, expected) in table {
@@ -250,8 +250,8 @@ fn what_must_never_be_deleted_stays_with_its_guard() {
         change(&mut case);
         let plan = case.plan();
         assert_eq!(guard(&plan, 3), expected, "{name}");
-        assert!(plan.prunes().all(|delete| delete.id != Id::Number(3)), "{name}");
-        let point = case.inventory.find(&Id::Number(3)).unwrap();
+        assert!(plan.prunes().all(|delete| delete.id != PointId::Number(3)), "{name}");
+        let point = case.inventory.find(&PointId::Number(3)).unwrap();
         let last_word = case.guards().permits(&point.id, point.created_at, &[]);
         assert_eq!(last_word, Err(expected), "the last word: {name}");
     }
@@ -305,14 +305,14 @@ fn min_keep_stays_though_retention_drops_it() {
 #[test]
 fn the_newest_completed_point_of_the_server_and_of_the_policy_is_refused() {
     let case_of = |points| case(1, points);
-    let permits = |case: &Case, id: i64, gone: &[Id]| {
-        let point = case.inventory.find(&Id::Number(id)).unwrap();
+    let permits = |case: &Case, id: i64, gone: &[PointId]| {
+        let point = case.inventory.find(&PointId::Number(id)).unwrap();
         case.guards().permits(&point.id, point.created_at, gone)
     };
     let case = case_of(vec![ours(1), ours(2)]);
     assert_eq!(permits(&case, 1, &[]), Err(Guard::NewestOfServer));
     assert_eq!(permits(&case, 2, &[]), Ok(()));
-    assert_eq!(permits(&case, 2, &[Id::Number(1)]), Err(Guard::NewestOfServer), "1 is as good as gone");
+    assert_eq!(permits(&case, 2, &[PointId::Number(1)]), Err(Guard::NewestOfServer), "1 is as good as gone");
     let case = case_of(vec![foreign(1), ours(2), ours(3)]);
     assert_eq!(permits(&case, 2, &[]), Err(Guard::NewestOfPolicy));
     // A point in progress, failed, automatic, in the future or being deleted is not a newer good point.
@@ -321,7 +321,7 @@ fn the_newest_completed_point_of_the_server_and_of_the_policy_is_refused() {
         |case| case.inventory.points[0].status = PointStatus::Failed,
         |case| case.inventory.points[0].automatic = true,
         |case| put(case, RestorePoint { created_at: now() + SignedDuration::from_hours(1), ..ours(1) }),
-        |case| case.memory.deleting.extend([Id::Number(1)]),
+        |case| case.memory.deleting.extend([PointId::Number(1)]),
     ];
     for change in changes {
         let mut case = case_of(vec![ours(1), ours(2)]);
@@ -332,10 +332,10 @@ fn the_newest_completed_point_of_the_server_and_of_the_policy_is_refused() {
 
 #[test]
 fn points_of_the_same_second_are_ordered_by_due_time_and_then_by_id() {
-    let at = |days, id: i64| RestorePoint { id: Id::Number(id), created_at: ours(9).created_at, ..ours(days) };
+    let at = |days, id: i64| RestorePoint { id: PointId::Number(id), created_at: ours(9).created_at, ..ours(days) };
     // 12 has the older due time, despite its id.
     assert_eq!(pruned(&case(3, vec![at(1, 10), at(2, 11), at(3, 12)]).plan()), [12]);
-    let same = |id: i64| RestorePoint { id: Id::Number(id), ..ours(9) };
+    let same = |id: i64| RestorePoint { id: PointId::Number(id), ..ours(9) };
     assert_eq!(pruned(&case(3, vec![same(12), same(11), same(10)]).plan()), [10]);
 }
 
@@ -343,7 +343,7 @@ fn points_of_the_same_second_are_ordered_by_due_time_and_then_by_id() {
 fn a_point_in_progress_for_longer_than_stuck_after_is_reported() {
     let mut case = case(3, vec![ours(1)]);
     case.inventory.points[0].status = PointStatus::InProgress;
-    assert!(case.plan().notes.contains(&Note::Stuck(Id::Number(1))));
+    assert!(case.plan().notes.contains(&Note::Stuck(PointId::Number(1))));
     case.policy.stuck_after = Duration::from_secs(2 * 86_400);
     assert_eq!(case.plan().notes, []);
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::reason::KeepReason;
-use crate::policy::inventory::{Id, RestorePoint};
+use crate::policy::inventory::{PointId, RestorePoint};
 use crate::policy::mark::Mark;
 
 /// A completed point that counts. Ordered by time, then due time (none sorts first), then id: the larger is the newer.
@@ -15,7 +15,7 @@ pub struct Candidate {
     /// The due time in its mark, which orders points created in the same second.
     pub due: Option<Timestamp>,
     /// The provider's key; `None` for a point that is yet to be created.
-    pub id: Option<Id>,
+    pub id: Option<PointId>,
 }
 
 impl Candidate {

@@ -9,12 +9,12 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{TOKEN, ok, played, played_with, said, settings};
-use crate::policy::inventory::{Id, Kind, PointStatus, ServerStatus};
+use crate::policy::inventory::{Kind, PointId, PointStatus, ServerId, ServerStatus};
 use crate::provider::{Client, ClientSettings, CreateRequest, Deleted, ErrorKind, Power};
 
 fn request(kind: Kind) -> CreateRequest {
     CreateRequest {
-        server: Id::Number(12345),
+        server: ServerId::Number(12345),
         kind,
         name: Some("lg-abcd1234-nightly-20261121T023000Z".to_owned()),
         description: "lg-abcd1234 main nightly 2026-11-21T02:30:00Z".to_owned(),
@@ -49,16 +49,16 @@ async fn each_write_is_sent_as_documented() {
         _ => raw(204, ""),
     });
     let created = client.create(&request(Kind::Backup)).await.unwrap();
-    assert_eq!(created.id, Some(Id::Number(502)));
+    assert_eq!(created.id, Some(PointId::Number(502)));
     assert_eq!(created.point.unwrap().status, PointStatus::InProgress);
     let created = client.create(&request(Kind::Snapshot)).await.unwrap();
-    assert_eq!((created.id, created.point), (Some(Id::Text("a-uuid".to_owned())), None));
-    let id = Id::Number(12345);
-    assert_eq!(client.delete(Kind::Snapshot, &Id::Number(801)).await.unwrap(), Deleted::Accepted);
+    assert_eq!((created.id, created.point), (Some(PointId::Text("a-uuid".to_owned())), None));
+    let id = ServerId::Number(12345);
+    assert_eq!(client.delete(Kind::Snapshot, &PointId::Number(801)).await.unwrap(), Deleted::Accepted);
     client.power(&id, Power::Stop).await.unwrap();
-    client.power(&Id::Text("7f0c".to_owned()), Power::Start).await.unwrap();
-    client.restore(Kind::Backup, &id, &Id::Number(501)).await.unwrap();
-    let restore = client.restore(Kind::Snapshot, &id, &Id::Number(801)).await.unwrap();
+    client.power(&ServerId::Text("7f0c".to_owned()), Power::Start).await.unwrap();
+    client.restore(Kind::Backup, &id, &PointId::Number(501)).await.unwrap();
+    let restore = client.restore(Kind::Snapshot, &id, &PointId::Number(801)).await.unwrap();
     assert_eq!(restore.message.as_deref(), Some("begun"));
     assert_eq!(restore.server_status, Some(ServerStatus::Other("restoring".to_owned())));
 
@@ -80,10 +80,10 @@ async fn each_write_is_sent_as_documented() {
 #[tokio::test(start_paused = true)]
 async fn an_id_is_one_segment_of_a_path_or_nothing() {
     let (client, log) = played(|_, _, _| raw(204, ""));
-    client.delete(Kind::Backup, &Id::Text("../servers/1?x#y".to_owned())).await.unwrap();
+    client.delete(Kind::Backup, &PointId::Text("../servers/1?x#y".to_owned())).await.unwrap();
     assert_eq!(log.lines(), ["DELETE /api/v1/backups/..%2Fservers%2F1%3Fx%23y/"]);
     for id in ["", ".", ".."] {
-        let error = client.delete(Kind::Backup, &Id::Text(id.to_owned())).await.unwrap_err();
+        let error = client.delete(Kind::Backup, &PointId::Text(id.to_owned())).await.unwrap_err();
         assert!(error.never_sent() && !error.outcome_unknown(), "{id:?}");
     }
     assert_eq!(client.requests_sent(), 1);
@@ -101,8 +101,8 @@ async fn the_account_and_one_server_are_read() {
     assert_eq!((account.email.as_str(), account.token_name.as_str()), ("a@example.com", "nightly"));
     assert!(account.may("servers", "read") && account.may("snapshots", "write"));
     assert!(!account.may("servers", "write"));
-    assert_eq!(client.server(&Id::Number(7)).await.unwrap().status, ServerStatus::Stopped);
-    let error = client.server(&Id::Number(8)).await.unwrap_err();
+    assert_eq!(client.server(&ServerId::Number(7)).await.unwrap().status, ServerStatus::Stopped);
+    let error = client.server(&ServerId::Number(8)).await.unwrap_err();
     assert_eq!(error.status(), Some(404));
     assert_eq!(
         error.to_string(),
@@ -162,17 +162,17 @@ async fn a_write_is_sent_once_unless_it_was_certainly_not_carried_out() {
 #[tokio::test(start_paused = true)]
 async fn an_html_page_instead_of_an_answer_proves_no_delete_power_action_or_restore() {
     let (client, log) = played(|_, _, _| raw(200, "<html>log in</html>"));
-    let id = Id::Number(7);
+    let (server, id) = (ServerId::Number(7), PointId::Number(7));
     assert!(client.delete(Kind::Backup, &id).await.unwrap_err().outcome_unknown());
-    assert!(client.power(&id, Power::Start).await.unwrap_err().outcome_unknown());
-    assert!(client.restore(Kind::Backup, &id, &id).await.unwrap_err().outcome_unknown());
+    assert!(client.power(&server, Power::Start).await.unwrap_err().outcome_unknown());
+    assert!(client.restore(Kind::Backup, &server, &id).await.unwrap_err().outcome_unknown());
     assert_eq!(log.lines().len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_point_that_is_gone_is_distinguished_from_a_deleted_one() {
     let (client, _) = played(|_, _, _| said(404, &json!({"detail": "Not found."})));
-    assert_eq!(client.delete(Kind::Backup, &Id::Number(7)).await.unwrap(), Deleted::AlreadyGone);
+    assert_eq!(client.delete(Kind::Backup, &PointId::Number(7)).await.unwrap(), Deleted::AlreadyGone);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use super::server;
-use crate::policy::inventory::{Id, Kind, PointStatus, Server, ServerRef, ServerStatus};
+use crate::policy::inventory::{Kind, PointId, PointStatus, Server, ServerId, ServerRef, ServerStatus};
 use crate::policy::text::{LONGEST, cleaned, misleads};
 use crate::provider::api_object::ApiObject;
 use crate::provider::convert::{self, Belongs, ListedPoint};
@@ -48,15 +48,15 @@ fn the_documented_examples_are_read() {
     ));
     let read = convert::point(Kind::Snapshot, &snapshot, &masks()).unwrap().point;
     assert_eq!(read.name.as_deref(), Some("pre-migration-snapshot"));
-    assert_eq!(read.server, ServerRef { id: Id::Number(12345), name: "web-server-01".to_owned() });
+    assert_eq!(read.server, ServerRef { id: ServerId::Number(12345), name: "web-server-01".to_owned() });
 }
 
 #[test]
 fn ids_keep_the_type_that_the_provider_gave_them() {
     for (given, id) in [
-        (json!(501), Some(Id::Number(501))),
-        (json!("501"), Some(Id::Text("501".to_owned()))),
-        (json!("7f0c-11"), Some(Id::Text("7f0c-11".to_owned()))),
+        (json!(501), Some(PointId::Number(501))),
+        (json!("501"), Some(PointId::Text("501".to_owned()))),
+        (json!("7f0c-11"), Some(PointId::Text("7f0c-11".to_owned()))),
         (json!(""), None),
         (json!("  "), None),
         (json!(1.0), None),
@@ -64,15 +64,16 @@ fn ids_keep_the_type_that_the_provider_gave_them() {
         (json!(null), None),
         (json!([1]), None),
     ] {
-        assert_eq!(Scalar::from(&given).id(), id, "{given}");
+        let entry = ApiObject::of(&fields(json!({ "id": given })));
+        assert_eq!(convert::point_id(&entry, &masks()), id, "{given}");
     }
 }
 
 #[test]
 fn a_point_that_has_a_uuid_in_place_of_an_id_is_known_by_it() {
-    let uuid = || Id::Text("7f0c-11".to_owned());
+    let uuid = || PointId::Text("7f0c-11".to_owned());
     assert_eq!(point(Kind::Backup, json!({"id": null, "uuid": "7f0c-11"})).point.id, uuid());
-    assert_eq!(point(Kind::Backup, json!({"uuid": "7f0c-11"})).point.id, Id::Number(501));
+    assert_eq!(point(Kind::Backup, json!({"uuid": "7f0c-11"})).point.id, PointId::Number(501));
 }
 
 #[test]
@@ -145,18 +146,18 @@ fn sizes_and_descriptions_of_any_kind_do_no_harm() {
 fn a_server_shows_its_id_and_name_and_is_found_by_all_its_keys() {
     let both = json!({"id": 7, "uuid": "7f0c", "name": "web", "hostname": "web.example.com", "status": "Running"});
     let both = read_server(both).unwrap();
-    assert_eq!(both.reference, ServerRef { id: Id::Number(7), name: "web".to_owned() });
+    assert_eq!(both.reference, ServerRef { id: ServerId::Number(7), name: "web".to_owned() });
     assert_eq!(both.keys, ["7", "7f0c", "web", "web.example.com"]);
     assert_eq!(both.status, ServerStatus::Active);
     let bare = read_server(json!({"uuid": "7f0c", "id": null, "name": ""})).unwrap();
-    assert_eq!(bare.reference, ServerRef { id: Id::Text("7f0c".to_owned()), name: "7f0c".to_owned() });
+    assert_eq!(bare.reference, ServerRef { id: ServerId::Text("7f0c".to_owned()), name: "7f0c".to_owned() });
     assert_eq!(bare.status, ServerStatus::Other("unknown".to_owned()));
     assert!(read_server(json!({"name": "web"})).is_err());
 }
 
 fn uuid_server() -> Server {
     Server {
-        reference: ServerRef { id: Id::Text("7f0c".to_owned()), name: "web".to_owned() },
+        reference: ServerRef { id: ServerId::Text("7f0c".to_owned()), name: "web".to_owned() },
         keys: vec!["7f0c".to_owned(), "web".to_owned()],
         status: ServerStatus::Active,
     }

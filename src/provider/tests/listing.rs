@@ -5,7 +5,7 @@ use http::Uri;
 use serde_json::{Value, json};
 
 use super::{backup, ok, parameter, played, said, server};
-use crate::policy::inventory::{Id, Kind, ReadProof};
+use crate::policy::inventory::{Kind, PointId, ReadProof, ServerId};
 use crate::provider::{BackupTypeFilter, ErrorKind};
 
 /// A page of `all` as Django REST framework gives it, with `next` on this origin.
@@ -33,7 +33,7 @@ async fn a_documented_plain_list_is_one_page_and_proves_itself() {
     let inventory = client.inventory(&server(7, "web-7"), Kind::Backup).await.unwrap();
     assert_eq!(
         inventory.points.iter().map(|point| point.id.clone()).collect::<Vec<_>>(),
-        [Id::Number(2), Id::Number(1)]
+        [PointId::Number(2), PointId::Number(1)]
     );
     assert_eq!((inventory.proof, inventory.doubt()), (ReadProof::OnePage, None));
     assert_eq!(log.lines(), ["GET /api/v1/backups/?server_id=7&backup_type=manual&page_size=100"]);
@@ -333,7 +333,7 @@ async fn servers_are_listed_whole_with_their_own_fields() {
     assert_eq!(listing.items.len(), 2);
     assert_eq!(listing.items[0].0.keys, ["12345", "web-server-01"]);
     assert_eq!(listing.items[0].1.to_map()["plan"]["ram"], json!(4));
-    assert_eq!(listing.items[1].0.reference.id, Id::Text("7f0c".to_owned()));
+    assert_eq!(listing.items[1].0.reference.id, ServerId::Text("7f0c".to_owned()));
     assert_eq!(listing.doubts.len(), 2, "no id to tell it apart by, and unreadable: {:?}", listing.doubts);
 }
 

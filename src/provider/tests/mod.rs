@@ -20,7 +20,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 
 use crate::clock::{Clock, ManualClock};
-use crate::policy::inventory::{Id, Server, ServerRef, ServerStatus};
+use crate::policy::inventory::{Server, ServerId, ServerRef, ServerStatus};
 use crate::provider::{Client, ClientSettings};
 
 pub(super) const TOKEN: &str = "vps_a-token-of-tests";
@@ -104,7 +104,7 @@ pub(super) fn parameter(uri: &Uri, name: &str) -> Option<String> {
 
 pub(super) fn server(id: i64, name: &str) -> Server {
     Server {
-        reference: ServerRef { id: Id::Number(id), name: name.to_owned() },
+        reference: ServerRef { id: ServerId::Number(id), name: name.to_owned() },
         keys: vec![id.to_string(), name.to_owned()],
         status: ServerStatus::Active,
     }

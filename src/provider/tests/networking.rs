@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
 use super::{TOKEN, backup, clock, server, settings};
-use crate::policy::inventory::{Id, Kind, ReadProof};
+use crate::policy::inventory::{Kind, ReadProof, ServerId};
 use crate::provider::error::ErrorKind;
 use crate::provider::transport::{ApiTransport, HttpRequest, HttpResponse, RequestLimits};
 use crate::provider::{Client, ClientSettings, Power};
@@ -186,7 +186,7 @@ async fn a_redirect_is_an_error_and_the_token_never_follows_it() {
         let (url, seen) = scripted(vec![answer(&format!("{status}\r\nLocation: {elsewhere}/x?y"), b"")]).await;
         let client = client(&url);
         let read = client.servers().await.unwrap_err();
-        let write = client.power(&Id::Number(7), Power::Stop).await.unwrap_err();
+        let write = client.power(&ServerId::Number(7), Power::Stop).await.unwrap_err();
         assert!(read.to_string().contains("redirect") && !read.to_string().contains("/x?y"), "{read}");
         assert!(!read.is_retryable());
         assert_eq!(write.outcome_unknown(), status.starts_with("301") || status.starts_with("302"), "{status}");

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::{TOKEN, backup, ok, parameter, played, played_with, said, server, settings};
-use crate::policy::inventory::{Id, Kind};
+use crate::policy::inventory::{Kind, ServerId};
 use crate::provider::{ClientSettings, ErrorKind, Power, Watch, WatchPace};
 
 fn wait(seconds: u32) -> Response {
@@ -70,7 +70,7 @@ async fn a_request_that_was_sent_ends_as_it_began_and_the_next_has_the_new_timeo
     };
     let (read, ()) = tokio::join!(client.token_info(), exchanging);
     assert!(read.is_ok(), "{read:?}");
-    let error = client.power(&Id::Number(7), Power::Start).await.unwrap_err();
+    let error = client.power(&ServerId::Number(7), Power::Start).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Timeout(Duration::from_secs(5)));
 }
 
@@ -84,7 +84,7 @@ async fn a_call_that_waits_while_the_url_changes_is_sent_to_neither() {
             tokio::time::sleep(Duration::from_secs(1)).await;
             client.replace_with(&other);
         };
-        let id = Id::Number(7);
+        let id = ServerId::Number(7);
         let (sent, ()) = tokio::join!(client.power(&id, Power::Stop), exchanging);
         let error = sent.unwrap_err();
         assert!(error.never_sent() && !error.outcome_unknown(), "{error}");

@@ -3,7 +3,7 @@
 
 use crate::journal::debt::release_command;
 use crate::journal::notice::{Fact, FoundServer, LatestDue, MissedDueTimes, Notice, Topic};
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 use crate::report::content::blocks::{Block, Content, Tone};
 use crate::report::content::context::{MailContext, word};
 use crate::report::content::not_started;
@@ -164,7 +164,7 @@ fn full_stop(sentence: String) -> String {
 }
 
 /// A point at the beginning of a sentence.
-fn point(kind: &str, id: &Id) -> String {
+fn point(kind: &str, id: &PointId) -> String {
     capital(&format!("{kind} {id}"))
 }
 

@@ -176,9 +176,10 @@ fn rest_blocks(facts: &DigestFacts, context: &MailContext) -> Vec<Block> {
 }
 
 fn hold_words(hold: &DigestHold, context: &MailContext) -> String {
-    let what = match &hold.point {
-        Some((kind, id)) => format!("{kind} {id} of {}", hold.server.name),
-        None => format!("all of {}", hold.server.name),
+    let what = match (&hold.point, &hold.server) {
+        (Some((kind, id)), Some(server)) => format!("{kind} {id} of {}", server.name),
+        (Some((kind, id)), None) => format!("{kind} {id}"),
+        (None, server) => format!("all of {}", server.as_ref().map_or("a server", |server| server.name.as_str())),
     };
     let reason = if hold.reason.is_empty() { "no reason given".to_owned() } else { plain(&hold.reason) };
     let until = hold.until.map_or_else(|| "never ends".to_owned(), |until| format!("ends {}", context.future(until)));

@@ -7,7 +7,7 @@ use crate::journal::notice::{
     Recovered, Recovery, RunProblem, StartProblem, StoppedFor, Topic, Tries,
 };
 use crate::policy::brake::{Brake, BrakeCause};
-use crate::policy::inventory::{Id, Kind, ServerStatus};
+use crate::policy::inventory::{Kind, PointId, ServerStatus};
 use crate::policy::plan::Reason;
 use crate::policy::schedule::Lost;
 use crate::report::content::compose;
@@ -36,7 +36,7 @@ fn notices() -> MessageData {
     let brake = |cause, text: &str| Brake { cause, policy: None, text: text.to_owned(), points: vec![] };
     let of_policy = [
         Fact::NewJournal { points: 12 },
-        Fact::SecondLastgood { id: Id::Text("7f0c".to_owned()) },
+        Fact::SecondLastgood { id: PointId::Text("7f0c".to_owned()) },
         Fact::Missed(MissedDueTimes { lost: Some(lost), latest, next: Some(at("2026-11-22T02:30:00Z")) }),
         Fact::Missed(MissedDueTimes { lost: None, latest: LatestDue::Skipped(since), next: None }),
         Fact::Missed(MissedDueTimes { lost: Some(lost), latest: LatestDue::TooOld, next: None }),
@@ -48,9 +48,9 @@ fn notices() -> MessageData {
             ],
         },
         Fact::MoreToDelete { left: 25, max_deletes: 2 },
-        Fact::Stuck { id: Id::Number(77), created_at: Some(since), stuck_after_seconds: 7200 },
-        Fact::DatedInFuture { id: Id::Number(78), created_at: Some(at("2026-12-01T00:00:00Z")) },
-        Fact::LeftOver { id: Id::Number(79), created_at: since },
+        Fact::Stuck { id: PointId::Number(77), created_at: Some(since), stuck_after_seconds: 7200 },
+        Fact::DatedInFuture { id: PointId::Number(78), created_at: Some(at("2026-12-01T00:00:00Z")) },
+        Fact::LeftOver { id: PointId::Number(79), created_at: since },
     ];
     let server_status = ServerStatus::Stopped;
     let of_server = [
@@ -149,7 +149,8 @@ fn successes_as_they_are_read() {
     let mut second = success("web-server-02");
     if let Fact::Succeeded(run) = &mut second.notice.fact {
         run.started_early = true;
-        run.given_up = vec![GivenUp { id: Id::Number(811), why: Reason::GivenUp { beside: vec![Id::Number(640)] } }];
+        run.given_up =
+            vec![GivenUp { id: PointId::Number(811), why: Reason::GivenUp { beside: vec![PointId::Number(640)] } }];
     }
     golden("succeeded", &MessageData::Notices(MailKind::Succeeded, vec![success("web-server-01"), second]));
 }
@@ -195,7 +196,7 @@ fn a_digest_as_it_is_read() {
 
 #[test]
 fn a_hostile_name_is_text_in_both_alternatives() {
-    let deleted = vec![DeletedPoint { id: Id::Text(HOSTILE.to_owned()), cause: None }];
+    let deleted = vec![DeletedPoint { id: PointId::Text(HOSTILE.to_owned()), cause: None }];
     let hostile = || failed_as(HOSTILE, FailedRun { deleted: deleted.clone(), ..failed_run(HOSTILE) });
     let mut facts = digest();
     facts.policies[0].servers[0].server.name = HOSTILE.to_owned();

@@ -6,7 +6,7 @@ use crate::policy::retention_change::RetentionUpdate;
 use crate::store::brakes::Signs;
 
 fn about(id: i64) -> PointIdentity {
-    PointIdentity { id: Id::Number(id), created_at: at(id) }
+    PointIdentity { id: PointId::Number(id), created_at: at(id) }
 }
 
 fn brake(cause: BrakeCause, points: &[i64]) -> Brake {
@@ -31,12 +31,12 @@ impl Folder {
     }
 
     /// The points that would be missed, and whether they are good ones of ours.
-    async fn missed(&self) -> Vec<(Id, bool)> {
+    async fn missed(&self) -> Vec<(PointId, bool)> {
         self.memory(99).await.listed.into_iter().map(|seen| (seen.about.id, seen.good)).collect()
     }
 
     async fn delete(&self, run: &mut Run, id: i64) -> u32 {
-        let act = Act::Delete { id: Id::Number(id), created_at: at(id), cause: DeleteReason::Retention };
+        let act = Act::Delete { id: PointId::Number(id), created_at: at(id), cause: DeleteReason::Retention };
         self.intend(run, act, 10).await
     }
 }
@@ -47,7 +47,7 @@ async fn every_listed_point_but_an_automatic_one_would_be_missed_and_completed_o
     let running = RestorePoint { status: PointStatus::InProgress, ..ours(2) };
     let automatic = RestorePoint { automatic: true, ..point(4, "of the plan") };
     folder.see(list(vec![ours(1), running, point(3, "by hand"), automatic], 0)).await;
-    let expected = [(1, true), (2, false), (3, false)].map(|(id, good)| (Id::Number(id), good));
+    let expected = [(1, true), (2, false), (3, false)].map(|(id, good)| (PointId::Number(id), good));
     assert_eq!(folder.missed().await, expected);
 }
 
@@ -57,10 +57,10 @@ async fn what_we_mean_to_delete_is_not_missed_unless_the_provider_refused_it() {
     folder.see(list(vec![ours(1), ours(2)], 0)).await;
     let mut run = folder.planned().await;
     let step = folder.delete(&mut run, 1).await;
-    assert_eq!(folder.missed().await, [(Id::Number(2), true)]);
+    assert_eq!(folder.missed().await, [(PointId::Number(2), true)]);
     let answer = Answer::Refused { error: "no".to_owned(), last: false };
     folder.write(&mut run, Event::Answered { step, answer }, 11).await;
-    assert_eq!(folder.missed().await, [(Id::Number(1), true), (Id::Number(2), true)]);
+    assert_eq!(folder.missed().await, [(PointId::Number(1), true), (PointId::Number(2), true)]);
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn a_point_of_ours_under_the_id_of_one_that_we_deleted_is_missed() {
     let step = folder.create(&mut run, 9, 12).await;
     folder.write(&mut run, accepted(step, Some(1)), 13).await;
     folder.see(list(vec![RestorePoint { created_at: at(13), ..point(1, "") }, ours(2)], 14)).await;
-    assert_eq!(folder.missed().await, [(Id::Number(1), true), (Id::Number(2), true)]);
+    assert_eq!(folder.missed().await, [(PointId::Number(1), true), (PointId::Number(2), true)]);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ async fn use_all(dir: &std::path::Path) -> Result<usize, StoreError> {
     store.waiting().await?;
     store.mails_due(now).await?;
     store.holds(now).await?;
-    let place = MemoryKey { server: Id::Number(12345), policy: PolicyName::new("hourly").unwrap(), ..place() };
+    let place = MemoryKey { server: ServerId::Number(12345), policy: PolicyName::new("hourly").unwrap(), ..place() };
     store.memory(place, now).await?;
     store.tell(vec![notice(Class::Failure, Topic::Attention)], now).await?;
     store.prune_daily(Duration::from_hours(24), now).await?;

@@ -26,11 +26,11 @@ async fn a_point_that_we_made_takes_a_slot_until_it_is_listed_or_settle_has_pass
     folder.see(list(Vec::new(), 10)).await;
     let memory = folder.memory(61).await;
     assert_eq!(memory.unlisted.len(), 1);
-    assert_eq!(memory.unlisted[0].id, Some(Id::Number(9)));
+    assert_eq!(memory.unlisted[0].id, Some(PointId::Number(9)));
     assert!(folder.memory(62).await.unlisted.is_empty(), "settle has passed");
     folder.see(list(vec![ours(9)], 20)).await;
     assert!(folder.memory(21).await.unlisted.is_empty(), "it is listed");
-    assert_eq!(folder.memory(21).await.points[&Id::Number(9)].origin, Origin::Made("nightly".to_owned()));
+    assert_eq!(folder.memory(21).await.points[&PointId::Number(9)].origin, Origin::Made("nightly".to_owned()));
     folder.see(list(Vec::new(), 100)).await;
     assert!(folder.memory(101).await.points.is_empty(), "it is gone");
 }
@@ -79,16 +79,16 @@ async fn a_point_that_is_being_deleted_is_remembered_while_it_is_listed() {
         let folder = folder();
         folder.see(list(vec![ours(1), ours(2)], 0)).await;
         let mut run = folder.planned().await;
-        let act = Act::Delete { id: Id::Number(1), created_at: at(1), cause: DeleteReason::Eviction };
+        let act = Act::Delete { id: PointId::Number(1), created_at: at(1), cause: DeleteReason::Eviction };
         let step = folder.intend(&mut run, act, 1).await;
         folder.write(&mut run, Event::Answered { step, answer }, 2).await;
         folder.see(list(vec![ours(1), ours(2)], 3)).await;
         let memory = folder.memory(4).await;
-        assert!(memory.deleting.contains(&Id::Number(1)));
+        assert!(memory.deleting.contains(&PointId::Number(1)));
         assert_eq!(memory.evicted_since_completed, 1);
         assert_eq!(folder.owner(&ours(1), 4).await, Owner::Ours("nightly".to_owned()), "no second lastgood's");
         let memory = folder.memory(3700).await;
-        assert!(memory.deleting.is_empty() && memory.not_gone == [Id::Number(1)].into(), "it may be sent again");
+        assert!(memory.deleting.is_empty() && memory.not_gone == [PointId::Number(1)].into(), "it may be sent again");
         let step = folder.create(&mut run, 9, 5).await;
         folder.write(&mut run, accepted(step, Some(9)), 6).await;
         folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 7).await;
@@ -101,7 +101,7 @@ async fn a_point_that_is_completed_after_its_run_gave_it_up_ends_the_time_of_its
     let folder = folder();
     folder.see(list(vec![ours(1), ours(2)], 0)).await;
     let mut run = folder.planned().await;
-    let act = Act::Delete { id: Id::Number(1), created_at: at(1), cause: DeleteReason::Eviction };
+    let act = Act::Delete { id: PointId::Number(1), created_at: at(1), cause: DeleteReason::Eviction };
     let step = folder.intend(&mut run, act, 1).await;
     folder.write(&mut run, Event::Answered { step, answer: Answer::Accepted { id: None } }, 2).await;
     let step = folder.create(&mut run, 9, 3).await;
@@ -137,10 +137,10 @@ async fn holds_are_in_force_until_their_moment_and_for_their_place() {
         since: at(0),
         until: until.map(at),
     };
-    let of_point = HoldTarget::Point(Kind::Snapshot, Id::Number(1));
+    let of_point = HoldTarget::Point(Kind::Snapshot, PointId::Number(1));
     folder.store.hold(hold(of_point.clone(), Some(50))).await.unwrap();
-    folder.store.hold(hold(HoldTarget::Point(Kind::Backup, Id::Number(2)), None)).await.unwrap();
-    assert_eq!(folder.memory(49).await.holds.keys().collect::<Vec<_>>(), [&Id::Number(1)]);
+    folder.store.hold(hold(HoldTarget::Point(Kind::Backup, PointId::Number(2)), None)).await.unwrap();
+    assert_eq!(folder.memory(49).await.holds.keys().collect::<Vec<_>>(), [&PointId::Number(1)]);
     assert!(folder.memory(50).await.holds.is_empty());
     folder.store.hold(hold(of_point.clone(), None)).await.unwrap();
     assert_eq!(folder.store.holds(at(60)).await.unwrap().len(), 2, "a hold on the same thing is replaced");
@@ -148,7 +148,7 @@ async fn holds_are_in_force_until_their_moment_and_for_their_place() {
     assert!(!folder.store.release(of_point).await.unwrap());
     folder.store.hold(hold(HoldTarget::Server(server()), None)).await.unwrap();
     assert_eq!(folder.memory(60).await.server_hold.as_deref(), Some("audit"));
-    let elsewhere = MemoryKey { server: Id::Number(1), ..place() };
+    let elsewhere = MemoryKey { server: ServerId::Number(1), ..place() };
     assert_eq!(folder.store.memory(elsewhere, at(60)).await.unwrap().server_hold, None);
 }
 

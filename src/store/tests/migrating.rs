@@ -93,14 +93,14 @@ async fn what_version_one_has_written_is_all_there() {
     let now: Timestamp = "2026-11-21T07:29:30Z".parse().unwrap();
     let hourly = PolicyName::new("hourly").unwrap();
     let place = |server: i64| MemoryKey {
-        server: Id::Number(server),
+        server: ServerId::Number(server),
         kind: Kind::Snapshot,
         policy: hourly.clone(),
         settle: Duration::from_secs(60),
     };
     let memory = store.memory(place(12346), now).await.unwrap();
-    assert_eq!(memory.holds.iter().collect::<Vec<_>>(), [(&Id::Number(804), &"audit".to_owned())]);
-    assert!(memory.seen_before && memory.points.contains_key(&Id::Number(809)));
+    assert_eq!(memory.holds.iter().collect::<Vec<_>>(), [(&PointId::Number(804), &"audit".to_owned())]);
+    assert!(memory.seen_before && memory.points.contains_key(&PointId::Number(809)));
     assert_eq!(store.memory(place(12345), now).await.unwrap().tokens.len(), 7);
     assert_eq!(store.servers().await.unwrap().len(), 2);
     assert_eq!(store.incidents().await.unwrap().len(), 1);
@@ -108,7 +108,7 @@ async fn what_version_one_has_written_is_all_there() {
     assert_eq!(store.backlog().await.unwrap().waiting, 1, "the message still waits");
     let message = store.mails_due(now).await.unwrap().remove(0).message;
     assert_eq!((message.channel, message.payload), (Channel::Mail, PayloadKind::Rfc5322), "and is a mail");
-    let handled = store.peek_handled(Id::Number(12345), hourly).await.unwrap().unwrap();
+    let handled = store.peek_handled(ServerId::Number(12345), hourly).await.unwrap().unwrap();
     assert_eq!(handled.handled, "2026-11-21T07:29:22Z".parse().unwrap(), "no due time comes twice");
 }
 
@@ -118,7 +118,7 @@ async fn a_run_that_version_one_began_goes_on() {
     let store = Store::own(dir.path()).unwrap();
     let mut runs = store.unfinished().await.unwrap();
     let [run] = runs.as_mut_slice() else { panic!("one run was cut off: {runs:?}") };
-    assert_eq!(crate::journal::next::next(&run.state), crate::journal::next::Next::Await(Id::Number(811)));
+    assert_eq!(crate::journal::next::next(&run.state), crate::journal::next::Next::Await(PointId::Number(811)));
     let now: Timestamp = "2026-11-21T07:30:00Z".parse().unwrap();
     let completed = Sight::Completed { created_at: "2026-11-21T07:29:23Z".parse().unwrap(), size_mb: Some(1) };
     for event in [Event::Seen(completed), Event::Ended { outcome: Outcome::Succeeded, error: None }] {
@@ -131,7 +131,7 @@ async fn a_run_that_version_one_began_goes_on() {
 async fn what_version_two_knew_of_a_policy_holds_for_the_kind_that_it_has() {
     let dir = written(WRITTEN[1].1);
     let store = Store::own(dir.path()).unwrap();
-    let (server, policy) = (Id::Number(12345), PolicyName::new("hourly").unwrap());
+    let (server, policy) = (ServerId::Number(12345), PolicyName::new("hourly").unwrap());
     let now: Timestamp = "2026-11-21T07:29:30Z".parse().unwrap();
     let settle = Duration::from_secs(60);
     let place = MemoryKey { server: server.clone(), kind: Kind::Snapshot, policy: policy.clone(), settle };
@@ -145,7 +145,7 @@ async fn what_version_two_knew_of_a_policy_holds_for_the_kind_that_it_has() {
     assert_eq!(handled[0].handled, before.handled, "no due time starts over");
 }
 
-fn followed(server: &Id, policy: &PolicyName, kind: Kind, schedule: &str) -> Followed {
+fn followed(server: &ServerId, policy: &PolicyName, kind: Kind, schedule: &str) -> Followed {
     let (server, policy, schedule) = (server.clone(), policy.clone(), schedule.to_owned());
     Followed { server, policy, kind, schedule, formerly: Vec::new() }
 }
@@ -161,7 +161,7 @@ async fn due_words(store: &Store) -> String {
 async fn a_policy_of_another_kind_starts_from_now_and_knows_no_eviction_of_the_old_kind() {
     let dir = written(WRITTEN[1].1);
     let store = Store::own(dir.path()).unwrap();
-    let (server, policy) = (Id::Number(12345), PolicyName::new("hourly").unwrap());
+    let (server, policy) = (ServerId::Number(12345), PolicyName::new("hourly").unwrap());
     let schedule = due_words(&store).await;
     let followed = |kind| followed(&server, &policy, kind, &schedule);
     let then: Timestamp = "2026-11-21T07:29:30Z".parse().unwrap();
@@ -197,24 +197,28 @@ async fn the_servers_that_open_runs_of_version_two_have_stopped_are_owed_their_s
         .collect();
     let expected = [
         // Stopped; settled as not carried out, which may be wrong; started and not seen running; cut short by damage.
-        (Id::Number(12347), Some(13), false, Start::NotSent),
-        (Id::Number(12350), None, false, Start::NotSent),
-        (Id::Number(12351), Some(17), true, Start::Accepted),
-        (Id::Number(12352), Some(18), false, Start::NotSent),
+        (ServerId::Number(12347), Some(13), false, Start::NotSent),
+        (ServerId::Number(12350), None, false, Start::NotSent),
+        (ServerId::Number(12351), Some(17), true, Start::Accepted),
+        (ServerId::Number(12352), Some(18), false, Start::NotSent),
     ];
     assert_eq!(shown, expected);
     let told = store.set_unreadable_aside("2026-11-21T08:00:00Z".parse().unwrap()).await.unwrap();
     assert_eq!(told.len(), 1, "{told:?}");
-    assert_eq!(store.debt(Id::Number(12352)).await.unwrap().unwrap().start().in_charge, None, "its run is set aside");
+    assert_eq!(
+        store.debt(ServerId::Number(12352)).await.unwrap().unwrap().start().in_charge,
+        None,
+        "its run is set aside"
+    );
     assert_eq!(store.unfinished().await.unwrap().len(), 6);
 }
 
 #[tokio::test]
 async fn a_lease_that_an_earlier_version_has_left_says_what_it_was_for() {
-    let id = |text: &str| text.parse().map_or_else(|_| Id::Text(text.to_owned()), Id::Number);
+    let id = |text: &str| text.parse().map_or_else(|_| PointId::Text(text.to_owned()), PointId::Number);
     let restore = |key: &str| Command::Restore { kind: Kind::Backup, id: id(key) };
     let delete = |key: &str| Command::Delete { kind: Kind::Snapshot, id: id(key) };
-    let no_number = |key: &str| Command::Delete { kind: Kind::Snapshot, id: Id::Text(key.to_owned()) };
+    let no_number = |key: &str| Command::Delete { kind: Kind::Snapshot, id: PointId::Text(key.to_owned()) };
     let other = |words: &str| Command::Other { words: words.to_owned() };
     // Server, what earlier versions wrote, and the name, the command and whether it was accepted.
     let rows = [
@@ -222,7 +226,7 @@ async fn a_lease_that_an_earlier_version_has_left_says_what_it_was_for() {
         ("2", "restore backup 7 (accepted) #beside-00ff", "beside-00ff", restore("7"), true),
         ("3", "delete snapshot 801 #beside-1", "beside-1", delete("801"), false),
         ("4", "restore backup 7f0c-41 (accepted) #beside-1", "beside-1", restore("7f0c-41"), true),
-        ("5", "accept --server 5 #beside-2", "beside-2", Command::Accept { server: Id::Number(5) }, false),
+        ("5", "accept --server 5 #beside-2", "beside-2", Command::Accept { server: ServerId::Number(5) }, false),
         ("6", "restore 4711", "restore 4711", other("restore 4711"), false),
         ("7", "delete 4711", "delete 4711", other("delete 4711"), false),
         (r#""u-8""#, "delete snapshot 0042 #beside-3", "beside-3", no_number("0042"), false),
@@ -245,7 +249,7 @@ async fn a_lease_that_an_earlier_version_has_left_says_what_it_was_for() {
             })
             .collect();
         let until = crate::store::value::time(300);
-        expected.push(Leased { server: Id::Number(9), holder: Holder::Owner, until });
+        expected.push(Leased { server: ServerId::Number(9), holder: Holder::Owner, until });
         expected.sort_by_key(|lease| serde_json::to_string(&lease.server).unwrap());
         assert_eq!(store.leases().await.unwrap(), expected, "from {number}");
     }
@@ -257,7 +261,7 @@ async fn a_key_of_digits_stays_a_text_where_the_provider_gives_texts() {
     let lease = "INSERT INTO lease VALUES ('1', 'restore backup 7 #beside-0', 300);";
     let dir = written(&format!("{}\n{point}\n{lease}", WRITTEN[1].1));
     let leases = Store::own(dir.path()).unwrap().leases().await.unwrap();
-    let command = Command::Restore { kind: Kind::Backup, id: Id::Text("7".to_owned()) };
+    let command = Command::Restore { kind: Kind::Backup, id: PointId::Text("7".to_owned()) };
     assert_eq!(leases[0].holder.errand(), Some(&Errand::new(command)));
 }
 
@@ -273,7 +277,7 @@ async fn an_upgrade_makes_no_file_look_changed() {
     for text in [WRITTEN[1].1, WRITTEN[2].1] {
         let dir = written(text);
         let store = Store::own(dir.path()).unwrap();
-        for server in [12345, 12346].map(Id::Number) {
+        for server in [12345, 12346].map(ServerId::Number) {
             let key = MemoryKey { server, kind: Kind::Snapshot, policy: hourly.name.clone(), settle };
             let memory = store.memory(key, now).await.unwrap();
             let looked = &memory.retention["hourly"];
@@ -290,7 +294,7 @@ async fn rules_that_cannot_be_read_count_as_changed() {
     let store = Store::own(dir.path()).unwrap();
     let policy = Policy::removed(PolicyName::new("hourly").unwrap(), Kind::Snapshot);
     let settle = Duration::from_secs(60);
-    let key = MemoryKey { server: Id::Number(12345), kind: Kind::Snapshot, policy: policy.name.clone(), settle };
+    let key = MemoryKey { server: ServerId::Number(12345), kind: Kind::Snapshot, policy: policy.name.clone(), settle };
     let memory = store.memory(key, "2026-11-21T07:29:30Z".parse().unwrap()).await.unwrap();
     assert_eq!(memory.retention["hourly"].rules, None);
     assert!(is_changed(&policy, &memory));

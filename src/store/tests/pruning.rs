@@ -113,7 +113,7 @@ async fn the_token_of_a_point_that_the_journal_knows_by_its_text_alone_stays() {
     folder.close_all_notices().await;
     // It was gone from a list that was wrong, and was then seen again under another id, as another point.
     folder.see(list(Vec::new(), 1000)).await;
-    let again = RestorePoint { id: Id::Number(77), ..ours(1) };
+    let again = RestorePoint { id: PointId::Number(77), ..ours(1) };
     folder.see(list(vec![again.clone()], 2000)).await;
     folder.prune(900 * DAY).await;
     assert_eq!(folder.count("token").await, 1);
@@ -177,7 +177,7 @@ async fn an_open_incident_keeps_what_was_told_of_it_and_mail_that_waits_stays() 
 async fn holds_due_times_and_servers_are_never_forgotten() {
     let folder = folder();
     let hold = |what| Hold { what, reason: "audit".to_owned(), since: at(0), until: None };
-    folder.store.hold(hold(HoldTarget::Point(Kind::Snapshot, Id::Number(1)))).await.unwrap();
+    folder.store.hold(hold(HoldTarget::Point(Kind::Snapshot, PointId::Number(1)))).await.unwrap();
     let followed = || Followed {
         server: server().id,
         policy: nightly(),

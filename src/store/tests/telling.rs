@@ -12,7 +12,7 @@ async fn a_failing_policy_that_becomes_stale_is_one_incident_and_a_success_ends_
     let step = folder.create(&mut run, 9, 3).await;
     folder.write(&mut run, accepted(step, Some(9)), 4).await;
     folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 5).await;
-    let good = Good { id: Id::Number(9), created_at: at(9) };
+    let good = Good { id: PointId::Number(9), created_at: at(9) };
     let reports = vec!["oncall".to_owned()];
     let fact = success(run.id, &good);
     let success = Notice { reports, ..notice_of(fact) };

@@ -5,7 +5,7 @@ use super::*;
 /// Any event at all, whether or not it makes sense.
 fn any_event() -> impl Strategy<Value = Event> {
     let step = 0_u32..5;
-    let id = || prop_oneof![Just(Id::Number(4)), Just(Id::Number(5)), Just(Id::Number(99))];
+    let id = || prop_oneof![Just(PointId::Number(4)), Just(PointId::Number(5)), Just(PointId::Number(99))];
     let act = prop_oneof![
         Just(Act::StopServer),
         Just(Act::StartServer),

@@ -14,7 +14,7 @@ fn extra() -> BrakeCase {
     let mut case = case((1..=4).map(ours).collect());
     case.policy.keep = keep(3);
     (case.limit, case.others) = (5, vec![other("weekly", 1)]);
-    case.memory.holds.insert(Id::Number(4), "audit".to_owned());
+    case.memory.holds.insert(PointId::Number(4), "audit".to_owned());
     case.look();
     assert_eq!(case.detect(), DetectedBrakes::default());
     case
@@ -32,7 +32,7 @@ impl BrakeCase {
         let detected = self.detect();
         let points = detected.stops_retention().into_iter().flat_map(|brake| brake.points.iter());
         let number =
-            |about: &PointIdentity| if let Id::Number(number) = about.id { number } else { panic!("{about:?}") };
+            |about: &PointIdentity| if let PointId::Number(number) = about.id { number } else { panic!("{about:?}") };
         points.map(number).collect()
     }
 }

@@ -47,7 +47,7 @@ fn three_that_are_less_than_half_do_not_make_a_much_shorter_list() {
 #[test]
 fn a_later_point_with_a_reused_id_is_a_different_point() {
     let mut case = case((1..=4).map(ours).collect());
-    case.inventory.points[1] = RestorePoint { id: Id::Number(2), created_at: now(), ..foreign(2) };
+    case.inventory.points[1] = RestorePoint { id: PointId::Number(2), created_at: now(), ..foreign(2) };
     assert_eq!(case.causes(), [BrakeCause::Gone]);
     case.written();
     case.memory.listed.clear();
@@ -71,7 +71,7 @@ fn points_that_are_listed_again_release_their_brake() {
     case.lose(&[2]);
     case.written();
     // The list that lacks it is stored; the brake stays.
-    case.memory.listed.retain(|seen| seen.about.id != Id::Number(2));
+    case.memory.listed.retain(|seen| seen.about.id != PointId::Number(2));
     assert_eq!((case.causes(), case.detect().new), (vec![BrakeCause::Gone], vec![]));
     case.inventory.points = whole;
     assert_eq!((case.causes(), case.detect().over), (vec![], vec![1]));
@@ -82,18 +82,18 @@ fn a_second_loss_widens_the_brake_that_holds() {
     let mut case = case((1..=6).map(ours).collect());
     case.lose(&[2]);
     case.written();
-    case.memory.listed.retain(|seen| seen.about.id != Id::Number(2));
+    case.memory.listed.retain(|seen| seen.about.id != PointId::Number(2));
     case.lose(&[3]);
     let detected = case.detect();
     assert_eq!(detected.in_force, detected.new);
-    let ids: Vec<&Id> = detected.new[0].points.iter().map(|about| &about.id).collect();
-    assert_eq!(ids, [&Id::Number(2), &Id::Number(3)]);
+    let ids: Vec<&PointId> = detected.new[0].points.iter().map(|about| &about.id).collect();
+    assert_eq!(ids, [&PointId::Number(2), &PointId::Number(3)]);
 }
 
 #[test]
 fn a_mark_that_the_journal_does_not_know_is_a_brake_until_the_point_is_gone() {
     let mut case = case((1..=4).map(ours).collect());
-    case.memory.points.remove(&Id::Number(2));
+    case.memory.points.remove(&PointId::Number(2));
     assert_eq!(case.causes(), [BrakeCause::SecondLastgood]);
     case.written();
     case.lose(&[2]);

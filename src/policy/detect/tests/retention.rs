@@ -10,8 +10,8 @@ fn a_changed_retention_that_would_drop_points_waits_while_evictions_still_make_r
     let plan = case.plan();
     assert_eq!(plan.evictions().count(), 1, "the slots are full");
     assert_eq!(plan.prunes().count(), 0);
-    let named: Vec<&Id> = plan.brakes[0].points.iter().map(|about| &about.id).collect();
-    let dropped: Vec<Id> = (5..=10).map(Id::Number).collect();
+    let named: Vec<&PointId> = plan.brakes[0].points.iter().map(|about| &about.id).collect();
+    let dropped: Vec<PointId> = (5..=10).map(PointId::Number).collect();
     assert_eq!(named, dropped.iter().collect::<Vec<_>>());
     case.written().memory.retention = kept_by(&case.policy);
     assert_eq!(case.causes(), [BrakeCause::Retention], "it waits");
@@ -47,7 +47,7 @@ fn what_a_changed_retention_would_not_delete_anyway_sets_no_brake() {
     };
     assert_eq!(case_of().causes(), [BrakeCause::Retention]);
     let mut held = case_of();
-    held.memory.holds.insert(Id::Number(3), "audit".to_owned());
+    held.memory.holds.insert(PointId::Number(3), "audit".to_owned());
     assert_eq!(held.causes(), []);
     let mut kept = case_of();
     kept.policy.prune = Prune::None;

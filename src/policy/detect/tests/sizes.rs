@@ -44,7 +44,7 @@ fn a_small_point_counts_as_accepted_for_the_policy_that_it_was_accepted_for_and_
     let mut case = case((1..=8).map(ours).collect()).sized(50);
     case.written();
     let mut next = ours(1);
-    (next.id, next.created_at, next.size_mb) = (Id::Number(9), now(), Some(60));
+    (next.id, next.created_at, next.size_mb) = (PointId::Number(9), now(), Some(60));
     case.inventory.points.insert(0, next);
     case.memory.tokens.insert(Token::from_random(1_000_003), "nightly".to_owned());
     assert_eq!(case.detect().new.len(), 1, "60 MB after 50 MB that nobody accepted");
@@ -60,7 +60,7 @@ fn a_small_point_counts_as_accepted_for_the_policy_that_it_was_accepted_for_and_
 fn an_accepted_size_is_the_new_measure() {
     let mut case = case((1..=8).map(ours).collect()).sized(50);
     case.written().memory.brakes[0].accepted = true;
-    let next = RestorePoint { id: Id::Number(9), size_mb: Some(60), created_at: now(), ..ours(1) };
+    let next = RestorePoint { id: PointId::Number(9), size_mb: Some(60), created_at: now(), ..ours(1) };
     case.inventory.points.insert(0, RestorePoint { description: ours(9).description, ..next });
     case.memory.tokens.insert(Token::from_random(9 * 1_000_003), "nightly".to_owned());
     assert_eq!(case.causes(), [], "60 MB after 50 MB is nothing new");

@@ -6,7 +6,7 @@ use crate::policy::keep::KeepMode;
 const NOTHING: [i64; 0] = [];
 
 fn hold(case: &mut Case, ids: &[i64]) {
-    case.memory.holds.extend(ids.iter().map(|id| (Id::Number(*id), "audit".to_owned())));
+    case.memory.holds.extend(ids.iter().map(|id| (PointId::Number(*id), "audit".to_owned())));
 }
 
 /// Another policy of the server and kind.
@@ -115,7 +115,7 @@ fn what_a_hold_will_cost_is_known_beforehand() {
         hold(&mut case, held);
         case.limit = limit;
         let request = PlanRequest { limit, ..case.request() };
-        crate::policy::hold_cost::of_point(&request, &Id::Number(id)).map(|cost| cost.to_string())
+        crate::policy::hold_cost::of_point(&request, &PointId::Number(id)).map(|cost| cost.to_string())
     };
     let words = |keeps: u32, of: u32| {
         Some(format!("policy nightly keeps {keeps} instead of {of} points of its own until this hold ends"))

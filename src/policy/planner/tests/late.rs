@@ -6,7 +6,7 @@ use crate::policy::permit::{DeleteCheck, DeleteReason, before_sending};
 
 /// A completed point of `nightly` with this time; the number is its id.
 fn made(id: i64, at: &str) -> RestorePoint {
-    RestorePoint { created_at: at.parse().unwrap(), id: Id::Number(id), ..ours(id) }
+    RestorePoint { created_at: at.parse().unwrap(), id: PointId::Number(id), ..ours(id) }
 }
 
 /// Points with these times, newest first, with the ids 1, 2 and so on; the provider's time is `now`.
@@ -116,8 +116,8 @@ fn a_reserve_that_holds_the_last_slot_skips_too_and_foreign_points_in_the_way_ar
 
 /// The check just before point `id` is deleted, assuming the plan deletes it.
 fn last_word(case: &Case, id: i64, cause: DeleteReason, in_force: Option<&Policy>) -> Result<(), Guard> {
-    let point = case.inventory.find(&Id::Number(id)).unwrap();
-    let made = Id::Number(1);
+    let point = case.inventory.find(&PointId::Number(id)).unwrap();
+    let made = PointId::Number(1);
     let late = DeleteCheck {
         request: case.request(),
         in_force: in_force

@@ -53,7 +53,7 @@ fn a_point_dated_more_than_five_minutes_after_both_clocks_is_kept_not_counted_an
     let plan = at(0, 301);
     assert_eq!(guard(&plan, 1), Guard::Future);
     assert_eq!(pruned(&plan), [3], "2 and the new one stay: 1 is not counted");
-    assert!(plan.notes.contains(&Note::Future(Id::Number(1))));
+    assert!(plan.notes.contains(&Note::Future(PointId::Number(1))));
     for (provider, point) in [(0, 300), (600, 900), (-600, 300)] {
         let plan = at(provider, point);
         assert_eq!(pruned(&plan), [3, 2], "{provider} {point}");
@@ -65,12 +65,12 @@ fn a_point_dated_more_than_five_minutes_after_both_clocks_is_kept_not_counted_an
 #[test]
 fn a_mark_that_the_journal_does_not_know_stops_every_delete_and_is_reported() {
     let mut case = case(1, vec![ours(1), ours(2), ours(3)]);
-    case.memory.points.remove(&Id::Number(3));
+    case.memory.points.remove(&PointId::Number(3));
     let plan = case.plan();
     assert_eq!(plan.prunes().count(), 0);
-    assert_eq!(guard(&plan, 2), Guard::SecondLastgood(Id::Number(3)));
+    assert_eq!(guard(&plan, 2), Guard::SecondLastgood(PointId::Number(3)));
     assert_eq!(guard(&plan, 3), Guard::Stray);
-    assert!(plan.notes.contains(&Note::Stray(Id::Number(3))));
+    assert!(plan.notes.contains(&Note::Stray(PointId::Number(3))));
     case.memory.tokens.insert(mark(3, "nightly", "main").token, "nightly".to_owned());
     assert_eq!(pruned(&case.plan()), [3, 2], "its token is in the journal");
     case.memory.tokens.clear();
@@ -83,14 +83,14 @@ fn a_mark_that_the_journal_does_not_know_stops_every_delete_and_is_reported() {
 #[test]
 fn a_mark_that_appeared_later_still_counts_as_a_second_lastgoods_at_the_next_inspection() {
     let mut case = case(1, vec![ours(1), ours(2), ours(3)]);
-    case.memory.points.get_mut(&Id::Number(3)).unwrap().origin = Origin::Later;
+    case.memory.points.get_mut(&PointId::Number(3)).unwrap().origin = Origin::Later;
     assert_eq!(guard(&case.plan(), 3), Guard::Stray);
 }
 
 #[test]
 fn an_edited_point_is_foreign_even_if_the_journal_made_it_or_it_has_a_mark_now() {
     let mut made = case(1, vec![ours(1), ours(2), ours(3)]);
-    made.memory.points.get_mut(&Id::Number(3)).unwrap().origin = Origin::Made("nightly".to_owned());
+    made.memory.points.get_mut(&PointId::Number(3)).unwrap().origin = Origin::Made("nightly".to_owned());
     assert_eq!(pruned(&made.plan()), [3, 2]);
     made.inventory.points[2].description = "keep this".to_owned();
     assert_eq!(guard(&made.plan(), 3), Guard::Changed);
@@ -104,7 +104,7 @@ fn a_point_that_is_completed_after_its_run_gave_it_up_lets_the_next_be_evicted()
     let full = case(3, vec![ours(1), ours(2), ours(3), ours(4), ours(5)]);
     let beside = |id: i64| {
         let memory = full.memory.clone();
-        let unfinished = [Id::Number(id)].into();
+        let unfinished = [PointId::Number(id)].into();
         Memory { evicted_since_completed: 1, unfinished, ..memory }.beside(&full.inventory).evicted_since_completed
     };
     assert_eq!((beside(1), beside(77)), (0, 1));
@@ -118,7 +118,7 @@ fn a_point_that_the_journal_made_is_ours_whatever_the_provider_has_left_of_its_t
         changed.name = name.map(str::to_owned);
         changed.description = description;
         put(&mut case, changed);
-        case.memory.points.get_mut(&Id::Number(3)).unwrap().origin = Origin::Made("nightly".to_owned());
+        case.memory.points.get_mut(&PointId::Number(3)).unwrap().origin = Origin::Made("nightly".to_owned());
         assert_eq!(pruned(&case.plan()), [3, 2]);
     }
 }
@@ -126,13 +126,13 @@ fn a_point_that_the_journal_made_is_ours_whatever_the_provider_has_left_of_its_t
 #[test]
 fn a_reused_id_is_not_the_point_that_the_journal_made() {
     let mut case = case(1, vec![ours(1), ours(2), foreign(3)]);
-    let known = case.memory.points.get_mut(&Id::Number(3)).unwrap();
+    let known = case.memory.points.get_mut(&PointId::Number(3)).unwrap();
     known.origin = Origin::Made("nightly".to_owned());
     known.created_at = Some(now() - SignedDuration::from_hours(99));
     assert_eq!(guard(&case.plan(), 3), Guard::Foreign);
     let guards = case.guards();
-    assert_eq!(guards.permits(&Id::Number(2), now(), &[]), Err(Guard::NotTheSame));
-    assert_eq!(guards.permits(&Id::Number(9), now(), &[]), Err(Guard::NotTheSame));
+    assert_eq!(guards.permits(&PointId::Number(2), now(), &[]), Err(Guard::NotTheSame));
+    assert_eq!(guards.permits(&PointId::Number(9), now(), &[]), Err(Guard::NotTheSame));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_text_that_was_cut_counts_as_protected_by_what_it_may_have_matched() {
 #[test]
 fn points_stored_before_texts_were_cleaned_are_recognised() {
     let mut case = case(1, vec![ours(1), ours(2)]);
-    let point = case.inventory.points.iter().find(|point| point.id == Id::Number(2)).unwrap().clone();
+    let point = case.inventory.points.iter().find(|point| point.id == PointId::Number(2)).unwrap().clone();
     let first =
         PointText { name: Some(format!("{}\u{200b}", point.name.unwrap())), description: "a\nb\u{1b}".repeat(100) };
     let of = |text: &PointText| PointText {
@@ -159,12 +159,12 @@ fn points_stored_before_texts_were_cleaned_are_recognised() {
     };
     assert!(first.is_same(&of(&first)) && !first.is_same(&PointText { description: "a".to_owned(), ..first.clone() }));
     let description = format!("{}\r\n", point.description);
-    case.memory.points.get_mut(&Id::Number(2)).unwrap().text =
+    case.memory.points.get_mut(&PointId::Number(2)).unwrap().text =
         Some(PointText { name: None, description: description.clone() });
-    let listed = case.inventory.points.iter_mut().find(|point| point.id == Id::Number(2)).unwrap();
+    let listed = case.inventory.points.iter_mut().find(|point| point.id == PointId::Number(2)).unwrap();
     (listed.name, listed.description) = (None, cleaned(&description));
     assert_eq!(pruned(&case.plan()), [2, 1]);
-    case.memory.points.get_mut(&Id::Number(2)).unwrap().text =
+    case.memory.points.get_mut(&PointId::Number(2)).unwrap().text =
         Some(PointText { name: None, description: "x".to_owned() });
     assert_eq!(guard(&case.plan(), 2), Guard::Changed);
 }

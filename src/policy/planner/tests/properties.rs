@@ -41,8 +41,8 @@ fn any_case() -> impl Strategy<Value = Case> {
             };
         }
         (case.policy.min_keep, case.policy.max_deletes, case.reserve) = (min_keep, max_deletes, reserve);
-        case.memory.holds.insert(Id::Number(held), "held".to_owned());
-        case.memory.deleting.insert(Id::Number(deleting));
+        case.memory.holds.insert(PointId::Number(held), "held".to_owned());
+        case.memory.deleting.insert(PointId::Number(deleting));
         case.memory.evicted_since_completed = evicted_before;
         case.limit = 8;
         case
@@ -53,7 +53,7 @@ fn any_case() -> impl Strategy<Value = Case> {
 fn applied(case: Case, plan: &Plan) -> Case {
     let Case { policy, mut inventory, mut memory, limit, reserve, others, spent } = case;
     inventory.points.retain(|point| !plan.actions.iter().filter_map(Action::as_delete).any(|it| it.id == point.id));
-    let made = RestorePoint { id: Id::Number(99), created_at: now(), ..ours(0) };
+    let made = RestorePoint { id: PointId::Number(99), created_at: now(), ..ours(0) };
     memory.points.insert(
         made.id.clone(),
         RememberedPoint {

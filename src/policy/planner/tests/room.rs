@@ -46,9 +46,9 @@ fn a_point_is_evicted_only_when_no_slot_is_free_and_only_one() {
     full.memory.evicted_since_completed = 1;
     assert!(full.refused().contains("already evicted"), "{}", full.refused());
     assert!(full.plan().points.iter().all(|point| point.keep));
-    full.memory.not_gone.insert(Id::Number(4));
+    full.memory.not_gone.insert(PointId::Number(4));
     assert!(full.refused().contains("already evicted"), "the oldest goes first: {}", full.refused());
-    full.memory.not_gone = [Id::Number(5)].into();
+    full.memory.not_gone = [PointId::Number(5)].into();
     assert_eq!(
         evicted(&full.plan()),
         [5],
@@ -142,19 +142,19 @@ fn points_that_no_list_shows_and_intents_without_an_answer_take_slots() {
     };
     let token = |number| mark(number, "nightly", "main").token;
     assert_eq!(full(Vec::new()).refused, None);
-    for id in [None, Some(Id::Number(77))] {
+    for id in [None, Some(PointId::Number(77))] {
         let plan = full(vec![Unlisted { id, token: token(77) }]);
         assert!(matches!(plan.refused, Some(PlanRefusal::NoRoom { .. })), "{plan:?}");
         assert_eq!((plan.slots.used, plan.slots.own), (5, 5));
     }
-    let listed = [Unlisted { id: Some(Id::Number(1)), token: token(77) }, Unlisted { id: None, token: token(2) }];
+    let listed = [Unlisted { id: Some(PointId::Number(1)), token: token(77) }, Unlisted { id: None, token: token(2) }];
     assert_eq!(full(listed.to_vec()).refused, None, "the list shows them: they are not counted twice");
 }
 
 #[test]
 fn a_point_whose_delete_was_accepted_takes_its_slot_and_no_second_goes_in_its_place() {
     let mut case = case(4, vec![ours(1), ours(2), ours(3), ours(4), ours(5)]);
-    case.memory.deleting.insert(Id::Number(5));
+    case.memory.deleting.insert(PointId::Number(5));
     let plan = case.plan();
     assert_eq!(plan.slots.used, 5);
     assert!(evicted(&plan).iter().all(|id| *id != 5));

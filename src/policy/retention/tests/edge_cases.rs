@@ -2,7 +2,7 @@
 
 use super::super::{NoRules, upper_bound};
 use super::*;
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 use crate::policy::schedule::Schedule;
 
 const BOTH: [KeepMode; 2] = [KeepMode::Sequential, KeepMode::Union];
@@ -151,12 +151,12 @@ fn in_sequential_the_counts_begin_where_the_period_ends() {
 #[test]
 fn equal_times_are_ordered_by_due_time_then_by_id() {
     let time = at("2026-11-21T02:30:07Z");
-    let point = |due: Option<&str>, id: Id| Candidate { at: time, due: due.map(at), id: Some(id) };
+    let point = |due: Option<&str>, id: PointId| Candidate { at: time, due: due.map(at), id: Some(id) };
     let points = [
-        point(None, Id::Number(99)),
-        point(Some("2026-11-21T02:30:00Z"), Id::Number(7)),
-        point(Some("2026-11-21T02:30:00.250Z"), Id::Number(3)),
-        point(Some("2026-11-21T02:30:00Z"), Id::Text("a".to_owned())),
+        point(None, PointId::Number(99)),
+        point(Some("2026-11-21T02:30:00Z"), PointId::Number(7)),
+        point(Some("2026-11-21T02:30:00.250Z"), PointId::Number(3)),
+        point(Some("2026-11-21T02:30:00Z"), PointId::Text("a".to_owned())),
     ];
     for mode in BOTH {
         for (count, expected) in [(1, vec![2]), (2, vec![2, 3]), (3, vec![1, 2, 3])] {

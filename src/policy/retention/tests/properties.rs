@@ -6,7 +6,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::inventory::Id;
+use crate::policy::inventory::PointId;
 
 /// Zones with whole-hour and half-hour changes, on both sides of the equator, and without changes. Antarctica/Troll
 /// goes back by two hours, so that its hours come as 1, 2, 1, 2.
@@ -31,7 +31,7 @@ fn moments() -> impl Strategy<Value = Vec<Timestamp>> {
 fn points() -> impl Strategy<Value = Vec<Candidate>> {
     moments().prop_map(|moments| {
         let numbered = moments.into_iter().zip(1..);
-        numbered.map(|(at, id)| Candidate { at, due: None, id: Some(Id::Number(id)) }).collect()
+        numbered.map(|(at, id)| Candidate { at, due: None, id: Some(PointId::Number(id)) }).collect()
     })
 }
 
