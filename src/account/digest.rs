@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::account::survey::{Survey, Surveyed, survey};
 use crate::config::Config;
+use crate::journal::summary::RunStatus;
 use crate::policy::inventory::{Kind, ServerId, ServerRef};
 use crate::report::digest::{DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, DigestState, RunCounts};
 use crate::status::PolicyState;
@@ -107,11 +108,11 @@ async fn counts(store: &Store, since: Timestamp) -> Result<RunCounts, StoreError
     let mut counts = RunCounts::default();
     for some in store.ended_since(since).await?.chunks(READ_AT_ONCE) {
         for run in store.histories(some.to_vec()).await? {
-            match run.summary.outcome.as_str() {
-                "succeeded" => counts.succeeded += 1,
-                "failed" => counts.failed += 1,
-                "unknown" => counts.unknown += 1,
-                _ => counts.skipped += 1,
+            match run.summary.outcome {
+                RunStatus::Succeeded => counts.succeeded += 1,
+                RunStatus::Failed => counts.failed += 1,
+                RunStatus::Unknown => counts.unknown += 1,
+                RunStatus::Skipped | RunStatus::Running => counts.skipped += 1,
             }
             counts.made += usize::from(run.summary.created.is_some());
             counts.deleted += run.summary.deleted.len();

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::exit_code::ExitCode;
 use crate::journal::debt::Debt;
 use crate::journal::event::RunKey;
-use crate::journal::summary::RunSummary;
+use crate::journal::summary::{RunStatus, RunSummary};
 use crate::policy::task::Task;
 use crate::report::pipeline::{compose_due, send_due};
 use crate::run::{RunError, drive, until_paid, watch_debts};
@@ -82,7 +82,8 @@ pub async fn run(setup: &Setup, args: RunArgs) -> anyhow::Result<ExitCode> {
     }
     owed.iter().for_each(|debt| output::note(&still_owed(debt)));
     // A skipped run is not a failure.
-    let good = owed.is_empty() && summaries.iter().all(|run| matches!(run.outcome.as_str(), "succeeded" | "skipped"));
+    let good =
+        owed.is_empty() && summaries.iter().all(|run| matches!(run.outcome, RunStatus::Succeeded | RunStatus::Skipped));
     Ok(if good { ExitCode::Done } else { ExitCode::RunFailed })
 }
 

@@ -1,9 +1,11 @@
 //! A run in a few facts, as `run --json`, `history --json` and mails show it.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::journal::event::Act;
+use crate::journal::event::{Act, Outcome};
 use crate::journal::state::RunState;
 use crate::policy::inventory::{Kind, PointId, ServerRef};
 
@@ -20,8 +22,8 @@ pub struct RunSummary {
     pub kind: Kind,
     /// The due time; null for a run by hand.
     pub due: Option<Timestamp>,
-    /// `succeeded`, `failed`, `skipped`, `unknown` or `running`.
-    pub outcome: String,
+    /// How it ended, or that it has not.
+    pub outcome: RunStatus,
     /// The new point, as soon as the provider's answer is known.
     pub created: Option<PointId>,
     /// Points whose delete the provider has accepted.
@@ -30,6 +32,53 @@ pub struct RunSummary {
     pub error: Option<String>,
     /// How many attempts were made.
     pub attempts: u32,
+}
+
+/// How a run ended, or that it is in progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunStatus {
+    /// It is in progress, or waits for the next start.
+    Running,
+    /// As `Outcome::Succeeded`.
+    Succeeded,
+    /// As `Outcome::Failed`.
+    Failed,
+    /// As `Outcome::Skipped`.
+    Skipped,
+    /// As `Outcome::Unknown`.
+    Unknown,
+}
+
+impl RunStatus {
+    /// The word that `--json` and people see.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl From<Outcome> for RunStatus {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded => Self::Succeeded,
+            Outcome::Failed => Self::Failed,
+            Outcome::Skipped => Self::Skipped,
+            Outcome::Unknown => Self::Unknown,
+        }
+    }
+}
+
+impl fmt::Display for RunStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// A run with its steps, for `history --json`.
@@ -66,8 +115,8 @@ pub struct StepSummary {
 #[must_use]
 pub fn summary(run: i64, state: &RunState) -> RunSummary {
     let (outcome, error) = match &state.ended {
-        Some((outcome, error, _)) => (outcome.to_string(), error.clone()),
-        None => ("running".to_owned(), state.failure.as_ref().map(|failure| failure.error.clone())),
+        Some((outcome, error, _)) => ((*outcome).into(), error.clone()),
+        None => (RunStatus::Running, state.failure.as_ref().map(|failure| failure.error.clone())),
     };
     RunSummary {
         run,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use crate::journal::notice::{Fact, FailedRun, Notice, RunProblem};
-use crate::journal::summary::{RunHistory, RunSummary, history};
+use crate::journal::summary::{RunHistory, RunStatus, RunSummary, history};
 use crate::policy::inventory::{Kind, ServerId, ServerRef};
 use crate::store::debt_rows::leave;
 use crate::store::notices::insert_notice;
@@ -107,7 +107,7 @@ pub(super) fn history_of(tx: &Transaction<'_>, id: i64) -> Result<RunHistory, St
                 policy: row.policy,
                 kind: row.kind,
                 due: row.due,
-                outcome: if ended { "unknown" } else { "running" }.to_owned(),
+                outcome: if ended { RunStatus::Unknown } else { RunStatus::Running },
                 created: None,
                 deleted: Vec::new(),
                 error: Some(in_words(&error, ended)),

@@ -8,12 +8,12 @@ use rusqlite::{OptionalExtension, params};
 
 use crate::journal::notice::Good;
 use crate::policy::inventory::{
-    Inventory, Kind, PointId, ReadProof, RestorePoint, Server, ServerId, ServerRef, newest_first,
+    Inventory, Kind, PointId, PointStatus, ReadProof, RestorePoint, Server, ServerId, ServerRef, newest_first,
 };
 use crate::policy::policy::PolicyName;
 use crate::store::point_rows::known_points;
 use crate::store::transaction::Transaction;
-use crate::store::value::{ServerKind, json, read, read_word, time};
+use crate::store::value::{ServerKind, json, read, read_word, status_of_word, time};
 use crate::store::{Store, StoreError};
 
 /// Whose memory is asked for.
@@ -36,8 +36,8 @@ pub struct Listed {
     pub id: PointId,
     /// When the provider began it.
     pub created_at: Option<Timestamp>,
-    /// `completed` and so on.
-    pub status: Option<String>,
+    /// Its status; `None` until a list has shown it.
+    pub status: Option<PointStatus>,
     /// Its size in MB.
     pub size_mb: Option<u64>,
     /// The policy whose it is, where it is ours.
@@ -158,7 +158,7 @@ pub(super) fn newest_good(
     names: &[String],
 ) -> Result<Option<Good>, StoreError> {
     let good = listed(tx, server, kind)?.into_iter().filter(|point| {
-        point.status.as_deref() == Some("completed")
+        point.status == Some(PointStatus::Completed)
             && point.policy.as_ref().is_some_and(|policy| names.contains(policy))
     });
     let good = good.filter_map(|point| point.created_at.map(|created_at| Good { id: point.id, created_at }));
@@ -183,7 +183,7 @@ fn one_listed(row: &rusqlite::Row<'_>) -> Result<Listed, StoreError> {
     Ok(Listed {
         id: read(&row.get::<_, String>(0)?)?,
         created_at: row.get::<_, Option<i64>>(1)?.map(time),
-        status: row.get(2)?,
+        status: row.get::<_, Option<String>>(2)?.map(status_of_word),
         size_mb: row.get::<_, Option<i64>>(3)?.and_then(|size| u64::try_from(size).ok()),
         policy: row.get(4)?,
     })

@@ -183,11 +183,11 @@ async fn a_run_that_cannot_be_read_is_set_aside_and_its_server_started() {
         daemon.run_for(10 * MINUTE).await;
         assert_eq!(status(&daemon), "active", "{body}");
         let history = daemon.store.history(None, 9).await.unwrap();
-        assert_eq!(history[0].summary.outcome, "unknown", "{body}: {history:#?}");
+        assert_eq!(history[0].summary.outcome.as_str(), "unknown", "{body}: {history:#?}");
         assert!(history[0].summary.error.as_ref().is_some_and(|error| error.contains("set aside")), "{history:#?}");
         assert!(daemon.mails().iter().any(|mail| mail.contains("set aside")), "{body}: {:?}", daemon.mails());
         daemon.run_for(Duration::from_secs(26 * 3600)).await;
         let history = daemon.store.history(None, 9).await.unwrap();
-        assert_eq!(history[0].summary.outcome, "succeeded", "the next due time is as any: {history:#?}");
+        assert_eq!(history[0].summary.outcome.as_str(), "succeeded", "the next due time is as any: {history:#?}");
     }
 }

@@ -112,12 +112,12 @@ impl Case {
         let account = checked.sim.simulator.account();
         let points = account.points_of(Kind::Snapshot, SERVER);
         let error = run.error.clone().unwrap_or_default();
-        if run.outcome == "unknown" {
+        if run.outcome.as_str() == "unknown" {
             assert_eq!((checked.writes().as_str(), &run.created), ("create", &None), "{name}: nothing more is made");
             let named = points.iter().any(|point| error.contains(&format!("snapshot {} of", point.id)));
             assert!(named && error.contains("look at it"), "{name}: {error}");
         } else {
-            assert_eq!(run.outcome, "succeeded", "{name}: {run:?}");
+            assert_eq!(run.outcome.as_str(), "succeeded", "{name}: {run:?}");
         }
         let theirs = points
             .iter()
@@ -313,7 +313,7 @@ async fn a_list_that_lags_beyond_settle_stops_no_full_policy_for_ever() {
             let Ended::Run(run, false) = checked.run(policy.clone(), due).await else { panic!("it ends by itself") };
             assert_eq!(run.deleted.len(), 1, "{name}: {run:?}");
             if retries > 0 {
-                assert_eq!(run.outcome, "succeeded", "{name}: {run:?}");
+                assert_eq!(run.outcome.as_str(), "succeeded", "{name}: {run:?}");
             } else {
                 assert!(run.error.is_some_and(|error| error.contains("is no longer listed")), "{name}");
             }

@@ -36,7 +36,7 @@ async fn a_lost_stop_or_start_leaves_the_server_running_in_the_end() {
                 let run = run_of(&mut checked, CheckedWorld::policy()).await;
                 let broken = checked.broken();
                 assert!(broken.is_empty(), "{name} / {skip} / {power}: {broken:?}\n{run:?}");
-                assert_eq!(run.outcome, "succeeded", "{name} / {skip} / {power}: {run:?}");
+                assert_eq!(run.outcome.as_str(), "succeeded", "{name} / {skip} / {power}: {run:?}");
                 let account = checked.sim.simulator.account();
                 assert_eq!(account.server(SERVER).unwrap().status, "active", "{name} / {skip} / {power}");
             }
@@ -77,6 +77,6 @@ async fn an_eviction_that_was_accepted_and_not_carried_out_does_not_stop_the_pol
     let due = "2026-11-22T02:30:00Z".parse().unwrap();
     checked.wait_until(due).await;
     let Ended::Run(run, false) = checked.run(CheckedWorld::policy(), due).await else { panic!("it ends by itself") };
-    assert_eq!(run.outcome, "succeeded", "{run:?}");
+    assert_eq!(run.outcome.as_str(), "succeeded", "{run:?}");
     assert_eq!(checked.broken(), []);
 }

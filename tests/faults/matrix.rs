@@ -55,7 +55,7 @@ async fn phases(row: &Row) -> Vec<Phase> {
         _ => (CheckedWorld::new(options), CheckedWorld::policy()),
     };
     let Ended::Run(run, false) = checked.run(policy, start).await else { panic!("nothing disturbs it") };
-    assert_eq!(run.outcome, "succeeded", "{run:?}");
+    assert_eq!(run.outcome.as_str(), "succeeded", "{run:?}");
     assert_eq!(checked.broken(), []);
     let calls: Vec<Call> = checked.requests().map(call_of).collect();
     let moments = checked.moments();
@@ -112,7 +112,7 @@ fn reported(ended: &Ended) -> (String, ExitCode, String) {
         Ended::Never => ("never ends".to_owned(), ExitCode::Bug, String::new()),
         Ended::Run(run, late) => {
             let tries = if run.attempts > 1 { format!(" at attempt {}", run.attempts) } else { String::new() };
-            let exit = if run.outcome == "succeeded" { ExitCode::Done } else { ExitCode::RunFailed };
+            let exit = if run.outcome.as_str() == "succeeded" { ExitCode::Done } else { ExitCode::RunFailed };
             let late = if *late { " once it was repaired after six hours" } else { "" };
             (format!("{}{tries}{late}", run.outcome), exit, run.error.clone().unwrap_or_default())
         }

@@ -114,7 +114,7 @@ impl Case {
         let limit = account.options().slots(self.theirs());
         assert!(account.record().changes().all(|change| change.used.is_none_or(|used| used <= limit)), "{shown}");
         assert_eq!(history.len(), 1, "{shown}");
-        assert_eq!(history[0].summary.outcome, "succeeded", "{shown}");
+        assert_eq!(history[0].summary.outcome.as_str(), "succeeded", "{shown}");
         let created = history[0].summary.created.as_ref().map(ToString::to_string);
         let new = points.iter().find(|point| point.description.contains(DUE)).map(|point| point.id.to_string());
         assert_eq!(created, new, "the run knows its point, {shown}");

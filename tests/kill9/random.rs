@@ -182,7 +182,7 @@ fn check(host: &GatedHost, how: &str) {
     let people = account.points(Kind::Snapshot).filter(|point| point.name == "before-upgrade").count();
     assert_eq!(people, SERVERS, "{how}");
     one_point_a_due_time(host, how);
-    let unknown: Vec<_> = history.iter().filter(|run| run.summary.outcome == "running").collect();
+    let unknown: Vec<_> = history.iter().filter(|run| run.summary.outcome.as_str() == "running").collect();
     assert!(unknown.is_empty(), "{how}: {unknown:#?}");
     let mails = host.mails();
     assert_eq!(mails.iter().collect::<BTreeSet<_>>().len(), mails.len(), "{how}: a mail is there twice");

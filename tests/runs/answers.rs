@@ -24,11 +24,11 @@ async fn a_point_that_was_listed_before_is_never_the_result_of_a_create() {
         };
         sim.simulator.add_fault(Rule::new(Effect::Status(answer)).call(Call::Create).times(1));
         let first = sim.run(&task).await;
-        assert_eq!(first.outcome, "succeeded", "{first:?}");
+        assert_eq!(first.outcome.as_str(), "succeeded", "{first:?}");
         assert_ne!(first.created, Some(golden.clone()), "{first:?}");
         for _ in 0..4 {
             let run = sim.run(&task).await;
-            assert_eq!(run.outcome, "succeeded", "{run:?}");
+            assert_eq!(run.outcome.as_str(), "succeeded", "{run:?}");
             assert!(!run.deleted.contains(&golden), "{run:?}");
         }
         assert!(sim.ids(SNAPSHOT).contains(&golden));

@@ -132,7 +132,7 @@ async fn after_n_nights_of_k_there_are_points_of_as_many_different_days() {
             let run = at(&sim, &policy, due).await;
             let there = buckets(&sim, kind, rule).len();
             let wanted = night.min(count) as usize;
-            if run.outcome != "succeeded" || there < wanted {
+            if run.outcome.as_str() != "succeeded" || there < wanted {
                 wrong.push(format!("{what}, {rule} = {count}, night {night}: {there} of {wanted}, {run:?}"));
                 break;
             }
@@ -154,7 +154,7 @@ async fn a_run_that_could_displace_only_the_newest_point_is_skipped_without_an_i
         let run = at(&sim, &policy, due).await;
         // From the fifth day's second run on, all slots are full.
         let outcome = if turn >= 9 && turn % 2 == 1 { "skipped" } else { "succeeded" };
-        assert_eq!(run.outcome, outcome, "turn {turn}: {run:?}");
+        assert_eq!(run.outcome.as_str(), outcome, "turn {turn}: {run:?}");
         if outcome == "skipped" {
             let error = run.error.unwrap_or_default();
             assert!(error.contains("newest") && !error.contains("lower what"), "{error}");
@@ -181,7 +181,7 @@ async fn buckets_are_cut_by_the_wall_clock_of_the_policys_zone() {
             let mut due: Timestamp = due.parse().unwrap();
             for night in 1..=count + 4 {
                 let run = at(&sim, &policy, due).await;
-                assert_eq!(run.outcome, "succeeded", "{run:?}");
+                assert_eq!(run.outcome.as_str(), "succeeded", "{run:?}");
                 let account = sim.simulator.account();
                 let points = account.points_of(simulator::Kind::Backup, "web-server-01");
                 let days: BTreeSet<_> = points.iter().map(|point| zone.to_datetime(point.created_at).date()).collect();

@@ -26,7 +26,7 @@ async fn full() -> (SimulatedWorld, Task, Timestamp) {
         let wait = Duration::try_from(sim.clock.now().duration_until(due)).unwrap();
         tokio::time::advance(wait).await;
         let run = sim.open(&task, Some(due)).await;
-        assert_eq!(drive(&sim.world, &task, run).await.unwrap().outcome, "succeeded");
+        assert_eq!(drive(&sim.world, &task, run).await.unwrap().outcome.as_str(), "succeeded");
         due += SignedDuration::from_hours(24);
     }
     let wait = Duration::try_from(sim.clock.now().duration_until(due)).unwrap();
@@ -40,7 +40,7 @@ async fn waiting_for_midnight() -> (SimulatedWorld, Task, Timestamp) {
     let early = due - SignedDuration::from_secs(1);
     let run = sim.open(&task, Some(early)).await;
     // Its point belongs to the day that ends in a minute.
-    assert_eq!(drive(&sim.world, &task, run).await.unwrap().outcome, "succeeded");
+    assert_eq!(drive(&sim.world, &task, run).await.unwrap().outcome.as_str(), "succeeded");
     (sim, task, due)
 }
 
@@ -98,7 +98,7 @@ async fn a_clock_that_is_set_during_the_wait_makes_it_neither_longer_nor_shorter
         let run = run.unwrap();
         // Clocks that differ by hours stop deletes, including evictions.
         let expected = if jump == -6 * 3600 { "failed" } else { "succeeded" };
-        assert_eq!(run.outcome, expected, "{jump}: {run:?}");
+        assert_eq!(run.outcome.as_str(), expected, "{jump}: {run:?}");
         let ids: Vec<PointId> = sim.ids(SNAPSHOT);
         assert_eq!(ids.len(), 5);
     }
@@ -132,7 +132,7 @@ async fn an_attempt_that_meets_the_end_of_another_bucket_waits_for_that_one_too(
     let run = sim.open(&patient, Some(due)).await;
     let beside = async {
         tokio::time::sleep(Duration::from_hours(12)).await;
-        assert_eq!(sim.run(&task).await.outcome, "succeeded");
+        assert_eq!(sim.run(&task).await.outcome.as_str(), "succeeded");
     };
     let (run, ()) = tokio::join!(drive(&sim.world, &patient, run), beside);
     let run = run.unwrap();

@@ -173,7 +173,7 @@ impl Case {
         assert!(!limit_met, "room first, {shown}");
         let runs = sim.world.store.history(None, 9).await.unwrap();
         assert_eq!(runs.len(), 1, "{shown}");
-        assert_eq!(runs[0].summary.outcome, "succeeded", "{shown}");
+        assert_eq!(runs[0].summary.outcome.as_str(), "succeeded", "{shown}");
         assert!(runs[0].summary.deleted.len() <= 2, "{shown}");
         let reported = sim.world.store.waiting().await.unwrap();
         let of_run = reported.iter().filter(|waiting| waiting.notice.class() == Class::Success).count();

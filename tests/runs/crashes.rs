@@ -255,6 +255,6 @@ async fn a_point_that_was_completed_during_an_outage_of_ours_is_not_called_stuck
     let began = tokio::time::Instant::now();
     let run = sim.world.store.unfinished().await.unwrap().remove(0);
     let run = drive(&sim.world, &task, run).await.unwrap();
-    assert_eq!(run.outcome, "succeeded", "{run:?}");
+    assert_eq!(run.outcome.as_str(), "succeeded", "{run:?}");
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }

@@ -52,7 +52,7 @@ async fn a_stop_that_is_not_obeyed_in_time_fails_the_run_and_leaves_the_start_ow
     let sim = SimulatedWorld::new(slow(20 * MINUTE));
     let task = cold(&sim, "nightly").await;
     let run = sim.run(&task).await;
-    assert_eq!(run.outcome, "failed", "{run:?}");
+    assert_eq!(run.outcome.as_str(), "failed", "{run:?}");
     assert_eq!(powers(&sim), ["stop"], "a server that reads active is asked nothing");
     assert!(owes(&sim).await);
     let reported = sim.world.store.waiting().await.unwrap();
@@ -93,7 +93,7 @@ async fn a_run_that_stops_no_server_makes_its_point_beside_the_watch() {
     let warm = sim.task(policy(Kind::Snapshot, 3)).await;
     let both = async {
         let run = sim.run(&warm).await;
-        assert_eq!(run.outcome, "succeeded", "{run:?}");
+        assert_eq!(run.outcome.as_str(), "succeeded", "{run:?}");
     };
     let status_meanwhile = async {
         tokio::time::sleep(30 * MINUTE).await;
@@ -111,12 +111,12 @@ async fn a_run_that_stops_no_server_makes_its_point_beside_the_watch() {
 async fn a_stop_after_the_debt_is_paid_is_a_persons_and_stands() {
     let sim = SimulatedWorld::new(Options::default());
     let task = cold(&sim, "nightly").await;
-    assert_eq!(sim.run(&task).await.outcome, "succeeded");
+    assert_eq!(sim.run(&task).await.outcome.as_str(), "succeeded");
     assert!(!owes(&sim).await);
     let stop = Act::SetStatus { server: SERVER.into(), status: "stopped".to_owned() };
     sim.simulator.act(&stop).unwrap();
     watched(&sim, 30 * MINUTE).await;
-    assert_eq!(sim.run(&task).await.outcome, "succeeded");
+    assert_eq!(sim.run(&task).await.outcome.as_str(), "succeeded");
     watched(&sim, 30 * MINUTE).await;
     assert_eq!((status(&sim).as_str(), powers(&sim)), ("stopped", vec!["stop".to_owned(), "start".to_owned()]));
 }
@@ -154,7 +154,7 @@ async fn the_end_of_the_process_waits_for_a_server_on_its_way_down_and_starts_it
         let runs = sim.world.store.unfinished().await.unwrap();
         sim.simulator.set_options(|options| options.slow_shutdown = Duration::ZERO);
         for run in runs {
-            assert_eq!(drive(&sim.world, &task, run).await.unwrap().outcome, "succeeded");
+            assert_eq!(drive(&sim.world, &task, run).await.unwrap().outcome.as_str(), "succeeded");
         }
         assert_eq!((status(&sim).as_str(), owes(&sim).await), ("active", false));
     }
@@ -172,7 +172,7 @@ async fn a_server_that_vanishes_keeps_its_debt_until_it_was_gone_for_a_day() {
         sim.simulator.act(&Act::RemoveServer { server: SERVER.into() }).unwrap();
         for run in sim.world.store.unfinished().await.unwrap() {
             let run = drive(&sim.world, &task, run).await.unwrap();
-            assert_eq!(run.outcome, "failed", "{run:?}");
+            assert_eq!(run.outcome.as_str(), "failed", "{run:?}");
         }
         watched(&sim, Duration::from_secs(hours * 3600)).await;
         assert_eq!(owes(&sim).await, is_owed, "{hours} h");

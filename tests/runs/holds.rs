@@ -38,7 +38,7 @@ async fn release(sim: &SimulatedWorld, id: &PointId) {
 /// A run that must succeed within the slots.
 async fn succeeds(sim: &SimulatedWorld, task: &Task) -> Vec<PointId> {
     let run = sim.run(task).await;
-    assert_eq!(run.outcome, "succeeded", "{run:?}");
+    assert_eq!(run.outcome.as_str(), "succeeded", "{run:?}");
     assert!(sim.ids(SNAPSHOT).len() <= 5);
     let refused = sim.simulator.account().record().requests().any(|request| request.status == Some(400));
     assert!(!refused, "the provider's limit is never met");

@@ -63,7 +63,7 @@ async fn a_hold_that_is_placed_while_a_run_prunes_keeps_its_point() {
             hold(&sim, held).await;
         };
         let (run, ()) = tokio::join!(sim.run(&task), placed);
-        assert_eq!(run.outcome, "succeeded", "{run:?}");
+        assert_eq!(run.outcome.as_str(), "succeeded", "{run:?}");
         assert!(!run.deleted.contains(&ids[2]) && sim.ids(SNAPSHOT).contains(&ids[2]), "{run:?}");
         assert!(run.deleted.contains(&ids[0]), "what was deleted before the hold: {run:?}");
     }
@@ -86,7 +86,7 @@ async fn a_hold_that_is_placed_while_a_delete_waits_for_its_turn_keeps_its_point
             hold(&sim, held).await;
         };
         let (run, ()) = tokio::join!(sim.run(&task), placed);
-        assert_eq!(run.outcome, "succeeded", "{run:?}");
+        assert_eq!(run.outcome.as_str(), "succeeded", "{run:?}");
         assert!(sim.ids(SNAPSHOT).contains(&oldest), "{run:?}");
         assert_eq!(run.deleted.len(), if whole_server { 0 } else { 2 }, "{run:?}");
     }
@@ -128,8 +128,8 @@ async fn a_hold_on_the_point_that_was_to_make_room_lets_another_go_or_names_itse
     let (run, ()) = tokio::join!(sim.run(&task), placed);
     let there = sim.ids(SNAPSHOT);
     assert!(there.contains(&oldest), "{run:?}");
-    let made_room = run.outcome == "succeeded" && run.deleted.len() == 1 && there.len() == 5;
-    let reported = run.outcome == "failed" && run.deleted.is_empty();
+    let made_room = run.outcome.as_str() == "succeeded" && run.deleted.len() == 1 && there.len() == 5;
+    let reported = run.outcome.as_str() == "failed" && run.deleted.is_empty();
     assert!(made_room || reported, "{run:?}");
     assert!(!run.error.unwrap_or_default().contains("taken now"), "no slot was free before");
 }
@@ -318,7 +318,7 @@ async fn an_eviction_that_the_file_in_force_refuses_is_named_with_the_guard_and_
         let run = sim.run(&task).await;
         let error = run.error.unwrap_or_default();
         let named = format!("snapshot {oldest} was to make room and stays");
-        assert!(run.outcome == "failed" && run.deleted.is_empty(), "{error}");
+        assert!(run.outcome.as_str() == "failed" && run.deleted.is_empty(), "{error}");
         assert!(error.contains(&named) && error.contains(words) && !error.contains("taken now"), "{error}");
     }
 }

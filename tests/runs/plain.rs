@@ -78,7 +78,7 @@ async fn foreign_points_are_never_deleted_and_are_named_when_they_leave_no_room(
     let sim = SimulatedWorld::new(Options { foreign: foreign.collect(), ..Options::default() });
     let task = sim.task(policy(Kind::Snapshot, 3)).await;
     let run = sim.run(&task).await;
-    assert_eq!(run.outcome, "failed");
+    assert_eq!(run.outcome.as_str(), "failed");
     assert!(run.error.as_ref().is_some_and(|error| error.contains("5 foreign")), "{run:?}");
     assert_eq!(run.attempts, 1, "no room is final for the run");
     let writes = requests(&sim).into_iter().filter(|request| !request.starts_with("GET")).count();
@@ -143,7 +143,7 @@ async fn a_server_is_stopped_for_its_point_and_started_again() {
     let task =
         sim.task(lastgood::seams::policy::policy::Policy { stop_server: true, ..policy(Kind::Snapshot, 3) }).await;
     let run = sim.run(&task).await;
-    assert_eq!(run.outcome, "succeeded");
+    assert_eq!(run.outcome.as_str(), "succeeded");
     let sent: Vec<String> = requests(&sim).into_iter().filter(|request| !request.starts_with("GET")).collect();
     assert_eq!(sent.len(), 3, "{sent:?}");
     assert!(sent[0].contains("power") && sent[1].contains("snapshots") && sent[2].contains("power"), "{sent:?}");
@@ -183,6 +183,9 @@ async fn a_plain_run_costs_one_list_one_create_and_a_few_looks() {
     drop(sim.simulator.take_record());
     let run = sim.run(&task).await;
     let later = sim.sent("GET", "/");
-    assert!(run.outcome == "succeeded" && later < gets && later <= 10, "it is known how long it takes: {later}");
+    assert!(
+        run.outcome.as_str() == "succeeded" && later < gets && later <= 10,
+        "it is known how long it takes: {later}"
+    );
     assert_eq!(sim.sent("POST", "/") + sim.sent("DELETE", "/"), 1);
 }

@@ -85,7 +85,7 @@ async fn a_persons_point_is_never_adopted_in_place_of_a_lost_one() {
     sim.simulator.add_fault(Rule::new(act).call(Call::Create).times(1));
     let task = sim.task(policy(Kind::Snapshot, 3)).await;
     let run = sim.run(&task).await;
-    assert_eq!(run.outcome, "succeeded");
+    assert_eq!(run.outcome.as_str(), "succeeded");
     let account = sim.simulator.account();
     let points = account.points_of(SNAPSHOT, SERVER);
     assert_eq!(points.len(), 2);
@@ -224,7 +224,7 @@ async fn a_list_that_is_short_torn_or_refused_never_leads_to_a_delete() {
         let task = sim.task(Policy { retries: 0, ..policy(Kind::Snapshot, 2) }).await;
         let run = sim.run(&task).await;
         let harmless = matches!(fault, Effect::DuplicateItems { .. });
-        assert!(run.outcome == "failed" || harmless, "{fault:?}: {run:?}");
+        assert!(run.outcome.as_str() == "failed" || harmless, "{fault:?}: {run:?}");
         if !harmless {
             assert_eq!((run.deleted.len(), sim.sent("DELETE", "/")), (0, 0), "{fault:?}");
             assert_eq!(sim.sent("POST", "/"), 0, "{fault:?}");
@@ -305,7 +305,7 @@ async fn ids_that_come_again_are_told_apart_by_their_time() {
         let task = sim.task(Policy { stop_server, ..policy(Kind::Snapshot, 5) }).await;
         for round in 0..6 {
             let run = sim.run(&task).await;
-            assert_eq!(run.outcome, "succeeded", "{round}: {run:?}");
+            assert_eq!(run.outcome.as_str(), "succeeded", "{round}: {run:?}");
             assert_eq!((run.deleted.len(), sim.ids(SNAPSHOT).len()), (1, 5), "{round}: {run:?}");
         }
         let reported = sim.world.store.incidents().await.unwrap();

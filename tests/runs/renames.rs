@@ -34,7 +34,7 @@ fn renamed(task: &Task, new: &str, formerly: &[&str], count: u32) -> Task {
 async fn full(sim: &SimulatedWorld, count: u32) -> Task {
     let task = sim.task(policy(Kind::Backup, count)).await;
     for _ in 0..count {
-        assert_eq!(sim.run(&task).await.outcome, "succeeded");
+        assert_eq!(sim.run(&task).await.outcome.as_str(), "succeeded");
     }
     task
 }
@@ -127,7 +127,7 @@ async fn a_policy_that_takes_over_the_points_of_two_others_drops_none_of_them_un
     let first = full(&sim, 3).await;
     let second = renamed(&first, "weekly", &[], 3);
     for _ in 0..3 {
-        assert_eq!(sim.run(&second).await.outcome, "succeeded");
+        assert_eq!(sim.run(&second).await.outcome.as_str(), "succeeded");
     }
     let before = sim.ids(BACKUP);
     let both = renamed(&first, "all", &["nightly", "weekly"], 3);
@@ -149,7 +149,7 @@ async fn a_policy_that_takes_over_points_that_no_policy_kept_drops_none_of_them_
     let sim = SimulatedWorld::new(Options { foreign, ..Options::default() });
     // The points of `nightly` are those of a former policy to the file that is in force first.
     let other = renamed(&sim.task(policy(Kind::Backup, 2)).await, "weekly", &[], 2);
-    assert_eq!(sim.run(&other).await.outcome, "succeeded");
+    assert_eq!(sim.run(&other).await.outcome.as_str(), "succeeded");
     let before = sim.ids(BACKUP);
     let again = renamed(&other, "nightly", &[], 2);
     for _ in 0..3 {

@@ -104,7 +104,7 @@ async fn a_server_that_cannot_be_started_keeps_no_permit_from_other_runs() {
     tokio::select! {
         biased;
         run = first => panic!("its server never starts: {run:?}"),
-        run = second => assert_eq!(run.unwrap().outcome, "succeeded"),
+        run = second => assert_eq!(run.unwrap().outcome.as_str(), "succeeded"),
         () = tokio::time::sleep(Duration::from_secs(86_400)) => panic!("the other run has no place"),
     }
 }
@@ -116,5 +116,5 @@ async fn nothing_is_left_to_start_when_the_server_has_left_the_account() {
     sim.simulator.add_fault(Rule::new(act).call(Call::Create).times(1));
     let task = sim.task(Policy { stop_server: true, retries: 0, ..policy(Kind::Snapshot, 3) }).await;
     let run = tokio::time::timeout(Duration::from_secs(86_400), sim.run(&task)).await.unwrap();
-    assert_eq!(run.outcome, "failed");
+    assert_eq!(run.outcome.as_str(), "failed");
 }

@@ -131,7 +131,7 @@ async fn a_run_that_cannot_be_read_is_set_aside_and_shown_and_stops_nothing() {
         let told = store.set_unreadable_aside(at(0)).await.unwrap();
         assert!(told.len() == 1 && told[0].to_string().contains(words), "{change}: {told:?}");
         let after = store.history(None, 1).await.unwrap().remove(0);
-        assert_eq!(after.summary.outcome, "unknown", "{change}");
+        assert_eq!(after.summary.outcome.as_str(), "unknown", "{change}");
         assert!(after.summary.error.unwrap().contains("was set aside"), "{change}");
         assert!(store.set_unreadable_aside(at(1)).await.unwrap().is_empty(), "once");
         assert_eq!(store.incidents().await.unwrap().len(), 3, "{change}");
