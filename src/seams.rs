@@ -60,9 +60,10 @@ pub mod policy {
         pub use crate::policy::keep::{Count, Keep, KeepMode, KeepRule};
     }
     pub mod mark {
-        pub use crate::policy::mark::{
-            Mark, Token, is_beginning, is_name, token_of_description, token_of_name, tokens_of,
-        };
+        pub use crate::policy::mark::{Mark, Token, is_beginning, token_of_description, token_of_name, tokens_of};
+    }
+    pub mod name {
+        pub use crate::policy::name::{PolicyName, is_name};
     }
     pub mod owner {
         pub use crate::policy::owner::Owner;
@@ -71,7 +72,7 @@ pub mod policy {
         pub use crate::policy::plan::{Plan, Reason};
     }
     pub mod policy {
-        pub use crate::policy::policy::{Policy, PolicyName, Prune};
+        pub use crate::policy::policy::{Policy, Prune};
     }
     pub mod retention {
         pub use crate::policy::retention::{Candidate, decide};

@@ -170,7 +170,8 @@ fn a_run_of_a_policy_that_has_another_kind_now_is_a_former_policys() {
     use lastgood::seams::journal::event::RunKey;
     use lastgood::seams::journal::state::RunState;
     use lastgood::seams::policy::inventory::{Kind, ServerId, ServerRef};
-    use lastgood::seams::policy::policy::{PolicyName, Prune};
+    use lastgood::seams::policy::name::PolicyName;
+    use lastgood::seams::policy::policy::Prune;
     use lastgood::seams::store::runs::Run;
 
     let (config, _, _) = read(&root().join("config/minimal.toml"));

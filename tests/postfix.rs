@@ -97,7 +97,7 @@ fn mail(unique: &str, to: &[&str]) -> OutboxMessage {
         deleted: vec![],
     });
     let server = ServerRef { id: ServerId::Number(12345), name: name.to_owned() };
-    let (policy, kind) = (Some("nightly".to_owned()), Some(PointKind::Backup));
+    let (policy, kind) = (Some("nightly".parse().unwrap()), Some(PointKind::Backup));
     let notice = Notice { policy, kind, ..Notice::of_server(server, fact) };
     let failed = TimedNotice::new(at("2026-11-21T02:31:00Z"), notice);
     let now = at("2026-11-21T02:33:00Z");

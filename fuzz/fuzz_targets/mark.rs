@@ -4,7 +4,8 @@
 #![no_main]
 
 use jiff::SignedDuration;
-use lastgood::seams::policy::mark::{Mark, is_beginning, is_name, token_of_description, token_of_name, tokens_of};
+use lastgood::seams::policy::name::is_name;
+use lastgood::seams::policy::mark::{Mark, is_beginning, token_of_description, token_of_name, tokens_of};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {

@@ -6,6 +6,7 @@ use crate::account::survey::{Survey, Surveyed, survey};
 use crate::config::Config;
 use crate::journal::summary::RunStatus;
 use crate::policy::inventory::{Kind, ServerId, ServerRef};
+use crate::policy::name::PolicyName;
 use crate::report::digest::{DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, DigestState, RunCounts};
 use crate::status::PolicyState;
 use crate::store::holds::{Hold, HoldTarget};
@@ -27,8 +28,8 @@ pub async fn digest_facts(
 ) -> Result<DigestFacts, StoreError> {
     let before: Option<DigestFacts> = before.and_then(|text| serde_json::from_str(text).ok());
     let seen = survey(config, store, now).await?;
-    let mut names: Vec<(String, Kind)> =
-        config.policies.iter().map(|policy| (policy.name.to_string(), policy.kind)).collect();
+    let mut names: Vec<(PolicyName, Kind)> =
+        config.policies.iter().map(|policy| (policy.name.clone(), policy.kind)).collect();
     for one in &seen.policies {
         let name = (one.status.policy.clone(), one.status.kind);
         if !names.contains(&name) {
@@ -38,7 +39,7 @@ pub async fn digest_facts(
     let policies = names.into_iter().map(|(name, kind)| {
         let servers = seen.policies.iter().filter(|one| one.status.policy == name && one.status.kind == kind);
         let servers = servers.map(|one| digest_server(one, size_before(before.as_ref(), &name, &one.status.server)));
-        DigestPolicy { servers: servers.collect(), name, kind }
+        DigestPolicy { servers: servers.collect(), name: name.to_string(), kind }
     });
     let mut holds = Vec::new();
     for hold in seen.holds.iter().filter(|hold| ends_soon_or_never(hold, now)) {

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::notice::{Fact, Notice};
 use crate::policy::inventory::{Server, ServerId};
+use crate::policy::name::PolicyName;
 use crate::provider::{self, Client, ProviderError};
 use crate::store::{Store, StoreError};
 
@@ -39,8 +40,8 @@ pub async fn list_and_store(client: &Client, store: &Store, clock: &Clock, confi
     };
     let file = Arc::clone(config);
     let tell = move |server: &Server| {
-        let policies: Vec<String> =
-            fleet::tasks_of_server(&file, server).iter().map(|task| task.policy.name.to_string()).collect();
+        let policies: Vec<PolicyName> =
+            fleet::tasks_of_server(&file, server).iter().map(|task| task.policy.name.clone()).collect();
         let fact = (!policies.is_empty()).then_some(Fact::ServerGone { policies });
         fact.map(|fact| Notice::of_server(server.reference.clone(), fact))
     };

@@ -167,7 +167,7 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
     let (state, level) = policy_state(&facts, input.now);
     let status = PolicyStatus {
         server: server.clone(),
-        policy: policy.name.to_string(),
+        policy: policy.name.clone(),
         kind: policy.kind,
         age_seconds: facts.last_good.map(|at| at.duration_until(input.now).as_secs()),
         last_good,

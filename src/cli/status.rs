@@ -107,7 +107,7 @@ fn show(status: &Status) {
         let slots = one.slots;
         [
             one.server.name.clone(),
-            one.policy.clone(),
+            one.policy.to_string(),
             one.state.word().to_owned(),
             one.last_good
                 .as_ref()

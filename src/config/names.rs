@@ -7,7 +7,8 @@ use crate::config::diagnostic::Diagnostic;
 use crate::config::policies::{FilePosition, Policies};
 use crate::config::reader::{Findings, nearest};
 use crate::config::settings::{Report, ReportTrigger};
-use crate::policy::policy::{Policy, PolicyName};
+use crate::policy::name::PolicyName;
+use crate::policy::policy::Policy;
 
 /// Finds confusable policy names, former names that are in use, and reports that do not exist.
 pub fn check_names(policies: &Policies, reports: &[String], findings: &Findings) {

@@ -18,7 +18,8 @@ use crate::config::settings::Override;
 use crate::config::values;
 use crate::policy::inventory::Kind;
 use crate::policy::keep::{Count, Keep, KeepMode};
-use crate::policy::policy::{Policy, PolicyName, Prune};
+use crate::policy::name::PolicyName;
+use crate::policy::policy::{Policy, Prune};
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::{Pattern, Selector};
 

@@ -13,7 +13,8 @@ use crate::config::error::SecretError;
 use crate::config::file;
 use crate::config::secret::Secret;
 use crate::policy::inventory::Kind;
-use crate::policy::policy::{Policy, PolicyName};
+use crate::policy::name::PolicyName;
+use crate::policy::policy::Policy;
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::Selector;
 

@@ -19,7 +19,7 @@ use crate::policy::slot_sum::{SlotFit, SlotShare, SlotSum};
 /// The slots that the policies of one server and kind need.
 pub fn prove(kind: Kind, policies: &[&Policy], slots: SlotLimits, at: Timestamp) -> SlotSum {
     let shares = policies.iter().map(|policy| SlotShare {
-        policy: policy.name.to_string(),
+        policy: policy.name.clone(),
         most: (policy.prune != Prune::None)
             .then(|| upper_bound(&policy.keep, policy.keep_mode, &policy.schedule, at))
             .flatten(),

@@ -12,7 +12,7 @@ use crate::config::reader::{TableReader, nearest};
 use crate::config::settings::SecretSource;
 use crate::config::value_error::ValueError;
 use crate::policy::keep::{Count, Keep, KeepRule, Period};
-use crate::policy::mark::is_name;
+use crate::policy::name::is_name;
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::Selector;
 

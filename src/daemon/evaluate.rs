@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::journal::event::RunKey;
 use crate::journal::notice::{Fact, Good, LatestDue, MissedDueTimes, Notice, StalePolicy, Topic};
 use crate::policy::inventory::{Kind, ServerId};
-use crate::policy::policy::PolicyName;
+use crate::policy::name::PolicyName;
 use crate::policy::schedule::{Due, DueTimes, due};
 use crate::policy::task::Task;
 use crate::store::due::{Followed, FollowedBefore, Opening, PutRight};
@@ -71,7 +71,7 @@ impl Evaluator {
     /// What the state says.
     pub async fn follow(&mut self, tasks: Vec<Task>, now: Timestamp) -> Result<(), StoreError> {
         let handled = self.store.handled(tasks.iter().map(followed).collect(), now).await?;
-        let wanted = tasks.iter().map(|task| (task.server.reference.id.clone(), task.policy.kind, names(task)));
+        let wanted = tasks.iter().map(|task| (task.server.reference.id.clone(), task.policy.kind, task.policy.names()));
         let goods = self.store.last_goods(wanted.collect()).await?;
         let followed = tasks.into_iter().zip(handled).zip(goods).map(|((task, handled), last_good)| FollowedTask {
             splay: task.splay(),
@@ -160,7 +160,7 @@ impl Evaluator {
     pub async fn ended(&mut self, task: &Task) -> Result<(), StoreError> {
         let Some(index) = self.positions.get(&policy_on_server(task)).copied() else { return Ok(()) };
         let (server, kind) = (task.server.reference.id.clone(), task.policy.kind);
-        let good = self.store.last_good(server, kind, names(&self.followed[index].task)).await?;
+        let good = self.store.last_good(server, kind, self.followed[index].task.policy.names()).await?;
         let one = &mut self.followed[index];
         if good.as_ref().is_some_and(|good| good.created_at > one.good_since()) {
             one.stale_reported = false;
@@ -190,9 +190,9 @@ impl Evaluator {
     /// Why the runs of each of these fail: the last sentence about its open incident.
     async fn causes(&self, of: &[usize]) -> Result<Vec<Option<String>>, StoreError> {
         let open = self.store.incidents().await?.into_iter().filter(|incident| incident.topic == Topic::Run);
-        let mut open: HashMap<(ServerId, String), String> =
+        let mut open: HashMap<(ServerId, PolicyName), String> =
             open.filter_map(|one| Some(((one.server?.id, one.policy?), one.text))).collect();
-        let key = |task: &Task| (task.server.reference.id.clone(), task.policy.name.to_string());
+        let key = |task: &Task| (task.server.reference.id.clone(), task.policy.name.clone());
         Ok(of.iter().map(|index| open.remove(&key(&self.followed[*index].task))).collect())
     }
 }
@@ -266,12 +266,6 @@ impl CheckFindings {
 /// The policy on the server that a task is about.
 pub(super) fn policy_on_server(task: &Task) -> PolicyOnServer {
     (task.server.reference.id.clone(), task.policy.name.clone(), task.policy.kind)
-}
-
-/// The policy's name and its earlier ones.
-pub(super) fn names(task: &Task) -> Vec<String> {
-    let former = task.policy.formerly.iter().map(ToString::to_string);
-    std::iter::once(task.policy.name.to_string()).chain(former).collect()
 }
 
 fn key(task: &Task, due: Timestamp) -> RunKey {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::{Id as TaskId, JoinError, JoinSet};
 
-use crate::daemon::evaluate::{PolicyOnServer, names, policy_on_server};
+use crate::daemon::evaluate::{PolicyOnServer, policy_on_server};
 use crate::daemon::notify;
 use crate::journal::notice::{Fact, FailedRun, RunProblem};
 use crate::policy::task::Task;
@@ -129,7 +129,7 @@ impl RunsInProgress {
                 due: None,
                 tries: None,
                 problem: RunProblem::CutOff { error: error.to_string() },
-                last_good: store.last_good(server.id.clone(), task.policy.kind, names(task)).await?,
+                last_good: store.last_good(server.id.clone(), task.policy.kind, task.policy.names()).await?,
                 next: None,
                 made: None,
                 deleted: Vec::new(),

@@ -85,7 +85,7 @@ pub fn mark_of_next_create(
     Mark {
         token: tokens.find(is_free).expect("the source of tokens never ends"),
         instance: instance.to_owned(),
-        policy: key.policy.to_string(),
+        policy: key.policy.clone(),
         due: key.due.unwrap_or_else(|| moment_by_hand(state.opened_at)),
     }
 }

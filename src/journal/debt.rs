@@ -1,6 +1,7 @@
 //! Debts: what must still happen to a server, whatever becomes of the run that opened them, and the evidence that pays
 //! them. Today there is one kind: a server that we stopped must be started again.
 
+use crate::policy::name::PolicyName;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -30,7 +31,7 @@ pub struct Debt {
     /// The step of that run.
     pub step: Option<u32>,
     /// The policy of that run.
-    pub policy: Option<String>,
+    pub policy: Option<PolicyName>,
     /// What that run was creating.
     pub kind: Option<Kind>,
     /// What must still happen.

@@ -128,7 +128,7 @@ fn not_deleted(point: &PointId) -> Change {
 fn seen(before: &RunState, sight: &Sight, at: Timestamp) -> Vec<Change> {
     match sight {
         Sight::Completed { .. } => {
-            let policy = before.key.policy.to_string();
+            let policy = before.key.policy.clone();
             let create = before.steps.iter().rfind(|step| step.act.is_create());
             let took = create.map(|create| create.intended_at.duration_until(at).unsigned_abs());
             let took = took.map(Change::CreationMeasured);

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Kind, PointId, ServerRef};
 use crate::policy::mark::Mark;
+use crate::policy::name::PolicyName;
 use crate::policy::plan::Plan;
-use crate::policy::policy::PolicyName;
 
 pub use crate::policy::permit::DeleteReason;
 

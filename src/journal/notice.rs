@@ -1,6 +1,7 @@
 //! What people must be told. A notice says where something happened and, as data, what; it is made where it happens and
 //! waits in the store until a mail has told it.
 
+use crate::policy::name::PolicyName;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::notice::stored::{Data, Stored};
@@ -29,7 +30,7 @@ pub struct Notice {
     /// The server, where there is one.
     pub server: Option<ServerRef>,
     /// The policy, where there is one.
-    pub policy: Option<String>,
+    pub policy: Option<PolicyName>,
     /// The kind of restore point, where there is one.
     pub kind: Option<Kind>,
     /// The reports of the policy; empty: every report with `on`.

@@ -7,8 +7,8 @@ use crate::journal::notice::{Fact, Good, SucceededRun};
 use crate::journal::state::RunState;
 use crate::policy::inventory::{Inventory, Kind, PointId, PointStatus, ReadProof, RestorePoint, ServerId, ServerRef};
 use crate::policy::mark::{Mark, Token};
+use crate::policy::name::PolicyName;
 use crate::policy::plan::{Action, Plan, Reason};
-use crate::policy::policy::PolicyName;
 use crate::policy::slots::Slots;
 
 /// So many seconds after a fixed moment.
@@ -84,7 +84,7 @@ pub(super) fn run_after(events: &[Event]) -> RunState {
 
 pub(super) fn mark(token: &str) -> Mark {
     let token = Token::parse(token).unwrap();
-    Mark { token, instance: "main".to_owned(), policy: "nightly".to_owned(), due: at(0) }
+    Mark { token, instance: "main".to_owned(), policy: "nightly".parse().unwrap(), due: at(0) }
 }
 
 /// A completed snapshot of the server with a description and no name.

@@ -1,5 +1,6 @@
 //! A run in a few facts, as `run --json`, `history --json` and mails show it.
 
+use crate::policy::name::PolicyName;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -17,7 +18,7 @@ pub struct RunSummary {
     /// The server.
     pub server: ServerRef,
     /// The policy.
-    pub policy: String,
+    pub policy: PolicyName,
     /// The kind of restore point.
     pub kind: Kind,
     /// The due time; null for a run by hand.
@@ -121,7 +122,7 @@ pub fn summary(run: i64, state: &RunState) -> RunSummary {
     RunSummary {
         run,
         server: state.key.server.clone(),
-        policy: state.key.policy.to_string(),
+        policy: state.key.policy.clone(),
         kind: state.key.kind,
         due: state.key.due,
         outcome,

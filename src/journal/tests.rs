@@ -28,7 +28,7 @@ fn plan() -> Plan {
 }
 
 fn mark() -> Mark {
-    Mark { token: Token::from_random(7), instance: "main".to_owned(), policy: "nightly".to_owned(), due: at(0) }
+    Mark { token: Token::from_random(7), instance: "main".to_owned(), policy: "nightly".parse().unwrap(), due: at(0) }
 }
 
 /// What a provider and its connection may make of a call; the number chooses.

@@ -1,6 +1,7 @@
 //! Brakes, as data. A brake stops deletes because something looks wrong, until a person has checked and run
 //! `lastgood accept`. `observed_brakes` and `detect` set them, `brakes_in_force` releases them.
 
+use crate::policy::name::PolicyName;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -71,7 +72,7 @@ pub struct Brake {
     /// What looks wrong.
     pub cause: BrakeCause,
     /// The policy whose deletes stop; `None` stops those of every policy of this server and kind.
-    pub policy: Option<String>,
+    pub policy: Option<PolicyName>,
     /// What is wrong, in one sentence.
     pub text: String,
     /// The points it is about.

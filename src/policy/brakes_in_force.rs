@@ -69,12 +69,12 @@ fn add(detected: &mut DetectedBrakes, brake: Brake, stored: Option<&StoredBrake>
 /// Whether it was set under a former name of the policy.
 fn is_of_former_name(brake: &Brake, evidence: &Evidence<'_>) -> bool {
     let policy = evidence.policy;
-    brake.policy.as_ref().is_some_and(|name| name != policy.name.as_str() && policy.answers_to(name))
+    brake.policy.as_ref().is_some_and(|name| *name != policy.name && policy.answers_to(name))
 }
 
 /// Carries an unaccepted brake over to the policy's new name.
 fn observe_under_new_name(brake: &Brake, evidence: &Evidence<'_>, observed: &mut Vec<Brake>) {
-    let renamed = Brake { policy: Some(evidence.policy.name.to_string()), ..brake.clone() };
+    let renamed = Brake { policy: Some(evidence.policy.name.clone()), ..brake.clone() };
     match observed.iter_mut().find(|other| other.is_same(&renamed)) {
         Some(other) => other.widen(&renamed.points),
         None => observed.push(renamed),

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::inventory::Kind;
 use crate::policy::keep::{Keep, KeepMode};
-use crate::policy::policy::{Policy, PolicyName, Prune};
+use crate::policy::name::PolicyName;
+use crate::policy::policy::{Policy, Prune};
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::Pattern;
 

@@ -64,7 +64,7 @@ fn retention_brake(request: &PlanRequest<'_>, changed: &RetentionChange) -> Opti
     let mut points: Vec<PointIdentity> = dropped.into_iter().filter(|about| changed.rules || waits(about)).collect();
     let given_up: Vec<PointIdentity> = given_up.filter(|about| is_new(about) || waits(about)).collect();
     points.extend(given_up.into_iter().filter(|about| !points.contains(about)).collect::<Vec<_>>());
-    let policy = evidence.policy.name.to_string();
+    let policy = evidence.policy.name.clone();
     (!points.is_empty()).then(|| Brake {
         cause: BrakeCause::Retention,
         text: format!(

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::inventory::PointId;
+use crate::policy::name::PolicyName;
 
 /// Why a restore point is not deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +20,7 @@ pub enum Guard {
     /// It carries another instance's mark.
     OtherInstance,
     /// It is another policy's.
-    OtherPolicy(String),
+    OtherPolicy(PolicyName),
     /// It carries our mark, but this journal has no record of it.
     Stray,
     /// The provider's plan created it.

@@ -6,7 +6,8 @@ use std::fmt;
 use crate::policy::evidence::{Evidence, PlanRequest};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{PointId, RestorePoint};
-use crate::policy::policy::{Policy, PolicyName, Prune};
+use crate::policy::name::PolicyName;
+use crate::policy::policy::{Policy, Prune};
 use crate::policy::shares::{Claim, beyond_the_slots, most, saturating_u32, shares};
 
 /// What a hold costs a policy.

@@ -5,6 +5,8 @@
 //! `lg-TOKEN8-POLICY-20261121T023000Z` (it names no instance, so a name alone never proves that a point is ours).
 //! DUE is RFC 3339 in UTC: whole seconds for a due time, always with milliseconds for a run by hand.
 
+use crate::policy::name::{PolicyName, is_name};
+
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp, Unit};
@@ -61,7 +63,7 @@ pub struct Mark {
     /// The `provider.instance` that created it.
     pub instance: String,
     /// The policy it was created for.
-    pub policy: String,
+    pub policy: PolicyName,
     /// The due time; for a run by hand the time it began, with milliseconds.
     pub due: Timestamp,
 }
@@ -73,7 +75,7 @@ impl Mark {
         let mut words = description.split(' ');
         let token = Token::parse(words.next()?.strip_prefix("lg-")?)?;
         let instance = words.next().filter(|word| is_name(word))?.to_owned();
-        let policy = words.next().filter(|word| is_name(word))?.to_owned();
+        let policy = PolicyName::new(words.next()?)?;
         let due = words.next().filter(|word| word.ends_with('Z'))?.parse().ok()?;
         Some(Self { token, instance, policy, due })
     }
@@ -138,12 +140,6 @@ pub fn is_beginning(found: &str, ours: &str) -> bool {
     found.chars().count() >= SHORTEST_BEGINNING && ours.starts_with(found)
 }
 
-/// Whether a text has the form of a policy, report or instance name: `[A-Za-z0-9_-]{1,32}`.
-#[must_use]
-pub fn is_name(text: &str) -> bool {
-    (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,7 +148,7 @@ mod tests {
         Mark {
             token: Token::from_random(7_777_777_777_777),
             instance: "main".to_owned(),
-            policy: "nightly-2".to_owned(),
+            policy: "nightly-2".parse().unwrap(),
             due: due.parse().unwrap(),
         }
     }

@@ -10,6 +10,7 @@ use crate::policy::brake::{BrakeCause, LastListed, StoredBrake};
 use crate::policy::conditions::RetentionRecords;
 use crate::policy::inventory::{Inventory, PointId, PointStatus, RestorePoint};
 use crate::policy::mark::{Token, tokens_of};
+use crate::policy::name::PolicyName;
 use crate::policy::text::cleaned;
 
 /// What the journal remembers about one server and kind.
@@ -20,7 +21,7 @@ pub struct Memory {
     /// Every point that was listed or created by us and is not known to be gone.
     pub points: BTreeMap<PointId, RememberedPoint>,
     /// The token of every create that we sent or intended to send here, with the policy.
-    pub tokens: BTreeMap<Token, String>,
+    pub tokens: BTreeMap<Token, PolicyName>,
     /// Points that we created, or may have created, and that the last list did not show. Each takes a slot.
     pub unlisted: Vec<Unlisted>,
     /// Points whose delete the provider has accepted. They take a slot while listed, and are not deleted again.
@@ -132,7 +133,7 @@ impl PointText {
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// A run in this journal created it, for this policy.
-    Made(String),
+    Made(PolicyName),
     /// It was in the first inventory of its server and kind.
     First,
     /// It appeared later, and no run of ours created it.

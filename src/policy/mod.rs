@@ -20,6 +20,7 @@ pub mod inventory;
 pub mod keep;
 pub mod mark;
 pub mod memory;
+pub mod name;
 mod observed_brakes;
 pub mod owner;
 pub mod permit;

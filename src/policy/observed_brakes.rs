@@ -97,7 +97,7 @@ fn small(evidence: &Evidence<'_>) -> Option<Brake> {
         let what = if size == 0 { "is empty".to_owned() } else { format!("has only {size} MB") };
         Brake {
             cause: BrakeCause::Small,
-            policy: Some(evidence.policy.name.to_string()),
+            policy: Some(evidence.policy.name.clone()),
             text: format!(
                 "{kind} {} of {} {what}, while the previous ones had {median} MB: it may be unusable",
                 newest.id, newest.created_at

@@ -3,14 +3,15 @@
 use crate::policy::inventory::RestorePoint;
 use crate::policy::mark::{Mark, tokens_of};
 use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint};
+use crate::policy::name::PolicyName;
 
 /// Who owns a restore point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// Us: it was created for this policy.
-    Ours(String),
+    Ours(PolicyName),
     /// A second lastgood: it carries our mark, but this journal neither created it nor saw it in its first inventory.
-    Stray(String),
+    Stray(PolicyName),
     /// Another instance, or an unknown one: it carries the mark of another instance, or one that names none.
     OtherInstance,
     /// A person: it was ours, but its name or description was changed since we first saw it.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::policy::brake::Brake;
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Kind, PointId, PointStatus, ServerRef};
-use crate::policy::policy::PolicyName;
+use crate::policy::name::PolicyName;
 use crate::policy::retention::KeepReason;
 use crate::policy::slot_blocker::SlotBlocker;
 use crate::policy::slots::Slots;

@@ -1,6 +1,5 @@
 //! A policy: a named rule of the file, validated, with every default filled in.
 
-use std::fmt;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -8,33 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::inventory::Kind;
 use crate::policy::keep::{Keep, KeepMode};
+use crate::policy::name::PolicyName;
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::{Pattern, Selector};
-
-/// The name of a policy, `[A-Za-z0-9_-]{1,32}`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct PolicyName(String);
-
-impl PolicyName {
-    /// The name, if the text is a valid one.
-    #[must_use]
-    pub fn new(text: &str) -> Option<Self> {
-        crate::policy::mark::is_name(text).then(|| Self(text.to_owned()))
-    }
-
-    /// The name as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for PolicyName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// Whose points a policy may delete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +106,12 @@ impl Policy {
             report: Vec::new(),
             enabled: false,
         }
+    }
+
+    /// The name, and the earlier ones.
+    #[must_use]
+    pub fn names(&self) -> Vec<PolicyName> {
+        std::iter::once(&self.name).chain(&self.formerly).cloned().collect()
     }
 
     /// Whether a point marked with `name` is this policy's own.

@@ -4,7 +4,8 @@
 use crate::policy::conditions::{Conditions, RetentionRecord, RetentionRules};
 use crate::policy::evidence::PlanRequest;
 use crate::policy::memory::Memory;
-use crate::policy::policy::{Policy, PolicyName};
+use crate::policy::name::PolicyName;
+use crate::policy::policy::Policy;
 
 /// What was changed since a policy last inspected a server.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Checks that the policies of a server fit its slots: adds up what each may keep and compares the sum with what the
 //! provider's plan allows. `Display` writes the sum out.
 
+use crate::policy::name::PolicyName;
 use std::fmt;
 
 use crate::policy::inventory::Kind;
@@ -9,7 +10,7 @@ use crate::policy::inventory::Kind;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotShare {
     /// The policy's name.
-    pub policy: String,
+    pub policy: PolicyName,
     /// The most completed points that it keeps; `None` means no known limit, and counts as one.
     pub most: Option<u32>,
 }
@@ -99,7 +100,7 @@ mod tests {
     use super::*;
 
     fn share(policy: &str, most: Option<u32>) -> SlotShare {
-        SlotShare { policy: policy.to_owned(), most }
+        SlotShare { policy: policy.parse().unwrap(), most }
     }
 
     #[test]

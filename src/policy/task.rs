@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::policy::inventory::Server;
-use crate::policy::policy::{Policy, PolicyName};
+use crate::policy::name::PolicyName;
+use crate::policy::policy::Policy;
 use crate::policy::schedule::{DueTimes, splay};
 
 /// A policy on a server.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::journal::notice::Notice;
 use crate::policy::inventory::ServerRef;
+use crate::policy::name::PolicyName;
 use crate::report::message_data::{MailKind, MessageData, TimedNotice};
 
 /// A notice that a report has not sent yet.
@@ -106,7 +107,7 @@ fn group(kind: MailKind, window: &Window<'_>) -> Option<Group> {
 /// What its earlier runs did is shown with it, because a mail never hides a delete.
 fn latest(all: impl Iterator<Item = TimedNotice>) -> Vec<TimedNotice> {
     let mut kept: Vec<TimedNotice> = Vec::new();
-    let mut known: BTreeMap<(String, Option<ServerRef>), usize> = BTreeMap::new();
+    let mut known: BTreeMap<(PolicyName, Option<ServerRef>), usize> = BTreeMap::new();
     for mut one in all {
         let Some(policy) = one.notice.policy.clone() else {
             kept.push(one);

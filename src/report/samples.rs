@@ -36,7 +36,7 @@ pub(crate) fn good(id: i64, created_at: &str) -> Good {
 }
 
 pub(crate) fn notice(name: &str, kind: Kind, fact: Fact) -> Notice {
-    Notice { policy: Some("nightly".to_owned()), kind: Some(kind), ..Notice::of_server(server(name), fact) }
+    Notice { policy: Some("nightly".parse().unwrap()), kind: Some(kind), ..Notice::of_server(server(name), fact) }
 }
 
 pub(crate) fn deleted(id: i64, cause: DeleteReason) -> DeletedPoint {

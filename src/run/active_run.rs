@@ -152,7 +152,7 @@ impl<'a> ActiveRun<'a> {
     }
 
     pub(super) fn show(&self, text: String, over: bool) {
-        let (server, policy) = (self.task.server.reference.clone(), self.task.policy.name.to_string());
+        let (server, policy) = (self.task.server.reference.clone(), self.task.policy.name.clone());
         if let Some(progress) = &self.world.progress {
             // Nobody may be listening any more; the run goes on all the same.
             let _ = progress.send(Progress { run: self.run.id, server, policy, text, over });

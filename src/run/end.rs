@@ -29,9 +29,8 @@ impl ActiveRun<'_> {
 
     async fn end_notice(&self, outcome: Outcome, error: Option<&str>) -> Result<Notice, RunError> {
         let policy = &self.task.policy;
-        let mut names = vec![policy.name.to_string()];
-        names.extend(policy.formerly.iter().map(ToString::to_string));
-        let last_good = self.world.store.last_good(self.task.server.reference.id.clone(), policy.kind, names).await?;
+        let server = self.task.server.reference.id.clone();
+        let last_good = self.world.store.last_good(server, policy.kind, policy.names()).await?;
         let created = self.fresh.as_ref().zip(self.run.state.created.as_ref());
         let created = created.and_then(|(seen, created)| seen.inventory.find(&created.id));
         let size_mb = created.and_then(|point| point.size_mb);

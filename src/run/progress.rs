@@ -1,6 +1,7 @@
 //! What a run says while it is performed, to the person who watches.
 
 use crate::policy::inventory::ServerRef;
+use crate::policy::name::PolicyName;
 
 /// The text of a run that reads its server's list.
 pub const READING: &str = "reading the list";
@@ -13,7 +14,7 @@ pub struct Progress {
     /// The server.
     pub server: ServerRef,
     /// The policy.
-    pub policy: String,
+    pub policy: PolicyName,
     /// What is going on, in a few words.
     pub text: String,
     /// Whether the run is over.

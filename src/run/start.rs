@@ -88,7 +88,7 @@ impl ActiveRun<'_> {
 
     async fn not_started(&self, problem: StartProblem) -> Result<Notice, RunError> {
         let debt = self.world.store.debt(self.task.server.reference.id.clone()).await?;
-        let stopped_for = StoppedFor { policy: self.task.policy.name.to_string(), kind: self.task.policy.kind };
+        let stopped_for = StoppedFor { policy: self.task.policy.name.clone(), kind: self.task.policy.kind };
         let since = debt.map(|debt| debt.since);
         let fact = Fact::ServerNotStarted(NotStarted { problem, stopped_for: Some(stopped_for), since });
         // One incident a server, whichever policies have stopped it.

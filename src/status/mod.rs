@@ -1,5 +1,6 @@
 //! One `Status` value, which `status`, and later `/metrics`, `/status.json` and the page, show.
 
+use crate::policy::name::PolicyName;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -46,7 +47,7 @@ pub struct PolicyStatus {
     /// The server.
     pub server: ServerRef,
     /// The policy.
-    pub policy: String,
+    pub policy: PolicyName,
     /// The kind of restore point.
     pub kind: Kind,
     /// The newest completed point, by the last inventory.
@@ -99,7 +100,7 @@ pub struct IncidentStatus {
     /// The server, if it is about one.
     pub server: Option<ServerRef>,
     /// The policy, if it is about one.
-    pub policy: Option<String>,
+    pub policy: Option<PolicyName>,
     /// Its topic.
     pub topic: String,
     /// Its latest text.

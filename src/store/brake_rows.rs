@@ -9,7 +9,7 @@ use crate::policy::brake::{Brake, StoredBrake};
 use crate::policy::conditions::{RetentionRecord, RetentionRecords};
 use crate::policy::inventory::{Kind, ServerId};
 use crate::policy::memory::Memory;
-use crate::policy::policy::PolicyName;
+use crate::policy::name::PolicyName;
 use crate::store::StoreError;
 use crate::store::transaction::Transaction;
 use crate::store::value::{ServerKind, json, nanos, read, read_word};

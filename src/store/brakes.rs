@@ -10,7 +10,7 @@ use crate::journal::notice::Notice;
 use crate::policy::brake::{DetectedBrakes, StoredBrake};
 use crate::policy::conditions::RetentionRecords;
 use crate::policy::inventory::{Kind, ServerId, ServerRef};
-use crate::policy::policy::PolicyName;
+use crate::policy::name::PolicyName;
 use crate::policy::retention_change::RetentionUpdate;
 use crate::store::changes::write_all;
 use crate::store::notices::insert_notice;
@@ -44,7 +44,7 @@ impl Store {
         self.transact(move |tx| {
             let stored = brake_rows::stored(tx, &json(&signs.server.id)?)?;
             let changes = braked(&stored, &signs.brakes, &signs.retention, signs.kind);
-            let (server, kind, policy) = (&signs.server, signs.kind, signs.policy.as_str());
+            let (server, kind, policy) = (&signs.server, signs.kind, Some(&signs.policy));
             write_all(&Scope { tx, server, kind, policy, run: None, at }, &changes)?;
             signs.notices.iter().try_for_each(|notice| insert_notice(tx, notice, at))
         })
@@ -60,7 +60,7 @@ impl Store {
         self.transact(move |tx| {
             let (changes, all) = accepted(&brake_rows::stored(tx, &json(&server.id)?)?, &shown);
             // Each change names its own kind.
-            let (kind, policy) = (Kind::Backup, "");
+            let (kind, policy) = (Kind::Backup, None);
             write_all(&Scope { tx, server: &server, kind, policy, run: None, at }, &changes)?;
             Ok(all)
         })

@@ -28,7 +28,7 @@ fn write(scope: &Scope<'_>, change: &Change) -> Result<(), StoreError> {
         Change::TokenSettled { token, state } => tokens::settle_token(tx, token, *state),
         Change::PointCreated { point, token } => {
             let known = point_rows::find(tx, of, point)?;
-            write_all(scope, &point_created(known.as_ref(), (point, token.as_ref()), scope.policy, at))
+            write_all(scope, &point_created(known.as_ref(), (point, token.as_ref()), scope.policy()?, at))
         }
         Change::PointGone(point) => write_all(scope, &point_gone(point_rows::find(tx, of, point)?.as_ref())),
         Change::DeleteIntended { point, since } => point_rows::record_delete_intent(tx, of, (point, *since)),
@@ -68,7 +68,7 @@ fn count_eviction(scope: &Scope<'_>, of: &ServerKind) -> Result<(), StoreError> 
         "INSERT INTO evicted (server, policy, kind, count) VALUES (?1, ?2, ?3, 1)
          ON CONFLICT (server, policy) DO UPDATE SET kind = ?3,
          count = CASE WHEN coalesce(kind, ?3) = ?3 THEN count + 1 ELSE 1 END",
-        params![of.server, scope.policy, of.kind],
+        params![of.server, scope.policy()?, of.kind],
     )?;
     Ok(())
 }
@@ -107,9 +107,10 @@ fn end_run(scope: &Scope<'_>, outcome: Outcome) -> Result<(), StoreError> {
 }
 
 fn clear_stale(scope: &Scope<'_>, of: &ServerKind) -> Result<(), StoreError> {
-    scope
-        .tx
-        .execute("UPDATE due_time SET stale = 0 WHERE server = ?1 AND policy = ?2", params![of.server, scope.policy])?;
+    scope.tx.execute(
+        "UPDATE due_time SET stale = 0 WHERE server = ?1 AND policy = ?2",
+        params![of.server, scope.policy()?],
+    )?;
     Ok(())
 }
 
@@ -119,7 +120,8 @@ fn recover(
     of: &ServerKind,
     (reports, last_good): (&[String], Option<&Good>),
 ) -> Result<(), StoreError> {
-    let Scope { tx, server, kind, policy, at, .. } = *scope;
+    let Scope { tx, server, kind, at, .. } = *scope;
+    let policy = scope.policy()?;
     let was = open_text(tx, &of.server, policy, Topic::Run)?;
     let mut since: Option<Timestamp> = None;
     for topic in ENDED_BY_A_POINT {
@@ -137,7 +139,7 @@ fn due_times_without_point(scope: &Scope<'_>, of: &ServerKind, since: Timestamp)
         "SELECT due FROM run WHERE server = ?1 AND policy = ?2 AND due IS NOT NULL AND outcome != 'succeeded'
          AND ended_at >= ?3 AND id != ?4 AND kind = ?5 ORDER BY due",
     )?;
-    let params = params![of.server, scope.policy, nanos(since), scope.run()?, of.kind];
+    let params = params![of.server, scope.policy()?, nanos(since), scope.run()?, of.kind];
     let due = query.query_map(params, |row| row.get::<_, i64>(0))?;
     due.map(|due| Ok(time(due?))).collect()
 }

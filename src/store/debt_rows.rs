@@ -102,7 +102,7 @@ fn open(scope: &Scope<'_>, step: u32) -> Result<(), StoreError> {
             nanos(scope.at),
             scope.run()?,
             step,
-            scope.policy,
+            scope.policy()?,
             scope.kind.word(),
             seen_down,
             start.word(),

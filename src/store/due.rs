@@ -9,7 +9,7 @@ use crate::journal::effects::{FollowedPolicy, FormerName, follow};
 use crate::journal::event::RunKey;
 use crate::journal::notice::Notice;
 use crate::policy::inventory::{Kind, ServerId};
-use crate::policy::policy::PolicyName;
+use crate::policy::name::PolicyName;
 use crate::store::notices::insert_notice;
 use crate::store::runs::{Run, open, skip};
 use crate::store::transaction::Transaction;

@@ -6,7 +6,8 @@ use std::str::Chars;
 
 use crate::policy::conditions::RetentionRules;
 use crate::policy::keep::{Count, Keep, KeepMode, KeepRule, Period};
-use crate::policy::policy::{PolicyName, Prune};
+use crate::policy::name::PolicyName;
+use crate::policy::policy::Prune;
 
 /// The rules that these words say; `None` where they are no such words.
 pub(super) fn rules_of_words(words: &str) -> Option<RetentionRules> {

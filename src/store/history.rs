@@ -1,6 +1,7 @@
 //! Runs as they are read back. One that cannot be read (an event that this version does not know, that cannot follow, or
 //! that is damaged) is set aside: kept, ended and reported, so that it stops neither the start nor `history`.
 
+use crate::policy::name::PolicyName;
 use jiff::Timestamp;
 use rusqlite::params;
 
@@ -173,7 +174,7 @@ fn set_aside(tx: &Transaction<'_>, id: i64, why: &StoreError, at: Timestamp) -> 
 /// What the row of a run says.
 struct RunRow {
     server: ServerRef,
-    policy: String,
+    policy: PolicyName,
     kind: Kind,
     due: Option<Timestamp>,
     started: Timestamp,

@@ -67,7 +67,7 @@ impl Store {
         self.transact(move |tx| {
             see(tx, &inventory, &instance, &key)?;
             let scope = scope(tx, &inventory, &key);
-            write_all(&scope, &effects::reported(&notices, key.policy.as_str()))?;
+            write_all(&scope, &effects::reported(&notices, &key.policy))?;
             notices.iter().try_for_each(|notice| insert_notice(tx, notice, inventory.read_at))
         })
         .await
@@ -75,19 +75,12 @@ impl Store {
 }
 
 fn scope<'a>(tx: &'a Transaction<'a>, inventory: &'a Inventory, key: &'a MemoryKey) -> Scope<'a> {
-    Scope {
-        tx,
-        server: &inventory.server,
-        kind: key.kind,
-        policy: key.policy.as_str(),
-        run: None,
-        at: inventory.read_at,
-    }
+    Scope { tx, server: &inventory.server, kind: key.kind, policy: Some(&key.policy), run: None, at: inventory.read_at }
 }
 
 fn see(tx: &Transaction<'_>, inventory: &Inventory, instance: &str, key: &MemoryKey) -> Result<(), StoreError> {
     let (memory, points) = memory(tx, key, Some(&Listed::of(&inventory.points)), inventory.read_at)?;
-    let (policy, settle) = (key.policy.as_str(), key.settle);
+    let (policy, settle) = (&key.policy, key.settle);
     let before = Before { points: &points, memory: &memory, instance, policy, settle };
     write_all(&scope(tx, inventory, key), &effects::listed(&before, inventory))
 }

@@ -1,6 +1,7 @@
 //! Notices and incidents. A notice waits here until it is mailed; an incident is open from the first notice of a problem
 //! to the recovery.
 
+use crate::policy::name::PolicyName;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
 
@@ -39,7 +40,7 @@ pub struct Incident {
     /// The server's name, where there is one.
     pub server: Option<ServerRef>,
     /// The policy, where there is one.
-    pub policy: Option<String>,
+    pub policy: Option<PolicyName>,
     /// What it is about.
     pub topic: Topic,
     /// The last sentence about it.
@@ -227,7 +228,7 @@ impl Store {
                 incidents.push(Incident {
                     id: row.get(0)?,
                     server,
-                    policy: Some(policy).filter(|policy| !policy.is_empty()),
+                    policy: PolicyName::new(&policy),
                     topic: read(&format!("\"{}\"", row.get::<_, String>(3)?))?,
                     text: row.get(4)?,
                     opened_at: time(row.get(6)?),
@@ -285,7 +286,7 @@ fn key(notice: &Notice) -> Result<(String, String, String), StoreError> {
     let server = notice.server.as_ref().map(|server| json(&server.id)).transpose()?.unwrap_or_default();
     // A failing policy that becomes stale is the same incident.
     let topic = if notice.topic() == Topic::Stale { Topic::Run } else { notice.topic() };
-    Ok((server, notice.policy.clone().unwrap_or_default(), topic.to_string()))
+    Ok((server, notice.policy.as_ref().map(ToString::to_string).unwrap_or_default(), topic.to_string()))
 }
 
 /// The last sentence about the open incident of a server (its stored key), policy and topic.

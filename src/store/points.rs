@@ -10,7 +10,7 @@ use crate::journal::notice::Good;
 use crate::policy::inventory::{
     Inventory, Kind, PointId, PointStatus, ReadProof, RestorePoint, Server, ServerId, ServerRef, newest_first,
 };
-use crate::policy::policy::PolicyName;
+use crate::policy::name::PolicyName;
 use crate::store::point_rows::known_points;
 use crate::store::transaction::Transaction;
 use crate::store::value::{ServerKind, json, read, read_word, status_of_word, time};
@@ -41,7 +41,7 @@ pub struct Listed {
     /// Its size in MB.
     pub size_mb: Option<u64>,
     /// The policy whose it is, where it is ours.
-    pub policy: Option<String>,
+    pub policy: Option<PolicyName>,
 }
 
 impl Store {
@@ -53,7 +53,7 @@ impl Store {
         &self,
         server: ServerId,
         kind: Kind,
-        names: Vec<String>,
+        names: Vec<PolicyName>,
     ) -> Result<Option<Good>, StoreError> {
         self.transact(move |tx| newest_good(tx, &server, kind, &names)).await
     }
@@ -62,7 +62,10 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn last_goods(&self, of: Vec<(ServerId, Kind, Vec<String>)>) -> Result<Vec<Option<Good>>, StoreError> {
+    pub async fn last_goods(
+        &self,
+        of: Vec<(ServerId, Kind, Vec<PolicyName>)>,
+    ) -> Result<Vec<Option<Good>>, StoreError> {
         self.transact(move |tx| of.iter().map(|(server, kind, names)| newest_good(tx, server, *kind, names)).collect())
             .await
     }
@@ -155,7 +158,7 @@ pub(super) fn newest_good(
     tx: &Transaction<'_>,
     server: &ServerId,
     kind: Kind,
-    names: &[String],
+    names: &[PolicyName],
 ) -> Result<Option<Good>, StoreError> {
     let good = listed(tx, server, kind)?.into_iter().filter(|point| {
         point.status == Some(PointStatus::Completed)

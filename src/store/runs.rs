@@ -10,7 +10,7 @@ use crate::journal::notice::Notice;
 use crate::journal::state::RunState;
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Kind, ServerId, ServerRef};
-use crate::policy::policy::PolicyName;
+use crate::policy::name::PolicyName;
 use crate::store::changes::write_all;
 use crate::store::holds::hold_on;
 use crate::store::notices::insert_notice;
@@ -188,7 +188,7 @@ fn write_event(
         params![before.id, before.events, nanos(at), json(event)?],
     )?;
     let RunKey { server, policy, kind, .. } = &before.state.key;
-    let scope = Scope { tx, server, kind: *kind, policy: policy.as_str(), run: Some(before.id), at };
+    let scope = Scope { tx, server, kind: *kind, policy: Some(policy), run: Some(before.id), at };
     write_all(&scope, &effects(&before.state, event, at, notices))
 }
 

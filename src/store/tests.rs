@@ -12,8 +12,8 @@ use crate::journal::samples::{at, nightly, plan_for, success, terms};
 use crate::policy::inventory::{Inventory, Kind, PointId, PointStatus, ReadProof, RestorePoint, ServerId, ServerRef};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin};
+use crate::policy::name::PolicyName;
 use crate::policy::owner::{Owner, owner};
-use crate::policy::policy::PolicyName;
 use crate::store::due::{Followed, FollowedBefore, PutRight};
 use crate::store::holds::{Hold, HoldTarget};
 use crate::store::leases::{Holder, Leased};
@@ -51,7 +51,7 @@ fn place() -> MemoryKey {
 
 fn mark(number: u64) -> Mark {
     let token = Token::from_random(number * 1_000_003);
-    Mark { token, instance: "main".to_owned(), policy: "nightly".to_owned(), due: at(0) }
+    Mark { token, instance: "main".to_owned(), policy: "nightly".parse().unwrap(), due: at(0) }
 }
 
 fn point(id: i64, description: &str) -> RestorePoint {
@@ -142,7 +142,7 @@ fn notice(class: Class, topic: Topic) -> Notice {
 }
 
 fn notice_of(fact: Fact) -> Notice {
-    Notice { policy: Some("nightly".to_owned()), kind: Some(Kind::Snapshot), ..Notice::of_server(server(), fact) }
+    Notice { policy: Some("nightly".parse().unwrap()), kind: Some(Kind::Snapshot), ..Notice::of_server(server(), fact) }
 }
 
 #[test]
@@ -334,7 +334,7 @@ async fn the_last_good_point_is_the_larger_id_of_one_second_and_never_one_whose_
     let of_one_second = |id: i64| RestorePoint { created_at: at(1), ..ours(id) };
     folder.see(list(vec![of_one_second(9), of_one_second(10)], 5)).await;
     let last_good = async || {
-        let names = vec!["nightly".to_owned()];
+        let names = vec!["nightly".parse().unwrap()];
         folder.store.last_good(server().id, Kind::Snapshot, names).await.unwrap().unwrap().id
     };
     assert_eq!(last_good().await, PointId::Number(10));

@@ -1,10 +1,12 @@
 //! How our values are held in columns: times as nanoseconds, keys and enums as JSON, words as they are.
 
 use jiff::Timestamp;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::policy::inventory::{Kind, PointStatus, ServerId};
+use crate::policy::name::PolicyName;
 use crate::store::StoreError;
 
 /// A server and kind, as the columns hold them.
@@ -46,6 +48,18 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
 /// The value that a column names with a bare word: a kind, a topic, a channel.
 pub fn read_word<T: DeserializeOwned>(word: &str) -> Result<T, StoreError> {
     Ok(T::deserialize(serde::de::value::StrDeserializer::<serde_json::Error>::new(word))?)
+}
+
+impl FromSql for PolicyName {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map_err(FromSqlError::other)
+    }
+}
+
+impl ToSql for PolicyName {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        self.as_str().to_sql()
+    }
 }
 
 /// The status of a point that has this word.

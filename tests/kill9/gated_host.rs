@@ -10,7 +10,7 @@ use lastgood::seams::clock::Clock;
 use lastgood::seams::journal::event::RunKey;
 use lastgood::seams::journal::summary::RunHistory;
 use lastgood::seams::policy::inventory::{Kind, ServerId, ServerRef};
-use lastgood::seams::policy::policy::PolicyName;
+use lastgood::seams::policy::name::PolicyName;
 use lastgood::seams::store::Store;
 use lastgood::seams::store::runs::Recorded;
 use lastgood::simulator::{Options, Simulator, serve};

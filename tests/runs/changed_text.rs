@@ -70,7 +70,7 @@ async fn a_text_that_was_changed_while_lists_lacked_the_point_still_counts_as_ch
     sim.run(&task).await;
     let ours = sim.ids(SNAPSHOT)[0].clone();
     vanish_for_a_while(&sim, &task).await;
-    assert_eq!(owner(&sim, &task, &ours).await, Owner::Ours("nightly".to_owned()), "nobody has changed it yet");
+    assert_eq!(owner(&sim, &task, &ours).await, Owner::Ours("nightly".parse().unwrap()), "nobody has changed it yet");
     vanish_for_a_while(&sim, &task).await;
     edit(&sim, &ours, Some("golden"), None);
     assert_eq!(owner(&sim, &task, &ours).await, Owner::Changed);
@@ -87,7 +87,11 @@ async fn a_point_of_an_earlier_journal_is_judged_by_the_text_that_was_seen_first
     vanish_for_a_while(&sim, &task).await;
     assert_eq!(owner(&sim, &task, &ids[0]).await, Owner::Changed);
     let untouched = owner(&sim, &task, &ids[1]).await;
-    assert_eq!(untouched, Owner::Ours("nightly".to_owned()), "it was in the first inventory: no second lastgood's");
+    assert_eq!(
+        untouched,
+        Owner::Ours("nightly".parse().unwrap()),
+        "it was in the first inventory: no second lastgood's"
+    );
 }
 
 #[tokio::test(start_paused = true)]

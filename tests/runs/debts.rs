@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use lastgood::seams::journal::notice::{Class, Topic};
 use lastgood::seams::policy::inventory::{Kind, ServerId};
-use lastgood::seams::policy::policy::{Policy, PolicyName};
+use lastgood::seams::policy::name::PolicyName;
+use lastgood::seams::policy::policy::Policy;
 use lastgood::seams::run::{RunError, Task, drive, watch_debts};
 use lastgood::simulator::{Act, Call, Effect, Options, Rule};
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use lastgood::seams::policy::inventory::{Kind, PointId, ServerRef};
 use lastgood::seams::policy::keep::{Count, Keep, KeepRule};
-use lastgood::seams::policy::policy::{Policy, PolicyName};
+use lastgood::seams::policy::name::PolicyName;
+use lastgood::seams::policy::policy::Policy;
 use lastgood::seams::policy::selector::Pattern;
 use lastgood::seams::run::Task;
 use lastgood::seams::store::holds::{Hold, HoldTarget};

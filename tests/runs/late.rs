@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lastgood::seams::policy::inventory::{Kind, PointId};
-use lastgood::seams::policy::policy::{Policy, PolicyName, Prune};
+use lastgood::seams::policy::name::PolicyName;
+use lastgood::seams::policy::policy::{Policy, Prune};
 use lastgood::seams::policy::selector::Pattern;
 use lastgood::seams::run::{Task, by_hand};
 use lastgood::seams::store::holds::{Hold, HoldTarget};

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use lastgood::seams::policy::inventory::Kind;
-use lastgood::seams::policy::policy::{Policy, PolicyName};
+use lastgood::seams::policy::name::PolicyName;
+use lastgood::seams::policy::policy::Policy;
 use lastgood::seams::run::drive;
 use lastgood::simulator::{self, Call, Effect, Options, PointSpec, Rule, StatusEffect, What};
 

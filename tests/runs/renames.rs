@@ -7,7 +7,8 @@ use lastgood::seams::journal::notice::Topic;
 use lastgood::seams::policy::brake::BrakeCause;
 use lastgood::seams::policy::inventory::{Kind, PointId};
 use lastgood::seams::policy::keep::{Count, Keep, KeepRule};
-use lastgood::seams::policy::policy::{Policy, PolicyName};
+use lastgood::seams::policy::name::PolicyName;
+use lastgood::seams::policy::policy::Policy;
 use lastgood::seams::run::Task;
 use lastgood::simulator::{self, Options};
 

@@ -175,7 +175,7 @@ async fn check_incidents(
         }
         let topic = incident.topic.to_string();
         let line = incident.server.as_ref().zip(incident.policy.clone());
-        let line = line.map(|(server, policy)| (first_name(&server.name).to_owned(), policy));
+        let line = line.map(|(server, policy)| (first_name(&server.name).to_owned(), policy.to_string()));
         let last = told.iter().filter(|told| told.line == line && told.topic == topic).map(|told| told.at).max();
         let mut since = last.unwrap_or(incident.opened_at);
         if topic == "clock" {

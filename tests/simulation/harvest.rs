@@ -86,7 +86,7 @@ impl Harvest {
                     line: body
                         .server
                         .zip(body.policy)
-                        .map(|(server, policy)| (first_name(&server.name).to_owned(), policy)),
+                        .map(|(server, policy)| (first_name(&server.name).to_owned(), policy.to_string())),
                     class,
                     topic,
                     text,

@@ -10,7 +10,8 @@ use lastgood::seams::journal::event::RunKey;
 use lastgood::seams::policy::inventory::Kind;
 use lastgood::seams::policy::keep::{Count, Keep, KeepRule};
 use lastgood::seams::policy::mark::{Mark, Token};
-use lastgood::seams::policy::policy::{Policy, PolicyName, Prune};
+use lastgood::seams::policy::name::PolicyName;
+use lastgood::seams::policy::policy::{Policy, Prune};
 use lastgood::seams::policy::schedule::Schedule;
 use lastgood::seams::policy::selector::Selector;
 use lastgood::seams::provider::Watch;
@@ -96,7 +97,7 @@ pub fn ours(kind: simulator::Kind, days: u32) -> PointSpec {
     let mark = Mark {
         token: Token::from_random(u64::from(days) * 1_000_003),
         instance: "main".to_owned(),
-        policy: "nightly".to_owned(),
+        policy: "nightly".parse().unwrap(),
         due: "2026-11-21T02:30:00Z".parse::<Timestamp>().unwrap() - SignedDuration::from_hours(24 * i64::from(days)),
     };
     PointSpec {

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::policy::mark::{Mark, Token};
+use crate::policy::name::PolicyName;
 use crate::simulator::{By, ChangeKind, Kind, Options, PointSpec, ServerSpec, Simulator, What, serve};
 
 /// The only token that the simulated provider accepts.
@@ -189,7 +190,7 @@ fn of_lastgood(server: &str, now: Timestamp, hours: i64) -> PointSpec {
     let mark = Mark {
         token: Token::from_random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
         instance: "main".to_owned(),
-        policy: "frequent".to_owned(),
+        policy: PolicyName::new("frequent").expect("letters alone"),
         due,
     };
     let mut spec = PointSpec::aged(Kind::Snapshot, server, age.as_secs());

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::journal::samples::{at, began, inventory, list_point, mark, plan, run_after, terms};
-use crate::policy::policy::{Policy, PolicyName};
+use crate::policy::name::PolicyName;
+use crate::policy::policy::Policy;
 
 fn id(number: i64) -> PointId {
     PointId::Number(number)
@@ -252,7 +253,7 @@ fn a_create_that_is_sent_again_keeps_its_token_and_a_new_one_avoids_tokens_in_us
     let tokens = || ["listed00", "remember", "freetokn"].map(|token| Token::parse(token).unwrap()).into_iter();
     let list = inventory(vec![point(2, &mark("listed00").description())]);
     let mut memory = Memory::default();
-    memory.tokens.insert(Token::parse("remember").unwrap(), "nightly".to_owned());
+    memory.tokens.insert(Token::parse("remember").unwrap(), "nightly".parse().unwrap());
     let next = |state: &RunState| mark_of_next_create(state, "main", (&list, &memory), tokens());
     let first = next(&run(Vec::new()));
     assert_eq!(first, Mark { due: moment_by_hand(at(0)), ..mark("freetokn") });

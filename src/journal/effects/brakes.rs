@@ -6,6 +6,7 @@ use crate::journal::notice::{Notice, Topic};
 use crate::policy::brake::{BrakeCause, DetectedBrakes, StoredBrake};
 use crate::policy::conditions::RetentionRecord;
 use crate::policy::inventory::Kind;
+use crate::policy::name::PolicyName;
 use crate::policy::retention_change::RetentionUpdate;
 
 /// What detected brakes of a kind change, beside these that are stored for the server.
@@ -68,10 +69,10 @@ pub fn accepted(stored: &[StoredBrake], shown: &[StoredBrake]) -> (Vec<Change>, 
 
 /// The incidents of a policy that a look at a server closes: those that it does not report again.
 #[must_use]
-pub fn reported(notices: &[Notice], policy: &str) -> Vec<Change> {
+pub fn reported(notices: &[Notice], policy: &PolicyName) -> Vec<Change> {
     let topics = [Topic::SecondLastgood, Topic::Attention, Topic::NewJournal];
     let over = topics.into_iter().filter(|topic| !notices.iter().any(|notice| notice.topic() == *topic));
-    over.map(|topic| Change::IncidentsClosed { policy: Some(policy.to_owned()), topic }).collect()
+    over.map(|topic| Change::IncidentsClosed { policy: Some(policy.clone()), topic }).collect()
 }
 
 fn incident_over(topic: Topic) -> Change {

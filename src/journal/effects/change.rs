@@ -13,7 +13,7 @@ use crate::policy::brake::Brake;
 use crate::policy::conditions::RetentionRecord;
 use crate::policy::inventory::{Kind, PointId};
 use crate::policy::mark::Token;
-use crate::policy::policy::PolicyName;
+use crate::policy::name::PolicyName;
 
 /// One change. The server and the moment are those of what it follows from, as are the run, the policy and the kind,
 /// where a change does not name its own.
@@ -24,7 +24,7 @@ pub enum Change {
         /// The token.
         token: Token,
         /// The policy in its mark.
-        policy: String,
+        policy: PolicyName,
     },
     /// What became of the create with this token.
     TokenSettled {
@@ -75,7 +75,7 @@ pub enum Change {
     /// A point of the policy was completed since the last eviction: from now on evictions count from zero.
     EvictionsReplaced {
         /// The policy.
-        policy: String,
+        policy: PolicyName,
     },
     /// How long it took from the run's plan to its accepted create. The longest time of a run counts.
     LeadMeasured(Duration),
@@ -88,7 +88,7 @@ pub enum Change {
     /// The server's incidents of this topic are closed without a report.
     IncidentsClosed {
         /// Only those of this policy; `None`: those of every policy.
-        policy: Option<String>,
+        policy: Option<PolicyName>,
         /// The topic.
         topic: Topic,
     },

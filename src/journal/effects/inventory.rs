@@ -10,6 +10,7 @@ use crate::journal::effects::known_point::KnownPoint;
 use crate::policy::inventory::{Inventory, PointId, PointStatus, RestorePoint};
 use crate::policy::mark::Token;
 use crate::policy::memory::{Memory, Origin, PointText};
+use crate::policy::name::PolicyName;
 use crate::policy::owner::{Owner, owner};
 
 /// What is known when a list is read.
@@ -22,7 +23,7 @@ pub struct Before<'a> {
     /// `provider.instance`.
     pub instance: &'a str,
     /// The policy that read the list.
-    pub policy: &'a str,
+    pub policy: &'a PolicyName,
     /// How long a list may lag behind what was accepted.
     pub settle: Duration,
 }
@@ -40,7 +41,7 @@ pub fn listed(before: &Before<'_>, inventory: &Inventory) -> Vec<Change> {
         {
             // No list showed it for as long as its run waited; it is there after all.
             changes.push(Change::TokenSettled { token, state: TokenState::Made });
-            changes.push(Change::EvictionsReplaced { policy: before.policy.to_owned() });
+            changes.push(Change::EvictionsReplaced { policy: before.policy.clone() });
         }
         let known = known.get(&point.id).copied();
         let now = one_listed(before, known, point, inventory.read_at, &mut changes);
@@ -129,15 +130,15 @@ fn missing(before: &Before<'_>, inventory: &Inventory) -> Vec<Change> {
 pub fn point_created(
     known: Option<&KnownPoint>,
     (point, token): (&PointId, Option<&Token>),
-    policy: &str,
+    policy: &PolicyName,
     at: Timestamp,
 ) -> Vec<Change> {
     let created = KnownPoint {
-        policy: Some(policy.to_owned()),
+        policy: Some(policy.clone()),
         automatic: known.is_some_and(|known| known.automatic),
         made_at: Some(at),
         token: token.cloned(),
-        ..KnownPoint::new(point.clone(), Origin::Made(policy.to_owned()))
+        ..KnownPoint::new(point.clone(), Origin::Made(policy.clone()))
     };
     known.and_then(vanished).into_iter().chain([Change::PointRemembered(Box::new(created))]).collect()
 }

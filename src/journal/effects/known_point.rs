@@ -1,5 +1,6 @@
 //! A restore point as the state remembers it, and what the planner is told of it.
 
+use crate::policy::name::PolicyName;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,7 +25,7 @@ pub struct KnownPoint {
     /// How we came to know it.
     pub origin: Origin,
     /// Its policy, where it is ours.
-    pub policy: Option<String>,
+    pub policy: Option<PolicyName>,
     /// How far it had come in the last list.
     pub status: Option<PointStatus>,
     /// Its size in the last list.

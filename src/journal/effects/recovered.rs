@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::journal::notice::{Fact, Good, NotStarted, Notice, Recovered, Recovery, Topic};
 use crate::policy::inventory::{Kind, ServerRef};
+use crate::policy::name::PolicyName;
 
 /// The topics of a policy's incidents that a good point ends.
 pub const ENDED_BY_A_POINT: [Topic; 3] = [Topic::Run, Topic::Stale, Topic::Missed];
@@ -12,7 +13,7 @@ pub const ENDED_BY_A_POINT: [Topic; 3] = [Topic::Run, Topic::Stale, Topic::Misse
 /// was `was`, and these due times gave no restore point meanwhile.
 #[must_use]
 pub fn policy_recovered(
-    (server, policy, kind): (&ServerRef, &str, Kind),
+    (server, policy, kind): (&ServerRef, &PolicyName, Kind),
     (since, was): (Timestamp, Option<String>),
     lost: Vec<Timestamp>,
     (reports, last_good): (&[String], Option<&Good>),
@@ -20,7 +21,7 @@ pub fn policy_recovered(
     let last_good = last_good.cloned();
     let recovered = Recovered { by: Recovery::PointMade, since: Some(since), was, lost, last_good };
     Notice {
-        policy: Some(policy.to_owned()),
+        policy: Some(policy.clone()),
         kind: Some(kind),
         reports: reports.to_vec(),
         ..Notice::of_server(server.clone(), Fact::Recovered(recovered))

@@ -26,7 +26,7 @@ fn id(number: i64) -> PointId {
 
 fn mark(number: i64) -> Mark {
     let token = Token::from_random(number.unsigned_abs() * 1_000_003);
-    Mark { token, instance: "main".to_owned(), policy: "nightly".to_owned(), due: at(0) }
+    Mark { token, instance: "main".to_owned(), policy: "nightly".parse().unwrap(), due: at(0) }
 }
 
 /// A listed point that carries our mark; it was begun at the second of its number.
@@ -50,7 +50,7 @@ fn known_point(number: i64) -> KnownPoint {
     KnownPoint {
         created_at: Some(at(number)),
         first_text: Some(PointText::of(&listed_point(number))),
-        policy: Some("nightly".to_owned()),
+        policy: Some("nightly".parse().unwrap()),
         status: Some(PointStatus::Completed),
         size_mb: Some(4000),
         seen_at: Some(at(100)),

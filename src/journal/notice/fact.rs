@@ -1,6 +1,7 @@
 //! The facts that people are told, as data. Each is made where it happens and becomes words only in `sentence` and in
 //! the mails. Their JSON outlives versions: fields are added, never renamed.
 
+use crate::policy::name::PolicyName;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +35,7 @@ pub enum Fact {
     /// The account's lists no longer show a server that policies are for.
     ServerGone {
         /// These policies.
-        policies: Vec<String>,
+        policies: Vec<PolicyName>,
     },
     /// A server that we stopped was not seen running since.
     ServerNotStarted(NotStarted),
@@ -229,7 +230,7 @@ pub struct NotStarted {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoppedFor {
     /// The policy.
-    pub policy: String,
+    pub policy: PolicyName,
     /// The kind of restore point.
     pub kind: Kind,
 }

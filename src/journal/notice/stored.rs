@@ -8,6 +8,7 @@ use crate::journal::notice::fact::{Fact, Recovered, Recovery, StalePolicy};
 use crate::journal::notice::run::{DeletedPoint, FailedRun, Good, RunProblem, SucceededRun};
 use crate::journal::notice::topic::{Class, Topic};
 use crate::policy::inventory::{Kind, PointId, ServerRef};
+use crate::policy::name::PolicyName;
 
 /// A notice as it is stored, in either form.
 #[derive(Deserialize)]
@@ -21,7 +22,7 @@ pub(super) enum Stored {
 #[derive(Deserialize)]
 pub(super) struct Data {
     pub server: Option<ServerRef>,
-    pub policy: Option<String>,
+    pub policy: Option<PolicyName>,
     pub kind: Option<Kind>,
     pub reports: Vec<String>,
     pub fact: Fact,
@@ -33,7 +34,7 @@ pub(super) struct Flat {
     class: Class,
     topic: Topic,
     server: Option<ServerRef>,
-    policy: Option<String>,
+    policy: Option<PolicyName>,
     kind: Option<Kind>,
     text: String,
     last_good: Option<Good>,

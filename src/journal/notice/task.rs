@@ -11,7 +11,7 @@ impl Task {
     #[must_use]
     pub fn notice(&self, fact: Fact) -> Notice {
         Notice {
-            policy: Some(self.policy.name.to_string()),
+            policy: Some(self.policy.name.clone()),
             kind: Some(self.policy.kind),
             reports: self.policy.report.clone(),
             ..Notice::of_server(self.server.reference.clone(), fact)

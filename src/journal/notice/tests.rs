@@ -25,12 +25,12 @@ fn facts() -> Vec<Fact> {
     let lost = Some(Lost { count: 3, first: night, last: morning });
     let brake = brake::Brake {
         cause: brake::BrakeCause::Gone,
-        policy: Some("nightly".to_owned()),
+        policy: Some("nightly".parse().unwrap()),
         text: "a point is gone".to_owned(),
         points: vec![brake::PointIdentity { id: PointId::Number(5), created_at: night }],
     };
     let why = Reason::GivenUp { beside: vec![PointId::Number(640)] };
-    let stopped_for = Some(StoppedFor { policy: "nightly".to_owned(), kind: Kind::Backup });
+    let stopped_for = Some(StoppedFor { policy: "nightly".parse().unwrap(), kind: Kind::Backup });
     vec![
         Fact::Failed(FailedRun {
             run: Some(18),
@@ -69,7 +69,7 @@ fn facts() -> Vec<Fact> {
         }),
         Fact::Missed(MissedDueTimes { lost, latest: LatestDue::CaughtUp(morning), next: Some(morning) }),
         Fact::ClockCorrected { handled: morning, corrected: night },
-        Fact::ServerGone { policies: vec!["nightly".to_owned()] },
+        Fact::ServerGone { policies: vec!["nightly".parse().unwrap()] },
         Fact::ServerNotStarted(NotStarted {
             problem: StartProblem::Failed { error: error() },
             stopped_for,
@@ -104,7 +104,7 @@ fn each_fact_has_one_sentence_and_reads_back_from_the_json_that_later_versions_w
     let mut all = String::new();
     for fact in facts() {
         let kind = Some(Kind::Backup);
-        let notice = Notice { policy: Some("nightly".to_owned()), kind, ..Notice::of_server(server(), fact) };
+        let notice = Notice { policy: Some("nightly".parse().unwrap()), kind, ..Notice::of_server(server(), fact) };
         let json = serde_json::to_string(&notice).unwrap();
         assert_eq!(serde_json::from_str::<Notice>(&json).unwrap(), notice, "{json}");
         let fact = serde_json::to_string(&notice.fact).unwrap();

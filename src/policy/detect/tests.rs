@@ -14,9 +14,10 @@ use crate::policy::inventory::{Inventory, Kind, PointId, PointStatus, ReadProof,
 use crate::policy::keep::{Count, Keep, KeepRule};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint};
+use crate::policy::name::PolicyName;
 use crate::policy::plan::Plan;
 use crate::policy::planner::plan;
-use crate::policy::policy::{Policy, PolicyName, Prune};
+use crate::policy::policy::{Policy, Prune};
 use crate::policy::retention_change::retention_update;
 use crate::policy::schedule::Schedule;
 
@@ -32,7 +33,7 @@ fn now() -> Timestamp {
 fn ours(days: i64) -> RestorePoint {
     let created_at = now() - SignedDuration::from_hours(24 * days);
     let token = Token::from_random(u64::try_from(days).unwrap() * 1_000_003);
-    let mark = Mark { token, instance: "main".to_owned(), policy: "nightly".to_owned(), due: created_at };
+    let mark = Mark { token, instance: "main".to_owned(), policy: "nightly".parse().unwrap(), due: created_at };
     RestorePoint {
         id: PointId::Number(days),
         kind: Kind::Backup,
@@ -238,7 +239,7 @@ fn a_second_lastgood_on_one_kind_stops_the_deletes_of_the_other() {
 #[test]
 fn a_brake_of_another_policy_is_no_brake_of_this_one() {
     let mut case = case((1..=8).map(ours).collect()).sized(0);
-    case.written().memory.brakes[0].brake.policy = Some("weekly".to_owned());
+    case.written().memory.brakes[0].brake.policy = Some("weekly".parse().unwrap());
     case.inventory.points[0].size_mb = Some(1000);
     assert_eq!(case.causes(), []);
 }

@@ -15,8 +15,9 @@ use crate::policy::inventory::{Inventory, Kind, PointId, PointStatus, ReadProof,
 use crate::policy::keep::{Count, Keep, KeepRule};
 use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint, Unlisted};
+use crate::policy::name::PolicyName;
 use crate::policy::plan::{Action, Note, Plan, PlanRefusal, Reason};
-use crate::policy::policy::{Policy, PolicyName, Prune};
+use crate::policy::policy::{Policy, Prune};
 use crate::policy::schedule::Schedule;
 use crate::policy::selector::Pattern;
 use crate::policy::slots::Slots;
@@ -44,7 +45,7 @@ fn policy(last: u32) -> Policy {
 fn mark(number: i64, policy: &str, instance: &str) -> Mark {
     let token = Token::from_random(u64::try_from(number).unwrap() * 1_000_003);
     let due = now() - SignedDuration::from_hours(24 * number);
-    Mark { token, instance: instance.to_owned(), policy: policy.to_owned(), due }
+    Mark { token, instance: instance.to_owned(), policy: policy.parse().unwrap(), due }
 }
 
 /// A completed point of `nightly` of this age in days; the number is its id.
@@ -190,7 +191,7 @@ fn what_must_never_be_deleted_stays_with_its_guard() {
     let table: [(&str, Change, Guard); 16] = [
         ("foreign", |case| put(case, foreign(3)), Guard::Foreign),
         ("automatic", |case| case.inventory.points[2].automatic = true, Guard::Automatic),
-        ("other policy's", |case| put(case, of_policy(3, "weekly")), Guard::OtherPolicy("weekly".to_owned())),
+        ("other policy's", |case| put(case, of_policy(3, "weekly")), Guard::OtherPolicy("weekly".parse().unwrap())),
         (
             "in progress",
             |case| case.inventory.points[2].status = PointStatus::InProgress,

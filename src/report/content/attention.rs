@@ -4,6 +4,7 @@
 use crate::journal::debt::release_command;
 use crate::journal::notice::{Fact, FoundServer, LatestDue, MissedDueTimes, Notice, Topic};
 use crate::policy::inventory::PointId;
+use crate::policy::name::PolicyName;
 use crate::report::content::blocks::{Block, Content, Tone};
 use crate::report::content::context::{MailContext, word};
 use crate::report::content::not_started;
@@ -112,8 +113,8 @@ fn text(notice: &Notice, context: &MailContext) -> String {
         ),
         Fact::ServerGone { policies } => format!(
             "The account no longer lists it. Policies: {}. None of its points is pruned. Remove it from the policy \
-             file if              it is meant to be gone.",
-            policies.join(", ")
+             file if it is meant to be gone.",
+            policies.iter().map(PolicyName::as_str).collect::<Vec<_>>().join(", ")
         ),
         Fact::Stuck { id, created_at, stuck_after_seconds } => {
             let since =

@@ -47,7 +47,7 @@ pub(super) fn scope_facts(notice: &Notice) -> Vec<(String, String)> {
     let server = server.map(|server| ("Server".to_owned(), format!("{} (id {})", server.name, server.id)));
     let policy = notice.policy.as_ref().map(|name| {
         let of_kind = |kind: crate::policy::inventory::Kind| format!("{name} ({})", kind.plural());
-        ("Policy".to_owned(), notice.kind.map_or_else(|| name.clone(), of_kind))
+        ("Policy".to_owned(), notice.kind.map_or_else(|| name.to_string(), of_kind))
     });
     server.into_iter().chain(policy).collect()
 }

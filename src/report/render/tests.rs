@@ -54,7 +54,7 @@ fn notices() -> MessageData {
     ];
     let server_status = ServerStatus::Stopped;
     let of_server = [
-        Fact::ServerGone { policies: vec!["nightly".to_owned(), "hourly".to_owned()] },
+        Fact::ServerGone { policies: vec!["nightly".parse().unwrap(), "hourly".parse().unwrap()] },
         Fact::CommandCutOff {
             command: "restore backup 7".to_owned(),
             accepted: false,
@@ -99,7 +99,7 @@ fn failures_of_several_causes_as_they_are_read() {
     let refused = FailedRun { tries: Some(Tries { made: 1, allowed: 3 }), ..failed_run(error) };
     let never = FailedRun { last_good: None, ..failed_run("Server 48213 is locked") };
     let mut other = failed("db-server-01", "Server 51177 is locked");
-    other.notice.policy = Some("hourly".to_owned());
+    other.notice.policy = Some("hourly".parse().unwrap());
     let all = vec![failed_as("mail-server-02", refused), failed_as("db-server-02", never), other];
     golden("failed-several", &MessageData::Notices(MailKind::Failed, all));
 }
@@ -166,7 +166,7 @@ fn a_server_that_does_not_start_as_it_is_read() {
 }
 
 fn not_started(problem: StartProblem) -> MessageData {
-    let stopped_for = Some(StoppedFor { policy: "nightly".to_owned(), kind: Kind::Backup });
+    let stopped_for = Some(StoppedFor { policy: "nightly".parse().unwrap(), kind: Kind::Backup });
     let since = Some(at("2026-11-21T04:02:00Z"));
     let fact = Fact::ServerNotStarted(NotStarted { problem, stopped_for, since });
     one(MailKind::NotStarted, TimedNotice::new(context().now, Notice::of_server(server("web-server-01"), fact)))

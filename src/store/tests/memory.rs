@@ -30,7 +30,7 @@ async fn a_point_that_we_made_takes_a_slot_until_it_is_listed_or_settle_has_pass
     assert!(folder.memory(62).await.unlisted.is_empty(), "settle has passed");
     folder.see(list(vec![ours(9)], 20)).await;
     assert!(folder.memory(21).await.unlisted.is_empty(), "it is listed");
-    assert_eq!(folder.memory(21).await.points[&PointId::Number(9)].origin, Origin::Made("nightly".to_owned()));
+    assert_eq!(folder.memory(21).await.points[&PointId::Number(9)].origin, Origin::Made("nightly".parse().unwrap()));
     folder.see(list(Vec::new(), 100)).await;
     assert!(folder.memory(101).await.points.is_empty(), "it is gone");
 }
@@ -38,12 +38,12 @@ async fn a_point_that_we_made_takes_a_slot_until_it_is_listed_or_settle_has_pass
 #[tokio::test]
 async fn the_first_inventory_proves_marks_and_later_ones_do_not() {
     let folder = folder();
-    assert_eq!(folder.owner(&ours(1), 0).await, Owner::Ours("nightly".to_owned()));
+    assert_eq!(folder.owner(&ours(1), 0).await, Owner::Ours("nightly".parse().unwrap()));
     folder.see(list(vec![ours(1)], 0)).await;
-    assert_eq!(folder.owner(&ours(1), 1).await, Owner::Ours("nightly".to_owned()));
-    assert_eq!(folder.owner(&ours(2), 1).await, Owner::Stray("nightly".to_owned()));
+    assert_eq!(folder.owner(&ours(1), 1).await, Owner::Ours("nightly".parse().unwrap()));
+    assert_eq!(folder.owner(&ours(2), 1).await, Owner::Stray("nightly".parse().unwrap()));
     folder.see(list(vec![ours(1), ours(2)], 2)).await;
-    assert_eq!(folder.owner(&ours(2), 3).await, Owner::Stray("nightly".to_owned()), "it does not become ours");
+    assert_eq!(folder.owner(&ours(2), 3).await, Owner::Stray("nightly".parse().unwrap()), "it does not become ours");
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn a_list_in_doubt_forgets_nothing_and_is_not_the_first_one() {
         let mut doubtful = list(Vec::new(), 1000);
         doubt(&mut doubtful);
         folder.see(doubtful).await;
-        assert_eq!(folder.owner(&ours(1), 1001).await, Owner::Ours("nightly".to_owned()));
+        assert_eq!(folder.owner(&ours(1), 1001).await, Owner::Ours("nightly".parse().unwrap()));
     }
 }
 
@@ -86,7 +86,7 @@ async fn a_point_that_is_being_deleted_is_remembered_while_it_is_listed() {
         let memory = folder.memory(4).await;
         assert!(memory.deleting.contains(&PointId::Number(1)));
         assert_eq!(memory.evicted_since_completed, 1);
-        assert_eq!(folder.owner(&ours(1), 4).await, Owner::Ours("nightly".to_owned()), "no second lastgood's");
+        assert_eq!(folder.owner(&ours(1), 4).await, Owner::Ours("nightly".parse().unwrap()), "no second lastgood's");
         let memory = folder.memory(3700).await;
         assert!(memory.deleting.is_empty() && memory.not_gone == [PointId::Number(1)].into(), "it may be sent again");
         let step = folder.create(&mut run, 9, 5).await;
@@ -121,9 +121,9 @@ async fn an_id_that_comes_again_is_the_new_point_and_nothing_of_the_old_one() {
     folder.write(&mut run, accepted(step, Some(1)), 2).await;
     // The provider has cut its text to nothing: only the journal knows it.
     let made = RestorePoint { created_at: at(500), ..point(1, "") };
-    assert_eq!(folder.owner(&made, 3).await, Owner::Ours("nightly".to_owned()));
+    assert_eq!(folder.owner(&made, 3).await, Owner::Ours("nightly".parse().unwrap()));
     folder.see(list(vec![made.clone()], 4)).await;
-    assert_eq!(folder.owner(&made, 5).await, Owner::Ours("nightly".to_owned()));
+    assert_eq!(folder.owner(&made, 5).await, Owner::Ours("nightly".parse().unwrap()));
     let third = RestorePoint { created_at: at(900), ..point(1, "by hand") };
     assert_eq!(folder.owner(&third, 6).await, Owner::Person);
 }
@@ -164,12 +164,12 @@ async fn what_was_seen_first_outlives_a_list_without_the_point_and_not_another_p
     for second in [1000, 2000] {
         folder.see(list(vec![ours(2)], second)).await;
         assert_eq!(owner_of(&changed).await, Owner::Changed);
-        assert_eq!(owner_of(&ours(1)).await, Owner::Ours("nightly".to_owned()), "its text is what it was");
+        assert_eq!(owner_of(&ours(1)).await, Owner::Ours("nightly".parse().unwrap()), "its text is what it was");
         folder.see(list(vec![changed.clone(), ours(2)], second + 500)).await;
         assert_eq!(owner_of(&changed).await, Owner::Changed);
     }
     let another = RestorePoint { created_at: at(77), ..changed };
-    assert_eq!(owner_of(&another).await, Owner::Stray("nightly".to_owned()), "that one nobody has seen before");
+    assert_eq!(owner_of(&another).await, Owner::Stray("nightly".parse().unwrap()), "that one nobody has seen before");
     assert_eq!(folder.store.prune_daily(Duration::from_hours(24), at(300 * 86_400)).await.unwrap(), 0);
     folder.see(list(vec![ours(2)], 3000)).await;
     folder.store.prune_daily(Duration::from_hours(24), at(399 * 86_400)).await.unwrap();

@@ -97,7 +97,7 @@ async fn what_is_listed_stays_ours_for_ever() {
     assert_eq!(after, before, "the points, their tokens and the first inventory are not");
     folder.see(listed()).await;
     for point in [ours(1), cut.clone()] {
-        assert_eq!(folder.owner(&point, 900 * DAY).await, Owner::Ours("nightly".to_owned()));
+        assert_eq!(folder.owner(&point, 900 * DAY).await, Owner::Ours("nightly".parse().unwrap()));
     }
     // Gone from the list, the token goes with the next look for old things.
     folder.see(list(Vec::new(), 901 * DAY)).await;
@@ -117,7 +117,7 @@ async fn the_token_of_a_point_that_the_journal_knows_by_its_text_alone_stays() {
     folder.see(list(vec![again.clone()], 2000)).await;
     folder.prune(900 * DAY).await;
     assert_eq!(folder.count("token").await, 1);
-    assert_eq!(folder.owner(&again, 900 * DAY).await, Owner::Ours("nightly".to_owned()));
+    assert_eq!(folder.owner(&again, 900 * DAY).await, Owner::Ours("nightly".parse().unwrap()));
 }
 
 #[tokio::test]

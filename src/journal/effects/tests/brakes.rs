@@ -73,11 +73,11 @@ fn a_brake_that_has_grown_or_is_not_shown_still_waits() {
 
 #[test]
 fn a_look_closes_the_incidents_that_it_does_not_report_again() {
-    let closed = |topic| Change::IncidentsClosed { policy: Some("nightly".to_owned()), topic };
+    let closed = |topic| Change::IncidentsClosed { policy: Some("nightly".parse().unwrap()), topic };
     let fact = Fact::General { class: Class::Failure, topic: Topic::Attention, text: String::new() };
     let all = [Topic::SecondLastgood, Topic::Attention, Topic::NewJournal].map(closed);
-    assert_eq!(reported(&[], "nightly"), all);
-    assert_eq!(reported(&[Notice::of_server(server(), fact)], "nightly"), [all[0].clone(), all[2].clone()]);
+    assert_eq!(reported(&[], &nightly()), all);
+    assert_eq!(reported(&[Notice::of_server(server(), fact)], &nightly()), [all[0].clone(), all[2].clone()]);
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn each_call_and_what_became_of_it() {
             "a create takes a slot before it is sent",
             create(),
             vec![],
-            vec![Change::TokenOpened { token: mark(9).token, policy: "nightly".to_owned() }],
+            vec![Change::TokenOpened { token: mark(9).token, policy: "nightly".parse().unwrap() }],
         ),
         ("it made its point", create(), vec![accepted(Some(9))], made(9, 2)),
         ("it was refused", create(), vec![refused("no")], vec![token(TokenState::NotMade)]),
@@ -165,7 +165,7 @@ fn what_a_run_sees() {
             &created,
             completed,
             vec![
-                Change::EvictionsReplaced { policy: "nightly".to_owned() },
+                Change::EvictionsReplaced { policy: "nightly".parse().unwrap() },
                 Change::CreationMeasured(Duration::from_secs(2)),
             ],
         ),

@@ -25,7 +25,7 @@ fn memory(points: &[KnownPoint]) -> Memory {
 
 fn changes_with(memory: &Memory, points: &[KnownPoint], inventory: &Inventory) -> Vec<Change> {
     let settle = Duration::from_secs(60);
-    listed(&Before { points, memory, instance: "main", policy: "nightly", settle }, inventory)
+    listed(&Before { points, memory, instance: "main", policy: &nightly(), settle }, inventory)
 }
 
 fn changes(points: &[KnownPoint], listed: Vec<RestorePoint>) -> Vec<Change> {
@@ -47,10 +47,10 @@ fn again(numbers: &[i64]) -> Change {
 
 fn made(number: i64, second: i64) -> KnownPoint {
     KnownPoint {
-        policy: Some("nightly".to_owned()),
+        policy: Some("nightly".parse().unwrap()),
         made_at: Some(at(second)),
         token: Some(mark(number).token),
-        ..KnownPoint::new(id(number), Origin::Made("nightly".to_owned()))
+        ..KnownPoint::new(id(number), Origin::Made("nightly".parse().unwrap()))
     }
 }
 
@@ -70,7 +70,7 @@ fn what_is_listed_as_before_is_one_change_and_what_is_not_is_one_each() {
     let ours = made(9, 190);
     let seen_ours = KnownPoint { made_at: ours.made_at, token: ours.token.clone(), ..known_point(9) };
     let seen_ours = KnownPoint { origin: ours.origin.clone(), ..seen_ours };
-    let replaced = || Change::EvictionsReplaced { policy: "nightly".to_owned() };
+    let replaced = || Change::EvictionsReplaced { policy: "nightly".parse().unwrap() };
     let other = RestorePoint { created_at: at(77), ..listed_point(1) };
     let is_other = KnownPoint { created_at: Some(at(77)), policy: None, origin: Origin::Later, ..one.clone() };
     type Row = (&'static str, Vec<KnownPoint>, Vec<RestorePoint>, Vec<Change>);
@@ -116,7 +116,7 @@ fn what_is_listed_as_before_is_one_change_and_what_is_not_is_one_each() {
 fn the_first_list_proves_marks_and_a_later_one_does_not() {
     for (seen_before, origin, policy) in [(false, Origin::First, Some("nightly")), (true, Origin::Later, None)] {
         let memory = Memory { seen_before, ..Memory::default() };
-        let point = KnownPoint { origin, policy: policy.map(str::to_owned), ..known_point(1) };
+        let point = KnownPoint { origin, policy: policy.map(|name| name.parse().unwrap()), ..known_point(1) };
         let expected = [remembered(point), Change::InventoryRead];
         assert_eq!(changes_with(&memory, &[], &list(vec![listed_point(1)])), expected);
     }
@@ -134,10 +134,10 @@ fn a_list_in_doubt_forgets_nothing_and_counts_as_none() {
 fn a_point_that_was_given_up_counts_once_it_is_listed_as_completed() {
     let token = mark(9).token;
     let mut memory = Memory { seen_before: true, ..Memory::default() };
-    memory.tokens.insert(token.clone(), "nightly".to_owned());
+    memory.tokens.insert(token.clone(), "nightly".parse().unwrap());
     memory.given_up.insert(token.clone());
     let made = Change::TokenSettled { token, state: TokenState::Made };
-    let replaced = Change::EvictionsReplaced { policy: "nightly".to_owned() };
+    let replaced = Change::EvictionsReplaced { policy: "nightly".parse().unwrap() };
     let running = RestorePoint { status: PointStatus::InProgress, ..listed_point(9) };
     for (point, expected) in [(running, vec![]), (listed_point(9), vec![made, replaced])] {
         let changes = changes_with(&memory, &[], &list(vec![point]));
@@ -159,7 +159,7 @@ fn a_point_that_comes_back_keeps_the_text_that_it_first_had() {
 fn a_new_point_takes_over_the_id_of_an_earlier_one() {
     let new = Change::PointRemembered(Box::new(made(1, 5)));
     let token = mark(1).token;
-    let created = |known: Option<&KnownPoint>| point_created(known, (&id(1), Some(&token)), "nightly", at(5));
+    let created = |known: Option<&KnownPoint>| point_created(known, (&id(1), Some(&token)), &nightly(), at(5));
     assert_eq!(created(None), std::slice::from_ref(&new));
     assert_eq!(created(Some(&known_point(1))), [vanished(1), new]);
 }

@@ -46,13 +46,13 @@ fn a_small_point_counts_as_accepted_for_the_policy_that_it_was_accepted_for_and_
     let mut next = ours(1);
     (next.id, next.created_at, next.size_mb) = (PointId::Number(9), now(), Some(60));
     case.inventory.points.insert(0, next);
-    case.memory.tokens.insert(Token::from_random(1_000_003), "nightly".to_owned());
+    case.memory.tokens.insert(Token::from_random(1_000_003), "nightly".parse().unwrap());
     assert_eq!(case.detect().new.len(), 1, "60 MB after 50 MB that nobody accepted");
     case.inventory.points.remove(0);
     assert_eq!(case.causes(), [BrakeCause::Small]);
     case.memory.brakes[0].accepted = true;
     assert_eq!(case.causes(), []);
-    case.memory.brakes[0].brake.policy = Some("weekly".to_owned());
+    case.memory.brakes[0].brake.policy = Some("weekly".parse().unwrap());
     assert_eq!(case.causes(), [BrakeCause::Small]);
 }
 
@@ -62,7 +62,7 @@ fn an_accepted_size_is_the_new_measure() {
     case.written().memory.brakes[0].accepted = true;
     let next = RestorePoint { id: PointId::Number(9), size_mb: Some(60), created_at: now(), ..ours(1) };
     case.inventory.points.insert(0, RestorePoint { description: ours(9).description, ..next });
-    case.memory.tokens.insert(Token::from_random(9 * 1_000_003), "nightly".to_owned());
+    case.memory.tokens.insert(Token::from_random(9 * 1_000_003), "nightly".parse().unwrap());
     assert_eq!(case.causes(), [], "60 MB after 50 MB is nothing new");
     case.inventory.points[0].size_mb = Some(0);
     assert_eq!(case.causes(), [BrakeCause::Small], "an empty one is");

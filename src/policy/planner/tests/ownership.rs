@@ -9,8 +9,8 @@ fn with_prune_all_peoples_points_count_as_own_but_no_other_policys_former_or_not
     case.policy.prune = Prune::All;
     let plan = case.plan();
     assert_eq!(pruned(&plan), [2, 1]);
-    assert_eq!(guard(&plan, 3), Guard::OtherPolicy("weekly".to_owned()));
-    assert_eq!(guard(&plan, 4), Guard::OtherPolicy("long-gone".to_owned()));
+    assert_eq!(guard(&plan, 3), Guard::OtherPolicy("weekly".parse().unwrap()));
+    assert_eq!(guard(&plan, 4), Guard::OtherPolicy("long-gone".parse().unwrap()));
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_mark_that_the_journal_does_not_know_stops_every_delete_and_is_reported() {
     assert_eq!(guard(&plan, 2), Guard::SecondLastgood(PointId::Number(3)));
     assert_eq!(guard(&plan, 3), Guard::Stray);
     assert!(plan.notes.contains(&Note::Stray(PointId::Number(3))));
-    case.memory.tokens.insert(mark(3, "nightly", "main").token, "nightly".to_owned());
+    case.memory.tokens.insert(mark(3, "nightly", "main").token, "nightly".parse().unwrap());
     assert_eq!(pruned(&case.plan()), [3, 2], "its token is in the journal");
     case.memory.tokens.clear();
     case.memory.seen_before = false;
@@ -90,7 +90,7 @@ fn a_mark_that_appeared_later_still_counts_as_a_second_lastgoods_at_the_next_ins
 #[test]
 fn an_edited_point_is_foreign_even_if_the_journal_made_it_or_it_has_a_mark_now() {
     let mut made = case(1, vec![ours(1), ours(2), ours(3)]);
-    made.memory.points.get_mut(&PointId::Number(3)).unwrap().origin = Origin::Made("nightly".to_owned());
+    made.memory.points.get_mut(&PointId::Number(3)).unwrap().origin = Origin::Made("nightly".parse().unwrap());
     assert_eq!(pruned(&made.plan()), [3, 2]);
     made.inventory.points[2].description = "keep this".to_owned();
     assert_eq!(guard(&made.plan(), 3), Guard::Changed);
@@ -118,7 +118,7 @@ fn a_point_that_the_journal_made_is_ours_whatever_the_provider_has_left_of_its_t
         changed.name = name.map(str::to_owned);
         changed.description = description;
         put(&mut case, changed);
-        case.memory.points.get_mut(&PointId::Number(3)).unwrap().origin = Origin::Made("nightly".to_owned());
+        case.memory.points.get_mut(&PointId::Number(3)).unwrap().origin = Origin::Made("nightly".parse().unwrap());
         assert_eq!(pruned(&case.plan()), [3, 2]);
     }
 }
@@ -127,7 +127,7 @@ fn a_point_that_the_journal_made_is_ours_whatever_the_provider_has_left_of_its_t
 fn a_reused_id_is_not_the_point_that_the_journal_made() {
     let mut case = case(1, vec![ours(1), ours(2), foreign(3)]);
     let known = case.memory.points.get_mut(&PointId::Number(3)).unwrap();
-    known.origin = Origin::Made("nightly".to_owned());
+    known.origin = Origin::Made("nightly".parse().unwrap());
     known.created_at = Some(now() - SignedDuration::from_hours(99));
     assert_eq!(guard(&case.plan(), 3), Guard::Foreign);
     let guards = case.guards();

@@ -59,7 +59,7 @@ fn applied(case: Case, plan: &Plan) -> Case {
         RememberedPoint {
             created_at: Some(now()),
             text: Some(PointText::of(&made)),
-            origin: Origin::Made("nightly".to_owned()),
+            origin: Origin::Made("nightly".parse().unwrap()),
         },
     );
     inventory.points.insert(0, made);
