@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lastgood::journal::notice::{Fact, FailedRun, Good, Notice, RunProblem};
-use lastgood::policy::inventory::{Id, Kind as PointKind, ServerRef};
+use lastgood::policy::inventory::{Id, Kind, ServerRef};
 use lastgood::report::content;
 use lastgood::report::content::context::MailContext;
 use lastgood::report::delivery::OutboxMessage;
@@ -97,7 +97,7 @@ fn mail(unique: &str, to: &[&str]) -> OutboxMessage {
         deleted: vec![],
     });
     let server = ServerRef { id: Id::Number(12345), name: name.to_owned() };
-    let (policy, kind) = (Some("nightly".to_owned()), Some(PointKind::Backup));
+    let (policy, kind) = (Some("nightly".to_owned()), Some(Kind::Backup));
     let notice = Notice { policy, kind, ..Notice::of_server(server, fact) };
     let failed = TimedNotice::new(at("2026-11-21T02:31:00Z"), notice);
     let now = at("2026-11-21T02:33:00Z");

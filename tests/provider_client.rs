@@ -10,7 +10,7 @@ use lastgood::clock::{Clock, VirtualClock};
 use lastgood::policy::inventory::{Id, Kind, PointStatus, ReadProof, Server, ServerStatus};
 use lastgood::provider::{BackupTypeFilter, Client, ClientSettings, CreateRequest, Deleted, Power, Watch, WatchPace};
 use lastgood::simulator::{
-    self, Call, Effect, Kind as Played, LostAnswer, Options, PointSpec, Rule, ServerReference, Simulator, Style,
+    self, Call, Effect, LostAnswer, Options, PointKind as Played, PointSpec, Rule, ServerReference, Simulator, Style,
 };
 use secrecy::SecretString;
 

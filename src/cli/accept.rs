@@ -9,7 +9,7 @@ use crate::cli::output;
 use crate::cli::plan;
 use crate::cli::setup::{CommandContext, Selection, Setup, ask};
 use crate::exit_code::ExitCode;
-use crate::journal::errand::Command;
+use crate::journal::errand::ManualCommand;
 use crate::policy::brake::{Brake, StoredBrake};
 use crate::policy::inventory::ServerRef;
 use crate::policy::plan::Plan;
@@ -61,7 +61,7 @@ pub async fn run(setup: &Setup, args: AcceptArgs) -> anyhow::Result<ExitCode> {
 /// list.
 async fn look(context: &CommandContext, task: &Task) -> anyhow::Result<Inspection> {
     let server = &task.server.reference;
-    let command = Command::Accept { server: server.id.clone() };
+    let command = ManualCommand::Accept { server: server.id.clone() };
     let Some(lease) = Lease::try_beside(&context.world, &server.id, command).await? else {
         return Err(busy(server).into());
     };

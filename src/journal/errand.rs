@@ -12,7 +12,7 @@ use crate::policy::inventory::{Id, Kind, RestorePoint};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Errand {
     /// What it does.
-    pub command: Command,
+    pub command: ManualCommand,
     /// Whether the provider has accepted its request.
     #[serde(default)]
     pub accepted: bool,
@@ -20,7 +20,7 @@ pub struct Errand {
 
 /// A command. `to_string` gives it as it is typed, without `lastgood`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Command {
+pub enum ManualCommand {
     /// It looks at a server's brakes.
     #[serde(rename = "accept")]
     Accept {
@@ -54,12 +54,12 @@ pub enum Command {
 impl Errand {
     /// A command that has sent nothing yet.
     #[must_use]
-    pub const fn new(command: Command) -> Self {
+    pub const fn new(command: ManualCommand) -> Self {
         Self { command, accepted: false }
     }
 }
 
-impl Command {
+impl ManualCommand {
     /// The restore from this point.
     #[must_use]
     pub fn restore(point: &RestorePoint) -> Self {
@@ -83,7 +83,7 @@ impl Command {
     }
 }
 
-impl fmt::Display for Command {
+impl fmt::Display for ManualCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accept { server } => write!(f, "accept --server {server}"),
@@ -103,22 +103,22 @@ mod tests {
         let id = || Id::Text("7f0c".to_owned());
         let table = [
             (
-                Command::Accept { server: Id::Number(5) },
+                ManualCommand::Accept { server: Id::Number(5) },
                 r#"{"command":{"accept":{"server":5}},"accepted":false}"#,
                 "accept --server 5",
             ),
             (
-                Command::Delete { kind: Kind::Snapshot, id: id() },
+                ManualCommand::Delete { kind: Kind::Snapshot, id: id() },
                 r#"{"command":{"delete":{"kind":"snapshot","id":"7f0c"}},"accepted":false}"#,
                 "delete snapshot 7f0c",
             ),
             (
-                Command::Restore { kind: Kind::Backup, id: Id::Number(7) },
+                ManualCommand::Restore { kind: Kind::Backup, id: Id::Number(7) },
                 r#"{"command":{"restore":{"kind":"backup","id":7}},"accepted":false}"#,
                 "restore backup 7",
             ),
             (
-                Command::Other { words: "restore 4711".to_owned() },
+                ManualCommand::Other { words: "restore 4711".to_owned() },
                 r#"{"command":{"other":{"words":"restore 4711"}},"accepted":false}"#,
                 "restore 4711",
             ),

@@ -23,8 +23,8 @@ use crate::report::recipients::Recipients;
 use crate::report::render::render;
 use crate::report::sender::{RetryDecision, deliver, retry_decision};
 use crate::report::transport::MailTransport;
-use crate::store::notices::{Told, Waiting};
-use crate::store::outbox::{Channel, Fate, Message, NewMessage, PayloadKind};
+use crate::store::notices::{ReportedNotices, Waiting};
+use crate::store::outbox::{Channel, DeliveryOutcome, Message, NewMessage, PayloadKind};
 use crate::store::{Store, StoreError};
 
 /// A report of the policy file.
@@ -116,13 +116,13 @@ async fn compose_report(
         }
     }
     if !silent.is_empty() {
-        store.told(Told { report: report.name.clone(), notices: silent, messages: Vec::new() }, now).await?;
+        store.told(ReportedNotices { report: report.name.clone(), notices: silent, messages: Vec::new() }, now).await?;
     }
     for group in groups(&pending, report.group_wait, now, flush) {
         let unique = format!("{}.{}.{}", report.name, group.opened_at.as_nanosecond(), group.ids.first().unwrap_or(&0));
         let messages = messages(pipeline, report, &group.data, &unique, now)?;
         pending.retain(|one| !group.ids.contains(&one.id));
-        store.told(Told { report: report.name.clone(), notices: group.ids, messages }, now).await?;
+        store.told(ReportedNotices { report: report.name.clone(), notices: group.ids, messages }, now).await?;
     }
     Ok(next_close(&pending, report.group_wait))
 }
@@ -217,15 +217,15 @@ pub async fn send_due(store: &Store, transport: &MailTransport, now: Timestamp) 
                 if let Some(refused) = &refused {
                     tracing::error!(message = message.message.message_id, "{refused}");
                 }
-                Fate::Sent { refused }
+                DeliveryOutcome::Sent { refused }
             }
             RetryDecision::Retry { at, to, reason, .. } => {
                 tracing::warn!("mail will be retried at {at}: {reason}");
-                Fate::Later { at, to, error: reason }
+                DeliveryOutcome::Later { at, to, error: reason }
             }
             RetryDecision::GivenUp { to, reason } => {
                 tracing::error!("mail to {} was given up: {reason}", to.join(", "));
-                Fate::GivenUp { error: reason }
+                DeliveryOutcome::GivenUp { error: reason }
             }
         };
         store.mail_tried(message.id, fate, now).await?;

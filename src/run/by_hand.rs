@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::journal::errand::{Command, Errand};
+use crate::journal::errand::{Errand, ManualCommand};
 use crate::policy::inventory::{RestorePoint, ServerStatus};
 use crate::provider::{Deleted, ErrorKind, ProviderError};
 use crate::run::lease::heard_of;
@@ -69,14 +69,14 @@ impl CutOff {
     /// it is begun only when a person who knows of it says so.
     #[must_use]
     pub fn needs_again(&self, point: &RestorePoint) -> bool {
-        let same = self.errand.command == Command::restore(point);
+        let same = self.errand.command == ManualCommand::restore(point);
         self.errand.command.is_restore() && if self.settled { same } else { !self.is_watched(point) }
     }
 
     /// Whether a restore from the point sends nothing, but watches the one that the earlier command has begun.
     #[must_use]
     pub fn is_watched(&self, point: &RestorePoint) -> bool {
-        self.errand.accepted && !self.settled && self.errand.command == Command::restore(point)
+        self.errand.accepted && !self.settled && self.errand.command == ManualCommand::restore(point)
     }
 }
 
@@ -121,7 +121,7 @@ pub type Say<'a> = &'a (dyn Fn(String) + Sync);
 /// When somebody is at work on the server, or what the state or the provider says.
 pub async fn delete(world: &World, point: &RestorePoint, say: Say<'_>) -> Result<Deleted, ByHandError> {
     let (server, kind, id) = (&point.server.id, point.kind, &point.id);
-    let lease = take(world, point, Command::delete(point)).await?;
+    let lease = take(world, point, ManualCommand::delete(point)).await?;
     if let Some(before) = lease.cut_off().and_then(CutOff::of) {
         say(before.to_string());
     }
@@ -153,7 +153,7 @@ pub async fn delete(world: &World, point: &RestorePoint, say: Say<'_>) -> Result
 /// As `delete`; `CutOff` without `again`; `Unsure` when the server does not come back, or nobody can tell whether the
 /// restore was begun.
 pub async fn restore(world: &World, point: &RestorePoint, again: bool, say: Say<'_>) -> Result<(), ByHandError> {
-    let mut lease = take(world, point, Command::restore(point)).await?;
+    let mut lease = take(world, point, ManualCommand::restore(point)).await?;
     let before = match lease.cut_off().and_then(CutOff::of) {
         Some(before) => Some(before),
         None => settled(world, point).await?,
@@ -173,7 +173,7 @@ pub async fn restore(world: &World, point: &RestorePoint, again: bool, say: Say<
 }
 
 /// The lease on the point's server.
-async fn take(world: &World, point: &RestorePoint, command: Command) -> Result<Lease, ByHandError> {
+async fn take(world: &World, point: &RestorePoint, command: ManualCommand) -> Result<Lease, ByHandError> {
     let lease = Lease::try_beside(world, &point.server.id, command).await?;
     lease.ok_or_else(|| ByHandError::Busy(point.server.name.clone()))
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 
 use crate::clock::Clock;
-use crate::journal::errand::{Command, Errand};
+use crate::journal::errand::{Errand, ManualCommand};
 use crate::policy::inventory::Id;
 use crate::run::errand::look_after;
 use crate::run::locks::{Leases, is_gone};
@@ -92,7 +92,7 @@ impl Lease {
     ///
     /// # Errors
     /// What the state says.
-    pub async fn try_beside(world: &World, server: &Id, command: Command) -> Result<Option<Self>, StoreError> {
+    pub async fn try_beside(world: &World, server: &Id, command: ManualCommand) -> Result<Option<Self>, StoreError> {
         let (store, clock) = (&world.store, &world.clock);
         let name = format!("beside-{:016x}", world.random.bits());
         let presence = store.show_presence(&name)?;

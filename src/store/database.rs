@@ -12,7 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::store::StoreError;
-use crate::store::folder::{self, Access, DATABASE, Folder, LOCK};
+use crate::store::folder::{self, Access, DATABASE, LOCK, StateFolder};
 use crate::store::migrate::{migrate, no_older_owner};
 use crate::store::transaction::{Transaction, keep_statements};
 
@@ -25,7 +25,7 @@ pub struct Store {
     connection: Arc<Mutex<Connection>>,
     dir: Arc<Path>,
     /// `None` where the state is in no file.
-    pub(super) folder: Option<Arc<Folder>>,
+    pub(super) folder: Option<Arc<StateFolder>>,
     /// Whether time is simulated: see `own_simulated`.
     simulated: bool,
     /// Held until the last clone is dropped; the system releases it after `kill -9`, too.
@@ -33,7 +33,7 @@ pub struct Store {
 }
 
 /// The lock of an owner, and how it checks for damage.
-type Owner = (File, fn(&Connection) -> Result<(), StoreError>);
+type OwnerLock = (File, fn(&Connection) -> Result<(), StoreError>);
 
 impl Store {
     /// Opens the state as its owner, for `daemon` and `run`. Creates the folder (for this user alone) if it is missing.
@@ -47,7 +47,7 @@ impl Store {
     /// The same; `look` checks for damage before anything is read.
     fn own_and(dir: &Path, look: fn(&Connection) -> Result<(), StoreError>) -> Result<Self, StoreError> {
         folder::make(dir)?;
-        let folder = Folder::secure(dir, Access::Own)?;
+        let folder = StateFolder::secure(dir, Access::Own)?;
         let lock = folder.open(LOCK)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -83,7 +83,7 @@ impl Store {
         if !Self::exists(dir)? {
             return Err(StoreError::Absent(dir.to_owned()));
         }
-        Self::open(dir, Folder::secure(dir, Access::Beside)?, None, OpenFlags::empty())
+        Self::open(dir, StateFolder::secure(dir, Access::Beside)?, None, OpenFlags::empty())
     }
 
     /// Opens the state beside a running owner, and creates it if it is missing.
@@ -92,7 +92,7 @@ impl Store {
     /// Why it cannot be used.
     pub fn beside_or_new(dir: &Path) -> Result<Self, StoreError> {
         folder::make(dir)?;
-        Self::open(dir, Folder::secure(dir, Access::Beside)?, None, OpenFlags::SQLITE_OPEN_CREATE)
+        Self::open(dir, StateFolder::secure(dir, Access::Beside)?, None, OpenFlags::SQLITE_OPEN_CREATE)
     }
 
     /// Opens the state beside a running owner for a command that only looks. If there is none, nothing is
@@ -102,7 +102,7 @@ impl Store {
     /// Why it cannot be used, when it is there.
     pub fn beside_or_empty(dir: &Path) -> Result<Self, StoreError> {
         if Self::exists(dir)? {
-            return Self::open(dir, Folder::secure(dir, Access::Beside)?, None, OpenFlags::empty());
+            return Self::open(dir, StateFolder::secure(dir, Access::Beside)?, None, OpenFlags::empty());
         }
         let file = dir.join(DATABASE);
         let opened = Connection::open_in_memory().map_err(StoreError::from);
@@ -126,7 +126,7 @@ impl Store {
         self.dir.to_path_buf()
     }
 
-    fn open(dir: &Path, folder: Folder, owner: Option<Owner>, create: OpenFlags) -> Result<Self, StoreError> {
+    fn open(dir: &Path, folder: StateFolder, owner: Option<OwnerLock>, create: OpenFlags) -> Result<Self, StoreError> {
         let file = dir.join(DATABASE);
         let opened = || {
             refuse_stump(&file)?;

@@ -37,7 +37,7 @@ pub(super) enum Access {
 
 /// A secured state folder.
 #[derive(Clone, Debug)]
-pub(super) struct Folder {
+pub(super) struct StateFolder {
     path: PathBuf,
     owner: (u32, u32),
 }
@@ -55,7 +55,7 @@ pub(super) fn make(dir: &Path) -> Result<(), StoreError> {
     }
 }
 
-impl Folder {
+impl StateFolder {
     /// The folder, private from now on, as are the files of ours that are in it.
     ///
     /// # Errors

@@ -40,7 +40,7 @@ impl Store {
         points: &[RestorePoint],
         at: Timestamp,
     ) -> Result<Memory, StoreError> {
-        let shown = Listed::of(points);
+        let shown = ShownPoints::of(points);
         self.transact(move |tx| Ok(memory(tx, &key, Some(&shown), at)?.0)).await
     }
 
@@ -85,19 +85,19 @@ fn scope<'a>(tx: &'a Transaction<'a>, inventory: &'a Inventory, key: &'a MemoryK
 }
 
 fn see(tx: &Transaction<'_>, inventory: &Inventory, instance: &str, key: &MemoryKey) -> Result<(), StoreError> {
-    let (memory, points) = memory(tx, key, Some(&Listed::of(&inventory.points)), inventory.read_at)?;
+    let (memory, points) = memory(tx, key, Some(&ShownPoints::of(&inventory.points)), inventory.read_at)?;
     let (policy, settle) = (key.policy.as_str(), key.settle);
     let before = Before { points: &points, memory: &memory, instance, policy, settle };
     write_all(&scope(tx, inventory, key), &effects::listed(&before, inventory))
 }
 
 /// What points show: their tokens, and which they are.
-struct Listed {
+struct ShownPoints {
     tokens: BTreeSet<Token>,
     points: Shown,
 }
 
-impl Listed {
+impl ShownPoints {
     fn of(points: &[RestorePoint]) -> Self {
         Self {
             tokens: points.iter().flat_map(|point| tokens_of(point.name.as_deref(), &point.description)).collect(),
@@ -111,7 +111,7 @@ impl Listed {
 fn memory(
     tx: &Transaction<'_>,
     key: &MemoryKey,
-    listed: Option<&Listed>,
+    listed: Option<&ShownPoints>,
     at: Timestamp,
 ) -> Result<(Memory, Vec<KnownPoint>), StoreError> {
     let of = &ServerKind::of(&key.server, key.kind)?;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Row};
 
 use crate::store::StoreError;
 use crate::store::earlier_rules::rules_of_words;
-use crate::store::folder::{Folder, LOCK};
+use crate::store::folder::{LOCK, StateFolder};
 use crate::store::value::json;
 
 /// The first version that stores the rules of a policy as JSON.
@@ -17,7 +17,11 @@ pub(super) const MIGRATIONS: &[&str] =
     &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
 
 /// The owner's lock, if the state is of an older version and has no running owner; `None` if there is nothing to migrate.
-pub(super) fn no_older_owner(connection: &Connection, dir: &Path, folder: &Folder) -> Result<Option<File>, StoreError> {
+pub(super) fn no_older_owner(
+    connection: &Connection,
+    dir: &Path,
+    folder: &StateFolder,
+) -> Result<Option<File>, StoreError> {
     let known = i64::try_from(MIGRATIONS.len()).expect("few migrations");
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found == 0 || found >= known {

@@ -50,7 +50,7 @@ pub struct Incident {
 
 /// What a report has carried, or need not carry.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct ReportedNotices {
     /// The report.
     pub report: String,
     /// The notices.
@@ -164,7 +164,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn told(&self, told: Told, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn told(&self, told: ReportedNotices, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             for notice in &told.notices {
                 let row = tx.query_row("SELECT body, incident FROM notice WHERE id = ?1", [notice], |row| {

@@ -89,7 +89,7 @@ pub struct Backlog {
 
 /// What became of a mail.
 #[derive(Clone, Debug)]
-pub enum Fate {
+pub enum DeliveryOutcome {
     /// Every recipient has it, or has refused it permanently.
     Sent {
         /// What the refusing recipients' server said.
@@ -179,18 +179,18 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn mail_tried(&self, id: i64, fate: Fate, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn mail_tried(&self, id: i64, outcome: DeliveryOutcome, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
-            match fate {
-                Fate::Sent { refused } => tx.execute(
+            match outcome {
+                DeliveryOutcome::Sent { refused } => tx.execute(
                     "UPDATE outbox SET sent_at = ?2, attempts = attempts + 1, error = ?3 WHERE id = ?1",
                     params![id, nanos(at), refused],
                 )?,
-                Fate::Later { at: next, to, error } => tx.execute(
+                DeliveryOutcome::Later { at: next, to, error } => tx.execute(
                     "UPDATE outbox SET next_at = ?2, recipients = ?3, attempts = attempts + 1, error = ?4 WHERE id = ?1",
                     params![id, nanos(next), json(&to)?, error],
                 )?,
-                Fate::GivenUp { error } => tx.execute(
+                DeliveryOutcome::GivenUp { error } => tx.execute(
                     "UPDATE outbox SET failed_at = ?2, attempts = attempts + 1, error = ?3 WHERE id = ?1",
                     params![id, nanos(at), error],
                 )?,

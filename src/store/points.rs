@@ -29,7 +29,7 @@ pub struct MemoryKey {
 
 /// A restore point as last listed.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct StoredPoint {
     /// The provider's key.
     pub id: Id,
     /// When the provider began it.
@@ -64,7 +64,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn listed(&self, server: Id, kind: Kind) -> Result<Vec<Listed>, StoreError> {
+    pub async fn listed(&self, server: Id, kind: Kind) -> Result<Vec<StoredPoint>, StoreError> {
         self.transact(move |tx| listed(tx, &server, kind)).await
     }
 
@@ -72,14 +72,14 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn listed_everywhere(&self) -> Result<HashMap<(Id, Kind), Vec<Listed>>, StoreError> {
+    pub async fn listed_everywhere(&self) -> Result<HashMap<(Id, Kind), Vec<StoredPoint>>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached(
                 "SELECT id, created_at, status, size_mb, policy, server, kind FROM point
                  WHERE automatic = 0 AND (deleting IS NULL OR seen_at > deleting)",
             )?;
             let mut rows = query.query([])?;
-            let mut everywhere: HashMap<(Id, Kind), Vec<Listed>> = HashMap::new();
+            let mut everywhere: HashMap<(Id, Kind), Vec<StoredPoint>> = HashMap::new();
             while let Some(row) = rows.next()? {
                 let server = read(&row.get::<_, String>(5)?)?;
                 let kind = read_word(&row.get::<_, String>(6)?)?;
@@ -157,7 +157,7 @@ pub(super) fn newest_good(
     Ok(good.min_by(|a, b| newest_first((a.created_at, &a.id), (b.created_at, &b.id))))
 }
 
-fn listed(tx: &Transaction<'_>, server: &Id, kind: Kind) -> Result<Vec<Listed>, StoreError> {
+fn listed(tx: &Transaction<'_>, server: &Id, kind: Kind) -> Result<Vec<StoredPoint>, StoreError> {
     let mut query = tx.prepare_cached(
         "SELECT id, created_at, status, size_mb, policy FROM point WHERE server = ?1 AND kind = ?2 AND automatic = 0
          AND (deleting IS NULL OR seen_at > deleting)",
@@ -171,8 +171,8 @@ fn listed(tx: &Transaction<'_>, server: &Id, kind: Kind) -> Result<Vec<Listed>, 
 }
 
 /// From the columns id, created_at, status, size_mb and policy.
-fn one_listed(row: &rusqlite::Row<'_>) -> Result<Listed, StoreError> {
-    Ok(Listed {
+fn one_listed(row: &rusqlite::Row<'_>) -> Result<StoredPoint, StoreError> {
+    Ok(StoredPoint {
         id: read(&row.get::<_, String>(0)?)?,
         created_at: row.get::<_, Option<i64>>(1)?.map(time),
         status: row.get(2)?,

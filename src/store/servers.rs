@@ -18,7 +18,7 @@ const LISTS_TO_BE_GONE: i64 = 3;
 
 /// A server as last listed.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct KnownServer {
     /// The server.
     pub server: Server,
     /// When the account's list no longer showed it.
@@ -78,14 +78,14 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn servers(&self) -> Result<Vec<Known>, StoreError> {
+    pub async fn servers(&self) -> Result<Vec<KnownServer>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached("SELECT body, gone_at FROM server ORDER BY id")?;
             let mut rows = query.query([])?;
             let mut servers = Vec::new();
             while let Some(row) = rows.next()? {
                 let gone_at = row.get::<_, Option<i64>>(1)?.map(time);
-                servers.push(Known { server: read(&row.get::<_, String>(0)?)?, gone_at });
+                servers.push(KnownServer { server: read(&row.get::<_, String>(0)?)?, gone_at });
             }
             Ok(servers)
         })

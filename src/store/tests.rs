@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::journal::errand::{Command, Errand};
+use crate::journal::errand::{Errand, ManualCommand};
 use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Outcome, RunKey, Sight};
 use crate::journal::notice::{Class, Fact, Good, Notice, Topic};
 use crate::journal::samples::{at, nightly, plan_for, success, terms};
@@ -17,8 +17,8 @@ use crate::policy::policy::PolicyName;
 use crate::store::due::{Followed, FollowedBefore, PutRight};
 use crate::store::holds::{Hold, HoldTarget};
 use crate::store::leases::{Holder, Leased};
-use crate::store::notices::Told;
-use crate::store::outbox::{Channel, Fate, NewMessage, PayloadKind};
+use crate::store::notices::ReportedNotices;
+use crate::store::outbox::{Channel, DeliveryOutcome, NewMessage, PayloadKind};
 use crate::store::points::MemoryKey;
 use crate::store::runs::{Recorded, Run};
 use crate::store::{DATABASE, Store, StoreError};
@@ -30,15 +30,15 @@ mod migrating;
 mod pruning;
 mod telling;
 
-struct Folder {
+struct StoreInFolder {
     dir: tempfile::TempDir,
     store: Store,
 }
 
-fn folder() -> Folder {
+fn folder() -> StoreInFolder {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::own(dir.path()).unwrap();
-    Folder { dir, store }
+    StoreInFolder { dir, store }
 }
 
 fn server() -> ServerRef {
@@ -85,7 +85,7 @@ fn list(points: Vec<RestorePoint>, second: i64) -> Inventory {
     }
 }
 
-impl Folder {
+impl StoreInFolder {
     async fn see(&self, inventory: Inventory) {
         self.store.see(inventory, "main".to_owned(), place()).await.unwrap();
     }
@@ -172,7 +172,7 @@ fn the_state_folder_is_for_its_user_alone() {
 
 #[test]
 fn a_newer_database_is_refused_and_left_as_it_is() {
-    let Folder { dir, store } = folder();
+    let StoreInFolder { dir, store } = folder();
     drop(store);
     let connection = rusqlite::Connection::open(dir.path().join(DATABASE)).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
@@ -184,7 +184,7 @@ fn a_newer_database_is_refused_and_left_as_it_is() {
 
 #[test]
 fn a_damaged_database_is_a_clear_error_that_names_it() {
-    let Folder { dir, store } = folder();
+    let StoreInFolder { dir, store } = folder();
     drop(store);
     let file = dir.path().join(DATABASE);
     for name in ["lastgood.db-wal", "lastgood.db-shm"] {
@@ -305,7 +305,7 @@ fn holder_of(name: &str) -> Holder {
     if name == "owner" {
         return Holder::Owner;
     }
-    let command = Command::Delete { kind: Kind::Snapshot, id: Id::Number(7) };
+    let command = ManualCommand::Delete { kind: Kind::Snapshot, id: Id::Number(7) };
     Holder::Command { name: name.to_owned(), errand: Errand::new(command) }
 }
 

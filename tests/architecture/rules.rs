@@ -1,7 +1,7 @@
 //! The rules for one file: whom it may use, how it looks, and what has no place in a pure module.
 
 use crate::modules::Module;
-use crate::source::Token;
+use crate::source::Lexeme;
 
 /// What each top-level module may use of the others. A module that is not named here is a breach.
 pub const MAY_USE: &[(&str, &[&str])] = &[
@@ -135,7 +135,7 @@ fn uses(module: &Module) -> Vec<(usize, String, bool)> {
         }
         let names = if text(at) == "::" { branches(&tokens[at + 1..]) } else { Vec::new() };
         let alias = text(at) == "as";
-        let Token { line, test, .. } = &tokens[begin];
+        let Lexeme { line, test, .. } = &tokens[begin];
         used.extend(names.into_iter().map(|name| (*line, name, *test)));
         if alias {
             used.push((*line, "crate under another name".to_owned(), *test));
@@ -145,7 +145,7 @@ fn uses(module: &Module) -> Vec<(usize, String, bool)> {
 }
 
 /// The first names of a path: one, or each branch of a `{…}`.
-fn branches(tokens: &[Token]) -> Vec<String> {
+fn branches(tokens: &[Lexeme]) -> Vec<String> {
     if tokens.first().is_none_or(|token| token.text != "{") {
         return tokens.first().map(|token| token.text.clone()).into_iter().collect();
     }

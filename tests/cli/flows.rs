@@ -1,6 +1,6 @@
 //! What a person does: plan and run, delete, restore, hold and release.
 
-use lastgood::journal::errand::{Command, Errand};
+use lastgood::journal::errand::{Errand, ManualCommand};
 use lastgood::policy::inventory::{Id, Kind};
 use lastgood::store::Store;
 use lastgood::store::leases::Holder;
@@ -225,7 +225,7 @@ fn a_hold_may_last_until_a_date() {
 fn leave(host: &Host, snapshot: &str, accepted: bool) {
     let store = Store::beside(&host.path("state")).unwrap();
     let until = "2026-11-21T02:35:00Z".parse().unwrap();
-    let command = Command::Restore { kind: Kind::Snapshot, id: Id::Number(snapshot.parse().unwrap()) };
+    let command = ManualCommand::Restore { kind: Kind::Snapshot, id: Id::Number(snapshot.parse().unwrap()) };
     let holder = Holder::Command { name: "beside-0".to_owned(), errand: Errand { command, accepted } };
     let lease = store.lease(Id::Number(12345), holder, until);
     assert!(tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(lease).unwrap());

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use lastgood::clock::Clock;
 use lastgood::policy::inventory::{self, Id};
 use lastgood::provider::{Client, Watch};
-use lastgood::simulator::Kind;
+use lastgood::simulator::PointKind;
 use lastgood::store::Store;
 use lastgood::store::holds::{Hold, HoldTarget};
 
@@ -38,7 +38,7 @@ const UNTIL_RELOADED: Duration = Duration::from_secs(300);
 pub struct Done {
     /// The last entry of the record before it.
     pub seq: u64,
-    pub held: Option<(Kind, String)>,
+    pub held: Option<(PointKind, String)>,
     pub apart: i64,
 }
 
@@ -71,7 +71,7 @@ impl Deed {
                 let since: Timestamp = inside.clock.now();
                 let hold = Hold { what, reason: "a test".to_owned(), since, until: None };
                 inside.store.hold(hold).await.unwrap();
-                Done { held: Some((Kind::Snapshot, id.to_string())), ..done }
+                Done { held: Some((PointKind::Snapshot, id.to_string())), ..done }
             }
             Self::ClockBack(seconds) => {
                 inside.clock.jump(-seconds);

@@ -5,18 +5,18 @@ use lastgood::policy::inventory::{Id, Kind};
 use lastgood::policy::owner::Owner;
 use lastgood::policy::plan::Reason;
 use lastgood::run::{Task, inspect, inspect_and_record};
-use lastgood::simulator::{self, Act, Call, Edit, Effect, Options, Pick, Rule};
+use lastgood::simulator::{self, Call, Edit, Effect, Options, PersonAction, Pick, Rule};
 
 use crate::support::simulated_world::{SimulatedWorld, ours, policy};
 
-const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
+const SNAPSHOT: simulator::PointKind = simulator::PointKind::Snapshot;
 
 fn edit(sim: &SimulatedWorld, id: &Id, name: Option<&str>, description: Option<&str>) {
     let Id::Number(id) = id else { panic!("{id}") };
     let pick = Pick { kind: SNAPSHOT, id: Some((*id).into()), server: None, oldest: false };
     let edit = serde_json::json!({ "kind": pick.kind, "id": pick.id, "name": name, "description": description });
     let edit: Edit = serde_json::from_value(edit).unwrap();
-    sim.simulator.act(&Act::EditPoint(edit)).unwrap();
+    sim.simulator.act(&PersonAction::EditPoint(edit)).unwrap();
 }
 
 fn description(sim: &SimulatedWorld, id: &Id) -> String {

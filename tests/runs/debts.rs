@@ -6,7 +6,7 @@ use lastgood::journal::notice::{Class, Topic};
 use lastgood::policy::inventory::{Id, Kind};
 use lastgood::policy::policy::{Policy, PolicyName};
 use lastgood::run::{RunError, Task, drive, watch_debts};
-use lastgood::simulator::{Act, Call, Effect, Options, Rule};
+use lastgood::simulator::{Call, Effect, Options, PersonAction, Rule};
 
 use crate::cut_off::cut_off_when;
 use crate::support::simulated_world::{SimulatedWorld, policy};
@@ -113,7 +113,7 @@ async fn a_stop_after_the_debt_is_paid_is_a_persons_and_stands() {
     let task = cold(&sim, "nightly").await;
     assert_eq!(sim.run(&task).await.outcome, "succeeded");
     assert!(!owes(&sim).await);
-    let stop = Act::SetStatus { server: SERVER.into(), status: "stopped".to_owned() };
+    let stop = PersonAction::SetStatus { server: SERVER.into(), status: "stopped".to_owned() };
     sim.simulator.act(&stop).unwrap();
     watched(&sim, 30 * MINUTE).await;
     assert_eq!(sim.run(&task).await.outcome, "succeeded");
@@ -169,7 +169,7 @@ async fn a_server_that_vanishes_keeps_its_debt_until_it_was_gone_for_a_day() {
         let stopped = || status(&sim) == "stopped";
         assert!(cut_off_when(drive(&sim.world, &task, run), stopped).await.is_none());
         let sim = sim.restart().await;
-        sim.simulator.act(&Act::RemoveServer { server: SERVER.into() }).unwrap();
+        sim.simulator.act(&PersonAction::RemoveServer { server: SERVER.into() }).unwrap();
         for run in sim.world.store.unfinished().await.unwrap() {
             let run = drive(&sim.world, &task, run).await.unwrap();
             assert_eq!(run.outcome, "failed", "{run:?}");

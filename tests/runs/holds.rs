@@ -12,7 +12,7 @@ use lastgood::store::holds::{Hold, HoldTarget};
 
 use crate::support::simulated_world::{SimulatedWorld, policy};
 
-const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
+const SNAPSHOT: simulator::PointKind = simulator::PointKind::Snapshot;
 
 fn called(name: &str, last: u32) -> Policy {
     let keep = Keep { counts: vec![(KeepRule::Last, Count::Number(last))], ..Keep::default() };

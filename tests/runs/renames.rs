@@ -13,7 +13,7 @@ use lastgood::simulator::{self, Options};
 
 use crate::support::simulated_world::{SimulatedWorld, policy};
 
-const BACKUP: simulator::Kind = simulator::Kind::Backup;
+const BACKUP: simulator::PointKind = simulator::PointKind::Backup;
 
 fn name(text: &str) -> PolicyName {
     PolicyName::new(text).unwrap()

@@ -86,7 +86,7 @@ impl SimulatedWorld {
     }
 
     /// The ids that the provider has of a kind on the first server.
-    pub fn ids(&self, kind: simulator::Kind) -> Vec<Id> {
+    pub fn ids(&self, kind: simulator::PointKind) -> Vec<Id> {
         let account = self.simulator.account();
         let points = account.points_of(kind, "web-server-01");
         points.iter().map(|point| Id::Number(point.id)).collect()

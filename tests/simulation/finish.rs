@@ -10,7 +10,7 @@ use lastgood::store::Store;
 use crate::figures::Figures;
 use crate::fleet::{first_name, first_policy_name};
 use crate::followed::Line;
-use crate::harvest::{Ended, Told};
+use crate::harvest::{JournalNotice, JournalRun};
 use crate::life::Life;
 
 impl Life {
@@ -34,7 +34,7 @@ impl Life {
     }
 
     /// A success has its point in the record; a failure has its notice.
-    fn check_runs(&mut self, runs: &[Ended], told: &[Told]) {
+    fn check_runs(&mut self, runs: &[JournalRun], told: &[JournalNotice]) {
         let now = self.now();
         let failures: BTreeSet<(&Line, Timestamp)> = told
             .iter()
@@ -97,7 +97,7 @@ impl Life {
     }
 
     /// Every due time has a run, or was told as missed.
-    fn check_due_times(&mut self, runs: &[Ended], told: &[Told]) {
+    fn check_due_times(&mut self, runs: &[JournalRun], told: &[JournalNotice]) {
         let mut handled: BTreeMap<&Line, BTreeSet<Timestamp>> = BTreeMap::new();
         for run in runs {
             handled.entry(&run.line).or_default().extend(run.due);
@@ -115,7 +115,7 @@ impl Life {
                 if missed.get(&line).is_some_and(|spans| spans.iter().any(|(from, to)| from <= due && due <= to)) {
                     self.figures.missed += 1;
                 } else {
-                    let near = |told: &&Told| {
+                    let near = |told: &&JournalNotice| {
                         told.line.as_ref() == Some(&line)
                             && told.at.duration_until(*due).abs() < SignedDuration::from_hours(48)
                     };
@@ -150,11 +150,11 @@ impl Life {
 }
 
 /// Every failure is told by a mail, or in silence soon after a mail of its incident.
-fn check_told(told: &[Told], now: Timestamp, figures: &mut Figures) {
+fn check_told(told: &[JournalNotice], now: Timestamp, figures: &mut Figures) {
     for told in told.iter().filter(|told| told.class == "failure" || told.class == "stale") {
         // It may wait for others of its group yet.
         if told.by.is_none() && told.at.duration_until(now) > SignedDuration::from_mins(10) {
-            let Told { line, topic, text, at, .. } = told;
+            let JournalNotice { line, topic, text, at, .. } = told;
             figures.violation(format!("nobody told of {topic} of {line:?} at {at}: {text}"));
         }
     }
@@ -165,7 +165,7 @@ fn check_told(told: &[Told], now: Timestamp, figures: &mut Figures) {
 async fn check_incidents(
     store: &Store,
     there: &BTreeSet<&str>,
-    (runs, told): (&[Ended], &[Told]),
+    (runs, told): (&[JournalRun], &[JournalNotice]),
     figures: &mut Figures,
 ) {
     for incident in store.incidents().await.expect("the incidents can be read") {
@@ -182,7 +182,7 @@ async fn check_incidents(
             // What ended while the clock was ahead did not end after it was put right.
             since += SignedDuration::from_hours(30);
         }
-        let good = |run: &&Ended| {
+        let good = |run: &&JournalRun| {
             Some(&run.line) == line.as_ref()
                 && run.outcome.as_deref() == Some("succeeded")
                 && run.ended_at.is_some_and(|at| at > since)

@@ -12,7 +12,7 @@ use lastgood::policy::keep::{Count, KeepMode, KeepRule};
 use lastgood::policy::policy::{Policy, Prune};
 use lastgood::simulator::{self, ServerSpec};
 
-use crate::invariants::{Facts, Grain, KeepFacts, PolicyFacts};
+use crate::invariants::{CheckedPolicy, Facts, Grain, KeepFacts};
 
 /// The sorts of servers: what a name begins with. In a small fleet one of each, so that every server tells something.
 const SMALL: [(&str, usize); 15] = [
@@ -321,7 +321,7 @@ pub fn facts(facts: &mut Facts, policies: &BTreeMap<String, Vec<Arc<Policy>>>, s
         let policies = &policies[first_name(&server)];
         for policy in policies {
             let texts = |all: Vec<String>| all;
-            let mut known = PolicyFacts::new(kind(policy.kind));
+            let mut known = CheckedPolicy::new(kind(policy.kind));
             known.min_keep = policy.min_keep as usize;
             known.max_deletes = policy.max_deletes.map(|most| most as usize);
             known.reserve =
@@ -355,9 +355,9 @@ fn keeps(policy: &Policy) -> KeepFacts {
 }
 
 /// The simulator's word for a kind.
-pub fn kind(kind: Kind) -> simulator::Kind {
+pub fn kind(kind: Kind) -> simulator::PointKind {
     match kind {
-        Kind::Backup => simulator::Kind::Backup,
-        Kind::Snapshot => simulator::Kind::Snapshot,
+        Kind::Backup => simulator::PointKind::Backup,
+        Kind::Snapshot => simulator::PointKind::Snapshot,
     }
 }

@@ -11,7 +11,7 @@ use lastgood::daemon::digests;
 use lastgood::report::pipeline::{Pipeline, compose_due};
 use lastgood::report::sender::next_attempt;
 use lastgood::store::Store;
-use lastgood::store::outbox::Fate;
+use lastgood::store::outbox::DeliveryOutcome;
 
 /// Composes and sends.
 #[derive(Debug, Default)]
@@ -61,10 +61,10 @@ impl PostOffice {
             assert!(!text.contains("vps_year"), "a mail shows the token: {text}");
             let fate = if self.down_until.is_some_and(|until| now < until) {
                 let wait: Duration = next_attempt(message.attempts + 1);
-                Fate::Later { at: now + wait, to: message.message.to.clone(), error: "down".to_owned() }
+                DeliveryOutcome::Later { at: now + wait, to: message.message.to.clone(), error: "down".to_owned() }
             } else {
                 self.sent.insert(message.message.message_id.clone());
-                Fate::Sent { refused: None }
+                DeliveryOutcome::Sent { refused: None }
             };
             store.mail_tried(message.id, fate, now).await.expect("the outbox can be written");
         }

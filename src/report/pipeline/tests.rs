@@ -45,7 +45,7 @@ async fn a_mail_that_is_given_up_is_counted_as_refused_and_not_as_sent() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::own(dir.path()).unwrap();
     let now = samples::at("2026-11-21T08:00:00Z");
-    let told = Told { report: "oncall".to_owned(), notices: Vec::new(), messages: vec![mail_at(now)] };
+    let told = ReportedNotices { report: "oncall".to_owned(), notices: Vec::new(), messages: vec![mail_at(now)] };
     store.told(told, now).await.unwrap();
     let in_the_way = dir.path().join("mail");
     std::fs::write(&in_the_way, "a file, not a folder").unwrap();

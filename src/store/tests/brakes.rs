@@ -13,7 +13,7 @@ fn brake(cause: BrakeCause, points: &[i64]) -> Brake {
     Brake { cause, policy: None, text: cause.word().to_owned(), points: points.iter().copied().map(about).collect() }
 }
 
-impl Folder {
+impl StoreInFolder {
     async fn brake(&self, new: Vec<Brake>, second: i64) {
         let brakes = DetectedBrakes { new, ..DetectedBrakes::default() };
         let notices = vec![notice(Class::Failure, Topic::Brake)];

@@ -212,17 +212,17 @@ async fn the_servers_that_open_runs_of_version_two_have_stopped_are_owed_their_s
 #[tokio::test]
 async fn a_lease_that_an_earlier_version_has_left_says_what_it_was_for() {
     let id = |text: &str| text.parse().map_or_else(|_| Id::Text(text.to_owned()), Id::Number);
-    let restore = |key: &str| Command::Restore { kind: Kind::Backup, id: id(key) };
-    let delete = |key: &str| Command::Delete { kind: Kind::Snapshot, id: id(key) };
-    let no_number = |key: &str| Command::Delete { kind: Kind::Snapshot, id: Id::Text(key.to_owned()) };
-    let other = |words: &str| Command::Other { words: words.to_owned() };
+    let restore = |key: &str| ManualCommand::Restore { kind: Kind::Backup, id: id(key) };
+    let delete = |key: &str| ManualCommand::Delete { kind: Kind::Snapshot, id: id(key) };
+    let no_number = |key: &str| ManualCommand::Delete { kind: Kind::Snapshot, id: Id::Text(key.to_owned()) };
+    let other = |words: &str| ManualCommand::Other { words: words.to_owned() };
     // Server, what earlier versions wrote, and the name, the command and whether it was accepted.
     let rows = [
         ("1", "restore backup 7 #beside-00ff", "beside-00ff", restore("7"), false),
         ("2", "restore backup 7 (accepted) #beside-00ff", "beside-00ff", restore("7"), true),
         ("3", "delete snapshot 801 #beside-1", "beside-1", delete("801"), false),
         ("4", "restore backup 7f0c-41 (accepted) #beside-1", "beside-1", restore("7f0c-41"), true),
-        ("5", "accept --server 5 #beside-2", "beside-2", Command::Accept { server: Id::Number(5) }, false),
+        ("5", "accept --server 5 #beside-2", "beside-2", ManualCommand::Accept { server: Id::Number(5) }, false),
         ("6", "restore 4711", "restore 4711", other("restore 4711"), false),
         ("7", "delete 4711", "delete 4711", other("delete 4711"), false),
         (r#""u-8""#, "delete snapshot 0042 #beside-3", "beside-3", no_number("0042"), false),
@@ -257,7 +257,7 @@ async fn a_key_of_digits_stays_a_text_where_the_provider_gives_texts() {
     let lease = "INSERT INTO lease VALUES ('1', 'restore backup 7 #beside-0', 300);";
     let dir = written(&format!("{}\n{point}\n{lease}", WRITTEN[1].1));
     let leases = Store::own(dir.path()).unwrap().leases().await.unwrap();
-    let command = Command::Restore { kind: Kind::Backup, id: Id::Text("7".to_owned()) };
+    let command = ManualCommand::Restore { kind: Kind::Backup, id: Id::Text("7".to_owned()) };
     assert_eq!(leases[0].holder.errand(), Some(&Errand::new(command)));
 }
 

@@ -8,7 +8,7 @@ const DAY: i64 = 86_400;
 const KEEP: Duration = Duration::from_hours(400 * 24);
 
 /// A run that made a point and ended well.
-async fn made(folder: &Folder, id: i64, second: i64) {
+async fn made(folder: &StoreInFolder, id: i64, second: i64) {
     let mut run = folder.planned_at(second).await;
     let number = u64::try_from(id).unwrap();
     let step = folder.create(&mut run, number, second).await;
@@ -19,7 +19,7 @@ async fn made(folder: &Folder, id: i64, second: i64) {
     folder.store.append(&mut run, ended, at(second), told).await.unwrap();
 }
 
-impl Folder {
+impl StoreInFolder {
     async fn planned_at(&self, second: i64) -> Run {
         let mut run = self.planned().await;
         let id = run.id;
@@ -158,7 +158,7 @@ async fn an_open_incident_keeps_what_was_told_of_it_and_mail_that_waits_stays() 
         to: vec!["b@example.com".to_owned()],
         bytes: b"mail".to_vec(),
     };
-    let told = Told { report: "oncall".to_owned(), notices: vec![id], messages: vec![message] };
+    let told = ReportedNotices { report: "oncall".to_owned(), notices: vec![id], messages: vec![message] };
     folder.store.told(told, at(2)).await.unwrap();
     folder.close_all_notices().await;
     folder.prune(1000 * DAY).await;
@@ -166,7 +166,7 @@ async fn an_open_incident_keeps_what_was_told_of_it_and_mail_that_waits_stays() 
     let last = folder.store.last_told(incident, "oncall".to_owned(), Class::Failure).await.unwrap();
     assert_eq!(last, Some(at(2)), "`repeat` counts from here");
     assert_eq!(folder.store.backlog().await.unwrap().waiting, 1);
-    folder.store.mail_tried(1, Fate::Sent { refused: None }, at(1000 * DAY)).await.unwrap();
+    folder.store.mail_tried(1, DeliveryOutcome::Sent { refused: None }, at(1000 * DAY)).await.unwrap();
     folder.prune(1002 * DAY).await;
     assert_eq!(folder.count("outbox").await, 1, "sent two days ago");
     folder.prune(1500 * DAY).await;
@@ -232,7 +232,7 @@ async fn a_long_past_is_forgotten_in_small_transactions() {
 }
 
 /// How SQLite would answer, in its words.
-async fn plan_of(folder: &Folder, query: &str) -> String {
+async fn plan_of(folder: &StoreInFolder, query: &str) -> String {
     let text = format!("EXPLAIN QUERY PLAN {query}");
     let explain = move |tx: &Transaction<'_>| {
         let mut query = tx.prepare(&text)?;

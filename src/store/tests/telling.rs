@@ -88,18 +88,18 @@ async fn a_mail_and_the_notices_it_tells_are_one_transaction_and_it_waits_until_
         to: vec!["b@example.com".to_owned(), "c@example.com".to_owned()],
         bytes: b"mail".to_vec(),
     };
-    let told = || Told { report: "oncall".to_owned(), notices: vec![id], messages: vec![message.clone()] };
+    let told = || ReportedNotices { report: "oncall".to_owned(), notices: vec![id], messages: vec![message.clone()] };
     folder.store.told(told(), at(2)).await.unwrap();
     folder.store.told(told(), at(3)).await.unwrap();
     let due = folder.store.mails_due(at(4)).await.unwrap();
     assert_eq!((due.len(), due[0].first_at), (1, at(2)), "the same Message-ID is the same mail");
     assert_eq!(folder.store.waiting().await.unwrap()[0].told, ["oncall"]);
-    let later = Fate::Later { at: at(60), to: vec!["c@example.com".to_owned()], error: "busy".to_owned() };
+    let later = DeliveryOutcome::Later { at: at(60), to: vec!["c@example.com".to_owned()], error: "busy".to_owned() };
     folder.store.mail_tried(due[0].id, later, at(5)).await.unwrap();
     assert!(folder.store.mails_due(at(59)).await.unwrap().is_empty());
     let again = folder.store.mails_due(at(60)).await.unwrap();
     assert_eq!((again[0].message.to.as_slice(), again[0].attempts), (&["c@example.com".to_owned()][..], 1));
-    folder.store.mail_tried(due[0].id, Fate::Sent { refused: None }, at(61)).await.unwrap();
+    folder.store.mail_tried(due[0].id, DeliveryOutcome::Sent { refused: None }, at(61)).await.unwrap();
     folder.store.told(told(), at(62)).await.unwrap();
     assert_eq!(folder.store.backlog().await.unwrap().waiting, 0, "what was sent is not sent again");
 }
@@ -119,7 +119,7 @@ async fn a_mail_that_cannot_be_stored_leaves_its_notices_untold() {
         to: vec!["b@example.com".to_owned()],
         bytes: b"mail".to_vec(),
     };
-    let told = Told { report: "oncall".to_owned(), notices: vec![1], messages: vec![message] };
+    let told = ReportedNotices { report: "oncall".to_owned(), notices: vec![1], messages: vec![message] };
     assert!(folder.store.told(told, at(2)).await.is_err());
     assert!(folder.store.waiting().await.unwrap()[0].told.is_empty());
 }
