@@ -329,7 +329,7 @@ async fn one_process_at_a_time_holds_the_lease_of_a_server() {
 }
 
 #[tokio::test]
-async fn the_last_good_point_is_the_larger_id_of_one_second_and_never_one_whose_delete_was_accepted() {
+async fn the_last_good_point_is_the_larger_id_of_one_second_and_never_one_being_deleted() {
     let folder = folder();
     let of_one_second = |id: i64| RestorePoint { created_at: at(1), ..ours(id) };
     folder.see(list(vec![of_one_second(9), of_one_second(10)], 5)).await;

@@ -42,7 +42,7 @@ impl StoreInFolder {
 }
 
 #[tokio::test]
-async fn every_listed_point_but_an_automatic_one_would_be_missed_and_completed_ones_of_ours_are_good() {
+async fn all_listed_points_but_automatic_ones_are_expected_and_our_completed_ones_are_good() {
     let folder = folder();
     let running = RestorePoint { status: PointStatus::InProgress, ..ours(2) };
     let automatic = RestorePoint { automatic: true, ..point(4, "of the plan") };
@@ -77,7 +77,7 @@ async fn a_point_of_ours_under_the_id_of_one_that_we_deleted_is_missed() {
 }
 
 #[tokio::test]
-async fn an_accepted_brake_is_remembered_while_what_it_is_about_lasts_and_comes_again_with_other_points() {
+async fn an_accepted_brake_lasts_as_long_as_its_cause_and_returns_with_other_points() {
     for cause in [BrakeCause::Small, BrakeCause::Clock] {
         let folder = folder();
         folder.brake(vec![brake(cause, &[1])], 1).await;

@@ -153,7 +153,7 @@ async fn holds_are_in_force_until_their_moment_and_for_their_place() {
 }
 
 #[tokio::test]
-async fn what_was_seen_first_outlives_a_list_without_the_point_and_not_another_point_under_its_id() {
+async fn a_first_sight_outlives_a_list_without_the_point_but_not_another_point_with_its_id() {
     let folder = folder();
     folder.see(list(vec![ours(1), ours(2)], 0)).await;
     let owner_of = async |point: &RestorePoint| {

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_failing_policy_that_becomes_stale_is_one_incident_and_a_success_ends_it_with_a_recovery() {
+async fn a_failing_policy_that_becomes_stale_is_one_incident_that_a_success_ends() {
     let folder = folder();
     folder.store.tell(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
     folder.store.tell_stale(vec![notice(Class::Stale, Topic::Stale)], at(2)).await.unwrap();

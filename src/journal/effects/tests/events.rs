@@ -203,7 +203,7 @@ fn what_a_run_sees() {
 }
 
 #[test]
-fn a_run_that_ends_closes_incidents_only_when_it_succeeded_and_reports_it_to_whom_the_success_is() {
+fn only_a_successful_run_closes_incidents_and_its_recovery_goes_where_successes_go() {
     let ended = |outcome| Event::Ended { outcome, error: None };
     for outcome in [Outcome::Failed, Outcome::Skipped, Outcome::Unknown] {
         assert_eq!(changes(&[ended(outcome)]), [debt(DebtEvent::Left), Change::RunEnded(outcome)]);
