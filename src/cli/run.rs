@@ -112,9 +112,7 @@ async fn deliver_mails(context: &CommandContext, limit: Duration) -> Result<(), 
 pub(super) async fn send_mails_now(store: &Store, config: &Config, now: Timestamp) -> anyhow::Result<()> {
     let Some(pipeline) = mail_settings(config)? else { return Ok(()) };
     compose_due(store, &pipeline, now, true).await?;
-    if let Some(transport) = &pipeline.transport {
-        send_due(store, transport, now).await?;
-    }
+    send_due(store, &pipeline.senders, now).await?;
     Ok(())
 }
 

@@ -158,7 +158,7 @@ impl Watching<'_> {
         self.asked = Some((Instant::now(), accepted.is_ok()));
         if let Err(error) = accepted {
             let failed = NotStarted { problem: StartProblem::Failed { error }, ..asked };
-            world.store.tell_debt(self.server.clone(), failed, world.clock.now()).await?;
+            world.store.report_debt(self.server.clone(), failed, world.clock.now()).await?;
         }
         Ok(())
     }
@@ -166,9 +166,9 @@ impl Watching<'_> {
     /// Opens the incident where there is none.
     async fn report_once(&self, debt: &Debt, seen: String) -> Result<(), RunError> {
         let store = &self.world.store;
-        if !store.is_debt_told(self.server.clone()).await? {
+        if !store.is_debt_reported(self.server.clone()).await? {
             let report = not_started(debt, StartProblem::NotSeenRunning { seen });
-            store.tell_debt(self.server.clone(), report, self.world.clock.now()).await?;
+            store.report_debt(self.server.clone(), report, self.world.clock.now()).await?;
         }
         Ok(())
     }
@@ -176,7 +176,7 @@ impl Watching<'_> {
     async fn report_missing(&self) -> Result<(), RunError> {
         let Some(debt) = self.world.store.debt(self.server.id.clone()).await? else { return Ok(()) };
         let report = not_started(&debt, StartProblem::Missing);
-        Ok(self.world.store.tell_debt(self.server.clone(), report, self.world.clock.now()).await?)
+        Ok(self.world.store.report_debt(self.server.clone(), report, self.world.clock.now()).await?)
     }
 
     async fn report_unreadable(&self, error: &ProviderError) -> Result<(), RunError> {

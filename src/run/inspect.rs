@@ -16,7 +16,7 @@ use crate::policy::plan::{Note, Plan};
 use crate::policy::planner::plan;
 use crate::policy::retention_change::RetentionUpdate;
 use crate::run::{InspectError, RunError, Settings, Task, World};
-use crate::store::brakes::Signs;
+use crate::store::brakes::BrakeUpdate;
 use crate::store::points::MemoryKey;
 
 /// The points of a server and kind as they are now.
@@ -147,11 +147,11 @@ async fn record_brakes(world: &World, task: &Task, seen: &Inspection) -> Result<
 
 /// What the store records of the brakes of a policy on a server, with what people are told about them.
 #[must_use]
-pub fn brake_changes(task: &Task, detected: DetectedBrakes, retention: RetentionUpdate) -> Signs {
+pub fn brake_changes(task: &Task, detected: DetectedBrakes, retention: RetentionUpdate) -> BrakeUpdate {
     let (server, kind) = (task.server.reference.clone(), task.policy.kind);
     for brake in detected.new.iter().filter(|brake| brake.cause != BrakeCause::SecondLastgood) {
         tracing::warn!(%server, policy = %task.policy.name, "deletes wait: {brake}");
     }
     let notices = Notice::of_brakes(task, &detected.new).into_iter().collect();
-    Signs { server, kind, policy: task.policy.name.clone(), brakes: detected, retention, notices }
+    BrakeUpdate { server, kind, policy: task.policy.name.clone(), brakes: detected, retention, notices }
 }

@@ -98,7 +98,7 @@ impl ActiveRun<'_> {
     async fn report_not_started(&self, why: &str) -> Result<(), RunError> {
         let notice = self.not_started(StartProblem::Failed { error: why.to_owned() }).await?;
         self.say(notice.to_string());
-        self.world.store.keep_telling(notice, self.world.clock.now()).await?;
+        self.world.store.add_lasting_notice(notice, self.world.clock.now()).await?;
         Ok(())
     }
 }

@@ -20,7 +20,7 @@ use crate::store::{Store, StoreError, brake_rows};
 
 /// What an inventory says of the brakes, to be written before the inventory is.
 #[derive(Clone, Debug)]
-pub struct Signs {
+pub struct BrakeUpdate {
     /// The server.
     pub server: ServerRef,
     /// The kind of restore point.
@@ -40,13 +40,13 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn brake(&self, signs: Signs, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn brake(&self, update: BrakeUpdate, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
-            let stored = brake_rows::stored(tx, &json(&signs.server.id)?)?;
-            let changes = braked(&stored, &signs.brakes, &signs.retention, signs.kind);
-            let (server, kind, policy) = (&signs.server, signs.kind, signs.policy.as_str());
+            let stored = brake_rows::stored(tx, &json(&update.server.id)?)?;
+            let changes = braked(&stored, &update.brakes, &update.retention, update.kind);
+            let (server, kind, policy) = (&update.server, update.kind, update.policy.as_str());
             write_all(&Scope { tx, server, kind, policy, run: None, at }, &changes)?;
-            signs.notices.iter().try_for_each(|notice| insert_notice(tx, notice, at))
+            update.notices.iter().try_for_each(|notice| insert_notice(tx, notice, at))
         })
         .await
     }

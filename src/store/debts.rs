@@ -134,7 +134,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn tell_debt(&self, server: ServerRef, report: NotStarted, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn report_debt(&self, server: ServerRef, report: NotStarted, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             let notice = debt_report(&server, last_report(tx, &server)?, report);
             match incident_text(tx, &server)? {
@@ -149,7 +149,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn is_debt_told(&self, server: ServerRef) -> Result<bool, StoreError> {
+    pub async fn is_debt_reported(&self, server: ServerRef) -> Result<bool, StoreError> {
         self.transact(move |tx| Ok(incident_text(tx, &server)?.is_some())).await
     }
 

@@ -24,7 +24,7 @@ pub struct Handled {
     /// When the policy was first seen on the server.
     pub first_at: Timestamp,
     /// Whether it was reported as stale.
-    pub stale_told: bool,
+    pub stale_reported: bool,
 }
 
 /// A policy on a server whose due times are followed.
@@ -66,7 +66,7 @@ pub struct Opening {
 
 /// A last handled due time that was in the future.
 #[derive(Clone, Debug)]
-pub struct PutRight {
+pub struct ClockCorrection {
     /// The server.
     pub server: Id,
     /// The policy.
@@ -84,14 +84,14 @@ impl Store {
     ///
     /// # Errors
     /// What the database says; nothing of it is written then.
-    pub async fn take_up(
+    pub async fn record_due(
         &self,
         openings: Vec<Opening>,
-        put_right: Vec<PutRight>,
+        corrections: Vec<ClockCorrection>,
         at: Timestamp,
     ) -> Result<Vec<Option<Run>>, StoreError> {
         self.transact(move |tx| {
-            for one in &put_right {
+            for one in &corrections {
                 set_handled(tx, &one.server, &one.policy, one.to)?;
                 insert_notice(tx, &one.notice, at)?;
             }
@@ -147,11 +147,20 @@ impl Store {
                     )?;
                 }
                 let now = follow(known.as_ref(), &former, (&one.schedule, one.kind), at);
-                let handled = Handled { handled: now.handled, first_at: now.first_at, stale_told: now.stale_told };
+                let handled =
+                    Handled { handled: now.handled, first_at: now.first_at, stale_reported: now.stale_reported };
                 if known.is_none_or(|known| known != now) {
                     let kind = now.kind.map(Kind::word);
                     let (handled, first_at) = (nanos(now.handled), nanos(now.first_at));
-                    write.execute(params![server, policy, now.schedule, handled, first_at, now.stale_told, kind])?;
+                    write.execute(params![
+                        server,
+                        policy,
+                        now.schedule,
+                        handled,
+                        first_at,
+                        now.stale_reported,
+                        kind
+                    ])?;
                 }
                 all.push(handled);
             }
@@ -179,7 +188,7 @@ impl Store {
             let mut everywhere = HashMap::new();
             while let Some(row) = rows.next()? {
                 let (handled, first_at) = (time(row.get(2)?), time(row.get(3)?));
-                let handled = Handled { handled, first_at, stale_told: row.get(4)? };
+                let handled = Handled { handled, first_at, stale_reported: row.get(4)? };
                 everywhere.insert((read(&row.get::<_, String>(0)?)?, row.get(1)?), handled);
             }
             Ok(everywhere)
@@ -194,7 +203,7 @@ fn followed_policy(row: &Row<'_>) -> Result<FollowedPolicy, StoreError> {
         schedule: row.get(0)?,
         handled: time(row.get(1)?),
         first_at: time(row.get(2)?),
-        stale_told: row.get(3)?,
+        stale_reported: row.get(3)?,
         kind: row.get::<_, Option<String>>(4)?.as_deref().map(read_word).transpose()?,
     })
 }

@@ -71,6 +71,9 @@ pub enum StoreError {
     /// An event that cannot follow what the journal holds.
     #[error(transparent)]
     Illegal(#[from] crate::journal::state::IllegalEvent),
+    /// Two messages of different reports or channels have the same Message-ID, which is a bug: one would never be sent.
+    #[error("the outbox holds another message with the Message-ID {0}: this is a bug of lastgood")]
+    MessageIdTaken(String),
     /// There is no state yet.
     #[error("there is no state in {} yet: has lastgood run here?", .0.display())]
     Absent(PathBuf),

@@ -6,15 +6,15 @@ use rusqlite::{OptionalExtension, params};
 
 use crate::journal::notice::{Class, Fact, Notice, Recovered, Recovery, Topic};
 use crate::policy::inventory::ServerRef;
-use crate::store::outbox::{NewMessage, insert_message};
+use crate::store::outbox::{Enqueued, NewMessage, enqueue};
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
 /// How often a lasting problem is reported.
-const TELL_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+const REPEAT_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// How soon at the earliest, when its text changes.
-const TELL_A_CHANGE: SignedDuration = SignedDuration::from_mins(10);
+const REPEAT_CHANGED_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// A notice that some report may still have to carry.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub struct Waiting {
     /// Its incident.
     pub incident: Option<i64>,
     /// The reports that have carried it.
-    pub told: Vec<String>,
+    pub reported_by: Vec<String>,
 }
 
 /// An open incident.
@@ -64,7 +64,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn tell(&self, notices: Vec<Notice>, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn add_notices(&self, notices: Vec<Notice>, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| notices.iter().try_for_each(|notice| insert_notice(tx, notice, at))).await
     }
 
@@ -73,9 +73,11 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn keep_telling(&self, notice: Notice, at: Timestamp) -> Result<(), StoreError> {
-        self.transact(move |tx| if is_told_already(tx, &notice, at)? { Ok(()) } else { insert_notice(tx, &notice, at) })
-            .await
+    pub async fn add_lasting_notice(&self, notice: Notice, at: Timestamp) -> Result<(), StoreError> {
+        self.transact(
+            move |tx| if was_just_reported(tx, &notice, at)? { Ok(()) } else { insert_notice(tx, &notice, at) },
+        )
+        .await
     }
 
     /// Closes the incidents of a topic without a mail: the cause is gone.
@@ -104,7 +106,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn tell_stale(&self, notices: Vec<Notice>, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn add_stale_notices(&self, notices: Vec<Notice>, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             let mut mark = tx.prepare_cached("UPDATE due_time SET stale = 1 WHERE server = ?1 AND policy = ?2")?;
             for notice in &notices {
@@ -132,7 +134,7 @@ impl Store {
                 let id: i64 = row.get(0)?;
                 let reports = told.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
                 let (at, notice) = (time(row.get(1)?), read(&row.get::<_, String>(2)?)?);
-                waiting.push(Waiting { id, at, notice, incident: row.get(3)?, told: reports });
+                waiting.push(Waiting { id, at, notice, incident: row.get(3)?, reported_by: reports });
             }
             Ok(waiting)
         })
@@ -143,7 +145,7 @@ impl Store {
     ///
     /// # Errors
     /// What the database says.
-    pub async fn last_told(
+    pub async fn last_reported(
         &self,
         incident: i64,
         report: String,
@@ -163,23 +165,23 @@ impl Store {
     /// Puts messages into the outbox and marks their notices as reported, in one transaction.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn told(&self, told: ReportedNotices, at: Timestamp) -> Result<(), StoreError> {
+    /// What the database says; `MessageIdTaken`.
+    pub async fn mark_reported(&self, reported: ReportedNotices, at: Timestamp) -> Result<Enqueued, StoreError> {
         self.transact(move |tx| {
-            for notice in &told.notices {
+            for notice in &reported.notices {
                 let row = tx.query_row("SELECT body, incident FROM notice WHERE id = ?1", [notice], |row| {
                     Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?))
                 });
                 let Some((body, incident)) = row.optional()? else { continue };
                 // A notice that is skipped in silence must not count as reported for `repeat`.
-                let class = if told.messages.is_empty() { "silent" } else { read::<Notice>(&body)?.class().word() };
+                let class = if reported.messages.is_empty() { "silent" } else { read::<Notice>(&body)?.class().word() };
                 tx.execute(
                     "INSERT INTO told (notice, report, incident, class, at) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT (notice, report) DO NOTHING",
-                    params![notice, told.report, incident, class, nanos(at)],
+                    params![notice, reported.report, incident, class, nanos(at)],
                 )?;
             }
-            told.messages.iter().try_for_each(|message| insert_message(tx, message, at))
+            enqueue(tx, &reported.messages, at)
         })
         .await
     }
@@ -240,7 +242,7 @@ impl Store {
 }
 
 /// Whether the open incident of this notice has a recent one that says the same.
-fn is_told_already(tx: &Transaction<'_>, notice: &Notice, at: Timestamp) -> Result<bool, StoreError> {
+fn was_just_reported(tx: &Transaction<'_>, notice: &Notice, at: Timestamp) -> Result<bool, StoreError> {
     let (server, policy, topic) = key(notice)?;
     let mut last = tx.prepare_cached(
         "SELECT incident.text, notice.at FROM incident JOIN notice ON notice.incident = incident.id
@@ -249,7 +251,7 @@ fn is_told_already(tx: &Transaction<'_>, notice: &Notice, at: Timestamp) -> Resu
     let last: Option<(String, i64)> =
         last.query_row(params![server, policy, topic], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     Ok(last.is_some_and(|(text, told)| {
-        let apart = if text == notice.to_string() { TELL_AGAIN } else { TELL_A_CHANGE };
+        let apart = if text == notice.to_string() { REPEAT_AFTER } else { REPEAT_CHANGED_AFTER };
         // After a clock was set back it is reported once more.
         (SignedDuration::ZERO..apart).contains(&time(told).duration_until(at))
     }))

@@ -14,11 +14,11 @@ use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin};
 use crate::policy::owner::{Owner, owner};
 use crate::policy::policy::PolicyName;
-use crate::store::due::{Followed, FollowedBefore, PutRight};
+use crate::store::due::{ClockCorrection, Followed, FollowedBefore};
 use crate::store::holds::{Hold, HoldTarget};
 use crate::store::leases::{Holder, Leased};
 use crate::store::notices::ReportedNotices;
-use crate::store::outbox::{Channel, DeliveryOutcome, NewMessage, PayloadKind};
+use crate::store::outbox::{Channel, DeliveryOutcome, Enqueued, NewMessage, PayloadKind};
 use crate::store::points::MemoryKey;
 use crate::store::runs::{Recorded, Run};
 use crate::store::{DATABASE, Store, StoreError};
@@ -273,13 +273,13 @@ async fn a_renamed_policy_continues_and_does_so_again_when_it_is_renamed_back() 
     assert_eq!(follow("nightly", "nocturnal", 10).await, at(10));
     folder.open(Some(at(50))).await;
     assert_eq!(follow("nocturnal", "nightly", 60).await, at(50), "what was due since then is not lost");
-    let to = PutRight {
+    let to = ClockCorrection {
         server: server().id,
         policy: PolicyName::new("nocturnal").unwrap(),
         to: at(80),
         notice: notice(Class::Failure, Topic::Clock),
     };
-    folder.store.take_up(Vec::new(), vec![to], at(80)).await.unwrap();
+    folder.store.record_due(Vec::new(), vec![to], at(80)).await.unwrap();
     assert_eq!(follow("nightly", "nocturnal", 90).await, at(80), "what it did under the other name is not repeated");
 }
 
@@ -295,8 +295,8 @@ async fn a_last_handled_time_in_the_future_is_written_anew_and_told() {
     };
     folder.store.handled(vec![followed.clone()], at(9_000)).await.unwrap();
     let notice = notice(Class::Failure, Topic::Clock);
-    let put_right = PutRight { server: server().id, policy: nightly(), to: at(5), notice };
-    folder.store.take_up(Vec::new(), vec![put_right], at(5)).await.unwrap();
+    let correction = ClockCorrection { server: server().id, policy: nightly(), to: at(5), notice };
+    folder.store.record_due(Vec::new(), vec![correction], at(5)).await.unwrap();
     assert_eq!(folder.store.handled(vec![followed], at(6)).await.unwrap()[0].handled, at(5));
     assert_eq!(folder.incidents().await, ["clock"]);
 }

@@ -16,7 +16,7 @@ pub struct FollowedPolicy {
     /// When the policy was first seen on the server.
     pub first_at: Timestamp,
     /// Whether it was reported as stale.
-    pub stale_told: bool,
+    pub stale_reported: bool,
 }
 
 /// A name that the policy had before, and what the state remembers under it.
@@ -55,7 +55,7 @@ pub fn follow(
             kind: Some(kind),
             handled: at,
             first_at: at,
-            stale_told: false,
+            stale_reported: false,
         },
     }
 }

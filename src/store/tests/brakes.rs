@@ -3,7 +3,7 @@
 use super::*;
 use crate::policy::brake::{Brake, BrakeCause, DetectedBrakes, PointIdentity, StoredBrake};
 use crate::policy::retention_change::RetentionUpdate;
-use crate::store::brakes::Signs;
+use crate::store::brakes::BrakeUpdate;
 
 fn about(id: i64) -> PointIdentity {
     PointIdentity { id: Id::Number(id), created_at: at(id) }
@@ -18,8 +18,8 @@ impl StoreInFolder {
         let brakes = DetectedBrakes { new, ..DetectedBrakes::default() };
         let notices = vec![notice(Class::Failure, Topic::Brake)];
         let (server, kind, policy) = (server(), Kind::Snapshot, nightly());
-        let signs = Signs { server, kind, policy, brakes, retention: RetentionUpdate::default(), notices };
-        self.store.brake(signs, at(second)).await.unwrap();
+        let update = BrakeUpdate { server, kind, policy, brakes, retention: RetentionUpdate::default(), notices };
+        self.store.brake(update, at(second)).await.unwrap();
     }
 
     async fn held(&self) -> Vec<StoredBrake> {

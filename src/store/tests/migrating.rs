@@ -106,7 +106,7 @@ async fn what_version_one_has_written_is_all_there() {
     assert_eq!(store.incidents().await.unwrap().len(), 1);
     assert_eq!(store.waiting().await.unwrap().len(), 1, "what nobody was told of is still told");
     assert_eq!(store.backlog().await.unwrap().waiting, 1, "the message still waits");
-    let message = store.mails_due(now).await.unwrap().remove(0).message;
+    let message = store.messages_due(&[Channel::Mail], now).await.unwrap().remove(0).message;
     assert_eq!((message.channel, message.payload), (Channel::Mail, PayloadKind::Rfc5322), "and is a mail");
     let handled = store.peek_handled(Id::Number(12345), hourly).await.unwrap().unwrap();
     assert_eq!(handled.handled, "2026-11-21T07:29:22Z".parse().unwrap(), "no due time comes twice");

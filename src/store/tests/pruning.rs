@@ -59,7 +59,7 @@ async fn runs_that_ended_longer_ago_than_keep_are_forgotten_with_all_that_was_to
     made(&folder, 1, 10).await;
     made(&folder, 2, 20).await;
     folder.close_all_notices().await;
-    folder.store.tell(vec![notice(Class::Failure, Topic::Attention)], at(10)).await.unwrap();
+    folder.store.add_notices(vec![notice(Class::Failure, Topic::Attention)], at(10)).await.unwrap();
     folder.close_all_notices().await;
     folder.store.close(Some(server()), Topic::Attention, at(11)).await.unwrap();
     // Neither point is listed any more.
@@ -146,7 +146,7 @@ async fn a_run_that_nobody_was_told_of_is_never_forgotten() {
 #[tokio::test]
 async fn an_open_incident_keeps_what_was_told_of_it_and_mail_that_waits_stays() {
     let folder = folder();
-    folder.store.tell(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
+    folder.store.add_notices(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
     let id = folder.store.waiting().await.unwrap()[0].id;
     let message = NewMessage {
         channel: Channel::Mail,
@@ -159,14 +159,14 @@ async fn an_open_incident_keeps_what_was_told_of_it_and_mail_that_waits_stays() 
         bytes: b"mail".to_vec(),
     };
     let told = ReportedNotices { report: "oncall".to_owned(), notices: vec![id], messages: vec![message] };
-    folder.store.told(told, at(2)).await.unwrap();
+    let _ = folder.store.mark_reported(told, at(2)).await.unwrap();
     folder.close_all_notices().await;
     folder.prune(1000 * DAY).await;
     let incident = folder.store.incidents().await.unwrap()[0].id;
-    let last = folder.store.last_told(incident, "oncall".to_owned(), Class::Failure).await.unwrap();
+    let last = folder.store.last_reported(incident, "oncall".to_owned(), Class::Failure).await.unwrap();
     assert_eq!(last, Some(at(2)), "`repeat` counts from here");
     assert_eq!(folder.store.backlog().await.unwrap().waiting, 1);
-    folder.store.mail_tried(1, DeliveryOutcome::Sent { refused: None }, at(1000 * DAY)).await.unwrap();
+    folder.store.attempt_ended(1, DeliveryOutcome::Sent { refused: None }, at(1000 * DAY)).await.unwrap();
     folder.prune(1002 * DAY).await;
     assert_eq!(folder.count("outbox").await, 1, "sent two days ago");
     folder.prune(1500 * DAY).await;
