@@ -1,6 +1,6 @@
-//! What a command beside the daemon (`accept`, `delete`, `restore`) does on a server while it has the lease. It is
-//! written there, so that a command that is killed leaves word. Its JSON outlives versions: fields are added, never
-//! renamed.
+//! What a command that runs alongside the daemon (`accept`, `delete`, `restore`) does on a server while it holds the
+//! lease. It is stored in the lease, so that a killed command leaves a record. Its JSON outlives versions: fields are
+//! added, never renamed.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::inventory::{Id, Kind, RestorePoint};
 
-/// A command at its work.
+/// A command in progress.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Errand {
     /// What it does.
@@ -18,10 +18,10 @@ pub struct Errand {
     pub accepted: bool,
 }
 
-/// A command. `to_string` gives it as it is typed, without `lastgood`.
+/// A command typed by a person. `to_string` gives it as typed, without `lastgood`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ManualCommand {
-    /// It looks at a server's brakes.
+    /// It accepts a server's brakes.
     #[serde(rename = "accept")]
     Accept {
         /// The server.
@@ -43,10 +43,10 @@ pub enum ManualCommand {
         /// The provider's key.
         id: Id,
     },
-    /// One that an earlier version has left, known only in words.
+    /// A command that an earlier version has left, known only as text.
     #[serde(rename = "other")]
     Other {
-        /// The words.
+        /// The text.
         words: String,
     },
 }

@@ -1,5 +1,5 @@
-//! When a run plans later or again: what it has found since makes the last plan wrong. And why, in the end, there is no
-//! room.
+//! When a run plans later or again, because what it has found since makes the last plan wrong; and why there is finally
+//! no room.
 
 use jiff::Timestamp;
 
@@ -21,7 +21,7 @@ impl RunState {
         self.may_replan() && !futile
     }
 
-    /// Why a slot that the plan counted on is not there, and what a person can do beyond what is always said.
+    /// Why a slot that the plan counted on is not free, and what a person can do besides the usual advice.
     #[must_use]
     pub fn why_no_room(&self) -> String {
         let Some((id, guard)) = &self.refused_eviction else {

@@ -1,4 +1,4 @@
-//! A run in a few facts, as `run --json`, `history --json` and mails show it.
+//! A summary of a run, as `run --json`, `history --json` and mails show it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ pub struct RunSummary {
     pub due: Option<Timestamp>,
     /// `succeeded`, `failed`, `skipped`, `unknown` or `running`.
     pub outcome: String,
-    /// The new point, as soon as the provider's answer is known.
+    /// The new point, once the provider's answer is known.
     pub created: Option<Id>,
     /// Points whose delete the provider has accepted.
     pub deleted: Vec<Id>,
@@ -58,7 +58,7 @@ pub struct StepSummary {
     pub state: String,
     /// When something about it was last written.
     pub at: Timestamp,
-    /// Why it did not go well.
+    /// Why it did not succeed.
     pub error: Option<String>,
 }
 

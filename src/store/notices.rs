@@ -1,5 +1,5 @@
-//! Notices and incidents. A notice waits here until it is mailed; an incident is open from the first notice of a problem
-//! to the recovery.
+//! Notices and incidents. A notice waits here until it is reported; an incident is open from the first notice of a
+//! problem to the recovery.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
@@ -11,9 +11,9 @@ use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
-/// How often a lasting problem is reported.
+/// How often a lasting problem is reported again.
 const REPEAT_AFTER: SignedDuration = SignedDuration::from_hours(1);
-/// How soon at the earliest, when its text changes.
+/// The shortest time between reports if its text changes.
 const REPEAT_CHANGED_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// A notice that some report may still have to carry.
@@ -48,14 +48,14 @@ pub struct Incident {
     pub opened_at: Timestamp,
 }
 
-/// What a report has carried, or need not carry.
+/// Notices that a report has carried, or need not carry.
 #[derive(Clone, Debug)]
 pub struct ReportedNotices {
     /// The report.
     pub report: String,
     /// The notices.
     pub notices: Vec<i64>,
-    /// The messages that carry them; none where nothing is to be sent.
+    /// The messages that carry them; none if nothing is sent.
     pub messages: Vec<NewMessage>,
 }
 
@@ -63,16 +63,16 @@ impl Store {
     /// Writes notices that belong to no run.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn add_notices(&self, notices: Vec<Notice>, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| notices.iter().try_for_each(|notice| insert_notice(tx, notice, at))).await
     }
 
-    /// Reports a lasting problem: once an hour while it stays the same, ten minutes apart at least when its sentence
-    /// changes. May be called every few seconds.
+    /// Writes a notice about a lasting problem: once an hour while it stays the same, at least ten minutes apart if its
+    /// sentence changes. May be called every few seconds.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn add_lasting_notice(&self, notice: Notice, at: Timestamp) -> Result<(), StoreError> {
         self.transact(
             move |tx| if was_just_reported(tx, &notice, at)? { Ok(()) } else { insert_notice(tx, &notice, at) },
@@ -83,15 +83,15 @@ impl Store {
     /// Closes the incidents of a topic without a mail: the cause is gone.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn close(&self, server: Option<ServerRef>, topic: Topic, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| close_incidents(tx, server.as_ref(), None, topic, at).map(drop)).await
     }
 
-    /// Closes the incidents that this ends and that belong to no server, and reports the recovery if there were any.
+    /// Closes the incidents without a server that this ends, and reports the recovery if there were any.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn recover(&self, by: Recovery, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             let was = open_text(tx, "", "", by.topic())?;
@@ -105,7 +105,7 @@ impl Store {
     /// Marks policies on servers as reported stale, with their notices, in one transaction.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn add_stale_notices(&self, notices: Vec<Notice>, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             let mut mark = tx.prepare_cached("UPDATE due_time SET stale = 1 WHERE server = ?1 AND policy = ?2")?;
@@ -122,7 +122,7 @@ impl Store {
     /// The notices that some report may still have to carry, oldest first.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
         self.transact(|tx| {
             let mut query =
@@ -144,7 +144,7 @@ impl Store {
     /// When a report last carried this incident in a message of this class.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn last_reported(
         &self,
         incident: i64,
@@ -165,7 +165,7 @@ impl Store {
     /// Puts messages into the outbox and marks their notices as reported, in one transaction.
     ///
     /// # Errors
-    /// What the database says; `MessageIdTaken`.
+    /// When the database fails; `MessageIdTaken`.
     pub async fn mark_reported(&self, reported: ReportedNotices, at: Timestamp) -> Result<Enqueued, StoreError> {
         self.transact(move |tx| {
             for notice in &reported.notices {
@@ -186,10 +186,10 @@ impl Store {
         .await
     }
 
-    /// Closes notices that no report has to carry any more.
+    /// Closes notices that no report must carry any more.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn close_notices(&self, ids: Vec<i64>) -> Result<(), StoreError> {
         self.transact(move |tx| {
             for id in ids {
@@ -203,7 +203,7 @@ impl Store {
     /// Closes notices older than `before`; nobody will be told of them.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn close_notices_before(&self, before: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             tx.execute("UPDATE notice SET closed = 1 WHERE closed = 0 AND at < ?1", [nanos(before)])?;
@@ -215,7 +215,7 @@ impl Store {
     /// The open incidents, oldest first.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn incidents(&self) -> Result<Vec<Incident>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached(
@@ -252,7 +252,7 @@ fn was_just_reported(tx: &Transaction<'_>, notice: &Notice, at: Timestamp) -> Re
         last.query_row(params![server, policy, topic], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     Ok(last.is_some_and(|(text, told)| {
         let apart = if text == notice.to_string() { REPEAT_AFTER } else { REPEAT_CHANGED_AFTER };
-        // After a clock was set back it is reported once more.
+        // After the clock was set back, it is reported once more.
         (SignedDuration::ZERO..apart).contains(&time(told).duration_until(at))
     }))
 }
@@ -301,7 +301,7 @@ pub(super) fn open_text(
     Ok(tx.query_row(sql, params![server, policy, topic.to_string()], |row| row.get(0)).optional()?)
 }
 
-/// Closes open incidents of a topic; with a policy, those of the policy alone. Returns since when they were open.
+/// Closes the open incidents of a topic; with `policy`, only those of that policy. Returns since when they were open.
 pub(super) fn close_incidents(
     tx: &Transaction<'_>,
     server: Option<&ServerRef>,
@@ -311,7 +311,7 @@ pub(super) fn close_incidents(
 ) -> Result<Vec<Timestamp>, StoreError> {
     let server = server.map(|server| json(&server.id)).transpose()?.unwrap_or_default();
     let topic = topic.to_string();
-    // Nearly always there is none, and to look is much cheaper than an UPDATE with RETURNING.
+    // Almost always there is none, and checking is much cheaper than an UPDATE with RETURNING.
     let mut open = tx.prepare_cached(
         "SELECT opened_at FROM incident WHERE server = ?1 AND (?2 IS NULL OR policy = ?2) AND topic = ?3
          AND closed_at IS NULL",

@@ -10,7 +10,7 @@ use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
-/// How a message leaves.
+/// How a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
@@ -48,7 +48,7 @@ impl PayloadKind {
 /// A message to be stored.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
-    /// How it leaves.
+    /// How it is sent.
     pub channel: Channel,
     /// What its bytes are.
     pub payload: PayloadKind,
@@ -73,7 +73,7 @@ pub struct Message {
     pub id: i64,
     /// What is sent.
     pub message: NewMessage,
-    /// How often it was tried.
+    /// How many attempts were made.
     pub attempts: u32,
     /// When it was put into the outbox.
     pub first_at: Timestamp,
@@ -98,7 +98,7 @@ pub enum DeliveryOutcome {
         /// What the refusing recipients' server said.
         refused: Option<String>,
     },
-    /// It is tried again for those who do not have it yet.
+    /// It is sent again to those who do not have it yet.
     Later {
         /// When.
         at: Timestamp,
@@ -107,7 +107,7 @@ pub enum DeliveryOutcome {
         /// Why.
         error: String,
     },
-    /// It is given up.
+    /// It is not sent again.
     GivenUp {
         /// Why.
         error: String,
@@ -127,7 +127,7 @@ impl Store {
     /// The messages on these channels that are due, oldest first.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn messages_due(&self, channels: &[Channel], at: Timestamp) -> Result<Vec<Message>, StoreError> {
         let channels = json(&channels)?;
         self.transact(move |tx| {
@@ -163,7 +163,7 @@ impl Store {
     /// The subjects of all messages in the outbox, sent or not, by number.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn subjects(&self) -> Result<BTreeMap<i64, String>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached("SELECT id, subject FROM outbox")?;
@@ -176,7 +176,7 @@ impl Store {
     /// When the next message on these channels is to be sent.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn next_attempt_at(&self, channels: &[Channel]) -> Result<Option<Timestamp>, StoreError> {
         let channels = json(&channels)?;
         self.transact(move |tx| {
@@ -194,7 +194,7 @@ impl Store {
     /// Records the result of an attempt to send a message.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn attempt_ended(&self, id: i64, outcome: DeliveryOutcome, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             match outcome {
@@ -219,7 +219,7 @@ impl Store {
     /// Makes every waiting message due now.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn retry_now(&self, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             tx.execute("UPDATE outbox SET next_at = ?1 WHERE sent_at IS NULL AND failed_at IS NULL", [nanos(at)])?;
@@ -231,7 +231,7 @@ impl Store {
     /// How many messages wait, and how many were given up.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn backlog(&self) -> Result<Backlog, StoreError> {
         self.transact(|tx| {
             let (waiting, oldest): (u32, Option<i64>) = tx.query_row(
@@ -249,7 +249,7 @@ impl Store {
     /// The due time of the last digest that was written for a report; `at` if the report is new.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn digest_handled(&self, report: String, at: Timestamp) -> Result<Timestamp, StoreError> {
         self.transact(move |tx| {
             let handled = tx
@@ -267,7 +267,7 @@ impl Store {
     /// The facts of the last digest of a report, as they were stored.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn last_digest(&self, report: String) -> Result<Option<String>, StoreError> {
         self.transact(move |tx| {
             let facts = tx.query_row("SELECT facts FROM digest WHERE report = ?1", [&report], |row| row.get(0));
@@ -279,7 +279,7 @@ impl Store {
     /// Corrects the due time of the last digest of a report, which was in the future because a clock was wrong.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn correct_digest_handled(&self, report: String, to: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             tx.execute("UPDATE digest SET handled = ?2 WHERE report = ?1", params![report, nanos(to)])?;
@@ -291,7 +291,7 @@ impl Store {
     /// Puts the messages of a digest into the outbox and records its due time and facts, in one transaction.
     ///
     /// # Errors
-    /// What the database says; `MessageIdTaken`.
+    /// When the database fails; `MessageIdTaken`.
     pub async fn digest_written(
         &self,
         report: String,

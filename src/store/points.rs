@@ -1,4 +1,4 @@
-//! The restore points as last listed, for what is shown and reported.
+//! The restore points as last listed, for display and reports.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::store::transaction::Transaction;
 use crate::store::value::{ServerKind, json, read, read_word, time};
 use crate::store::{Store, StoreError};
 
-/// Whose memory is asked for.
+/// Which memory is meant.
 #[derive(Clone, Debug)]
 pub struct MemoryKey {
     /// The server.
@@ -38,15 +38,15 @@ pub struct StoredPoint {
     pub status: Option<String>,
     /// Its size in MB.
     pub size_mb: Option<u64>,
-    /// The policy whose it is, where it is ours.
+    /// Its policy, if it is ours.
     pub policy: Option<String>,
 }
 
 impl Store {
-    /// The newest completed point of a policy on a server, by the last inventory.
+    /// The newest completed point of a policy on a server, according to the last inventory.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn last_good(&self, server: Id, kind: Kind, names: Vec<String>) -> Result<Option<Good>, StoreError> {
         self.transact(move |tx| newest_good(tx, &server, kind, &names)).await
     }
@@ -54,24 +54,24 @@ impl Store {
     /// The same for many at once, in their order.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn last_goods(&self, of: Vec<(Id, Kind, Vec<String>)>) -> Result<Vec<Option<Good>>, StoreError> {
         self.transact(move |tx| of.iter().map(|(server, kind, names)| newest_good(tx, server, *kind, names)).collect())
             .await
     }
 
-    /// The points of a server and kind as last listed, less those whose delete was accepted since.
+    /// The points of a server and kind as last listed, without those whose delete was accepted since.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn listed(&self, server: Id, kind: Kind) -> Result<Vec<StoredPoint>, StoreError> {
         self.transact(move |tx| listed(tx, &server, kind)).await
     }
 
-    /// The points of all servers and kinds as last listed, less those whose delete was accepted since.
+    /// The points of all servers and kinds as last listed, without those whose delete was accepted since.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn listed_everywhere(&self) -> Result<HashMap<(Id, Kind), Vec<StoredPoint>>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached(
@@ -90,10 +90,10 @@ impl Store {
         .await
     }
 
-    /// The last inventory as it is remembered: each point with the text that it first had. It decides no delete.
+    /// The last inventory as remembered: each point with its first text. No delete is decided by it.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn last_inventory(&self, server: Server, kind: Kind) -> Result<Option<Inventory>, StoreError> {
         self.transact(move |tx| last_inventory(tx, server.reference, kind)).await
     }
@@ -101,7 +101,7 @@ impl Store {
     /// The server that the last inventories show a point on.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn server_of_point(&self, kind: Kind, id: Id) -> Result<Option<(Id, bool)>, StoreError> {
         self.transact(move |tx| {
             let found = tx
@@ -170,7 +170,7 @@ fn listed(tx: &Transaction<'_>, server: &Id, kind: Kind) -> Result<Vec<StoredPoi
     Ok(points)
 }
 
-/// From the columns id, created_at, status, size_mb and policy.
+/// Reads the columns id, created_at, status, size_mb and policy.
 fn one_listed(row: &rusqlite::Row<'_>) -> Result<StoredPoint, StoreError> {
     Ok(StoredPoint {
         id: read(&row.get::<_, String>(0)?)?,

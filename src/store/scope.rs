@@ -1,4 +1,4 @@
-//! What the changes of one event, list or word of a person belong to.
+//! What the changes of one event, list or decision of a person belong to.
 
 use jiff::Timestamp;
 
@@ -13,7 +13,7 @@ pub(super) struct Scope<'a> {
     pub server: &'a ServerRef,
     pub kind: Kind,
     pub policy: &'a str,
-    /// `None` where they follow from no run.
+    /// `None` if they follow from no run.
     pub run: Option<i64>,
     pub at: Timestamp,
 }

@@ -1,5 +1,4 @@
-//! What a list says of the brakes and what a person's `accept` changes; and which incidents are over once a list was
-//! looked at.
+//! What a list and a person's `accept` change about brakes, and which incidents are over once a list was read.
 
 use crate::journal::effects::change::Change;
 use crate::journal::notice::{Notice, Topic};
@@ -8,7 +7,7 @@ use crate::policy::conditions::RetentionRecord;
 use crate::policy::inventory::Kind;
 use crate::policy::retention_change::RetentionUpdate;
 
-/// What detected brakes of a kind change, beside these that are stored for the server.
+/// What the detected brakes of a kind change, given those that are stored for the server.
 #[must_use]
 pub fn braked(
     stored: &[StoredBrake],
@@ -31,8 +30,8 @@ pub fn braked(
     changes
 }
 
-/// What it changes that a person has looked at the brakes as they were `shown`, of those that are stored for the server:
-/// deletes go on. One that has come to be about other points since is not accepted; false then.
+/// What changes when a person accepts the brakes that were `shown`, given those stored for the server: deletes resume.
+/// A brake that has since come to cover other points is not accepted; the result is then false.
 #[must_use]
 pub fn accepted(stored: &[StoredBrake], shown: &[StoredBrake]) -> (Vec<Change>, bool) {
     let mut changes = Vec::new();
@@ -46,7 +45,7 @@ pub fn accepted(stored: &[StoredBrake], shown: &[StoredBrake]) -> (Vec<Change>, 
         }
         waiting.retain(|number| *number != now.number);
         match now.brake.cause {
-            // What these are about lasts: the same must not brake again.
+            // Their conditions last, and must not set the same brake again.
             BrakeCause::Small | BrakeCause::Clock => {
                 changes.push(Change::BrakeAccepted(now.number));
                 continue;
@@ -66,7 +65,7 @@ pub fn accepted(stored: &[StoredBrake], shown: &[StoredBrake]) -> (Vec<Change>, 
     (changes, all)
 }
 
-/// The incidents of a policy that a look at a server closes: those that it does not report again.
+/// The incidents of a policy that an inspection closes: those that it does not report again.
 #[must_use]
 pub fn reported(notices: &[Notice], policy: &str) -> Vec<Change> {
     let topics = [Topic::SecondLastgood, Topic::Attention, Topic::NewJournal];

@@ -1,5 +1,5 @@
-//! Every notice in one sentence: for the log, for `status` and for the text of an incident. Mails have more words, in
-//! `report`.
+//! Every notice in one sentence: for the log, for `status` and for the text of an incident. `report` writes longer
+//! texts for mails.
 
 use std::fmt;
 

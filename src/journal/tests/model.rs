@@ -37,7 +37,7 @@ struct ModelWorld {
     points: BTreeMap<i64, ModelPoint>,
     next_id: i64,
     running: bool,
-    /// Whether points are made of a server that stands still.
+    /// Whether the server is stopped while points are created.
     stops: bool,
     /// What was ever deleted.
     deleted: Vec<i64>,

@@ -1,4 +1,4 @@
-//! What is remembered of points, intents, texts and holds.
+//! What is remembered about points, intents, texts and holds.
 
 use super::*;
 
