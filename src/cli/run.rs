@@ -170,7 +170,7 @@ async fn drive_all(context: &CommandContext, runs: Vec<(Task, Run)>) -> anyhow::
     }
     if let Some(error) = cut_off {
         return Err(anyhow::Error::new(error)
-            .context("a run was cut off by a bug in lastgood; the next `lastgood run` or the daemon resumes it"));
+            .context("a run was interrupted by a bug in lastgood; the next `lastgood run` or the daemon resumes it"));
     }
     if stopped {
         output::note("lastgood: stopped; the next `lastgood run` or the daemon resumes what is in progress");

@@ -118,7 +118,11 @@ impl Evaluator {
     ///
     /// # Errors
     /// What the state says. Nothing is recorded then.
-    pub async fn take(&mut self, now: Timestamp, busy: impl Fn(&Task) -> bool) -> Result<Vec<(Task, Run)>, StoreError> {
+    pub async fn open_due_runs(
+        &mut self,
+        now: Timestamp,
+        busy: impl Fn(&Task) -> bool,
+    ) -> Result<Vec<(Task, Run)>, StoreError> {
         let mut found = CheckFindings::default();
         // Thousands of servers share a policy, and most of them the same due times.
         let mut decided: HashMap<(*const (), Duration, Timestamp), (Due, Option<Timestamp>)> = HashMap::new();

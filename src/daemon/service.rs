@@ -195,7 +195,7 @@ impl Service {
             return Ok(());
         }
         let runs = &self.runs;
-        let due = self.evaluator.take(now, |task| runs.is_busy(task)).await?;
+        let due = self.evaluator.open_due_runs(now, |task| runs.is_busy(task)).await?;
         for (task, run) in due {
             self.runs.start(&self.world, task, run);
         }

@@ -235,8 +235,8 @@ fn run_again_after_check(point: &RestorePoint) -> String {
 /// What a person is asked to do about a point that may be ours.
 fn ask_person_to_check(point: &RestorePoint) -> String {
     format!(
-        "the answer to the create was lost, and {} {} of {} has turned up without any text that says whose it is: look \
-         at it, delete it if nobody needs it,",
+        "the answer to the create was lost, and {} {} of {} has appeared without any text that shows whose it is: look at \
+         it, delete it if nobody needs it,",
         point.kind, point.id, point.created_at
     )
 }

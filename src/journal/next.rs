@@ -153,11 +153,11 @@ fn create(state: &RunState) -> Option<Next> {
         let point = format!("{} {}", state.key.kind, created.id);
         return match created.progress {
             PointProgress::Vanished => {
-                Some(Next::Fail { error: format!("{point} was being made and is no longer listed"), last: false })
+                Some(Next::Fail { error: format!("{point} was being created and is no longer listed"), last: false })
             }
             PointProgress::Running => Some(Next::Await(created.id.clone())),
             PointProgress::Failed => {
-                Some(Next::Fail { error: format!("the provider could not make it: {point} has failed"), last: false })
+                Some(Next::Fail { error: format!("the provider could not create it: {point} has failed"), last: false })
             }
             PointProgress::Completed => None,
         };
@@ -166,7 +166,7 @@ fn create(state: &RunState) -> Option<Next> {
         None => Next::Create,
         Some(step) if refused(step) => Next::Fail { error: words_of_create(state, step), last: step.last },
         Some(step) if sends(state, Act::is_create) >= SENDS => {
-            failed(step, "was asked for three times and never appeared")
+            failed(step, "was requested three times and never appeared")
         }
         Some(_) => Next::Create,
     })
@@ -271,7 +271,7 @@ fn failed(step: &Step, what: &str) -> Next {
 fn words_of_create(state: &RunState, step: &Step) -> String {
     let lost = state.current_steps().iter().any(|before| before.act.is_create() && before.answer_was_lost);
     let first =
-        "; the answer to the first create was lost, so its point may be there and not listed yet: check the list";
+        "; the answer to the first create was lost, so its point may exist and not be listed yet: check the list";
     format!("{}{}", words(step), if lost { first } else { "" })
 }
 

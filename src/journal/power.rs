@@ -43,7 +43,7 @@ pub fn before_create(status: &ServerStatus, waited: Duration) -> Option<ServerPo
         ServerStatus::Active => Some(ServerPower::On),
         ServerStatus::Other(_) if waited < LONGEST_CHANGE => None,
         status => {
-            let error = format!("the server was stopped and is {status} now, so nothing is made");
+            let error = format!("the server was stopped and is {status} now, so no point is created");
             Some(ServerPower::Unknown { error, last: false })
         }
     }
@@ -104,7 +104,7 @@ pub fn before_stop(
         _ if is_changing && in_attempt < LONGEST_CHANGE && debt.is_some() => BeforeStop::Wait,
         // Most likely, the last process asked it to start during its shutdown: it is stopped once it runs.
         _ if is_changing && state.owes_start && since(last_request_at(state)) < LONGEST_CHANGE => BeforeStop::Wait,
-        status => BeforeStop::Fail(format!("the server is {status}, so it is not stopped and nothing is made")),
+        status => BeforeStop::Fail(format!("the server is {status}, so it is not stopped and no point is created")),
     }
 }
 

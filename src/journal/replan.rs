@@ -28,7 +28,7 @@ impl RunState {
             return "a slot that was free is taken now".to_owned();
         };
         let what_to_do = match guard {
-            Guard::Brake(_) => "; `lastgood accept` lets deletes go on",
+            Guard::Brake(_) => "; `lastgood accept` lets deletes continue",
             Guard::MaxDeletes(_) => "; raise max_deletes",
             Guard::NotInForce => "; put it back",
             Guard::KeptNow(_) => "; the next run plans by that",

@@ -32,7 +32,7 @@ pub enum ByHandError {
     #[error(transparent)]
     Run(#[from] RunError),
     /// A run or another command is working on the server.
-    #[error("a run is at work on {0}: try again when it is over (`lastgood history`)")]
+    #[error("a run is working on {0}: try again when it is over (`lastgood history`)")]
     Busy(String),
     /// A hold was placed after the command checked; nothing was deleted.
     #[error("{0}")]
@@ -121,7 +121,7 @@ pub type Say<'a> = &'a (dyn Fn(String) + Sync);
 /// When somebody else is working on the server, or the state or the provider fails.
 pub async fn delete(world: &World, point: &RestorePoint, say: Say<'_>) -> Result<Deleted, ByHandError> {
     let (server, kind, id) = (&point.server.id, point.kind, &point.id);
-    let lease = take(world, point, ManualCommand::delete(point)).await?;
+    let lease = lease_for(world, point, ManualCommand::delete(point)).await?;
     if let Some(before) = lease.cut_off().and_then(CutOff::of) {
         say(before.to_string());
     }
@@ -153,7 +153,7 @@ pub async fn delete(world: &World, point: &RestorePoint, say: Say<'_>) -> Result
 /// As `delete`; `CutOff` without `again`; `Unsure` when the server does not come back, or it is unknown whether the
 /// restore began.
 pub async fn restore(world: &World, point: &RestorePoint, again: bool, say: Say<'_>) -> Result<(), ByHandError> {
-    let mut lease = take(world, point, ManualCommand::restore(point)).await?;
+    let mut lease = lease_for(world, point, ManualCommand::restore(point)).await?;
     let before = match lease.cut_off().and_then(CutOff::of) {
         Some(before) => Some(before),
         None => settled(world, point).await?,
@@ -161,7 +161,7 @@ pub async fn restore(world: &World, point: &RestorePoint, again: bool, say: Say<
     if let Some(before) = before.as_ref().filter(|before| !again && before.needs_again(point)) {
         lease.leave().await?;
         return Err(ByHandError::CutOff(format!(
-            "{before}; nothing was restored now: look at {}, and add --again if it is to be restored all the same",
+            "{before}; nothing was restored now: look at {}, and add --again to restore it anyway",
             point.server.name
         )));
     }
@@ -173,7 +173,7 @@ pub async fn restore(world: &World, point: &RestorePoint, again: bool, say: Say<
 }
 
 /// The lease on the point's server.
-async fn take(world: &World, point: &RestorePoint, command: ManualCommand) -> Result<Lease, ByHandError> {
+async fn lease_for(world: &World, point: &RestorePoint, command: ManualCommand) -> Result<Lease, ByHandError> {
     let lease = Lease::try_beside(world, &point.server.id, command).await?;
     lease.ok_or_else(|| ByHandError::Busy(point.server.name.clone()))
 }
@@ -249,7 +249,7 @@ async fn watch(
             && ((settled && error.is_refusal()) || waited > TAKES)
         {
             return Err(ByHandError::Unsure(format!(
-                "how the restore of {name} goes on cannot be seen: look at the server in the provider's panel ({error})"
+                "the progress of the restore of {name} cannot be seen: look at the server in the provider's panel ({error})"
             )));
         }
         if let Ok(server) = look {
@@ -267,7 +267,7 @@ async fn watch(
             }
             if let Some(error) = lost.as_ref().filter(|_| settled) {
                 return Err(ByHandError::Unsure(format!(
-                    "whether the restore of {name} was begun cannot be told; nothing was sent again: look at the server in \
+                    "it is unknown whether the restore of {name} began; nothing was sent again: look at the server in \
                      the provider's panel, and ask again if it was not ({error})"
                 )));
             }

@@ -88,7 +88,7 @@ impl ActiveRun<'_> {
     async fn seen_at_end(&mut self, sight: Sight, inventory: Inventory) -> Result<(), RunError> {
         self.say(match &sight {
             Sight::Completed { .. } => "completed".to_owned(),
-            _ => "the provider could not make it".to_owned(),
+            _ => "the provider could not create it".to_owned(),
         });
         self.write(Event::Seen(sight)).await?;
         let is_proven = inventory.doubt().is_none();

@@ -113,7 +113,7 @@ fn memory_key(world: &World, task: &Task) -> MemoryKey {
 pub(super) async fn record(world: &World, task: &Task, seen: Inspection) -> Result<Inspection, RunError> {
     record_brakes(world, task, &seen).await?;
     let instance = world.settings().instance.clone();
-    world.store.see(seen.inventory.clone(), instance, memory_key(world, task)).await?;
+    world.store.record_list(seen.inventory.clone(), instance, memory_key(world, task)).await?;
     with_memory(world, task, seen.inventory).await
 }
 
@@ -127,7 +127,7 @@ pub(super) async fn record_with_notes(
     record_brakes(world, task, seen).await?;
     let notices = notes.iter().map(|note| Notice::of_note(task, note, &seen.inventory)).collect();
     let instance = world.settings().instance.clone();
-    world.store.remember(seen.inventory.clone(), instance, memory_key(world, task), notices).await?;
+    world.store.record_list_with_notices(seen.inventory.clone(), instance, memory_key(world, task), notices).await?;
     Ok(())
 }
 

@@ -97,7 +97,7 @@ impl Lease {
         let name = format!("beside-{:016x}", world.random.bits());
         let presence = store.show_presence(&name)?;
         let holder = Holder::Command { name, errand: Errand::new(command) };
-        let mut lease = take(store, clock, server, &holder).await?;
+        let mut lease = try_lease(store, clock, server, &holder).await?;
         if lease.is_none() {
             let before = store.leases().await?.into_iter().find(|lease| lease.server == *server);
             if let Some(before) = before.filter(|before| is_gone(store, before)) {
@@ -198,14 +198,14 @@ async fn own(world: &World, server: &Id) -> Result<Option<Lease>, StoreError> {
     if !world.leases.show_owner(&world.store)? {
         return Ok(None);
     }
-    let lease = take(&world.store, &world.clock, server, &Holder::Owner).await?;
+    let lease = try_lease(&world.store, &world.clock, server, &Holder::Owner).await?;
     if lease.is_none() {
         look_after(world).await?;
     }
     Ok(lease)
 }
 
-async fn take(store: &Store, clock: &Clock, server: &Id, holder: &Holder) -> Result<Option<Lease>, StoreError> {
+async fn try_lease(store: &Store, clock: &Clock, server: &Id, holder: &Holder) -> Result<Option<Lease>, StoreError> {
     let taken = store.lease(server.clone(), holder.clone(), clock.now() + LASTS).await?;
     Ok(taken.then(|| held(store, clock, server, holder)))
 }

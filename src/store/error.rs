@@ -50,7 +50,7 @@ pub enum StoreError {
     #[error("the state database failed: {0}")]
     Database(#[from] rusqlite::Error),
     /// The database cannot be opened, read or written.
-    #[error("the state database {} cannot be used: {}; {}", .file.display(), said(.cause), advice(.cause))]
+    #[error("the state database {} cannot be used: {}; {}", .file.display(), sqlite_message(.cause), advice(.cause))]
     Unusable {
         /// The database.
         file: PathBuf,
@@ -113,14 +113,14 @@ impl StoreError {
 fn folder_advice(error: &std::io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            "make room on its disk, then start lastgood again: it goes on where its journal ends"
+            "make room on its disk, then start lastgood again: it continues where its journal ends"
         }
         _ => "make it writable for this user, or name another with [state] dir",
     }
 }
 
 /// SQLite's message; for a bare "disk I/O error" with the code that distinguishes reading from writing.
-fn said(error: &rusqlite::Error) -> String {
+fn sqlite_message(error: &rusqlite::Error) -> String {
     match error.sqlite_error() {
         Some(inner) if inner.code == ErrorCode::SystemIoFailure => {
             format!("{error} (SQLite's code {})", inner.extended_code)
@@ -132,18 +132,18 @@ fn said(error: &rusqlite::Error) -> String {
 fn advice(error: &rusqlite::Error) -> &'static str {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => {
-            "make room on its disk, then start lastgood again: it goes on where its journal ends, and has made and \
-             deleted nothing since"
+            "make room on its disk, then start lastgood again: it continues where its journal ends, and has \
+             created and deleted nothing since"
         }
         Some(ErrorCode::SystemIoFailure) => {
-            "look whether its disk is full or failing, then start lastgood again: it goes on where its journal ends, and \
-             has made and deleted nothing since"
+            "check whether its disk is full or failing, then start lastgood again: it continues where its journal ends, \
+             and has created and deleted nothing since"
         }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
             "make it and its folder writable for this user, or name another folder with [state] dir"
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
-            "another program keeps it locked: end that one, then start lastgood again"
+            "another program keeps it locked: stop that program, then start lastgood again"
         }
         _ => DAMAGED,
     }

@@ -48,7 +48,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn see(&self, inventory: Inventory, instance: String, key: MemoryKey) -> Result<(), StoreError> {
+    pub async fn record_list(&self, inventory: Inventory, instance: String, key: MemoryKey) -> Result<(), StoreError> {
         self.transact(move |tx| see(tx, &inventory, &instance, &key)).await
     }
 
@@ -56,7 +56,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn remember(
+    pub async fn record_list_with_notices(
         &self,
         inventory: Inventory,
         instance: String,

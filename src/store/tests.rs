@@ -87,7 +87,7 @@ fn list(points: Vec<RestorePoint>, second: i64) -> Inventory {
 
 impl StoreInFolder {
     async fn see(&self, inventory: Inventory) {
-        self.store.see(inventory, "main".to_owned(), place()).await.unwrap();
+        self.store.record_list(inventory, "main".to_owned(), place()).await.unwrap();
     }
 
     async fn memory(&self, second: i64) -> Memory {

@@ -209,7 +209,7 @@ fn accept_takes_nothing_off_while_a_run_is_at_work_on_the_server() {
     let accept = host.run(&["accept", "--yes"]).ends_with(6);
     run.kill().expect("it is our child");
     run.wait().expect("it is our child");
-    assert!(accept.sentence().contains("a run is at work on web-server-01"), "{accept:#?}");
+    assert!(accept.sentence().contains("a run is working on web-server-01"), "{accept:#?}");
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn a_restore_whose_server_can_no_longer_be_looked_at_ends_and_gives_the_server_b
     let lost = json!({ "call": "server", "effect": { "do": "status", "code": 404 } });
     host.provider.fault(&lost);
     let done = host.run(&["restore", "snapshot", &id, "--yes"]).ends_with(4);
-    assert!(done.stderr.contains("how the restore of web-server-01 goes on cannot be seen"), "{done:#?}");
+    assert!(done.stderr.contains("the progress of the restore of web-server-01 cannot be seen"), "{done:#?}");
     host.provider.no_faults();
     host.run(&["run"]).ends_with(0);
 }

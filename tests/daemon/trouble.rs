@@ -105,7 +105,7 @@ fn a_server_whose_entry_cannot_be_read_is_neither_gone_nor_dropped() {
     let daemon = Daemon::start(&host);
     mail_with(
         &host,
-        &["servers is in doubt", &format!("the entry of server {name} cannot be read"), "its id is a list"],
+        &["servers is doubtful", &format!("the entry of server {name} cannot be read"), "its id is a list"],
     );
     assert_eq!(runs(name), 0);
     host.provider.no_faults();
@@ -127,7 +127,7 @@ fn a_server_whose_entry_cannot_be_read_is_neither_gone_nor_dropped() {
         let planned = host.run(&["plan", "--json"]).ends_with(0);
         let has = |it: &serde_json::Value| it["server"]["id"] == *id;
         assert!(planned.json()["plans"].as_array().unwrap().iter().any(has), "{planned:?}");
-        assert!(planned.stderr.contains("in doubt") && planned.stderr.contains("cannot be read"), "{planned:?}");
+        assert!(planned.stderr.contains("doubtful") && planned.stderr.contains("cannot be read"), "{planned:?}");
     }
     daemon.stops();
 }

@@ -76,7 +76,7 @@ enum Fate {
         clocks_apart: bool,
     },
     /// It exists, or somebody other than the policy deleted it.
-    Stands,
+    Remains,
 }
 
 /// A completed point that the policy counts.
@@ -151,7 +151,7 @@ impl Pasts {
 
     fn find(&mut self, known: &TrackedPoint) -> Option<&mut Past> {
         let pasts = self.by_server.get_mut(&(known.point.kind, known.server.clone()))?;
-        pasts.iter_mut().rev().find(|past| past.id == known.id && past.fate == Fate::Stands && !past.excused)
+        pasts.iter_mut().rev().find(|past| past.id == known.id && past.fate == Fate::Remains && !past.excused)
     }
 
     /// The point is gone or no longer ours, without fault.
@@ -191,7 +191,7 @@ impl Truth {
             return;
         }
         let (id, at) = (known.id.clone(), known.point.created_at);
-        let past = Past { id, excused: false, policy, at, due, fate: Fate::Stands };
+        let past = Past { id, excused: false, policy, at, due, fate: Fate::Remains };
         self.pasts.by_server.entry((kind, server.clone())).or_default().push(past);
         if let Some(of) = of {
             self.look_at_depth(kind, &server, &of);
@@ -261,7 +261,7 @@ impl Truth {
         self.pasts.lines.insert(place, line);
         let names = self.names_of(server, of);
         if let Some(pasts) = self.pasts.by_server.get_mut(&(kind, server.to_owned())) {
-            pasts.retain(|past| past.fate == Fate::Stands || !past.is_of(&names));
+            pasts.retain(|past| past.fate == Fate::Remains || !past.is_of(&names));
         }
     }
 
@@ -278,7 +278,7 @@ impl Truth {
         let Some(pasts) = self.pasts.by_server.get_mut(&(kind, server.to_owned())) else { return };
         for past in pasts.iter_mut().filter(|past| past.is_of(&names)) {
             if let Fate::Evicted { clocks_apart } = past.fate {
-                (past.fate, past.excused) = if clocks_apart { (Fate::Stands, true) } else { (Fate::Deleted, false) };
+                (past.fate, past.excused) = if clocks_apart { (Fate::Remains, true) } else { (Fate::Deleted, false) };
             }
         }
     }
@@ -303,7 +303,7 @@ impl Truth {
                 continue;
             }
             for (place, (bucket, inside)) in newest.iter().enumerate() {
-                let best = inside.iter().map(|index| pasts[*index].fate).max().unwrap_or(Fate::Stands);
+                let best = inside.iter().map(|index| pasts[*index].fate).max().unwrap_or(Fate::Remains);
                 let oldest = place + 1 == count;
                 if best == Fate::Deleted || (matches!(best, Fate::Evicted { .. }) && !oldest) {
                     let text = format!(
@@ -315,7 +315,7 @@ impl Truth {
             }
         }
         for (_, inside) in &broken {
-            inside.iter().for_each(|index| (pasts[*index].fate, pasts[*index].excused) = (Fate::Stands, true));
+            inside.iter().for_each(|index| (pasts[*index].fate, pasts[*index].excused) = (Fate::Remains, true));
         }
         // What no rule counts any more never counts again: buckets only get newer.
         let mut needed = needed.into_iter();

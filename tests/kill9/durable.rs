@@ -71,7 +71,7 @@ fn a_restore_waits_for_a_daemon_that_is_running() {
     host.until(|| host.gate.seen().iter().any(|line| line.starts_with("POST")));
     let (status, said) = host.start(&["restore", "snapshot", "805", "--yes"], None).wait();
     assert_eq!(status.code(), Some(6), "{said}");
-    assert!(said.contains("a run is at work on web-server-01"), "{said}");
+    assert!(said.contains("a run is working on web-server-01"), "{said}");
     daemon.kill();
 }
 

@@ -35,7 +35,9 @@ fn was_started_early<'a>(changes: impl Iterator<Item = &'a AccountChange>) -> bo
 /// Whether the report of the success says so.
 async fn says_started_early(sim: &SimulatedWorld) -> bool {
     let reported = sim.world.store.waiting().await.unwrap();
-    reported.iter().any(|waiting| waiting.notice.to_string().contains("was started before it was seen completed"))
+    reported
+        .iter()
+        .any(|waiting| waiting.notice.to_string().contains("was started before the point was seen to be completed"))
 }
 
 /// Resumes the unfinished runs, as a start of the process does.

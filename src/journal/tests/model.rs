@@ -303,7 +303,7 @@ impl Driven {
 }
 
 /// What must be true of a run that is over, whatever has happened.
-fn judge(over: &Driven) -> Result<(), TestCaseError> {
+fn check_end(over: &Driven) -> Result<(), TestCaseError> {
     let Driven { state, world, .. } = over;
     let (outcome, ..) = state.ended.clone().unwrap();
     prop_assert!(world.running && !state.owes_start, "the server stands still");
@@ -342,11 +342,11 @@ proptest! {
         prop_assert!(stops.len() > run.events.len(), "around the calls too");
         for stop in &stops {
             let over = stop.recovered();
-            judge(&over)?;
+            check_end(&over)?;
             prop_assert_eq!(&over.world.points, &run.world.points, "stopped after {:?}", stop.events);
             for way in stop.on_the_way_out() {
                 let over = way.recovered();
-                judge(&over)?;
+                check_end(&over)?;
                 prop_assert_eq!(&over.world.points, &run.world.points, "ended after {:?}", way.events);
             }
             prop_assert_eq!(&over.state.ended.as_ref().unwrap().0, &Outcome::Succeeded);
@@ -365,10 +365,10 @@ proptest! {
     ) {
         let (_, stops) = Driven::new(stop_server).with(&faults);
         for stop in &stops {
-            judge(&stop.recovered())?;
+            check_end(&stop.recovered())?;
             prop_assert!(stop.world.points.len() <= LIMIT);
             for way in stop.on_the_way_out() {
-                judge(&way.recovered())?;
+                check_end(&way.recovered())?;
             }
         }
     }
@@ -380,7 +380,7 @@ proptest! {
     ) {
         // Answers are lost, and nothing is refused: the end is the same set.
         let over = Driven::new(stop_server).with(&faults).0.recovered();
-        judge(&over)?;
+        check_end(&over)?;
         if over.state.ended.as_ref().is_some_and(|(outcome, ..)| *outcome == Outcome::Succeeded) {
             let left: Vec<i64> = over.world.points.keys().copied().collect();
             prop_assert_eq!(left.len(), 2, "{:?}", over.events);

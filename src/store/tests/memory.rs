@@ -47,7 +47,7 @@ async fn the_first_inventory_proves_marks_and_later_ones_do_not() {
 }
 
 #[tokio::test]
-async fn a_list_in_doubt_forgets_nothing_and_is_not_the_first_one() {
+async fn a_doubtful_list_forgets_nothing_and_is_not_the_first_one() {
     for doubt in [(|list: &mut Inventory| list.doubts.push("entry 2".to_owned())) as fn(&mut Inventory), |list| {
         list.proof = ReadProof::ReadOnce
     }] {

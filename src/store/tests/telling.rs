@@ -66,9 +66,9 @@ async fn what_an_inventory_gives_no_cause_for_any_more_is_closed() {
     let folder = folder();
     let causes = [Topic::Attention, Topic::SecondLastgood, Topic::NewJournal];
     let notices = causes.into_iter().map(|topic| notice(Class::Failure, topic)).collect();
-    folder.store.remember(list(Vec::new(), 0), "main".to_owned(), place(), notices).await.unwrap();
+    folder.store.record_list_with_notices(list(Vec::new(), 0), "main".to_owned(), place(), notices).await.unwrap();
     assert_eq!(folder.incidents().await, ["attention", "second_lastgood", "new_journal"]);
-    folder.store.remember(list(Vec::new(), 1), "main".to_owned(), place(), Vec::new()).await.unwrap();
+    folder.store.record_list_with_notices(list(Vec::new(), 1), "main".to_owned(), place(), Vec::new()).await.unwrap();
     assert!(folder.incidents().await.is_empty());
     assert_eq!(folder.store.waiting().await.unwrap().len(), 3, "they are told all the same");
 }

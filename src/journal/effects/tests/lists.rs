@@ -123,7 +123,7 @@ fn the_first_list_proves_marks_and_a_later_one_does_not() {
 }
 
 #[test]
-fn a_list_in_doubt_forgets_nothing_and_counts_as_none() {
+fn a_doubtful_list_forgets_nothing_and_counts_as_none() {
     let known = [known_point(1), known_point(2)];
     let mut doubtful = list(vec![listed_point(1)]);
     doubtful.doubts.push("entry 2".to_owned());
