@@ -238,7 +238,7 @@ async fn only_unknown_recipients_are_a_permanent_refusal() {
 
 #[tokio::test]
 #[ignore = "needs the Postfix of .ci/postfix"]
-async fn what_only_a_person_can_fix_is_told_apart() {
+async fn what_only_a_person_can_fix_is_distinguished() {
     let postfix = Postfix::at_hand();
     let message = mail("misconfigured", &["oncall@example.test"]);
     let right = || postfix.settings(Tls::StartTls);

@@ -234,7 +234,7 @@ async fn a_due_time_has_one_run_and_runs_by_hand_as_many_as_are_asked_for() {
 }
 
 #[tokio::test]
-async fn a_due_time_that_is_taken_up_moves_the_last_handled_one_on_and_never_back() {
+async fn a_recorded_due_time_moves_the_last_handled_one_forward_and_never_back() {
     let folder = folder();
     let follow = |schedule: &str, second: i64| {
         let followed = Followed {
@@ -284,7 +284,7 @@ async fn a_renamed_policy_continues_and_does_so_again_when_it_is_renamed_back() 
 }
 
 #[tokio::test]
-async fn a_last_handled_time_in_the_future_is_written_anew_and_told() {
+async fn a_last_handled_time_in_the_future_is_corrected_and_reported() {
     let folder = folder();
     let followed = Followed {
         server: server().id,

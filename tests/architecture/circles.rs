@@ -1,5 +1,5 @@
 //! No circles among the files of a folder: what a file uses must not, in any way, use the file. A face that only hands
-//! names on stands for the files that it takes them from.
+//! names on represents the files that it takes them from.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -19,7 +19,7 @@ pub struct Named {
 pub struct NamedPaths {
     /// What its code uses.
     pub uses: Vec<Named>,
-    /// What it hands on with `pub use`: the name here, and what it stands for.
+    /// What it hands on with `pub use`: the name here, and what it means.
     pub hands_on: BTreeMap<String, Vec<String>>,
 }
 

@@ -1,5 +1,5 @@
 //! Reads Rust source just well enough for the architecture test: words and signs with their lines, without comments
-//! and texts, and for each of them whether it is test code and how deep in inline modules it stands.
+//! and texts, and for each of them whether it is test code and how deep in inline modules it is.
 
 /// A word or a sign of the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub struct Lexeme {
     pub text: String,
     /// Counted from 1.
     pub line: usize,
-    /// Whether it stands under `#[cfg(test)]`.
+    /// Whether it is under `#[cfg(test)]`.
     pub test: bool,
     /// How many `mod x { … }` are around it.
     pub inline_depth: usize,

@@ -203,7 +203,7 @@ fn a_simulator_whose_port_is_taken_says_so() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_said_so() {
+fn a_port_that_is_taken_is_a_usage_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let done = Folder::new().run(&["simulator", "--port", &port]).ends_with(2);

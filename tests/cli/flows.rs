@@ -198,7 +198,7 @@ fn delete_by_hand_sets_no_brake() {
 }
 
 #[test]
-fn accept_takes_nothing_off_while_a_run_is_at_work_on_the_server() {
+fn accept_releases_nothing_while_a_run_is_working_on_the_server() {
     let host = Host::new(&["--servers", "1"]);
     host.provider.points_take(600.0);
     let mut run = host.spawn(&["run"]);

@@ -119,7 +119,7 @@ fn a_disk_that_fills_up_under_several_runs_leaves_no_server_stopped() {
 }
 
 #[test]
-fn a_disk_that_fills_up_under_the_daemon_ends_it_with_7_and_the_next_start_goes_on() {
+fn a_disk_that_fills_up_ends_the_daemon_with_7_and_the_next_start_continues() {
     let host = Host::new(&["--servers", "1", "--power", "20ms"]);
     host.replace_line("schedule = \"* * * * * *\"");
     let text = std::fs::read_to_string(host.path("policy.toml")).unwrap();
@@ -193,7 +193,7 @@ impl Drop for Small<'_> {
 }
 
 #[test]
-fn a_disk_that_is_full_ends_with_7_and_what_to_do_and_goes_on_when_there_is_room() {
+fn a_full_disk_ends_with_7_and_advice_and_the_next_start_continues_when_there_is_room() {
     let host = Host::new(&["--servers", "1"]);
     let Some(disk) = Small::new(&host, "1m") else { return };
     disk.fill(0);

@@ -366,5 +366,5 @@ async fn a_stale_policy_is_reported_once_even_across_a_restart() {
     assert_eq!(stale.max_age_seconds, Some(26 * 3600), "the limit is the policy's");
     followed.restart(&file, "2026-11-22T03:00:00").await;
     followed.evaluator.report_stale(at("2026-11-22T03:00:00")).await.unwrap();
-    assert_eq!(followed.reported().await.len(), 1, "a restart does not tell it again");
+    assert_eq!(followed.reported().await.len(), 1, "a restart does not report it again");
 }

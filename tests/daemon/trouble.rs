@@ -66,7 +66,7 @@ fn a_reload_while_the_provider_is_silent_is_over_at_once() {
 }
 
 #[test]
-fn a_token_that_is_refused_is_an_incident_and_a_mail_and_the_daemon_goes_on() {
+fn a_refused_token_is_an_incident_and_a_mail_and_the_daemon_continues() {
     let host = Host::new(&["--servers", "1"]);
     write_policy(&host, &reported(&policy("busy", "snapshot", "* * * * * *", "")));
     let daemon = Daemon::start(&host);

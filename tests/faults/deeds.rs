@@ -24,7 +24,7 @@ use crate::support::simulated_world::SimulatedWorld;
 pub enum Deed {
     /// A person holds this snapshot.
     Hold(i64),
-    /// Our clock is set back by so many seconds.
+    /// Our clock is set back by this many seconds.
     ClockBack(i64),
     /// The provider requires another token from now on; five minutes later a reload brings it.
     NewToken,

@@ -55,7 +55,7 @@ impl Truth {
         let stops = self.facts.policy(server, &mark.policy).is_some_and(|(_, policy)| policy.stop_server);
         let runs = self.state.standing.get(server).is_some_and(|it| !it.still && !it.by_person);
         if stops && runs {
-            self.broken(Invariant::MadeRunning, format!("a create on {server}, which does not stand still"));
+            self.broken(Invariant::MadeRunning, format!("a create on {server}, which is not stopped"));
         }
         let name = self.facts.policy(server, &mark.policy).map_or(mark.policy.clone(), |(name, _)| name.to_owned());
         let line = self.state.line(server, &name);

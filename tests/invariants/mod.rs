@@ -121,7 +121,7 @@ pub struct CheckedPolicy {
     pub protect: Vec<String>,
     /// Its `formerly`.
     pub formerly: Vec<String>,
-    /// Its `keep`, if it is to be checked.
+    /// Its `keep`, if it is checked.
     pub keep: Option<KeepFacts>,
 }
 
@@ -164,7 +164,7 @@ pub struct Facts {
     pub unreachable: Vec<(Timestamp, Timestamp)>,
     /// How long a server may be off besides that, with no point in progress.
     pub start_takes: SignedDuration,
-    /// The longest that a list may lack a new point (`Options::list_lag`).
+    /// How long a new point may be missing from lists (`Options::list_lag`).
     pub list_lag: SignedDuration,
     /// If the record has no reads: a run may not know yet what people did within this time.
     pub grace: SignedDuration,

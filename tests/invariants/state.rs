@@ -37,13 +37,13 @@ impl TrackedPoint {
 /// A policy on a server.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PolicyTrack {
-    /// A point of the run under way (or of the last one) is completed.
+    /// A point of the run in progress (or of the last one) is completed.
     pub(super) good: bool,
     /// What the last create was for.
     pub(super) due: Option<String>,
     /// Completed points deleted since the last completion, before the next.
     pub(super) evicted: usize,
-    /// Accepted deletes of the run under way; `None` outside of a run that was announced.
+    /// Accepted deletes of the run in progress; `None` outside of a run that was announced.
     pub(super) deleted: Option<BTreeSet<String>>,
 }
 
@@ -60,7 +60,7 @@ pub(super) struct PowerTrack {
     pub(super) owes_start: bool,
     /// A person (or the provider) has stopped it.
     pub(super) stopped: bool,
-    /// A stop of the client came a moment later: it cannot tell whose the stop was.
+    /// A stop of the client came a moment later: it cannot know whose stop it was.
     pub(super) asked: bool,
     /// When it ran again after a stop of the client.
     ran_again: Option<Timestamp>,
@@ -94,7 +94,7 @@ pub(super) struct State {
     reads: BTreeMap<(PointKind, String), u64>,
     /// The first one.
     first_reads: BTreeMap<(PointKind, String), u64>,
-    /// Lists that told a lie which nobody can see through, since the last good one.
+    /// Wrong lists that nobody can recognize, since the last good one.
     misled: BTreeSet<(PointKind, String)>,
     /// What the creates that are on their way ask for.
     pub(super) asked: BTreeMap<u64, MarkText>,
@@ -145,7 +145,7 @@ impl State {
         move_key(&mut self.standing, from, to);
     }
 
-    /// Whether a run that was announced is under way on a server.
+    /// Whether a run that was announced is in progress on a server.
     pub(super) fn announced(&self, server: &str) -> bool {
         self.lines.get(server).is_some_and(|lines| lines.values().any(|line| line.deleted.is_some()))
     }
@@ -227,7 +227,7 @@ impl State {
         wrong
     }
 
-    /// What must not be left when nothing is under way.
+    /// What must not be left when nothing is in progress.
     pub(super) fn left_behind(&self) -> Vec<(Invariant, String)> {
         let stopped = self.servers.iter().filter(|(_, power)| power.owes_start);
         let mut wrong: Vec<_> =
@@ -257,7 +257,7 @@ pub(super) fn move_key<T>(map: &mut BTreeMap<String, T>, from: &str, to: &str) {
 }
 
 impl State {
-    /// A list was asked for. Its answer tells the client what was so when the request came in.
+    /// A list was asked for. Its answer shows the client the state when the request came in.
     pub(super) fn listed(&mut self, kind: PointKind, request: &Request) {
         if request.status != Some(200) {
             return;

@@ -21,7 +21,7 @@ pub struct Case {
     pub stop_server: bool,
     /// How long a deleted point keeps its slot.
     pub delete: Duration,
-    /// How long lists lack a new point.
+    /// How long a new point is missing from lists.
     pub list_lag: Duration,
     pub fault: Option<Rule>,
 }

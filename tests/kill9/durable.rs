@@ -37,7 +37,7 @@ fn the_next_start_takes_over_at_once() {
     let case = cases().into_iter().find(|case| case.name == "eviction").unwrap();
     let host = case.host();
     host.record_due(case.kind);
-    // Killed at work, with the lock and the lease of its server.
+    // Killed while working, with the lock and the lease of its server.
     let stop = Stop { request: 4, moment: Moment::Before };
     let (status, said) = host.start(&["daemon"], Some(stop)).wait();
     assert!(!status.success(), "{said}");

@@ -62,7 +62,7 @@ async fn a_wait_for_the_end_of_a_bucket_keeps_neither_permit_nor_server_from_oth
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interrupted_wait_for_the_end_of_a_bucket_goes_on_after_the_crash() {
+async fn an_interrupted_wait_for_the_end_of_a_bucket_continues_after_the_crash() {
     let mut pauses = vec![Duration::ZERO, Duration::from_secs(10), Duration::from_hours(3)];
     while let Some(pause) = pauses.pop() {
         let (sim, task, due) = waiting_for_midnight().await;

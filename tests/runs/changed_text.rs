@@ -1,4 +1,4 @@
-//! A point whose text a person changed belongs to that person, however often lists lack it in between.
+//! A point whose text a person changed belongs to that person, however often it is missing from lists in between.
 
 use lastgood::policy::guard::Guard;
 use lastgood::policy::inventory::{Id, Kind};

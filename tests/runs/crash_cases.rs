@@ -25,7 +25,7 @@ pub struct Case {
     completion: Duration,
     /// How long a deleted point keeps its slot.
     delete: Duration,
-    /// How long lists lack a new point.
+    /// How long a new point is missing from lists.
     list_lag: Duration,
     fault: Option<Rule>,
 }

@@ -97,7 +97,7 @@ async fn a_run_that_stops_no_server_makes_its_point_beside_the_watch() {
     };
     let status_meanwhile = async {
         tokio::time::sleep(30 * MINUTE).await;
-        assert_eq!(status(&sim), "active", "a run that is at work there keeps no server stopped");
+        assert_eq!(status(&sim), "active", "a run that is working there keeps no server stopped");
     };
     let all = async { tokio::join!(both, status_meanwhile) };
     tokio::select! {

@@ -52,7 +52,7 @@ async fn error(sim: &SimulatedWorld, task: &Task) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_policy_that_fills_its_slots_goes_on_beside_a_hold_with_one_point_fewer() {
+async fn a_policy_that_fills_its_slots_continues_alongside_a_hold_with_one_point_fewer() {
     let sim = SimulatedWorld::new(Options::default());
     let task = sim.task(called("nightly", 5)).await;
     for _ in 0..5 {

@@ -288,7 +288,7 @@ async fn a_point_that_vanishes_while_it_is_awaited_is_made_again_by_the_next_att
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_point_that_one_list_lacks_is_not_taken_for_gone() {
+async fn a_point_missing_from_one_list_does_not_count_as_gone() {
     let sim = SimulatedWorld::new(Options { paged: true, completion: Duration::from_secs(120), ..Options::default() });
     let short = Rule::new(Effect::OnlyItems { items: 0 }).call(Call::List);
     sim.simulator.add_fault(Rule { skip: 3, times: Some(2), ..short });
@@ -299,7 +299,7 @@ async fn a_point_that_one_list_lacks_is_not_taken_for_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ids_that_come_again_are_told_apart_by_their_time() {
+async fn reused_ids_are_distinguished_by_their_time() {
     for stop_server in [false, true] {
         let sim = SimulatedWorld::new(Options { reuse_ids: true, ..full() });
         let task = sim.task(Policy { stop_server, ..policy(Kind::Snapshot, 5) }).await;

@@ -1,5 +1,5 @@
 //! What is checked beside the record's own rules: only what retention drops is ever deleted, a due time that had its
-//! point gets no other; and in the end every due time has its point or a told failure, and nothing is left over.
+//! point gets no other; and in the end every due time has its point or a reported failure, and nothing is left over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

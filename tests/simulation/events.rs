@@ -175,13 +175,13 @@ impl Life {
                 self.agenda.insert((at + SignedDuration::from_hours(1), event), ());
             }
             LifeEvent::Crash | LifeEvent::Stop | LifeEvent::Hold | LifeEvent::Reap => {
-                unreachable!("they are taken up before")
+                unreachable!("they are handled before")
             }
         }
     }
 
     pub fn jump(&mut self, seconds: i64) {
-        // What happened so far happened by the clocks of before.
+        // What happened so far was dated by the previous clocks.
         self.check();
         self.ours.jump(seconds);
         self.ahead += seconds;

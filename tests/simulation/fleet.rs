@@ -14,7 +14,7 @@ use lastgood::simulator::{self, ServerSpec};
 
 use crate::invariants::{CheckedPolicy, Facts, Grain, KeepFacts};
 
-/// The sorts of servers: what a name begins with. In a small fleet one of each, so that every server tells something.
+/// The sorts of servers: what a name begins with. In a small fleet one of each, so that every server proves something.
 const SMALL: [(&str, usize); 15] = [
     ("daily", 1),
     ("late", 1),
@@ -75,7 +75,7 @@ pub fn first_policy_name(policy: &str) -> &str {
     RENAMED.iter().find(|(_, second)| *second == policy).map_or(policy, |(first, _)| first)
 }
 
-/// Whether so many servers are a large fleet.
+/// Whether this many servers are a large fleet.
 pub const fn is_large(count: usize) -> bool {
     count >= 100
 }

@@ -13,7 +13,7 @@ use crate::fleet;
 use crate::life::{Life, TOKEN};
 
 impl Life {
-    /// The provider's clock is ahead by so many seconds.
+    /// The provider's clock is ahead by this many seconds.
     pub fn set_skew(&mut self, seconds: i64) {
         self.check();
         self.skew = seconds;

@@ -61,7 +61,7 @@ pub struct Life {
     /// How far the daemon's clock is ahead, and the provider's, in seconds.
     pub ahead: i64,
     pub skew: i64,
-    /// From when on the daemon's clock was so many seconds ahead.
+    /// From when on the daemon's clock was this many seconds ahead.
     pub clocks: Vec<(Timestamp, i64)>,
     pub specs: Vec<ServerSpec>,
     /// Servers that have left the account: a run that has begun there goes on.
@@ -330,7 +330,7 @@ impl Life {
         wake.send(Wake::Reload).expect("the daemon listens");
     }
 
-    /// A file is in force from now on: tells the checkers.
+    /// A file is in force from now on: informs the checkers.
     pub fn taken_over(&mut self, config: &Config) {
         self.check();
         self.post.of(config);

@@ -43,7 +43,7 @@ impl Gate {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// The process is to die at so many requests from now; its answer is never seen.
+    /// The process dies this many requests from now; the answer is never seen.
     pub fn arm(&self, requests: u64) {
         self.armed.store(self.calls() + requests.max(1), Ordering::Relaxed);
     }

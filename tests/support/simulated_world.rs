@@ -91,7 +91,7 @@ pub fn world(simulator: &Simulator, clock: &VirtualClock, store: Store) -> (Worl
     (world, stop)
 }
 
-/// A completed point of the policy `nightly`, made so many days ago by an earlier life of the journal.
+/// A completed point of the policy `nightly`, made this many days ago under an earlier journal.
 pub fn ours(kind: simulator::PointKind, days: u32) -> PointSpec {
     let mark = Mark {
         token: Token::from_random(u64::from(days) * 1_000_003),

@@ -306,7 +306,7 @@ impl Driven {
 fn check_end(over: &Driven) -> Result<(), TestCaseError> {
     let Driven { state, world, .. } = over;
     let (outcome, ..) = state.ended.clone().unwrap();
-    prop_assert!(world.running && !state.owes_start, "the server stands still");
+    prop_assert!(world.running && !state.owes_start, "the server is stopped");
     prop_assert!(world.points.contains_key(&KEPT) && !world.deleted.contains(&KEPT));
     // What is there of ours is in the journal, and what the journal says it made and did not delete is there.
     for (id, point) in world.made() {

@@ -228,7 +228,7 @@ async fn too_many_requests_are_429_until_time_passes() {
 }
 
 #[tokio::test]
-async fn the_control_endpoint_tells_the_truth_and_changes_it() {
+async fn the_control_endpoint_shows_the_truth_and_changes_it() {
     let provider = TestProvider::new(Options::default());
     let spec = json!({ "kind": "backup", "server": 12345, "status": "failed", "age_seconds": 60 });
     assert_eq!(provider.control("POST", "/points", spec).await.0, 200);

@@ -10,7 +10,7 @@ use crate::policy::policy::{Policy, Prune};
 use crate::policy::retention_change::is_changed;
 use crate::store::migrate::MIGRATIONS;
 
-/// What lastgoods with so many migrations have written.
+/// What lastgoods with this many migrations have written.
 const WRITTEN: [(usize, &str); 3] = [
     (1, include_str!("made_by_0001.sql")),
     (2, include_str!("made_by_0002.sql")),
@@ -74,7 +74,7 @@ fn a_command_beside_an_owner_of_an_older_version_changes_nothing() {
 
 #[test]
 fn a_migration_that_fails_leaves_the_state_as_it_was() {
-    // A table of the same name stands in the way of the last step.
+    // A table of the same name makes the last step fail.
     let dir = written(&format!("{}\nCREATE TABLE outbox_failed (x);", WRITTEN[0].1));
     let before = schema(&dir);
     let error = Store::own(dir.path()).unwrap_err();
@@ -104,7 +104,7 @@ async fn what_version_one_has_written_is_all_there() {
     assert_eq!(store.memory(place(12345), now).await.unwrap().tokens.len(), 7);
     assert_eq!(store.servers().await.unwrap().len(), 2);
     assert_eq!(store.incidents().await.unwrap().len(), 1);
-    assert_eq!(store.waiting().await.unwrap().len(), 1, "what nobody was told of is still told");
+    assert_eq!(store.waiting().await.unwrap().len(), 1, "what was not reported is still reported");
     assert_eq!(store.backlog().await.unwrap().waiting, 1, "the message still waits");
     let message = store.messages_due(&[Channel::Mail], now).await.unwrap().remove(0).message;
     assert_eq!((message.channel, message.payload), (Channel::Mail, PayloadKind::Rfc5322), "and is a mail");
@@ -113,7 +113,7 @@ async fn what_version_one_has_written_is_all_there() {
 }
 
 #[tokio::test]
-async fn a_run_that_version_one_began_goes_on() {
+async fn a_run_that_version_one_began_continues() {
     let dir = written(WRITTEN[0].1);
     let store = Store::own(dir.path()).unwrap();
     let mut runs = store.unfinished().await.unwrap();

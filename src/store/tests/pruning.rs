@@ -53,7 +53,7 @@ impl StoreInFolder {
 }
 
 #[tokio::test]
-async fn runs_that_ended_longer_ago_than_keep_are_forgotten_with_all_that_was_told_of_them() {
+async fn runs_that_ended_longer_ago_than_keep_are_removed_with_their_notices_and_mails() {
     let folder = folder();
     folder.see(list(Vec::new(), 0)).await;
     made(&folder, 1, 10).await;
@@ -133,7 +133,7 @@ async fn a_run_that_has_not_ended_is_never_forgotten() {
 }
 
 #[tokio::test]
-async fn a_run_that_nobody_was_told_of_is_never_forgotten() {
+async fn a_run_that_was_not_reported_is_never_removed() {
     let folder = folder();
     made(&folder, 1, 10).await;
     assert_eq!(folder.prune(5000 * DAY).await, 0, "its notice waits, and its token is its run's");
@@ -144,7 +144,7 @@ async fn a_run_that_nobody_was_told_of_is_never_forgotten() {
 }
 
 #[tokio::test]
-async fn an_open_incident_keeps_what_was_told_of_it_and_mail_that_waits_stays() {
+async fn an_open_incident_keeps_its_notices_and_waiting_mail_stays() {
     let folder = folder();
     folder.store.add_notices(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
     let id = folder.store.waiting().await.unwrap()[0].id;
@@ -191,7 +191,7 @@ async fn holds_due_times_and_servers_are_never_forgotten() {
     folder.prune(5000 * DAY).await;
     assert_eq!(folder.memory(5000 * DAY).await.holds.len(), 1);
     assert_eq!(folder.store.handled(vec![followed()], at(5000 * DAY)).await.unwrap()[0].handled, at(50));
-    assert!(folder.memory(5000 * DAY).await.seen_before, "a mark that turns up now proves nothing");
+    assert!(folder.memory(5000 * DAY).await.seen_before, "a mark that appears now proves nothing");
 }
 
 #[tokio::test]

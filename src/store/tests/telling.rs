@@ -70,11 +70,11 @@ async fn what_an_inventory_gives_no_cause_for_any_more_is_closed() {
     assert_eq!(folder.incidents().await, ["attention", "second_lastgood", "new_journal"]);
     folder.store.record_list_with_notices(list(Vec::new(), 1), "main".to_owned(), place(), Vec::new()).await.unwrap();
     assert!(folder.incidents().await.is_empty());
-    assert_eq!(folder.store.waiting().await.unwrap().len(), 3, "they are told all the same");
+    assert_eq!(folder.store.waiting().await.unwrap().len(), 3, "they are still reported");
 }
 
 #[tokio::test]
-async fn a_mail_and_the_notices_it_tells_are_one_transaction_and_it_waits_until_it_is_sent() {
+async fn a_mail_and_its_notices_are_one_transaction_and_it_waits_until_it_is_sent() {
     let folder = folder();
     folder.store.add_notices(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
     let id = folder.store.waiting().await.unwrap()[0].id;
@@ -133,7 +133,7 @@ async fn two_reports_with_the_same_message_id_are_an_error_and_nothing_is_report
 }
 
 #[tokio::test]
-async fn a_mail_that_cannot_be_stored_leaves_its_notices_untold() {
+async fn a_mail_that_cannot_be_stored_leaves_its_notices_unreported() {
     let folder = folder();
     folder.store.add_notices(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
     folder.store.transact(|tx| Ok(tx.execute_batch("ALTER TABLE outbox RENAME TO elsewhere")?)).await.unwrap();

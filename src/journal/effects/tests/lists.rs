@@ -165,7 +165,7 @@ fn a_new_point_takes_over_the_id_of_an_earlier_one() {
 }
 
 #[test]
-fn what_the_planner_is_told_of_a_point() {
+fn what_the_planner_gets_to_know_about_a_point() {
     let told = |point: &KnownPoint, second: i64| {
         let mut memory = Memory::default();
         recall(std::slice::from_ref(point), "nightly", (Duration::from_secs(60), at(second)), &mut memory);
