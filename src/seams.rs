@@ -5,6 +5,7 @@ pub mod account {
     pub use crate::account::{mail_settings, task_of_run, tasks};
 }
 pub mod cli {
+    pub use crate::cli::Cli;
     pub mod world {
         pub use crate::cli::world::{open_world, run_settings};
     }
@@ -29,7 +30,7 @@ pub mod exit_code {
 }
 pub mod journal {
     pub mod errand {
-        pub use crate::journal::errand::{Command, Errand};
+        pub use crate::journal::errand::{Errand, ManualCommand};
     }
     pub mod event {
         pub use crate::journal::event::RunKey;
@@ -152,7 +153,7 @@ pub mod store {
         pub use crate::store::notices::Waiting;
     }
     pub mod outbox {
-        pub use crate::store::outbox::Fate;
+        pub use crate::store::outbox::{Channel, DeliveryOutcome};
     }
     pub mod runs {
         pub use crate::store::runs::{Recorded, Run};

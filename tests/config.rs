@@ -1,7 +1,7 @@
 //! The shipped policy files are valid and complete; every mistake in `config/invalid` and every doubt in
 //! `config/warning` is reported in the words of the `.txt` beside it. `UPDATE=1` writes those texts again: read them then.
 
-#![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
 use std::collections::BTreeSet;
 use std::fs;

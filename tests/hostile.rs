@@ -24,9 +24,9 @@ const SERVERS: &str = r#"{"count":1,"next":null,"results":[{"id":1,"name":"web-1
 const MOST_KILOBYTES: u64 = 128 * 1024;
 
 /// An answer: status, headers, body.
-struct Answer(u16, &'static str, Vec<u8>);
+struct RawAnswer(u16, &'static str, Vec<u8>);
 
-impl Answer {
+impl RawAnswer {
     fn ok(body: impl Into<Vec<u8>>) -> Self {
         Self(200, "", body.into())
     }
@@ -40,7 +40,7 @@ struct HostileProvider {
 
 impl HostileProvider {
     /// `answer` is called with the number of the request, from 0, and its path and query.
-    fn new(answer: impl Fn(usize, &str) -> Answer + Send + Sync + 'static) -> Self {
+    fn new(answer: impl Fn(usize, &str) -> RawAnswer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (requests, answer) = (Arc::new(AtomicUsize::new(0)), Arc::new(answer));
@@ -56,8 +56,8 @@ impl HostileProvider {
     }
 
     /// The same with one server; `answer` is for its lists of points.
-    fn of_points(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Self {
-        Self::new(move |_, path| if path.contains("/servers/") { Answer::ok(SERVERS) } else { answer(path) })
+    fn of_points(answer: impl Fn(&str) -> RawAnswer + Send + Sync + 'static) -> Self {
+        Self::new(move |_, path| if path.contains("/servers/") { RawAnswer::ok(SERVERS) } else { answer(path) })
     }
 
     fn requests(&self) -> usize {
@@ -83,7 +83,7 @@ impl HostileProvider {
     }
 }
 
-fn serve(mut stream: TcpStream, answer: &dyn Fn(usize, &str) -> Answer, count: &AtomicUsize) -> std::io::Result<()> {
+fn serve(mut stream: TcpStream, answer: &dyn Fn(usize, &str) -> RawAnswer, count: &AtomicUsize) -> std::io::Result<()> {
     let (mut head, mut byte) = (Vec::new(), [0]);
     while !head.ends_with(b"\r\n\r\n") {
         if stream.read(&mut byte)? == 0 {
@@ -93,7 +93,7 @@ fn serve(mut stream: TcpStream, answer: &dyn Fn(usize, &str) -> Answer, count: &
     }
     let head = String::from_utf8_lossy(&head).into_owned();
     let path = head.split(' ').nth(1).unwrap_or_default();
-    let Answer(status, headers, body) = answer(count.fetch_add(1, Ordering::SeqCst), path);
+    let RawAnswer(status, headers, body) = answer(count.fetch_add(1, Ordering::SeqCst), path);
     let length = body.len();
     write!(stream, "HTTP/1.1 {status} Said\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n")?;
     stream.write_all(&body)
@@ -156,7 +156,7 @@ fn fat(id: usize) -> String {
 
 #[test]
 fn no_answer_takes_more_memory_than_its_bytes() {
-    let calm = HostileProvider::of_points(|_| Answer::ok(repeated(5, point)));
+    let calm = HostileProvider::of_points(|_| RawAnswer::ok(repeated(5, point)));
     let calm = ["list backups --json", "list backups"].map(|command| {
         let done = calm.run(&command.split(' ').collect::<Vec<_>>());
         assert_eq!(done.code, 0, "{done:?}");
@@ -183,7 +183,7 @@ fn no_answer_takes_more_memory_than_its_bytes() {
         ("an endless page", 200, vec![b' '; 40_000_000]),
     ];
     for (name, status, body) in bombs {
-        let provider = HostileProvider::of_points(move |_| Answer(status, "", body.clone()));
+        let provider = HostileProvider::of_points(move |_| RawAnswer(status, "", body.clone()));
         for (command, calm) in ["list backups --json", "list backups"].into_iter().zip(calm) {
             // Laying out a table of these takes a minute in an unoptimised build.
             if name == "points with long texts" && !command.ends_with("--json") {
@@ -198,15 +198,15 @@ fn no_answer_takes_more_memory_than_its_bytes() {
 
 #[test]
 fn pages_that_were_announced_are_taken_one_by_one() {
-    let calm = HostileProvider::of_points(|_| Answer::ok(repeated(5, point))).run(&["list", "backups"]).kilobytes;
+    let calm = HostileProvider::of_points(|_| RawAnswer::ok(repeated(5, point))).run(&["list", "backups"]).kilobytes;
     let bomb = repeated(3_000_000, |_| r#"{"":{}}"#.to_owned());
     let first: Vec<String> = (0..100).map(point).collect();
     let first = format!(r#"{{"count":800,"next":"?page=2","results":[{}]}}"#, first.join(","));
     let provider = HostileProvider::of_points(move |path| {
         if path.contains("page=") && !path.ends_with("page_size=100") {
-            Answer::ok(bomb.clone())
+            RawAnswer::ok(bomb.clone())
         } else {
-            Answer::ok(first.clone())
+            RawAnswer::ok(first.clone())
         }
     });
     let done = provider.run(&["list", "backups"]);
@@ -219,7 +219,7 @@ fn a_list_without_end_is_an_error_at_once() {
     let provider = HostileProvider::of_points(|path| {
         let page: usize = path.rsplit("page=").next().and_then(|page| page.parse().ok()).unwrap_or(1);
         let five: Vec<String> = (page * 5..page * 5 + 5).map(point).collect();
-        Answer::ok(format!(r#"{{"count":5,"next":"?page={}","results":[{}]}}"#, page + 1, five.join(",")))
+        RawAnswer::ok(format!(r#"{{"count":5,"next":"?page={}","results":[{}]}}"#, page + 1, five.join(",")))
     });
     let done = provider.run(&["list", "backups"]);
     assert_eq!(done.code, 4, "{done:?}");
@@ -239,9 +239,9 @@ fn the_token_is_shown_nowhere_when_the_provider_repeats_it() {
             .replace(r#""id":1,"name""#, &format!(r#""id":1,"deep":{{"x":["{TOKEN}"]}},"name""#))
     });
     let provider = HostileProvider::new(move |_, path| match path {
-        path if path.contains("/servers/") => Answer::ok(servers.clone()),
-        path if path.contains("/snapshots/") => Answer(401, "", format!(r#"{{"detail":"bad {TOKEN}"}}"#).into()),
-        _ => Answer::ok(list.clone()),
+        path if path.contains("/servers/") => RawAnswer::ok(servers.clone()),
+        path if path.contains("/snapshots/") => RawAnswer(401, "", format!(r#"{{"detail":"bad {TOKEN}"}}"#).into()),
+        _ => RawAnswer::ok(list.clone()),
     });
     let folder = provider.folder();
     for command in
@@ -267,9 +267,9 @@ fn names_and_ids_drive_no_terminal() {
         )
     });
     let provider = HostileProvider::new(move |_, path| match path {
-        path if path.contains("/servers/") => Answer::ok(servers.clone()),
-        path if path.contains("/snapshots/") => Answer(400, "", format!(r#"{{"detail":"{evil}"}}"#).into()),
-        _ => Answer::ok(list.clone()),
+        path if path.contains("/servers/") => RawAnswer::ok(servers.clone()),
+        path if path.contains("/snapshots/") => RawAnswer(400, "", format!(r#"{{"detail":"{evil}"}}"#).into()),
+        _ => RawAnswer::ok(list.clone()),
     });
     let folder = provider.folder();
     for command in [
@@ -295,8 +295,8 @@ fn names_and_ids_drive_no_terminal() {
 #[test]
 fn a_command_says_once_that_the_provider_asks_it_to_wait() {
     let provider = HostileProvider::new(|number, _| match number {
-        0 | 1 => Answer(429, "Retry-After: 5\r\n", Vec::new()),
-        _ => Answer::ok(SERVERS),
+        0 | 1 => RawAnswer(429, "Retry-After: 5\r\n", Vec::new()),
+        _ => RawAnswer::ok(SERVERS),
     });
     let done = provider.run(&["list", "servers"]);
     assert_eq!(done.code, 0, "{done:?}");

@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use lastgood::seams::journal::notice::{Fact, FailedRun, Good, Notice, RunProblem};
-use lastgood::seams::policy::inventory::{Kind as PointKind, PointId, ServerId, ServerRef};
+use lastgood::seams::policy::inventory::{Kind, PointId, ServerId, ServerRef};
 use lastgood::seams::report::content;
 use lastgood::seams::report::content::context::MailContext;
 use lastgood::seams::report::delivery::OutboxMessage;
@@ -97,7 +97,7 @@ fn mail(unique: &str, to: &[&str]) -> OutboxMessage {
         deleted: vec![],
     });
     let server = ServerRef { id: ServerId::Number(12345), name: name.to_owned() };
-    let (policy, kind) = (Some("nightly".parse().unwrap()), Some(PointKind::Backup));
+    let (policy, kind) = (Some("nightly".parse().unwrap()), Some(Kind::Backup));
     let notice = Notice { policy, kind, ..Notice::of_server(server, fact) };
     let failed = TimedNotice::new(at("2026-11-21T02:31:00Z"), notice);
     let now = at("2026-11-21T02:33:00Z");
@@ -238,7 +238,7 @@ async fn only_unknown_recipients_are_a_permanent_refusal() {
 
 #[tokio::test]
 #[ignore = "needs the Postfix of .ci/postfix"]
-async fn what_only_a_person_can_fix_is_told_apart() {
+async fn what_only_a_person_can_fix_is_distinguished() {
     let postfix = Postfix::at_hand();
     let message = mail("misconfigured", &["oncall@example.test"]);
     let right = || postfix.settings(Tls::StartTls);

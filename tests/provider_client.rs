@@ -12,7 +12,7 @@ use lastgood::seams::provider::{
     BackupTypeFilter, Client, ClientSettings, CreateRequest, Deleted, Power, Watch, WatchPace,
 };
 use lastgood::simulator::{
-    self, Call, Effect, Kind as Played, LostAnswer, Options, PointSpec, Rule, ServerReference, Simulator, Style,
+    self, Call, Effect, LostAnswer, Options, PointKind as Played, PointSpec, Rule, ServerReference, Simulator, Style,
 };
 use secrecy::SecretString;
 

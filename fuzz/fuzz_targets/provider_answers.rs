@@ -110,7 +110,7 @@ fn clean_fields(fields: &Fields) {
     clean(&fields.to_string());
 }
 
-fn judge(inventory: &Inventory, kind: Kind) {
+fn check_inventory(inventory: &Inventory, kind: Kind) {
     let ids: BTreeSet<&PointId> = inventory.points.iter().map(|point| &point.id).collect();
     assert_eq!(ids.len(), inventory.points.len(), "a point twice");
     assert!(inventory.points.iter().all(|point| point.server == server().reference && point.kind == kind));
@@ -122,10 +122,10 @@ async fn ask(client: &Client, call: u8) -> Result<(), ProviderError> {
     let kind = if call & 1 == 0 { Kind::Backup } else { Kind::Snapshot };
     let (server, id) = (server(), PointId::Number(7));
     match call >> 1 {
-        0..=3 => judge(&client.inventory(&server, kind).await?, kind),
+        0..=3 => check_inventory(&client.inventory(&server, kind).await?, kind),
         4 => {
             let all = client.all_points(kind).await?;
-            judge(&all.inventory_of(&server), kind);
+            check_inventory(&all.inventory_of(&server), kind);
             assert!(all.points().count() as u64 <= all.entries());
             all.points().for_each(clean_point);
         }

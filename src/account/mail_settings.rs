@@ -1,18 +1,23 @@
-//! What the policy file says about mail, in the terms of `report`.
+//! What the policy file says about reports and how they are sent, in the terms of `report`.
 
 use crate::config::{self, Config};
 use crate::journal::notice::Class;
+use crate::report::channel_senders::{ChannelSenders, MailSender};
 use crate::report::pipeline::{Pipeline, Subscription};
 use crate::report::recipients::Recipients;
 use crate::report::smtp::{Login, SmtpLimits, SmtpSettings, Tls};
 use crate::report::transport::MailTransport;
 
-/// What the file says about mail; `None` without `[smtp]`.
+/// The reports of the file and what sends them; `None` if nothing does: notices then wait until a file says how.
 ///
 /// # Errors
 /// When the password cannot be read.
 pub fn mail_settings(config: &Config) -> Result<Option<Pipeline>, config::SecretError> {
-    let Some(smtp) = &config.smtp else { return Ok(None) };
+    let mail = config.smtp.as_ref().map(mail_sender).transpose()?;
+    let senders = ChannelSenders { mail };
+    if senders.channels().is_empty() {
+        return Ok(None);
+    }
     let reports = config.reports.iter().map(|report| Subscription {
         name: report.name.clone(),
         recipients: vec![Recipients::Mail(report.to.clone())],
@@ -21,9 +26,7 @@ pub fn mail_settings(config: &Config) -> Result<Option<Pipeline>, config::Secret
         repeat: report.repeat,
         timezone: report.timezone.clone(),
     });
-    let transport = Some(transport(smtp)?);
-    let instance = config.provider.instance.clone();
-    Ok(Some(Pipeline { instance, from: smtp.from.clone(), transport, reports: reports.collect() }))
+    Ok(Some(Pipeline { instance: config.provider.instance.clone(), senders, reports: reports.collect() }))
 }
 
 const fn class_of(class: config::ReportTrigger) -> Class {
@@ -33,6 +36,10 @@ const fn class_of(class: config::ReportTrigger) -> Class {
         config::ReportTrigger::Recovery => Class::Recovery,
         config::ReportTrigger::Success => Class::Success,
     }
+}
+
+fn mail_sender(smtp: &config::Smtp) -> Result<MailSender, config::SecretError> {
+    Ok(MailSender { from: smtp.from.clone(), transport: transport(smtp)? })
 }
 
 fn transport(smtp: &config::Smtp) -> Result<MailTransport, config::SecretError> {

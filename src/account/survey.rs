@@ -19,7 +19,7 @@ use crate::status::{DebtStatus, IncidentStatus, Level, OutboxStatus, PolicyFacts
 use crate::store::due::Handled;
 use crate::store::holds::{Hold, HoldTarget};
 use crate::store::notices::Incident;
-use crate::store::points::Listed;
+use crate::store::points::StoredPoint;
 use crate::store::{Store, StoreError};
 
 /// Mail that waits longer than this is a warning.
@@ -37,7 +37,7 @@ pub(super) struct Surveyed {
     /// How bad it is.
     pub(super) level: Level,
     /// Its completed points, newest first.
-    pub(super) points: Vec<Listed>,
+    pub(super) points: Vec<StoredPoint>,
 }
 
 /// The whole installation.
@@ -130,7 +130,7 @@ fn level(
 }
 
 /// The points of all servers, by server and kind.
-type ListedEverywhere = HashMap<(ServerId, Kind), Vec<Listed>>;
+type ListedEverywhere = HashMap<(ServerId, Kind), Vec<StoredPoint>>;
 
 struct SurveyInput<'a> {
     config: &'a Config,
@@ -151,9 +151,9 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
     let listed = input.listed.get(&(server.id.clone(), policy.kind)).map(Vec::as_slice).unwrap_or_default();
     let handled = input.handled.get(&(server.id.clone(), policy.name.to_string()));
     let key = (&server.id, policy.name.as_str());
-    let own = |point: &&Listed| point.policy.as_deref().is_some_and(|name| policy.answers_to(name));
-    let completed = |point: &&Listed| point.status == Some(PointStatus::Completed) && point.created_at.is_some();
-    let mut points: Vec<Listed> = listed.iter().filter(own).filter(completed).cloned().collect();
+    let own = |point: &&StoredPoint| point.policy.as_deref().is_some_and(|name| policy.answers_to(name));
+    let completed = |point: &&StoredPoint| point.status == Some(PointStatus::Completed) && point.created_at.is_some();
+    let mut points: Vec<StoredPoint> = listed.iter().filter(own).filter(completed).cloned().collect();
     points.sort_by(|a, b| newest_first((a.created_at, &a.id), (b.created_at, &b.id)));
     let last_good =
         points.first().and_then(|point| point.created_at.map(|created_at| Good { id: point.id.clone(), created_at }));
@@ -180,9 +180,9 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
 }
 
 /// The slots by the last inventory.
-fn slots(input: &SurveyInput<'_>, task: &Task, listed: &[Listed]) -> Slots {
+fn slots(input: &SurveyInput<'_>, task: &Task, listed: &[StoredPoint]) -> Slots {
     let kind = task.policy.kind;
-    let is_held = |point: &Listed| {
+    let is_held = |point: &StoredPoint| {
         let held = HoldTarget::Point(kind, point.id.clone());
         input.holds.iter().any(|hold| hold.what == held)
     };

@@ -9,7 +9,7 @@ use crate::cli::output;
 use crate::cli::plan;
 use crate::cli::setup::{CommandContext, Selection, Setup, ask};
 use crate::exit_code::ExitCode;
-use crate::journal::errand::Command;
+use crate::journal::errand::ManualCommand;
 use crate::policy::brake::{Brake, StoredBrake};
 use crate::policy::inventory::ServerRef;
 use crate::policy::plan::Plan;
@@ -40,7 +40,7 @@ pub async fn run(setup: &Setup, args: AcceptArgs) -> anyhow::Result<ExitCode> {
     let mut refused = false;
     for task in context.tasks(&args.selection)? {
         let server = &task.server.reference;
-        let seen = look(&context, &task).await?;
+        let seen = inspect(&context, &task).await?;
         match accept(setup, &context, &task, (seen, &args)).await? {
             Some(brakes) => {
                 accepted.extend(brakes.into_iter().map(|brake| (server.clone(), task.policy.name.to_string(), brake)));
@@ -59,9 +59,9 @@ pub async fn run(setup: &Setup, args: AcceptArgs) -> anyhow::Result<ExitCode> {
 
 /// The server as it is now, stored so that each brake has its number. Takes the lease, because a run would change the
 /// list.
-async fn look(context: &CommandContext, task: &Task) -> anyhow::Result<Inspection> {
+async fn inspect(context: &CommandContext, task: &Task) -> anyhow::Result<Inspection> {
     let server = &task.server.reference;
-    let command = Command::Accept { server: server.id.clone() };
+    let command = ManualCommand::Accept { server: server.id.clone() };
     let Some(lease) = Lease::try_beside(&context.world, &server.id, command).await? else {
         return Err(busy(server).into());
     };

@@ -144,7 +144,7 @@ async fn check_account(setup: &Setup, config: &Config, now: Timestamp) -> anyhow
     let account = client.token_info().await?;
     let listing = client.servers().await?;
     let servers = listing.items;
-    let doubt = |doubt: &String| format!("the list of the account's servers is in doubt: {doubt}");
+    let doubt = |doubt: &String| format!("the list of the account's servers is doubtful: {doubt}");
     let mut problems: Vec<String> = listing.doubts.iter().map(doubt).collect();
     if !account.may("servers", "write") {
         let permissions = account.permissions.join(", ");

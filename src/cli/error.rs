@@ -43,22 +43,24 @@ pub fn of_inspection(error: InspectError) -> anyhow::Error {
     }
 }
 
-/// Prints the error and returns its exit code. With `list`, the name of the list in the command's JSON document, it
-/// prints a document with an empty list to standard output, too.
+/// Prints the error and returns its exit code.
 #[must_use]
-pub fn report(error: &anyhow::Error, list: Option<&str>) -> ProcessExitCode {
-    let text = text_of(error);
-    if let Some(list) = list
-        && let Err(error) = json(&document(list, &text))
-    {
-        note(&format!("lastgood: {error}"));
-    }
-    note(&format!("lastgood: {text}"));
+pub fn report(error: &anyhow::Error) -> ProcessExitCode {
+    note(&format!("lastgood: {}", text_of(error)));
     code_of(error).into()
 }
 
-fn document(list: &str, text: &str) -> Map<String, Value> {
-    Map::from_iter([(list.to_owned(), Value::Array(Vec::new())), ("error".to_owned(), Value::from(text))])
+/// Prints the JSON document of a failed command to standard output: the error, and the command's list (if it has one),
+/// empty.
+pub fn print_document(error: &anyhow::Error, list: Option<&str>) {
+    if let Err(error) = json(&document(list, &text_of(error))) {
+        note(&format!("lastgood: {error}"));
+    }
+}
+
+fn document(list: Option<&str>, text: &str) -> Map<String, Value> {
+    let list = list.map(|list| (list.to_owned(), Value::Array(Vec::new())));
+    list.into_iter().chain([("error".to_owned(), Value::from(text))]).collect()
 }
 
 /// What happened and what to do. A cause that the text contains already is not repeated.
@@ -150,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_command_that_fails_has_a_document_all_the_same() {
-        let document = Value::Object(document("runs", "no room"));
+        let document = Value::Object(document(Some("runs"), "no room"));
         assert_eq!(document, serde_json::json!({ "runs": [], "error": "no room" }));
     }
 }

@@ -24,7 +24,7 @@ pub mod world;
 use std::path::PathBuf;
 use std::process::ExitCode as ProcessExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::setup::Setup;
 
@@ -38,6 +38,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Whether the command was given its `--json`.
+    #[arg(skip)]
+    json: bool,
 }
 
 /// The commands.
@@ -78,18 +81,25 @@ pub enum Command {
 }
 
 impl Command {
-    /// With `--json`: the name of the list in its document. The list is empty if the command fails.
-    fn json_list(&self) -> Option<&'static str> {
+    /// The name of the list in its JSON document, which is empty if the command fails. `None` if it has no list, or
+    /// writes the document of a failure itself.
+    fn list_in_document(&self) -> Option<&'static str> {
         match self {
-            Self::Check(args) => args.json.then_some("findings"),
-            Self::Plan(args) => args.json.then_some("plans"),
-            Self::Run(args) => args.json.then_some(if args.dry_run { "plans" } else { "runs" }),
-            Self::List(args) => args.json.then(|| args.what.plural()),
-            Self::Accept(args) => args.json.then_some("accepted"),
-            Self::History(args) => args.json.then_some("runs"),
+            Self::Check(_) => Some("findings"),
+            Self::Plan(_) => Some("plans"),
+            Self::Run(args) => Some(if args.dry_run { "plans" } else { "runs" }),
+            Self::List(args) => Some(args.what.plural()),
+            Self::Accept(_) => Some("accepted"),
+            Self::History(_) => Some("runs"),
             _ => None,
         }
     }
+}
+
+/// Whether the command that was typed has a flag `--json`, and was given it.
+fn wants_json(matches: &ArgMatches) -> bool {
+    let given = matches!(matches.try_get_one("json"), Ok(Some(true)));
+    given || matches.subcommand().is_some_and(|(_, below)| wants_json(below))
 }
 
 impl Cli {
@@ -99,7 +109,11 @@ impl Cli {
     /// The exit code if there is no command to run: after `--help`, `--version` or a usage error, which have been
     /// printed.
     pub fn of_process() -> Result<Self, ProcessExitCode> {
-        Self::try_parse().map_err(|error| {
+        let parsed = Self::command().try_get_matches().and_then(|matches| {
+            let json = wants_json(&matches);
+            Self::from_arg_matches(&matches).map(|cli| Self { json, ..cli })
+        });
+        parsed.map_err(|error| {
             let wrong = error.use_stderr();
             if wrong && std::env::args_os().any(|argument| argument == "--json") {
                 let text = error.render().to_string();
@@ -132,11 +146,16 @@ impl Cli {
                 return crate::exit_code::ExitCode::Bug.into();
             }
         };
-        let list = self.command.json_list();
+        let (json, list) = (self.json, self.command.list_in_document());
         let ended = runtime.block_on(dispatch(self));
         // A blocking read of the terminal must not delay the exit.
         runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-        ended.unwrap_or_else(|error| error::report(&error, list))
+        ended.unwrap_or_else(|error| {
+            if json {
+                error::print_document(&error, list);
+            }
+            error::report(&error)
+        })
     }
 }
 

@@ -113,9 +113,7 @@ async fn deliver_mails(context: &CommandContext, limit: Duration) -> Result<(), 
 pub(super) async fn send_mails_now(store: &Store, config: &Config, now: Timestamp) -> anyhow::Result<()> {
     let Some(pipeline) = mail_settings(config)? else { return Ok(()) };
     compose_due(store, &pipeline, now, true).await?;
-    if let Some(transport) = &pipeline.transport {
-        send_due(store, transport, now).await?;
-    }
+    send_due(store, &pipeline.senders, now).await?;
     Ok(())
 }
 
@@ -173,7 +171,7 @@ async fn drive_all(context: &CommandContext, runs: Vec<(Task, Run)>) -> anyhow::
     }
     if let Some(error) = cut_off {
         return Err(anyhow::Error::new(error)
-            .context("a run was cut off by a bug in lastgood; the next `lastgood run` or the daemon resumes it"));
+            .context("a run was interrupted by a bug in lastgood; the next `lastgood run` or the daemon resumes it"));
     }
     if stopped {
         output::note("lastgood: stopped; the next `lastgood run` or the daemon resumes what is in progress");

@@ -282,7 +282,7 @@ fn servers_with_warning(account: AccountServers) -> Vec<Server> {
     if let Some(doubt) = &account.doubt {
         let doubt = printable(doubt);
         note(&format!(
-            "warning: the list of the account's servers is in doubt, so servers missing from it \
+            "warning: the list of the account's servers is doubtful, so servers missing from it \
              still count as there: {doubt}"
         ));
     }

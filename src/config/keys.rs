@@ -164,7 +164,7 @@ pub static POLICY: TableSpec = TableSpec {
             "catch_up",
             ValueKind::Duration,
             Is("\"12h\""),
-            "a due time missed by at most this is made up for, once; `0s`: never",
+            "a due time missed by at most this is caught up, once; `0s`: never",
         ),
         key(
             "max_age",

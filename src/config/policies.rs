@@ -13,7 +13,7 @@ use crate::config::diagnostic::Diagnostic;
 use crate::config::duration;
 use crate::config::keys::POLICY;
 use crate::config::mask::excerpt;
-use crate::config::reader::{Findings, TableReader, Value};
+use crate::config::reader::{Findings, SpannedValue, TableReader};
 use crate::config::settings::Override;
 use crate::config::values;
 use crate::policy::inventory::Kind;
@@ -234,7 +234,7 @@ pub fn read(root: &TableReader<'_>, defaults: &PolicyKeys, at: Timestamp) -> Pol
 }
 
 /// Reports a key in place of a policy's name: `[policy]` instead of `[policy.nightly]`.
-fn is_key_of_a_policy(tables: &TableReader<'_>, name: &str, value: &Value<'_>) -> bool {
+fn is_key_of_a_policy(tables: &TableReader<'_>, name: &str, value: &SpannedValue<'_>) -> bool {
     let is_key = match value.get_ref() {
         // A policy may be called `keep`; without kind and schedule it is a policy's retention.
         DeValue::Table(table) => name == "keep" && !["kind", "schedule"].iter().any(|key| table.contains_key(*key)),
@@ -258,7 +258,7 @@ struct Inherited<'k> {
 fn of_server<'a>(
     tables: &TableReader<'a>,
     server: &str,
-    (name, span, value): (&str, Range<usize>, &'a Value<'a>),
+    (name, span, value): (&str, Range<usize>, &'a SpannedValue<'a>),
     inherited: &Inherited<'_>,
 ) -> Option<(Override, FilePosition)> {
     let reader = tables.below(name, value)?;

@@ -15,7 +15,7 @@ use crate::config::mask::{excerpt, is_secret_key};
 use crate::config::value_error::ValueError;
 
 /// A value with its position.
-pub type Value<'a> = Spanned<DeValue<'a>>;
+pub type SpannedValue<'a> = Spanned<DeValue<'a>>;
 
 /// The errors and warnings found so far.
 #[derive(Debug, Default)]
@@ -78,7 +78,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// The value of a key.
-    pub fn value(&self, key: &'static str) -> Option<&'a Value<'a>> {
+    pub fn value(&self, key: &'static str) -> Option<&'a SpannedValue<'a>> {
         debug_assert!(self.keys.find(key).is_some(), "{} has no key {key}", self.keys.heading);
         self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
     }
@@ -89,12 +89,12 @@ impl<'a> TableReader<'a> {
     }
 
     /// Every key with its position and value, for tables of tables.
-    pub fn entries(&self) -> impl Iterator<Item = (&'a str, Range<usize>, &'a Value<'a>)> {
+    pub fn entries(&self) -> impl Iterator<Item = (&'a str, Range<usize>, &'a SpannedValue<'a>)> {
         self.table.iter().map(|(key, value)| (key.get_ref().as_ref(), key.span(), value))
     }
 
     /// An error at a value.
-    pub fn wrong(&self, key: &str, value: &Value<'_>, message: impl Into<String>, help: impl Into<String>) {
+    pub fn wrong(&self, key: &str, value: &SpannedValue<'_>, message: impl Into<String>, help: impl Into<String>) {
         let help = help.into();
         let diagnostic = Diagnostic::error(message).at(self.path(key), value.span());
         self.findings.push(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
@@ -107,11 +107,11 @@ impl<'a> TableReader<'a> {
     }
 
     /// The table that this value is, under a name that the user chose.
-    pub fn below(&self, key: &str, value: &'a Value<'a>) -> Option<TableReader<'a>> {
+    pub fn below(&self, key: &str, value: &'a SpannedValue<'a>) -> Option<TableReader<'a>> {
         self.read_below(key, value, self.keys)
     }
 
-    fn read_below(&self, key: &str, value: &'a Value<'a>, keys: &'static TableSpec) -> Option<TableReader<'a>> {
+    fn read_below(&self, key: &str, value: &'a SpannedValue<'a>, keys: &'static TableSpec) -> Option<TableReader<'a>> {
         if let DeValue::Table(table) = value.get_ref() {
             let (name, span) = (self.path(key), value.span());
             return Some(TableReader { name, span, table, keys, findings: self.findings });
@@ -126,13 +126,13 @@ impl<'a> TableReader<'a> {
     }
 
     /// Reports a value of the wrong type.
-    pub fn wrong_type(&self, key: &str, value: &Value<'_>, wanted: &str, help: &str) {
+    pub fn wrong_type(&self, key: &str, value: &SpannedValue<'_>, wanted: &str, help: &str) {
         let found = value.get_ref().type_str();
         self.wrong(key, value, format!("`{}` must be {wanted}, but is {}", self.path(key), article(found)), help);
     }
 
     /// A string.
-    pub fn text(&self, key: &'static str) -> Option<(&'a str, &'a Value<'a>)> {
+    pub fn text(&self, key: &'static str) -> Option<(&'a str, &'a SpannedValue<'a>)> {
         let value = self.value(key)?;
         match value.get_ref() {
             DeValue::String(text) => Some((text.as_ref(), value)),
@@ -200,7 +200,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// A list; a single value counts as a list of one.
-    pub fn list(&self, key: &'static str) -> Option<(Vec<&'a Value<'a>>, &'a Value<'a>)> {
+    pub fn list(&self, key: &'static str) -> Option<(Vec<&'a SpannedValue<'a>>, &'a SpannedValue<'a>)> {
         let value = self.value(key)?;
         match value.get_ref() {
             DeValue::Array(array) => Some((array.iter().collect(), value)),
@@ -209,9 +209,9 @@ impl<'a> TableReader<'a> {
     }
 
     /// A list of strings.
-    pub fn texts(&self, key: &'static str) -> Option<Vec<(&'a str, &'a Value<'a>)>> {
+    pub fn texts(&self, key: &'static str) -> Option<Vec<(&'a str, &'a SpannedValue<'a>)>> {
         let (list, _) = self.list(key)?;
-        let text = |value: &'a Value<'a>| match value.get_ref() {
+        let text = |value: &'a SpannedValue<'a>| match value.get_ref() {
             DeValue::String(text) => Some((text.as_ref(), value)),
             _ => {
                 self.wrong_type(key, value, "a string or a list of strings", "put each of them in quotes");

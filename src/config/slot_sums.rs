@@ -75,8 +75,14 @@ pub fn offline(policies: &Policies, slots: SlotLimits, at: Timestamp, findings: 
     let mut denser: BTreeSet<String> = BTreeSet::new();
     for SelectorSlots { servers, policies: group, proof } in sums(&base, &overrides, slots, at) {
         if proof.overfills() {
-            let message = format!("the policies of `{servers}` need more slots than a server has: {proof}");
-            report_overfull(policies, &group, message, findings);
+            let need = match group.as_slice() {
+                [one] => format!("policy `{}` needs more slots on `{servers}`", one.name),
+                _ => format!("the policies of `{servers}` need more slots"),
+            };
+            let alone = |policy: &Arc<Policy>| prove(proof.kind, &[policy.as_ref()], slots, at);
+            let alone = group.iter().map(alone).find(SlotSum::overfills);
+            let error = Diagnostic::error(format!("{need} than a server has: {proof}"));
+            report_overfull(policies, &group, error.help(overfull_help(alone.as_ref(), group.len())), findings);
         }
         warn_of_denser(&servers, &group, &proof, (at, findings), &mut denser);
         let names: Vec<String> = proof.unbounded().map(str::to_owned).collect();
@@ -119,14 +125,24 @@ fn warn_of_denser(
     }
 }
 
-fn report_overfull(policies: &Policies, group: &[Arc<Policy>], message: String, findings: &Findings) {
+/// What to do about policies that need too many slots together, or one of which does `alone`: then no choice of servers
+/// helps.
+fn overfull_help(alone: Option<&SlotSum>, policies: usize) -> String {
+    let Some(alone) = alone else { return "keep fewer points, or give the policies different servers".to_owned() };
+    let less = if alone.reserve > 0 { "keep fewer points, or reserve fewer slots" } else { "keep fewer points" };
+    match alone.shares.as_slice() {
+        [share] if policies > 1 => format!("policy `{}` alone needs too many: {less}", share.policy),
+        _ => less.to_owned(),
+    }
+}
+
+fn report_overfull(policies: &Policies, group: &[Arc<Policy>], error: Diagnostic, findings: &Findings) {
     let position = policies
         .overrides
         .iter()
         .map(|(one, position)| (&one.policy, position))
         .chain(policies.base.iter().map(|(policy, position)| (policy, position)))
         .find(|(policy, _)| group.iter().any(|one| Arc::ptr_eq(one, policy)));
-    let error = Diagnostic::error(message).help("keep less, or give the policies different servers");
     findings.push(match position {
         Some((_, position)) => error.at(&position.name, position.span.clone()),
         None => error,

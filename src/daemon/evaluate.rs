@@ -13,7 +13,7 @@ use crate::policy::inventory::{Kind, ServerId};
 use crate::policy::name::PolicyName;
 use crate::policy::schedule::{Due, DueTimes, due};
 use crate::policy::task::Task;
-use crate::store::due::{Followed, FollowedBefore, Opening, PutRight};
+use crate::store::due::{ClockCorrection, Followed, FollowedBefore, Opening};
 use crate::store::runs::Run;
 use crate::store::{Store, StoreError};
 
@@ -54,7 +54,7 @@ pub struct Evaluator {
 struct CheckFindings {
     /// With the position in `followed`, and the new last handled due time.
     openings: Vec<(usize, Timestamp, Opening)>,
-    put_right: Vec<(usize, PutRight)>,
+    corrections: Vec<(usize, ClockCorrection)>,
 }
 
 impl Evaluator {
@@ -79,7 +79,7 @@ impl Evaluator {
             task,
             handled: handled.handled,
             first_at: handled.first_at,
-            stale_reported: handled.stale_told,
+            stale_reported: handled.stale_reported,
             last_good,
         });
         self.followed = followed.collect();
@@ -118,7 +118,11 @@ impl Evaluator {
     ///
     /// # Errors
     /// What the state says. Nothing is recorded then.
-    pub async fn take(&mut self, now: Timestamp, busy: impl Fn(&Task) -> bool) -> Result<Vec<(Task, Run)>, StoreError> {
+    pub async fn open_due_runs(
+        &mut self,
+        now: Timestamp,
+        busy: impl Fn(&Task) -> bool,
+    ) -> Result<Vec<(Task, Run)>, StoreError> {
         let mut found = CheckFindings::default();
         // Thousands of servers share a policy, and most of them the same due times.
         let mut decided: HashMap<(*const (), Duration, Timestamp), (Due, Option<Timestamp>)> = HashMap::new();
@@ -137,15 +141,16 @@ impl Evaluator {
     }
 
     async fn write(&mut self, found: CheckFindings, now: Timestamp) -> Result<Vec<(Task, Run)>, StoreError> {
-        if found.openings.is_empty() && found.put_right.is_empty() {
+        if found.openings.is_empty() && found.corrections.is_empty() {
             return Ok(Vec::new());
         }
-        let mut handled: Vec<(usize, Timestamp)> = found.put_right.iter().map(|(index, it)| (*index, it.to)).collect();
+        let mut handled: Vec<(usize, Timestamp)> =
+            found.corrections.iter().map(|(index, it)| (*index, it.to)).collect();
         handled.extend(found.openings.iter().map(|(index, due, _)| (*index, *due)));
         let opened: Vec<usize> = found.openings.iter().map(|(index, ..)| *index).collect();
         let openings = found.openings.into_iter().map(|(_, _, opening)| opening).collect();
-        let put_right = found.put_right.into_iter().map(|(_, it)| it).collect();
-        let runs = self.store.take_up(openings, put_right, now).await?;
+        let corrections = found.corrections.into_iter().map(|(_, it)| it).collect();
+        let runs = self.store.record_due(openings, corrections, now).await?;
         for (index, handled) in handled {
             self.followed[index].handled = handled;
         }
@@ -180,7 +185,7 @@ impl Evaluator {
         }
         let causes = self.causes(&stale).await?;
         let notices = stale.iter().zip(causes).map(|(index, cause)| self.followed[*index].stale_notice(cause));
-        self.store.tell_stale(notices.collect(), now).await?;
+        self.store.add_stale_notices(notices.collect(), now).await?;
         for index in stale {
             self.followed[index].stale_reported = true;
         }
@@ -244,7 +249,7 @@ impl CheckFindings {
             Due::HandledInFuture { handled, corrected, .. } => {
                 let (server, policy, _) = policy_on_server(task);
                 let notice = task.notice(Fact::ClockCorrected { handled, corrected });
-                self.put_right.push((index, PutRight { server, policy, to: corrected, notice }));
+                self.corrections.push((index, ClockCorrection { server, policy, to: corrected, notice }));
                 return;
             }
             Due::Now { due, lost, .. } if busy(task) => {

@@ -89,7 +89,7 @@ impl ServerListing {
         let error = format!("a fault of lastgood interrupted it, and it is tried again after a pause: {error}");
         let notice = Notice::new(Fact::ServerListUnreadable { stored: true, error });
         tracing::error!("{notice}");
-        store.keep_telling(notice, now).await
+        store.add_lasting_notice(notice, now).await
     }
 
     fn failed(&mut self, now: Timestamp) {
@@ -147,7 +147,7 @@ pub(super) async fn report_listing(
     if listed.is_err() {
         tracing::error!("{notice}");
     }
-    if report { store.keep_telling(notice, now).await } else { Ok(()) }
+    if report { store.add_lasting_notice(notice, now).await } else { Ok(()) }
 }
 
 #[cfg(test)]

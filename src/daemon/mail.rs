@@ -12,7 +12,7 @@ use crate::account::{digest_facts, mail_settings};
 use crate::clock::Clock;
 use crate::config::{Config, SecretError};
 use crate::report::message_data::MessageData;
-use crate::report::pipeline::{Pipeline, PipelineError, compose_due, messages, send_due};
+use crate::report::pipeline::{Pipeline, PipelineError, compose_due, log_duplicates, messages, send_due};
 use crate::store::{Store, StoreError};
 
 /// The outbox is checked at least this often.
@@ -84,10 +84,8 @@ async fn round(store: &Store, config: &Config, now: Timestamp) -> Result<Option<
     let Some(pipeline) = mail_settings(config)? else { return Ok(None) };
     let group_closes = compose_due(store, &pipeline, now, false).await?;
     let digest_due = digests(store, config, &pipeline, now).await?;
-    if let Some(transport) = &pipeline.transport {
-        send_due(store, transport, now).await?;
-    }
-    let retry = store.next_mail().await?;
+    send_due(store, &pipeline.senders, now).await?;
+    let retry = store.next_attempt_at(&pipeline.senders.channels()).await?;
     Ok([group_closes, digest_due, retry].into_iter().flatten().min())
 }
 
@@ -107,7 +105,7 @@ pub async fn digests(
         let mut handled = store.digest_handled(report.name.clone(), now).await?;
         if now.duration_until(handled) > FUTURE {
             tracing::warn!(report = report.name, "the last digest was of {handled}, in the future: a clock was wrong");
-            store.put_digest_right(report.name.clone(), now).await?;
+            store.correct_digest_handled(report.name.clone(), now).await?;
             handled = now;
         }
         if let Some(due) = schedule.latest_at_or_before(now).filter(|due| *due > handled) {
@@ -117,9 +115,8 @@ pub async fn digests(
             let facts = digest_facts(config, store, handled, before.as_deref(), now).await?;
             let stored = serde_json::to_string(&facts).map_err(StoreError::from)?;
             let unique = format!("{}.digest.{}", report.name, due.as_second());
-            let messages = messages(pipeline, subscription, &MessageData::Digest(Box::new(facts)), &unique, now);
-            let messages = messages.map_err(PipelineError::from)?;
-            store.digest_written(report.name.clone(), messages, (due, stored), now).await?;
+            let messages = messages(pipeline, subscription, &MessageData::Digest(Box::new(facts)), &unique, now)?;
+            log_duplicates(&store.digest_written(report.name.clone(), messages, (due, stored), now).await?);
         }
         next = [next, schedule.next_after(now)].into_iter().flatten().min();
     }

@@ -97,7 +97,7 @@ pub(super) async fn put_in_force(world: &World, before: &Config, new: &NewConfig
 pub(super) async fn refuse(world: &World, errors: String) -> Result<(), StoreError> {
     tracing::error!("the policy file was refused; the previous one stays in force:\n{errors}");
     account::refuse_file(&world.store, errors.clone()).await?;
-    world.store.tell(vec![Notice::new(Fact::ReloadRefused { errors })], world.clock.now()).await?;
+    world.store.add_notices(vec![Notice::new(Fact::ReloadRefused { errors })], world.clock.now()).await?;
     Ok(())
 }
 

@@ -134,7 +134,7 @@ impl RunsInProgress {
                 made: None,
                 deleted: Vec::new(),
             });
-            store.tell(vec![task.notice(fact)], world.clock.now()).await?;
+            store.add_notices(vec![task.notice(fact)], world.clock.now()).await?;
         }
         self.resume(world, run);
         Ok(None)

@@ -148,7 +148,7 @@ impl Service {
     async fn start(&mut self) -> Result<(), ServiceError> {
         let (store, now) = (self.world.store.clone(), self.world.clock.now());
         store.drop_leases_of_owner().await?;
-        store.try_mails_now(now).await?;
+        store.retry_now(now).await?;
         account::put_in_force(&store, self.config.source.clone()).await?;
         self.servers = stored_servers(&store).await?;
         for notice in store.set_unreadable_aside(self.world.clock.now()).await? {
@@ -196,7 +196,7 @@ impl Service {
             return Ok(());
         }
         let runs = &self.runs;
-        let due = self.evaluator.take(now, |task| runs.is_busy(task)).await?;
+        let due = self.evaluator.open_due_runs(now, |task| runs.is_busy(task)).await?;
         for (task, run) in due {
             self.runs.start(&self.world, task, run);
         }
@@ -304,7 +304,7 @@ impl Service {
         if notices.is_empty() {
             self.world.store.close(None, Topic::Overfilled, now).await?;
         } else {
-            self.world.store.tell(notices, now).await?;
+            self.world.store.add_notices(notices, now).await?;
         }
         Ok(())
     }

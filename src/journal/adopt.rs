@@ -1,7 +1,7 @@
 //! Whose a new restore point is: what the answer to a create means and, where the answer was lost, which listed point
 //! the create made.
 //!
-//! A point is adopted only by its id, its token, or a text that is a beginning of ours. Where none of these decides, a
+//! A point is adopted only by its id, its token, or a text that is a beginning of ours. If none of these decides, a
 //! person has to check.
 
 use crate::journal::event::{Act, Answer, Event, Found, Sight};
@@ -22,7 +22,7 @@ pub enum LatePoint {
         /// The point.
         id: PointId,
     },
-    /// The create may have made it; nothing tells.
+    /// The create may have made it; nothing proves or disproves it.
     Undecidable {
         /// The number of the create's step.
         step: u32,
@@ -56,7 +56,7 @@ struct LostCreate<'a> {
 #[must_use]
 pub fn answer_to_create(kind: Kind, id: Option<PointId>, listed: &[PointId]) -> Answer {
     match id {
-        // Whoever made that one, this create did not: the list shows whether it made another.
+        // Whoever made that point, this create did not. The list shows whether it made another one.
         Some(id) if listed.contains(&id) => {
             Answer::Unknown { error: format!("the provider answered with {kind} {id}, which was there before") }
         }
@@ -65,8 +65,8 @@ pub fn answer_to_create(kind: Kind, id: Option<PointId>, listed: &[PointId]) -> 
     }
 }
 
-/// The mark of the next create: the same again when the attempt repeats a create whose answer was lost, else a new one
-/// with the first of `tokens` that nothing here carries.
+/// The mark of the next create. If the attempt repeats a create whose answer was lost, it is the same mark; otherwise
+/// it is a new one with the first of `tokens` that no point here carries.
 #[must_use]
 pub fn mark_of_next_create(
     state: &RunState,
@@ -77,7 +77,7 @@ pub fn mark_of_next_create(
     if let Some((mark, _)) = state.requested_create() {
         return mark.clone();
     }
-    // With a token that is in use, another point would look like a duplicate of the new one.
+    // If the token were in use, another point would look like a duplicate of the new one.
     let is_free = |token: &Token| {
         !memory.tokens.contains_key(token) && !inventory.points.iter().any(|point| carries(point, token))
     };
@@ -90,12 +90,12 @@ pub fn mark_of_next_create(
     }
 }
 
-/// What the list says of this attempt's create, whose answer was lost. `settled` says that the list has had its time to
-/// catch up; until then a point that it does not show may still appear, and the result is `None`.
+/// What the list says of this attempt's create, whose answer was lost. `settled` means that the list has had time to
+/// catch up; before that, a point that it does not show may still appear, and the result is `None`.
 #[must_use]
 pub fn find_created(state: &RunState, inventory: &Inventory, settled: bool) -> Option<Found> {
     let (mark, listed) = state.requested_create()?;
-    // Of two the older is adopted. The wait for its completion finds the other.
+    // Of two points, the older one is adopted. The wait for its completion finds the other.
     if let Some(older) = oldest_first(inventory, |point| is_of_create(point, mark, listed)).first() {
         return Some(Found::Done { id: Some(older.id.clone()) });
     }
@@ -112,7 +112,7 @@ pub fn find_created(state: &RunState, inventory: &Inventory, settled: bool) -> O
 /// The point of a create that the run believed lost, or that an earlier attempt gave up because no list showed it, if
 /// the list shows it now. Sending another create would make a second point for the same due time.
 ///
-/// A point that only may be ours is found as well: nothing more is created until a person has checked it.
+/// A point that is only possibly ours is found, too: nothing more is created until a person has checked it.
 #[must_use]
 pub fn find_late_point(state: &RunState, evidence: &Evidence<'_>) -> Option<LatePoint> {
     late_point_of_ours(state, evidence.inventory).or_else(|| undecidable_point(state, evidence))
@@ -137,8 +137,8 @@ fn undecidable_point(state: &RunState, evidence: &Evidence<'_>) -> Option<LatePo
     })
 }
 
-/// The list as if this create had made nothing yet. Every plan counts the new point in already: counted twice, it would
-/// displace one point too many. A duplicate of it does not count either: it is deleted by itself.
+/// The list as if this create had made nothing yet. Every plan already counts the new point; counted twice, it would
+/// displace one point too many. A duplicate of it does not count either, because it is deleted separately.
 #[must_use]
 pub fn without_points_of(state: &RunState, step: u32, inventory: &Inventory) -> Inventory {
     let mut without = inventory.clone();
@@ -179,8 +179,8 @@ pub fn may_have_left_over(state: &RunState) -> bool {
     lost_creates(state).next().is_some() && state.steps.iter().filter(|step| step.act.is_create()).count() > 1
 }
 
-/// A point that may be of a create whose answer was lost and that was sent again, or given up, since. It takes a slot
-/// that no retention frees.
+/// A point that may belong to a create whose answer was lost and that was sent again or given up since. No retention
+/// rule frees its slot.
 #[must_use]
 pub fn find_left_over<'a>(state: &RunState, evidence: &Evidence<'a>) -> Option<&'a RestorePoint> {
     let was_replaced = |create: &LostCreate<'_>| {
@@ -235,8 +235,8 @@ fn run_again_after_check(point: &RestorePoint) -> String {
 /// What a person is asked to do about a point that may be ours.
 fn ask_person_to_check(point: &RestorePoint) -> String {
     format!(
-        "the answer to the create was lost, and {} {} of {} has turned up without any text that says whose it is: look \
-         at it, delete it if nobody needs it,",
+        "the answer to the create was lost, and {} {} of {} has appeared without any text that shows whose it is: look at \
+         it, delete it if nobody needs it,",
         point.kind, point.id, point.created_at
     )
 }
@@ -247,14 +247,14 @@ fn oldest_first(inventory: &Inventory, is_it: impl Fn(&RestorePoint) -> bool) ->
     found
 }
 
-/// Whether the create with this mark made the point. The token proves it even if the id belonged to another point before;
-/// a mere beginning of our text does not.
+/// Whether the create with this mark made the point. The token proves it even if the id belonged to another point
+/// before; a prefix of our text alone does not.
 fn is_of_create(point: &RestorePoint, mark: &Mark, listed: &[PointId]) -> bool {
     carries(point, &mark.token) || (!listed.contains(&point.id) && is_beginning_of_text(point, mark))
 }
 
-/// Whether the point is of this step: a create's by its text, or a new one that has the id that the answer named and no
-/// text that would make it another's, for ids may be reused.
+/// Whether this step made the point: its text proves it, or it is a new point with the id from the answer and no text
+/// that belongs to someone else (ids may be reused).
 fn is_of_step(point: &RestorePoint, step: &Step) -> bool {
     let Act::Create { mark, listed } = &step.act else { return false };
     let was_answered =
@@ -269,7 +269,7 @@ fn carries(point: &RestorePoint, token: &Token) -> bool {
 
 /// Whether the point carries a beginning of our text that is long enough to prove it ours.
 fn is_beginning_of_text(point: &RestorePoint, mark: &Mark) -> bool {
-    // Another token belongs to someone else, however alike the beginning.
+    // Another token belongs to someone else, however similar the beginning is.
     tokens_of(point.name.as_deref(), &point.description).next().is_none()
         && (is_beginning(&point.description, &mark.description())
             || point.name.as_deref().is_some_and(|name| is_beginning(name, &mark.name())))
@@ -278,7 +278,7 @@ fn is_beginning_of_text(point: &RestorePoint, mark: &Mark) -> bool {
 /// Whether nothing on the point says whose it is. A name alone does not: the provider may have changed ours.
 fn has_no_trace_of(point: &RestorePoint, mark: &Mark) -> bool {
     point.description.trim().is_empty()
-        // Too little of ours to prove it, and enough that it may be.
+        // Too little of our text to prove that it is ours, but enough that it may be.
         || mark.description().starts_with(&point.description)
         || (is_too_short_to_tell(&point.description) && point.name.as_deref().is_none_or(is_too_short_to_tell))
 }

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 
 use crate::policy::inventory::{Kind, ServerRef};
 
-/// A server that runs without a start of ours is looked at again after this long before it counts as running.
+/// A server that runs although we did not start it is checked again after this long before it counts as running.
 pub const CONFIRMED_AFTER: Duration = Duration::from_mins(1);
 /// A server that was never seen down has to run for this long after the provider's answer to our start.
 pub const RUNS_FOR: Duration = Duration::from_mins(10);
 /// Two looks further apart than this do not prove that it ran in between.
 pub const LOOKS_APART: Duration = Duration::from_mins(2);
-/// A server that complete lists lack for this long is gone, and nothing is owed to it.
+/// A server that has been missing from complete lists for this long is gone, and nothing is owed to it.
 pub const GONE_FOR: Duration = Duration::from_hours(24);
 /// Two lists further apart than this do not prove that it was missing in between.
 const LISTS_APART: Duration = Duration::from_hours(2);
@@ -38,7 +38,7 @@ pub struct Debt {
     pub what: DebtKind,
 }
 
-/// What must still happen to a server, and how far that has come.
+/// What must still happen to a server, and its progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DebtKind {
     /// The server that we stopped is to be started.
@@ -79,14 +79,14 @@ impl Debt {
     }
 }
 
-/// What is known of a server since it was last asked to stop.
+/// What is known about a server since it was last asked to stop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StopEvidence {
     /// It was seen not running.
     pub seen_down: bool,
     /// What became of our start.
     pub start: Start,
-    /// For how long complete lists have lacked it.
+    /// How long it has been missing from complete lists.
     pub missing_for: Duration,
 }
 
@@ -100,7 +100,7 @@ pub enum Start {
     Sent,
     /// The provider accepted it.
     Accepted,
-    /// The provider answered that the server runs already.
+    /// The provider answered that the server is already running.
     RunsAlready,
 }
 
@@ -122,7 +122,7 @@ impl Start {
         [Self::Sent, Self::Accepted, Self::RunsAlready].into_iter().find(|it| it.word() == word).unwrap_or_default()
     }
 
-    /// What a refusal says of the start.
+    /// What a refusal says about the start.
     #[must_use]
     pub fn refused(error: &str) -> Self {
         let error = error.to_lowercase();
@@ -133,13 +133,13 @@ impl Start {
 }
 
 impl StopEvidence {
-    /// A start was sent, as is done only to a server that reads `stopped`.
+    /// Records that a start was sent. That is done only if the server reads `stopped`.
     #[must_use]
     pub const fn start_sent(self) -> Self {
         Self { seen_down: true, start: Start::Sent, ..self }
     }
 
-    /// The start was answered. Where the server runs already, what read `stopped` was wrong.
+    /// Records the answer to a start. If the server was already running, the reading `stopped` was wrong.
     #[must_use]
     pub fn start_answered(self, start: Start) -> Self {
         Self { seen_down: self.seen_down && start != Start::RunsAlready, start, ..self }
@@ -153,16 +153,16 @@ pub enum Look {
     Running,
     /// It does not.
     NotRunning,
-    /// It is not there, and a complete list of the account lacks it.
+    /// It does not exist, and it is missing from a complete list of the account.
     Missing,
 }
 
-/// What this process saw before, which no later process can rely on.
+/// What this process saw before; a later process cannot rely on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Streak {
-    /// For how long the server has been seen running without a break.
+    /// How long the server has been seen running without interruption.
     pub running_for: Option<Duration>,
-    /// Whether the last complete list lacked it.
+    /// Whether it was missing from the last complete list.
     pub missing: bool,
 }
 
@@ -177,7 +177,7 @@ pub enum Verdict {
     Gone,
 }
 
-/// What a look proves. `since_last` is the time since the look before it, by a clock that nobody sets.
+/// What a look proves. `since_last` is the time since the previous look, by a monotonic clock.
 #[must_use]
 pub fn observe(
     evidence: StopEvidence,
@@ -194,7 +194,7 @@ pub fn observe(
                 // Somebody else has started it, or a list lags behind.
                 (true, Start::NotSent | Start::RunsAlready) => Some(CONFIRMED_AFTER),
                 (false, Start::Accepted | Start::RunsAlready) => Some(RUNS_FOR),
-                // It may be on its way down still.
+                // It may still be shutting down.
                 (false, Start::NotSent | Start::Sent) => None,
             };
             let paid = must_run_for.is_some_and(|time| running_for >= time);
@@ -215,7 +215,7 @@ pub fn observe(
     }
 }
 
-/// The command with which a person says that a server is not to be started any more.
+/// The command by which a person says that a server need not be started any more.
 #[must_use]
 pub fn release_command(server: &ServerRef) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -232,7 +232,7 @@ mod tests {
     const DOWN: Look = Look::NotRunning;
     const MISSING: Look = Look::Missing;
 
-    /// The looks, each so many seconds after the one before it, until the debt is over.
+    /// The looks, each this many seconds after the previous one, until the debt is over.
     fn seen(mut evidence: StopEvidence, looks: &[(u64, Look)]) -> (usize, Verdict) {
         let mut streak = Streak::default();
         for (number, (seconds, look)) in looks.iter().enumerate() {
@@ -257,7 +257,8 @@ mod tests {
     #[test]
     fn a_debt_is_paid_by_evidence_alone() {
         let never_down = |start| StopEvidence { seen_down: false, start, ..StopEvidence::default() };
-        /// What it is, what is known before, what is seen after so many seconds, and at which look it is what.
+        /// The name, what is known before, what is seen after how many seconds, and the verdict with the number of its
+        /// look.
         type Case = (&'static str, StopEvidence, Vec<(u64, Look)>, (usize, Verdict));
         let table: Vec<Case> = vec![
             ("it never went down", StopEvidence::default(), many(5000, MINUTE, RUNS), (5000, Verdict::Owed)),

@@ -1,4 +1,4 @@
-//! What became of a run's deletes: by the provider's answers and by its list.
+//! What became of a run's deletes, according to the provider's answers and its list.
 
 use jiff::Timestamp;
 
@@ -6,9 +6,9 @@ use crate::journal::event::{Act, Answer, Found};
 use crate::journal::state::{RunState, StepState};
 use crate::policy::inventory::{Inventory, PointId};
 
-/// What it means that the provider knows no point of this id (404), though it listed the point a moment ago. The list has
-/// the last word. Repeated after a delete whose answer was lost, it says that the point is gone or about to be; repeated
-/// word for word while the point stays listed, it is a refusal.
+/// What it means when the provider knows no point with this id (404) although it listed the point a moment ago. The
+/// list decides. If the same answer follows a delete whose answer was lost, the point is gone or about to be gone; if
+/// it is repeated word for word while the point stays listed, it is a refusal.
 #[must_use]
 pub fn answer_to_unknown_point(state: &RunState, id: &PointId, created_at: Timestamp) -> Answer {
     let is_it = |act: &Act| matches!(act, Act::Delete { id: of, created_at: at, .. } if of == id && *at == created_at);
@@ -33,10 +33,10 @@ pub fn still_listed(state: &RunState, inventory: &Inventory) -> Vec<PointId> {
     points.map(|point| point.id.clone()).collect()
 }
 
-/// What the list says of a delete whose answer was lost. `settled` says that the list has had its time to catch up.
+/// What the list says of a delete whose answer was lost. `settled` means that the list has had time to catch up.
 #[must_use]
 pub fn find_deleted(inventory: &Inventory, id: &PointId, created_at: Timestamp, settled: bool) -> Option<Found> {
-    // The same id with another time is another point.
+    // The same id with a different time is a different point.
     let is_listed = inventory.find(id).is_some_and(|point| point.created_at == created_at);
     if is_listed { settled.then_some(Found::NotDone) } else { Some(Found::Done { id: None }) }
 }

@@ -1,5 +1,5 @@
-//! PURE: what an event of a run, a list of restore points or a person's word changes in the state besides the run
-//! itself. The store writes each `Change` and knows no rule.
+//! PURE: what an event of a run, a list of restore points or a person's decision changes in the state besides the run
+//! itself. The store writes each `Change` and contains no rules.
 
 mod brakes;
 mod change;
@@ -26,8 +26,8 @@ use crate::journal::state::RunState;
 use crate::policy::inventory::PointId;
 use crate::policy::mark::Token;
 
-/// What the next event of a run changes besides the run, in the order in which it is written. `before` is the run until
-/// now, which can take the event; `reports` are reported with it.
+/// What the next event of a run changes besides the run, in the order in which it is written. `before` is the run
+/// before the event, which must be legal for it; `reports` are the notices stored with it.
 #[must_use]
 pub fn effects(before: &RunState, event: &Event, at: Timestamp, reports: &[Notice]) -> Vec<Change> {
     match event {
@@ -76,7 +76,7 @@ fn answered(before: &RunState, (step, act): (u32, &Act), answer: &Answer, at: Ti
         (Act::StartServer, Answer::Refused { error, .. }) => {
             vec![Change::Debt(DebtEvent::StartAnswered(Start::refused(error)))]
         }
-        // An answer that was lost changes nothing: what was intended counts.
+        // A lost answer changes nothing: the intent counts.
         (_, Answer::Unknown { .. })
         | (Act::Create { .. }, Answer::AlreadyGone)
         | (Act::StopServer, Answer::Accepted { .. } | Answer::AlreadyGone) => Vec::new(),
@@ -92,7 +92,7 @@ fn settled(before: &RunState, act: &Act, found: &Found, at: Timestamp) -> Vec<Ch
         }
         (Act::Delete { id, cause, .. }, Found::Done { .. }) => deleted(id, *cause),
         (Act::Delete { id, .. }, Found::NotDone) => vec![not_deleted(id)],
-        // The stop may be carried out yet, however the server looks.
+        // The stop may still be carried out, whatever the server's status is now.
         (Act::StopServer, Found::NotDone) => vec![Change::Debt(DebtEvent::Left)],
         (Act::Delete { .. }, Found::Undecided { .. })
         | (Act::StopServer, Found::Done { .. } | Found::Undecided { .. })
@@ -105,7 +105,7 @@ fn created(before: &RunState, token: &Token, point: Option<&PointId>, at: Timest
     let settled = Change::TokenSettled { token: token.clone(), state: TokenState::Made };
     let Some(point) = point else { return vec![settled] };
     let created = Change::PointCreated { point: point.clone(), token: Some(token.clone()) };
-    // A clock that was set meanwhile says nothing of how long it took.
+    // If the clock was set meanwhile, it does not say how long it took.
     let lead = |planned: Timestamp| std::time::Duration::try_from(planned.duration_until(at)).unwrap_or_default();
     let lead = before.plan.as_ref().map(|plan| Change::LeadMeasured(lead(plan.at)));
     [settled, created].into_iter().chain(lead).collect()
@@ -115,7 +115,7 @@ fn not_made(token: &Token) -> Change {
     Change::TokenSettled { token: token.clone(), state: TokenState::NotMade }
 }
 
-/// The delete of a point was carried out, or is going to be.
+/// The delete of a point was carried out or will be.
 fn deleted(point: &PointId, cause: DeleteReason) -> Vec<Change> {
     let evicted = (cause == DeleteReason::Eviction).then_some(Change::PointEvicted);
     std::iter::once(Change::DeleteAccepted(point.clone())).chain(evicted).collect()
@@ -155,12 +155,12 @@ fn seen(before: &RunState, sight: &Sight, at: Timestamp) -> Vec<Change> {
 fn ended(outcome: Outcome, reports: &[Notice]) -> Vec<Change> {
     let mut changes = vec![Change::Debt(DebtEvent::Left), Change::RunEnded(outcome)];
     if outcome == Outcome::Succeeded {
-        // Where the success is reported, the recovery is, too, and with the same last good point.
+        // The recovery goes to the reports that get the success, with the same last good point.
         let success = reports.first();
         let last_good = success.and_then(|notice| notice.fact.last_good().cloned());
         let reports = success.map(|notice| notice.reports.clone()).unwrap_or_default();
         changes.push(Change::NoLongerStale);
-        // A clock that was wrong has done its harm, and its due times follow each other again: nothing to report.
+        // The wrong clock can do no more harm, and due times are in order again: there is nothing to report.
         changes.push(Change::IncidentsClosed { policy: None, topic: Topic::Clock });
         changes.push(Change::PolicyRecovered { reports, last_good });
     }

@@ -1,6 +1,6 @@
-//! What a command beside the daemon (`accept`, `delete`, `restore`) does on a server while it has the lease. It is
-//! written there, so that a command that is killed leaves word. Its JSON outlives versions: fields are added, never
-//! renamed.
+//! What a command that runs alongside the daemon (`accept`, `delete`, `restore`) does on a server while it holds the
+//! lease. It is stored in the lease, so that a killed command leaves a record. Its JSON outlives versions: fields are
+//! added, never renamed.
 
 use std::fmt;
 
@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::inventory::{Kind, PointId, RestorePoint, ServerId};
 
-/// A command at its work.
+/// A command in progress.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Errand {
     /// What it does.
-    pub command: Command,
+    pub command: ManualCommand,
     /// Whether the provider has accepted its request.
     #[serde(default)]
     pub accepted: bool,
 }
 
-/// A command. `to_string` gives it as it is typed, without `lastgood`.
+/// A command typed by a person. `to_string` gives it as typed, without `lastgood`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Command {
-    /// It looks at a server's brakes.
+pub enum ManualCommand {
+    /// It accepts a server's brakes.
     #[serde(rename = "accept")]
     Accept {
         /// The server.
@@ -43,10 +43,10 @@ pub enum Command {
         /// The provider's key.
         id: PointId,
     },
-    /// One that an earlier version has left, known only in words.
+    /// A command that an earlier version has left, known only as text.
     #[serde(rename = "other")]
     Other {
-        /// The words.
+        /// The text.
         words: String,
     },
 }
@@ -54,12 +54,12 @@ pub enum Command {
 impl Errand {
     /// A command that has sent nothing yet.
     #[must_use]
-    pub const fn new(command: Command) -> Self {
+    pub const fn new(command: ManualCommand) -> Self {
         Self { command, accepted: false }
     }
 }
 
-impl Command {
+impl ManualCommand {
     /// The restore from this point.
     #[must_use]
     pub fn restore(point: &RestorePoint) -> Self {
@@ -83,7 +83,7 @@ impl Command {
     }
 }
 
-impl fmt::Display for Command {
+impl fmt::Display for ManualCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accept { server } => write!(f, "accept --server {server}"),
@@ -103,22 +103,22 @@ mod tests {
         let id = || PointId::Text("7f0c".to_owned());
         let table = [
             (
-                Command::Accept { server: ServerId::Number(5) },
+                ManualCommand::Accept { server: ServerId::Number(5) },
                 r#"{"command":{"accept":{"server":5}},"accepted":false}"#,
                 "accept --server 5",
             ),
             (
-                Command::Delete { kind: Kind::Snapshot, id: id() },
+                ManualCommand::Delete { kind: Kind::Snapshot, id: id() },
                 r#"{"command":{"delete":{"kind":"snapshot","id":"7f0c"}},"accepted":false}"#,
                 "delete snapshot 7f0c",
             ),
             (
-                Command::Restore { kind: Kind::Backup, id: PointId::Number(7) },
+                ManualCommand::Restore { kind: Kind::Backup, id: PointId::Number(7) },
                 r#"{"command":{"restore":{"kind":"backup","id":7}},"accepted":false}"#,
                 "restore backup 7",
             ),
             (
-                Command::Other { words: "restore 4711".to_owned() },
+                ManualCommand::Other { words: "restore 4711".to_owned() },
                 r#"{"command":{"other":{"words":"restore 4711"}},"accepted":false}"#,
                 "restore 4711",
             ),

@@ -33,7 +33,7 @@ pub struct Terms {
     pub stop_server: bool,
     /// Seconds after which a point in progress is stuck.
     pub stuck_after_seconds: u64,
-    /// How often a failed run is tried again.
+    /// How often a failed run is retried.
     pub retries: u32,
     /// Seconds between the attempts.
     pub retry_after_seconds: u64,
@@ -65,13 +65,13 @@ pub enum Event {
     FoundStopped,
     /// The server was found stopped and is still owed a start: it counts as stopped by this run.
     FoundOwed,
-    /// The run no longer waits for the server that it has to start: the start stays owed, or a person released it.
+    /// The run no longer waits for the server that it must start: the start remains owed, or a person released it.
     StartLeft,
     /// A call is about to be sent. Written before it.
     Intended {
-        /// Counts from 1 within the run.
+        /// Numbered from 1 within the run.
         step: u32,
-        /// What it asks for.
+        /// What it requests.
         act: Act,
     },
     /// How a call was answered. Written after it.
@@ -81,7 +81,7 @@ pub enum Event {
         /// The answer.
         answer: Answer,
     },
-    /// What the provider showed about a call whose answer was lost.
+    /// What the provider's lists showed about a call whose answer was lost.
     Settled {
         /// The step.
         step: u32,
@@ -90,7 +90,7 @@ pub enum Event {
     },
     /// Something that the run waited for was seen.
     Seen(Sight),
-    /// A planned delete is not sent after all.
+    /// A planned delete is not sent.
     Spared {
         /// The point.
         id: PointId,
@@ -102,7 +102,7 @@ pub enum Event {
     },
     /// The attempt failed.
     Failed(Failure),
-    /// The run is tried again at this moment.
+    /// The run is retried at this time.
     Retrying {
         /// When.
         at: Timestamp,
@@ -165,7 +165,7 @@ impl Act {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// The provider accepted it; of a create, with the new point's id.
+    /// The provider accepted it; for a create, with the new point's id.
     Accepted {
         /// The new point.
         id: Option<PointId>,
@@ -176,7 +176,7 @@ pub enum Answer {
     Refused {
         /// What the provider, or the connection, said.
         error: String,
-        /// Whether it makes no sense to try again.
+        /// Whether trying again is pointless.
         last: bool,
     },
     /// It may have been carried out.
@@ -186,18 +186,18 @@ pub enum Answer {
     },
 }
 
-/// What the provider shows about a call whose answer was lost.
+/// What the provider's lists show about a call whose answer was lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Found {
     /// It was carried out.
     Done {
-        /// Of a create: the adopted point.
+        /// For a create, the adopted point.
         id: Option<PointId>,
     },
     /// It was not carried out.
     NotDone,
-    /// Nothing decides.
+    /// Nothing proves either.
     Undecided {
         /// What a person has to check.
         why: String,
@@ -242,9 +242,9 @@ pub enum Sight {
 /// Why an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// In plain words, with the provider's own where there are any.
+    /// In plain words, with the provider's own if there are any.
     pub error: String,
-    /// Whether the run is not tried again.
+    /// Whether the run is not retried.
     pub last: bool,
 }
 
@@ -254,11 +254,11 @@ pub struct Failure {
 pub enum Outcome {
     /// The point is completed and the plan carried out.
     Succeeded,
-    /// They are not, and `error` says why.
+    /// It did not succeed, and `error` says why.
     Failed,
     /// There was nothing to do at this due time.
     Skipped,
-    /// Nobody can tell whether a point was created: a person has to check.
+    /// Whether a point was created cannot be determined: a person has to check.
     Unknown,
 }
 

@@ -1,6 +1,6 @@
 //! PURE: what has happened. A run is the list of its events; one transition function turns them into a state, and one
-//! function says what comes next. After a crash the list is replayed and the run goes on: there is no separate recovery
-//! code.
+//! function decides what comes next. After a crash the list is replayed and the run continues: there is no separate
+//! recovery code.
 
 pub mod adopt;
 pub mod debt;

@@ -1,4 +1,4 @@
-//! What a run does next, from its state alone. The first attempt, a retry and a run resumed after a crash all ask the
+//! What a run does next, from its state alone. The first attempt, a retry and a run resumed after a crash all use the
 //! same function: there is no other recovery.
 
 use jiff::Timestamp;
@@ -37,17 +37,17 @@ pub enum Next {
     AwaitGone(PointId),
     /// Read the list again and, if it shows a free slot, request the point.
     Create,
-    /// Find out what became of a call whose answer was lost.
+    /// Find out whether a call whose answer was lost was carried out.
     Settle(u32),
     /// Wait until the new point is completed.
     Await(PointId),
     /// Start the server that we stopped, and wait until it runs.
     StartServer,
-    /// Record that the attempt failed, as a step or the plan says.
+    /// Record that the attempt failed because of a step or the plan.
     Fail {
         /// In words.
         error: String,
-        /// Whether the run is not tried again.
+        /// Whether the run is not retried.
         last: bool,
     },
     /// The attempt failed and the run may be tried again: record when.
@@ -55,7 +55,7 @@ pub enum Next {
         /// Seconds from now.
         after_seconds: u64,
     },
-    /// Do nothing until then, then record that the next attempt begins.
+    /// Wait until then, then record that the next attempt begins.
     Wait(Timestamp),
     /// Record the run's end.
     End {
@@ -86,8 +86,8 @@ pub fn next(state: &RunState) -> Next {
     if state.failure.is_some() {
         return after_failure(state);
     }
-    // Nobody can tell whether the point is there, so the run creates and stops nothing more. First it starts the server
-    // that was stopped for the point.
+    // Whether the point exists cannot be determined, so the run creates and stops nothing more. First it starts the
+    // server that was stopped for the point.
     if let Some(step) = state.steps.iter().find(|step| step.act.is_create() && step.state == StepState::Undecided) {
         let unknown = || Next::End { outcome: Outcome::Unknown, error: step.error.clone() };
         return if state.owes_start { Next::StartServer } else { unknown() };
@@ -96,7 +96,7 @@ pub fn next(state: &RunState) -> Next {
         return state.postponed.filter(|_| state.waits_for_bucket).map_or(Next::Plan, Next::WaitForBucket);
     };
     match &plan.refused {
-        // Nothing is wrong, and a new point would gain nothing.
+        // Nothing is wrong, and a new point would be of no use.
         Some(refusal @ PlanRefusal::OnlyTheNewest { .. }) if !state.owes_start => {
             return Next::End { outcome: Outcome::Skipped, error: Some(refusal.to_string()) };
         }
@@ -120,7 +120,7 @@ fn before_create(state: &RunState, plan: &Plan) -> Option<Next> {
     if state.created.is_some() {
         return None;
     }
-    // Room comes first, so that the server is down no longer than its point needs.
+    // Room is made first, so that the server is down no longer than its point needs.
     let eviction = plan.evictions().find_map(|delete| match progress_of(state, &delete.id, delete.created_at) {
         DeleteProgress::Open => {
             let cause = if delete.completed { DeleteReason::Eviction } else { DeleteReason::FailedPoint };
@@ -153,11 +153,11 @@ fn create(state: &RunState) -> Option<Next> {
         let point = format!("{} {}", state.key.kind, created.id);
         return match created.progress {
             PointProgress::Vanished => {
-                Some(Next::Fail { error: format!("{point} was being made and is no longer listed"), last: false })
+                Some(Next::Fail { error: format!("{point} was being created and is no longer listed"), last: false })
             }
             PointProgress::Running => Some(Next::Await(created.id.clone())),
             PointProgress::Failed => {
-                Some(Next::Fail { error: format!("the provider could not make it: {point} has failed"), last: false })
+                Some(Next::Fail { error: format!("the provider could not create it: {point} has failed"), last: false })
             }
             PointProgress::Completed => None,
         };
@@ -166,7 +166,7 @@ fn create(state: &RunState) -> Option<Next> {
         None => Next::Create,
         Some(step) if refused(step) => Next::Fail { error: words_of_create(state, step), last: step.last },
         Some(step) if sends(state, Act::is_create) >= SENDS => {
-            failed(step, "was asked for three times and never appeared")
+            failed(step, "was requested three times and never appeared")
         }
         Some(_) => Next::Create,
     })
@@ -208,7 +208,7 @@ fn after_failure(state: &RunState) -> Next {
     }
     let failure = state.failure.as_ref().expect("asked only after a failure");
     let terms = state.terms.filter(|terms| state.attempt <= terms.retries && !failure.last);
-    // What the attempt created stays: a new attempt would create a second point for the same due time.
+    // What the attempt created stays: otherwise the next attempt would create a second point for the same due time.
     let is_there = |point: &CreatedPoint| matches!(point.progress, PointProgress::Running | PointProgress::Completed);
     let has_point = state.created.as_ref().is_some_and(is_there);
     match terms {
@@ -219,7 +219,7 @@ fn after_failure(state: &RunState) -> Next {
 
 /// How far a planned delete has come.
 enum DeleteProgress {
-    /// It is to be sent.
+    /// It will be sent.
     Open,
     /// The provider has accepted it.
     Accepted,
@@ -229,7 +229,7 @@ enum DeleteProgress {
     Failed(Next),
 }
 
-/// How far the delete of the point with this id and time has come: the provider may reuse the id of an evicted point.
+/// The progress of the delete of the point with this id and time; the provider may reuse the id of an evicted point.
 fn progress_of(state: &RunState, point: &PointId, begun: Timestamp) -> DeleteProgress {
     if state.spared.contains(point) {
         return DeleteProgress::Spared;
@@ -267,11 +267,11 @@ fn failed(step: &Step, what: &str) -> Next {
     Next::Fail { error: format!("{subject} {what}{why}"), last: step.last }
 }
 
-/// A refusal after a lost answer may be for want of the very slot that the first point takes.
+/// After a lost answer, a refusal may come from the slot that the first point takes.
 fn words_of_create(state: &RunState, step: &Step) -> String {
     let lost = state.current_steps().iter().any(|before| before.act.is_create() && before.answer_was_lost);
     let first =
-        "; the answer to the first create was lost, so its point may be there and not listed yet: check the list";
+        "; the answer to the first create was lost, so its point may exist and not be listed yet: check the list";
     format!("{}{}", words(step), if lost { first } else { "" })
 }
 

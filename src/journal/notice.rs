@@ -1,5 +1,5 @@
-//! What people must be told. A notice says where something happened and, as data, what; it is made where it happens and
-//! waits in the store until a mail has told it.
+//! What must be reported to people. A notice says where something happened and, as data, what. It is created where it
+//! happens and waits in the store until a report has carried it.
 
 use crate::policy::name::PolicyName;
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub use fact::{
 pub use run::{DeletedPoint, FailedRun, GivenUp, Good, RunProblem, SucceededRun, Tries};
 pub use topic::{Class, Topic};
 
-/// One thing to tell. `to_string` gives it in one sentence.
+/// One thing to report. `to_string` gives it in one sentence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Stored")]
 pub struct Notice {
@@ -33,7 +33,7 @@ pub struct Notice {
     pub policy: Option<PolicyName>,
     /// The kind of restore point, where there is one.
     pub kind: Option<Kind>,
-    /// The reports of the policy; empty: every report with `on`.
+    /// The reports of the policy; empty means every report with `on`.
     pub reports: Vec<String>,
     /// What happened.
     pub fact: Fact,

@@ -11,31 +11,31 @@ use crate::journal::notice::StartProblem;
 use crate::journal::state::{RunState, Step, StepState};
 use crate::policy::inventory::ServerStatus;
 
-/// How long a server may take to start or to stop before it is asked again and people are told.
+/// How long a server may take to start or stop before it is asked again and that is reported.
 pub const LONGEST_CHANGE: Duration = Duration::from_mins(5);
-/// After this long the run leaves a server that does not start to the watch over debts, and ends.
+/// After this long, the run leaves a server that does not start to the debt watch, and ends.
 pub const LEFT_AFTER: Duration = Duration::from_mins(10);
 
-/// How long ago a moment of the journal was.
+/// How long ago an event in the journal was.
 pub type Since<'a> = &'a dyn Fn(Timestamp) -> Duration;
 
-/// Whether a server that was stopped for a point is still stopped when the point is about to be created.
+/// Whether a server that was stopped for a point is still stopped just before the point is created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerPower {
     /// It is, or we did not stop it.
     Off,
     /// It runs.
     On,
-    /// It cannot be read, or is neither.
+    /// It cannot be read, or it is neither.
     Unknown {
         /// In words.
         error: String,
-        /// Whether it makes no sense to try again.
+        /// Whether trying again is pointless.
         last: bool,
     },
 }
 
-/// Whether the server is still stopped; `None` while it is starting, which is waited for.
+/// Whether the server is still stopped; `None` while it is starting, which the run waits for.
 #[must_use]
 pub fn before_create(status: &ServerStatus, waited: Duration) -> Option<ServerPower> {
     match status {
@@ -43,7 +43,7 @@ pub fn before_create(status: &ServerStatus, waited: Duration) -> Option<ServerPo
         ServerStatus::Active => Some(ServerPower::On),
         ServerStatus::Other(_) if waited < LONGEST_CHANGE => None,
         status => {
-            let error = format!("the server was stopped and is {status} now, so nothing is made");
+            let error = format!("the server was stopped and is {status} now, so no point is created");
             Some(ServerPower::Unknown { error, last: false })
         }
     }
@@ -56,11 +56,11 @@ pub enum BeforeStop {
     Stop,
     /// It looks again.
     Wait,
-    /// It goes on: its own stop, whose outcome nobody could tell, was carried out.
+    /// It continues: its own stop, whose outcome was unknown, was carried out.
     StoppedByThisRun,
-    /// It goes on, and takes over the start that is owed: another run stopped the server.
+    /// It continues and takes over the owed start: another run stopped the server.
     StoppedByAnotherRun,
-    /// It goes on, and leaves the server stopped: a person stopped it.
+    /// It continues and leaves the server stopped: a person stopped it.
     StoppedByPerson,
     /// The attempt fails.
     Fail(String),
@@ -77,8 +77,8 @@ pub fn stop_depends_on_debt(state: &RunState, status: &ServerStatus, in_attempt:
     may_be_owed && !is_starting(state, since)
 }
 
-/// What a run does about a server that it has to stop and that reads `status`. `debt` is what is owed to the server, and
-/// `in_attempt` the time since this process began the attempt.
+/// What a run does about a server that it has to stop and whose status is `status`. `debt` is what is owed to the
+/// server, and `in_attempt` the time since this process began the attempt.
 #[must_use]
 pub fn before_stop(
     state: &RunState,
@@ -94,17 +94,17 @@ pub fn before_stop(
         ServerStatus::Stopped if state.owes_start => BeforeStop::StoppedByThisRun,
         ServerStatus::Stopped => match debt {
             None => BeforeStop::StoppedByPerson,
-            // The watch over debts has asked it to start: it is stopped once it runs.
+            // The debt watch has asked it to start: it is stopped once it runs.
             Some(debt) if debt.start().evidence.start != Start::NotSent && in_attempt < LONGEST_CHANGE => {
                 BeforeStop::Wait
             }
             Some(_) => BeforeStop::StoppedByAnotherRun,
         },
-        // The watch over debts is starting it, or a stop is still being carried out.
+        // The debt watch is starting it, or a stop is still being carried out.
         _ if is_changing && in_attempt < LONGEST_CHANGE && debt.is_some() => BeforeStop::Wait,
-        // Most likely the shutdown of the last process asked it to start: it is stopped once it runs.
+        // Most likely, the last process asked it to start during its shutdown: it is stopped once it runs.
         _ if is_changing && state.owes_start && since(last_request_at(state)) < LONGEST_CHANGE => BeforeStop::Wait,
-        status => BeforeStop::Fail(format!("the server is {status}, so it is not stopped and nothing is made")),
+        status => BeforeStop::Fail(format!("the server is {status}, so it is not stopped and no point is created")),
     }
 }
 
@@ -116,19 +116,20 @@ fn is_starting(state: &RunState, since: Since<'_>) -> bool {
     })
 }
 
-/// What a run does that waits for its server to stop.
+/// What a run does while it waits for its server to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhileStopping {
-    /// It goes on.
+    /// It continues.
     Stopped,
-    /// It asks the server to stop once more.
+    /// It asks the server to stop again.
     StopAgain,
     /// It looks again.
     Wait,
 }
 
-/// What a run does that waits for its server to stop. `may_be_started` says that an earlier process stopped it, which may
-/// have started it again without being able to record that, and that this one has watched it for `settle`.
+/// What a run does while it waits for its server to stop. `may_be_started` means that an earlier process stopped the
+/// server and may have started it again without being able to record that, and that this process has watched it for
+/// `settle`.
 #[must_use]
 pub fn while_stopping(status: &ServerStatus, may_be_started: bool) -> WhileStopping {
     match status {
@@ -144,7 +145,7 @@ pub fn last_request_at(state: &RunState) -> Timestamp {
     state.steps.last().map_or(state.opened_at, |step| step.intended_at)
 }
 
-/// Whether a stop or start whose answer was lost was carried out. `settled` says that the server has had its time.
+/// Whether a stop or start whose answer was lost was carried out. `settled` means that the server has had enough time.
 #[must_use]
 pub fn find_power(act: &Act, status: &ServerStatus, settled: bool) -> Option<Found> {
     let runs = *status == ServerStatus::Active;
@@ -157,14 +158,14 @@ pub fn find_power(act: &Act, status: &ServerStatus, settled: bool) -> Option<Fou
 /// How a server that is owed a start is found.
 #[derive(Clone, Debug)]
 pub enum OwedServer<'a> {
-    /// It reads this; `seen_down` says whether it was seen not running since it was asked to stop.
+    /// It has this status; `seen_down` says whether it was seen not running since it was asked to stop.
     Reads {
-        /// What it reads.
+        /// Its status.
         status: &'a ServerStatus,
         /// Whether it was seen down.
         seen_down: bool,
     },
-    /// It is not there, and a complete list of the account lacks it.
+    /// It does not exist, and it is missing from a complete list of the account.
     Missing,
     /// It cannot be read.
     Unreadable(String),
@@ -173,22 +174,22 @@ pub enum OwedServer<'a> {
 /// What a run does about a server that is owed a start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WhileStarting {
-    /// It waits no longer, and leaves the start to the watch over debts.
+    /// It stops waiting and leaves the start to the debt watch.
     Leave(StartProblem),
     /// It looks again.
     Wait,
     /// It reports this, and looks again later.
     ReportAndWait(String),
-    /// It sees to the start.
+    /// It makes sure that the server starts.
     Start,
 }
 
-/// What a run does that has waited for so long to see the server running.
+/// What a run does after it has waited this long to see the server running.
 #[must_use]
 pub fn while_starting(found: OwedServer<'_>, waited: Duration, settle: Duration) -> WhileStarting {
     let is_too_long = waited >= LEFT_AFTER;
     match found {
-        // Never seen down, it may still be stopping, and nothing can be done about that now.
+        // It was never seen down, so it may still be stopping, and nothing can be done about that now.
         OwedServer::Reads { status: ServerStatus::Active, seen_down } if !seen_down || is_too_long => {
             WhileStarting::Leave(StartProblem::MayStillStop)
         }
@@ -213,19 +214,19 @@ pub fn starts(state: &RunState) -> impl DoubleEndedIterator<Item = &Step> {
 /// What is done about a start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NextStart {
-    /// The last one still has time.
+    /// The last one may still take effect.
     Wait,
-    /// The last one was refused for this reason: it is reported, and the next one comes after a pause.
+    /// The last one was refused for this reason: that is reported, and the next one is sent after a pause.
     Refused(String),
-    /// Another one is sent where the server reads `stopped`. `overdue`: the last one was accepted and has had its time,
-    /// which is reported.
+    /// Another one is sent if the server reads `stopped`. `overdue` means that the last one was accepted but has not
+    /// taken effect in time, which is reported.
     Send {
         /// Whether the last one was accepted.
         overdue: bool,
     },
 }
 
-/// What is done about the start of a server that does not run. `pause` is the time between two that are refused.
+/// What is done about the start of a server that does not run. `pause` is the time between two refused starts.
 #[must_use]
 pub fn next_start(state: &RunState, pause: Duration, since: Since<'_>) -> NextStart {
     match starts(state).next_back() {

@@ -1,5 +1,5 @@
-//! When a run plans later or again: what it has found since makes the last plan wrong. And why, in the end, there is no
-//! room.
+//! When a run plans later or again, because what it has found since makes the last plan wrong; and why there is finally
+//! no room.
 
 use jiff::Timestamp;
 
@@ -21,14 +21,14 @@ impl RunState {
         self.may_replan() && !futile
     }
 
-    /// Why a slot that the plan counted on is not there, and what a person can do beyond what is always said.
+    /// Why a slot that the plan counted on is not free, and what a person can do besides the usual advice.
     #[must_use]
     pub fn why_no_room(&self) -> String {
         let Some((id, guard)) = &self.refused_eviction else {
             return "a slot that was free is taken now".to_owned();
         };
         let what_to_do = match guard {
-            Guard::Brake(_) => "; `lastgood accept` lets deletes go on",
+            Guard::Brake(_) => "; `lastgood accept` lets deletes continue",
             Guard::MaxDeletes(_) => "; raise max_deletes",
             Guard::NotInForce => "; put it back",
             Guard::KeptNow(_) => "; the next run plans by that",

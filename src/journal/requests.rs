@@ -31,7 +31,8 @@ impl RunState {
         self.requested_create().map(|(mark, _)| mark)
     }
 
-    /// When the point was first requested: by this attempt, or by the one whose point turned up late. `now` before that.
+    /// When the point was first requested: by this attempt, or by the one whose point appeared late. `now` if it was
+    /// not.
     #[must_use]
     pub fn requested_at(&self, now: Timestamp) -> Timestamp {
         let first = self.current_steps().iter().find(|step| step.act.is_create()).map_or(now, |step| step.intended_at);
@@ -50,8 +51,8 @@ impl RunState {
         &self.steps[self.attempt_from..]
     }
 
-    /// Whether the run stopped looking for what this step made: its answer was lost and no list showed the point, or it is
-    /// a create of an earlier attempt.
+    /// Whether the run stopped looking for what this step created: its answer was lost and no list showed the point, or
+    /// it is a create of an earlier attempt.
     #[must_use]
     pub fn gave_up(&self, index: usize) -> bool {
         let step = &self.steps[index];

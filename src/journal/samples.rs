@@ -11,7 +11,7 @@ use crate::policy::name::PolicyName;
 use crate::policy::plan::{Action, Plan, Reason};
 use crate::policy::slots::Slots;
 
-/// So many seconds after a fixed moment.
+/// This many seconds after a fixed moment.
 pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_795_000_000 + second).unwrap()
 }
@@ -56,7 +56,7 @@ pub(crate) fn plan_for(server: ServerRef) -> Plan {
     }
 }
 
-/// A run that made this point, and nothing else to say.
+/// A run that created this point, and nothing else to report.
 pub(crate) fn success(run: i64, good: &Good) -> Fact {
     Fact::Succeeded(SucceededRun {
         run: Some(run),

@@ -47,7 +47,7 @@ pub struct RunState {
     pub postponed: Option<Timestamp>,
     /// Whether it is still waiting for it.
     pub waits_for_bucket: bool,
-    /// Evicted points that were seen to be gone.
+    /// Evicted points that are known to be gone.
     pub gone: Vec<PointId>,
     /// Whether a server that we stopped was seen stopped, and has been neither started nor seen running since.
     pub seen_stopped: bool,
@@ -63,7 +63,7 @@ pub struct RunState {
     pub ended: Option<(Outcome, Option<String>, Timestamp)>,
 }
 
-/// An event that cannot follow the state.
+/// An event that is not legal in this state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the journal holds an event that cannot follow what is before it: {0}")]
 pub struct IllegalEvent(pub String);
@@ -102,7 +102,7 @@ impl RunState {
     /// The state after all these events.
     ///
     /// # Errors
-    /// The first event that cannot follow.
+    /// The first event that is not legal.
     pub fn replay<'a>(
         key: RunKey,
         opened_at: Timestamp,
@@ -115,10 +115,10 @@ impl RunState {
         Ok(state)
     }
 
-    /// Takes the next event.
+    /// Applies the next event.
     ///
     /// # Errors
-    /// When it cannot follow the ones before it; the state is then unchanged.
+    /// When it cannot follow the events before it; the state is then unchanged.
     pub fn apply(&mut self, event: &Event, at: Timestamp) -> Result<(), IllegalEvent> {
         self.refuse_if(event, self.ended.is_some(), "the run has ended")?;
         match event {
@@ -221,7 +221,8 @@ impl RunState {
             self.owes_start = true;
         }
         if *act == Act::StartServer {
-            // Before the point was requested, this is a shutdown of the process: its next start stops the server again.
+            // Before the point was requested, this happens at a shutdown of the process: its next start stops the
+            // server again.
             self.seen_stopped = false;
             self.started_early |= self.is_being_created();
         }
@@ -271,7 +272,7 @@ impl RunState {
 
     fn settled(&mut self, event: &Event, step: u32, found: &Found, at: Timestamp) -> Result<(), IllegalEvent> {
         let index = self.step_index(event, step)?;
-        // A point that turns up late corrects what was believed.
+        // A point that appears late corrects what was assumed.
         let is_late = self.gave_up(index) && self.created.is_none();
         let open = matches!(self.steps[index].state, StepState::Intended | StepState::Unknown) || is_late;
         self.refuse_if(event, !open, "the step is settled")?;
@@ -317,7 +318,8 @@ impl RunState {
 
     fn seen(&mut self, event: &Event, sight: &Sight) -> Result<(), IllegalEvent> {
         match sight {
-            // The provider may have reused the id of an evicted point: while a new point is awaited, it is the one meant.
+            // The provider may have reused the id of an evicted point: while a new point is awaited, the id means that
+            // one.
             Sight::Gone(id) => match &mut self.created {
                 Some(created) if created.id == *id && created.progress == PointProgress::Running => {
                     created.progress = PointProgress::Vanished;

@@ -1,22 +1,22 @@
-//! The parts of a run's state: its calls with what is known of them, and the point that it created.
+//! The parts of a run's state: its calls with what is known about them, and the point that it created.
 
 use jiff::Timestamp;
 
 use crate::journal::event::Act;
 use crate::policy::inventory::PointId;
 
-/// A call with what is known of it.
+/// A call with what is known about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// What it asks for.
+    /// What it requests.
     pub act: Act,
     /// When the intent was written.
     pub intended_at: Timestamp,
     /// When something about it was last written.
     pub at: Timestamp,
-    /// What is known of its outcome.
+    /// What is known about its outcome.
     pub state: StepState,
-    /// Why it did not go well.
+    /// Why it did not succeed.
     pub error: Option<String>,
     /// Whether the answer was lost, whatever was found out later.
     pub answer_was_lost: bool,
@@ -26,7 +26,7 @@ pub struct Step {
     pub created: Option<PointId>,
 }
 
-/// What is known of a step's outcome.
+/// What is known about a step's outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepState {
     /// The intent was written, an answer was not.
@@ -37,7 +37,7 @@ pub enum StepState {
     Done,
     /// Certainly not carried out.
     NotDone,
-    /// Nobody can tell.
+    /// The outcome cannot be determined.
     Undecided,
 }
 
@@ -64,18 +64,18 @@ pub struct CreatedPoint {
     pub step: usize,
     /// When the provider began it, once a list showed it.
     pub created_at: Option<Timestamp>,
-    /// How far it has come.
+    /// Its progress.
     pub progress: PointProgress,
 }
 
-/// How far the created point has come.
+/// The progress of the created point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PointProgress {
     /// It is in progress.
     Running,
     /// It is completed.
     Completed,
-    /// It failed and is to be deleted.
+    /// It failed and will be deleted.
     Failed,
     /// It disappeared from the list while it was in progress.
     Vanished,

@@ -1,4 +1,4 @@
-//! A run in a few facts, as `run --json`, `history --json` and mails show it.
+//! A summary of a run, as `run --json`, `history --json` and mails show it.
 
 use crate::policy::name::PolicyName;
 use std::fmt;
@@ -25,7 +25,7 @@ pub struct RunSummary {
     pub due: Option<Timestamp>,
     /// How it ended, or that it has not.
     pub outcome: RunStatus,
-    /// The new point, as soon as the provider's answer is known.
+    /// The new point, once the provider's answer is known.
     pub created: Option<PointId>,
     /// Points whose delete the provider has accepted.
     pub deleted: Vec<PointId>,
@@ -108,7 +108,7 @@ pub struct StepSummary {
     pub state: String,
     /// When something about it was last written.
     pub at: Timestamp,
-    /// Why it did not go well.
+    /// Why it did not succeed.
     pub error: Option<String>,
 }
 

@@ -120,7 +120,7 @@ fn choices() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn every_prefix_of_a_run_replays_and_goes_on_to_the_same_end(stop in any::<bool>(), choices in choices()) {
+    fn every_prefix_of_a_run_replays_and_continues_to_the_same_end(stop in any::<bool>(), choices in choices()) {
         let (events, state) = a_run(stop, &choices);
         prop_assert_eq!(replay(&events).unwrap(), state);
         for length in 0..events.len() {

@@ -1,4 +1,4 @@
-//! What determines, besides its own rules, which points a policy gives up: the slots, `reserve`, and the policies that
+//! What decides, besides its own rules, which points a policy gives up: the slots, `reserve`, and the policies that
 //! share them. Stored together with what the policy keeps, so that a changed policy file can be compared with the last
 //! one.
 
@@ -26,7 +26,7 @@ pub struct Conditions {
     policies: Vec<PolicyRules>,
 }
 
-/// A policy as far as it decides what goes.
+/// The part of a policy that decides what it deletes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct PolicyRules {
     name: PolicyName,
@@ -69,7 +69,7 @@ impl RetentionRules {
         }
     }
 
-    /// Whether they keep the same of the same points, whatever the policies were called.
+    /// Whether they keep the same points, whatever the policies were called.
     #[must_use]
     pub fn keep_the_same(&self, other: &Self) -> bool {
         let nameless = |rules: &Self| Self { formerly: Vec::new(), ..rules.clone() };
@@ -131,14 +131,14 @@ pub type RetentionRecords = BTreeMap<String, RetentionRecord>;
 /// What a policy kept when it last inspected a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetentionRecord {
-    /// Its rules. `None` where they cannot be read, so that they count as changed.
+    /// Its rules. `None` if they cannot be read, so that they count as changed.
     pub rules: Option<RetentionRules>,
-    /// What else decided what it gave up. `None` where an earlier version looked.
+    /// What else decided what it gave up. `None` if an earlier version inspected the server.
     pub conditions: Option<Conditions>,
 }
 
 impl RetentionRecord {
-    /// What a policy keeps that shares `limit` slots with `others`, under this `reserve`.
+    /// The record of a policy that shares `limit` slots with `others`, under this `reserve`.
     #[must_use]
     pub fn of(policy: &Policy, others: &[Arc<Policy>], (limit, reserve): (u32, u32)) -> Self {
         let conditions = Conditions::of(policy, others, (limit, reserve));

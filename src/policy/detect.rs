@@ -26,9 +26,9 @@ pub fn detect_brakes(request: &PlanRequest<'_>) -> DetectedBrakes {
     brakes_in_force(&request.evidence, changed.is_some(), retention)
 }
 
-/// The brakes as a run detects them, and what is to be remembered of what its policy keeps. `is_current` says whether the
-/// policy is still in the file with the retention that the run began with. If not, the run is finished under it, but what it
-/// keeps no longer says anything; nor does a list in doubt, or a policy that is not `enabled`.
+/// The brakes as a run detects them, and what is to be remembered of what its policy keeps. `is_current` says whether
+/// the policy is still in the file with the retention that the run began with. If not, the run is finished under it,
+/// but what it keeps no longer says anything; nor does a doubtful list, or a policy that is not `enabled`.
 #[must_use]
 pub fn detect_in_run(request: &PlanRequest<'_>, is_current: bool, enabled: bool) -> (DetectedBrakes, RetentionUpdate) {
     let mut brakes = detect_brakes(request);

@@ -105,9 +105,9 @@ impl fmt::Display for Kind {
 /// A server as it is shown and stored: always `{"id", "name"}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ServerRef {
-    /// The provider's key: the integer id where there is one, else the uuid.
+    /// The provider's key: the integer id if there is one, else the uuid.
     pub id: ServerId,
-    /// The name where there is one, else the hostname, else the id.
+    /// The name if there is one, else the hostname, else the id.
     pub name: String,
 }
 
@@ -199,7 +199,7 @@ pub struct RestorePoint {
     pub automatic: bool,
     /// Its status.
     pub status: PointStatus,
-    /// Its size in MB (as the provider counts them), where known.
+    /// Its size in MB (as the provider counts them), if known.
     pub size_mb: Option<u64>,
     /// When the provider started creating it.
     pub created_at: Timestamp,
@@ -207,7 +207,7 @@ pub struct RestorePoint {
     pub expires_at: Option<Timestamp>,
     /// A snapshot's name; backups have none.
     pub name: Option<String>,
-    /// The description, empty where there is none.
+    /// The description, empty if there is none.
     pub description: String,
 }
 

@@ -12,7 +12,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp, Unit};
 use serde::{Deserialize, Serialize};
 
-/// How many characters of our text must be left to recognise a point by it.
+/// How many characters of our text must be left to recognize a point by it.
 pub const SHORTEST_BEGINNING: usize = 8;
 
 /// Eight random lower-case letters and digits, unique for each restore point that we request.

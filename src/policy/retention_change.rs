@@ -27,7 +27,7 @@ pub fn retention_change(request: &PlanRequest<'_>) -> Option<RetentionChange> {
     };
     let conditions = looked.conditions.as_ref();
     let now = || Conditions::of(policy, request.others, (request.limit, request.reserve));
-    // What an earlier version remembers says nothing of the conditions.
+    // What an earlier version remembers says nothing about the conditions.
     let same = conditions.is_none_or(|before| *before == now());
     let before = || Some((name.clone(), conditions?.clone()));
     (rules || !same).then(|| RetentionChange { rules, before: before() })

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stars_and_question_marks_stand_for_any_and_one() {
+    fn stars_and_question_marks_match_any_and_one() {
         for (pattern, text, fits) in [
             ("web-*", "web-server-01", true),
             ("web-*", "db-server-01", false),

@@ -189,7 +189,7 @@ impl Client {
             if number == pages && page.next != NextPage::None {
                 reading.change("it has more pages than its count says");
             }
-            if reading.take(page) == ReadMore::No {
+            if reading.add_page(page) == ReadMore::No {
                 break;
             }
         }
@@ -219,7 +219,7 @@ impl Client {
                 Err(error) => return Err(error),
             };
             next = page.next.clone();
-            if reading.take(page) == ReadMore::No {
+            if reading.add_page(page) == ReadMore::No {
                 return Ok(());
             }
             at = url;

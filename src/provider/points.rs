@@ -58,12 +58,12 @@ impl Client {
     }
 
     async fn inventory_read_alike(&self, server: &Server, kind: Kind) -> Result<Inventory, ProviderError> {
-        let mut last = self.look(server, kind).await?;
+        let mut last = self.read_once(server, kind).await?;
         for _ in 1..READINGS {
             if last.proof == ReadProof::OnePage {
                 break;
             }
-            let mut again = self.look(server, kind).await?;
+            let mut again = self.read_once(server, kind).await?;
             let alike = again.points == last.points && again.proof == ReadProof::ReadOnce;
             if alike {
                 again.proof = ReadProof::ReadTwice;
@@ -79,7 +79,7 @@ impl Client {
     ///
     /// # Errors
     /// As `inventory`.
-    pub async fn look(&self, server: &Server, kind: Kind) -> Result<Inventory, ProviderError> {
+    pub async fn read_once(&self, server: &Server, kind: Kind) -> Result<Inventory, ProviderError> {
         let call = self.points_call(kind, Some(server), Some(BackupTypeFilter::Manual))?;
         // If the provider ignores the filter, other servers' points must not fill the memory.
         let convert = |entry: &ApiObject, _, masks: &Masks| {

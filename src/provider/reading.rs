@@ -205,7 +205,7 @@ impl<T> Reading<T> {
             changed: None,
             doubts: Doubts::default(),
         };
-        reading.take(first);
+        reading.add_page(first);
         reading
     }
 
@@ -226,7 +226,7 @@ impl<T> Reading<T> {
 
     /// Adds a page. Reading stops when a page brings nothing new or there are more entries than the list counts,
     /// because such a list may never end.
-    pub(crate) fn take(&mut self, page: ListPage<T>) -> ReadMore {
+    pub(crate) fn add_page(&mut self, page: ListPage<T>) -> ReadMore {
         self.pages += 1;
         if let (Some(now), Some(before)) = (page.count, self.count)
             && now != before

@@ -10,14 +10,14 @@ use crate::provider::error::ErrorKind;
 /// From this length on, a person notices that nothing happens.
 const NOTICED: Duration = Duration::from_secs(5);
 
-type Listener = Arc<dyn Fn(&str) + Send + Sync>;
+type PauseListener = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Reports the pauses of one client.
 #[derive(Default)]
 pub(crate) struct Waits {
     /// Whether the current pause was reported.
     reported: AtomicBool,
-    listener: Mutex<Option<Listener>>,
+    listener: Mutex<Option<PauseListener>>,
 }
 
 impl Waits {

@@ -183,7 +183,7 @@ impl Watch {
                     if let Some(seen) = ticket.result() {
                         return seen;
                     }
-                    self.look(kind).await;
+                    self.look_for_all(kind).await;
                     of_kind.looked.notify_waiters();
                 }
             }
@@ -191,7 +191,7 @@ impl Watch {
     }
 
     /// One look for all waiters that are due. Others share it if that costs no further request.
-    async fn look(&self, kind: Kind) {
+    async fn look_for_all(&self, kind: Kind) {
         let of_kind = self.of(kind);
         let began = Instant::now();
         let (due, others) = {
@@ -220,7 +220,7 @@ impl Watch {
         }
         let mut answers = stream::iter(due)
             .map(|server| async move {
-                let answer = self.client.look(&server, kind).await;
+                let answer = self.client.read_once(&server, kind).await;
                 (server, answer)
             })
             .buffer_unordered(PARALLEL);

@@ -2,9 +2,11 @@
 //!
 //! `message_data` and `digest` are what a message is about, as data. `groups` decides which notices share a message,
 //! `content` chooses the words, `render` formats them, and `message` builds a mail. `delivery` is a message to be sent,
-//! `transport` and `smtp` send it, and `sender` decides after each attempt whether to retry. `pipeline` does all of it,
+//! `transport` and `smtp` send it, `sender` decides after each attempt whether to retry, and `channel_senders` says what
+//! sends the messages of each channel. `pipeline` does all of it,
 //! from the notices in the store to the outbox and to the mail server. Settings are passed in.
 
+pub mod channel_senders;
 pub mod content;
 pub mod delivery;
 pub mod digest;

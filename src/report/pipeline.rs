@@ -2,7 +2,8 @@
 //! holds.
 //!
 //! A notice is marked as reported in the transaction that stores its messages. A message is stored byte for byte, so
-//! that a repeat is recognized as the same. A message that cannot be sent waits and never delays a run.
+//! that a repeat is recognized as the same. A message that cannot be sent, or whose channel has no sender, waits; it
+//! never delays a run.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::journal::notice::Class;
+use crate::report::channel_senders::{ChannelSenders, MailSender};
 use crate::report::content::blocks::Content;
 use crate::report::content::compose;
 use crate::report::content::context::MailContext;
@@ -21,10 +23,9 @@ use crate::report::message::{self, MailDraft};
 use crate::report::message_data::MessageData;
 use crate::report::recipients::Recipients;
 use crate::report::render::render;
-use crate::report::sender::{RetryDecision, deliver, retry_decision};
-use crate::report::transport::MailTransport;
-use crate::store::notices::{Told, Waiting};
-use crate::store::outbox::{Channel, Fate, Message, NewMessage, PayloadKind};
+use crate::report::sender::{RetryDecision, retry_decision};
+use crate::store::notices::{ReportedNotices, Waiting};
+use crate::store::outbox::{Channel, DeliveryOutcome, Enqueued, Message, NewMessage, PayloadKind};
 use crate::store::{Store, StoreError};
 
 /// A report of the policy file.
@@ -49,10 +50,8 @@ pub struct Subscription {
 pub struct Pipeline {
     /// `provider.instance`.
     pub instance: String,
-    /// The sender.
-    pub from: String,
-    /// How mail is sent; `None` if the file has no `[smtp]`.
-    pub transport: Option<MailTransport>,
+    /// What sends the messages of each channel.
+    pub senders: ChannelSenders,
     /// The reports.
     pub reports: Vec<Subscription>,
 }
@@ -66,6 +65,14 @@ pub enum PipelineError {
     /// A mail cannot be composed.
     #[error(transparent)]
     Message(#[from] MessageError),
+    /// A report has recipients on a channel that nothing sends on.
+    #[error("report `{report}` has recipients, but there is nothing to send {channel} with")]
+    NoSender {
+        /// The report.
+        report: String,
+        /// The channel.
+        channel: &'static str,
+    },
 }
 
 /// Puts the messages of every closed group into the outbox; with `flush`, of all groups. Returns when the next group
@@ -86,7 +93,7 @@ pub async fn compose_due(
     }
     let waiting = store.waiting().await?;
     let done = |waiting: &&Waiting| {
-        let open = |report: &&Subscription| concerns(report, waiting) && !waiting.told.contains(&report.name);
+        let open = |report: &&Subscription| concerns(report, waiting) && !waiting.reported_by.contains(&report.name);
         !pipeline.reports.iter().any(|report| open(&report))
     };
     let closed: Vec<i64> = waiting.iter().filter(done).map(|waiting| waiting.id).collect();
@@ -105,7 +112,7 @@ async fn compose_report(
 ) -> Result<Option<Timestamp>, PipelineError> {
     let (mut pending, mut silent) = (Vec::new(), Vec::new());
     for waiting in store.waiting().await? {
-        if waiting.told.contains(&report.name) || !concerns(report, &waiting) {
+        if waiting.reported_by.contains(&report.name) || !concerns(report, &waiting) {
             continue;
         }
         if is_repeat(store, report, &waiting, now).await? {
@@ -116,13 +123,15 @@ async fn compose_report(
         }
     }
     if !silent.is_empty() {
-        store.told(Told { report: report.name.clone(), notices: silent, messages: Vec::new() }, now).await?;
+        let reported = ReportedNotices { report: report.name.clone(), notices: silent, messages: Vec::new() };
+        log_duplicates(&store.mark_reported(reported, now).await?);
     }
     for group in groups(&pending, report.group_wait, now, flush) {
         let unique = format!("{}.{}.{}", report.name, group.opened_at.as_nanosecond(), group.ids.first().unwrap_or(&0));
         let messages = messages(pipeline, report, &group.data, &unique, now)?;
         pending.retain(|one| !group.ids.contains(&one.id));
-        store.told(Told { report: report.name.clone(), notices: group.ids, messages }, now).await?;
+        let reported = ReportedNotices { report: report.name.clone(), notices: group.ids, messages };
+        log_duplicates(&store.mark_reported(reported, now).await?);
     }
     Ok(next_close(&pending, report.group_wait))
 }
@@ -139,7 +148,7 @@ async fn is_repeat(
     if !class.opens_incident() {
         return Ok(false);
     }
-    let last = store.last_told(incident, report.name.clone(), class).await?;
+    let last = store.last_reported(incident, report.name.clone(), class).await?;
     Ok(last.is_some_and(|last| last <= now && last + report.repeat > now))
 }
 
@@ -152,33 +161,37 @@ fn concerns(report: &Subscription, waiting: &Waiting) -> bool {
 /// The messages for the outbox, one for each channel of the report.
 ///
 /// # Errors
-/// When an address cannot be used.
+/// When an address cannot be used, or the report has recipients on a channel without a sender.
 pub fn messages(
     pipeline: &Pipeline,
     report: &Subscription,
     data: &MessageData,
     unique: &str,
     now: Timestamp,
-) -> Result<Vec<NewMessage>, MessageError> {
+) -> Result<Vec<NewMessage>, PipelineError> {
     let context = MailContext { now, timezone: report.timezone.clone(), instance: pipeline.instance.clone() };
     let content = compose(data, &context);
     let message = |recipients: &Recipients| match recipients {
-        Recipients::Mail(to) => mail((pipeline, report), to, &content, unique, now),
+        Recipients::Mail(to) => {
+            let no_sender = || PipelineError::NoSender { report: report.name.clone(), channel: "mail" };
+            let sender = pipeline.senders.mail.as_ref().ok_or_else(no_sender)?;
+            Ok(mail((sender, report), to, &content, unique, now)?)
+        }
     };
     report.recipients.iter().map(message).collect()
 }
 
 fn mail(
-    (pipeline, report): (&Pipeline, &Subscription),
+    (sender, report): (&MailSender, &Subscription),
     to: &[String],
     content: &Content,
     unique: &str,
     now: Timestamp,
 ) -> Result<NewMessage, MessageError> {
     let rendered = render(content);
-    let message_id = message::message_id(unique, &pipeline.from)?;
+    let message_id = message::message_id(unique, &sender.from)?;
     let draft = MailDraft {
-        from: &pipeline.from,
+        from: &sender.from,
         to,
         date: now,
         message_id: &message_id,
@@ -199,36 +212,42 @@ fn mail(
     })
 }
 
-/// Tries every message that is due, once. Returns how many were accepted. Errors of a mail server go to the outbox.
+/// Logs which messages the outbox held already: each was composed twice, and is sent once.
+pub fn log_duplicates(enqueued: &Enqueued) {
+    for message_id in &enqueued.duplicates {
+        tracing::warn!(message = message_id, "the outbox already holds this message: it is not sent again");
+    }
+}
+
+/// Tries every message that is due and whose channel has a sender, once. Returns how many were accepted. Why a message
+/// was not delivered is recorded in the outbox.
 ///
 /// # Errors
 /// When the state fails.
-pub async fn send_due(store: &Store, transport: &MailTransport, now: Timestamp) -> Result<usize, StoreError> {
+pub async fn send_due(store: &Store, senders: &ChannelSenders, now: Timestamp) -> Result<usize, StoreError> {
     let mut sent = 0;
-    for message in store.mails_due(now).await? {
+    for message in store.messages_due(&senders.channels(), now).await? {
         let outgoing = outgoing(&message);
-        let result = match message.message.channel {
-            Channel::Mail => deliver(transport, &outgoing).await,
-        };
-        let fate = match retry_decision(&outgoing, &result, now) {
+        let Some(result) = senders.send(message.message.channel, &outgoing).await else { continue };
+        let outcome = match retry_decision(&outgoing, &result, now) {
             RetryDecision::Done { refused } => {
                 sent += 1;
                 let refused = (!refused.is_empty()).then(|| format!("permanently refused: {refused:?}"));
                 if let Some(refused) = &refused {
                     tracing::error!(message = message.message.message_id, "{refused}");
                 }
-                Fate::Sent { refused }
+                DeliveryOutcome::Sent { refused }
             }
             RetryDecision::Retry { at, to, reason, .. } => {
-                tracing::warn!("mail will be retried at {at}: {reason}");
-                Fate::Later { at, to, error: reason }
+                tracing::warn!("a message will be sent again at {at}: {reason}");
+                DeliveryOutcome::Later { at, to, error: reason }
             }
             RetryDecision::GivenUp { to, reason } => {
-                tracing::error!("mail to {} was given up: {reason}", to.join(", "));
-                Fate::GivenUp { error: reason }
+                tracing::error!("the message to {} was given up: {reason}", to.join(", "));
+                DeliveryOutcome::GivenUp { error: reason }
             }
         };
-        store.mail_tried(message.id, fate, now).await?;
+        store.attempt_ended(message.id, outcome, now).await?;
     }
     Ok(sent)
 }

@@ -1,5 +1,5 @@
-//! A run that is being performed: what this process knows of it beside the journal, how it reads lists and how it writes
-//! events.
+//! A run that is being performed: what this process knows about it besides the journal, how it reads lists and how it
+//! writes events.
 
 use std::time::Duration;
 
@@ -22,9 +22,10 @@ pub(super) struct ActiveRun<'a> {
     pub world: &'a World,
     pub task: &'a Task,
     pub run: Run,
-    /// The list as it was last read, unless something has happened since that may have changed it.
+    /// The last list, unless something has happened since that may have changed it.
     pub fresh: Option<Inspection>,
-    /// Whether an earlier process began the run. At its shutdown it may have started the server without recording that.
+    /// Whether an earlier process began the run. During its shutdown it may have started the server without recording
+    /// that.
     pub resumed: bool,
     /// When this process began or resumed the run.
     pub began_at: Timestamp,
@@ -34,7 +35,7 @@ pub(super) struct ActiveRun<'a> {
     pub starting_since: Option<Instant>,
     /// The looks at the server while it is owed a start.
     pub looks: DebtLooks,
-    /// How long ago the moments of the journal were.
+    /// How long ago the events in the journal were.
     pub ages: Ages,
     /// Held while a point is being created.
     pub permit: Option<OwnedSemaphorePermit>,
@@ -60,7 +61,7 @@ impl<'a> ActiveRun<'a> {
         }
     }
 
-    /// A recorded list that is as new as can be: the last one, unless it is stale.
+    /// A recorded list that is as new as possible: the last one, unless it is stale.
     pub(super) async fn inspection(&mut self) -> Result<Inspection, InspectError> {
         if let Some(seen) = self.fresh.take().filter(|seen| !self.is_stale(seen)) {
             return Ok(seen);
@@ -69,7 +70,7 @@ impl<'a> ActiveRun<'a> {
         Ok(record(self.world, self.task, seen).await?)
     }
 
-    /// Whether the list was read so long ago that it may show something else by now.
+    /// Whether the list was read so long ago that it may be wrong now.
     pub(super) fn is_stale(&self, seen: &Inspection) -> bool {
         seen.read.elapsed() > self.world.settings().settle
     }
@@ -79,12 +80,12 @@ impl<'a> ActiveRun<'a> {
         self.write_with(event, Vec::new()).await
     }
 
-    /// Writes an event together with what people are told about it.
+    /// Writes an event together with its notices.
     pub(super) async fn write_with(&mut self, event: Event, notices: Vec<Notice>) -> Result<(), RunError> {
         let at = self.world.clock.now();
-        // From here on its age does not depend on the clock.
+        // From now on its age does not depend on the clock.
         self.ages.since(at, at);
-        // The watch over debts does not start a server that this run is about to stop or keeps stopped.
+        // The debt watch does not start a server that this run is about to stop or keeps stopped.
         let stops = matches!(event, Event::FoundOwed | Event::Intended { act: Act::StopServer, .. });
         let server = &self.task.server.reference.id;
         let _power = if stops { Some(self.world.unless_stopped(self.world.leases.power(server)).await?) } else { None };
@@ -119,7 +120,7 @@ impl<'a> ActiveRun<'a> {
         Duration::from_secs(terms.map_or(7200, |terms| terms.stuck_after_seconds))
     }
 
-    /// How long ago a moment of the journal was. A clock that is set back makes it no shorter.
+    /// How long ago an event in the journal was. Setting the clock back does not make it shorter.
     pub(super) fn since(&self, at: Timestamp) -> Duration {
         self.ages.since(at, self.world.clock.now())
     }
@@ -134,19 +135,19 @@ impl<'a> ActiveRun<'a> {
         u32::try_from(self.run.state.deleted().count()).expect("a handful")
     }
 
-    /// Waits for as long as two looks at the same thing are apart.
+    /// Waits for the time between two looks at the same thing.
     pub(super) async fn pause_between_looks(&self) -> Result<(), RunError> {
         self.world.pause(self.world.settings().poll).await
     }
 
-    /// Tells the person who watches, and the log.
+    /// Reports progress to the person who watches, and to the log.
     pub(super) fn say(&self, text: String) {
         let (server, policy) = (&self.task.server.reference, &self.task.policy.name);
         tracing::info!(run = self.run.id, %server, %policy, "{}", text::one_line(&text));
         self.show(text, false);
     }
 
-    /// Tells the person who watches that nothing has changed, which the log does not need.
+    /// Reports to the person who watches that nothing has changed, which the log does not need.
     pub(super) fn say_still(&self, text: String) {
         self.show(text, false);
     }
@@ -154,7 +155,7 @@ impl<'a> ActiveRun<'a> {
     pub(super) fn show(&self, text: String, over: bool) {
         let (server, policy) = (self.task.server.reference.clone(), self.task.policy.name.clone());
         if let Some(progress) = &self.world.progress {
-            // Nobody may be listening any more; the run goes on all the same.
+            // Nobody may be listening any more; the run continues anyway.
             let _ = progress.send(Progress { run: self.run.id, server, policy, text, over });
         }
     }

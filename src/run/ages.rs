@@ -1,4 +1,4 @@
-//! How long ago something was, by our clock and by one that nobody sets. A clock that is set back makes no wait longer.
+//! How long ago something was, by our clock and by a monotonic one. Setting the clock back does not make a wait longer.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -7,12 +7,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// The moments that this process has asked about, with the age that each had then.
+/// The times that this process has asked about, with the age of each at that time.
 #[derive(Debug, Default)]
 pub(super) struct Ages(Mutex<BTreeMap<Timestamp, (Instant, Duration)>>);
 
 impl Ages {
-    /// How long ago `at` was. Never less than the time since that was first asked.
+    /// How long ago `at` was. Never less than the time since it was first asked about.
     pub(super) fn since(&self, at: Timestamp, now: Timestamp) -> Duration {
         let by_clock = Duration::try_from(at.duration_until(now)).unwrap_or_default();
         let mut known = self.0.lock().expect("no code panics while it holds the ages");

@@ -1,5 +1,5 @@
-//! What people ask for by hand: `delete` and `restore`. Each is one call, sent under a lease that says what it is, so that
-//! a command that is killed at it leaves word. A restore that was accepted is never sent again: it is watched.
+//! What people request by hand: `delete` and `restore`. Each is one call, sent under a lease that says what it is, so
+//! that a killed command leaves a record. A restore that was accepted is never sent again: it is watched.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::journal::errand::{Command, Errand};
+use crate::journal::errand::{Errand, ManualCommand};
 use crate::policy::inventory::{RestorePoint, ServerStatus};
 use crate::provider::{Deleted, ErrorKind, ProviderError};
 use crate::run::lease::heard_of;
@@ -16,7 +16,7 @@ use crate::run::{Lease, RunError, World};
 use crate::store::StoreError;
 use crate::store::leases::Leased;
 
-/// How long a restore may take before the watch ends: the provider says 5 to 15 minutes.
+/// How long a restore is watched at most; the provider says that one takes 5 to 15 minutes.
 const TAKES: Duration = Duration::from_hours(2);
 
 /// Why a command by hand could not be carried out.
@@ -25,22 +25,22 @@ pub enum ByHandError {
     /// The state.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The provider refused, or could not be asked.
+    /// The provider refused, or could not be reached.
     #[error(transparent)]
     Provider(#[from] ProviderError),
-    /// The state, or the process is to end.
+    /// The state failed, or the process is shutting down.
     #[error(transparent)]
     Run(#[from] RunError),
-    /// A run or another command is at work on the server.
-    #[error("a run is at work on {0}: try again when it is over (`lastgood history`)")]
+    /// A run or another command is working on the server.
+    #[error("a run is working on {0}: try again when it is over (`lastgood history`)")]
     Busy(String),
-    /// A hold was placed since the command looked; nothing was deleted.
+    /// A hold was placed after the command checked; nothing was deleted.
     #[error("{0}")]
     Held(String),
-    /// What became of it nobody can tell; in words, with what to do.
+    /// Its outcome is unknown; in words, with what to do.
     #[error("{0}")]
     Unsure(String),
-    /// An earlier restore was cut off, and nobody has said that it is to be done again.
+    /// An earlier restore was cut off, and nobody has asked for it to be repeated.
     #[error("{0}")]
     CutOff(String),
 }
@@ -50,7 +50,7 @@ pub enum ByHandError {
 pub struct CutOff {
     errand: Errand,
     heard_of: Timestamp,
-    /// Whether the daemon has looked after it since: the server came to rest, and that was reported.
+    /// Whether the daemon has settled it since: it waited until the server was idle, and reported that.
     settled: bool,
 }
 
@@ -60,23 +60,23 @@ impl CutOff {
         Self { errand, heard_of, settled }
     }
 
-    /// One that nobody has looked after yet.
+    /// One that the daemon has not settled yet.
     fn of(lease: &Leased) -> Option<Self> {
         Some(Self::new(lease.holder.errand()?.clone(), lease.until, false))
     }
 
-    /// Whether a restore from the point might repeat what the earlier command has done, or meet one that is in progress:
-    /// it is begun only when a person who knows of it says so.
+    /// Whether a restore from the point might repeat what the earlier command did, or collide with a restore in
+    /// progress. It is sent only if a person who knows about that says so.
     #[must_use]
     pub fn needs_again(&self, point: &RestorePoint) -> bool {
-        let same = self.errand.command == Command::restore(point);
+        let same = self.errand.command == ManualCommand::restore(point);
         self.errand.command.is_restore() && if self.settled { same } else { !self.is_watched(point) }
     }
 
-    /// Whether a restore from the point sends nothing, but watches the one that the earlier command has begun.
+    /// Whether a restore from the point sends nothing and only watches the one that the earlier command began.
     #[must_use]
     pub fn is_watched(&self, point: &RestorePoint) -> bool {
-        self.errand.accepted && !self.settled && self.errand.command == Command::restore(point)
+        self.errand.accepted && !self.settled && self.errand.command == ManualCommand::restore(point)
     }
 }
 
@@ -93,10 +93,10 @@ impl std::fmt::Display for CutOff {
     }
 }
 
-/// The command that was killed at its work on the point's server, unless a later one has settled what it left.
+/// The command that was killed while working on the point's server, unless a later one has settled it.
 ///
 /// # Errors
-/// What the state says.
+/// When the state fails.
 pub async fn cut_off(world: &World, point: &RestorePoint) -> Result<Option<CutOff>, ByHandError> {
     let (store, server) = (&world.store, &point.server.id);
     let left = store.leases().await?.into_iter().filter(|lease| lease.server == *server && is_gone(store, lease));
@@ -106,22 +106,22 @@ pub async fn cut_off(world: &World, point: &RestorePoint) -> Result<Option<CutOf
     }
 }
 
-/// The restore that was cut off on the point's server and that the daemon has looked after.
+/// The restore that was cut off on the point's server and that the daemon has settled.
 async fn settled(world: &World, point: &RestorePoint) -> Result<Option<CutOff>, ByHandError> {
     let left = world.store.cut_off(point.server.id.clone()).await?;
     Ok(left.map(|left| CutOff::new(left.errand, left.until, true)))
 }
 
-/// Who hears what is going on.
+/// Receives messages about the progress.
 pub type Say<'a> = &'a (dyn Fn(String) + Sync);
 
-/// Deletes the point: one call. The journal knows that it was meant before it is sent.
+/// Deletes the point: one call. The intent is recorded before it is sent.
 ///
 /// # Errors
-/// When somebody is at work on the server, or what the state or the provider says.
+/// When somebody else is working on the server, or the state or the provider fails.
 pub async fn delete(world: &World, point: &RestorePoint, say: Say<'_>) -> Result<Deleted, ByHandError> {
     let (server, kind, id) = (&point.server.id, point.kind, &point.id);
-    let lease = take(world, point, Command::delete(point)).await?;
+    let lease = lease_for(world, point, ManualCommand::delete(point)).await?;
     if let Some(before) = lease.cut_off().and_then(CutOff::of) {
         say(before.to_string());
     }
@@ -146,14 +146,14 @@ pub async fn delete(world: &World, point: &RestorePoint, say: Say<'_>) -> Result
     })
 }
 
-/// Restores the server from the point and watches until it is back. With `again`, though an earlier restore was cut off
-/// that may have been carried out (`cut_off` says so beforehand).
+/// Restores the server from the point and watches until it is back. With `again`, it does so even if an earlier restore
+/// was cut off that may have been carried out (see `cut_off`).
 ///
 /// # Errors
-/// As `delete`; `CutOff` without `again`; `Unsure` when the server does not come back, or nobody can tell whether the
-/// restore was begun.
+/// As `delete`; `CutOff` without `again`; `Unsure` when the server does not come back, or it is unknown whether the
+/// restore began.
 pub async fn restore(world: &World, point: &RestorePoint, again: bool, say: Say<'_>) -> Result<(), ByHandError> {
-    let mut lease = take(world, point, Command::restore(point)).await?;
+    let mut lease = lease_for(world, point, ManualCommand::restore(point)).await?;
     let before = match lease.cut_off().and_then(CutOff::of) {
         Some(before) => Some(before),
         None => settled(world, point).await?,
@@ -161,11 +161,11 @@ pub async fn restore(world: &World, point: &RestorePoint, again: bool, say: Say<
     if let Some(before) = before.as_ref().filter(|before| !again && before.needs_again(point)) {
         lease.leave().await?;
         return Err(ByHandError::CutOff(format!(
-            "{before}; nothing was restored now: look at {}, and add --again if it is to be restored all the same",
+            "{before}; nothing was restored now: look at {}, and add --again to restore it anyway",
             point.server.name
         )));
     }
-    // From here on the lease says what was typed.
+    // From now on the lease says what was typed.
     world.store.forget_cut_off(point.server.id.clone()).await?;
     let watched = restore_with(world, point, &mut lease, say).await;
     lease.end().await?;
@@ -173,7 +173,7 @@ pub async fn restore(world: &World, point: &RestorePoint, again: bool, say: Say<
 }
 
 /// The lease on the point's server.
-async fn take(world: &World, point: &RestorePoint, command: Command) -> Result<Lease, ByHandError> {
+async fn lease_for(world: &World, point: &RestorePoint, command: ManualCommand) -> Result<Lease, ByHandError> {
     let lease = Lease::try_beside(world, &point.server.id, command).await?;
     lease.ok_or_else(|| ByHandError::Busy(point.server.name.clone()))
 }
@@ -193,8 +193,8 @@ async fn restore_with(world: &World, point: &RestorePoint, lease: &mut Lease, sa
     watch(world, point, (lease, begun, lost), say).await
 }
 
-/// Whether the server shows the restore that an earlier command has asked for: it is watched then, and not asked for
-/// a second time. Looks for as long as that request may be on its way.
+/// Whether the server shows the restore that an earlier command requested; it is then watched, and not requested again.
+/// Keeps looking for as long as that request may be on its way.
 async fn is_being_restored(world: &World, point: &RestorePoint, say: Say<'_>) -> Result<bool, ByHandError> {
     let began = Instant::now();
     let settings = world.settings();
@@ -210,7 +210,7 @@ async fn is_being_restored(world: &World, point: &RestorePoint, say: Say<'_>) ->
     Ok(false)
 }
 
-/// Sends it, once. What is returned is why nobody can tell whether it was begun.
+/// Sends it once. Returns why it is unknown whether it began, if it is.
 async fn ask_for(world: &World, point: &RestorePoint, say: Say<'_>) -> Result<Option<ProviderError>, ByHandError> {
     match world.client.restore(point.kind, &point.server.id, &point.id).await {
         Ok(started) => {
@@ -225,7 +225,7 @@ async fn ask_for(world: &World, point: &RestorePoint, say: Say<'_>) -> Result<Op
     }
 }
 
-/// Looks at the server until it is back. After a lost answer only what the server shows proves that it was begun.
+/// Watches the server until it is back. After a lost answer, only the server's status proves that the restore began.
 async fn watch(
     world: &World,
     point: &RestorePoint,
@@ -236,20 +236,20 @@ async fn watch(
     let asked = Instant::now();
     let mut last = String::new();
     if lost.is_none() {
-        // From now on the same command, should this one be killed, only watches.
+        // If this command is killed from now on, the same command typed again only watches.
         lease.now_accepted(world).await?;
     }
     loop {
         let look = world.client.server(&point.server.id).await;
         let waited = asked.elapsed();
-        // A server that shows no sign of the restore within `settle` was quicker than our looks.
+        // If the server shows no sign of the restore within `settle`, it was quicker than our looks.
         let settled = waited > world.settings().settle;
-        // A lease that is kept holds up every run of the server, so no watch may last for ever.
+        // A kept lease blocks every run of the server, so no watch may last for ever.
         if let Err(error) = &look
             && ((settled && error.is_refusal()) || waited > TAKES)
         {
             return Err(ByHandError::Unsure(format!(
-                "how the restore of {name} goes on cannot be seen: look at the server in the provider's panel ({error})"
+                "the progress of the restore of {name} cannot be seen: look at the server in the provider's panel ({error})"
             )));
         }
         if let Ok(server) = look {
@@ -259,7 +259,7 @@ async fn watch(
             }
             last = status;
             let active = server.status == ServerStatus::Active;
-            // A stopped server may have been so before.
+            // A stopped server may have been stopped before.
             let at_it = matches!(server.status, ServerStatus::Other(_));
             began |= if lost.is_some() { at_it } else { settled || !active };
             if began && lost.take().is_some() {
@@ -267,7 +267,7 @@ async fn watch(
             }
             if let Some(error) = lost.as_ref().filter(|_| settled) {
                 return Err(ByHandError::Unsure(format!(
-                    "whether the restore of {name} was begun cannot be told; nothing was sent again: look at the server in \
+                    "it is unknown whether the restore of {name} began; nothing was sent again: look at the server in \
                      the provider's panel, and ask again if it was not ({error})"
                 )));
             }

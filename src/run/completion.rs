@@ -13,8 +13,8 @@ use crate::run::RunError;
 use crate::run::active_run::ActiveRun;
 use crate::run::inspect::{record, with_memory};
 
-/// For how long no list could be read. A server that was stopped for its point must not stay stopped for as long as that
-/// lasts, and what was refused will be refused again.
+/// How long no list could be read. A server that was stopped for its point must not stay stopped during an outage, and
+/// a refused request will be refused again.
 struct Unread {
     began: Instant,
     refused_since: Option<Instant>,
@@ -33,7 +33,7 @@ impl ActiveRun<'_> {
         let usual = self.usual_duration().await?;
         let mut pace = WatchPace::new(self.since(requested), usual);
         let mut missing_since = None;
-        // After a crash or an outage it may have been completed long ago: one look comes before any judgement.
+        // After a crash or an outage the point may have been completed long ago, so look once before deciding anything.
         let mut looks_at_once = self.since(requested) > self.world.settings().poll;
         let mut looked = false;
         let mut unread = Unread::new();
@@ -49,7 +49,7 @@ impl ActiveRun<'_> {
                 }
                 self.world.watch.next(&self.task.server, kind, &mut pace).await
             };
-            // A list that cannot be read now may be read later: the point is no worse for it.
+            // A list that cannot be read now may be readable later; the point is not affected.
             let inventory = match self.world.unless_stopped(look).await? {
                 Ok(inventory) => inventory,
                 Err(error) if self.is_unread_for_too_long(&mut unread, &error) => {
@@ -73,7 +73,7 @@ impl ActiveRun<'_> {
                     }
                     self.say_still(format!("waiting for {kind} {id}: {}", point.status));
                 }
-                // A list may lag, and may be wrong once: only what is missing for `settle` is gone.
+                // A list may lag, or be wrong once: a point is gone only if it is missing for `settle`.
                 None => {
                     let since = *missing_since.get_or_insert_with(Instant::now);
                     if since.elapsed() >= self.world.settings().settle && self.is_gone(id).await? {
@@ -84,11 +84,11 @@ impl ActiveRun<'_> {
         }
     }
 
-    /// Records that the point is completed or has failed. The list that shows it serves for what comes next.
+    /// Records that the point is completed or has failed. The list that shows it is used for what comes next.
     async fn seen_at_end(&mut self, sight: Sight, inventory: Inventory) -> Result<(), RunError> {
         self.say(match &sight {
             Sight::Completed { .. } => "completed".to_owned(),
-            _ => "the provider could not make it".to_owned(),
+            _ => "the provider could not create it".to_owned(),
         });
         self.write(Event::Seen(sight)).await?;
         let is_proven = inventory.doubt().is_none();

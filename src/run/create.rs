@@ -14,11 +14,11 @@ use crate::run::answer::answer_of;
 use crate::run::{Inspection, RunError};
 
 impl ActiveRun<'_> {
-    /// Requests the point, unless the point of an earlier create has turned up or there is no room.
+    /// Requests the point, unless the point of an earlier create has appeared or there is no room.
     pub(super) async fn create(&mut self) -> Result<(), RunError> {
         match self.power_before_create().await? {
             ServerPower::Off => {}
-            // What comes next is to stop it again.
+            // The next step is to stop it again.
             ServerPower::On => return Ok(()),
             ServerPower::Unknown { error, last } => return self.fail(error, last).await,
         }
@@ -38,7 +38,7 @@ impl ActiveRun<'_> {
         self.request_point(&seen).await
     }
 
-    /// Whether a fresh list shows a free slot; if not, the attempt has failed.
+    /// Whether a fresh list shows a free slot. If not, records that the attempt failed.
     pub(super) async fn finds_room(&mut self) -> Result<bool, RunError> {
         let seen = match self.inspection().await {
             Ok(seen) => seen,
@@ -50,7 +50,7 @@ impl ActiveRun<'_> {
         Ok(has_room)
     }
 
-    /// Whether this list shows a free slot; if not, the attempt has failed.
+    /// Whether this list shows a free slot. If not, records that the attempt failed.
     async fn has_room(&mut self, seen: &Inspection) -> Result<bool, RunError> {
         let request = seen.request(self.world, self.task, 0);
         if request.room() > 0 {

@@ -1,5 +1,5 @@
-//! Watches the servers that are owed a start, beside the runs and across them. A server that we stopped is watched until
-//! the evidence of `journal::debt` says that it runs again, and is asked to start only while it reads `stopped`. While an
+//! Watches the servers that are owed a start, independently of runs. A server that we stopped is watched until the
+//! evidence of `journal::debt` says that it runs again, and is asked to start only while it reads `stopped`. While an
 //! open run keeps it stopped, that run is in charge.
 
 use std::collections::HashSet;
@@ -18,11 +18,11 @@ use crate::run::look::{DebtLook, DebtLooks, LONGEST_PAUSE};
 use crate::run::{Lease, RunError, World};
 use crate::store::StoreError;
 
-/// This many looks follow each other at the shortest pause.
+/// This many looks come with the shortest pause between them.
 const QUICK_LOOKS: u32 = 8;
-/// The pause after a fault of ours or of the state.
+/// The pause after a bug or an error of the state.
 const AFTER_FAULT: Duration = Duration::from_mins(1);
-/// A server that cannot be read is reported at this look.
+/// At this look, a server that cannot be read is reported.
 const READ_IN_VAIN: u32 = 3;
 
 /// Watches every server that is owed a start and that no run is in charge of, until the process shuts down. Then those that
@@ -48,10 +48,10 @@ pub async fn watch_debts(world: World) -> Result<(), StoreError> {
                 Ok((_, server)) => { servers.remove(&server); }
                 Err(error) => {
                     tracing::error!("a bug ended the watch over a stopped server; watching again: {error}");
-                    // Nobody knows which one it was, so all of them are watched again.
+                    // Which one it was is unknown, so all of them are watched again.
                     servers.clear();
                     watched.shutdown().await;
-                    // A shutdown is seen at the next turn.
+                    // The next iteration sees a shutdown.
                     let _ = world.pause(AFTER_FAULT).await;
                 }
             },
@@ -61,7 +61,7 @@ pub async fn watch_debts(world: World) -> Result<(), StoreError> {
     }
 }
 
-/// Watches one server until nothing is owed to it, or a run takes charge. Returns it.
+/// Watches one server until nothing is owed to it or a run takes charge. Returns the server.
 async fn watch(world: World, server: ServerRef) -> ServerId {
     let mut watch =
         Watching { world: &world, server: &server, looks: DebtLooks::default(), looked: 0, starts: 0, asked: None };
@@ -79,7 +79,7 @@ async fn watch(world: World, server: ServerRef) -> ServerId {
             break;
         }
     }
-    // It may be stopping just now.
+    // It may be stopping right now.
     start_when_stopped(&world, &server, true).await;
     server.id
 }
@@ -95,10 +95,10 @@ struct Watching<'a> {
 }
 
 impl Watching<'_> {
-    /// One look, and a start where the server reads `stopped`. Returns the pause until the next look; `None` when the watch
+    /// One look, and a start if the server reads `stopped`. Returns the pause until the next look; `None` if the watch
     /// is over.
     async fn round(&mut self) -> Result<Option<Duration>, RunError> {
-        // No run takes charge between the look and the start.
+        // No run can take charge between the look and the start.
         let world = self.world;
         let _power = world.unless_stopped(world.leases.power(&self.server.id)).await?;
         let in_charge =
@@ -138,7 +138,7 @@ impl Watching<'_> {
             Some((at, false)) if at.elapsed() < tried => return Ok(tried),
             _ => {}
         }
-        // A command beside the daemon may be at work on it.
+        // A command may be working on it alongside the daemon.
         let Some(lease) = Lease::share(self.world, &self.server.id).await? else { return Ok(self.pause()) };
         let sent = self.send(debt).await;
         lease.end().await?;
@@ -158,17 +158,17 @@ impl Watching<'_> {
         self.asked = Some((Instant::now(), accepted.is_ok()));
         if let Err(error) = accepted {
             let failed = NotStarted { problem: StartProblem::Failed { error }, ..asked };
-            world.store.tell_debt(self.server.clone(), failed, world.clock.now()).await?;
+            world.store.report_debt(self.server.clone(), failed, world.clock.now()).await?;
         }
         Ok(())
     }
 
-    /// Opens the incident where there is none.
+    /// Opens the incident if there is none.
     async fn report_once(&self, debt: &Debt, seen: String) -> Result<(), RunError> {
         let store = &self.world.store;
-        if !store.is_debt_told(self.server.clone()).await? {
+        if !store.is_debt_reported(self.server.clone()).await? {
             let report = not_started(debt, StartProblem::NotSeenRunning { seen });
-            store.tell_debt(self.server.clone(), report, self.world.clock.now()).await?;
+            store.report_debt(self.server.clone(), report, self.world.clock.now()).await?;
         }
         Ok(())
     }
@@ -176,7 +176,7 @@ impl Watching<'_> {
     async fn report_missing(&self) -> Result<(), RunError> {
         let Some(debt) = self.world.store.debt(self.server.id.clone()).await? else { return Ok(()) };
         let report = not_started(&debt, StartProblem::Missing);
-        Ok(self.world.store.tell_debt(self.server.clone(), report, self.world.clock.now()).await?)
+        Ok(self.world.store.report_debt(self.server.clone(), report, self.world.clock.now()).await?)
     }
 
     async fn report_unreadable(&self, error: &ProviderError) -> Result<(), RunError> {
@@ -188,7 +188,7 @@ impl Watching<'_> {
     }
 }
 
-/// Waits until no server is owed a start, at most for `longest`. Returns what stays open.
+/// Waits until no server is owed a start, for at most `longest`. Returns the debts that remain open.
 ///
 /// # Errors
 /// When the state fails.

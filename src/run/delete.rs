@@ -16,7 +16,7 @@ use crate::run::answer::answer_of;
 use crate::run::inspect::memory_of;
 use crate::run::{Inspection, RunError};
 
-/// A delete that is to be sent.
+/// A delete to be sent.
 #[derive(Clone, Copy)]
 struct Wanted<'a> {
     id: &'a PointId,
@@ -28,15 +28,15 @@ struct Wanted<'a> {
 enum Withheld {
     /// A guard refuses it.
     Guarded(Guard),
-    /// The list that it was decided by is stale by now.
+    /// The list that it was decided by is stale.
     Stale,
 }
 
-/// What the journal says of a delete that was withheld so that it is decided by a new list.
+/// What the journal says about a delete that was withheld so that a new list decides it.
 const STALE: &str = "its turn came late and it was not sent: the list is read again first";
 
 impl ActiveRun<'_> {
-    /// One delete. The guards have the last word, by a list that is as new as can be.
+    /// One delete. The guards decide last, by a list that is as new as possible.
     pub(super) async fn delete(
         &mut self,
         id: &PointId,
@@ -48,7 +48,7 @@ impl ActiveRun<'_> {
             Ok(seen) => seen,
             Err(error) => {
                 let error = error.by_provider()?;
-                // The attempt has failed already: the next run deletes its failed point.
+                // The attempt has already failed: the next run deletes its failed point.
                 if self.run.state.failure.is_some() {
                     return self.spare(id, Guard::Doubt(error.to_string())).await;
                 }
@@ -81,20 +81,20 @@ impl ActiveRun<'_> {
             Deleted::Accepted => Answer::Accepted { id: None },
             Deleted::AlreadyGone => answer_to_unknown_point(&self.run.state, id, created_at),
         });
-        // This comes first, so that after a crash between the two the refusal does not count as the provider's.
+        // This comes first, so that after a crash between the two the refusal does not count as one by the provider.
         if let Some(Withheld::Guarded(guard)) = withheld {
             self.spare(id, guard).await?;
         }
         self.write(Event::Answered { step, answer }).await?;
         if matches!(cause, DeleteReason::Retention | DeleteReason::Duplicate) {
-            // One list serves all prunes of a run, each decided with the ones before it counted as gone.
+            // One list is used for all prunes of a run; each is decided as if the previous ones were gone.
             self.fresh = Some(seen);
         }
         Ok(())
     }
 
-    /// The call itself. It may wait for its turn, and for as long as the provider asks: the holds and the policy in force
-    /// are asked again each time before it is sent. Says why it was withheld, if it was.
+    /// Sends the call. It may wait for its turn, and for as long as the provider asks, so the holds and the policy in
+    /// force are checked again each time before it is sent. Returns why it was withheld, if it was.
     async fn send(
         &self,
         seen: &Inspection,
@@ -127,14 +127,14 @@ impl ActiveRun<'_> {
         (answer, withheld.into_inner().expect("no code panics while it holds the guard"))
     }
 
-    /// The call's turn came so late that the list it was decided by is stale: it is decided again.
+    /// The call's turn came so late that the list behind the decision is stale: it is decided again.
     async fn decide_again(&mut self, step: u32) -> Result<(), RunError> {
         self.fresh = None;
         self.write(Event::Answered { step, answer: Answer::Unknown { error: STALE.to_owned() } }).await?;
         self.write(Event::Settled { step, found: Found::NotDone }).await
     }
 
-    /// The point stays. Where it was to be evicted, another one may be: the run plans again.
+    /// The point is kept. If it was an eviction, another point may be evicted: the run plans again.
     async fn spare(&mut self, id: &PointId, guard: Guard) -> Result<(), RunError> {
         self.say(format!("point {id} stays: {guard}"));
         let replan = self.run.state.plans_again(&guard);

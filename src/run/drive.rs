@@ -1,4 +1,4 @@
-//! Drives a run to its end: asks the journal what comes next, does it, records it, asks again.
+//! Drives a run to its end: asks the journal what comes next, does it, records it, and asks again.
 
 use std::time::Duration;
 
@@ -12,17 +12,17 @@ use crate::run::planning::BucketWait;
 use crate::run::{Lease, RunError, Task, World};
 use crate::store::runs::Run;
 
-/// Why a run gives back its permit and its server.
+/// Why a run releases its permit and its server.
 enum GiveBack {
     /// It is over.
     Over,
-    /// It is tried again at this moment.
+    /// It is retried at this time.
     Retry(Timestamp),
-    /// It plans when the bucket has ended, which takes this long.
+    /// It plans once the bucket has ended, which takes this long.
     Bucket(Duration),
 }
 
-/// Drives a run, or what a crash has left of one, to its end.
+/// Drives a run to its end, or one that a crash interrupted.
 ///
 /// # Errors
 /// `Store` when the journal cannot be written (nothing more is sent then) and `Stopped` when the process shuts down. The
@@ -50,18 +50,18 @@ impl ActiveRun<'_> {
         loop {
             let server = &self.task.server.reference.id;
             let lease = if next(&self.run.state) == Next::StartServer {
-                // Nothing is created any more: the server does not wait for a permit behind others.
+                // Nothing more is created, so the server must not wait for a permit behind others.
                 Lease::wait(self.world, server).await?
             } else {
                 let (lease, permit) = Lease::wait_with_place(self.world, server).await?;
                 self.permit = Some(permit);
                 lease
             };
-            // Boxed, and so are its phases: in a run that waits they take no memory, and no stack in one that does not.
+            // Boxed, as are its phases: they take no memory in a waiting run and no stack in a working one.
             let given_back = Box::pin(self.attempt()).await;
             self.permit = None;
             lease.end().await?;
-            // Until it goes on, others may have the server and the permit.
+            // Until it continues, others may have the server and the permit.
             match given_back? {
                 GiveBack::Over => return Ok(()),
                 GiveBack::Bucket(left) => {
@@ -81,7 +81,7 @@ impl ActiveRun<'_> {
         }
     }
 
-    /// Waits until a moment, and for no longer than `longest`: a clock that is set back must not make it longer.
+    /// Waits until this time, but no longer than `longest`: setting the clock back must not make the wait longer.
     async fn wait_until(&self, at: Timestamp, longest: Duration) -> Result<(), RunError> {
         tokio::time::timeout(longest, self.world.pause_until(at)).await.unwrap_or(Ok(()))
     }
@@ -118,7 +118,7 @@ impl ActiveRun<'_> {
                 Next::Settle(step) => Box::pin(self.settle(step)).await?,
                 Next::Await(id) => Box::pin(self.await_point(&id)).await?,
                 Next::StartServer => {
-                    // Nothing is created any more, and this may take long: others may have the permit.
+                    // Nothing more is created, and this may take long: others may have the permit.
                     self.permit = None;
                     Box::pin(self.start_server()).await?;
                 }
@@ -139,7 +139,7 @@ impl ActiveRun<'_> {
             let _power = self.world.leases.power(server).await;
             self.world.store.take_charge(server.clone(), self.run.id).await?;
         }
-        // What cannot be read now is read again before the point is requested.
+        // If this cannot be read now, it is read again before the point is requested.
         self.power_before_create().await?;
         Ok(())
     }

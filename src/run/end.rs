@@ -1,4 +1,4 @@
-//! Ends a run: records its outcome together with what people are told about it.
+//! Ends a run: records its outcome together with its notices.
 
 use jiff::Timestamp;
 
@@ -10,10 +10,10 @@ use crate::run::RunError;
 use crate::run::active_run::ActiveRun;
 
 impl ActiveRun<'_> {
-    /// Records the outcome, with what people are told about it.
+    /// Records the outcome together with its notices.
     pub(super) async fn end(&mut self, outcome: Outcome, error: Option<String>) -> Result<(), RunError> {
         let mut notices = Vec::new();
-        // Nothing is wrong with a run that was skipped.
+        // A skipped run is not a problem.
         if outcome != Outcome::Skipped {
             notices.push(self.end_notice(outcome, error.as_deref()).await?);
         }
@@ -38,8 +38,8 @@ impl ActiveRun<'_> {
         Ok(self.task.notice(Fact::of_ended(&self.run.state, outcome, error, at_end)))
     }
 
-    /// A create was sent again, and the point of the first one turned up later than `settle` without any trace of us. The
-    /// new point is no worse for it, but a person has to check.
+    /// A create was sent again, and the point of the first one appeared later than `settle` without any trace of us.
+    /// The new point is not affected, but a person has to check.
     async fn left_over_notice(&mut self) -> Result<Option<Notice>, RunError> {
         if !may_have_left_over(&self.run.state) {
             return Ok(None);

@@ -1,7 +1,8 @@
-//! The errands of commands beside the daemon (`delete`, `restore`) that were killed at them: their leases are left and
-//! say what it was. The server is watched until it is at rest; then people are told, and the server is free for runs.
+//! Settles what commands (`delete`, `restore`) left behind that were killed alongside the daemon: their leases remain
+//! and say what they did. The server is watched until it is idle; then that is reported, and the server is free for
+//! runs.
 //!
-//! Nothing is sent again: nobody can tell whether a restore that was cut off was carried out, and another would
+//! Nothing is sent again: it is unknown whether a restore that was cut off was carried out, and another one would
 //! overwrite what was written since.
 
 use std::time::Duration;
@@ -16,13 +17,13 @@ use crate::run::{RunError, World};
 use crate::store::leases::Leased;
 use crate::store::{Store, StoreError};
 
-/// After so long a server that is not at rest is told of as it is.
+/// After this long, a server that is still not idle is reported as it is.
 const TAKES: Duration = Duration::from_hours(2);
 
-/// Looks after every errand that was cut off and is not looked after yet, in the background.
+/// Settles every errand that was cut off and is not being settled yet, in the background.
 ///
 /// # Errors
-/// What the state says.
+/// When the state fails.
 pub async fn look_after(world: &World) -> Result<(), StoreError> {
     for lease in world.store.leases().await? {
         let Some(errand) = lease.holder.errand().cloned().filter(|_| is_gone(&world.store, &lease)) else { continue };
@@ -30,7 +31,7 @@ pub async fn look_after(world: &World) -> Result<(), StoreError> {
         if !locks.errands.names.insert(lease.holder.name().to_owned()) {
             continue;
         }
-        // Leases of its own, so that the watch does not keep itself alive.
+        // Separate leases, so that the watch does not keep itself alive.
         let world = World { leases: Leases::default(), ..world.clone() };
         locks.errands.watched.spawn(async move {
             if let Err(error) = settle(&world, lease, errand).await {
@@ -56,8 +57,8 @@ async fn settle(world: &World, lease: Leased, errand: Errand) -> Result<(), RunE
     Ok(())
 }
 
-/// Waits until the request can no longer be on its way and, if it `restores`, the server is neither being restored nor
-/// started. Says how the server is then.
+/// Waits until the request can no longer be on its way and, if it `restores`, until the server is neither being
+/// restored nor started. Returns the server's status then.
 async fn at_rest(world: &World, server: &ServerId, restores: bool) -> Result<FoundServer, RunError> {
     let began = Instant::now();
     let sent_with = world.settings().timeout;

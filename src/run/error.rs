@@ -1,9 +1,9 @@
-//! Why a run cannot go on now, and why a server's list cannot be read.
+//! Why a run cannot continue now, and why a server's list cannot be read.
 
 use crate::provider::ProviderError;
 use crate::store::StoreError;
 
-/// Why a run cannot go on now. It stays open in the journal and is resumed by the next start.
+/// Why a run cannot continue now. It stays open in the journal and is resumed by the next start.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The state cannot be written: nothing more is sent.
@@ -20,7 +20,7 @@ pub enum InspectError {
     /// The provider's list cannot be read.
     #[error(transparent)]
     Provider(#[from] ProviderError),
-    /// The run cannot go on.
+    /// The run cannot continue.
     #[error(transparent)]
     Run(#[from] RunError),
 }
@@ -29,7 +29,7 @@ impl InspectError {
     /// What the provider said.
     ///
     /// # Errors
-    /// When it is not the provider's error, but ends the run for now.
+    /// An error that is not the provider's, and ends the run for now.
     pub fn by_provider(self) -> Result<ProviderError, RunError> {
         match self {
             Self::Provider(error) => Ok(error),

@@ -1,6 +1,6 @@
-//! The policies in force, which a reload exchanges while runs are in progress.
+//! The policies in force, which a reload replaces while runs are in progress.
 //!
-//! A run is performed under the policy that it began with, but the one in force has to agree to each delete.
+//! A run is performed under the policy that it began with, but the one in force must agree to each delete.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,7 +17,7 @@ type OfServers = HashMap<(ServerId, Kind), Vec<Arc<Task>>>;
 pub struct InForce(Arc<RwLock<Option<OfServers>>>);
 
 impl InForce {
-    /// From now on these are in force, and no others.
+    /// Replaces the policies in force by these.
     pub fn set(&self, tasks: &[Task]) {
         let mut all = OfServers::new();
         for task in tasks {
@@ -27,13 +27,15 @@ impl InForce {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(all);
     }
 
-    /// The slots that our points leave to people: the smaller of the number that the run began with and the present one.
+    /// The slots that our points leave to people: the smaller of the number that the run began with and the current
+    /// one.
     #[must_use]
     pub fn reserve(&self, task: &Task) -> u32 {
         self.of(task).map_or(task.reserve, |current| current.reserve.min(task.reserve))
     }
 
-    /// The run's policy as it is now on its server. `None`: it is no longer in the file, or no longer applies to the server.
+    /// The run's policy as it is now on its server. `None` if it is no longer in the file, or no longer applies to the
+    /// server.
     #[must_use]
     pub fn of(&self, task: &Task) -> Option<Arc<Task>> {
         let in_force = self.0.read().unwrap_or_else(PoisonError::into_inner);

@@ -16,7 +16,7 @@ use crate::policy::plan::{Note, Plan};
 use crate::policy::planner::plan;
 use crate::policy::retention_change::RetentionUpdate;
 use crate::run::{InspectError, RunError, Settings, Task, World};
-use crate::store::brakes::Signs;
+use crate::store::brakes::BrakeUpdate;
 use crate::store::points::MemoryKey;
 
 /// The points of a server and kind as they are now.
@@ -26,14 +26,14 @@ pub struct Inspection {
     pub inventory: Inventory,
     /// What the journal remembers.
     pub memory: Memory,
-    /// When the list was read, by a clock that nobody sets.
+    /// When the list was read, by a monotonic clock.
     pub read: Instant,
     /// The settings in force then.
     pub settings: Arc<Settings>,
 }
 
 impl Inspection {
-    /// What the guards decide by.
+    /// The evidence for the guards.
     #[must_use]
     pub fn evidence<'a>(&'a self, world: &'a World, task: &'a Task) -> Evidence<'a> {
         Evidence {
@@ -51,7 +51,7 @@ impl Inspection {
         plan(&self.request(world, task, spent))
     }
 
-    /// What the planner is asked. The run has sent `spent` deletes.
+    /// The planner's input. The run has sent `spent` deletes.
     #[must_use]
     pub fn request<'a>(&'a self, world: &'a World, task: &'a Task, spent: u32) -> PlanRequest<'a> {
         let (evidence, limit) = (self.evidence(world, task), world.settings().limit(task.policy.kind));
@@ -59,8 +59,8 @@ impl Inspection {
         PlanRequest { evidence, limit, reserve, others, spent, now: self.now(world), waited_for: None }
     }
 
-    /// The provider's time now: what it said with the list, and the time that has passed since. Setting our clock does not
-    /// move it. Our own time where the provider said none.
+    /// The provider's time now: the time it gave with the list plus the time that has passed since, so that setting our
+    /// clock does not change it. Our own time if the provider gave none.
     #[must_use]
     pub fn now(&self, world: &World) -> Timestamp {
         self.inventory.provider_time.map_or_else(|| world.clock.now(), |said| said + self.read.elapsed())
@@ -72,7 +72,7 @@ impl Inspection {
 /// # Errors
 /// When the list or the state cannot be read.
 pub async fn inspect(world: &World, task: &Task) -> Result<Inspection, InspectError> {
-    // A shutdown gives up a list that is being read.
+    // A shutdown abandons a list that is being read.
     let reading = world.client.inventory(&task.server, task.policy.kind);
     let inventory = world.unless_stopped(reading).await??;
     Ok(with_memory(world, task, inventory).await?)
@@ -93,13 +93,13 @@ pub(super) async fn with_memory(world: &World, task: &Task, inventory: Inventory
     Ok(Inspection { inventory, memory, read, settings: world.settings() })
 }
 
-/// What the journal remembers now, beside a list.
+/// What the journal remembers now, for a list.
 pub(super) async fn memory_of(world: &World, task: &Task, inventory: &Inventory) -> Result<Memory, RunError> {
     let memory = world.store.memory_for(memory_key(world, task), &inventory.points, world.clock.now()).await?;
     Ok(memory.beside(inventory))
 }
 
-/// Under which key the journal remembers.
+/// The key of the journal's memory.
 fn memory_key(world: &World, task: &Task) -> MemoryKey {
     MemoryKey {
         server: task.server.reference.id.clone(),
@@ -109,15 +109,15 @@ fn memory_key(world: &World, task: &Task) -> MemoryKey {
     }
 }
 
-/// Records what a list shows. Returns it with what the journal remembers then.
+/// Records what a list shows. Returns it with what the journal remembers afterwards.
 pub(super) async fn record(world: &World, task: &Task, seen: Inspection) -> Result<Inspection, RunError> {
     record_brakes(world, task, &seen).await?;
     let instance = world.settings().instance.clone();
-    world.store.see(seen.inventory.clone(), instance, memory_key(world, task)).await?;
+    world.store.record_list(seen.inventory.clone(), instance, memory_key(world, task)).await?;
     with_memory(world, task, seen.inventory).await
 }
 
-/// Records what a list shows, with what people are told about it.
+/// Records what a list shows, together with its notices.
 pub(super) async fn record_with_notes(
     world: &World,
     task: &Task,
@@ -127,12 +127,12 @@ pub(super) async fn record_with_notes(
     record_brakes(world, task, seen).await?;
     let notices = notes.iter().map(|note| Notice::of_note(task, note, &seen.inventory)).collect();
     let instance = world.settings().instance.clone();
-    world.store.remember(seen.inventory.clone(), instance, memory_key(world, task), notices).await?;
+    world.store.record_list_with_notices(seen.inventory.clone(), instance, memory_key(world, task), notices).await?;
     Ok(())
 }
 
-/// Records the brakes that a list sets or releases. This comes before the list is recorded: what is gone is known only
-/// until then.
+/// Records the brakes that a list sets or releases. This comes before the list is recorded, because only until then is
+/// it known what is gone.
 async fn record_brakes(world: &World, task: &Task, seen: &Inspection) -> Result<(), RunError> {
     let current = world.in_force.with_same_retention(task);
     // What the policy shares with others may have changed since the run began.
@@ -145,13 +145,13 @@ async fn record_brakes(world: &World, task: &Task, seen: &Inspection) -> Result<
     Ok(())
 }
 
-/// What the store records of the brakes of a policy on a server, with what people are told about them.
+/// What the store records about the brakes of a policy on a server, with their notices.
 #[must_use]
-pub fn brake_changes(task: &Task, detected: DetectedBrakes, retention: RetentionUpdate) -> Signs {
+pub fn brake_changes(task: &Task, detected: DetectedBrakes, retention: RetentionUpdate) -> BrakeUpdate {
     let (server, kind) = (task.server.reference.clone(), task.policy.kind);
     for brake in detected.new.iter().filter(|brake| brake.cause != BrakeCause::SecondLastgood) {
         tracing::warn!(%server, policy = %task.policy.name, "deletes wait: {brake}");
     }
     let notices = Notice::of_brakes(task, &detected.new).into_iter().collect();
-    Signs { server, kind, policy: task.policy.name.clone(), brakes: detected, retention, notices }
+    BrakeUpdate { server, kind, policy: task.policy.name.clone(), brakes: detected, retention, notices }
 }

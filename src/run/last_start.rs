@@ -1,5 +1,5 @@
-//! Asks servers that are owed a start to start, whatever becomes of the runs: as the watch over debts, at a shutdown of
-//! the process, and when the state cannot be written.
+//! Asks servers that are owed a start to start, whatever becomes of the runs: for the debt watch, at a shutdown of the
+//! process, and when the state cannot be written.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ use crate::run::World;
 use crate::run::answer::CUT_OFF;
 use crate::store::StoreError;
 
-/// How much of a shutdown the starts may take.
+/// How long the starts may take during a shutdown.
 pub(super) const BEFORE_SHUTDOWN: Duration = Duration::from_secs(7);
 /// How long one look may take then, and the longest pause between two.
 const LAST_LOOK: Duration = Duration::from_secs(2);
 pub(super) const LAST_PAUSE: Duration = Duration::from_millis(500);
 
-/// What is reported of a server that is owed a start.
+/// The notice about a server that is owed a start.
 pub(super) fn not_started(debt: &Debt, problem: StartProblem) -> NotStarted {
     let stopped_for = debt.policy.clone().zip(debt.kind).map(|(policy, kind)| StoppedFor { policy, kind });
     NotStarted { problem, stopped_for, since: Some(debt.since) }
 }
 
-/// Asks a server that reads `stopped` to start. With `recorded`, the answer is recorded.
+/// Asks a server that reads `stopped` to start. If `recorded`, the answer is recorded, too.
 ///
 /// # Errors
 /// Why it is not known to be starting, in words.
@@ -37,14 +37,14 @@ pub(super) async fn ask_to_start(world: &World, server: &ServerRef, recorded: bo
         None => (Start::Sent, Err(CUT_OFF.to_owned())),
     };
     if recorded {
-        // Looks find out what cannot be recorded.
+        // Later looks find out what cannot be recorded.
         let _ = world.store.start_answered(server.id.clone(), start).await;
     }
     result
 }
 
-/// The process is shutting down, or the state fails: looks at the server while there is time, and asks it to start when it
-/// reads `stopped`. The next start of the process sees to the rest.
+/// The process is shutting down, or the state fails: looks at the server while there is time, and asks it to start when
+/// it reads `stopped`. The next start of the process does the rest.
 pub(super) async fn start_when_stopped(world: &World, server: &ServerRef, recorded: bool) {
     let start = async {
         loop {
@@ -60,21 +60,21 @@ pub(super) async fn start_when_stopped(world: &World, server: &ServerRef, record
                         return;
                     }
                 }
-                // A server that runs, and was asked to stop long ago, is not waited for.
+                // If a server runs and was asked to stop long ago, it is not waited for.
                 Some(ServerStatus::Active) if recorded && !may_be_stopping(world, server).await => return,
                 _ => {}
             }
             tokio::time::sleep(world.settings().poll.min(LAST_PAUSE)).await;
         }
     };
-    // An answer that is not there by then is for the next start to find out.
+    // If there is no answer by then, the next start of the process finds out.
     let _ = tokio::time::timeout(BEFORE_SHUTDOWN, start).await;
 }
 
-/// Records the start before it is sent. False when nothing is owed any more.
+/// Records the start before it is sent. False if nothing is owed any more.
 async fn record_start(world: &World, server: &ServerRef) -> Result<bool, StoreError> {
     let Some(debt) = world.store.debt(server.id.clone()).await? else { return Ok(false) };
-    // A run that is in charge goes on with the next start of the process: there is nothing to report yet.
+    // A run that is in charge continues after the next start of the process: there is nothing to report yet.
     let report = debt.start().in_charge.is_none().then(|| not_started(&debt, StartProblem::AskedBeforeExit));
     world.store.start_intended(debt, report, world.clock.now()).await
 }
@@ -86,14 +86,14 @@ async fn may_be_stopping(world: &World, server: &ServerRef) -> bool {
     !debt.start().evidence.seen_down && asked < LONGEST_CHANGE
 }
 
-/// One look that takes no longer than there is time for.
+/// One look, limited to the time that is left.
 pub(super) async fn look_briefly(world: &World, server: &ServerId) -> Option<ServerStatus> {
     let look = tokio::time::timeout(LAST_LOOK, world.client.server(server)).await;
     look.ok()?.ok().map(|server| server.status)
 }
 
-/// The state cannot be written, so no run can go on, but no server may stay stopped for that: asks those that are owed a
-/// start and read `stopped` to start. The next start of the process that can write makes sure of it.
+/// The state cannot be written, so no run can continue, but no server may stay stopped because of that: asks those that
+/// are owed a start and read `stopped` to start. The next start of the process that can write makes sure of it.
 pub async fn start_owed(world: &World) {
     let owed = world.store.debts().await.unwrap_or_default();
     let start = async |debt: Debt| start_when_stopped(world, &debt.server, false).await;

@@ -1,4 +1,4 @@
-//! One run a server at a time: a lock among this process's runs, and a lease in the state that `delete` and `restore`
+//! One run per server at a time: a lock among this process's runs, and a lease in the state that `delete` and `restore`
 //! respect and take.
 
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
 
 use crate::clock::Clock;
-use crate::journal::errand::{Command, Errand};
+use crate::journal::errand::{Errand, ManualCommand};
 use crate::policy::inventory::ServerId;
 use crate::run::errand::look_after;
 use crate::run::locks::{Leases, is_gone};
@@ -17,14 +17,14 @@ use crate::store::leases::{Holder, Leased};
 use crate::store::presence::Presence;
 use crate::store::{Store, StoreError};
 
-/// How far beyond the moment when its holder was last heard of a lease's time reaches. The holder's lock says whether it
-/// lives; this only tells people when it was cut off.
+/// How long a lease lasts after its holder last extended it. The holder's lock shows whether it is alive; this only
+/// tells people when it was cut off.
 const LASTS: Duration = Duration::from_mins(5);
-/// How often it is prolonged, and how often a busy one is asked for.
+/// How often it is extended, and how often a busy one is requested again.
 const PROLONG: Duration = Duration::from_mins(2);
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The right to work on a server, prolonged until it is dropped.
+/// The right to work on a server, extended until it is dropped.
 #[derive(Debug)]
 pub struct Lease {
     /// Held for its drop.
@@ -34,7 +34,7 @@ pub struct Lease {
     cut_off: Option<Leased>,
     /// Held for its drop, which follows the lease's end.
     presence: Option<Presence>,
-    /// A run of this process had the server when this lease was taken: the last of both ends it.
+    /// A run of this process had the server when this lease was taken; whichever ends last ends it.
     ends_if_free: Option<Leases>,
 }
 
@@ -42,7 +42,7 @@ impl Lease {
     /// Waits for the server.
     ///
     /// # Errors
-    /// What the state says, or that the process is to end.
+    /// When the state fails, or the process shuts down.
     pub async fn wait(world: &World, server: &ServerId) -> Result<Self, RunError> {
         let lock = world.unless_stopped(world.leases.lock(server)).await?;
         loop {
@@ -54,11 +54,11 @@ impl Lease {
         }
     }
 
-    /// Waits for the server and for one of the `parallel_runs` places. A server that is waited for keeps no place from
-    /// others, and a run that waits for its place keeps no server from `delete` and `restore`.
+    /// Waits for the server and for one of the `parallel_runs` permits. A run that waits for its server blocks no
+    /// permit, and a run that waits for its permit blocks no server for `delete` and `restore`.
     ///
     /// # Errors
-    /// What the state says, or that the process is to end.
+    /// When the state fails, or the process shuts down.
     pub(super) async fn wait_with_place(
         world: &World,
         server: &ServerId,
@@ -76,31 +76,35 @@ impl Lease {
         }
     }
 
-    /// Takes the server for one call beside the run of this process that may have it. `None` when a command beside the
-    /// daemon is at work on it.
+    /// Takes the server for one call, alongside the run of this process that may have it. `None` if a command is
+    /// working on it.
     ///
     /// # Errors
-    /// What the state says.
+    /// When the state fails.
     pub(super) async fn share(world: &World, server: &ServerId) -> Result<Option<Self>, StoreError> {
         let free = world.leases.try_lock(server);
         let Some(mut lease) = own(world, server).await? else { return Ok(None) };
-        // A run that has the server gives it back, unless it did so just before.
+        // If a run has the server, it releases it, unless it has just done so.
         lease.ends_if_free = free.is_none().then(|| world.leases.clone());
         lease.lock = free;
         Ok(Some(lease))
     }
 
-    /// Takes the server for a command beside the daemon. `None` when a run or another command is at work on it; one that
-    /// was killed is not.
+    /// Takes the server for a command alongside the daemon. `None` if a run or another command is working on it; a
+    /// killed one is not.
     ///
     /// # Errors
-    /// What the state says.
-    pub async fn try_beside(world: &World, server: &ServerId, command: Command) -> Result<Option<Self>, StoreError> {
+    /// When the state fails.
+    pub async fn try_beside(
+        world: &World,
+        server: &ServerId,
+        command: ManualCommand,
+    ) -> Result<Option<Self>, StoreError> {
         let (store, clock) = (&world.store, &world.clock);
         let name = format!("beside-{:016x}", world.random.bits());
         let presence = store.show_presence(&name)?;
         let holder = Holder::Command { name, errand: Errand::new(command) };
-        let mut lease = take(store, clock, server, &holder).await?;
+        let mut lease = try_lease(store, clock, server, &holder).await?;
         if lease.is_none() {
             let before = store.leases().await?.into_iter().find(|lease| lease.server == *server);
             if let Some(before) = before.filter(|before| is_gone(store, before)) {
@@ -119,13 +123,13 @@ impl Lease {
         Ok(lease)
     }
 
-    /// The lease of an earlier command that was killed at its work, as long as that was not reported.
+    /// The lease of an earlier command that was killed, as long as that was not reported.
     #[must_use]
     pub fn cut_off(&self) -> Option<&Leased> {
         self.cut_off.as_ref()
     }
 
-    /// What a command does, as the lease says.
+    /// What the command does, according to the lease.
     pub(super) fn errand(&self) -> Option<&Errand> {
         self.end.as_ref().and_then(|(_, _, holder)| holder.errand())
     }
@@ -133,14 +137,14 @@ impl Lease {
     /// From now on the lease says that the provider has accepted the command's request.
     ///
     /// # Errors
-    /// What the state says.
+    /// When the state fails.
     pub(super) async fn now_accepted(&mut self, world: &World) -> Result<(), StoreError> {
         let Some((store, server, before)) = self.end.clone() else { return Ok(()) };
         let Holder::Command { name, errand } = before.clone() else { return Ok(()) };
         let holder = Holder::Command { name, errand: Errand { accepted: true, ..errand } };
         let until = world.clock.now() + LASTS;
         let before = Leased { server: server.clone(), holder: before, until };
-        // Nobody takes the lease of a process that lives.
+        // Nobody takes the lease of a process that is alive.
         if store.take_over(before, holder.clone(), until).await? {
             let mut renewed = held(&store, &world.clock, &server, &holder);
             renewed.presence = self.presence.take();
@@ -150,10 +154,10 @@ impl Lease {
         Ok(())
     }
 
-    /// Leaves the server as it was found: to the command that was killed, if there is one.
+    /// Releases the server as it was found: to the killed command, if there is one.
     ///
     /// # Errors
-    /// What the state says.
+    /// When the state fails.
     pub(super) async fn leave(mut self) -> Result<(), StoreError> {
         let (Some(before), Some((store, server, holder))) = (self.cut_off.take(), self.end.clone()) else {
             return self.end().await;
@@ -164,10 +168,10 @@ impl Lease {
         self.end().await
     }
 
-    /// Gives the server back. A lease that is dropped instead is left, as that of a killed process is.
+    /// Releases the server. A lease that is only dropped remains, like that of a killed process.
     ///
     /// # Errors
-    /// What the state says.
+    /// When the state fails.
     pub async fn end(mut self) -> Result<(), StoreError> {
         let Some((store, server, holder)) = self.end.take() else { return Ok(()) };
         self.prolong.abort();
@@ -191,24 +195,29 @@ impl Drop for Lease {
     }
 }
 
-/// When the holder of a lease was last heard of, to a few minutes.
+/// When the holder of a lease was last heard from, to within a few minutes.
 pub(super) fn heard_of(until: Timestamp) -> Timestamp {
     until - LASTS
 }
 
-/// Takes the server for a run of this process. While somebody else has it, those who were killed are looked after.
+/// Takes the server for a run of this process. While somebody else has it, errands of killed commands are settled.
 async fn own(world: &World, server: &ServerId) -> Result<Option<Lease>, StoreError> {
     if !world.leases.show_owner(&world.store)? {
         return Ok(None);
     }
-    let lease = take(&world.store, &world.clock, server, &Holder::Owner).await?;
+    let lease = try_lease(&world.store, &world.clock, server, &Holder::Owner).await?;
     if lease.is_none() {
         look_after(world).await?;
     }
     Ok(lease)
 }
 
-async fn take(store: &Store, clock: &Clock, server: &ServerId, holder: &Holder) -> Result<Option<Lease>, StoreError> {
+async fn try_lease(
+    store: &Store,
+    clock: &Clock,
+    server: &ServerId,
+    holder: &Holder,
+) -> Result<Option<Lease>, StoreError> {
     let taken = store.lease(server.clone(), holder.clone(), clock.now() + LASTS).await?;
     Ok(taken.then(|| held(store, clock, server, holder)))
 }
@@ -219,7 +228,7 @@ fn held(store: &Store, clock: &Clock, server: &ServerId, holder: &Holder) -> Lea
     let prolong = tokio::spawn(async move {
         loop {
             tokio::time::sleep(PROLONG).await;
-            // A failure to prolong shows at the run's next write.
+            // If extending it fails, the run's next write shows that.
             let _ = store.lease(server.clone(), holder.clone(), clock.now() + LASTS).await;
         }
     });

@@ -1,4 +1,4 @@
-//! What the runs of this process share: a lock for each server, and the errands that are looked after.
+//! What the runs of this process share: a lock for each server, and the errands that are being settled.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,36 +11,37 @@ use crate::store::leases::{Leased, OWNER};
 use crate::store::presence::Presence;
 use crate::store::{Store, StoreError};
 
-/// Whether the holder of a lease is gone. Only its lock says so: the clock may have jumped beyond the lease's time while
-/// the holder is at work.
+/// Whether the holder of a lease is gone. Only its lock proves that: the clock may have jumped past the lease's end
+/// while the holder is working.
 pub(super) fn is_gone(store: &Store, lease: &Leased) -> bool {
     !store.is_present(lease.holder.name())
 }
 
-/// The errands that are looked after in the background.
+/// The errands that are being settled in the background.
 #[derive(Debug, Default)]
 pub(super) struct Errands {
     pub(super) watched: JoinSet<()>,
-    /// The names of the processes that have left them.
+    /// The names of the processes that left them.
     pub(super) names: HashSet<String>,
 }
 
-/// The servers that runs of this process are at work on.
+/// The servers that runs of this process are working on.
 #[derive(Clone, Debug, Default)]
 pub struct Leases(Arc<Mutex<Locks>>);
 
 #[derive(Debug, Default)]
 pub(super) struct Locks {
     of: HashMap<ServerId, Arc<tokio::sync::Mutex<()>>>,
-    /// Held while a server is started or stopped, so that the one does not undo the other.
+    /// Held while a server is started or stopped, so that one does not undo the other.
     power: HashMap<ServerId, Arc<tokio::sync::Mutex<()>>>,
     /// Notified when a run leaves a debt to others.
     debts: Arc<Notify>,
     /// Sweep unused locks at this count.
     sweep_at: usize,
-    /// Shows others that the owner of the state lives.
+    /// Shows others that the owner of the state is alive.
     owner: Option<Presence>,
-    /// The errands that were cut off and are looked after. Given up with their drop: the leases stay for the next start.
+    /// The errands that were cut off and are being settled. Dropping them abandons that: the leases remain for the next
+    /// start.
     pub(super) errands: Errands,
 }
 
@@ -49,8 +50,8 @@ impl Leases {
         self.0.lock().expect("no code panics while it holds the leases")
     }
 
-    /// Shows that the owner of the state lives. False while another process looks at the sign: a lease that is taken
-    /// without it would be that of a process which is gone.
+    /// Shows that the owner of the state is alive. False while another process is checking the lock file: a lease taken
+    /// without it would look like that of a process which is gone.
     pub(super) fn show_owner(&self, store: &Store) -> Result<bool, StoreError> {
         let mut locks = self.locks();
         if locks.owner.is_none() {
@@ -64,7 +65,7 @@ impl Leases {
         lock.try_lock_owned().ok()
     }
 
-    /// The right to start or stop a server, for as long as one look and one call take.
+    /// The right to start or stop a server, for the duration of one look and one call.
     pub(super) async fn power(&self, server: &ServerId) -> OwnedMutexGuard<()> {
         let lock = {
             let mut locks = self.locks();
@@ -74,7 +75,7 @@ impl Leases {
         lock.lock_owned().await
     }
 
-    /// What is notified when a run leaves what is owed to its server to others.
+    /// Notified when a run leaves its server's debt to others.
     #[must_use]
     pub fn debts_changed(&self) -> Arc<Notify> {
         Arc::clone(&self.locks().debts)
@@ -83,8 +84,8 @@ impl Leases {
     pub(super) async fn lock(&self, server: &ServerId) -> OwnedMutexGuard<()> {
         let lock = {
             let mut locks = self.locks();
-            // Locks that nobody holds or waits for are let go of, so that the map does not grow for ever; not at every
-            // turn, since thousands of servers may be due at once.
+            // Locks that nobody holds or waits for are removed, so that the map does not grow for ever; but not each
+            // time, since thousands of servers may be due at once.
             if locks.of.len() >= locks.sweep_at {
                 locks.of.retain(|_, lock| Arc::strong_count(lock) > 1);
                 locks.sweep_at = (locks.of.len() * 2).max(64);

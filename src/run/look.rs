@@ -10,21 +10,21 @@ use crate::provider::ProviderError;
 use crate::run::{RunError, World};
 use crate::store::debts::{Observation, Observed};
 
-/// The longest pause between two looks at a server, and between two tries to start it.
+/// The longest pause between two looks at a server, and between two attempts to start it.
 pub(super) const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
-/// How a server that is owed a start is found.
+/// The result of a look at a server that is owed a start.
 #[derive(Debug)]
 pub(super) enum DebtLook {
-    /// It is owed nothing: a person has released the debt, or it was paid before.
+    /// It is owed nothing: a person has released the debt, or it was settled before.
     NotOwed,
-    /// It runs again, as was just proved.
+    /// It runs again, which was just proved.
     Paid,
-    /// The account has lacked it for a day, as was just proved.
+    /// It has been missing from the account for a day, which was just proved.
     Gone,
-    /// It is still owed its start, and reads this.
+    /// It is still owed its start, and this is its status.
     Owed(Box<Debt>, ServerStatus),
-    /// It is not there, and a complete list of the account lacks it.
+    /// It does not exist, and it is missing from a complete list of the account.
     Missing,
     /// It cannot be read.
     Unreadable(ProviderError),
@@ -74,7 +74,7 @@ impl DebtLooks {
     }
 }
 
-/// Whether a complete list of the account lacks the server.
+/// Whether the server is missing from a complete list of the account.
 async fn is_unlisted(world: &World, server: &ServerId) -> bool {
     let listed = world.client.servers().await;
     listed.is_ok_and(|list| list.doubts.is_empty() && !list.items.iter().any(|it| it.reference.id == *server))

@@ -1,13 +1,13 @@
 //! Performs runs: makes what should happen happen, step by step, each written to the journal before and after.
 //!
-//! `journal::next` says what comes next, and `drive` does it; nothing here decides anything again. A run that was cut off
-//! by a crash or a stop is resumed from its journal by the same code.
+//! `journal::next` decides what comes next, and `drive` does it; nothing is decided again here. A run that was
+//! interrupted by a crash or a shutdown is resumed from its journal by the same code.
 //!
-//! `drive` is the way in: it loops over what comes next. One file each performs a phase of the run: `planning`, `stop`,
-//! `create`, `completion`, `start`, `delete`, `end`; `settle` finds out what became of a call whose answer was lost, and
-//! `shutdown` is what is still done when the process has to end. They all work on the `ActiveRun`, which reads lists and
-//! writes the journal. Beside the runs, `debts` watches the servers that are owed a start, and `by_hand` does what people
-//! ask for.
+//! `drive` is the entry: it loops over what comes next. One file each performs a phase of the run: `planning`, `stop`,
+//! `create`, `completion`, `start`, `delete`, `end`; `settle` finds out what became of a call whose answer was lost,
+//! and `shutdown` is what is still done when the process shuts down. They all work on the `ActiveRun`, which reads
+//! lists and writes the journal. Independently of runs, `debts` watches the servers that are owed a start, and
+//! `by_hand` does what people request.
 
 mod active_run;
 mod ages;

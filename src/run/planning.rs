@@ -1,4 +1,4 @@
-//! Begins an attempt, waits for the end of a bucket where the plan depends on it, and plans.
+//! Begins an attempt, waits for the end of a bucket if the plan depends on it, and plans.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::run::active_run::ActiveRun;
 use crate::run::inspect::{inspect, record, record_with_notes};
 use crate::run::{Inspection, READING, RunError};
 
-/// No bucket ends later than this after the plan that waits for it: a clock that says so is wrong.
+/// No bucket ends later than this after the plan that waits for it; if it seems to, a clock is wrong.
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 
-/// How the wait for the end of a bucket goes.
+/// The state of the wait for the end of a bucket.
 pub(super) enum BucketWait {
     /// The bucket ends after this time.
     Left(Duration),
-    /// It has ended, or was waited for long enough.
+    /// It has ended, or the run has waited long enough.
     Over,
     /// The attempt has failed.
     Failed,
@@ -41,8 +41,8 @@ impl ActiveRun<'_> {
         self.write(Event::Began { attempt: self.run.state.attempt + 1, terms }).await
     }
 
-    /// How long the bucket lasts that the run waits for, by the provider's time. A time that never gets there is not
-    /// believed for ever. As long as no list says what time it is, the run waits.
+    /// How long the bucket still lasts that the run waits for, by the provider's time. If that time does not advance,
+    /// the wait ends anyway. While no list can be read to get the time, the run waits.
     pub(super) async fn left_of_bucket(&mut self, until: Timestamp) -> Result<BucketWait, RunError> {
         let began = self.waits_since.filter(|(waits_for, _)| *waits_for == until);
         let (_, since) = *self.waits_since.insert(began.unwrap_or_else(|| (until, Instant::now())));
@@ -62,7 +62,7 @@ impl ActiveRun<'_> {
                 left(self.world.clock.now()).max(self.world.settings().poll)
             }
         };
-        // After the longest wait, the plan meets what cannot be read, and says so.
+        // After the longest wait, the plan itself fails if the list cannot be read, and says so.
         let left = left.min(LONGEST_WAIT.saturating_sub(since.elapsed()));
         Ok(if left.is_zero() { BucketWait::Over } else { BucketWait::Left(left) })
     }

@@ -1,12 +1,12 @@
-//! What a run says while it is performed, to the person who watches.
+//! Progress messages of a run, for the person who watches.
 
 use crate::policy::inventory::ServerRef;
 use crate::policy::name::PolicyName;
 
-/// The text of a run that reads its server's list.
+/// The text while a run reads its server's list.
 pub const READING: &str = "reading the list";
 
-/// Something that a person who watches wants to know.
+/// A progress message.
 #[derive(Clone, Debug)]
 pub struct Progress {
     /// The run.

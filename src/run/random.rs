@@ -1,4 +1,4 @@
-//! A source of random bits that comes from outside, so that a test can replay it.
+//! A source of random bits that is passed in, so that a test can replay it.
 
 use std::sync::{Arc, Mutex};
 

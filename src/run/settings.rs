@@ -1,4 +1,4 @@
-//! The settings of the policy file that runs need. A reload exchanges them, also for runs in progress, so they are read
+//! The settings of the policy file that runs need. A reload replaces them, for runs in progress too, so they are read
 //! when they are used and not kept.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ pub struct Settings {
     pub instance: String,
     /// `provider.slots`.
     pub slots: BTreeMap<Kind, u32>,
-    /// How long a list may lag behind what was accepted.
+    /// How long lists may lag behind accepted calls.
     pub settle: Duration,
     /// The shortest time between two looks at a list.
     pub poll: Duration,
@@ -23,7 +23,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The slots that the provider gives a server.
+    /// The number of slots of a server.
     #[must_use]
     pub fn limit(&self, kind: Kind) -> u32 {
         self.slots.get(&kind).copied().unwrap_or_default()

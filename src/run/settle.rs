@@ -1,4 +1,4 @@
-//! Finds out what became of a call whose answer was lost: from the provider's list, for as long as it may lag.
+//! Finds out whether a call whose answer was lost was carried out: from the provider's list, for as long as it may lag.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use crate::run::RunError;
 use crate::run::active_run::ActiveRun;
 
 impl ActiveRun<'_> {
-    /// Records what became of the step, once that is known or cannot be known.
+    /// Records whether the step was carried out, once that is known or cannot be known.
     pub(super) async fn settle(&mut self, number: u32) -> Result<(), RunError> {
         let step = self.run.state.steps[number as usize - 1].clone();
         self.say(format!("finding out what became of the {} whose answer was lost", step.act.word()));
-        // A call without any answer may have been on its way for as long as one request may take; it may have been sent
-        // before a reload that shortened that time.
+        // A call without an answer may have been on its way for as long as one request may take. It may have been sent
+        // before a reload shortened that time.
         let sent_with = self.world.settings().timeout;
-        // A clock that is set back must not make this last longer than the time itself.
+        // Setting the clock back must not make this last longer than the time itself.
         let began = Instant::now();
         loop {
             let settings = self.world.settings();
@@ -43,8 +43,8 @@ impl ActiveRun<'_> {
         }
     }
 
-    /// What the provider shows about the call now; `None` when that says nothing yet. `settled` says that the provider has
-    /// had its time to show it.
+    /// What the provider shows about the call now; `None` if that proves nothing yet. `settled` means that the provider
+    /// has had time to show it.
     async fn find(&mut self, act: &Act, settled: bool) -> Result<Option<Found>, RunError> {
         match act {
             Act::Create { .. } => {
@@ -63,7 +63,7 @@ impl ActiveRun<'_> {
         }
     }
 
-    /// A fresh list without doubts, or `None` when there is none now.
+    /// A fresh list without doubts; `None` if there is none now.
     async fn proven_list(&mut self) -> Result<Option<Inventory>, RunError> {
         self.fresh = None;
         match self.inspection().await {

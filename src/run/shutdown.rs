@@ -1,5 +1,5 @@
-//! What a run still does for its server when the process shuts down or the journal cannot be written: it asks for the start.
-//! The journal knows that the start is owed, so the next start of the process makes sure of it.
+//! What a run still does for its server when the process shuts down or the journal cannot be written: it asks the
+//! server to start. The journal knows that the start is owed, so the next start of the process makes sure of it.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ impl ActiveRun<'_> {
     /// when it reads `stopped`.
     pub(super) async fn start_before_shutdown(&mut self) -> Result<(), RunError> {
         if self.settle_power_step().await? {
-            // The next start of the process finds out what became of a create or a delete.
+            // The next start of the process finds out whether a create or a delete was carried out.
             start_when_stopped(self.world, &self.task.server.reference, true).await;
             return Ok(());
         }
@@ -43,7 +43,7 @@ impl ActiveRun<'_> {
                         StepState::Done | StepState::Undecided => return Ok(()),
                     }
                 }
-                // It was asked before, or somebody else has started it.
+                // It was asked before, or somebody else started it.
                 Some(_) if starts(&self.run.state).any(|step| step.state == StepState::Done) => return Ok(()),
                 Some(ServerStatus::Active) if self.run.state.seen_stopped => return Ok(()),
                 // It may still be stopping.
@@ -53,13 +53,14 @@ impl ActiveRun<'_> {
         }
     }
 
-    /// The journal cannot be written, so nothing more is created or deleted; but the server must not stay stopped for that.
+    /// The journal cannot be written, so nothing more is created or deleted; but the server must not stay stopped
+    /// because of that.
     pub(super) async fn start_unrecorded(&self) {
         start_when_stopped(self.world, &self.task.server.reference, false).await;
     }
 
-    /// An open step would stand in the way of the start: the answer to a stop or start counts as lost and carried out.
-    /// True when the open step is a create or a delete, which stays open.
+    /// An open step would block the start, so the answer to a stop or start counts as lost and the call as carried out.
+    /// True if the open step is a create or a delete, which remains open.
     async fn settle_power_step(&mut self) -> Result<bool, RunError> {
         let is_open = |state: StepState| matches!(state, StepState::Intended | StepState::Unknown);
         let Some(last) = self.run.state.steps.last().filter(|step| is_open(step.state)) else { return Ok(false) };

@@ -1,5 +1,5 @@
-//! Starts the server that was stopped for the point. Where that takes too long or is not proved yet, the run leaves it to
-//! the watch over debts.
+//! Starts the server that was stopped for the point. If that takes too long or is not proved yet, the run leaves it to
+//! the debt watch.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::run::active_run::ActiveRun;
 use crate::run::look::{DebtLook, LONGEST_PAUSE};
 
 impl ActiveRun<'_> {
-    /// One try to see the server running: looks, asks it to start where it reads `stopped` and is not starting, waits a
-    /// little.
+    /// One attempt to see the server running: looks, asks it to start if it reads `stopped` and is not starting, and
+    /// waits a little.
     pub(super) async fn start_server(&mut self) -> Result<(), RunError> {
         self.fresh = None;
         let began = *self.starting_since.get_or_insert_with(Instant::now);
@@ -72,7 +72,7 @@ impl ActiveRun<'_> {
         }
     }
 
-    /// The run no longer waits for its server. The start stays owed, and that is reported.
+    /// The run no longer waits for its server. The start remains owed, and that is reported.
     async fn leave_start(&mut self, problem: StartProblem) -> Result<(), RunError> {
         self.starting_since = None;
         let notice = self.not_started(problem).await?;
@@ -80,7 +80,7 @@ impl ActiveRun<'_> {
         self.write_with(Event::StartLeft, vec![notice]).await
     }
 
-    /// Doubles from start to start, since one that fails is followed by another for as long as it takes.
+    /// The pause doubles from start to start, since a failed start is repeated for as long as it takes.
     fn pause_between_starts(&self) -> Duration {
         let sent = u32::try_from(starts(&self.run.state).count().min(10)).expect("ten at the most");
         (self.world.settings().poll * 2_u32.pow(sent)).min(LONGEST_PAUSE)
@@ -91,14 +91,14 @@ impl ActiveRun<'_> {
         let stopped_for = StoppedFor { policy: self.task.policy.name.clone(), kind: self.task.policy.kind };
         let since = debt.map(|debt| debt.since);
         let fact = Fact::ServerNotStarted(NotStarted { problem, stopped_for: Some(stopped_for), since });
-        // One incident a server, whichever policies have stopped it.
+        // One incident per server, whichever policies have stopped it.
         Ok(Notice { policy: None, kind: None, ..self.task.notice(fact) })
     }
 
     async fn report_not_started(&self, why: &str) -> Result<(), RunError> {
         let notice = self.not_started(StartProblem::Failed { error: why.to_owned() }).await?;
         self.say(notice.to_string());
-        self.world.store.keep_telling(notice, self.world.clock.now()).await?;
+        self.world.store.add_lasting_notice(notice, self.world.clock.now()).await?;
         Ok(())
     }
 }

@@ -14,10 +14,10 @@ use crate::run::active_run::ActiveRun;
 use crate::run::answer::answer_of;
 
 impl ActiveRun<'_> {
-    /// Whether the server that was seen stopped still is. One that runs now was started since, by an earlier process of
-    /// ours that could not record it, or by a person: that is recorded, and the server is stopped again before the point is
-    /// created. One that is starting is waited for. One that was not yet seen stopped may still be stopping: its start
-    /// stays owed.
+    /// Whether the server that was seen stopped still is. If it runs now, it was started since, by an earlier process
+    /// of ours that could not record that, or by a person: that is recorded, and the server is stopped again before the
+    /// point is created. If it is starting, the run waits. If it was not yet seen stopped, it may still be stopping:
+    /// its start remains owed.
     pub(super) async fn power_before_create(&mut self) -> Result<ServerPower, RunError> {
         if !self.run.state.seen_stopped {
             return Ok(ServerPower::Off);
@@ -38,7 +38,7 @@ impl ActiveRun<'_> {
                 }
                 return Ok(power);
             }
-            // A list that was read before the wait is not fresh after it.
+            // A list from before the wait is not fresh after it.
             self.fresh = None;
             self.pause_between_looks().await?;
         }
@@ -59,7 +59,7 @@ impl ActiveRun<'_> {
         };
         match before_stop(&self.run.state, &status, debt.as_ref(), in_attempt, &since) {
             BeforeStop::Stop => {
-                // What a look proves about an earlier stop is recorded before the next stop starts the proof again.
+                // What a look proves about an earlier stop is recorded before the next stop starts the proof over.
                 self.looks.look(self.world, &id).await?;
                 self.say("stopping the server".to_owned());
                 self.send_power(Act::StopServer, Power::Stop).await
@@ -107,7 +107,7 @@ impl ActiveRun<'_> {
         let step = self.next_step();
         self.write(Event::Intended { step, act }).await?;
         let call = self.world.client.power(&self.task.server.reference.id, power);
-        // A call that begins when the process is already shutting down is its last act, and has a limit of its own.
+        // A call that begins when the process is already shutting down is its last one, and has its own time limit.
         let answer = if self.world.stopping() { Some(call.await) } else { self.world.answer(call).await };
         let answer = answer_of(answer, |()| Answer::Accepted { id: None });
         self.write(Event::Answered { step, answer }).await

@@ -1,4 +1,4 @@
-//! What all runs share: the provider, the store, the clock and the settings; and waits that a shutdown ends.
+//! What all runs share: the provider, the store, the clock, the settings, and waits that a shutdown ends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::provider::{Client, Watch};
 use crate::run::{InForce, Leases, LiveSettings, Progress, Random, RunError, Settings};
 use crate::store::Store;
 
-/// How long an answer is still waited for once the process is shutting down.
+/// How long to wait for an answer once the process is shutting down.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// What all runs share.
@@ -21,25 +21,25 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 pub struct World {
     /// The provider.
     pub client: Client,
-    /// The looks at lists that all waiting runs share.
+    /// The polling of lists that all waiting runs share.
     pub watch: Watch,
     /// The state.
     pub store: Store,
     /// The time.
     pub clock: Clock,
-    /// The settings in force; a reload exchanges them.
+    /// The settings in force; a reload replaces them.
     pub settings: LiveSettings,
-    /// The policies in force; a reload exchanges them.
+    /// The policies in force; a reload replaces them.
     pub in_force: InForce,
     /// Where tokens come from.
     pub random: Random,
-    /// Allow one run a server at a time.
+    /// Allow one run per server at a time.
     pub leases: Leases,
     /// Allow `parallel_runs` points to be created at once.
     pub run_permits: Arc<Semaphore>,
     /// True once the process is shutting down.
     pub stop: watch::Receiver<bool>,
-    /// Hears what the runs are doing.
+    /// Receives the progress messages of runs.
     pub progress: Option<UnboundedSender<Progress>>,
 }
 
@@ -64,8 +64,8 @@ impl World {
         self.unless_stopped(tokio::time::sleep(time)).await
     }
 
-    /// Waits until a moment by our clock, unless the process shuts down. Never longer than it takes by the present clock,
-    /// which is read again once a minute, since someone may set it.
+    /// Waits until this time by our clock, unless the process shuts down. The clock is read again once a minute, since
+    /// someone may set it.
     ///
     /// # Errors
     /// `Stopped`.
@@ -81,13 +81,13 @@ impl World {
         }
     }
 
-    /// The answer to a call that changes something. At a shutdown it is waited for a moment longer; after that the result
-    /// is `None`, as if the answer had been lost.
+    /// The answer to a call that changes something. At a shutdown the wait continues for a moment; after that the
+    /// result is `None`, as if the answer had been lost.
     pub(super) async fn answer<T>(&self, call: impl Future<Output = T>) -> Option<T> {
         let mut stop = self.stop.clone();
         let last_moment = async {
             let asked = stop.wait_for(|stop| *stop).await.is_ok();
-            // A sender that is gone cannot ask for a stop.
+            // If the sender is gone, nobody can ask for a stop.
             if !asked {
                 std::future::pending::<()>().await;
             }
@@ -109,7 +109,7 @@ impl World {
         let mut stop = self.stop.clone();
         tokio::select! {
             biased;
-            // A sender that is gone cannot ask for a stop: then the work alone counts.
+            // If the sender is gone, nobody can ask for a stop: then only the work counts.
             Ok(_) = stop.wait_for(|stop| *stop) => Err(RunError::Stopped),
             value = work => Ok(value),
         }

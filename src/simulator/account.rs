@@ -9,13 +9,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::options::{Options, ServerSpec};
-use super::point::{Kind, Point};
+use super::point::{Point, PointKind};
 use super::random::{SeededRandom, scramble};
-use super::record::{Cause, Change, ChangeKind, Record, What};
+use super::record::{AccountChange, Cause, ChangeKind, Record, What};
 
 /// The true state of a server.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Server {
+pub struct ServerState {
     /// Its keys and names.
     pub spec: ServerSpec,
     /// `active`, `stopped`, `suspended`, `stopping`, `starting`, `restarting`, `restoring`.
@@ -27,13 +27,13 @@ pub struct Server {
     /// When `status` last changed.
     pub since: Timestamp,
     /// The point it was last restored from.
-    pub restored_from: Option<(Kind, i64)>,
+    pub restored_from: Option<(PointKind, i64)>,
     /// Incremented by each status change, so that earlier pending ones are void.
     #[serde(skip)]
     pub(super) turn: u64,
 }
 
-impl Server {
+impl ServerState {
     /// Its name for people.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -62,11 +62,11 @@ impl Server {
 /// A change that will happen with time.
 #[derive(Clone, Debug)]
 pub(super) enum PendingChange {
-    Completed { kind: Kind, id: i64, serial: u64 },
-    Failed { kind: Kind, id: i64, serial: u64 },
-    Vanished { kind: Kind, id: i64, serial: u64 },
-    Gone { kind: Kind, id: i64, serial: u64 },
-    Listed { kind: Kind, id: i64, serial: u64 },
+    Completed { kind: PointKind, id: i64, serial: u64 },
+    Failed { kind: PointKind, id: i64, serial: u64 },
+    Vanished { kind: PointKind, id: i64, serial: u64 },
+    Gone { kind: PointKind, id: i64, serial: u64 },
+    Listed { kind: PointKind, id: i64, serial: u64 },
     Status { server: usize, turn: u64, word: String },
 }
 
@@ -83,7 +83,7 @@ pub(super) struct PointTable {
 #[derive(Clone, Debug)]
 pub struct Account {
     pub(super) options: Options,
-    pub(super) servers: Vec<Server>,
+    pub(super) servers: Vec<ServerState>,
     pub(super) tables: [PointTable; 2],
     pub(super) record: Record,
     pub(super) random: SeededRandom,
@@ -116,36 +116,36 @@ impl Account {
 
     /// The servers, including removed ones. A point's `server` is an index into this list.
     #[must_use]
-    pub fn servers(&self) -> &[Server] {
+    pub fn servers(&self) -> &[ServerState] {
         &self.servers
     }
 
     /// The server with this key or name.
     #[must_use]
-    pub fn server(&self, word: &str) -> Option<&Server> {
+    pub fn server(&self, word: &str) -> Option<&ServerState> {
         self.find_server(word).map(|index| &self.servers[index])
     }
 
     /// All points of a kind, by id, including those not listed yet and those being deleted.
-    pub fn points(&self, kind: Kind) -> impl Iterator<Item = &Point> {
+    pub fn points(&self, kind: PointKind) -> impl Iterator<Item = &Point> {
         self.tables[kind as usize].points.values()
     }
 
     /// The points of a kind on one server (given by any key or name), by id.
     #[must_use]
-    pub fn points_of(&self, kind: Kind, server: &str) -> Vec<&Point> {
+    pub fn points_of(&self, kind: PointKind, server: &str) -> Vec<&Point> {
         self.find_server(server).map(|index| self.points_on(kind, index).collect()).unwrap_or_default()
     }
 
     /// A point by its true id.
     #[must_use]
-    pub fn point(&self, kind: Kind, id: i64) -> Option<&Point> {
+    pub fn point(&self, kind: PointKind, id: i64) -> Option<&Point> {
         self.tables[kind as usize].points.get(&id)
     }
 
     /// How many slots are taken on a server.
     #[must_use]
-    pub fn used(&self, kind: Kind, server: &str) -> usize {
+    pub fn used(&self, kind: PointKind, server: &str) -> usize {
         self.find_server(server).map_or(0, |index| self.used_on(kind, index))
     }
 
@@ -178,12 +178,12 @@ impl Account {
         self.servers.iter().position(|server| !server.removed && has_key(&server.spec))
     }
 
-    pub(super) fn points_on(&self, kind: Kind, server: usize) -> impl DoubleEndedIterator<Item = &Point> {
+    pub(super) fn points_on(&self, kind: PointKind, server: usize) -> impl DoubleEndedIterator<Item = &Point> {
         let table = &self.tables[kind as usize];
         table.by_server.get(&server).into_iter().flatten().filter_map(|id| table.points.get(id))
     }
 
-    pub(super) fn used_on(&self, kind: Kind, server: usize) -> usize {
+    pub(super) fn used_on(&self, kind: PointKind, server: usize) -> usize {
         self.points_on(kind, server).filter(|point| point.takes_slot()).count()
     }
 
@@ -234,11 +234,11 @@ impl Account {
         }
     }
 
-    fn find_same(&mut self, (kind, id, serial): (Kind, i64, u64)) -> Option<&mut Point> {
+    fn find_same(&mut self, (kind, id, serial): (PointKind, i64, u64)) -> Option<&mut Point> {
         self.tables[kind as usize].points.get_mut(&id).filter(|point| point.serial == serial)
     }
 
-    fn finish(&mut self, at: Timestamp, which: (Kind, i64, u64), word: &str, change: ChangeKind) {
+    fn finish(&mut self, at: Timestamp, which: (PointKind, i64, u64), word: &str, change: ChangeKind) {
         let Some(point) = self.find_same(which) else { return };
         if point.deleting {
             return;
@@ -249,14 +249,14 @@ impl Account {
         self.record_point(at, change, &point, Cause::PROVIDER);
     }
 
-    fn vanish(&mut self, at: Timestamp, which: (Kind, i64, u64), change: ChangeKind) {
+    fn vanish(&mut self, at: Timestamp, which: (PointKind, i64, u64), change: ChangeKind) {
         if self.find_same(which).is_some() {
             self.remove(at, (which.0, which.1), change, Cause::PROVIDER);
         }
     }
 
     /// Removes a point from the account for good.
-    pub(super) fn remove(&mut self, at: Timestamp, (kind, id): (Kind, i64), change: ChangeKind, cause: Cause) {
+    pub(super) fn remove(&mut self, at: Timestamp, (kind, id): (PointKind, i64), change: ChangeKind, cause: Cause) {
         let table = &mut self.tables[kind as usize];
         let Some(point) = table.points.remove(&id) else { return };
         if let Some(ids) = table.by_server.get_mut(&point.server) {
@@ -291,7 +291,7 @@ impl Account {
 
     /// Records a change of a point.
     pub(super) fn record_point(&mut self, at: Timestamp, change: ChangeKind, point: &Point, cause: Cause) {
-        let entry = Change {
+        let entry = AccountChange {
             change,
             server: self.servers[point.server].name().to_owned(),
             kind: Some(point.kind),
@@ -314,7 +314,7 @@ impl Account {
         cause: Cause,
         detail: Value,
     ) {
-        let entry = Change {
+        let entry = AccountChange {
             change,
             server: self.servers[server].name().to_owned(),
             kind: None,

@@ -26,14 +26,14 @@ pub enum LostAnswer {
 }
 
 impl LostAnswer {
-    /// The lost connection that this response stands for, if it does.
+    /// The lost connection that this response represents, if it does.
     #[must_use]
     pub fn of<B>(response: &axum::http::Response<B>) -> Option<Self> {
         response.extensions().get::<Self>().copied()
     }
 }
 
-/// A response that stands for a lost connection. Its body fails at once, for transports that do not know
+/// A response that represents a lost connection. Its body fails at once, for transports that do not know
 /// [`LostAnswer`].
 pub(super) fn lost(lost: LostAnswer) -> Response {
     let mut response = Response::new(Body::from_stream(stream::once(async { Err::<Bytes, _>(broken()) })));

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::faults::Rule;
 use super::options::PointSpec;
-use super::person::{Act, Edit, Pick};
+use super::person::{Edit, PersonAction, Pick};
 use super::points::seconds;
 use super::provider::{Simulator, SimulatorState};
 
@@ -23,29 +23,33 @@ pub(super) fn router() -> Router<Simulator> {
         .route("/faults", get(list_faults).post(add_faults).delete(clear_faults))
         .route(
             "/act",
-            post(|State(simulator): State<Simulator>, Json(act): Json<Act>| async move { answer(simulator.act(&act)) }),
+            post(|State(simulator): State<Simulator>, Json(act): Json<PersonAction>| async move {
+                answer(simulator.act(&act))
+            }),
         )
         .route(
             "/points",
             post(|State(simulator): State<Simulator>, Json(spec): Json<PointSpec>| async move {
-                answer(simulator.act(&Act::CreatePoint(spec)))
+                answer(simulator.act(&PersonAction::CreatePoint(spec)))
             }),
         )
         .route(
             "/points/delete",
             post(|State(simulator): State<Simulator>, Json(pick): Json<Pick>| async move {
-                answer(simulator.act(&Act::DeletePoint(pick)))
+                answer(simulator.act(&PersonAction::DeletePoint(pick)))
             }),
         )
         .route(
             "/points/edit",
             post(|State(simulator): State<Simulator>, Json(edit): Json<Edit>| async move {
-                answer(simulator.act(&Act::EditPoint(edit)))
+                answer(simulator.act(&PersonAction::EditPoint(edit)))
             }),
         )
         .route(
             "/servers",
-            post(|State(simulator): State<Simulator>, Json(act): Json<Act>| async move { answer(simulator.act(&act)) }),
+            post(|State(simulator): State<Simulator>, Json(act): Json<PersonAction>| async move {
+                answer(simulator.act(&act))
+            }),
         )
         .route("/clock-skew", post(clock_skew))
         .route("/options", post(set_options))

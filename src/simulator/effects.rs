@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::call::Call;
 use super::options::RetryAfter;
-use super::person::Act;
+use super::person::PersonAction;
 use super::points::Altered;
 
 /// What a rule does to a request. `carried_out` says whether the request is carried out before its answer is lost or
@@ -107,7 +107,7 @@ pub enum Effect {
     /// A person acts, before or after this request.
     Meanwhile {
         /// The actions.
-        acts: Vec<Act>,
+        acts: Vec<PersonAction>,
         /// Whether they happen after the request is carried out and before the answer; otherwise before the request.
         #[serde(default)]
         after: bool,

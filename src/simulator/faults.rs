@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::account::Account;
 use super::call::Call;
 use super::effects::Effect;
-use super::person::Act;
-use super::point::Kind;
+use super::person::PersonAction;
+use super::point::PointKind;
 use super::points::word_of;
 use super::random::SeededRandom;
 
@@ -21,7 +21,7 @@ pub(super) struct IncomingRequest {
     pub(super) path: String,
     pub(super) query: String,
     pub(super) call: Call,
-    pub(super) kind: Option<Kind>,
+    pub(super) kind: Option<PointKind>,
     /// The index of the server that it concerns.
     pub(super) server: Option<usize>,
 }
@@ -47,7 +47,7 @@ pub struct Rule {
     pub call: Option<Call>,
     /// Backups or snapshots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Kind>,
+    pub kind: Option<PointKind>,
     /// The server by id, uuid, name or hostname.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<Value>,
@@ -99,7 +99,7 @@ impl Rule {
 
     /// Only this kind.
     #[must_use]
-    pub fn kind(self, kind: Kind) -> Self {
+    pub fn kind(self, kind: PointKind) -> Self {
         Self { kind: Some(kind), ..self }
     }
 
@@ -150,8 +150,8 @@ impl Rule {
 #[derive(Clone, Debug, Default)]
 pub(super) struct FaultMatch {
     pub(super) names: Vec<String>,
-    pub(super) before: Vec<Act>,
-    pub(super) after: Vec<Act>,
+    pub(super) before: Vec<PersonAction>,
+    pub(super) after: Vec<PersonAction>,
     pub(super) effect: Option<Effect>,
 }
 

@@ -17,8 +17,8 @@ use super::call::Call;
 use super::effects::{Effect, StatusEffect};
 use super::faults::{FaultMatch, IncomingRequest};
 use super::paging::{named_server, pairs};
-use super::person::Act;
-use super::point::Kind;
+use super::person::PersonAction;
+use super::point::PointKind;
 use super::points::ApiRefusal;
 use super::provider::{Simulator, SimulatorState};
 use super::record::{Request as Recorded, What};
@@ -156,7 +156,7 @@ impl Simulator {
         })
     }
 
-    fn act_all(&self, acts: &[Act]) {
+    fn act_all(&self, acts: &[PersonAction]) {
         for act in acts {
             let _ = self.act(act);
         }
@@ -208,16 +208,16 @@ impl SimulatorState {
 
 impl Account {
     /// The call, the kind and the server of a request.
-    fn classify(&self, method: &Method, path: &str, named: Option<String>) -> (Call, Option<Kind>, Option<usize>) {
+    fn classify(&self, method: &Method, path: &str, named: Option<String>) -> (Call, Option<PointKind>, Option<usize>) {
         let words: Vec<&str> = path.trim_matches('/').split('/').collect();
         let named = named.and_then(|key| self.find_server_by_key(&key));
         let kind = match words[0] {
-            "backups" => Some(Kind::Backup),
-            "snapshots" => Some(Kind::Snapshot),
+            "backups" => Some(PointKind::Backup),
+            "snapshots" => Some(PointKind::Snapshot),
             _ => None,
         };
         let of_point =
-            |kind: Kind, id: &str| self.true_id(id).and_then(|id| self.point(kind, id)).map(|point| point.server);
+            |kind: PointKind, id: &str| self.true_id(id).and_then(|id| self.point(kind, id)).map(|point| point.server);
         match (method.as_str(), words.as_slice(), kind) {
             ("GET", [_], Some(kind)) => (Call::List, Some(kind), named),
             ("POST", [_], Some(kind)) => (Call::Create, Some(kind), named),
@@ -227,11 +227,13 @@ impl Account {
             ("GET", ["servers", key], _) => (Call::Server, None, self.find_server_by_key(key)),
             ("POST", ["servers", key, "power"], _) => (Call::Power, None, self.find_server_by_key(key)),
             ("POST", ["servers", key, "restore"], _) => {
-                (Call::Restore, Some(Kind::Backup), self.find_server_by_key(key))
+                (Call::Restore, Some(PointKind::Backup), self.find_server_by_key(key))
             }
-            ("POST", ["servers", key, "backup"], _) => (Call::Create, Some(Kind::Backup), self.find_server_by_key(key)),
+            ("POST", ["servers", key, "backup"], _) => {
+                (Call::Create, Some(PointKind::Backup), self.find_server_by_key(key))
+            }
             ("POST", ["servers", key, "snapshot"], _) => {
-                (Call::Create, Some(Kind::Snapshot), self.find_server_by_key(key))
+                (Call::Create, Some(PointKind::Snapshot), self.find_server_by_key(key))
             }
             ("GET", ["account", "me"], _) => (Call::Account, None, None),
             _ => (Call::Unknown, None, None),

@@ -31,18 +31,18 @@ mod serve;
 mod servers;
 mod shown;
 
-pub use account::{Account, Server};
+pub use account::{Account, ServerState};
 pub use answers::LostAnswer;
 pub use call::Call;
 pub use effects::{Effect, StatusEffect};
 pub use faults::{ActiveRule, Rule};
 pub use middleware::BASE;
 pub use options::{Options, PointSpec, RetryAfter, ServerReference, ServerSpec, Style};
-pub use person::{Act, Edit, Pick};
-pub use point::{BackupType, Kind, Point};
-pub use points::{Altered, Fate};
+pub use person::{Edit, PersonAction, Pick};
+pub use point::{BackupType, Point, PointKind};
+pub use points::{Altered, PointFate};
 pub use provider::{Now, Simulator};
-pub use record::{By, Cause, Change, ChangeKind, Entry, Record, Request, What};
+pub use record::{AccountChange, By, Cause, ChangeKind, Entry, Record, Request, What};
 pub use serve::serve;
 
 #[cfg(test)]

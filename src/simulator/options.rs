@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::point::{BackupType, Kind};
+use super::point::{BackupType, PointKind};
 
 /// How a simulated provider behaves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -141,10 +141,10 @@ impl Options {
 
     /// The limit of a kind on one server.
     #[must_use]
-    pub fn slots(&self, kind: Kind) -> usize {
+    pub fn slots(&self, kind: PointKind) -> usize {
         match kind {
-            Kind::Backup => self.backup_slots,
-            Kind::Snapshot => self.snapshot_slots,
+            PointKind::Backup => self.backup_slots,
+            PointKind::Snapshot => self.snapshot_slots,
         }
     }
 }
@@ -235,7 +235,7 @@ impl ServerSpec {
 #[serde(deny_unknown_fields)]
 pub struct PointSpec {
     /// Backup or snapshot.
-    pub kind: Kind,
+    pub kind: PointKind,
     /// The server by id, uuid, name or hostname; `null` means every server.
     #[serde(default)]
     pub server: Option<Value>,
@@ -265,7 +265,7 @@ pub struct PointSpec {
 impl PointSpec {
     /// A completed manual point of this age on a server given by any key.
     #[must_use]
-    pub fn aged(kind: Kind, server: &str, age_seconds: i64) -> Self {
+    pub fn aged(kind: PointKind, server: &str, age_seconds: i64) -> Self {
         Self {
             kind,
             server: Some(Value::from(server)),

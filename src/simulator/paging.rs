@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::account::Account;
 use super::effects::Effect;
-use super::point::Kind;
+use super::point::PointKind;
 use super::points::{ApiRefusal, later, word_of};
 use super::random::{SeededRandom, scramble};
 
@@ -26,11 +26,11 @@ impl ListQuery<'_> {
 
 impl Account {
     /// The requested points of a kind.
-    pub(super) fn list_points(&mut self, kind: Kind, list_query: &ListQuery<'_>) -> Result<Value, ApiRefusal> {
+    pub(super) fn list_points(&mut self, kind: PointKind, list_query: &ListQuery<'_>) -> Result<Value, ApiRefusal> {
         let filter = if self.options.ignore_filters { None } else { list_query.value("server_id") };
         let server = filter.map(|key| self.filtered_server(key)).transpose()?;
         let backup_type =
-            list_query.value("backup_type").filter(|_| kind == Kind::Backup && !self.options.ignore_filters);
+            list_query.value("backup_type").filter(|_| kind == PointKind::Backup && !self.options.ignore_filters);
         if let Some(word) = backup_type.filter(|word| !["manual", "automatic"].contains(word)) {
             let text = format!("Select a valid choice. {word} is not one of the available choices.");
             return Err(ApiRefusal::field("backup_type", text));

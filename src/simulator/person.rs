@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use super::account::Account;
 use super::options::{PointSpec, ServerSpec};
-use super::point::Kind;
+use super::point::PointKind;
 use super::points::{ApiRefusal, word_of};
 use super::record::{Cause, ChangeKind};
 
 /// An action of a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "act", rename_all = "snake_case")]
-pub enum Act {
+pub enum PersonAction {
     /// Creates a point, ignoring the limits.
     CreatePoint(PointSpec),
     /// Deletes a point at once.
@@ -47,7 +47,7 @@ pub enum Act {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pick {
     /// Backup or snapshot.
-    pub kind: Kind,
+    pub kind: PointKind,
     /// The id that clients see.
     #[serde(default)]
     pub id: Option<Value>,
@@ -84,36 +84,36 @@ pub struct Edit {
 
 impl Account {
     /// Performs the action. Returns the object as it is afterwards.
-    pub(super) fn act(&mut self, now: Timestamp, act: &Act) -> Result<Value, ApiRefusal> {
+    pub(super) fn act(&mut self, now: Timestamp, act: &PersonAction) -> Result<Value, ApiRefusal> {
         match act {
-            Act::CreatePoint(spec) => {
+            PersonAction::CreatePoint(spec) => {
                 let made = self.add_points(now, spec);
                 if made.is_empty() {
                     return Err(ApiRefusal::detail(404, "No such server."));
                 }
                 Ok(json!(made.iter().map(|point| self.show_point(point)).collect::<Vec<_>>()))
             }
-            Act::DeletePoint(pick) => {
+            PersonAction::DeletePoint(pick) => {
                 let which = self.picked(pick)?;
                 self.remove(now, which, ChangeKind::PointGone, Cause::PERSON);
                 Ok(Value::Null)
             }
-            Act::EditPoint(edit) => self.edit(now, edit),
-            Act::AddServer(spec) => {
+            PersonAction::EditPoint(edit) => self.edit(now, edit),
+            PersonAction::AddServer(spec) => {
                 let index = self.add_server(now, spec.clone());
                 Ok(self.show_server(index, true))
             }
-            Act::RemoveServer { server } => {
+            PersonAction::RemoveServer { server } => {
                 let index = self.server_named_by(server)?;
                 self.remove_server(now, index);
                 Ok(Value::Null)
             }
-            Act::RenameServer { server, name } => {
+            PersonAction::RenameServer { server, name } => {
                 let index = self.server_named_by(server)?;
                 self.rename_server(now, index, name);
                 Ok(self.show_server(index, true))
             }
-            Act::SetStatus { server, status } => {
+            PersonAction::SetStatus { server, status } => {
                 let index = self.server_named_by(server)?;
                 self.set_status(now, index, status, Cause::PERSON);
                 Ok(self.show_server(index, true))
@@ -125,7 +125,7 @@ impl Account {
         self.find_server(&word_of(word)).ok_or_else(|| ApiRefusal::detail(404, format!("No server is called {word}.")))
     }
 
-    fn picked(&self, pick: &Pick) -> Result<(Kind, i64), ApiRefusal> {
+    fn picked(&self, pick: &Pick) -> Result<(PointKind, i64), ApiRefusal> {
         let nothing = || ApiRefusal::detail(404, "No such point.");
         if let Some(id) = &pick.id {
             let id = self.true_id(&word_of(id)).filter(|id| self.point(pick.kind, *id).is_some());

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Backup or snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum PointKind {
     /// Separate storage.
     Backup,
     /// Same infrastructure.
@@ -27,7 +27,7 @@ pub enum BackupType {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Point {
     /// Backup or snapshot.
-    pub kind: Kind,
+    pub kind: PointKind,
     /// Unique within its kind at any time.
     pub id: i64,
     /// The index of its server in the account's list.

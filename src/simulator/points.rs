@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::account::{Account, PendingChange};
 use super::options::PointSpec;
-use super::point::{BackupType, Kind, Point};
+use super::point::{BackupType, Point, PointKind};
 use super::random::scramble;
 use super::record::{Cause, ChangeKind};
 
@@ -36,7 +36,7 @@ impl ApiRefusal {
 /// What happens to a new point.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Fate {
+pub enum PointFate {
     /// It completes.
     #[default]
     Completes,
@@ -53,7 +53,7 @@ pub enum Fate {
 #[serde(default, deny_unknown_fields)]
 pub struct Altered {
     /// What happens to it.
-    pub fate: Fate,
+    pub fate: PointFate,
     /// After how long; `Options::completion` if absent.
     pub after_seconds: Option<f64>,
     /// Another name than requested.
@@ -75,7 +75,7 @@ pub struct Altered {
 /// A request to create a point.
 #[derive(Clone, Debug)]
 pub(super) struct NewPoint {
-    pub(super) kind: Kind,
+    pub(super) kind: PointKind,
     pub(super) server: usize,
     pub(super) name: String,
     pub(super) description: String,
@@ -91,7 +91,7 @@ impl Account {
         }
         let (used, limit) = (self.used_on(kind, server), self.options.slots(kind));
         if used >= limit {
-            let word = if kind == Kind::Backup { "Backup" } else { "Snapshot" };
+            let word = if kind == PointKind::Backup { "Backup" } else { "Snapshot" };
             let text = format!("{word} limit reached ({used} of {limit}). Delete an existing one first.");
             return Err(ApiRefusal::detail(400, text));
         }
@@ -132,22 +132,22 @@ impl Account {
         stored.clone()
     }
 
-    fn schedule_fate(&mut self, now: Timestamp, point: &Point, fate: Fate, after: Option<Duration>) {
+    fn schedule_fate(&mut self, now: Timestamp, point: &Point, fate: PointFate, after: Option<Duration>) {
         let (kind, id, serial) = (point.kind, point.id, point.serial);
         let spread = self.options.completion_spread.as_secs_f64() * ((scramble(serial) % 1_000) as f64 / 1_000.0);
         let after = after.unwrap_or(self.options.completion + Duration::from_secs_f64(spread));
         let due = match fate {
-            Fate::Completes => PendingChange::Completed { kind, id, serial },
-            Fate::Fails => PendingChange::Failed { kind, id, serial },
-            Fate::Vanishes => PendingChange::Vanished { kind, id, serial },
-            Fate::NeverFinishes => return,
+            PointFate::Completes => PendingChange::Completed { kind, id, serial },
+            PointFate::Fails => PendingChange::Failed { kind, id, serial },
+            PointFate::Vanishes => PendingChange::Vanished { kind, id, serial },
+            PointFate::NeverFinishes => return,
         };
         self.schedule(now + after, due);
         self.advance_to(now);
     }
 
     /// Accepts the delete of a point.
-    pub(super) fn delete(&mut self, now: Timestamp, which: (Kind, i64), cause: Cause) -> Result<(), ApiRefusal> {
+    pub(super) fn delete(&mut self, now: Timestamp, which: (PointKind, i64), cause: Cause) -> Result<(), ApiRefusal> {
         let (linger, word) = (self.options.delete, self.options.deleting_word.clone());
         let (kind, id) = which;
         let point = self.tables[kind as usize].points.get_mut(&id).filter(|point| !point.deleting);
@@ -180,8 +180,8 @@ impl Account {
         let backup_type = spec.backup_type.unwrap_or(BackupType::Manual);
         let automatic = backup_type == BackupType::Automatic;
         let name = match spec.kind {
-            Kind::Backup => String::new(),
-            Kind::Snapshot => spec.name.clone().unwrap_or_else(|| "before-upgrade".to_owned()),
+            PointKind::Backup => String::new(),
+            PointKind::Snapshot => spec.name.clone().unwrap_or_else(|| "before-upgrade".to_owned()),
         };
         let point = Point {
             kind: spec.kind,
@@ -201,7 +201,7 @@ impl Account {
         };
         let point = self.insert(now, point, if automatic { Cause::PROVIDER } else { Cause::PERSON });
         if point.status == "in_progress" {
-            self.schedule_fate(now, &point, Fate::Completes, None);
+            self.schedule_fate(now, &point, PointFate::Completes, None);
         }
         if let Some(at) = point.expires_at {
             self.schedule(at, PendingChange::Gone { kind: point.kind, id: point.id, serial: point.serial });
@@ -219,7 +219,7 @@ impl Account {
                 server: None,
                 description: "Automatic daily backup".to_owned(),
                 created_at: Timestamp::from_second(three - back * day).ok(),
-                ..PointSpec::aged(Kind::Backup, "", 0)
+                ..PointSpec::aged(PointKind::Backup, "", 0)
             };
             self.add_points(now, &spec);
         }

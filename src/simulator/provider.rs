@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use super::account::Account;
 use super::faults::{ActiveRule, Faults, Rule};
 use super::options::Options;
-use super::person::Act;
-use super::point::{Kind, Point};
+use super::person::PersonAction;
+use super::point::{Point, PointKind};
 use super::random::SeededRandom;
 use super::rate_limit::RateLimit;
 use super::record::Entry;
@@ -90,7 +90,7 @@ impl Simulator {
     ///
     /// # Errors
     /// If the point or server does not exist: `{"detail": "…"}`.
-    pub fn act(&self, act: &Act) -> Result<Value, Value> {
+    pub fn act(&self, act: &PersonAction) -> Result<Value, Value> {
         let now = self.now();
         self.with_state(|state| state.account.act(now, act)).map_err(|refusal| refusal.body)
     }
@@ -130,8 +130,8 @@ impl Simulator {
             json!({
                 "now": now,
                 "servers": account.servers(),
-                "backups": points(Kind::Backup),
-                "snapshots": points(Kind::Snapshot),
+                "backups": points(PointKind::Backup),
+                "snapshots": points(PointKind::Snapshot),
                 "faults": state.faults.0,
                 "options": account.options(),
             })

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::point::{Kind, Point};
+use super::point::{Point, PointKind};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -26,7 +26,7 @@ pub enum What {
     /// A request came in.
     Request(Request),
     /// The account changed.
-    Change(Change),
+    Change(AccountChange),
 }
 
 /// A request and its result.
@@ -114,13 +114,13 @@ pub enum ChangeKind {
 
 /// A change of the account.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Change {
+pub struct AccountChange {
     /// What changed.
     pub change: ChangeKind,
     /// The server's name (or hostname).
     pub server: String,
     /// Backup or snapshot, when a point changed.
-    pub kind: Option<Kind>,
+    pub kind: Option<PointKind>,
     /// The point's id as clients see it.
     pub id: Option<Value>,
     /// The point right after the change, or right before it if it was removed.
@@ -171,7 +171,7 @@ impl Record {
     }
 
     /// The changes among the entries.
-    pub fn changes(&self) -> impl Iterator<Item = &Change> {
+    pub fn changes(&self) -> impl Iterator<Item = &AccountChange> {
         self.entries.iter().filter_map(|entry| match &entry.what {
             What::Change(change) => Some(change),
             What::Request(_) => None,

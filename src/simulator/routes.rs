@@ -14,14 +14,14 @@ use super::account::Account;
 use super::effects::Effect;
 use super::middleware::{RequestContext, handle};
 use super::paging::ListQuery;
-use super::point::Kind;
+use super::point::PointKind;
 use super::points::{Altered, ApiRefusal, NewPoint, word_of};
 use super::provider::Simulator;
 use super::record::Cause;
 use super::{answers, control};
 
 type Context = Extension<Arc<RequestContext>>;
-type Outcome = Result<(StatusCode, Json<Value>), Refused>;
+type ApiResponse = Result<(StatusCode, Json<Value>), Refused>;
 
 /// A refusal as a response.
 pub(super) struct Refused(ApiRefusal);
@@ -42,8 +42,8 @@ impl Simulator {
     /// The API and the control endpoint as a service.
     pub fn router(&self) -> Router {
         let api = Router::new()
-            .merge(of_kind("/api/v1/backups/", Kind::Backup))
-            .merge(of_kind("/api/v1/snapshots/", Kind::Snapshot))
+            .merge(of_kind("/api/v1/backups/", PointKind::Backup))
+            .merge(of_kind("/api/v1/snapshots/", PointKind::Snapshot))
             .route("/api/v1/snapshots/{id}/restore/", post(restore_snapshot))
             .route("/api/v1/servers/", get(servers))
             .route("/api/v1/servers/{key}/", get(one_server))
@@ -60,7 +60,7 @@ impl Simulator {
 }
 
 /// List, create and delete, which are the same for both kinds.
-fn of_kind(path: &str, kind: Kind) -> Router<Simulator> {
+fn of_kind(path: &str, kind: PointKind) -> Router<Simulator> {
     let list = move |simulator: State<Simulator>, context: Context| async move { list(&simulator, &context, kind) };
     let create = move |simulator: State<Simulator>, context: Context| async move { create(&simulator, &context, kind) };
     let remove = move |simulator: State<Simulator>, context: Context, Path(id): Path<String>| async move {
@@ -77,24 +77,24 @@ async fn not_allowed(method: axum::http::Method) -> Refused {
     Refused(ApiRefusal::detail(405, format!("Method \"{method}\" not allowed.")))
 }
 
-fn ok(value: Value) -> Outcome {
+fn ok(value: Value) -> ApiResponse {
     Ok((StatusCode::OK, Json(value)))
 }
 
-fn list(simulator: &Simulator, context: &RequestContext, kind: Kind) -> Outcome {
+fn list(simulator: &Simulator, context: &RequestContext, kind: PointKind) -> ApiResponse {
     let now = simulator.now();
     let query = ListQuery { url: &context.url, pairs: &context.query, fault: context.effect.as_ref(), now };
     ok(simulator.with_state(|state| state.account.list_points(kind, &query))?)
 }
 
-fn create(simulator: &Simulator, context: &RequestContext, kind: Kind) -> Outcome {
+fn create(simulator: &Simulator, context: &RequestContext, kind: PointKind) -> ApiResponse {
     let field = |name: &str| context.body.get(name).filter(|value| !value.is_null());
     let server = field("server_id").ok_or_else(|| ApiRefusal::field("server_id", "This field is required."))?;
     let key = word_of(server);
     let description = text(field("description"), "description")?.unwrap_or_default();
     let name = match kind {
-        Kind::Backup => String::new(),
-        Kind::Snapshot => snapshot_name(field("name"))?,
+        PointKind::Backup => String::new(),
+        PointKind::Snapshot => snapshot_name(field("name"))?,
     };
     simulator.with_state(|state| {
         let index = state.account.find_server_by_key(&key);
@@ -141,7 +141,7 @@ fn snapshot_name(value: Option<&Value>) -> Result<String, ApiRefusal> {
     Ok(name)
 }
 
-fn remove(simulator: &Simulator, context: &RequestContext, kind: Kind, id: &str) -> Result<StatusCode, Refused> {
+fn remove(simulator: &Simulator, context: &RequestContext, kind: PointKind, id: &str) -> Result<StatusCode, Refused> {
     simulator.with_state(|state| {
         let id = state.account.true_id(id).ok_or_else(ApiRefusal::not_found)?;
         state.account.delete(simulator.now(), (kind, id), Cause::client(context.seq))?;
@@ -149,16 +149,16 @@ fn remove(simulator: &Simulator, context: &RequestContext, kind: Kind, id: &str)
     })
 }
 
-async fn restore_snapshot(State(simulator): State<Simulator>, context: Context, Path(id): Path<String>) -> Outcome {
-    restore(&simulator, &context, Kind::Snapshot, |_| Ok(id))
+async fn restore_snapshot(State(simulator): State<Simulator>, context: Context, Path(id): Path<String>) -> ApiResponse {
+    restore(&simulator, &context, PointKind::Snapshot, |_| Ok(id))
 }
 
-async fn restore_backup(State(simulator): State<Simulator>, context: Context, Path(key): Path<String>) -> Outcome {
-    restore(&simulator, &context, Kind::Backup, |account| {
+async fn restore_backup(State(simulator): State<Simulator>, context: Context, Path(key): Path<String>) -> ApiResponse {
+    restore(&simulator, &context, PointKind::Backup, |account| {
         let index = account.find_server_by_key(&key).ok_or_else(ApiRefusal::not_found)?;
         let id = context.body.get("backup_id").filter(|value| !value.is_null()).map(word_of);
         let id = id.ok_or_else(|| ApiRefusal::field("backup_id", "This field is required."))?;
-        let point = account.true_id(&id).and_then(|id| account.point(Kind::Backup, id));
+        let point = account.true_id(&id).and_then(|id| account.point(PointKind::Backup, id));
         if point.is_some_and(|point| point.server != index) {
             return Err(ApiRefusal::field("backup_id", "This backup does not belong to the server."));
         }
@@ -169,9 +169,9 @@ async fn restore_backup(State(simulator): State<Simulator>, context: Context, Pa
 fn restore(
     simulator: &Simulator,
     context: &RequestContext,
-    kind: Kind,
+    kind: PointKind,
     id: impl FnOnce(&Account) -> Result<String, ApiRefusal>,
-) -> Outcome {
+) -> ApiResponse {
     simulator.with_state(|state| {
         let id = id(&state.account)?;
         let id = state.account.true_id(&id).ok_or_else(ApiRefusal::not_found)?;
@@ -181,20 +181,20 @@ fn restore(
     })
 }
 
-async fn servers(State(simulator): State<Simulator>, context: Context) -> Outcome {
+async fn servers(State(simulator): State<Simulator>, context: Context) -> ApiResponse {
     let now = simulator.now();
     let query = ListQuery { url: &context.url, pairs: &context.query, fault: context.effect.as_ref(), now };
     ok(simulator.with_state(|state| state.account.list_servers(&query))?)
 }
 
-async fn one_server(State(simulator): State<Simulator>, Path(key): Path<String>) -> Outcome {
+async fn one_server(State(simulator): State<Simulator>, Path(key): Path<String>) -> ApiResponse {
     simulator.with_state(|state| {
         let index = state.account.find_server_by_key(&key).ok_or_else(ApiRefusal::not_found)?;
         ok(state.account.show_server(index, true))
     })
 }
 
-async fn power(State(simulator): State<Simulator>, context: Context, Path(key): Path<String>) -> Outcome {
+async fn power(State(simulator): State<Simulator>, context: Context, Path(key): Path<String>) -> ApiResponse {
     let action = text(context.body.get("action"), "action")?;
     simulator.with_state(|state| {
         let index = state.account.find_server_by_key(&key).ok_or_else(ApiRefusal::not_found)?;
@@ -204,24 +204,28 @@ async fn power(State(simulator): State<Simulator>, context: Context, Path(key): 
     })
 }
 
-async fn labelled_backup(State(simulator): State<Simulator>, context: Context, Path(key): Path<String>) -> Outcome {
-    labelled(&simulator, &context, Kind::Backup, &key)
+async fn labelled_backup(State(simulator): State<Simulator>, context: Context, Path(key): Path<String>) -> ApiResponse {
+    labelled(&simulator, &context, PointKind::Backup, &key)
 }
 
-async fn labelled_snapshot(State(simulator): State<Simulator>, context: Context, Path(key): Path<String>) -> Outcome {
-    labelled(&simulator, &context, Kind::Snapshot, &key)
+async fn labelled_snapshot(
+    State(simulator): State<Simulator>,
+    context: Context,
+    Path(key): Path<String>,
+) -> ApiResponse {
+    labelled(&simulator, &context, PointKind::Snapshot, &key)
 }
 
 /// The paths that only the provider's own clients use. The body is `{"label"}` or empty.
-fn labelled(simulator: &Simulator, context: &RequestContext, kind: Kind, key: &str) -> Outcome {
+fn labelled(simulator: &Simulator, context: &RequestContext, kind: PointKind, key: &str) -> ApiResponse {
     let label = text(context.body.get("label").filter(|value| !value.is_null()), "label")?;
     simulator.with_state(|state| {
         let server = state.account.find_server_by_key(key).ok_or_else(ApiRefusal::not_found)?;
         let label = label.unwrap_or_default();
         let (name, description) = match kind {
-            Kind::Backup => (String::new(), label),
-            Kind::Snapshot if label.is_empty() => ("snapshot".to_owned(), label),
-            Kind::Snapshot => {
+            PointKind::Backup => (String::new(), label),
+            PointKind::Snapshot if label.is_empty() => ("snapshot".to_owned(), label),
+            PointKind::Snapshot => {
                 let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '-' };
                 (label.chars().map(allowed).collect(), label)
             }
@@ -232,6 +236,6 @@ fn labelled(simulator: &Simulator, context: &RequestContext, kind: Kind, key: &s
     })
 }
 
-async fn me(State(simulator): State<Simulator>) -> Outcome {
+async fn me(State(simulator): State<Simulator>) -> ApiResponse {
     ok(simulator.with_state(|state| state.account.show_account()))
 }

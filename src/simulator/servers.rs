@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::account::{Account, PendingChange, Server};
+use super::account::{Account, PendingChange, ServerState};
 use super::options::ServerSpec;
-use super::point::Kind;
+use super::point::PointKind;
 use super::points::ApiRefusal;
 use super::record::{Cause, ChangeKind};
 
@@ -13,7 +13,8 @@ impl Account {
     /// Adds a server without points. Returns its index.
     pub(super) fn add_server(&mut self, now: Timestamp, spec: ServerSpec) -> usize {
         let status = spec.status.clone().unwrap_or_else(|| "active".to_owned());
-        let server = Server { spec, status, shows: None, removed: false, since: now, restored_from: None, turn: 0 };
+        let server =
+            ServerState { spec, status, shows: None, removed: false, since: now, restored_from: None, turn: 0 };
         self.servers.push(server);
         let index = self.servers.len() - 1;
         self.record_server(now, ChangeKind::ServerChanged, index, Cause::PERSON, json!("added"));
@@ -22,9 +23,9 @@ impl Account {
 
     /// Removes a server. Its snapshots are removed, too (same infrastructure); its backups stay.
     pub(super) fn remove_server(&mut self, now: Timestamp, server: usize) {
-        let ids: Vec<i64> = self.points_on(Kind::Snapshot, server).map(|point| point.id).collect();
+        let ids: Vec<i64> = self.points_on(PointKind::Snapshot, server).map(|point| point.id).collect();
         for id in ids {
-            self.remove(now, (Kind::Snapshot, id), ChangeKind::PointVanished, Cause::PROVIDER);
+            self.remove(now, (PointKind::Snapshot, id), ChangeKind::PointVanished, Cause::PROVIDER);
         }
         self.servers[server].removed = true;
         self.record_server(now, ChangeKind::ServerChanged, server, Cause::PERSON, json!("removed"));
@@ -86,7 +87,7 @@ impl Account {
     }
 
     /// Accepts a restore: the server is `restoring` for a while, then `active`, no matter what it was before.
-    pub(super) fn restore(&mut self, now: Timestamp, which: (Kind, i64), cause: Cause) -> Result<(), ApiRefusal> {
+    pub(super) fn restore(&mut self, now: Timestamp, which: (PointKind, i64), cause: Cause) -> Result<(), ApiRefusal> {
         let (kind, id) = which;
         let point = self.point(kind, id).filter(|point| !point.deleting).cloned().ok_or_else(ApiRefusal::not_found)?;
         if point.status != "completed" {

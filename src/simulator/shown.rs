@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde_json::{Map, Value, json};
 
-use super::account::{Account, Server};
+use super::account::{Account, ServerState};
 use super::options::{ServerReference, ServerSpec};
-use super::point::{BackupType, Kind, Point};
+use super::point::{BackupType, Point, PointKind};
 
 impl Account {
     /// A point as in lists.
@@ -15,7 +15,7 @@ impl Account {
         let mut shown = Map::new();
         shown.insert("id".to_owned(), self.shown_id(point));
         shown.insert("server".to_owned(), self.reference(&self.servers[point.server].spec));
-        if point.kind == Kind::Backup {
+        if point.kind == PointKind::Backup {
             let word = if point.backup_type == BackupType::Manual { "manual" } else { "automatic" };
             shown.insert("backup_type".to_owned(), json!(word));
         } else {
@@ -24,7 +24,7 @@ impl Account {
         shown.insert("status".to_owned(), json!(point.status));
         shown.insert("size_mb".to_owned(), json!(point.size_mb));
         shown.insert("created_at".to_owned(), self.time(point.created_at));
-        if point.kind == Kind::Backup {
+        if point.kind == PointKind::Backup {
             shown.insert("expires_at".to_owned(), point.expires_at.map_or(Value::Null, |at| self.time(at)));
         }
         shown.insert("description".to_owned(), json!(point.description));
@@ -87,8 +87,8 @@ impl Account {
     pub(super) fn show_created(&self, point: &Point) -> Value {
         let mut shown = self.show_point(point);
         let message = match point.kind {
-            Kind::Backup => "Backup creation started.",
-            Kind::Snapshot => "Snapshot creation started. This may take 3-10 minutes depending on server size.",
+            PointKind::Backup => "Backup creation started.",
+            PointKind::Snapshot => "Snapshot creation started. This may take 3-10 minutes depending on server size.",
         };
         shown["message"] = json!(message);
         shown
@@ -98,8 +98,8 @@ impl Account {
     pub(super) fn show_restore(&self, point: &Point) -> Value {
         let server = &self.servers[point.server];
         let mut source = json!({ "id": self.shown_id(point), "created_at": self.time(point.created_at) });
-        let word = if point.kind == Kind::Backup { "backup" } else { "snapshot" };
-        if point.kind == Kind::Snapshot {
+        let word = if point.kind == PointKind::Backup { "backup" } else { "snapshot" };
+        if point.kind == PointKind::Snapshot {
             source["name"] = json!(point.name);
         }
         let message = format!("Restoring the server from the {word}. This takes 5 to 15 minutes.");
@@ -151,7 +151,7 @@ fn keys_of(spec: &ServerSpec) -> Map<String, Value> {
     keys
 }
 
-fn brief(server: &Server, status: &str) -> Value {
+fn brief(server: &ServerState, status: &str) -> Value {
     let mut keys = keys_of(&server.spec);
     keys.insert("status".to_owned(), json!(status));
     Value::Object(keys)

@@ -1,4 +1,4 @@
-//! The rows of brakes, and of what each policy kept when it last looked.
+//! The rows of brakes, and of what each policy kept when it last inspected the server.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use crate::store::StoreError;
 use crate::store::transaction::Transaction;
 use crate::store::value::{ServerKind, json, nanos, read, read_word};
 
-/// The brakes that are stored for a server, accepted ones too.
+/// The brakes that are stored for a server, including accepted ones.
 pub(super) fn stored(tx: &Transaction<'_>, server: &str) -> Result<Vec<StoredBrake>, StoreError> {
     let mut query = tx.prepare_cached("SELECT id, kind, body, accepted_at FROM brake WHERE server = ?1 ORDER BY id")?;
     let mut rows = query.query([server])?;
@@ -30,7 +30,7 @@ pub(super) fn stored(tx: &Transaction<'_>, server: &str) -> Result<Vec<StoredBra
     Ok(brakes)
 }
 
-/// Adds what brakes are detected by.
+/// Adds what the detection of brakes needs.
 pub(super) fn into_memory(tx: &Transaction<'_>, of: &ServerKind, memory: &mut Memory) -> Result<(), StoreError> {
     memory.brakes = stored(tx, &of.server)?;
     let mut query =
@@ -42,7 +42,7 @@ pub(super) fn into_memory(tx: &Transaction<'_>, of: &ServerKind, memory: &mut Me
     Ok(())
 }
 
-/// What each policy kept when it last looked, by server and kind.
+/// What each policy kept when it last inspected a server, by server and kind.
 pub(super) fn retentions(tx: &Transaction<'_>) -> Result<HashMap<(ServerId, Kind), RetentionRecords>, StoreError> {
     let mut query = tx.prepare_cached("SELECT server, kind, policy, rules, conditions FROM retention")?;
     let mut rows = query.query([])?;
@@ -54,7 +54,7 @@ pub(super) fn retentions(tx: &Transaction<'_>) -> Result<HashMap<(ServerId, Kind
     Ok(all)
 }
 
-/// From the column of the rules and the one after it. What cannot be read counts as changed.
+/// Reads the column of the rules and the next one. What cannot be read counts as changed.
 fn looked(row: &Row<'_>, rules: usize) -> Result<RetentionRecord, StoreError> {
     let (rules, conditions): (String, Option<String>) = (row.get(rules)?, row.get(rules + 1)?);
     let conditions = conditions.as_deref().map(read).transpose();
@@ -62,7 +62,7 @@ fn looked(row: &Row<'_>, rules: usize) -> Result<RetentionRecord, StoreError> {
     Ok(RetentionRecord { rules, conditions: conditions.unwrap_or_default() })
 }
 
-/// Sets a brake, or widens the one of the same cause and policy; nobody has accepted it.
+/// Sets an unaccepted brake, or widens the one with the same cause and policy.
 pub(super) fn set(
     tx: &Transaction<'_>,
     (of, kind): (&ServerKind, Kind),
@@ -84,7 +84,7 @@ pub(super) fn set(
     Ok(())
 }
 
-/// Writes that a person has accepted a brake that stays stored.
+/// Records that a person has accepted a brake, which stays stored.
 pub(super) fn accept(tx: &Transaction<'_>, number: i64, at: Timestamp) -> Result<(), StoreError> {
     tx.execute("UPDATE brake SET accepted_at = ?2 WHERE id = ?1", params![number, nanos(at)])?;
     Ok(())
@@ -96,7 +96,7 @@ pub(super) fn release(tx: &Transaction<'_>, number: i64) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Writes what a policy keeps by now.
+/// Writes what a policy keeps now.
 pub(super) fn remember_retention(
     tx: &Transaction<'_>,
     (of, kind): (&ServerKind, Kind),

@@ -1,5 +1,5 @@
-//! Brakes: they stop deletes on a server until what they are about is over or a person accepts it. With them goes what
-//! each policy kept when it last looked, so that a changed file is noticed.
+//! Brakes: they stop deletes on a server until their condition is over or a person accepts it; and what each policy
+//! kept when it last inspected a server, so that a changed file is noticed.
 
 use std::collections::HashMap;
 
@@ -18,48 +18,48 @@ use crate::store::scope::Scope;
 use crate::store::value::json;
 use crate::store::{Store, StoreError, brake_rows};
 
-/// What an inventory says of the brakes, to be written before the inventory is.
+/// What an inventory changes about the brakes. To be written before the inventory is.
 #[derive(Clone, Debug)]
-pub struct Signs {
+pub struct BrakeUpdate {
     /// The server.
     pub server: ServerRef,
     /// The kind of restore point.
     pub kind: Kind,
-    /// The policy that looked.
+    /// The policy whose run read the inventory.
     pub policy: PolicyName,
     /// What was detected.
     pub brakes: DetectedBrakes,
-    /// What policies of the server and kind keep by now, where that is to be remembered.
+    /// What policies of the server and kind keep now, if that must be remembered.
     pub retention: RetentionUpdate,
-    /// What reports the new ones.
+    /// The notices about the new ones.
     pub notices: Vec<Notice>,
 }
 
 impl Store {
-    /// Writes new brakes with what reports them, and removes those that are over.
+    /// Writes new brakes with their notices, and removes those that are over.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn brake(&self, signs: Signs, at: Timestamp) -> Result<(), StoreError> {
+    /// When the database fails.
+    pub async fn brake(&self, update: BrakeUpdate, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
-            let stored = brake_rows::stored(tx, &json(&signs.server.id)?)?;
-            let changes = braked(&stored, &signs.brakes, &signs.retention, signs.kind);
-            let (server, kind, policy) = (&signs.server, signs.kind, Some(&signs.policy));
+            let stored = brake_rows::stored(tx, &json(&update.server.id)?)?;
+            let changes = braked(&stored, &update.brakes, &update.retention, update.kind);
+            let (server, kind, policy) = (&update.server, update.kind, Some(&update.policy));
             write_all(&Scope { tx, server, kind, policy, run: None, at }, &changes)?;
-            signs.notices.iter().try_for_each(|notice| insert_notice(tx, notice, at))
+            update.notices.iter().try_for_each(|notice| insert_notice(tx, notice, at))
         })
         .await
     }
 
-    /// A person has looked at these brakes of a server: deletes go on. Points of an unknown origin are ours from now on.
-    /// One that has come to be about other points since is not accepted. Returns whether all were.
+    /// A person accepts these brakes of a server: deletes resume, and points of unknown origin are ours from now on. A
+    /// brake that has since come to cover other points is not accepted. Returns whether all were accepted.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn accept(&self, server: ServerRef, shown: Vec<StoredBrake>, at: Timestamp) -> Result<bool, StoreError> {
         self.transact(move |tx| {
             let (changes, all) = accepted(&brake_rows::stored(tx, &json(&server.id)?)?, &shown);
-            // Each change names its own kind.
+            // Each change has its own kind.
             let (kind, policy) = (Kind::Backup, None);
             write_all(&Scope { tx, server: &server, kind, policy, run: None, at }, &changes)?;
             Ok(all)
@@ -67,10 +67,10 @@ impl Store {
         .await
     }
 
-    /// The brakes in force on a server, accepted ones left out.
+    /// The brakes in force on a server, without accepted ones.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn brakes(&self, server: ServerId) -> Result<Vec<StoredBrake>, StoreError> {
         self.transact(move |tx| {
             let stored = brake_rows::stored(tx, &json(&server)?)?;
@@ -79,10 +79,10 @@ impl Store {
         .await
     }
 
-    /// What each policy kept when it last looked, by server and kind.
+    /// What each policy kept when it last inspected a server, by server and kind.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn retentions(&self) -> Result<HashMap<(ServerId, Kind), RetentionRecords>, StoreError> {
         self.transact(brake_rows::retentions).await
     }

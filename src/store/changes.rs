@@ -1,4 +1,4 @@
-//! Writes what `journal::effects` says: one statement or two for each change, and no rule about what it means.
+//! Writes the changes that `journal::effects` returns: one or two statements each, and no rule about their meaning.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::store::transaction::Transaction;
 use crate::store::value::{ServerKind, nanos, time};
 use crate::store::{StoreError, brake_rows, debt_rows, point_rows, tokens};
 
-/// Writes these changes, in their order.
+/// Writes these changes, in order.
 pub(super) fn write_all(scope: &Scope<'_>, changes: &[Change]) -> Result<(), StoreError> {
     changes.iter().try_for_each(|change| write(scope, change))
 }
@@ -63,7 +63,7 @@ fn write(scope: &Scope<'_>, change: &Change) -> Result<(), StoreError> {
 }
 
 fn count_eviction(scope: &Scope<'_>, of: &ServerKind) -> Result<(), StoreError> {
-    // One count for each policy and server; of another kind it begins anew.
+    // One count for each policy and server; it starts over if the policy's kind changes.
     scope.tx.execute(
         "INSERT INTO evicted (server, policy, kind, count) VALUES (?1, ?2, ?3, 1)
          ON CONFLICT (server, policy) DO UPDATE SET kind = ?3,
@@ -114,7 +114,7 @@ fn clear_stale(scope: &Scope<'_>, of: &ServerKind) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Closes the incidents that a good point ends, and writes what is reported of it.
+/// Closes the incidents that a good point ends, and writes the notice about it.
 fn recover(
     scope: &Scope<'_>,
     of: &ServerKind,
@@ -133,7 +133,7 @@ fn recover(
     insert_notice(tx, &policy_recovered((server, policy, kind), (since, was), lost, (reports, last_good)), at)
 }
 
-/// The due times whose runs have ended without a good point since a moment.
+/// The due times whose runs have ended without a good point since this time.
 fn due_times_without_point(scope: &Scope<'_>, of: &ServerKind, since: Timestamp) -> Result<Vec<Timestamp>, StoreError> {
     let mut query = scope.tx.prepare_cached(
         "SELECT due FROM run WHERE server = ?1 AND policy = ?2 AND due IS NOT NULL AND outcome != 'succeeded'

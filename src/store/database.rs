@@ -1,6 +1,7 @@
-//! The database of the state folder: one connection, opened by its owner or beside one, and one transaction at a time.
+//! The database of the state folder: one connection, opened by its owner or alongside one, and one transaction at a
+//! time.
 //!
-//! Everything is written before it is acted upon (WAL, `synchronous = FULL`). No transaction is held across a network
+//! Everything is written before it is acted on (WAL, `synchronous = FULL`). No transaction is held across a network
 //! call: each method is one transaction on a blocking thread.
 
 use std::fs::{File, TryLockError};
@@ -12,7 +13,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::store::StoreError;
-use crate::store::folder::{self, Access, DATABASE, Folder, LOCK};
+use crate::store::folder::{self, Access, DATABASE, LOCK, StateFolder};
 use crate::store::migrate::{migrate, no_older_owner};
 use crate::store::transaction::{Transaction, keep_statements};
 
@@ -24,8 +25,8 @@ const CHECKED_BYTES: i64 = 512 * 1024 * 1024;
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
     dir: Arc<Path>,
-    /// `None` where the state is in no file.
-    pub(super) folder: Option<Arc<Folder>>,
+    /// `None` if the state is not in a file.
+    pub(super) folder: Option<Arc<StateFolder>>,
     /// Whether time is simulated: see `own_simulated`.
     simulated: bool,
     /// Held until the last clone is dropped; the system releases it after `kill -9`, too.
@@ -33,7 +34,7 @@ pub struct Store {
 }
 
 /// The lock of an owner, and how it checks for damage.
-type Owner = (File, fn(&Connection) -> Result<(), StoreError>);
+type OwnerLock = (File, fn(&Connection) -> Result<(), StoreError>);
 
 impl Store {
     /// Opens the state as its owner, for `daemon` and `run`. Creates the folder (for this user alone) if it is missing.
@@ -44,10 +45,10 @@ impl Store {
         Self::own_and(dir, look_through)
     }
 
-    /// The same; `look` checks for damage before anything is read.
+    /// The same, with `look` as the check for damage before anything is read.
     fn own_and(dir: &Path, look: fn(&Connection) -> Result<(), StoreError>) -> Result<Self, StoreError> {
         folder::make(dir)?;
-        let folder = Folder::secure(dir, Access::Own)?;
+        let folder = StateFolder::secure(dir, Access::Own)?;
         let lock = folder.open(LOCK)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -58,9 +59,9 @@ impl Store {
     }
 
     /// Opens the state as its owner in simulated time: transactions run on the caller's thread, so that their order
-    /// depends on no other thread and a simulation can be replayed, nothing waits for the disk or for another process, and
-    /// the file is not searched for damage.
-    /// Others get their turn before and after each, as they do while a blocking thread is working.
+    /// depends on no other thread and a simulation can be replayed, nothing waits for the disk or for another process,
+    /// and the file is not searched for damage. Other tasks get a turn before and after each transaction, as they would
+    /// while a blocking thread is working.
     ///
     /// # Errors
     /// As `own`.
@@ -75,34 +76,34 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the state beside a running owner, for `status`, `history`, `hold` and the like.
+    /// Opens the state alongside a running owner, for `status`, `history`, `hold` and so on.
     ///
     /// # Errors
-    /// `Absent` when there is none yet, else why it cannot be used.
+    /// `Absent` if there is none yet, else why it cannot be used.
     pub fn beside(dir: &Path) -> Result<Self, StoreError> {
         if !Self::exists(dir)? {
             return Err(StoreError::Absent(dir.to_owned()));
         }
-        Self::open(dir, Folder::secure(dir, Access::Beside)?, None, OpenFlags::empty())
+        Self::open(dir, StateFolder::secure(dir, Access::Beside)?, None, OpenFlags::empty())
     }
 
-    /// Opens the state beside a running owner, and creates it if it is missing.
+    /// Opens the state alongside a running owner, and creates it if it is missing.
     ///
     /// # Errors
     /// Why it cannot be used.
     pub fn beside_or_new(dir: &Path) -> Result<Self, StoreError> {
         folder::make(dir)?;
-        Self::open(dir, Folder::secure(dir, Access::Beside)?, None, OpenFlags::SQLITE_OPEN_CREATE)
+        Self::open(dir, StateFolder::secure(dir, Access::Beside)?, None, OpenFlags::SQLITE_OPEN_CREATE)
     }
 
-    /// Opens the state beside a running owner for a command that only looks. If there is none, nothing is
-    /// created: the state is empty and in no file.
+    /// Opens the state alongside a running owner, for a command that only reads. If there is none, nothing is created:
+    /// the state is empty and not in a file.
     ///
     /// # Errors
-    /// Why it cannot be used, when it is there.
+    /// Why it cannot be used, if it exists.
     pub fn beside_or_empty(dir: &Path) -> Result<Self, StoreError> {
         if Self::exists(dir)? {
-            return Self::open(dir, Folder::secure(dir, Access::Beside)?, None, OpenFlags::empty());
+            return Self::open(dir, StateFolder::secure(dir, Access::Beside)?, None, OpenFlags::empty());
         }
         let file = dir.join(DATABASE);
         let opened = Connection::open_in_memory().map_err(StoreError::from);
@@ -126,25 +127,25 @@ impl Store {
         self.dir.to_path_buf()
     }
 
-    fn open(dir: &Path, folder: Folder, owner: Option<Owner>, create: OpenFlags) -> Result<Self, StoreError> {
+    fn open(dir: &Path, folder: StateFolder, owner: Option<OwnerLock>, create: OpenFlags) -> Result<Self, StoreError> {
         let file = dir.join(DATABASE);
         let opened = || {
             refuse_stump(&file)?;
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
             let mut connection = Connection::open_with_flags(&file, flags)?;
-            // Before anything is written: the files that SQLite creates beside the database get its mode.
+            // Before anything is written, because the files that SQLite creates next to the database get its mode.
             folder.secure_database()?;
             connection.busy_timeout(std::time::Duration::from_secs(10))?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
-            // The plan of a statement depends on no value, so that SQLite need not prepare it again for each.
+            // The plan of a statement does not depend on values, so SQLite need not prepare it again for each of them.
             connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             keep_statements(&connection);
             if let Some((_, look)) = &owner {
                 look(&connection)?;
             }
-            // A running owner of an older version would go on to write what does not fit the migrated state.
+            // A running owner of an older version would continue to write rows that do not fit the migrated state.
             let _no_owner = if owner.is_some() { None } else { no_older_owner(&connection, dir, &folder)? };
             migrate(&mut connection, dir)?;
             Ok(connection)
@@ -155,10 +156,10 @@ impl Store {
         Ok(Self { connection, dir: dir.into(), folder, simulated: false, _lock: owner.map(|(lock, _)| Arc::new(lock)) })
     }
 
-    /// Runs one transaction on a blocking thread. It is committed when `work` returns `Ok`, else it leaves no trace.
+    /// Runs one transaction on a blocking thread. It is committed if `work` returns `Ok`; otherwise it leaves no trace.
     ///
     /// # Errors
-    /// What `work` or the database says.
+    /// The error of `work`, or of the database.
     pub async fn transact<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -166,7 +167,7 @@ impl Store {
     {
         let (connection, file) = (Arc::clone(&self.connection), self.dir.join(DATABASE));
         let transaction = move || {
-            // A transaction that panicked was rolled back, and must not stop all others.
+            // A transaction that panicked was rolled back, and must not stop the others.
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let transaction = Transaction::begin(&mut connection)?;
             let value = work(&transaction)?;
@@ -177,8 +178,8 @@ impl Store {
         task.await.map_err(|error| StoreError::Value(format!("a transaction was cut off: {error}")))?
     }
 
-    /// Runs work that may block on a thread of its own; in simulated time on the caller's, with a turn for others before and
-    /// after it.
+    /// Runs work that may block on a separate thread; in simulated time on the caller's, with a turn for other tasks
+    /// before and after it.
     ///
     /// # Errors
     /// When the work panicked.
@@ -196,7 +197,8 @@ impl Store {
     }
 }
 
-/// SQLite would treat a file that is too short for a header as a new database. It creates an empty file itself at first.
+/// Refuses a file that is too short for a header: SQLite would treat it as a new database. An empty file is fine, since
+/// SQLite creates one itself at first.
 fn refuse_stump(file: &Path) -> Result<(), StoreError> {
     const HEADER_BYTES: u64 = 512;
     let length = file.metadata().map_or(0, |data| data.len());
@@ -207,7 +209,7 @@ fn refuse_stump(file: &Path) -> Result<(), StoreError> {
     Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_NOTADB), Some(words)).into())
 }
 
-/// Finds damage before anything is decided from what can still be read.
+/// Finds damage before any decision is based on what can still be read.
 fn look_through(connection: &Connection) -> Result<(), StoreError> {
     let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
     let page_bytes: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;

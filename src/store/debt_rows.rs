@@ -1,4 +1,4 @@
-//! The rows of debts: what must still happen to a server. What an event makes of one is decided in `journal::effects`.
+//! The rows of debts: what must still happen to a server. How an event changes one is decided in `journal::effects`.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ fn debt_of(row: &Row<'_>) -> Result<Debt, StoreError> {
     })
 }
 
-/// Writes what an event of a run makes of the debt to its server.
+/// Writes how an event of a run changes the debt to its server.
 pub(super) fn write(scope: &Scope<'_>, event: &DebtEvent) -> Result<(), StoreError> {
     let Scope { tx, server, at, .. } = *scope;
     let run = scope.run()?;
@@ -87,7 +87,7 @@ pub(super) fn write(scope: &Scope<'_>, event: &DebtEvent) -> Result<(), StoreErr
     }
 }
 
-/// Opens the debt, or begins its next round: nothing of what was known before holds.
+/// Opens the debt, or begins its next round: nothing that was known before applies.
 fn open(scope: &Scope<'_>, step: u32) -> Result<(), StoreError> {
     let StopEvidence { seen_down, start, missing_for } = StopEvidence::default();
     scope.tx.execute(
@@ -116,14 +116,14 @@ fn milliseconds(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Writes that a run will start the server, whoever was to.
+/// Records that a run takes over starting the server.
 fn take_over(tx: &Transaction<'_>, server: &ServerId, run: i64) -> Result<(), StoreError> {
     let sql = "UPDATE debt SET in_charge = ?2 WHERE server = ?1 AND what = ?3";
     tx.execute(sql, params![json(server)?, run, DebtKind::START])?;
     Ok(())
 }
 
-/// Writes that an open run will start the server, unless another one is to.
+/// Records that an open run will start the server, unless another one will.
 pub(super) fn take_if_free(tx: &Transaction<'_>, server: &ServerId, run: i64) -> Result<(), StoreError> {
     tx.execute(
         "UPDATE debt SET in_charge = ?2 WHERE server = ?1 AND what = ?3 AND NOT EXISTS
@@ -133,13 +133,13 @@ pub(super) fn take_if_free(tx: &Transaction<'_>, server: &ServerId, run: i64) ->
     Ok(())
 }
 
-/// Writes that a run will not start its server for now.
+/// Records that a run will not start its server for now.
 pub(super) fn leave(tx: &Transaction<'_>, run: i64) -> Result<(), StoreError> {
     tx.execute("UPDATE debt SET in_charge = NULL WHERE in_charge = ?1", [run])?;
     Ok(())
 }
 
-/// Writes what is known of a server that was stopped.
+/// Writes what is known about a server that was stopped.
 pub(super) fn write_evidence(
     tx: &Transaction<'_>,
     server: &ServerId,
@@ -158,7 +158,7 @@ fn remove(tx: &Transaction<'_>, server: &ServerId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Ends a debt with its incident. That is reported to whom the debt was.
+/// Ends a debt and its incident, and reports that to those who were told about the debt.
 pub(super) fn end(tx: &Transaction<'_>, server: &ServerRef, by: Recovery, at: Timestamp) -> Result<(), StoreError> {
     remove(tx, &server.id)?;
     let last = last_report(tx, server)?;
@@ -166,7 +166,7 @@ pub(super) fn end(tx: &Transaction<'_>, server: &ServerRef, by: Recovery, at: Ti
     debt_ended(by, last, since).map_or(Ok(()), |notice| insert_notice(tx, &notice, at))
 }
 
-/// What was last reported of the open incident of a server that was not started.
+/// The last report about the open incident of a server that was not started.
 pub(super) fn last_report(tx: &Transaction<'_>, server: &ServerRef) -> Result<Option<Notice>, StoreError> {
     let body: Option<String> = tx
         .query_row(

@@ -1,5 +1,6 @@
-//! What is owed to servers. A debt opens with the intent to stop, in the same transaction, and is paid by what looks at
-//! the server prove: `journal::debt` decides, here it is written. As long as one is left open there is an incident.
+//! What is owed to servers. A debt opens in the same transaction as the intent to stop, and is settled by what looks at
+//! the server prove: `journal::debt` decides, and it is written here. While a debt that no run is in charge of is open,
+//! there is an incident.
 
 use std::time::Duration;
 
@@ -20,24 +21,24 @@ pub struct Observation {
     pub server: ServerId,
     /// The debt's round when the look began.
     pub round: i64,
-    /// How it was found.
+    /// Its status then.
     pub look: Look,
     /// What this process saw before.
     pub streak: Streak,
-    /// The time since the look before it.
+    /// The time since the previous look.
     pub since_last: Option<Duration>,
 }
 
-/// What a look has made of a debt.
+/// What a look changed about a debt.
 #[derive(Clone, Debug)]
 pub enum Observed {
     /// It is open.
     Owed(Debt, Streak),
-    /// This look has paid it.
+    /// This look has settled it.
     Paid,
     /// The server has been gone for so long that nothing is owed to it any more.
     Gone,
-    /// There was none, or a newer stop makes the look worthless.
+    /// There was none, or a newer stop invalidates the look.
     Nothing,
 }
 
@@ -45,7 +46,7 @@ impl Store {
     /// Every open debt, oldest first.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn debts(&self) -> Result<Vec<Debt>, StoreError> {
         self.transact(all).await
     }
@@ -53,15 +54,16 @@ impl Store {
     /// The start that is owed to a server.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn debt(&self, server: ServerId) -> Result<Option<Debt>, StoreError> {
         self.transact(move |tx| owed_start(tx, &server)).await
     }
 
-    /// Writes what a look proves. A debt that it pays closes its incident, which is reported to whom the debt was.
+    /// Writes what a look proves. If it settles the debt, the incident is closed, which is reported to those who were
+    /// told about it.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn observe_debt(&self, seen: Observation, at: Timestamp) -> Result<Observed, StoreError> {
         self.transact(move |tx| {
             let debt = owed_start(tx, &seen.server)?.filter(|debt| debt.start().round == seen.round);
@@ -70,7 +72,7 @@ impl Store {
             let (evidence, streak, verdict) = observe(start.evidence, seen.streak, seen.look, seen.since_last);
             match verdict {
                 Verdict::Owed => {
-                    // As a rule a look shows what the one before it showed.
+                    // Usually a look shows the same as the previous one.
                     if evidence != start.evidence {
                         write_evidence(tx, &seen.server, evidence)?;
                     }
@@ -90,11 +92,11 @@ impl Store {
         .await
     }
 
-    /// Writes that a start is about to be sent, with what is reported of it. False when nothing is owed any more, a run
+    /// Records that a start is about to be sent, with the notice about it. False if nothing is owed any more, a run
     /// keeps the server stopped, or a newer stop was sent.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn start_intended(
         &self,
         debt: Debt,
@@ -118,10 +120,10 @@ impl Store {
         .await
     }
 
-    /// Writes what was answered to a start.
+    /// Records the answer to a start.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn start_answered(&self, server: ServerId, start: Start) -> Result<(), StoreError> {
         self.transact(move |tx| {
             let Some(debt) = owed_start(tx, &server)? else { return Ok(()) };
@@ -130,11 +132,11 @@ impl Store {
         .await
     }
 
-    /// Reports that a server is still owed a start, unless the same was the last thing reported.
+    /// Reports that a server is still owed a start, unless the last report said the same.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn tell_debt(&self, server: ServerRef, report: NotStarted, at: Timestamp) -> Result<(), StoreError> {
+    /// When the database fails.
+    pub async fn report_debt(&self, server: ServerRef, report: NotStarted, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             let notice = debt_report(&server, last_report(tx, &server)?, report);
             match incident_text(tx, &server)? {
@@ -148,15 +150,15 @@ impl Store {
     /// Whether the incident of a server's debt is open.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn is_debt_told(&self, server: ServerRef) -> Result<bool, StoreError> {
+    /// When the database fails.
+    pub async fn is_debt_reported(&self, server: ServerRef) -> Result<bool, StoreError> {
         self.transact(move |tx| Ok(incident_text(tx, &server)?.is_some())).await
     }
 
-    /// From now on the open run will start the server, unless another is to.
+    /// From now on the open run will start the server, unless another one will.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn take_charge(&self, server: ServerId, run: i64) -> Result<(), StoreError> {
         self.transact(move |tx| take_if_free(tx, &server, run)).await
     }
@@ -164,15 +166,15 @@ impl Store {
     /// The run will not start its server for now.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn leave_charge(&self, run: i64) -> Result<(), StoreError> {
         self.transact(move |tx| leave(tx, run)).await
     }
 
-    /// Forgets what is owed to a server, as a person says. Returns it.
+    /// Removes what is owed to a server, at a person's request. Returns it.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn release_debt(&self, server: ServerId, at: Timestamp) -> Result<Option<Debt>, StoreError> {
         self.transact(move |tx| {
             let Some(debt) = owed_start(tx, &server)? else { return Ok(None) };

@@ -24,7 +24,7 @@ pub struct Handled {
     /// When the policy was first seen on the server.
     pub first_at: Timestamp,
     /// Whether it was reported as stale.
-    pub stale_told: bool,
+    pub stale_reported: bool,
 }
 
 /// A policy on a server whose due times are followed.
@@ -34,7 +34,7 @@ pub struct Followed {
     pub server: ServerId,
     /// The policy.
     pub policy: PolicyName,
-    /// Its kind: of another kind it is another policy.
+    /// Its kind: a policy whose kind changes counts as another policy.
     pub kind: Kind,
     /// The schedule, zone and splay in words. If this text changes, due times start over from now.
     pub schedule: String,
@@ -58,40 +58,40 @@ pub struct FollowedBefore {
 pub struct Opening {
     /// The server, the policy and the due time.
     pub key: RunKey,
-    /// Why it is skipped; `None` where its run is driven.
+    /// Why it is skipped; `None` if its run is performed.
     pub passed_over: Option<String>,
-    /// What is reported with it.
+    /// The notices stored with it.
     pub notices: Vec<Notice>,
 }
 
 /// A last handled due time that was in the future.
 #[derive(Clone, Debug)]
-pub struct PutRight {
+pub struct ClockCorrection {
     /// The server.
     pub server: ServerId,
     /// The policy.
     pub policy: PolicyName,
     /// The last handled due time from now on.
     pub to: Timestamp,
-    /// What is reported of it.
+    /// The notice about it.
     pub notice: Notice,
 }
 
 impl Store {
-    /// Everything that is due at a moment, in one transaction: records the due times, ends those that are skipped, corrects
-    /// what was in the future, and reports. Returns the run of each opening that is to be driven; a due time that already
-    /// has a run is not reported and gets none.
+    /// Records everything that is due at one moment, in one transaction: the due times with their notices, the end of
+    /// those that are skipped, and corrected times that were in the future. Returns the run of each opening that must
+    /// be performed. A due time that already has a run gets no other one, and its notices are dropped.
     ///
     /// # Errors
-    /// What the database says; nothing of it is written then.
-    pub async fn take_up(
+    /// When the database fails; nothing is written then.
+    pub async fn record_due(
         &self,
         openings: Vec<Opening>,
-        put_right: Vec<PutRight>,
+        corrections: Vec<ClockCorrection>,
         at: Timestamp,
     ) -> Result<Vec<Option<Run>>, StoreError> {
         self.transact(move |tx| {
-            for one in &put_right {
+            for one in &corrections {
                 set_handled(tx, &one.server, &one.policy, one.to)?;
                 insert_notice(tx, &one.notice, at)?;
             }
@@ -119,7 +119,7 @@ impl Store {
     /// renamed continues.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn handled(&self, followed: Vec<Followed>, at: Timestamp) -> Result<Vec<Handled>, StoreError> {
         self.transact(move |tx| {
             let mut read = tx.prepare_cached(
@@ -140,18 +140,27 @@ impl Store {
                     let mut rows = read.query(params![server, name.policy.as_str()])?;
                     let Some(known) = rows.next()?.map(followed_policy).transpose()? else { continue };
                     former.push(FormerName { known, schedule: name.schedule.clone(), later: name.later });
-                    // What it says is the new name's from now on: if that name comes back, it begins there.
+                    // The row belongs to the new name from now on; if the old name comes back, it starts there.
                     tx.execute(
                         "DELETE FROM due_time WHERE server = ?1 AND policy = ?2",
                         params![server, name.policy.as_str()],
                     )?;
                 }
                 let now = follow(known.as_ref(), &former, (&one.schedule, one.kind), at);
-                let handled = Handled { handled: now.handled, first_at: now.first_at, stale_told: now.stale_told };
+                let handled =
+                    Handled { handled: now.handled, first_at: now.first_at, stale_reported: now.stale_reported };
                 if known.is_none_or(|known| known != now) {
                     let kind = now.kind.map(Kind::word);
                     let (handled, first_at) = (nanos(now.handled), nanos(now.first_at));
-                    write.execute(params![server, policy, now.schedule, handled, first_at, now.stale_told, kind])?;
+                    write.execute(params![
+                        server,
+                        policy,
+                        now.schedule,
+                        handled,
+                        first_at,
+                        now.stale_reported,
+                        kind
+                    ])?;
                 }
                 all.push(handled);
             }
@@ -163,15 +172,15 @@ impl Store {
     /// How far a policy on a server has been handled, without starting to follow it.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn peek_handled(&self, server: ServerId, policy: PolicyName) -> Result<Option<Handled>, StoreError> {
         Ok(self.handled_everywhere().await?.remove(&(server, policy.to_string())))
     }
 
-    /// How far everything has been handled that is or was followed.
+    /// How far every policy that is or was followed has been handled.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn handled_everywhere(&self) -> Result<HashMap<(ServerId, String), Handled>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached("SELECT server, policy, handled, first_at, stale FROM due_time")?;
@@ -179,7 +188,7 @@ impl Store {
             let mut everywhere = HashMap::new();
             while let Some(row) = rows.next()? {
                 let (handled, first_at) = (time(row.get(2)?), time(row.get(3)?));
-                let handled = Handled { handled, first_at, stale_told: row.get(4)? };
+                let handled = Handled { handled, first_at, stale_reported: row.get(4)? };
                 everywhere.insert((read(&row.get::<_, String>(0)?)?, row.get(1)?), handled);
             }
             Ok(everywhere)
@@ -188,13 +197,13 @@ impl Store {
     }
 }
 
-/// From the columns schedule, handled, first_at, stale and kind.
+/// Reads the columns schedule, handled, first_at, stale and kind.
 fn followed_policy(row: &Row<'_>) -> Result<FollowedPolicy, StoreError> {
     Ok(FollowedPolicy {
         schedule: row.get(0)?,
         handled: time(row.get(1)?),
         first_at: time(row.get(2)?),
-        stale_told: row.get(3)?,
+        stale_reported: row.get(3)?,
         kind: row.get::<_, Option<String>>(4)?.as_deref().map(read_word).transpose()?,
     })
 }

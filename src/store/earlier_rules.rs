@@ -1,5 +1,5 @@
-//! Reads what version two of the database has written of a policy's rules, so that an upgrade makes no file look changed:
-//! `last = 3; Sequential; UTC; min_keep 1; prune Own; protect ["gold*"]; formerly []`.
+//! Reads the text that version two of the database stored for a policy's rules, so that no file looks changed after an
+//! upgrade: `last = 3; Sequential; UTC; min_keep 1; prune Own; protect ["gold*"]; formerly []`.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -9,9 +9,9 @@ use crate::policy::keep::{Count, Keep, KeepMode, KeepRule, Period};
 use crate::policy::name::PolicyName;
 use crate::policy::policy::Prune;
 
-/// The rules that these words say; `None` where they are no such words.
+/// The rules in this text; `None` if it is not such a text.
 pub(super) fn rules_of_words(words: &str) -> Option<RetentionRules> {
-    // Neither names nor anything before `protect` has these marks in it.
+    // Neither names nor anything before `protect` contains these separators.
     let (rest, formerly) = words.rsplit_once("; formerly ")?;
     let (rest, protect) = rest.split_once("; protect ")?;
     let mut parts = rest.split("; ");

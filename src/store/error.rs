@@ -14,7 +14,7 @@ pub enum StoreError {
     /// Another lastgood owns the folder.
     #[error("another lastgood is using the state folder {}: stop it first, or give this one its own [state] dir", .0.display())]
     Locked(PathBuf),
-    /// The folder or a file in it cannot be made or opened.
+    /// The folder or a file in it cannot be created or opened.
     #[error("the state folder {} cannot be used: {source}; {}", .dir.display(), folder_advice(.source))]
     Folder {
         /// The folder.
@@ -22,7 +22,7 @@ pub enum StoreError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// The folder, or a file in it, is not this user's alone and cannot be made so.
+    /// The folder, or a file in it, does not belong to this user alone and cannot be made private.
     #[error("{0}")]
     Refused(Box<Refusal>),
     /// A newer lastgood has written it.
@@ -46,18 +46,18 @@ pub enum StoreError {
         /// The newest version known.
         known: i64,
     },
-    /// The database refuses. `Store::transact` makes `Unusable` of it, which names the file.
+    /// The database refuses. `Store::transact` turns it into `Unusable`, which names the file.
     #[error("the state database failed: {0}")]
     Database(#[from] rusqlite::Error),
     /// The database cannot be opened, read or written.
-    #[error("the state database {} cannot be used: {}; {}", .file.display(), said(.cause), advice(.cause))]
+    #[error("the state database {} cannot be used: {}; {}", .file.display(), sqlite_message(.cause), advice(.cause))]
     Unusable {
         /// The database.
         file: PathBuf,
         /// What SQLite said.
         cause: rusqlite::Error,
     },
-    /// The database holds what cannot be read.
+    /// The database contains something that cannot be read.
     #[error("the state database {} holds what cannot be read: {text}; {DAMAGED}", .file.display())]
     Damaged {
         /// The database.
@@ -65,12 +65,15 @@ pub enum StoreError {
         /// What it is.
         text: String,
     },
-    /// A stored value cannot be read. `Store::transact` makes `Damaged` of it, which names the file.
+    /// A stored value cannot be read. `Store::transact` turns it into `Damaged`, which names the file.
     #[error("the state holds a value that cannot be read: {0}")]
     Value(String),
-    /// An event that cannot follow what the journal holds.
+    /// An event that is not legal after what the journal holds.
     #[error(transparent)]
     Illegal(#[from] crate::journal::state::IllegalEvent),
+    /// Two messages of different reports or channels have the same Message-ID, which is a bug: one would never be sent.
+    #[error("the outbox holds another message with the Message-ID {0}: this is a bug of lastgood")]
+    MessageIdTaken(String),
     /// There is no state yet.
     #[error("there is no state in {} yet: has lastgood run here?", .0.display())]
     Absent(PathBuf),
@@ -95,7 +98,7 @@ impl std::fmt::Display for Refusal {
 }
 
 impl StoreError {
-    /// The same error with the file that it is about.
+    /// The same error with the name of the file.
     pub(super) fn of_file(self, file: &Path) -> Self {
         let file = file.to_owned();
         match self {
@@ -110,14 +113,14 @@ impl StoreError {
 fn folder_advice(error: &std::io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            "make room on its disk, then start lastgood again: it goes on where its journal ends"
+            "make room on its disk, then start lastgood again: it continues where its journal ends"
         }
         _ => "make it writable for this user, or name another with [state] dir",
     }
 }
 
-/// SQLite's own words; for a bare "disk I/O error" with the code that distinguishes reading from writing.
-fn said(error: &rusqlite::Error) -> String {
+/// SQLite's message; for a bare "disk I/O error" with the code that distinguishes reading from writing.
+fn sqlite_message(error: &rusqlite::Error) -> String {
     match error.sqlite_error() {
         Some(inner) if inner.code == ErrorCode::SystemIoFailure => {
             format!("{error} (SQLite's code {})", inner.extended_code)
@@ -129,18 +132,18 @@ fn said(error: &rusqlite::Error) -> String {
 fn advice(error: &rusqlite::Error) -> &'static str {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => {
-            "make room on its disk, then start lastgood again: it goes on where its journal ends, and has made and \
-             deleted nothing since"
+            "make room on its disk, then start lastgood again: it continues where its journal ends, and has \
+             created and deleted nothing since"
         }
         Some(ErrorCode::SystemIoFailure) => {
-            "look whether its disk is full or failing, then start lastgood again: it goes on where its journal ends, and \
-             has made and deleted nothing since"
+            "check whether its disk is full or failing, then start lastgood again: it continues where its journal ends, \
+             and has created and deleted nothing since"
         }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
             "make it and its folder writable for this user, or name another folder with [state] dir"
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
-            "another program keeps it locked: end that one, then start lastgood again"
+            "another program keeps it locked: stop that program, then start lastgood again"
         }
         _ => DAMAGED,
     }

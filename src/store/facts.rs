@@ -1,4 +1,4 @@
-//! Single facts that are remembered by name: the policy file in force, when old things were last looked for.
+//! Single facts that are remembered by name: the policy file in force, when old rows were last removed.
 
 use rusqlite::{OptionalExtension, params};
 
@@ -8,7 +8,7 @@ impl Store {
     /// A fact by name.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn fact(&self, name: &'static str) -> Result<Option<String>, StoreError> {
         self.transact(move |tx| {
             Ok(tx.query_row("SELECT value FROM fact WHERE name = ?1", [name], |row| row.get(0)).optional()?)
@@ -16,10 +16,10 @@ impl Store {
         .await
     }
 
-    /// Writes a fact, or takes it away.
+    /// Writes a fact, or removes it.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn set_fact(&self, name: &'static str, value: Option<String>) -> Result<(), StoreError> {
         self.transact(move |tx| {
             match value {

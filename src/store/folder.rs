@@ -1,7 +1,7 @@
 //! The state folder and its files belong to one user alone: how they are created, made private, or refused.
 //!
-//! Once the folder is secured nobody else can look into it or put anything there. No file in it is ever a symbolic link
-//! that is followed, or a FIFO that is waited for.
+//! Once the folder is secured nobody else can look into it or put anything there. Symbolic links in it are never
+//! followed, and FIFOs are never waited for.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read};
@@ -16,11 +16,11 @@ use crate::store::error::{Refusal, StoreError};
 pub const DATABASE: &str = "lastgood.db";
 /// The name of the file that its owner locks.
 pub(super) const LOCK: &str = "lock";
-/// How the names of the files end by which processes show that they live.
+/// The suffix of the files by which processes show that they are alive.
 pub(super) const PRESENCE: &str = ".alive";
-/// What SQLite has beside the database.
+/// What SQLite keeps next to the database.
 const OF_THE_DATABASE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
-/// How each SQLite database begins.
+/// The first bytes of every SQLite database.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// The permissions of everybody but the owner.
 const OTHERS: u32 = 0o077;
@@ -30,14 +30,14 @@ const OTHERS: u32 = 0o077;
 pub(super) enum Access {
     /// For `daemon` and `run`.
     Own,
-    /// For commands beside them. Root may do so in the private folder of another user: an administrator looks at the
-    /// state of a service.
+    /// For commands alongside them. Root may do so in the private folder of another user, so that an administrator can
+    /// look at the state of a service.
     Beside,
 }
 
 /// A secured state folder.
 #[derive(Clone, Debug)]
-pub(super) struct Folder {
+pub(super) struct StateFolder {
     path: PathBuf,
     owner: (u32, u32),
 }
@@ -55,11 +55,11 @@ pub(super) fn make(dir: &Path) -> Result<(), StoreError> {
     }
 }
 
-impl Folder {
-    /// The folder, private from now on, as are the files of ours that are in it.
+impl StateFolder {
+    /// The folder, made private together with our files in it.
     ///
     /// # Errors
-    /// `Refused` when somebody else owns it or one of the files, or when others may use it and it holds something else
+    /// `Refused` if somebody else owns it or one of the files, or if others may use it and it holds something other
     /// than our state.
     pub(super) fn secure(dir: &Path, access: Access) -> Result<Self, StoreError> {
         let failed = |source| StoreError::Folder { dir: dir.to_owned(), source };
@@ -100,8 +100,8 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Makes the database's files private, which SQLite has made as the umask says, and leaves them to the folder's owner.
-    /// Closes no file of SQLite's: with it the process would lose its locks.
+    /// Makes the database's files private, since SQLite created them with the umask, and gives them to the folder's
+    /// owner. Does not close any of SQLite's files: the process would lose its locks.
     pub(super) fn secure_database(&self) -> Result<(), StoreError> {
         OF_THE_DATABASE.iter().try_for_each(|end| self.secure_file(&format!("{DATABASE}{end}")))
     }
@@ -159,7 +159,7 @@ impl Folder {
         // An empty file was just created, and the umask may have removed our own permissions.
         let is_bare = data.len() == 0 && data.mode() & 0o600 != 0o600;
         if data.mode() & OTHERS != 0 || is_bare {
-            // A second name may be that of a file which others need.
+            // A second name may belong to a file that others need.
             if data.nlink() > 1 {
                 return refuse("others may use it, and it has a second name".to_owned(), "`chmod 600` it");
             }
@@ -176,7 +176,7 @@ impl Folder {
         Ok(())
     }
 
-    /// Whether it holds nothing, or what a new file system has.
+    /// Whether it is empty, apart from what a new file system contains.
     fn is_empty(&self) -> std::io::Result<bool> {
         for entry in self.path.read_dir()? {
             if entry?.file_name() != "lost+found" {
@@ -209,13 +209,13 @@ fn refusal(what: &'static str, path: &Path, data: &Metadata, why: String, advice
     StoreError::Refused(Box::new(Refusal { what, path: path.to_owned(), mode, owner, why, advice }))
 }
 
-/// Never waits, and follows no symbolic link at the end of a path, except to a folder.
+/// Flags that never wait, and follow no symbolic link at the end of a path except to a folder.
 fn flags(more: OFlags) -> i32 {
     let link = if more.contains(OFlags::DIRECTORY) { OFlags::empty() } else { OFlags::NOFOLLOW };
     (more | link | OFlags::NONBLOCK).bits().cast_signed()
 }
 
-/// The user that this process acts as.
+/// The user that this process runs as.
 fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }

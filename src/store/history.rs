@@ -1,5 +1,5 @@
-//! Runs as they are read back. One that cannot be read (an event that this version does not know, that cannot follow, or
-//! that is damaged) is set aside: kept, ended and reported, so that it stops neither the start nor `history`.
+//! Reads runs back. A run that cannot be read (an event is unknown to this version, illegal or damaged) is set aside:
+//! kept, ended and reported, so that it blocks neither the start nor `history`.
 
 use crate::policy::name::PolicyName;
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ impl Store {
     /// The runs that have not ended, oldest first; without those that cannot be read (see `set_unreadable_aside`).
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn unfinished(&self) -> Result<Vec<Run>, StoreError> {
         self.transact(open_runs).await
     }
@@ -28,11 +28,11 @@ impl Store {
     /// Runs with their steps, newest first.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn history(&self, server: Option<ServerId>, limit: u32) -> Result<Vec<RunHistory>, StoreError> {
         self.transact(move |tx| {
             let server = server.as_ref().map(json).transpose()?;
-            // Two texts, so that each finds its own index.
+            // Two statements, so that each uses its own index.
             let of = if server.is_some() { "server = ?1" } else { "?1 IS NULL" };
             let mut query =
                 tx.prepare_cached(&format!("SELECT id FROM run WHERE {of} ORDER BY opened_at DESC, id DESC LIMIT ?2"))?;
@@ -42,10 +42,10 @@ impl Store {
         .await
     }
 
-    /// The numbers of the runs that ended at a moment or after it.
+    /// The numbers of the runs that ended at this time or later.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn ended_since(&self, since: Timestamp) -> Result<Vec<i64>, StoreError> {
         self.transact(move |tx| {
             let mut query = tx.prepare_cached("SELECT id FROM run WHERE ended_at >= ?1 ORDER BY id")?;
@@ -54,19 +54,19 @@ impl Store {
         .await
     }
 
-    /// These runs with their steps. Ask for a few hundred at a time: nobody else can use the state meanwhile.
+    /// These runs with their steps. Ask for a few hundred at a time, because nobody else can use the state meanwhile.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn histories(&self, ids: Vec<i64>) -> Result<Vec<RunHistory>, StoreError> {
         self.transact(move |tx| ids.iter().map(|id| history_of(tx, *id)).collect()).await
     }
 
-    /// Sets aside every open run that cannot be read, and reports it, in one transaction. Returns the notices. What is owed
-    /// to a server does not depend on its run.
+    /// Sets aside every open run that cannot be read, and reports it, in one transaction. Returns the notices. Debts to
+    /// servers are not affected.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn set_unreadable_aside(&self, at: Timestamp) -> Result<Vec<Notice>, StoreError> {
         self.transact(move |tx| {
             let mut told = Vec::new();
@@ -95,7 +95,7 @@ pub(super) fn open_runs(tx: &Transaction<'_>) -> Result<Vec<Run>, StoreError> {
     Ok(runs)
 }
 
-/// A run with its steps; one that cannot be read shows what its row says.
+/// A run with its steps; for a run that cannot be read, what its row says.
 pub(super) fn history_of(tx: &Transaction<'_>, id: i64) -> Result<RunHistory, StoreError> {
     match load(tx, id) {
         Ok(run) => Ok(history(id, &run.state)),
@@ -125,7 +125,7 @@ fn in_words(error: &StoreError, set_aside: bool) -> String {
     format!("the journal of this run cannot be read{done}: {error}")
 }
 
-/// Why it cannot be read, if that is so.
+/// Why it cannot be read, if so.
 fn unreadable(loaded: Result<Run, StoreError>) -> Result<Option<StoreError>, StoreError> {
     match loaded {
         Ok(_) => Ok(None),
@@ -134,7 +134,7 @@ fn unreadable(loaded: Result<Run, StoreError>) -> Result<Option<StoreError>, Sto
     }
 }
 
-/// Whether it is what was stored that is wrong, not the database.
+/// Whether the stored value is wrong, not the database.
 fn is_unreadable(error: &StoreError) -> bool {
     use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
     match error {
@@ -155,7 +155,7 @@ fn open_ids(tx: &Transaction<'_>) -> Result<Vec<i64>, StoreError> {
 fn set_aside(tx: &Transaction<'_>, id: i64, why: &StoreError, at: Timestamp) -> Result<Notice, StoreError> {
     let row = row(tx, id)?;
     tx.execute("UPDATE run SET ended_at = ?2, outcome = 'unreadable' WHERE id = ?1", params![id, nanos(at)])?;
-    // A point of it that turns up later is ours by its token.
+    // If its point appears later, its token proves it ours.
     tx.execute("UPDATE token SET state = 'undecided' WHERE run = ?1 AND state = 'open'", [id])?;
     leave(tx, id)?;
     let fact = Fact::Failed(FailedRun {
@@ -171,7 +171,7 @@ fn set_aside(tx: &Transaction<'_>, id: i64, why: &StoreError, at: Timestamp) -> 
     Ok(Notice { policy: Some(row.policy), kind: Some(row.kind), ..Notice::of_server(row.server, fact) })
 }
 
-/// What the row of a run says.
+/// The row of a run.
 struct RunRow {
     server: ServerRef,
     policy: PolicyName,

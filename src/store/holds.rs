@@ -29,7 +29,7 @@ pub struct Hold {
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
-    /// Until when; `None`: until it is released.
+    /// Until when; `None` means until it is released.
     pub until: Option<Timestamp>,
 }
 
@@ -37,7 +37,7 @@ impl Store {
     /// Places a hold. It replaces one on the same target.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn hold(&self, hold: Hold) -> Result<(), StoreError> {
         self.transact(move |tx| {
             remove(tx, &hold.what)?;
@@ -51,10 +51,10 @@ impl Store {
         .await
     }
 
-    /// Releases a hold. False when there was none.
+    /// Releases a hold. False if there was none.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn release(&self, what: HoldTarget) -> Result<bool, StoreError> {
         self.transact(move |tx| remove(tx, &what)).await
     }
@@ -62,7 +62,7 @@ impl Store {
     /// The holds in force.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn holds(&self, at: Timestamp) -> Result<Vec<Hold>, StoreError> {
         self.transact(move |tx| {
             let mut query = tx.prepare_cached(
@@ -92,7 +92,7 @@ impl Store {
     /// The guard of a person's hold on a point, or on its whole server, at this moment.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn hold_on(
         &self,
         server: ServerId,
@@ -103,11 +103,11 @@ impl Store {
         self.transact(move |tx| hold_on(tx, &server, (kind, &point), at)).await
     }
 
-    /// Writes that a point is about to be deleted by hand, so that it is not missed, unless a person holds it or its
-    /// server, which is checked in the same transaction. Returns the guard that refuses it; nothing is written then.
+    /// Records that a point is about to be deleted by hand, so that it does not count as missing. If a person holds it
+    /// or its server (checked in the same transaction), nothing is written and the guard is returned.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn intend_delete_by_hand(
         &self,
         server: ServerId,
@@ -125,10 +125,10 @@ impl Store {
         .await
     }
 
-    /// Takes back that a point was about to be deleted by hand: the provider has refused it.
+    /// Removes the record that a point was about to be deleted by hand: the provider has refused it.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn recall_delete_intent(&self, server: ServerId, kind: Kind, point: PointId) -> Result<(), StoreError> {
         self.transact(move |tx| record_delete_intent(tx, &ServerKind::of(&server, kind)?, (&point, None))).await
     }

@@ -1,4 +1,4 @@
-//! Leases: one process at a time works on a server. A command that was killed leaves its lease, which says what it did.
+//! Leases: one process at a time works on a server. A killed command leaves its lease, which says what it was doing.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
@@ -11,7 +11,7 @@ use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
-/// The name by which the owner of the state, `daemon` or `run`, shows that it lives.
+/// The name under which the owner of the state, `daemon` or `run`, shows that it is alive.
 pub const OWNER: &str = "owner";
 
 /// Who has a lease.
@@ -19,9 +19,9 @@ pub const OWNER: &str = "owner";
 pub enum Holder {
     /// The owner of the state.
     Owner,
-    /// A command beside it.
+    /// A command alongside it.
     Command {
-        /// The name by which its process shows that it lives.
+        /// The name under which its process shows that it is alive.
         name: String,
         /// What it does.
         errand: Errand,
@@ -29,7 +29,7 @@ pub enum Holder {
 }
 
 impl Holder {
-    /// The name by which the holder shows that it lives.
+    /// The name under which the holder shows that it is alive.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -67,29 +67,29 @@ pub struct Leased {
     pub server: ServerId,
     /// Who has it.
     pub holder: Holder,
-    /// How long, unless it is prolonged.
+    /// How long, unless it is extended.
     pub until: Timestamp,
 }
 
-/// The errand of a command that was cut off, and that nobody goes on with.
+/// The errand of a command that was killed and that nobody continues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CutOffErrand {
-    /// What it did.
+    /// What it was doing.
     pub errand: Errand,
-    /// How long it had its lease.
+    /// When its lease ended.
     pub until: Timestamp,
 }
 
 impl Store {
-    /// Takes the lease on a server until `until`, or prolongs it. False when somebody else has it, even if its time is
-    /// over: the clock cannot tell whether its holder is gone, since it may have jumped.
+    /// Takes the lease on a server until `until`, or extends it. False if somebody else has it, even if it has expired:
+    /// the clock may have jumped, so it cannot prove that the holder is gone.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn lease(&self, server: ServerId, holder: Holder, until: Timestamp) -> Result<bool, StoreError> {
         self.transact(move |tx| {
             let (name, errand) = holder.columns()?;
-            // To prolong it says nothing new of the errand: the provider may have accepted it meanwhile.
+            // Extending it leaves the errand alone: the provider may have accepted it meanwhile.
             let taken = tx.execute(
                 "INSERT INTO lease (server, holder, errand, until) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (server) DO UPDATE SET until = ?4 WHERE holder = ?2",
@@ -100,10 +100,10 @@ impl Store {
         .await
     }
 
-    /// Every lease, also those whose time is over.
+    /// Every lease, including expired ones.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn leases(&self) -> Result<Vec<Leased>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached("SELECT server, holder, errand, until FROM lease")?;
@@ -119,10 +119,10 @@ impl Store {
         .await
     }
 
-    /// Takes a lease from a holder that is gone, or changes what its holder does. False when `from` no longer has it.
+    /// Takes a lease from a holder that is gone, or changes what its holder does. False if `from` no longer has it.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn take_over(&self, from: Leased, holder: Holder, until: Timestamp) -> Result<bool, StoreError> {
         self.transact(move |tx| {
             let (name, errand) = holder.columns()?;
@@ -135,12 +135,12 @@ impl Store {
         .await
     }
 
-    /// Ends the lease of a holder that is gone, and reports it, in one transaction; with `remember` its errand stays
-    /// known as the server's last one that was cut off. False (and nothing is reported) when somebody else has done so.
-    /// Nothing goes on after it, so no incident stays open.
+    /// Ends the lease of a holder that is gone, and reports it, in one transaction. With `remember`, its errand is kept
+    /// as the server's last one that was cut off. False (and nothing is reported) if somebody else has done so. Nothing
+    /// continues afterwards, so no incident stays open.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn end_of_the_gone(
         &self,
         lease: Leased,
@@ -165,10 +165,10 @@ impl Store {
         .await
     }
 
-    /// The last errand on a server that was cut off, unless it was forgotten since.
+    /// The last errand on a server that was cut off, unless it was cleared since.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn cut_off(&self, server: ServerId) -> Result<Option<CutOffErrand>, StoreError> {
         self.transact(move |tx| {
             let row = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?));
@@ -179,10 +179,10 @@ impl Store {
         .await
     }
 
-    /// Forgets the last errand on a server that was cut off.
+    /// Clears the last errand on a server that was cut off.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn forget_cut_off(&self, server: ServerId) -> Result<(), StoreError> {
         self.transact(move |tx| {
             tx.execute("DELETE FROM cut_off WHERE server = ?1", [json(&server)?])?;
@@ -191,10 +191,10 @@ impl Store {
         .await
     }
 
-    /// Gives a lease back.
+    /// Releases a lease.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn end_lease(&self, server: ServerId, holder: Holder) -> Result<(), StoreError> {
         self.transact(move |tx| {
             let sql = "DELETE FROM lease WHERE server = ?1 AND holder = ?2";
@@ -204,10 +204,10 @@ impl Store {
         .await
     }
 
-    /// Forgets the leases of earlier processes of the owner: it alone runs runs.
+    /// Removes the leases of earlier processes of the owner: only the current one performs runs.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn drop_leases_of_owner(&self) -> Result<(), StoreError> {
         self.transact(|tx| {
             tx.execute("DELETE FROM lease WHERE holder = ?1", [OWNER])?;

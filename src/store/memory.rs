@@ -1,4 +1,4 @@
-//! What is remembered of a server and kind, as the planner is handed it (`Memory`), and the lists that add to it.
+//! What is remembered about a server and kind, in the planner's form (`Memory`), and the lists that add to it.
 
 use std::collections::BTreeSet;
 
@@ -22,42 +22,42 @@ use crate::store::value::ServerKind;
 use crate::store::{Store, StoreError, brake_rows, holds};
 
 impl Store {
-    /// What is remembered of a server and kind.
+    /// What is remembered about a server and kind.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     #[cfg(test)]
     pub async fn memory(&self, key: MemoryKey, at: Timestamp) -> Result<Memory, StoreError> {
         self.transact(move |tx| Ok(memory(tx, &key, None, at)?.0)).await
     }
 
-    /// The same, with only those tokens that these points carry or that take a slot: a server may have had thousands.
+    /// The same, with only the tokens that these points carry or that take a slot: a server may have had thousands.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn memory_for(
         &self,
         key: MemoryKey,
         points: &[RestorePoint],
         at: Timestamp,
     ) -> Result<Memory, StoreError> {
-        let shown = Listed::of(points);
+        let shown = ShownPoints::of(points);
         self.transact(move |tx| Ok(memory(tx, &key, Some(&shown), at)?.0)).await
     }
 
-    /// Writes what a list shows.
+    /// Records what a list shows.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn see(&self, inventory: Inventory, instance: String, key: MemoryKey) -> Result<(), StoreError> {
+    /// When the database fails.
+    pub async fn record_list(&self, inventory: Inventory, instance: String, key: MemoryKey) -> Result<(), StoreError> {
         self.transact(move |tx| see(tx, &inventory, &instance, &key)).await
     }
 
-    /// Writes what the list shows that a plan was made from, and what is reported of it, in one transaction.
+    /// Records what the list behind a plan shows, and the notices about it, in one transaction.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn remember(
+    /// When the database fails.
+    pub async fn record_list_with_notices(
         &self,
         inventory: Inventory,
         instance: String,
@@ -79,19 +79,19 @@ fn scope<'a>(tx: &'a Transaction<'a>, inventory: &'a Inventory, key: &'a MemoryK
 }
 
 fn see(tx: &Transaction<'_>, inventory: &Inventory, instance: &str, key: &MemoryKey) -> Result<(), StoreError> {
-    let (memory, points) = memory(tx, key, Some(&Listed::of(&inventory.points)), inventory.read_at)?;
+    let (memory, points) = memory(tx, key, Some(&ShownPoints::of(&inventory.points)), inventory.read_at)?;
     let (policy, settle) = (&key.policy, key.settle);
     let before = Before { points: &points, memory: &memory, instance, policy, settle };
     write_all(&scope(tx, inventory, key), &effects::listed(&before, inventory))
 }
 
-/// What points show: their tokens, and which they are.
-struct Listed {
+/// The tokens that listed points carry, and the identity of these points.
+struct ShownPoints {
     tokens: BTreeSet<Token>,
     points: Shown,
 }
 
-impl Listed {
+impl ShownPoints {
     fn of(points: &[RestorePoint]) -> Self {
         Self {
             tokens: points.iter().flat_map(|point| tokens_of(point.name.as_deref(), &point.description)).collect(),
@@ -100,12 +100,12 @@ impl Listed {
     }
 }
 
-/// What is remembered, and the points in it. With `listed`, only the tokens that are on listed points or take a slot;
-/// else all of them.
+/// What is remembered, and the points in it. With `listed`, only the tokens that listed points carry or that take a
+/// slot; otherwise all of them.
 fn memory(
     tx: &Transaction<'_>,
     key: &MemoryKey,
-    listed: Option<&Listed>,
+    listed: Option<&ShownPoints>,
     at: Timestamp,
 ) -> Result<(Memory, Vec<KnownPoint>), StoreError> {
     let of = &ServerKind::of(&key.server, key.kind)?;

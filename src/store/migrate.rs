@@ -1,4 +1,4 @@
-//! Brings a state that an earlier version has written to the form that this one reads.
+//! Brings a state that an earlier version wrote into the form that this one reads.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -7,17 +7,21 @@ use rusqlite::{Connection, Row};
 
 use crate::store::StoreError;
 use crate::store::earlier_rules::rules_of_words;
-use crate::store::folder::{Folder, LOCK};
+use crate::store::folder::{LOCK, StateFolder};
 use crate::store::value::json;
 
 /// The first version that stores the rules of a policy as JSON.
 const RULES_AS_JSON: usize = 3;
-/// Numbered from 1; one that was released is never changed.
+/// Numbered from 1. A released one is never changed.
 pub(super) const MIGRATIONS: &[&str] =
     &[include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql"), include_str!("migrations/0003.sql")];
 
 /// The owner's lock, if the state is of an older version and has no running owner; `None` if there is nothing to migrate.
-pub(super) fn no_older_owner(connection: &Connection, dir: &Path, folder: &Folder) -> Result<Option<File>, StoreError> {
+pub(super) fn no_older_owner(
+    connection: &Connection,
+    dir: &Path,
+    folder: &StateFolder,
+) -> Result<Option<File>, StoreError> {
     let known = i64::try_from(MIGRATIONS.len()).expect("few migrations");
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found == 0 || found >= known {
@@ -36,7 +40,7 @@ pub(super) fn migrate(connection: &mut Connection, dir: &Path) -> Result<(), Sto
     let known = i64::try_from(MIGRATIONS.len()).expect("few migrations");
     let version = |connection: &Connection| connection.pragma_query_value(None, "user_version", |row| row.get(0));
     let newer = |found| StoreError::Newer { dir: dir.to_owned(), found, known };
-    // Checked first without a lock for writing: a command that only looks need not wait for one.
+    // Checked first without a write lock, so that a command that only reads need not wait for one.
     let found: i64 = version(connection)?;
     if found == known {
         return Ok(());
@@ -58,8 +62,8 @@ pub(super) fn migrate(connection: &mut Connection, dir: &Path) -> Result<(), Sto
     Ok(())
 }
 
-/// Writes the rules that an earlier version stored in words as JSON. Words that cannot be read stay: they count as
-/// changed.
+/// Rewrites the rules that an earlier version stored as text into JSON. Text that cannot be read is left alone and
+/// counts as changed.
 fn rules_as_json(connection: &Connection) -> Result<(), StoreError> {
     let mut query = connection.prepare("SELECT server, kind, policy, rules FROM retention")?;
     let mut write =

@@ -1,5 +1,5 @@
-//! The state folder: one SQLite database behind one connection, and a file lock against a second owner. What happened is
-//! decided in `journal`; here it is written and read back.
+//! The state folder: one SQLite database behind one connection, and a file lock against a second owner. What happened
+//! is decided in `journal`; it is written and read back here.
 
 mod brake_rows;
 pub mod brakes;

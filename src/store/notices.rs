@@ -1,5 +1,5 @@
-//! Notices and incidents. A notice waits here until it is mailed; an incident is open from the first notice of a problem
-//! to the recovery.
+//! Notices and incidents. A notice waits here until it is reported; an incident is open from the first notice of a
+//! problem to the recovery.
 
 use crate::policy::name::PolicyName;
 use jiff::{SignedDuration, Timestamp};
@@ -7,15 +7,15 @@ use rusqlite::{OptionalExtension, params};
 
 use crate::journal::notice::{Class, Fact, Notice, Recovered, Recovery, Topic};
 use crate::policy::inventory::ServerRef;
-use crate::store::outbox::{NewMessage, insert_message};
+use crate::store::outbox::{Enqueued, NewMessage, enqueue};
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
-/// How often a lasting problem is reported.
-const TELL_AGAIN: SignedDuration = SignedDuration::from_hours(1);
-/// How soon at the earliest, when its text changes.
-const TELL_A_CHANGE: SignedDuration = SignedDuration::from_mins(10);
+/// How often a lasting problem is reported again.
+const REPEAT_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// The shortest time between reports if its text changes.
+const REPEAT_CHANGED_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// A notice that some report may still have to carry.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub struct Waiting {
     /// Its incident.
     pub incident: Option<i64>,
     /// The reports that have carried it.
-    pub told: Vec<String>,
+    pub reported_by: Vec<String>,
 }
 
 /// An open incident.
@@ -49,14 +49,14 @@ pub struct Incident {
     pub opened_at: Timestamp,
 }
 
-/// What a report has carried, or need not carry.
+/// Notices that a report has carried, or need not carry.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct ReportedNotices {
     /// The report.
     pub report: String,
     /// The notices.
     pub notices: Vec<i64>,
-    /// The messages that carry them; none where nothing is to be sent.
+    /// The messages that carry them; none if nothing is sent.
     pub messages: Vec<NewMessage>,
 }
 
@@ -64,33 +64,35 @@ impl Store {
     /// Writes notices that belong to no run.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn tell(&self, notices: Vec<Notice>, at: Timestamp) -> Result<(), StoreError> {
+    /// When the database fails.
+    pub async fn add_notices(&self, notices: Vec<Notice>, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| notices.iter().try_for_each(|notice| insert_notice(tx, notice, at))).await
     }
 
-    /// Reports a lasting problem: once an hour while it stays the same, ten minutes apart at least when its sentence
-    /// changes. May be called every few seconds.
+    /// Writes a notice about a lasting problem: once an hour while it stays the same, at least ten minutes apart if its
+    /// sentence changes. May be called every few seconds.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn keep_telling(&self, notice: Notice, at: Timestamp) -> Result<(), StoreError> {
-        self.transact(move |tx| if is_told_already(tx, &notice, at)? { Ok(()) } else { insert_notice(tx, &notice, at) })
-            .await
+    /// When the database fails.
+    pub async fn add_lasting_notice(&self, notice: Notice, at: Timestamp) -> Result<(), StoreError> {
+        self.transact(
+            move |tx| if was_just_reported(tx, &notice, at)? { Ok(()) } else { insert_notice(tx, &notice, at) },
+        )
+        .await
     }
 
     /// Closes the incidents of a topic without a mail: the cause is gone.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn close(&self, server: Option<ServerRef>, topic: Topic, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| close_incidents(tx, server.as_ref(), None, topic, at).map(drop)).await
     }
 
-    /// Closes the incidents that this ends and that belong to no server, and reports the recovery if there were any.
+    /// Closes the incidents without a server that this ends, and reports the recovery if there were any.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn recover(&self, by: Recovery, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             let was = open_text(tx, "", "", by.topic())?;
@@ -104,8 +106,8 @@ impl Store {
     /// Marks policies on servers as reported stale, with their notices, in one transaction.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn tell_stale(&self, notices: Vec<Notice>, at: Timestamp) -> Result<(), StoreError> {
+    /// When the database fails.
+    pub async fn add_stale_notices(&self, notices: Vec<Notice>, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             let mut mark = tx.prepare_cached("UPDATE due_time SET stale = 1 WHERE server = ?1 AND policy = ?2")?;
             for notice in &notices {
@@ -121,7 +123,7 @@ impl Store {
     /// The notices that some report may still have to carry, oldest first.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
         self.transact(|tx| {
             let mut query =
@@ -133,7 +135,7 @@ impl Store {
                 let id: i64 = row.get(0)?;
                 let reports = told.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
                 let (at, notice) = (time(row.get(1)?), read(&row.get::<_, String>(2)?)?);
-                waiting.push(Waiting { id, at, notice, incident: row.get(3)?, told: reports });
+                waiting.push(Waiting { id, at, notice, incident: row.get(3)?, reported_by: reports });
             }
             Ok(waiting)
         })
@@ -143,8 +145,8 @@ impl Store {
     /// When a report last carried this incident in a message of this class.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn last_told(
+    /// When the database fails.
+    pub async fn last_reported(
         &self,
         incident: i64,
         report: String,
@@ -164,31 +166,31 @@ impl Store {
     /// Puts messages into the outbox and marks their notices as reported, in one transaction.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn told(&self, told: Told, at: Timestamp) -> Result<(), StoreError> {
+    /// When the database fails; `MessageIdTaken`.
+    pub async fn mark_reported(&self, reported: ReportedNotices, at: Timestamp) -> Result<Enqueued, StoreError> {
         self.transact(move |tx| {
-            for notice in &told.notices {
+            for notice in &reported.notices {
                 let row = tx.query_row("SELECT body, incident FROM notice WHERE id = ?1", [notice], |row| {
                     Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?))
                 });
                 let Some((body, incident)) = row.optional()? else { continue };
                 // A notice that is skipped in silence must not count as reported for `repeat`.
-                let class = if told.messages.is_empty() { "silent" } else { read::<Notice>(&body)?.class().word() };
+                let class = if reported.messages.is_empty() { "silent" } else { read::<Notice>(&body)?.class().word() };
                 tx.execute(
                     "INSERT INTO told (notice, report, incident, class, at) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT (notice, report) DO NOTHING",
-                    params![notice, told.report, incident, class, nanos(at)],
+                    params![notice, reported.report, incident, class, nanos(at)],
                 )?;
             }
-            told.messages.iter().try_for_each(|message| insert_message(tx, message, at))
+            enqueue(tx, &reported.messages, at)
         })
         .await
     }
 
-    /// Closes notices that no report has to carry any more.
+    /// Closes notices that no report must carry any more.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn close_notices(&self, ids: Vec<i64>) -> Result<(), StoreError> {
         self.transact(move |tx| {
             for id in ids {
@@ -202,7 +204,7 @@ impl Store {
     /// Closes notices older than `before`; nobody will be told of them.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn close_notices_before(&self, before: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             tx.execute("UPDATE notice SET closed = 1 WHERE closed = 0 AND at < ?1", [nanos(before)])?;
@@ -214,7 +216,7 @@ impl Store {
     /// The open incidents, oldest first.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn incidents(&self) -> Result<Vec<Incident>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached(
@@ -241,7 +243,7 @@ impl Store {
 }
 
 /// Whether the open incident of this notice has a recent one that says the same.
-fn is_told_already(tx: &Transaction<'_>, notice: &Notice, at: Timestamp) -> Result<bool, StoreError> {
+fn was_just_reported(tx: &Transaction<'_>, notice: &Notice, at: Timestamp) -> Result<bool, StoreError> {
     let (server, policy, topic) = key(notice)?;
     let mut last = tx.prepare_cached(
         "SELECT incident.text, notice.at FROM incident JOIN notice ON notice.incident = incident.id
@@ -250,8 +252,8 @@ fn is_told_already(tx: &Transaction<'_>, notice: &Notice, at: Timestamp) -> Resu
     let last: Option<(String, i64)> =
         last.query_row(params![server, policy, topic], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     Ok(last.is_some_and(|(text, told)| {
-        let apart = if text == notice.to_string() { TELL_AGAIN } else { TELL_A_CHANGE };
-        // After a clock was set back it is reported once more.
+        let apart = if text == notice.to_string() { REPEAT_AFTER } else { REPEAT_CHANGED_AFTER };
+        // After the clock was set back, it is reported once more.
         (SignedDuration::ZERO..apart).contains(&time(told).duration_until(at))
     }))
 }
@@ -300,7 +302,7 @@ pub(super) fn open_text(
     Ok(tx.query_row(sql, params![server, policy, topic.to_string()], |row| row.get(0)).optional()?)
 }
 
-/// Closes open incidents of a topic; with a policy, those of the policy alone. Returns since when they were open.
+/// Closes the open incidents of a topic; with `policy`, only those of that policy. Returns since when they were open.
 pub(super) fn close_incidents(
     tx: &Transaction<'_>,
     server: Option<&ServerRef>,
@@ -310,7 +312,7 @@ pub(super) fn close_incidents(
 ) -> Result<Vec<Timestamp>, StoreError> {
     let server = server.map(|server| json(&server.id)).transpose()?.unwrap_or_default();
     let topic = topic.to_string();
-    // Nearly always there is none, and to look is much cheaper than an UPDATE with RETURNING.
+    // Almost always there is none, and checking is much cheaper than an UPDATE with RETURNING.
     let mut open = tx.prepare_cached(
         "SELECT opened_at FROM incident WHERE server = ?1 AND (?2 IS NULL OR policy = ?2) AND topic = ?3
          AND closed_at IS NULL",

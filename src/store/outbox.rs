@@ -1,4 +1,4 @@
-//! The outbox: messages as they will be sent, byte for byte, until somebody has taken them or three days have passed.
+//! The outbox: messages as they will be sent, byte for byte, until they are delivered or given up.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
-/// How a message leaves.
+/// How a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
@@ -27,6 +27,9 @@ pub enum PayloadKind {
 }
 
 impl Channel {
+    /// Every channel.
+    pub const ALL: [Self; 1] = [Self::Mail];
+
     const fn word(self) -> &'static str {
         match self {
             Self::Mail => "mail",
@@ -45,11 +48,11 @@ impl PayloadKind {
 /// A message to be stored.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
-    /// How it leaves.
+    /// How it is sent.
     pub channel: Channel,
     /// What its bytes are.
     pub payload: PayloadKind,
-    /// Its Message-ID, which a repeat carries again.
+    /// Its Message-ID, which a repeat carries again. No two messages have the same one, whatever their channel.
     pub message_id: String,
     /// Its subject, for `status` and the names of files.
     pub subject: String,
@@ -59,27 +62,27 @@ pub struct NewMessage {
     pub from: String,
     /// The envelope's recipients.
     pub to: Vec<String>,
-    /// The mail.
+    /// The payload.
     pub bytes: Vec<u8>,
 }
 
-/// A mail that waits.
+/// A message that waits to be sent.
 #[derive(Clone, Debug)]
 pub struct Message {
     /// Its number.
     pub id: i64,
-    /// The mail.
+    /// What is sent.
     pub message: NewMessage,
-    /// How often it was tried.
+    /// How many attempts were made.
     pub attempts: u32,
-    /// Since when it waits.
+    /// When it was put into the outbox.
     pub first_at: Timestamp,
 }
 
-/// How much mail waits.
+/// How many messages wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// How many mails.
+    /// How many wait.
     pub waiting: u32,
     /// Since when the oldest of them waits.
     pub oldest: Option<Timestamp>,
@@ -87,15 +90,15 @@ pub struct Backlog {
     pub refused: u32,
 }
 
-/// What became of a mail.
+/// The result of an attempt to send a message.
 #[derive(Clone, Debug)]
-pub enum Fate {
+pub enum DeliveryOutcome {
     /// Every recipient has it, or has refused it permanently.
     Sent {
         /// What the refusing recipients' server said.
         refused: Option<String>,
     },
-    /// It is tried again for those who do not have it yet.
+    /// It is sent again to those who do not have it yet.
     Later {
         /// When.
         at: Timestamp,
@@ -104,28 +107,39 @@ pub enum Fate {
         /// Why.
         error: String,
     },
-    /// It is given up.
+    /// It is not sent again.
     GivenUp {
         /// Why.
         error: String,
     },
 }
 
+/// What the outbox did with new messages. Those that are not named here are stored.
+#[must_use = "a message that is already in the outbox is not sent again"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enqueued {
+    /// The Message-IDs that the outbox already held for the same report and channel. These messages are not stored
+    /// again, whether the first one still waits or was sent.
+    pub duplicates: Vec<String>,
+}
+
 impl Store {
-    /// The mails that are due, oldest first.
+    /// The messages on these channels that are due, oldest first.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn mails_due(&self, at: Timestamp) -> Result<Vec<Message>, StoreError> {
+    /// When the database fails.
+    pub async fn messages_due(&self, channels: &[Channel], at: Timestamp) -> Result<Vec<Message>, StoreError> {
+        let channels = json(&channels)?;
         self.transact(move |tx| {
             let mut query = tx.prepare_cached(
                 "SELECT id, message_id, report, sender, recipients, bytes, attempts, first_at, subject,
                  channel, payload FROM outbox
-                 WHERE sent_at IS NULL AND failed_at IS NULL AND (next_at <= ?1 OR next_at > ?2) ORDER BY id LIMIT 100",
+                 WHERE sent_at IS NULL AND failed_at IS NULL AND (next_at <= ?1 OR next_at > ?2)
+                 AND channel IN (SELECT value FROM json_each(?3)) ORDER BY id LIMIT 100",
             )?;
-            // No mail waits for more than 15 minutes: one that seems to was put off by a clock that was wrong.
+            // No message waits for more than 15 minutes: one that seems to was put off while the clock was wrong.
             let wrong = at.saturating_add(SignedDuration::from_mins(16)).unwrap_or(at);
-            let mut rows = query.query([nanos(at), nanos(wrong)])?;
+            let mut rows = query.query(params![nanos(at), nanos(wrong), channels])?;
             let mut messages = Vec::new();
             while let Some(row) = rows.next()? {
                 let word = |column: usize| Ok::<_, StoreError>(format!("\"{}\"", row.get::<_, String>(column)?));
@@ -146,10 +160,10 @@ impl Store {
         .await
     }
 
-    /// The subjects of all mails that were ever composed, by number.
+    /// The subjects of all messages in the outbox, sent or not, by number.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn subjects(&self) -> Result<BTreeMap<i64, String>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached("SELECT id, subject FROM outbox")?;
@@ -159,15 +173,17 @@ impl Store {
         .await
     }
 
-    /// When the next waiting mail is to be tried.
+    /// When the next message on these channels is to be sent.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn next_mail(&self) -> Result<Option<Timestamp>, StoreError> {
-        self.transact(|tx| {
+    /// When the database fails.
+    pub async fn next_attempt_at(&self, channels: &[Channel]) -> Result<Option<Timestamp>, StoreError> {
+        let channels = json(&channels)?;
+        self.transact(move |tx| {
             let next: Option<i64> = tx.query_row(
-                "SELECT min(next_at) FROM outbox WHERE sent_at IS NULL AND failed_at IS NULL",
-                [],
+                "SELECT min(next_at) FROM outbox WHERE sent_at IS NULL AND failed_at IS NULL
+                 AND channel IN (SELECT value FROM json_each(?1))",
+                [channels],
                 |row| row.get(0),
             )?;
             Ok(next.map(time))
@@ -175,22 +191,22 @@ impl Store {
         .await
     }
 
-    /// Writes what became of a mail.
+    /// Records the result of an attempt to send a message.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn mail_tried(&self, id: i64, fate: Fate, at: Timestamp) -> Result<(), StoreError> {
+    /// When the database fails.
+    pub async fn attempt_ended(&self, id: i64, outcome: DeliveryOutcome, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
-            match fate {
-                Fate::Sent { refused } => tx.execute(
+            match outcome {
+                DeliveryOutcome::Sent { refused } => tx.execute(
                     "UPDATE outbox SET sent_at = ?2, attempts = attempts + 1, error = ?3 WHERE id = ?1",
                     params![id, nanos(at), refused],
                 )?,
-                Fate::Later { at: next, to, error } => tx.execute(
+                DeliveryOutcome::Later { at: next, to, error } => tx.execute(
                     "UPDATE outbox SET next_at = ?2, recipients = ?3, attempts = attempts + 1, error = ?4 WHERE id = ?1",
                     params![id, nanos(next), json(&to)?, error],
                 )?,
-                Fate::GivenUp { error } => tx.execute(
+                DeliveryOutcome::GivenUp { error } => tx.execute(
                     "UPDATE outbox SET failed_at = ?2, attempts = attempts + 1, error = ?3 WHERE id = ?1",
                     params![id, nanos(at), error],
                 )?,
@@ -200,11 +216,11 @@ impl Store {
         .await
     }
 
-    /// Lets every waiting mail be tried at once, at a start.
+    /// Makes every waiting message due now.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn try_mails_now(&self, at: Timestamp) -> Result<(), StoreError> {
+    /// When the database fails.
+    pub async fn retry_now(&self, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             tx.execute("UPDATE outbox SET next_at = ?1 WHERE sent_at IS NULL AND failed_at IS NULL", [nanos(at)])?;
             Ok(())
@@ -212,10 +228,10 @@ impl Store {
         .await
     }
 
-    /// How much mail waits.
+    /// How many messages wait, and how many were given up.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn backlog(&self) -> Result<Backlog, StoreError> {
         self.transact(|tx| {
             let (waiting, oldest): (u32, Option<i64>) = tx.query_row(
@@ -230,10 +246,10 @@ impl Store {
         .await
     }
 
-    /// Up to when the digests of a report are written; starts at `at` when it is new.
+    /// The due time of the last digest that was written for a report; `at` if the report is new.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn digest_handled(&self, report: String, at: Timestamp) -> Result<Timestamp, StoreError> {
         self.transact(move |tx| {
             let handled = tx
@@ -251,7 +267,7 @@ impl Store {
     /// The facts of the last digest of a report, as they were stored.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn last_digest(&self, report: String) -> Result<Option<String>, StoreError> {
         self.transact(move |tx| {
             let facts = tx.query_row("SELECT facts FROM digest WHERE report = ?1", [&report], |row| row.get(0));
@@ -260,11 +276,11 @@ impl Store {
         .await
     }
 
-    /// Corrects the time up to which the digests of a report are written: a clock was wrong.
+    /// Corrects the due time of the last digest of a report, which was in the future because a clock was wrong.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn put_digest_right(&self, report: String, to: Timestamp) -> Result<(), StoreError> {
+    /// When the database fails.
+    pub async fn correct_digest_handled(&self, report: String, to: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             tx.execute("UPDATE digest SET handled = ?2 WHERE report = ?1", params![report, nanos(to)])?;
             Ok(())
@@ -272,32 +288,50 @@ impl Store {
         .await
     }
 
-    /// Puts the messages of a digest into the outbox and moves its due time on, in one transaction.
+    /// Puts the messages of a digest into the outbox and records its due time and facts, in one transaction.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails; `MessageIdTaken`.
     pub async fn digest_written(
         &self,
         report: String,
         messages: Vec<NewMessage>,
         (due, facts): (Timestamp, String),
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Enqueued, StoreError> {
         self.transact(move |tx| {
             tx.execute(
                 "UPDATE digest SET handled = ?2, facts = ?3 WHERE report = ?1",
                 params![report, nanos(due), facts],
             )?;
-            messages.iter().try_for_each(|message| insert_message(tx, message, at))
+            enqueue(tx, &messages, at)
         })
         .await
     }
 }
 
-pub(super) fn insert_message(tx: &Transaction<'_>, message: &NewMessage, at: Timestamp) -> Result<(), StoreError> {
+/// Puts messages into the outbox. A message whose id the outbox holds already, sent or not, is not stored again.
+pub(super) fn enqueue(tx: &Transaction<'_>, messages: &[NewMessage], at: Timestamp) -> Result<Enqueued, StoreError> {
+    let mut known = tx.prepare_cached("SELECT report, channel FROM outbox WHERE message_id = ?1")?;
+    let mut duplicates = Vec::new();
+    for message in messages {
+        let known = known.query_row([&message.message_id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let known: Option<(String, String)> = known;
+        match known {
+            None => insert_message(tx, message, at)?,
+            Some((report, channel)) if report == message.report && channel == message.channel.word() => {
+                duplicates.push(message.message_id.clone());
+            }
+            Some(_) => return Err(StoreError::MessageIdTaken(message.message_id.clone())),
+        }
+    }
+    Ok(Enqueued { duplicates })
+}
+
+fn insert_message(tx: &Transaction<'_>, message: &NewMessage, at: Timestamp) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO outbox (message_id, report, sender, recipients, bytes, first_at, next_at, subject, channel, payload)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9) ON CONFLICT (message_id) DO NOTHING",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9)",
         params![
             message.message_id,
             message.report,

@@ -1,4 +1,4 @@
-//! The rows of remembered restore points, and of those that lists lack.
+//! The rows of remembered restore points, and of those that disappeared from lists.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
@@ -11,7 +11,7 @@ use crate::store::StoreError;
 use crate::store::transaction::Transaction;
 use crate::store::value::{ServerKind, json, nanos, read, status_of_word, time};
 
-/// Listed points. The time distinguishes a point from another one with the same id.
+/// Listed points. The time distinguishes a point from a different one with the same id.
 pub(super) type Shown = Vec<(PointId, Timestamp)>;
 
 /// The columns of `known_point`.
@@ -30,7 +30,7 @@ pub(super) fn known_points(tx: &Transaction<'_>, of: &ServerKind) -> Result<Vec<
     Ok(points)
 }
 
-/// What is remembered of one point.
+/// What is remembered about one point.
 pub(super) fn find(tx: &Transaction<'_>, of: &ServerKind, id: &PointId) -> Result<Option<KnownPoint>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM point WHERE server = ?1 AND kind = ?2 AND id = ?3");
     let mut query = tx.prepare_cached(&sql)?;
@@ -57,7 +57,7 @@ fn known_point(row: &Row<'_>) -> Result<KnownPoint, StoreError> {
     })
 }
 
-/// Writes all that is remembered of a point.
+/// Writes all that is remembered about a point.
 pub(super) fn remember(tx: &Transaction<'_>, of: &ServerKind, point: &KnownPoint) -> Result<(), StoreError> {
     tx.execute(
         "INSERT OR REPLACE INTO point (server, kind, id, created_at, first_text, origin, policy, status, size_mb,
@@ -84,7 +84,7 @@ pub(super) fn remember(tx: &Transaction<'_>, of: &ServerKind, point: &KnownPoint
     Ok(())
 }
 
-/// Writes that a list shows these points once more.
+/// Records that a list shows these points again.
 pub(super) fn seen_again(
     tx: &Transaction<'_>,
     of: &ServerKind,
@@ -108,7 +108,7 @@ pub(super) fn forget(tx: &Transaction<'_>, of: &ServerKind, id: &PointId) -> Res
     Ok(())
 }
 
-/// Writes since when we intend to delete a point; without a time, that we do not.
+/// Records since when we have intended to delete a point; without a time, that we do not.
 pub(super) fn record_delete_intent(
     tx: &Transaction<'_>,
     of: &ServerKind,
@@ -121,7 +121,7 @@ pub(super) fn record_delete_intent(
     Ok(())
 }
 
-/// Writes that the provider has accepted a point's delete.
+/// Records that the provider has accepted a point's delete.
 pub(super) fn delete_accepted(
     tx: &Transaction<'_>,
     of: &ServerKind,
@@ -135,7 +135,7 @@ pub(super) fn delete_accepted(
     Ok(())
 }
 
-/// Writes how we came to know a point.
+/// Records how we came to know a point.
 pub(super) fn set_origin(
     tx: &Transaction<'_>,
     of: &ServerKind,
@@ -149,7 +149,7 @@ pub(super) fn set_origin(
     Ok(())
 }
 
-/// Keeps what was first seen of a point that a list lacks.
+/// Keeps how a point looked at first that is missing from a list.
 pub(super) fn vanish(tx: &Transaction<'_>, of: &ServerKind, point: &Vanished, at: Timestamp) -> Result<(), StoreError> {
     tx.execute(
         "INSERT OR REPLACE INTO vanished (server, kind, id, created_at, first_text, origin, vanished_at)
@@ -167,7 +167,7 @@ pub(super) fn vanish(tx: &Transaction<'_>, of: &ServerKind, point: &Vanished, at
     Ok(())
 }
 
-/// What was first seen of these points, if lists lacked them at some time.
+/// How these points looked at first, if they were missing from lists at some time.
 pub(super) fn vanished_points(
     tx: &Transaction<'_>,
     of: &ServerKind,
@@ -194,7 +194,7 @@ pub(super) fn is_seen_before(tx: &Transaction<'_>, of: &ServerKind) -> Result<bo
     Ok(tx.query_row(sql, params![of.server, of.kind], |_| Ok(())).optional()?.is_some())
 }
 
-/// Writes that a complete list was read.
+/// Records that a complete list was read.
 pub(super) fn inventory_read(tx: &Transaction<'_>, of: &ServerKind, at: Timestamp) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO inventory (server, kind, first_at, last_at) VALUES (?1, ?2, ?3, ?3)

@@ -1,4 +1,4 @@
-//! The restore points as last listed, for what is shown and reported.
+//! The restore points as last listed, for display and reports.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::store::transaction::Transaction;
 use crate::store::value::{ServerKind, json, read, read_word, status_of_word, time};
 use crate::store::{Store, StoreError};
 
-/// Whose memory is asked for.
+/// Which memory is meant.
 #[derive(Clone, Debug)]
 pub struct MemoryKey {
     /// The server.
@@ -31,7 +31,7 @@ pub struct MemoryKey {
 
 /// A restore point as last listed.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct StoredPoint {
     /// The provider's key.
     pub id: PointId,
     /// When the provider began it.
@@ -40,15 +40,15 @@ pub struct Listed {
     pub status: Option<PointStatus>,
     /// Its size in MB.
     pub size_mb: Option<u64>,
-    /// The policy whose it is, where it is ours.
+    /// Its policy, if it is ours.
     pub policy: Option<PolicyName>,
 }
 
 impl Store {
-    /// The newest completed point of a policy on a server, by the last inventory.
+    /// The newest completed point of a policy on a server, according to the last inventory.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn last_good(
         &self,
         server: ServerId,
@@ -61,7 +61,7 @@ impl Store {
     /// The same for many at once, in their order.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn last_goods(
         &self,
         of: Vec<(ServerId, Kind, Vec<PolicyName>)>,
@@ -70,27 +70,27 @@ impl Store {
             .await
     }
 
-    /// The points of a server and kind as last listed, less those whose delete was accepted since.
+    /// The points of a server and kind as last listed, without those whose delete was accepted since.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     #[cfg(test)]
-    pub async fn listed(&self, server: ServerId, kind: Kind) -> Result<Vec<Listed>, StoreError> {
+    pub async fn listed(&self, server: ServerId, kind: Kind) -> Result<Vec<StoredPoint>, StoreError> {
         self.transact(move |tx| listed(tx, &server, kind)).await
     }
 
-    /// The points of all servers and kinds as last listed, less those whose delete was accepted since.
+    /// The points of all servers and kinds as last listed, without those whose delete was accepted since.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn listed_everywhere(&self) -> Result<HashMap<(ServerId, Kind), Vec<Listed>>, StoreError> {
+    /// When the database fails.
+    pub async fn listed_everywhere(&self) -> Result<HashMap<(ServerId, Kind), Vec<StoredPoint>>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached(
                 "SELECT id, created_at, status, size_mb, policy, server, kind FROM point
                  WHERE automatic = 0 AND (deleting IS NULL OR seen_at > deleting)",
             )?;
             let mut rows = query.query([])?;
-            let mut everywhere: HashMap<(ServerId, Kind), Vec<Listed>> = HashMap::new();
+            let mut everywhere: HashMap<(ServerId, Kind), Vec<StoredPoint>> = HashMap::new();
             while let Some(row) = rows.next()? {
                 let server = read(&row.get::<_, String>(5)?)?;
                 let kind = read_word(&row.get::<_, String>(6)?)?;
@@ -101,10 +101,10 @@ impl Store {
         .await
     }
 
-    /// The last inventory as it is remembered: each point with the text that it first had. It decides no delete.
+    /// The last inventory as remembered: each point with its first text. No delete is decided by it.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn last_inventory(&self, server: Server, kind: Kind) -> Result<Option<Inventory>, StoreError> {
         self.transact(move |tx| last_inventory(tx, server.reference, kind)).await
     }
@@ -112,7 +112,7 @@ impl Store {
     /// The server that the last inventories show a point on.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn server_of_point(&self, kind: Kind, id: PointId) -> Result<Option<(ServerId, bool)>, StoreError> {
         self.transact(move |tx| {
             let found = tx
@@ -168,7 +168,7 @@ pub(super) fn newest_good(
     Ok(good.min_by(|a, b| newest_first((a.created_at, &a.id), (b.created_at, &b.id))))
 }
 
-fn listed(tx: &Transaction<'_>, server: &ServerId, kind: Kind) -> Result<Vec<Listed>, StoreError> {
+fn listed(tx: &Transaction<'_>, server: &ServerId, kind: Kind) -> Result<Vec<StoredPoint>, StoreError> {
     let mut query = tx.prepare_cached(
         "SELECT id, created_at, status, size_mb, policy FROM point WHERE server = ?1 AND kind = ?2 AND automatic = 0
          AND (deleting IS NULL OR seen_at > deleting)",
@@ -181,9 +181,9 @@ fn listed(tx: &Transaction<'_>, server: &ServerId, kind: Kind) -> Result<Vec<Lis
     Ok(points)
 }
 
-/// From the columns id, created_at, status, size_mb and policy.
-fn one_listed(row: &rusqlite::Row<'_>) -> Result<Listed, StoreError> {
-    Ok(Listed {
+/// Reads the columns id, created_at, status, size_mb and policy.
+fn one_listed(row: &rusqlite::Row<'_>) -> Result<StoredPoint, StoreError> {
+    Ok(StoredPoint {
         id: read(&row.get::<_, String>(0)?)?,
         created_at: row.get::<_, Option<i64>>(1)?.map(time),
         status: row.get::<_, Option<String>>(2)?.map(status_of_word),

@@ -12,10 +12,10 @@ pub struct Presence {
 }
 
 impl Store {
-    /// Shows under this name that this process is alive. `None` while another process does so, or is just looking.
+    /// Shows under this name that this process is alive. `None` while another process does so, or is checking.
     ///
     /// # Errors
-    /// When the file cannot be made.
+    /// When the file cannot be created.
     pub fn show_presence(&self, name: &str) -> Result<Option<Presence>, StoreError> {
         let Some(folder) = &self.folder else { return Err(StoreError::Absent(self.dir())) };
         let file = folder.open(&file_of(name))?;
@@ -26,7 +26,7 @@ impl Store {
         }
     }
 
-    /// Whether the process of this name is alive. If that cannot be found out, it counts as alive.
+    /// Whether the process with this name is alive. If that cannot be determined, it counts as alive.
     #[must_use]
     pub fn is_present(&self, name: &str) -> bool {
         match look_at(&self.dir().join(file_of(name))) {

@@ -1,8 +1,8 @@
-//! Forgets what is old: runs that ended longer ago than `[state] keep`, with their notices and mails.
+//! Removes what is old: runs that ended longer ago than `[state] keep`, with their notices and messages.
 //!
-//! Never forgotten: what ownership rests on (the rows of points, and the token of every point that is still listed; what
-//! was seen of a point that lists lack for another 400 days),
-//! runs that have not ended, runs with a notice that is still to be reported, open incidents, mail that waits.
+//! Never removed: what ownership depends on (the rows of points, the token of every point that is still listed, and for
+//! another 400 days what was seen of a point that disappeared from lists), runs that have not ended, runs with a notice
+//! that is not reported yet, open incidents, and messages that wait.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::store::{Store, StoreError};
 
 /// Rows that one transaction deletes, so that nobody else waits long for the database.
 const BATCH: usize = 500;
-/// Transactions of one call. What is left is deleted by the next.
+/// Transactions per call. The next call deletes what is left.
 const MOST_BATCHES: usize = 40;
-/// How long until old things are looked for again.
+/// How long until old rows are removed again.
 const AGAIN: SignedDuration = SignedDuration::from_hours(24);
-/// When old things were last looked for.
+/// When old rows were last removed.
 const FACT: &str = "pruned_at";
 
-/// One table's old rows; `?1` is the moment before which they are old, `?2` the most that are taken.
+/// One table's old rows; `?1` is the time before which they are old, `?2` the most that are deleted.
 pub(super) const STATEMENTS: [&str; 6] = [
     // A run's end and its notice have the same time; its other notices lie between its beginning and its end.
     "DELETE FROM run WHERE id IN (
@@ -48,17 +48,18 @@ pub(super) const STATEMENTS: [&str; 6] = [
     "DELETE FROM outbox WHERE id IN (
          SELECT id FROM outbox WHERE coalesce(sent_at, failed_at) < ?1
          ORDER BY coalesce(sent_at, failed_at) LIMIT ?2)",
-    // However short `keep` is: whose a point is rests on it, and there are few.
+    // However short `keep` is: ownership depends on it, and there are few.
     "DELETE FROM vanished WHERE (server, kind, id, created_at) IN (
          SELECT server, kind, id, created_at FROM vanished WHERE vanished_at < ?1 - 34560000000000000
          ORDER BY vanished_at LIMIT ?2)",
 ];
 
 impl Store {
-    /// Forgets what ended longer ago than `keep`, if that was not done within the last day. Returns how many rows went.
+    /// Removes what ended longer ago than `keep`, if that was not done within the last day. Returns how many rows were
+    /// removed.
     ///
     /// # Errors
-    /// What the database says; what was forgotten before stays so.
+    /// When the database fails; what was removed before stays removed.
     pub async fn prune_daily(&self, keep: Duration, now: Timestamp) -> Result<usize, StoreError> {
         let Ok(before) = now.checked_sub(keep) else { return Ok(0) };
         if !self.transact(move |tx| is_time(tx, now)).await? {

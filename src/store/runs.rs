@@ -1,5 +1,5 @@
-//! Runs and their events. `append` is the only way to advance a run: the event, what it changes besides the run, and what
-//! is reported with it are one transaction.
+//! Runs and their events. `append` is the only way to advance a run: the event, what it changes besides the run, and
+//! its notices are one transaction.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -24,7 +24,7 @@ use crate::store::{Store, StoreError};
 pub struct Run {
     /// Its number.
     pub id: i64,
-    /// The state that its events lead to.
+    /// The state that results from its events.
     pub state: RunState,
     /// How many events it has.
     pub events: u32,
@@ -43,16 +43,16 @@ impl Store {
     /// Records a due time, or a run by hand, and moves the last handled due time on, in one transaction.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn open_run(&self, key: RunKey, at: Timestamp) -> Result<Recorded, StoreError> {
         self.transact(move |tx| Ok(open(tx, key, at)?.map_or(Recorded::Before, |run| Recorded::New(Box::new(run)))))
             .await
     }
 
-    /// Writes an event: first to the journal, then to `run`. At a run's end, the notices are in the same transaction.
+    /// Writes an event: first to the journal, then to `run`. The notices are in the same transaction.
     ///
     /// # Errors
-    /// `Illegal` when the event cannot follow, else what the database says; the run is then as it was.
+    /// `Illegal` if the event is not legal here, else when the database fails; the run is then unchanged.
     pub async fn append(
         &self,
         run: &mut Run,
@@ -63,8 +63,8 @@ impl Store {
         self.append_unless(run, event, (at, notices), |_| Ok(None)).await.map(drop)
     }
 
-    /// Writes that a point is about to be deleted, unless a person holds it or its server: that is looked at in the same
-    /// transaction. Returns the guard that refuses it; nothing is written then.
+    /// Records that a point is about to be deleted. If a person holds it or its server (checked in the same
+    /// transaction), nothing is written and the guard is returned.
     ///
     /// # Errors
     /// As `append`.
@@ -110,7 +110,7 @@ impl Store {
     /// A run, replayed from its journal.
     ///
     /// # Errors
-    /// What the database says, or what of the run cannot be read.
+    /// When the database fails, or the run cannot be read.
     pub async fn run(&self, id: i64) -> Result<Run, StoreError> {
         self.transact(move |tx| load(tx, id)).await
     }
@@ -118,7 +118,7 @@ impl Store {
     /// How long the last points of a policy took from their create to completed, newest first, for at most ten of them.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn usual_durations(
         &self,
         server: ServerId,
@@ -169,14 +169,14 @@ pub(super) fn open(tx: &Transaction<'_>, key: RunKey, at: Timestamp) -> Result<O
     Ok((added > 0).then(|| Run { id, state: RunState::opened(key, at), events: 0 }))
 }
 
-/// Ends a run of which nothing was done: its due time is skipped.
+/// Ends a run before its first attempt: its due time is skipped.
 pub(super) fn skip(tx: &Transaction<'_>, run: Run, error: String, at: Timestamp) -> Result<(), StoreError> {
     let event = Event::Ended { outcome: Outcome::Skipped, error: Some(error) };
     run.state.clone().apply(&event, at)?;
     write_event(tx, &run, &event, (at, &[]))
 }
 
-/// Writes the next event of a run and what it changes besides.
+/// Writes the next event of a run and everything else that it changes.
 fn write_event(
     tx: &Transaction<'_>,
     before: &Run,

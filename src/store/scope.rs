@@ -1,4 +1,4 @@
-//! What the changes of one event, list or word of a person belong to.
+//! What the changes of one event, list or decision of a person belong to.
 
 use jiff::Timestamp;
 
@@ -15,7 +15,7 @@ pub(super) struct Scope<'a> {
     pub kind: Kind,
     /// `None` where a person accepts brakes, whose changes each name their own.
     pub policy: Option<&'a PolicyName>,
-    /// `None` where they follow from no run.
+    /// `None` if they follow from no run.
     pub run: Option<i64>,
     pub at: Timestamp,
 }

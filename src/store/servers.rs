@@ -13,12 +13,12 @@ use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
-/// How many lists in a row lack a server before it counts as gone.
+/// From how many lists in a row a server must be missing before it counts as gone.
 const LISTS_TO_BE_GONE: i64 = 3;
 
 /// A server as last listed.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub struct KnownServer {
     /// The server.
     pub server: Server,
     /// When the account's list no longer showed it.
@@ -26,17 +26,17 @@ pub struct Known {
 }
 
 impl Store {
-    /// Stores the account's list, in one transaction. A server counts as gone once several lists in a row have lacked it
-    /// for `settle`; what `tell` returns for it is reported then. The incident of a server that is listed again is closed.
-    /// Returns the servers that the list lacks and that do not count as gone yet.
+    /// Stores the account's list, in one transaction. A server counts as gone once it was missing from several lists in
+    /// a row for `settle`; the notice that `notice_of` returns for it is written then. The incident of a server that is
+    /// listed again is closed. Returns the servers that are missing from the list and do not count as gone yet.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn save_servers(
         &self,
         servers: Vec<Server>,
         (at, settle): (Timestamp, Duration),
-        tell: impl Fn(&Server) -> Option<Notice> + Send + 'static,
+        notice_of: impl Fn(&Server) -> Option<Notice> + Send + 'static,
     ) -> Result<Vec<Server>, StoreError> {
         self.transact(move |tx| {
             let mut query = tx.prepare_cached("SELECT id, body, missing_lists FROM server WHERE gone_at IS NULL")?;
@@ -59,7 +59,7 @@ impl Store {
                 let server: Server = read(&body)?;
                 if is_missing_for_good(tx, &id, at, settle)? {
                     tx.execute("UPDATE server SET gone_at = ?2 WHERE id = ?1", params![id, nanos(at)])?;
-                    tell(&server).map_or(Ok(()), |notice| insert_notice(tx, &notice, at))?;
+                    notice_of(&server).map_or(Ok(()), |notice| insert_notice(tx, &notice, at))?;
                 } else {
                     missing.push(server);
                 }
@@ -74,18 +74,18 @@ impl Store {
         .await
     }
 
-    /// The servers as last listed, gone ones too.
+    /// The servers as last listed, including gone ones.
     ///
     /// # Errors
-    /// What the database says.
-    pub async fn servers(&self) -> Result<Vec<Known>, StoreError> {
+    /// When the database fails.
+    pub async fn servers(&self) -> Result<Vec<KnownServer>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached("SELECT body, gone_at FROM server ORDER BY id")?;
             let mut rows = query.query([])?;
             let mut servers = Vec::new();
             while let Some(row) = rows.next()? {
                 let gone_at = row.get::<_, Option<i64>>(1)?.map(time);
-                servers.push(Known { server: read(&row.get::<_, String>(0)?)?, gone_at });
+                servers.push(KnownServer { server: read(&row.get::<_, String>(0)?)?, gone_at });
             }
             Ok(servers)
         })
@@ -93,7 +93,7 @@ impl Store {
     }
 }
 
-/// Counts a list that lacks the server. Returns whether enough of them have.
+/// Counts a list without the server. Returns whether there were enough of them.
 fn is_missing_for_good(tx: &Transaction<'_>, id: &str, at: Timestamp, settle: Duration) -> Result<bool, StoreError> {
     // A time in the future comes from a wrong clock.
     tx.execute(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::journal::errand::{Command, Errand};
+use crate::journal::errand::{Errand, ManualCommand};
 use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Outcome, RunKey, Sight};
 use crate::journal::notice::{Class, Fact, Good, Notice, Topic};
 use crate::journal::samples::{at, nightly, plan_for, success, terms};
@@ -14,11 +14,11 @@ use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin};
 use crate::policy::name::PolicyName;
 use crate::policy::owner::{Owner, owner};
-use crate::store::due::{Followed, FollowedBefore, PutRight};
+use crate::store::due::{ClockCorrection, Followed, FollowedBefore};
 use crate::store::holds::{Hold, HoldTarget};
 use crate::store::leases::{Holder, Leased};
-use crate::store::notices::Told;
-use crate::store::outbox::{Channel, Fate, NewMessage, PayloadKind};
+use crate::store::notices::ReportedNotices;
+use crate::store::outbox::{Channel, DeliveryOutcome, Enqueued, NewMessage, PayloadKind};
 use crate::store::points::MemoryKey;
 use crate::store::runs::{Recorded, Run};
 use crate::store::{DATABASE, Store, StoreError};
@@ -30,15 +30,15 @@ mod migrating;
 mod pruning;
 mod telling;
 
-struct Folder {
+struct StoreInFolder {
     dir: tempfile::TempDir,
     store: Store,
 }
 
-fn folder() -> Folder {
+fn folder() -> StoreInFolder {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::own(dir.path()).unwrap();
-    Folder { dir, store }
+    StoreInFolder { dir, store }
 }
 
 fn server() -> ServerRef {
@@ -85,9 +85,9 @@ fn list(points: Vec<RestorePoint>, second: i64) -> Inventory {
     }
 }
 
-impl Folder {
+impl StoreInFolder {
     async fn see(&self, inventory: Inventory) {
-        self.store.see(inventory, "main".to_owned(), place()).await.unwrap();
+        self.store.record_list(inventory, "main".to_owned(), place()).await.unwrap();
     }
 
     async fn memory(&self, second: i64) -> Memory {
@@ -172,7 +172,7 @@ fn the_state_folder_is_for_its_user_alone() {
 
 #[test]
 fn a_newer_database_is_refused_and_left_as_it_is() {
-    let Folder { dir, store } = folder();
+    let StoreInFolder { dir, store } = folder();
     drop(store);
     let connection = rusqlite::Connection::open(dir.path().join(DATABASE)).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
@@ -184,7 +184,7 @@ fn a_newer_database_is_refused_and_left_as_it_is() {
 
 #[test]
 fn a_damaged_database_is_a_clear_error_that_names_it() {
-    let Folder { dir, store } = folder();
+    let StoreInFolder { dir, store } = folder();
     drop(store);
     let file = dir.path().join(DATABASE);
     for name in ["lastgood.db-wal", "lastgood.db-shm"] {
@@ -234,7 +234,7 @@ async fn a_due_time_has_one_run_and_runs_by_hand_as_many_as_are_asked_for() {
 }
 
 #[tokio::test]
-async fn a_due_time_that_is_taken_up_moves_the_last_handled_one_on_and_never_back() {
+async fn a_recorded_due_time_moves_the_last_handled_one_forward_and_never_back() {
     let folder = folder();
     let follow = |schedule: &str, second: i64| {
         let followed = Followed {
@@ -273,18 +273,18 @@ async fn a_renamed_policy_continues_and_does_so_again_when_it_is_renamed_back() 
     assert_eq!(follow("nightly", "nocturnal", 10).await, at(10));
     folder.open(Some(at(50))).await;
     assert_eq!(follow("nocturnal", "nightly", 60).await, at(50), "what was due since then is not lost");
-    let to = PutRight {
+    let to = ClockCorrection {
         server: server().id,
         policy: PolicyName::new("nocturnal").unwrap(),
         to: at(80),
         notice: notice(Class::Failure, Topic::Clock),
     };
-    folder.store.take_up(Vec::new(), vec![to], at(80)).await.unwrap();
+    folder.store.record_due(Vec::new(), vec![to], at(80)).await.unwrap();
     assert_eq!(follow("nightly", "nocturnal", 90).await, at(80), "what it did under the other name is not repeated");
 }
 
 #[tokio::test]
-async fn a_last_handled_time_in_the_future_is_written_anew_and_told() {
+async fn a_last_handled_time_in_the_future_is_corrected_and_reported() {
     let folder = folder();
     let followed = Followed {
         server: server().id,
@@ -295,8 +295,8 @@ async fn a_last_handled_time_in_the_future_is_written_anew_and_told() {
     };
     folder.store.handled(vec![followed.clone()], at(9_000)).await.unwrap();
     let notice = notice(Class::Failure, Topic::Clock);
-    let put_right = PutRight { server: server().id, policy: nightly(), to: at(5), notice };
-    folder.store.take_up(Vec::new(), vec![put_right], at(5)).await.unwrap();
+    let correction = ClockCorrection { server: server().id, policy: nightly(), to: at(5), notice };
+    folder.store.record_due(Vec::new(), vec![correction], at(5)).await.unwrap();
     assert_eq!(folder.store.handled(vec![followed], at(6)).await.unwrap()[0].handled, at(5));
     assert_eq!(folder.incidents().await, ["clock"]);
 }
@@ -305,7 +305,7 @@ fn holder_of(name: &str) -> Holder {
     if name == "owner" {
         return Holder::Owner;
     }
-    let command = Command::Delete { kind: Kind::Snapshot, id: PointId::Number(7) };
+    let command = ManualCommand::Delete { kind: Kind::Snapshot, id: PointId::Number(7) };
     Holder::Command { name: name.to_owned(), errand: Errand::new(command) }
 }
 
@@ -329,7 +329,7 @@ async fn one_process_at_a_time_holds_the_lease_of_a_server() {
 }
 
 #[tokio::test]
-async fn the_last_good_point_is_the_larger_id_of_one_second_and_never_one_whose_delete_was_accepted() {
+async fn the_last_good_point_is_the_larger_id_of_one_second_and_never_one_being_deleted() {
     let folder = folder();
     let of_one_second = |id: i64| RestorePoint { created_at: at(1), ..ours(id) };
     folder.see(list(vec![of_one_second(9), of_one_second(10)], 5)).await;

@@ -1,4 +1,5 @@
-//! The tokens of creates: a listed point that carries one is proved ours, and one whose create is open takes a slot.
+//! The tokens of creates: a listed point that carries one is proved to be ours, and a token whose create is open takes
+//! a slot.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use crate::store::StoreError;
 use crate::store::transaction::Transaction;
 use crate::store::value::{ServerKind, nanos, time};
 
-/// Writes that a create with this token is about to be sent.
+/// Records that a create with this token is about to be sent.
 pub(super) fn open_token(
     tx: &Transaction<'_>,
     of: &ServerKind,
@@ -33,7 +34,7 @@ pub(super) fn settle_token(tx: &Transaction<'_>, token: &Token, state: TokenStat
     Ok(())
 }
 
-/// Adds the creates whose outcome nobody knows: the open ones take a slot, the undecided ones until `settle` has passed.
+/// Adds the creates whose outcome is unknown: open ones take a slot, undecided ones do so until `settle` has passed.
 pub(super) fn unsettled_into_memory(
     tx: &Transaction<'_>,
     of: &ServerKind,
@@ -56,7 +57,7 @@ pub(super) fn unsettled_into_memory(
     Ok(())
 }
 
-/// Adds the policy's creates that were given up since one last made a point.
+/// Adds the policy's creates that were given up since the last one that made a point.
 pub(super) fn given_up_into_memory(
     tx: &Transaction<'_>,
     of: &ServerKind,
@@ -75,7 +76,7 @@ pub(super) fn given_up_into_memory(
     Ok(())
 }
 
-/// Adds the tokens that prove points ours: those of `carried`, or all.
+/// Adds the tokens that prove points to be ours: those in `carried`, or all.
 pub(super) fn tokens_into_memory(
     tx: &Transaction<'_>,
     of: &ServerKind,

@@ -5,10 +5,10 @@ use std::ops::Deref;
 
 use rusqlite::{Connection, Params, Row, TransactionBehavior};
 
-/// More than there are statements in the store.
+/// More than the number of statements in the store.
 const STATEMENTS: usize = 256;
 
-/// A transaction that takes the lock for writing at its beginning. Dropped without `commit`, it leaves no trace.
+/// A transaction that takes the write lock at its beginning. Dropped without `commit`, it leaves no trace.
 #[derive(Debug)]
 pub struct Transaction<'c>(rusqlite::Transaction<'c>);
 
@@ -23,18 +23,18 @@ impl<'c> Transaction<'c> {
         self.0.commit()
     }
 
-    /// Runs a statement that gives no rows, and says how many it changed.
+    /// Runs a statement that returns no rows. Returns how many rows it changed.
     ///
     /// # Errors
-    /// What SQLite says.
+    /// SQLite's error.
     pub fn execute(&self, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
         self.prepare_cached(sql)?.execute(params)
     }
 
-    /// The first row that a query gives.
+    /// The first row of a query.
     ///
     /// # Errors
-    /// `QueryReturnedNoRows` when it gives none, else what SQLite says.
+    /// `QueryReturnedNoRows` if there is none, else SQLite's error.
     pub fn query_row<T>(
         &self,
         sql: &str,

@@ -1,4 +1,4 @@
-//! How our values are held in columns: times as nanoseconds, keys and enums as JSON, words as they are.
+//! How our values are stored in columns: times as nanoseconds, keys and enums as JSON, words as they are.
 
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
@@ -9,7 +9,7 @@ use crate::policy::inventory::{Kind, PointStatus, ServerId};
 use crate::policy::name::PolicyName;
 use crate::store::StoreError;
 
-/// A server and kind, as the columns hold them.
+/// A server and kind, as stored in columns.
 #[derive(Clone, Debug)]
 pub struct ServerKind {
     /// The server's key.
@@ -35,12 +35,12 @@ pub fn time(nanos: i64) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(nanos)).expect("64 bits of nanoseconds lie within jiff's years")
 }
 
-/// JSON, as a column holds it.
+/// A value as JSON, for a column.
 pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
     Ok(serde_json::to_string(value)?)
 }
 
-/// A value out of a column.
+/// A value from a column.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
     Ok(serde_json::from_str(text)?)
 }

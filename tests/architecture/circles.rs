@@ -1,10 +1,10 @@
 //! No circles among the files of a folder: what a file uses must not, in any way, use the file. A face that only hands
-//! names on stands for the files that it takes them from.
+//! names on represents the files that it takes them from.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::modules::Module;
-use crate::paths::{Names, names};
+use crate::paths::{NamedPaths, names};
 
 /// The files that each file of the same folder uses, with the line of the first use.
 type Uses = BTreeMap<usize, BTreeMap<usize, usize>>;
@@ -72,8 +72,8 @@ fn circle_through(file: usize, uses: &Uses) -> Option<Vec<usize>> {
 fn uses(modules: &[Module]) -> Uses {
     let by_path: BTreeMap<&[String], usize> =
         modules.iter().enumerate().map(|(at, module)| (&module.path[..], at)).collect();
-    let names: Vec<Names> =
-        modules.iter().map(|module| if module.test { Names::default() } else { names(module) }).collect();
+    let names: Vec<NamedPaths> =
+        modules.iter().map(|module| if module.test { NamedPaths::default() } else { names(module) }).collect();
     let mut uses = Uses::new();
     for (at, module) in modules.iter().enumerate() {
         for named in &names[at].uses {
@@ -87,7 +87,7 @@ fn uses(modules: &[Module]) -> Uses {
 }
 
 /// The file in which a path ends: where its item is, however many faces hand it on.
-fn home(path: &[String], by_path: &BTreeMap<&[String], usize>, names: &[Names], faces: u32) -> Option<usize> {
+fn home(path: &[String], by_path: &BTreeMap<&[String], usize>, names: &[NamedPaths], faces: u32) -> Option<usize> {
     let length = (1..=path.len()).rev().find(|length| by_path.contains_key(&path[..*length]))?;
     let file = by_path[&path[..length]];
     let handed_on = path.get(length).and_then(|item| names[file].hands_on.get(item));

@@ -1,4 +1,4 @@
-//! Who may use whom, and how a file looks: the rules of docs/architecture.md, checked against the source itself.
+//! Who may use whom, how a file looks, and what names mean: the rules of docs/architecture.md, checked against the source itself.
 //! The same checker is shown to refuse planted breaches, so that a rule cannot go blind.
 
 mod circles;
@@ -8,6 +8,7 @@ mod planted;
 mod rules;
 mod source;
 mod test_files;
+mod type_names;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -38,6 +39,13 @@ fn the_source_keeps_to_the_architecture() {
 #[test]
 fn the_tests_keep_to_their_limits() {
     let found = test_files::breaches(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests"));
+    assert!(found.is_empty(), "{} breaches:\n{}", found.len(), found.join("\n"));
+}
+
+#[test]
+fn every_type_name_has_one_meaning() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let found = type_names::breaches(&modules::modules(root), &type_names::test_files(&root.join("tests")));
     assert!(found.is_empty(), "{} breaches:\n{}", found.len(), found.join("\n"));
 }
 

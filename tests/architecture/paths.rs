@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::modules::Module;
-use crate::source::Token;
+use crate::source::Lexeme;
 
 /// A path of this crate that a file names, from the top-level module down.
 pub struct Named {
@@ -16,19 +16,19 @@ pub struct Named {
 
 /// What a file names.
 #[derive(Default)]
-pub struct Names {
+pub struct NamedPaths {
     /// What its code uses.
     pub uses: Vec<Named>,
-    /// What it hands on with `pub use`: the name here, and what it stands for.
+    /// What it hands on with `pub use`: the name here, and what it means.
     pub hands_on: BTreeMap<String, Vec<String>>,
 }
 
 /// Reads what a file names.
-pub fn names(module: &Module) -> Names {
+pub fn names(module: &Module) -> NamedPaths {
     let file = File { module, tokens: &module.source.tokens, children: children(&module.source.tokens) };
-    let mut names = Names::default();
+    let mut names = NamedPaths::default();
     let mut handed_on = Vec::new();
-    let mut words: Vec<&Token> = Vec::new();
+    let mut words: Vec<&Lexeme> = Vec::new();
     let mut at = 0;
     while at < file.tokens.len() {
         let token = &file.tokens[at];
@@ -69,7 +69,7 @@ pub fn names(module: &Module) -> Names {
 
 struct File<'a> {
     module: &'a Module,
-    tokens: &'a [Token],
+    tokens: &'a [Lexeme],
     /// The modules that it declares and that are files of their own.
     children: Vec<String>,
 }
@@ -117,7 +117,7 @@ impl File<'_> {
 }
 
 /// The modules that a file declares as files of their own: `mod x;`.
-fn children(tokens: &[Token]) -> Vec<String> {
+fn children(tokens: &[Lexeme]) -> Vec<String> {
     let declared = tokens.windows(3).filter(|window| window[0].text == "mod" && window[2].text == ";");
     declared.filter(|window| !window[0].test).map(|window| window[1].text.clone()).collect()
 }
@@ -129,7 +129,7 @@ struct Branch {
 }
 
 /// Every path of a `use` tree: `a::{b, c::{self, d as e}}` has three.
-fn branches(tree: &[Token]) -> Vec<Branch> {
+fn branches(tree: &[Lexeme]) -> Vec<Branch> {
     let mut prefix = Vec::new();
     let mut at = 0;
     while let Some(token) = tree.get(at) {
@@ -149,7 +149,7 @@ fn branches(tree: &[Token]) -> Vec<Branch> {
     vec![Branch { path: prefix, name }]
 }
 
-fn branches_below(prefix: &[String], part: &[Token]) -> Vec<Branch> {
+fn branches_below(prefix: &[String], part: &[Lexeme]) -> Vec<Branch> {
     let mut found = branches(part);
     for branch in &mut found {
         let is_self = branch.path == ["self"];
@@ -163,7 +163,7 @@ fn branches_below(prefix: &[String], part: &[Token]) -> Vec<Branch> {
 }
 
 /// The parts of a list, by the commas that are in no inner braces.
-fn split(tokens: &[Token]) -> Vec<&[Token]> {
+fn split(tokens: &[Lexeme]) -> Vec<&[Lexeme]> {
     let mut depth = 0_usize;
     let (mut parts, mut from) = (Vec::new(), 0);
     for (at, token) in tokens.iter().enumerate() {

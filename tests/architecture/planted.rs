@@ -114,7 +114,7 @@ fn a_planted_choice_by_chance_is_refused() {
 }
 
 #[test]
-fn a_file_without_a_promise_too_long_or_with_an_empty_name_is_refused() {
+fn a_file_without_a_promise_too_long_or_with_an_empty_or_long_name_is_refused() {
     assert_eq!(
         planted(&[("clock.rs", "fn f() {}")]),
         ["src/clock.rs:1: does not open with `//!` and what it promises"]
@@ -129,5 +129,10 @@ fn a_file_without_a_promise_too_long_or_with_an_empty_name_is_refused() {
         let found = planted(&[(name, "//! .\n")]);
         assert_eq!(found.len(), 1, "{name} gave {found:?}");
         assert!(found[0].contains("says nothing about what it promises"), "{name} gave {found:?}");
+    }
+    for (length, breaches) in [(85, 0), (86, 1)] {
+        let text = format!("//! .\n#[cfg(test)]\nmod tests {{ fn {}() {{}} }}\n", "x".repeat(length));
+        let found = planted(&[("clock.rs", &text)]);
+        assert!(found.len() == breaches && found.iter().all(|breach| breach.contains("is longer than")), "{found:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! The rules for one file: whom it may use, how it looks, and what has no place in a pure module.
 
 use crate::modules::Module;
-use crate::source::Token;
+use crate::source::{Lexeme, Source};
 
 /// What each top-level module may use of the others. A module that is not named here is a breach.
 pub const MAY_USE: &[(&str, &[&str])] = &[
@@ -85,8 +85,11 @@ const IMPURE_STD: [&str; 6] = ["fs", "net", "env", "process", "thread", "os"];
 const EMPTY_NAMES: [&str; 8] = ["util", "utils", "helper", "helpers", "manager", "managers", "common", "misc"];
 
 const MOST_LINES: usize = 400;
+/// The longest name of a function; those of tests are sentences.
+const LONGEST_NAME: usize = 85;
 
-/// How a file looks: it says what it promises, is short enough, and has a name that means something.
+/// How a file looks: it says what it promises, is short enough, and has a name that means something; its functions have
+/// names that fit on a line.
 pub fn looks(module: &Module) -> Vec<String> {
     let mut found = Vec::new();
     if !module.text.starts_with("//!") {
@@ -101,7 +104,15 @@ pub fn looks(module: &Module) -> Vec<String> {
             found.push(module.breach(1, format!("`{part}` says nothing about what it promises")));
         }
     }
+    found.extend(long_names(&module.source).into_iter().map(|(line, breach)| module.breach(line, breach)));
     found
+}
+
+/// Names of functions that do not fit on a line, with their lines.
+pub fn long_names(source: &Source) -> Vec<(usize, String)> {
+    let names = source.find(&["fn"]).filter_map(|at| source.tokens.get(at + 1));
+    let long = names.filter(|name| name.text.len() > LONGEST_NAME);
+    long.map(|name| (name.line, format!("`{}` is longer than {LONGEST_NAME} characters", name.text))).collect()
 }
 
 /// Whom a file uses, against whom it may use.
@@ -156,7 +167,7 @@ fn uses(module: &Module) -> Vec<(usize, String, bool)> {
         }
         let names = if text(at) == "::" { branches(&tokens[at + 1..]) } else { Vec::new() };
         let alias = text(at) == "as";
-        let Token { line, test, .. } = &tokens[begin];
+        let Lexeme { line, test, .. } = &tokens[begin];
         used.extend(names.into_iter().map(|name| (*line, name, *test)));
         if alias {
             used.push((*line, "crate under another name".to_owned(), *test));
@@ -166,7 +177,7 @@ fn uses(module: &Module) -> Vec<(usize, String, bool)> {
 }
 
 /// The first names of a path: one, or each branch of a `{…}`.
-fn branches(tokens: &[Token]) -> Vec<String> {
+fn branches(tokens: &[Lexeme]) -> Vec<String> {
     if tokens.first().is_none_or(|token| token.text != "{") {
         return tokens.first().map(|token| token.text.clone()).into_iter().collect();
     }

@@ -1,14 +1,14 @@
 //! Reads Rust source just well enough for the architecture test: words and signs with their lines, without comments
-//! and texts, and for each of them whether it is test code and how deep in inline modules it stands.
+//! and texts, and for each of them whether it is test code and how deep in inline modules it is.
 
 /// A word or a sign of the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token {
+pub struct Lexeme {
     /// An identifier, `::`, or a single sign.
     pub text: String,
     /// Counted from 1.
     pub line: usize,
-    /// Whether it stands under `#[cfg(test)]`.
+    /// Whether it is under `#[cfg(test)]`.
     pub test: bool,
     /// How many `mod x { … }` are around it.
     pub inline_depth: usize,
@@ -17,7 +17,7 @@ pub struct Token {
 /// A file, read.
 pub struct Source {
     /// Its tokens in order; comments, texts, characters and numbers are left out.
-    pub tokens: Vec<Token>,
+    pub tokens: Vec<Lexeme>,
     /// Modules that are declared `#[cfg(test)] mod x;` here and are files of their own.
     pub test_modules: Vec<String>,
     /// How many lines are not under `#[cfg(test)]`.
@@ -55,7 +55,7 @@ impl Source {
     }
 }
 
-fn tokens_of(text: &str) -> Vec<Token> {
+fn tokens_of(text: &str) -> Vec<Lexeme> {
     let bytes: Vec<char> = text.chars().collect();
     let (mut at, mut line, mut tokens) = (0, 1, Vec::new());
     while at < bytes.len() {
@@ -63,7 +63,7 @@ fn tokens_of(text: &str) -> Vec<Token> {
             let end = word_or_sign(&bytes, at);
             let text: String = bytes[at..end].iter().collect();
             if !text.starts_with(|c: char| c.is_whitespace() || c.is_ascii_digit()) {
-                tokens.push(Token { text, line, test: false, inline_depth: 0 });
+                tokens.push(Lexeme { text, line, test: false, inline_depth: 0 });
             }
             end
         });
@@ -137,7 +137,7 @@ fn quoted(rest: &[char], from: usize, quote: char) -> usize {
 }
 
 /// The first and last token of everything under `#[cfg(test)]`, the attribute included.
-fn test_regions(tokens: &[Token]) -> Vec<(usize, usize)> {
+fn test_regions(tokens: &[Lexeme]) -> Vec<(usize, usize)> {
     const ATTRIBUTE: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
     let mut regions: Vec<(usize, usize)> = Vec::new();
     for at in 0..tokens.len() {
@@ -150,7 +150,7 @@ fn test_regions(tokens: &[Token]) -> Vec<(usize, usize)> {
 }
 
 /// The last token of the item that begins at `from`: its `;`, or the brace that closes its body.
-fn item_end(tokens: &[Token], from: usize) -> usize {
+fn item_end(tokens: &[Lexeme], from: usize) -> usize {
     let mut depth = 0_usize;
     let mut is_use = false;
     for (at, token) in tokens.iter().enumerate().skip(from) {
@@ -171,7 +171,7 @@ fn item_end(tokens: &[Token], from: usize) -> usize {
     tokens.len() - 1
 }
 
-fn mark_inline_modules(tokens: &mut [Token]) {
+fn mark_inline_modules(tokens: &mut [Lexeme]) {
     // For every open brace whether it opens a module.
     let mut open: Vec<bool> = Vec::new();
     for at in 0..tokens.len() {

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use crate::rules::long_names;
 use crate::source::Source;
 
 const MOST_LINES: usize = 400;
-const LONGEST_NAME: usize = 85;
 
 /// Every breach in the files below `tests`.
 pub fn breaches(tests: &Path) -> Vec<String> {
@@ -33,10 +33,7 @@ fn breaches_of(text: &str) -> Vec<String> {
         found.push(format!("has {lines} lines, {MOST_LINES} is the most"));
     }
     let source = Source::read(text);
-    let names = source.find(&["fn"]).filter_map(|at| source.tokens.get(at + 1));
-    for name in names.filter(|name| name.text.len() > LONGEST_NAME) {
-        found.push(format!("line {}: `{}` is longer than {LONGEST_NAME} characters", name.line, name.text));
-    }
+    found.extend(long_names(&source).into_iter().map(|(line, breach)| format!("line {line}: {breach}")));
     found
 }
 
@@ -46,7 +43,7 @@ fn planted_breaches_are_found() {
     assert_eq!(breaches_of(good), Vec::<String>::new());
     for (bad, words) in [
         (good.replacen("//!", "//", 1), "does not open"),
-        (good.replace("a_rule_holds", &"x".repeat(LONGEST_NAME + 1)), "is longer than"),
+        (good.replace("a_rule_holds", &"x".repeat(86)), "is longer than"),
         (good.to_owned() + &"\n".repeat(MOST_LINES), "is the most"),
     ] {
         let found = breaches_of(&bad);

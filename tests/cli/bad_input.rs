@@ -3,22 +3,10 @@
 
 use lastgood::seams::store::Store;
 
+use crate::commands::readers;
 use crate::support::folder::Folder;
 use crate::support::host::Host;
 use crate::support::program::BAD_TOKEN;
-
-/// Every command that reads the policy file.
-const READERS: [&[&str]; 9] = [
-    &["plan"],
-    &["run"],
-    &["daemon"],
-    &["list", "servers"],
-    &["history"],
-    &["hold", "snapshot", "1"],
-    &["release", "snapshot", "1"],
-    &["delete", "snapshot", "1", "--yes"],
-    &["restore", "snapshot", "1", "--yes"],
-];
 
 fn with<'a>(command: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
     [command, more].concat()
@@ -27,8 +15,9 @@ fn with<'a>(command: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
 #[test]
 fn a_missing_policy_file_ends_with_3() {
     let host = Host::new(&[]);
-    for command in READERS.into_iter().chain([["check"].as_slice()]) {
-        host.refuses(&with(command, &["--config", "nowhere.toml"]), 3, &["nowhere.toml", "--config"]);
+    for command in readers() {
+        let command: Vec<_> = command.iter().map(String::as_str).collect();
+        host.refuses(&with(&command, &["--config", "nowhere.toml"]), 3, &["nowhere.toml", "--config"]);
     }
 }
 
@@ -43,8 +32,9 @@ fn an_unreadable_policy_file_ends_with_3() {
     let host = Host::new(&[]);
     // A folder cannot be read as a file, not even by root.
     std::fs::create_dir(host.path("folder.toml")).unwrap();
-    for command in READERS.into_iter().chain([["check"].as_slice()]) {
-        host.refuses(&with(command, &["--config", "folder.toml"]), 3, &["folder.toml", "cannot be read", "--config"]);
+    for command in readers() {
+        let command: Vec<_> = command.iter().map(String::as_str).collect();
+        host.refuses(&with(&command, &["--config", "folder.toml"]), 3, &["folder.toml", "cannot be read", "--config"]);
     }
 }
 
@@ -213,7 +203,7 @@ fn a_simulator_whose_port_is_taken_says_so() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_said_so() {
+fn a_port_that_is_taken_is_a_usage_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let done = Folder::new().run(&["simulator", "--port", &port]).ends_with(2);

@@ -1,6 +1,6 @@
 //! What a person does: plan and run, delete, restore, hold and release.
 
-use lastgood::seams::journal::errand::{Command, Errand};
+use lastgood::seams::journal::errand::{Errand, ManualCommand};
 use lastgood::seams::policy::inventory::{Kind, PointId, ServerId};
 use lastgood::seams::store::Store;
 use lastgood::seams::store::leases::Holder;
@@ -198,7 +198,7 @@ fn delete_by_hand_sets_no_brake() {
 }
 
 #[test]
-fn accept_takes_nothing_off_while_a_run_is_at_work_on_the_server() {
+fn accept_releases_nothing_while_a_run_is_working_on_the_server() {
     let host = Host::new(&["--servers", "1"]);
     host.provider.points_take(600.0);
     let mut run = host.spawn(&["run"]);
@@ -209,7 +209,7 @@ fn accept_takes_nothing_off_while_a_run_is_at_work_on_the_server() {
     let accept = host.run(&["accept", "--yes"]).ends_with(6);
     run.kill().expect("it is our child");
     run.wait().expect("it is our child");
-    assert!(accept.sentence().contains("a run is at work on web-server-01"), "{accept:#?}");
+    assert!(accept.sentence().contains("a run is working on web-server-01"), "{accept:#?}");
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn a_hold_may_last_until_a_date() {
 fn leave(host: &Host, snapshot: &str, accepted: bool) {
     let store = Store::beside(&host.path("state")).unwrap();
     let until = "2026-11-21T02:35:00Z".parse().unwrap();
-    let command = Command::Restore { kind: Kind::Snapshot, id: PointId::Number(snapshot.parse().unwrap()) };
+    let command = ManualCommand::Restore { kind: Kind::Snapshot, id: PointId::Number(snapshot.parse().unwrap()) };
     let holder = Holder::Command { name: "beside-0".to_owned(), errand: Errand { command, accepted } };
     let lease = store.lease(ServerId::Number(12345), holder, until);
     assert!(tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(lease).unwrap());
@@ -281,7 +281,7 @@ fn a_restore_whose_server_can_no_longer_be_looked_at_ends_and_gives_the_server_b
     let lost = json!({ "call": "server", "effect": { "do": "status", "code": 404 } });
     host.provider.fault(&lost);
     let done = host.run(&["restore", "snapshot", &id, "--yes"]).ends_with(4);
-    assert!(done.stderr.contains("how the restore of web-server-01 goes on cannot be seen"), "{done:#?}");
+    assert!(done.stderr.contains("the progress of the restore of web-server-01 cannot be seen"), "{done:#?}");
     host.provider.no_faults();
     host.run(&["run"]).ends_with(0);
 }

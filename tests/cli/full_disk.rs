@@ -73,7 +73,7 @@ fn fills_up(host: &Host, number: u64) -> i32 {
     if done.code != 0 {
         assert_eq!(done.code, 7, "{context}");
         assert!(done.stderr.contains(&format!("{state}/{DATABASE}")), "{context}");
-        assert!(done.stderr.contains("look whether its disk is full"), "{context}");
+        assert!(done.stderr.contains("check whether its disk is full"), "{context}");
     }
     // Of all that was sent, the stop alone must be undone at once.
     runs_again(host, &server, &context);
@@ -119,7 +119,7 @@ fn a_disk_that_fills_up_under_several_runs_leaves_no_server_stopped() {
 }
 
 #[test]
-fn a_disk_that_fills_up_under_the_daemon_ends_it_with_7_and_the_next_start_goes_on() {
+fn a_disk_that_fills_up_ends_the_daemon_with_7_and_the_next_start_continues() {
     let host = Host::new(&["--servers", "1", "--power", "20ms"]);
     host.replace_line("schedule = \"* * * * * *\"");
     let text = std::fs::read_to_string(host.path("policy.toml")).unwrap();
@@ -129,7 +129,7 @@ fn a_disk_that_fills_up_under_the_daemon_ends_it_with_7_and_the_next_start_goes_
         let bytes = 150_000 + round * 50_000;
         let (code, rest) = Running::start(&mut limited(&host, bytes, &["daemon"])).end();
         assert_eq!(code, 7, "{rest}");
-        assert!(rest.contains("state/lastgood.db") && rest.contains("look whether its disk is full"), "{rest}");
+        assert!(rest.contains("state/lastgood.db") && rest.contains("check whether its disk is full"), "{rest}");
         runs_again(&host, "web-server-01", &rest);
     }
     let mut service = Running::start(&mut host.command(&["daemon"]));
@@ -193,7 +193,7 @@ impl Drop for Small<'_> {
 }
 
 #[test]
-fn a_disk_that_is_full_ends_with_7_and_what_to_do_and_goes_on_when_there_is_room() {
+fn a_full_disk_ends_with_7_and_advice_and_the_next_start_continues_when_there_is_room() {
     let host = Host::new(&["--servers", "1"]);
     let Some(disk) = Small::new(&host, "1m") else { return };
     disk.fill(0);
@@ -208,7 +208,7 @@ fn a_disk_that_is_full_ends_with_7_and_what_to_do_and_goes_on_when_there_is_room
         if done.code != 0 {
             full += 1;
             let done = done.ends_with(7);
-            let advice = ["make room on its disk", "look whether its disk is full"];
+            let advice = ["make room on its disk", "check whether its disk is full"];
             assert!(advice.iter().any(|words| done.stderr.contains(words)), "{left}: {done:#?}");
             assert!(done.stderr.contains("state"), "{left}: {done:#?}");
         }

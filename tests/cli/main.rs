@@ -5,6 +5,7 @@
 
 mod account;
 mod bad_input;
+mod commands;
 mod demo;
 mod files;
 mod flows;

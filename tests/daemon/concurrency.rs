@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lastgood::simulator::{Altered, Call, ChangeKind, Effect, Fate, Kind, Options, Rule, StatusEffect, Style};
+use lastgood::simulator::{
+    Altered, Call, ChangeKind, Effect, Options, PointFate, PointKind, Rule, StatusEffect, Style,
+};
 use tokio::sync::Notify;
 
 use crate::simulated_daemon::{SimulatedDaemon, at};
@@ -93,8 +95,8 @@ async fn a_storm_of_ticks_makes_nothing_twice() {
     daemon.run_woken_by(wake, Duration::from_secs(2400)).await;
     bell.abort();
     let account = daemon.simulator.account();
-    assert_eq!(account.points(Kind::Backup).count(), 2);
-    assert_eq!(account.points(Kind::Snapshot).count(), 2);
+    assert_eq!(account.points(PointKind::Backup).count(), 2);
+    assert_eq!(account.points(PointKind::Snapshot).count(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,7 +125,7 @@ async fn after_a_crash_a_stopped_server_waits_for_no_permit_behind_others() {
     let daemon = SimulatedDaemon::new(options, cold);
     // Four runs fail at first and retry after a quarter of an hour; the fifth is in progress by then.
     for server in 1..=4 {
-        let fails = Altered { fate: Fate::Fails, after_seconds: Some(1.0), ..Altered::default() };
+        let fails = Altered { fate: PointFate::Fails, after_seconds: Some(1.0), ..Altered::default() };
         let rule = Rule::new(Effect::CreateAs(fails)).call(Call::Create).times(1);
         daemon.simulator.add_fault(rule.server(&format!("web-server-0{server}")));
     }
@@ -156,20 +158,20 @@ async fn a_slow_list_of_servers_holds_up_no_due_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_joins_the_account_is_followed_and_one_that_leaves_is_reported() {
-    use lastgood::simulator::{Act, ServerSpec};
+    use lastgood::simulator::{PersonAction, ServerSpec};
     let daemon = SimulatedDaemon::new(Options::with_servers(2, Style::Integer), &two_policies("30 * * * *"));
     let simulator = daemon.simulator.clone();
     let people = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(2400)).await;
         let mut new = ServerSpec::numbered(3, Style::Integer);
-        simulator.act(&Act::AddServer(new.remove(2))).unwrap();
-        simulator.act(&Act::RemoveServer { server: "web-server-01".into() }).unwrap();
+        simulator.act(&PersonAction::AddServer(new.remove(2))).unwrap();
+        simulator.act(&PersonAction::RemoveServer { server: "web-server-01".into() }).unwrap();
     });
     daemon.run_for(Duration::from_secs(2 * 3600)).await;
     people.await.unwrap();
     let account = daemon.simulator.account();
-    assert_eq!(account.points_of(Kind::Backup, "web-server-03").len(), 1, "03:30 alone");
-    assert_eq!(account.points_of(Kind::Backup, "web-server-02").len(), 2);
+    assert_eq!(account.points_of(PointKind::Backup, "web-server-03").len(), 1, "03:30 alone");
+    assert_eq!(account.points_of(PointKind::Backup, "web-server-02").len(), 2);
     let mails = daemon.mails();
     assert!(mails.iter().any(|mail| mail.contains("web-server-01: gone from the account")), "{mails:?}");
 }
@@ -182,7 +184,7 @@ async fn a_server_that_the_list_shows_unreadably_is_not_taken_for_gone() {
     daemon.simulator.add_fault(Rule::new(Effect::Show { fields, first: Some(1) }).call(Call::Servers));
     daemon.run_for(Duration::from_secs(2 * 3600)).await;
     let account = daemon.simulator.account();
-    assert_eq!(account.points_of(Kind::Backup, "web-server-01").len(), 2, "02:30 and 03:30");
+    assert_eq!(account.points_of(PointKind::Backup, "web-server-01").len(), 2, "02:30 and 03:30");
     assert!(daemon.mails().iter().all(|mail| !mail.contains("gone from the account")), "{:?}", daemon.mails());
 }
 

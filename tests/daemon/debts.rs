@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use lastgood::simulator::{Act, Altered, Call, Effect, Fate, Options, Rule, StatusEffect};
+use lastgood::simulator::{Altered, Call, Effect, Options, PersonAction, PointFate, Rule, StatusEffect};
 
 use crate::simulated_daemon::SimulatedDaemon;
 
@@ -91,7 +91,7 @@ async fn one_empty_list_of_servers_makes_none_gone() {
     daemon.run_for(MINUTE).await;
     assert!(daemon.mails().is_empty(), "{:?}", daemon.mails());
     assert!(daemon.store.servers().await.unwrap().iter().all(|known| known.gone_at.is_none()));
-    daemon.simulator.act(&Act::RemoveServer { server: "web-server-01".into() }).unwrap();
+    daemon.simulator.act(&PersonAction::RemoveServer { server: "web-server-01".into() }).unwrap();
     daemon.run_for(5 * MINUTE).await;
     assert!(is_open(&daemon, "server_gone").await, "one that stays away is gone");
 }
@@ -118,12 +118,13 @@ async fn a_clock_that_is_set_back_keeps_no_server_stopped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_set_back_stretches_no_wait_for_a_stuck_point() {
-    let never = Altered { fate: Fate::NeverFinishes, ..Altered::default() };
+    let never = Altered { fate: PointFate::NeverFinishes, ..Altered::default() };
     let daemon = SimulatedDaemon::new(Options::default(), &cold("retries = 0\nstuck_after = \"30m\""));
     daemon.simulator.add_fault(Rule::new(Effect::CreateAs(never)).call(Call::Create).times(1));
     let set_back = async {
-        let made =
-            |account: &lastgood::simulator::Account| account.points(lastgood::simulator::Kind::Snapshot).count() == 1;
+        let made = |account: &lastgood::simulator::Account| {
+            account.points(lastgood::simulator::PointKind::Snapshot).count() == 1
+        };
         until("a point is requested", || daemon.simulator.with_account(made)).await;
         tokio::time::sleep(5 * MINUTE).await;
         daemon.clock.jump(-24 * 3600);
@@ -173,7 +174,9 @@ async fn a_run_that_cannot_be_read_is_set_aside_and_its_server_started() {
         // The process dies in the middle of the run.
         let service = daemon.service(|| Err("there is no other file".to_owned()));
         let made = || {
-            daemon.simulator.with_account(|account| account.points(lastgood::simulator::Kind::Snapshot).count() == 1)
+            daemon
+                .simulator
+                .with_account(|account| account.points(lastgood::simulator::PointKind::Snapshot).count() == 1)
         };
         tokio::select! {
             _ = service.run(async || std::future::pending().await, std::future::pending()) => panic!("it goes on"),

@@ -42,7 +42,7 @@ impl FollowedPolicies {
 
     /// The due times whose runs start now.
     async fn take(&mut self, now: &str) -> Vec<Timestamp> {
-        let runs = self.evaluator.take(at(now), |_| false).await.unwrap();
+        let runs = self.evaluator.open_due_runs(at(now), |_| false).await.unwrap();
         runs.into_iter().map(|(_, run)| run.state.key.due.unwrap()).collect()
     }
 
@@ -111,7 +111,7 @@ async fn hours_without_ticks_cost_all_due_times_but_the_last_and_that_is_reporte
     assert_eq!(reported.len(), 1, "{reported:?}");
     assert_eq!(reported[0].0, Topic::Missed);
     let text = "3 due times were missed, from 2026-11-21T02:00:00Z to 2026-11-21T04:00:00Z; the latest, \
-                2026-11-21T05:00:00Z, is made up for now";
+                2026-11-21T05:00:00Z, is being caught up now";
     assert_eq!(reported[0].1, text);
 }
 
@@ -140,7 +140,7 @@ async fn what_was_missed_by_more_than_catch_up_is_lost_and_reported() {
     assert_eq!(followed.outcomes().await, ["skipped"]);
     let reported = followed.reported().await;
     assert_eq!(reported.len(), 1, "{reported:?}");
-    assert!(reported[0].1.contains("2026-11-21T02:30:00Z was missed; none is made up for"), "{reported:?}");
+    assert!(reported[0].1.contains("2026-11-21T02:30:00Z was missed; none is caught up"), "{reported:?}");
     assert!(followed.store.unfinished().await.unwrap().is_empty(), "a start after this drives nothing on");
     followed.restart(&file, "04:31:00").await;
     assert!(followed.take("04:31:00").await.is_empty());
@@ -257,7 +257,7 @@ async fn a_due_time_while_the_previous_run_is_in_progress_is_skipped_and_reporte
     let mut followed = FollowedPolicies::new("00:30:00");
     followed.follow(&hourly(""), "00:30:00").await;
     assert_eq!(followed.take("01:00:00").await.len(), 1);
-    let runs = followed.evaluator.take(at("02:00:00"), |_| true).await.unwrap();
+    let runs = followed.evaluator.open_due_runs(at("02:00:00"), |_| true).await.unwrap();
     assert!(runs.is_empty());
     assert_eq!(followed.outcomes().await, ["skipped", "running"]);
     let reported = followed.reported().await;
@@ -278,7 +278,10 @@ async fn what_is_due_and_what_is_reported_are_written_together_or_not_at_all() {
         followed.store.transact(move |tx| Ok(tx.execute_batch(&format!("ALTER TABLE {from} RENAME TO {to}"))?))
     };
     rename("notice", "elsewhere").await.unwrap();
-    assert!(followed.evaluator.take(at("05:10:00"), |_| false).await.is_err(), "what was missed cannot be reported");
+    assert!(
+        followed.evaluator.open_due_runs(at("05:10:00"), |_| false).await.is_err(),
+        "what was missed cannot be reported"
+    );
     assert!(followed.store.unfinished().await.unwrap().is_empty(), "so no run of it is recorded");
     let rename = |from: &'static str, to: &'static str| {
         followed.store.transact(move |tx| Ok(tx.execute_batch(&format!("ALTER TABLE {from} RENAME TO {to}"))?))
@@ -333,7 +336,7 @@ async fn splay_moves_each_server_by_its_own_span_and_every_run_starts() {
     let mut now = at("02:00:00");
     while now < at("03:20:00") {
         if evaluator.is_time(now) {
-            for (task, run) in evaluator.take(now, |_| false).await.unwrap() {
+            for (task, run) in evaluator.open_due_runs(now, |_| false).await.unwrap() {
                 let due = run.state.key.due.unwrap();
                 assert_eq!(due, now, "in the very second");
                 assert!(due >= at("02:30:00") && due < at("03:15:00"), "{due}");
@@ -363,5 +366,5 @@ async fn a_stale_policy_is_reported_once_even_across_a_restart() {
     assert_eq!(stale.max_age_seconds, Some(26 * 3600), "the limit is the policy's");
     followed.restart(&file, "2026-11-22T03:00:00").await;
     followed.evaluator.report_stale(at("2026-11-22T03:00:00")).await.unwrap();
-    assert_eq!(followed.reported().await.len(), 1, "a restart does not tell it again");
+    assert_eq!(followed.reported().await.len(), 1, "a restart does not report it again");
 }

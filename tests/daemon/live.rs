@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lastgood::seams::clock::Clock;
 use lastgood::seams::daemon::Wake;
-use lastgood::simulator::{Kind, Options, Style};
+use lastgood::simulator::{Options, PointKind, Style};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::simulated_daemon::{SimulatedDaemon, at};
@@ -44,7 +44,7 @@ async fn a_new_token_reaches_the_run_in_progress_and_its_server_is_started() {
         // Half past two, the server is stopped and the backup is being made.
         seconds(1860).await;
         assert!(!is_running(&daemon));
-        assert_eq!(daemon.simulator.account().points(Kind::Backup).count(), 1);
+        assert_eq!(daemon.simulator.account().points(PointKind::Backup).count(), 1);
         daemon.simulator.set_options(|options| options.token = Some("vps_renewed".to_owned()));
         seconds(1800).await;
         let before = rows(&daemon);

@@ -35,7 +35,7 @@ fn it_says_ready_and_stopping_and_ends_with_0() {
 }
 
 #[test]
-fn a_second_daemon_ends_with_6_and_the_first_goes_on() {
+fn a_second_daemon_ends_with_6_and_the_first_continues() {
     let host = host(&policy("nightly", "snapshot", SELDOM, ""));
     let mut first = Daemon::start(&host);
     let second = host.run(&["daemon"]).ends_with(6);
@@ -141,7 +141,7 @@ fn a_token_file_that_is_gone_refuses_the_reload() {
 }
 
 #[test]
-fn the_watchdog_hears_of_an_evaluator_that_goes_on_and_of_no_other() {
+fn the_watchdog_is_fed_only_while_the_evaluator_works() {
     let host = host(&policy("busy", "snapshot", ALWAYS, ""));
     let daemon = Daemon::start_with(&host, &[("WATCHDOG_USEC", "2000000")], Some("own"));
     daemon.hears("READY=1");

@@ -66,7 +66,7 @@ fn a_reload_while_the_provider_is_silent_is_over_at_once() {
 }
 
 #[test]
-fn a_token_that_is_refused_is_an_incident_and_a_mail_and_the_daemon_goes_on() {
+fn a_refused_token_is_an_incident_and_a_mail_and_the_daemon_continues() {
     let host = Host::new(&["--servers", "1"]);
     write_policy(&host, &reported(&policy("busy", "snapshot", "* * * * * *", "")));
     let daemon = Daemon::start(&host);
@@ -105,7 +105,7 @@ fn a_server_whose_entry_cannot_be_read_is_neither_gone_nor_dropped() {
     let daemon = Daemon::start(&host);
     mail_with(
         &host,
-        &["servers is in doubt", &format!("the entry of server {name} cannot be read"), "its id is a list"],
+        &["servers is doubtful", &format!("the entry of server {name} cannot be read"), "its id is a list"],
     );
     assert_eq!(runs(name), 0);
     host.provider.no_faults();
@@ -127,7 +127,7 @@ fn a_server_whose_entry_cannot_be_read_is_neither_gone_nor_dropped() {
         let planned = host.run(&["plan", "--json"]).ends_with(0);
         let has = |it: &serde_json::Value| it["server"]["id"] == *id;
         assert!(planned.json()["plans"].as_array().unwrap().iter().any(has), "{planned:?}");
-        assert!(planned.stderr.contains("in doubt") && planned.stderr.contains("cannot be read"), "{planned:?}");
+        assert!(planned.stderr.contains("doubtful") && planned.stderr.contains("cannot be read"), "{planned:?}");
     }
     daemon.stops();
 }

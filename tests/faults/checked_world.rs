@@ -13,11 +13,11 @@ use lastgood::seams::policy::policy::Policy;
 use lastgood::seams::provider::ProviderError;
 use lastgood::seams::run::{RunError, Task, drive, watch_debts};
 use lastgood::seams::store::runs::Run;
-use lastgood::simulator::{Act, Entry, Kind, Options, PointSpec, Request, What};
+use lastgood::simulator::{Entry, Options, PersonAction, PointKind, PointSpec, Request, What};
 use tokio::time::error::Elapsed;
 
 use crate::deeds::{self, Deed, Done};
-use crate::invariants::{Facts, Grain, KeepFacts, PolicyFacts, Told, Truth, Violation};
+use crate::invariants::{CheckedPolicy, Facts, Grain, KeepFacts, ReportedRun, Truth, Violation};
 use crate::support::simulated_world::{SimulatedWorld, ours, policy};
 
 /// The server of the run.
@@ -52,26 +52,26 @@ pub enum Ended {
 impl CheckedWorld {
     /// Five points of ours fill the five slots.
     pub fn new(options: Options) -> Self {
-        let foreign = (1..=5).map(|day| ours(Kind::Snapshot, day)).collect();
+        let foreign = (1..=5).map(|day| ours(PointKind::Snapshot, day)).collect();
         Self::with(
             Options { foreign, ..options },
-            PolicyFacts {
+            CheckedPolicy {
                 stop_server: true,
                 keep: Some(KeepFacts::only(Grain::Last, 3)),
-                ..PolicyFacts::new(Kind::Snapshot)
+                ..CheckedPolicy::new(PointKind::Snapshot)
             },
         )
     }
 
     /// A world for one policy `nightly`.
-    pub fn with(options: Options, policy: PolicyFacts) -> Self {
+    pub fn with(options: Options, policy: CheckedPolicy) -> Self {
         let seconds = |seconds: u64| SignedDuration::from_secs(i64::try_from(seconds).unwrap());
         let mut facts = Facts {
             list_lag: seconds(options.list_lag.as_secs()),
             ahead: SignedDuration::from_secs(options.clock_skew_seconds),
             ..Facts::default()
         };
-        facts.add("*", "nightly", PolicyFacts { max_deletes: policy.max_deletes.or(Some(3)), ..policy });
+        facts.add("*", "nightly", CheckedPolicy { max_deletes: policy.max_deletes.or(Some(3)), ..policy });
         Self { sim: SimulatedWorld::new(options), truth: Truth::new(facts), entries: Vec::new(), done: None }
     }
 
@@ -81,11 +81,11 @@ impl CheckedWorld {
         let made = |day: i8| {
             let at: Timestamp = format!("2026-11-{:02}T00:00:30Z", 22 - day).parse().unwrap();
             let days = u32::try_from(day).unwrap();
-            PointSpec { created_at: Some(at), age_seconds: 0, ..ours(Kind::Snapshot, days) }
+            PointSpec { created_at: Some(at), age_seconds: 0, ..ours(PointKind::Snapshot, days) }
         };
         let options = Options { foreign: (1..=5).rev().map(made).collect(), ..options };
         let keep = Some(KeepFacts::only(Grain::Daily, 3));
-        let facts = PolicyFacts { stop_server: true, keep, ..PolicyFacts::new(Kind::Snapshot) };
+        let facts = CheckedPolicy { stop_server: true, keep, ..CheckedPolicy::new(PointKind::Snapshot) };
         let mut checked = Self::with(Options::default(), facts);
         checked.sim = SimulatedWorld::between(options, VirtualClock::new(start), VirtualClock::new(start));
         checked
@@ -132,7 +132,7 @@ impl CheckedWorld {
 
     fn put_provider_right(&self) {
         self.sim.simulator.clear_faults();
-        let active = Act::SetStatus { server: SERVER.into(), status: "active".to_owned() };
+        let active = PersonAction::SetStatus { server: SERVER.into(), status: "active".to_owned() };
         // It may have left the account.
         let _ = self.sim.simulator.act(&active);
     }
@@ -160,8 +160,8 @@ impl CheckedWorld {
         let is_it = |server: &inventory::Server| server.reference.name == SERVER;
         let Some(server) = servers.into_iter().find(is_it) else { return Ended::NoServer };
         let kind = match policy.kind {
-            inventory::Kind::Backup => Kind::Backup,
-            inventory::Kind::Snapshot => Kind::Snapshot,
+            inventory::Kind::Backup => PointKind::Backup,
+            inventory::Kind::Snapshot => PointKind::Snapshot,
         };
         let name = policy.name.to_string();
         let task = Task { server, reserve: policy.reserve, policy: policy.into(), others: Vec::new() };
@@ -178,7 +178,7 @@ impl CheckedWorld {
                 return Ended::Never;
             }
         };
-        self.truth.run_ended(&Told {
+        self.truth.run_ended(&ReportedRun {
             server: SERVER,
             policy: &name,
             kind,

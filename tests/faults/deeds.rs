@@ -14,7 +14,7 @@ use lastgood::seams::policy::inventory::{self, PointId};
 use lastgood::seams::provider::{Client, Watch};
 use lastgood::seams::store::Store;
 use lastgood::seams::store::holds::{Hold, HoldTarget};
-use lastgood::simulator::Kind;
+use lastgood::simulator::PointKind;
 
 use crate::support::in_process::client;
 use crate::support::simulated_world::SimulatedWorld;
@@ -24,7 +24,7 @@ use crate::support::simulated_world::SimulatedWorld;
 pub enum Deed {
     /// A person holds this snapshot.
     Hold(i64),
-    /// Our clock is set back by so many seconds.
+    /// Our clock is set back by this many seconds.
     ClockBack(i64),
     /// The provider requires another token from now on; five minutes later a reload brings it.
     NewToken,
@@ -38,7 +38,7 @@ const UNTIL_RELOADED: Duration = Duration::from_secs(300);
 pub struct Done {
     /// The last entry of the record before it.
     pub seq: u64,
-    pub held: Option<(Kind, String)>,
+    pub held: Option<(PointKind, String)>,
     pub apart: i64,
 }
 
@@ -71,7 +71,7 @@ impl Deed {
                 let since: Timestamp = inside.clock.now();
                 let hold = Hold { what, reason: "a test".to_owned(), since, until: None };
                 inside.store.hold(hold).await.unwrap();
-                Done { held: Some((Kind::Snapshot, id.to_string())), ..done }
+                Done { held: Some((PointKind::Snapshot, id.to_string())), ..done }
             }
             Self::ClockBack(seconds) => {
                 inside.clock.jump(-seconds);

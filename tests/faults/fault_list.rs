@@ -1,7 +1,7 @@
 //! The faults of the matrix, each with the calls that it affects.
 
 use lastgood::simulator::{
-    Act, Altered, Call, Edit, Effect, Fate, Kind, Options, Pick, PointSpec, RetryAfter, StatusEffect,
+    Altered, Call, Edit, Effect, Options, PersonAction, Pick, PointFate, PointKind, PointSpec, RetryAfter, StatusEffect,
 };
 use serde_json::{Value, json};
 
@@ -9,27 +9,27 @@ use crate::checked_world::SERVER;
 use crate::deeds::Deed;
 
 /// A fault of the matrix.
-pub struct Row {
+pub struct FaultRow {
     /// Its name in the table.
     pub name: &'static str,
     /// How the provider behaves all the time.
     pub options: Options,
     /// What goes wrong.
-    pub what: What,
+    pub what: FaultKind,
     /// Only once, since a lasting one takes too long.
     pub once: bool,
 }
 
 /// What a row does to a run.
-pub enum What {
+pub enum FaultKind {
     /// Affects any call: one, or for a while every one.
     Any(Effect),
     /// Affects only this call: once, or for a while.
     Only(Call, Effect),
     /// People act just before a call.
-    People(Vec<Act>),
+    People(Vec<PersonAction>),
     /// People act between the first and the second page of a list.
-    BetweenPages(Vec<Act>),
+    BetweenPages(Vec<PersonAction>),
     /// Something is done beside the provider after a request.
     Beside(Deed),
     /// Asking for the server is answered with 404, and then the list of servers is empty once.
@@ -40,32 +40,32 @@ pub enum What {
     Options,
 }
 
-fn row(name: &'static str, effect: Effect) -> Row {
-    Row { name, options: Options::default(), what: What::Any(effect), once: false }
+fn row(name: &'static str, effect: Effect) -> FaultRow {
+    FaultRow { name, options: Options::default(), what: FaultKind::Any(effect), once: false }
 }
 
-fn only(name: &'static str, call: Call, effect: Effect) -> Row {
-    Row { name, options: Options::default(), what: What::Only(call, effect), once: false }
+fn only(name: &'static str, call: Call, effect: Effect) -> FaultRow {
+    FaultRow { name, options: Options::default(), what: FaultKind::Only(call, effect), once: false }
 }
 
-fn with(name: &'static str, change: impl FnOnce(&mut Options)) -> Row {
+fn with(name: &'static str, change: impl FnOnce(&mut Options)) -> FaultRow {
     let mut options = Options::default();
     change(&mut options);
-    Row { name, options, what: What::Options, once: false }
+    FaultRow { name, options, what: FaultKind::Options, once: false }
 }
 
-fn people(name: &'static str, act: Act) -> Row {
-    Row { name, options: Options::default(), what: What::People(vec![act]), once: false }
+fn people(name: &'static str, act: PersonAction) -> FaultRow {
+    FaultRow { name, options: Options::default(), what: FaultKind::People(vec![act]), once: false }
 }
 
-fn between_pages(name: &'static str, act: Act) -> Row {
+fn between_pages(name: &'static str, act: PersonAction) -> FaultRow {
     let options = Options { paged: true, page_size: 2, max_page_size: 2, ..Options::default() };
-    Row { name, options, what: What::BetweenPages(vec![act]), once: false }
+    FaultRow { name, options, what: FaultKind::BetweenPages(vec![act]), once: false }
 }
 
 /// Something that is done beside a provider that behaves so.
-fn beside(name: &'static str, deed: Deed, change: impl FnOnce(&mut Options)) -> Row {
-    Row { what: What::Beside(deed), ..with(name, change) }
+fn beside(name: &'static str, deed: Deed, change: impl FnOnce(&mut Options)) -> FaultRow {
+    FaultRow { what: FaultKind::Beside(deed), ..with(name, change) }
 }
 
 fn status(code: u16) -> StatusEffect {
@@ -77,7 +77,7 @@ fn answer(effect: StatusEffect) -> Effect {
 }
 
 /// Every row.
-pub fn all() -> Vec<Row> {
+pub fn all() -> Vec<FaultRow> {
     let mut rows = connection();
     rows.extend(statuses());
     rows.extend(bodies());
@@ -88,7 +88,7 @@ pub fn all() -> Vec<Row> {
     rows
 }
 
-fn connection() -> Vec<Row> {
+fn connection() -> Vec<FaultRow> {
     vec![
         row("connection refused", Effect::Refuse {}),
         row("reset, nothing done", Effect::Reset { carried_out: false }),
@@ -101,7 +101,7 @@ fn connection() -> Vec<Row> {
     ]
 }
 
-fn statuses() -> Vec<Row> {
+fn statuses() -> Vec<FaultRow> {
     let html = "<html><body><h1>Please log in</h1></body></html>";
     let limit = json!({ "detail": "Snapshot limit reached (5 of 5). Delete an existing one first." });
     let later = |code, retry_after| answer(StatusEffect { retry_after: Some(retry_after), ..status(code) });
@@ -139,18 +139,18 @@ fn statuses() -> Vec<Row> {
     ]
 }
 
-fn bodies() -> Vec<Row> {
+fn bodies() -> Vec<FaultRow> {
     vec![
         row("wrong content type", Effect::ContentType { value: "text/html".to_owned() }),
         row("truncated JSON", Effect::TruncatedJson {}),
         row("connection breaks in the body", Effect::BrokenBody {}),
-        Row { once: true, ..row("huge body", Effect::HugeBody { bytes: 33 << 20 }) },
+        FaultRow { once: true, ..row("huge body", Effect::HugeBody { bytes: 33 << 20 }) },
     ]
 }
 
-fn lists() -> Vec<Row> {
+fn lists() -> Vec<FaultRow> {
     let paged = || Options { paged: true, page_size: 2, max_page_size: 2, ..Options::default() };
-    let torn = |name, effect| Row { options: paged(), ..only(name, Call::List, effect) };
+    let torn = |name, effect| FaultRow { options: paged(), ..only(name, Call::List, effect) };
     let show = |field: &str, value: Value, first| {
         let fields = [(field.to_owned(), value)].into_iter().collect();
         Effect::Show { fields, first: Some(first) }
@@ -180,13 +180,13 @@ fn lists() -> Vec<Row> {
     ]
 }
 
-fn points() -> Vec<Row> {
+fn points() -> Vec<FaultRow> {
     let made = |name, altered| only(name, Call::Create, Effect::CreateAs(altered));
     let fate = |fate| Altered { fate, ..Altered::default() };
-    let vanishes = Altered { after_seconds: Some(1.5), ..fate(Fate::Vanishes) };
+    let vanishes = Altered { after_seconds: Some(1.5), ..fate(PointFate::Vanishes) };
     vec![
-        made("a point that never finishes", fate(Fate::NeverFinishes)),
-        made("a point that fails", fate(Fate::Fails)),
+        made("a point that never finishes", fate(PointFate::NeverFinishes)),
+        made("a point that fails", fate(PointFate::Fails)),
         made("a point that vanishes while awaited", vanishes),
         made("a status word never seen at first", Altered { status: Some("queued".into()), ..Altered::default() }),
         made("a point dated an hour ahead", Altered { created_in_seconds: 3600, ..Altered::default() }),
@@ -203,9 +203,9 @@ fn points() -> Vec<Row> {
     ]
 }
 
-fn deletes_and_people() -> Vec<Row> {
+fn deletes_and_people() -> Vec<FaultRow> {
     let minutes = |minutes: u64| std::time::Duration::from_secs(60 * minutes);
-    let pick = |oldest| Pick { kind: Kind::Snapshot, id: None, server: Some(json!(SERVER)), oldest };
+    let pick = |oldest| Pick { kind: PointKind::Snapshot, id: None, server: Some(json!(SERVER)), oldest };
     let edit = |oldest| Edit {
         pick: pick(oldest),
         name: Some("keep-this-one".to_owned()),
@@ -214,8 +214,8 @@ fn deletes_and_people() -> Vec<Row> {
         created_at: None,
         size_mb: None,
     };
-    let theirs = || PointSpec::aged(Kind::Snapshot, SERVER, 0);
-    let set = |status: &str| Act::SetStatus { server: json!(SERVER), status: status.to_owned() };
+    let theirs = || PointSpec::aged(PointKind::Snapshot, SERVER, 0);
+    let set = |status: &str| PersonAction::SetStatus { server: json!(SERVER), status: status.to_owned() };
     vec![
         with("deletes take five minutes and keep their slot", |options| options.delete = minutes(5)),
         with("deletes take five minutes and say so", |options| {
@@ -235,23 +235,23 @@ fn deletes_and_people() -> Vec<Row> {
         with("no order, fractions, other fields", |options| {
             (options.unordered, options.fractions, options.extra_fields) = (true, true, true);
         }),
-        people("a person makes a point", Act::CreatePoint(theirs())),
-        people("a person deletes the oldest point", Act::DeletePoint(pick(true))),
-        people("a person deletes the newest point", Act::DeletePoint(pick(false))),
-        between_pages("a person makes a point between two pages", Act::CreatePoint(theirs())),
-        between_pages("a person deletes the oldest point between two pages", Act::DeletePoint(pick(true))),
-        between_pages("a person deletes the newest point between two pages", Act::DeletePoint(pick(false))),
-        people("a person changes the oldest point", Act::EditPoint(edit(true))),
-        people("a person changes the newest point", Act::EditPoint(edit(false))),
+        people("a person makes a point", PersonAction::CreatePoint(theirs())),
+        people("a person deletes the oldest point", PersonAction::DeletePoint(pick(true))),
+        people("a person deletes the newest point", PersonAction::DeletePoint(pick(false))),
+        between_pages("a person makes a point between two pages", PersonAction::CreatePoint(theirs())),
+        between_pages("a person deletes the oldest point between two pages", PersonAction::DeletePoint(pick(true))),
+        between_pages("a person deletes the newest point between two pages", PersonAction::DeletePoint(pick(false))),
+        people("a person changes the oldest point", PersonAction::EditPoint(edit(true))),
+        people("a person changes the newest point", PersonAction::EditPoint(edit(false))),
         people("a person stops the server", set("stopped")),
         people("a person starts the server", set("active")),
         people("the server is suspended", set("suspended")),
-        people("the server leaves the account", Act::RemoveServer { server: json!(SERVER) }),
+        people("the server leaves the account", PersonAction::RemoveServer { server: json!(SERVER) }),
     ]
 }
 
 /// What changes after it was read.
-fn late_facts() -> Vec<Row> {
+fn late_facts() -> Vec<FaultRow> {
     let minutes = |minutes: u64| std::time::Duration::from_secs(60 * minutes);
     let slow = |shutdown: u64, ignored: bool| {
         move |options: &mut Options| {
@@ -267,18 +267,18 @@ fn late_facts() -> Vec<Row> {
         with("a slow shutdown of five minutes", slow(5, false)),
         with("a slow shutdown of five minutes, starts ignored meanwhile", slow(5, true)),
         with("a slow shutdown of half an hour, starts ignored meanwhile", slow(30, true)),
-        Row { options: slowly, ..only("a lost stop and a slow shutdown", Call::Power, lost) },
-        Row { what: What::Missing, ..with("the server is missing from one look and one list", |_| {}) },
+        FaultRow { options: slowly, ..only("a lost stop and a slow shutdown", Call::Power, lost) },
+        FaultRow { what: FaultKind::Missing, ..with("the server is missing from one look and one list", |_| {}) },
         beside("the token changes", Deed::NewToken, |_| {}),
         beside("the oldest point is held during the run", Deed::Hold(805), |_| {}),
         beside("the second oldest point is held during the run", Deed::Hold(804), |_| {}),
         beside("the third oldest point is held during the run", Deed::Hold(803), |_| {}),
-        Row {
-            what: What::Midnight,
+        FaultRow {
+            what: FaultKind::Midnight,
             ..with("midnight comes during a request", |options| options.latency = minutes(1) * 7 / 600)
         },
-        Row {
-            what: What::Midnight,
+        FaultRow {
+            what: FaultKind::Midnight,
             ..with("midnight comes during a request, and a stop takes 90 s", |options| {
                 (options.latency, options.power) = (minutes(1) * 7 / 600, minutes(3) / 2);
             })

@@ -8,11 +8,11 @@ use lastgood::seams::journal::notice::Topic;
 use lastgood::seams::journal::summary::RunSummary;
 use lastgood::seams::policy::inventory;
 use lastgood::seams::policy::policy::Policy;
-use lastgood::simulator::{Act, Call, Edit, Effect, Kind, Options, Pick, PointSpec, Rule, StatusEffect};
+use lastgood::simulator::{Call, Edit, Effect, Options, PersonAction, Pick, PointKind, PointSpec, Rule, StatusEffect};
 use serde_json::json;
 
 use crate::checked_world::{CheckedWorld, Ended, SERVER};
-use crate::invariants::PolicyFacts;
+use crate::invariants::CheckedPolicy;
 use crate::support::simulated_world::{ours, policy};
 
 const DUE: &str = "2026-11-21T02:30:00Z";
@@ -50,7 +50,7 @@ fn people() -> Vec<(&'static str, Option<PointSpec>)> {
     let point = |name: &str, description: &str| PointSpec {
         name: Some(name.to_owned()),
         description: description.to_owned(),
-        ..PointSpec::aged(Kind::Snapshot, SERVER, 0)
+        ..PointSpec::aged(PointKind::Snapshot, SERVER, 0)
     };
     vec![
         ("nobody", None),
@@ -60,8 +60,8 @@ fn people() -> Vec<(&'static str, Option<PointSpec>)> {
     ]
 }
 
-fn facts() -> PolicyFacts {
-    PolicyFacts::new(Kind::Snapshot)
+fn facts() -> CheckedPolicy {
+    CheckedPolicy::new(PointKind::Snapshot)
 }
 
 pub async fn run_of(checked: &mut CheckedWorld, policy: Policy) -> RunSummary {
@@ -87,12 +87,12 @@ impl Case {
         checked.sim.simulator.add_fault(Rule::new(self.way.1.clone()).call(Call::Create).times(1));
         let mut acts = Vec::new();
         if self.text.2 {
-            let pick = Pick { kind: Kind::Snapshot, id: None, server: Some(json!(SERVER)), oldest: false };
+            let pick = Pick { kind: PointKind::Snapshot, id: None, server: Some(json!(SERVER)), oldest: false };
             let name = Some("snapshot-1".to_owned());
             let edit = Edit { pick, name, description: None, status: None, created_at: None, size_mb: None };
-            acts.push(Act::EditPoint(edit));
+            acts.push(PersonAction::EditPoint(edit));
         }
-        acts.extend(self.person.1.clone().map(Act::CreatePoint));
+        acts.extend(self.person.1.clone().map(PersonAction::CreatePoint));
         let act = Effect::Meanwhile { acts, after: true };
         checked.sim.simulator.add_fault(Rule::new(act).call(Call::Create).times(1));
         let run = run_of(&mut checked, policy(inventory::Kind::Snapshot, 3)).await;
@@ -110,7 +110,7 @@ impl Case {
         let reported = told_to_look(&checked).await;
         assert!(broken.is_empty() || (beyond && reported.is_some()), "{name}: {broken:?}\n{run:?}");
         let account = checked.sim.simulator.account();
-        let points = account.points_of(Kind::Snapshot, SERVER);
+        let points = account.points_of(PointKind::Snapshot, SERVER);
         let error = run.error.clone().unwrap_or_default();
         if run.outcome.as_str() == "unknown" {
             assert_eq!((checked.writes().as_str(), &run.created), ("create", &None), "{name}: nothing more is made");
@@ -174,7 +174,7 @@ fn a_lost_create_is_adopted_by_whatever_is_left_of_it_or_ends_as_unknown() {
 #[tokio::test(start_paused = true)]
 async fn a_point_that_is_completed_after_its_run_gave_it_up_lets_the_next_run_evict_again() {
     let completion = Duration::from_secs(3 * 3600);
-    let foreign = (1..=5).map(|day| ours(Kind::Snapshot, day)).collect();
+    let foreign = (1..=5).map(|day| ours(PointKind::Snapshot, day)).collect();
     let mut checked = CheckedWorld::with(Options { completion, foreign, ..Options::default() }, facts());
     let run = run_of(&mut checked, policy(inventory::Kind::Snapshot, 5)).await;
     assert!(run.error.as_ref().is_some_and(|error| error.contains("is stuck")), "{run:?}");
@@ -188,15 +188,15 @@ async fn a_point_that_is_completed_after_its_run_gave_it_up_lets_the_next_run_ev
 
 /// Three points of ours; the next point is listed after ten minutes, and nothing on it is ours.
 fn nameless_and_late() -> CheckedWorld {
-    let foreign = (1..=3).map(|day| ours(Kind::Snapshot, day)).collect();
+    let foreign = (1..=3).map(|day| ours(PointKind::Snapshot, day)).collect();
     let list_lag = Duration::from_secs(600);
-    let policy = PolicyFacts { stop_server: true, ..PolicyFacts::new(Kind::Snapshot) };
+    let policy = CheckedPolicy { stop_server: true, ..CheckedPolicy::new(PointKind::Snapshot) };
     let checked =
         CheckedWorld::with(Options { foreign, list_lag, truncate_description: Some(0), ..Options::default() }, policy);
-    let pick = Pick { kind: Kind::Snapshot, id: None, server: Some(json!(SERVER)), oldest: false };
+    let pick = Pick { kind: PointKind::Snapshot, id: None, server: Some(json!(SERVER)), oldest: false };
     let name = Some("snapshot-1".to_owned());
     let edit = Edit { pick, name, description: None, status: None, created_at: None, size_mb: None };
-    let act = Effect::Meanwhile { acts: vec![Act::EditPoint(edit)], after: true };
+    let act = Effect::Meanwhile { acts: vec![PersonAction::EditPoint(edit)], after: true };
     checked.sim.simulator.add_fault(Rule::new(act).call(Call::Create).times(1));
     checked
 }
@@ -219,7 +219,7 @@ async fn a_nameless_point_of_an_attempt_that_gave_it_up_ends_the_next_one_as_unk
 #[tokio::test(start_paused = true)]
 async fn a_refusal_for_want_of_the_slot_that_a_lost_create_took_says_so() {
     let mut checked = nameless_and_late();
-    checked.sim.simulator.act(&Act::CreatePoint(ours(Kind::Snapshot, 4))).unwrap();
+    checked.sim.simulator.act(&PersonAction::CreatePoint(ours(PointKind::Snapshot, 4))).unwrap();
     checked.wait_until("2026-11-21T02:45:00Z".parse().unwrap()).await;
     let lost = Rule::new(Effect::Reset { carried_out: true }).call(Call::Create).times(1);
     checked.sim.simulator.add_fault(lost);
@@ -248,19 +248,19 @@ async fn of_two_points_that_carry_a_beginning_of_our_text_the_older_is_adopted()
         let spec = |description: &str| PointSpec {
             name: Some("theirs".to_owned()),
             description: description.to_owned(),
-            ..PointSpec::aged(Kind::Snapshot, SERVER, 0)
+            ..PointSpec::aged(PointKind::Snapshot, SERVER, 0)
         };
         let text = ("description of 8 alone", Some(8), true);
         let way = ("done, connection lost", Effect::Reset { carried_out: true });
         Case { way, lag: 0, text, person: ("a copy of ours", person.map(spec)) }
     };
     let first = case(None).play().await.0.sim.simulator.account();
-    let ours = first.points_of(Kind::Snapshot, SERVER)[0];
+    let ours = first.points_of(PointKind::Snapshot, SERVER)[0];
     // The tokens of a simulated world are always the same, so that a person can copy what is left of ours.
     let (mut checked, run) = case(Some(&ours.description)).play().await;
     let account = checked.sim.simulator.account();
     let texts: Vec<&str> =
-        account.points_of(Kind::Snapshot, SERVER).iter().map(|point| point.description.as_str()).collect();
+        account.points_of(PointKind::Snapshot, SERVER).iter().map(|point| point.description.as_str()).collect();
     assert_eq!(texts, [&ours.description; 2]);
     let adopted = Some(inventory::PointId::Number(ours.id));
     assert_eq!((run.outcome.as_str(), &run.created, run.deleted.len()), ("succeeded", &adopted, 0), "{run:?}");
@@ -273,15 +273,16 @@ async fn a_persons_copy_of_a_beginning_of_our_text_is_no_twin_to_delete() {
         let options =
             Options { truncate_description: Some(8), completion: Duration::from_secs(60), ..Options::default() };
         let mut checked = CheckedWorld::with(options, facts());
-        let pick = Pick { kind: Kind::Snapshot, id: None, server: Some(json!(SERVER)), oldest: false };
+        let pick = Pick { kind: PointKind::Snapshot, id: None, server: Some(json!(SERVER)), oldest: false };
         let name = Some("snapshot-1".to_owned());
         let edit = Edit { pick, name, description: None, status: None, created_at: None, size_mb: None };
         let theirs = copy.map(|description| PointSpec {
             name: Some("theirs".to_owned()),
             description,
-            ..PointSpec::aged(Kind::Snapshot, SERVER, 0)
+            ..PointSpec::aged(PointKind::Snapshot, SERVER, 0)
         });
-        let acts = std::iter::once(Act::EditPoint(edit)).chain(theirs.map(Act::CreatePoint)).collect();
+        let acts =
+            std::iter::once(PersonAction::EditPoint(edit)).chain(theirs.map(PersonAction::CreatePoint)).collect();
         let act = Effect::Meanwhile { acts, after: true };
         checked.sim.simulator.add_fault(Rule::new(act).call(Call::Create).skip(1).times(1));
         // The first create is never carried out, so that it is sent again.
@@ -292,10 +293,10 @@ async fn a_persons_copy_of_a_beginning_of_our_text_is_no_twin_to_delete() {
         checked.sim.simulator.account()
     };
     let first = play(None).await;
-    let text = first.points_of(Kind::Snapshot, SERVER)[0].description.clone();
+    let text = first.points_of(PointKind::Snapshot, SERVER)[0].description.clone();
     let account = play(Some(text.clone())).await;
-    assert!(account.points_of(Kind::Snapshot, SERVER).iter().all(|point| point.description == text));
-    assert_eq!(account.points_of(Kind::Snapshot, SERVER).len(), 2);
+    assert!(account.points_of(PointKind::Snapshot, SERVER).iter().all(|point| point.description == text));
+    assert_eq!(account.points_of(PointKind::Snapshot, SERVER).len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -304,7 +305,7 @@ async fn a_list_that_lags_beyond_settle_stops_no_full_policy_for_ever() {
     for (retries, hours) in [(2, 0), (0, 0), (0, 2)] {
         let name = format!("{retries} retries, {hours} h");
         let list_lag = Duration::from_secs(600 + 3600 * hours);
-        let foreign = (1..=5).map(|day| ours(Kind::Snapshot, day)).collect();
+        let foreign = (1..=5).map(|day| ours(PointKind::Snapshot, day)).collect();
         let mut checked = CheckedWorld::with(Options { list_lag, foreign, ..Options::default() }, facts());
         let policy = Policy { retries, ..policy(inventory::Kind::Snapshot, 5) };
         for day in 21..26 {
@@ -321,7 +322,7 @@ async fn a_list_that_lags_beyond_settle_stops_no_full_policy_for_ever() {
         // Every due time has its point, and each took the place of one.
         assert_eq!(checked.broken(), [], "{name}");
         let account = checked.sim.simulator.account();
-        let mut ids: Vec<i64> = account.points_of(Kind::Snapshot, SERVER).iter().map(|point| point.id).collect();
+        let mut ids: Vec<i64> = account.points_of(PointKind::Snapshot, SERVER).iter().map(|point| point.id).collect();
         ids.sort_unstable();
         assert_eq!(ids, [806, 807, 808, 809, 810], "{name}");
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lastgood::seams::policy::policy::Policy;
-use lastgood::simulator::{Act, Call, Effect, Kind, Options, Pick, Rule};
+use lastgood::simulator::{Call, Effect, Options, PersonAction, Pick, PointKind, Rule};
 use serde_json::json;
 
 use crate::checked_world::{CheckedWorld, Ended, SERVER};
@@ -71,8 +71,8 @@ async fn an_eviction_that_was_accepted_and_not_carried_out_does_not_stop_the_pol
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("failed", 1), "{run:?}");
     assert!(run.error.is_some_and(|error| error.contains("still lists it")));
     // At last a person deletes the point.
-    let pick = Pick { kind: Kind::Snapshot, id: Some(json!(805)), server: None, oldest: false };
-    checked.sim.simulator.act(&Act::DeletePoint(pick)).unwrap();
+    let pick = Pick { kind: PointKind::Snapshot, id: Some(json!(805)), server: None, oldest: false };
+    checked.sim.simulator.act(&PersonAction::DeletePoint(pick)).unwrap();
     checked.sim.simulator.set_options(|options| options.delete = Duration::ZERO);
     let due = "2026-11-22T02:30:00Z".parse().unwrap();
     checked.wait_until(due).await;

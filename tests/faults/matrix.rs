@@ -12,7 +12,7 @@ use lastgood::simulator::{Call, Effect, Options, Request, Rule};
 
 use crate::checked_world::{CheckedWorld, Ended};
 use crate::deeds::Deed;
-use crate::fault_list::{self, Row, What};
+use crate::fault_list::{self, FaultKind, FaultRow};
 
 const DUE: &str = "2026-11-21T02:30:00Z";
 
@@ -46,12 +46,12 @@ fn call_of(request: &Request) -> Call {
 
 /// The phases of an undisturbed run, found by running one: a request that does what the one before it did is the same
 /// phase. A new step of the code is a new phase.
-async fn phases(row: &Row) -> Vec<Phase> {
+async fn phases(row: &FaultRow) -> Vec<Phase> {
     let start: Timestamp = DUE.parse().unwrap();
     // What a row does to every run is not part of the phases.
-    let options = if matches!(row.what, What::Beside(_)) { Options::default() } else { row.options.clone() };
+    let options = if matches!(row.what, FaultKind::Beside(_)) { Options::default() } else { row.options.clone() };
     let (mut checked, policy) = match row.what {
-        What::Midnight => (CheckedWorld::of_days(options, start), CheckedWorld::policy_of_days()),
+        FaultKind::Midnight => (CheckedWorld::of_days(options, start), CheckedWorld::policy_of_days()),
         _ => (CheckedWorld::new(options), CheckedWorld::policy()),
     };
     let Ended::Run(run, false) = checked.run(policy, start).await else { panic!("nothing disturbs it") };
@@ -120,14 +120,14 @@ fn reported(ended: &Ended) -> (String, ExitCode, String) {
 }
 
 /// One run of a row, with these faults or with what the row does in a phase.
-async fn cell(row: &Row, rules: Vec<Rule>, phase: Option<&Phase>) -> (Cell, Vec<String>) {
+async fn cell(row: &FaultRow, rules: Vec<Rule>, phase: Option<&Phase>) -> (Cell, Vec<String>) {
     let (mut checked, policy) = match (&row.what, phase) {
-        (What::Midnight, Some(phase)) => {
+        (FaultKind::Midnight, Some(phase)) => {
             let midnight: Timestamp = "2026-11-22T00:00:00Z".parse().unwrap();
             let start = midnight - phase.comes_after - SignedDuration::from_millis(1);
             (CheckedWorld::of_days(row.options.clone(), start), CheckedWorld::policy_of_days())
         }
-        (What::Beside(deed), Some(phase)) => {
+        (FaultKind::Beside(deed), Some(phase)) => {
             (CheckedWorld::new(row.options.clone()).meanwhile(*deed, phase.skip), CheckedWorld::policy())
         }
         _ => (CheckedWorld::new(row.options.clone()), CheckedWorld::policy()),
@@ -149,7 +149,7 @@ async fn cell(row: &Row, rules: Vec<Rule>, phase: Option<&Phase>) -> (Cell, Vec<
     wrong.extend((exit != ExitCode::Done && error.is_empty()).then(|| "it does not say why".to_owned()));
     // The next night the provider works again and the clock is right.
     checked.sim.simulator.clear_faults();
-    if let What::Beside(Deed::ClockBack(seconds)) = row.what {
+    if let FaultKind::Beside(Deed::ClockBack(seconds)) = row.what {
         checked.put_right(seconds);
     }
     let due = due + SignedDuration::from_hours(48);
@@ -162,21 +162,21 @@ async fn cell(row: &Row, rules: Vec<Rule>, phase: Option<&Phase>) -> (Cell, Vec<
 }
 
 /// The faults of a row in a phase, each with its word for the table.
-fn rules(row: &Row, phase: &Phase) -> Vec<(&'static str, Rule)> {
+fn rules(row: &FaultRow, phase: &Phase) -> Vec<(&'static str, Rule)> {
     match &row.what {
-        What::Any(effect) => {
+        FaultKind::Any(effect) => {
             let rule = Rule::new(effect.clone()).skip(phase.skip);
             vec![("once", rule.clone().times(1)), ("lasting", rule.times(LASTS))]
         }
-        What::Only(call, effect) if *call == phase.call => {
+        FaultKind::Only(call, effect) if *call == phase.call => {
             let rule = Rule::new(effect.clone()).call(*call).skip(phase.skip_of_call);
             vec![("once", rule.clone().times(1)), ("lasting", rule.times(LASTS))]
         }
-        What::People(acts) => {
+        FaultKind::People(acts) => {
             let act = Effect::Meanwhile { acts: acts.clone(), after: false };
             vec![("once", Rule::new(act).skip(phase.skip).times(1))]
         }
-        What::BetweenPages(acts) if phase.call == Call::List => {
+        FaultKind::BetweenPages(acts) if phase.call == Call::List => {
             let act = Effect::Meanwhile { acts: acts.clone(), after: false };
             // Five or four points are three or two pages of two.
             let rule = Rule::new(act).call(Call::List).skip(phase.skip_of_call / 3).times(1);
@@ -187,10 +187,10 @@ fn rules(row: &Row, phase: &Phase) -> Vec<(&'static str, Rule)> {
 }
 
 /// Everything that goes wrong in a phase, with the word for the table.
-fn strikes(row: &Row, phase: &Phase) -> Vec<(&'static str, Vec<Rule>)> {
+fn strikes(row: &FaultRow, phase: &Phase) -> Vec<(&'static str, Vec<Rule>)> {
     match row.what {
-        What::Beside(_) | What::Midnight => vec![("once", Vec::new())],
-        What::Missing if phase.call == Call::Server => {
+        FaultKind::Beside(_) | FaultKind::Midnight => vec![("once", Vec::new())],
+        FaultKind::Missing if phase.call == Call::Server => {
             let looked = Rule::new(Effect::status(404)).call(Call::Server).skip(phase.skip_of_call).times(1);
             let listed = Rule::new(Effect::OnlyItems { items: 0 }).call(Call::Servers).skip(1).times(1);
             vec![("once", vec![looked, listed])]
@@ -200,7 +200,7 @@ fn strikes(row: &Row, phase: &Phase) -> Vec<(&'static str, Vec<Rule>)> {
 }
 
 /// The row of the table, and the broken rules.
-async fn play(row: &Row) -> (String, Vec<String>) {
+async fn play(row: &FaultRow) -> (String, Vec<String>) {
     let mut table = format!("## {}\n", row.name);
     let mut wrong = Vec::new();
     let mut lines: Vec<(&str, Cell, Vec<String>)> = Vec::new();
@@ -211,7 +211,7 @@ async fn play(row: &Row) -> (String, Vec<String>) {
             None => lines.push((mode, cell, vec![name.to_owned()])),
         }
     };
-    if matches!(row.what, What::Options) {
+    if matches!(row.what, FaultKind::Options) {
         add("always", "all phases", cell(row, Vec::new(), None).await);
     } else {
         for phase in phases(row).await {
@@ -259,8 +259,9 @@ fn every_fault_in_every_phase_ends_as_the_table_says_and_breaks_no_rule() {
     let rows = fault_list::all();
     let only = std::env::var("ROW").ok();
     // ROW="midnight|token" plays only these rows.
-    let is_meant = |row: &Row| only.as_ref().is_none_or(|only| only.split('|').any(|word| row.name.contains(word)));
-    let rows: Vec<Row> = rows.into_iter().filter(is_meant).collect();
+    let is_meant =
+        |row: &FaultRow| only.as_ref().is_none_or(|only| only.split('|').any(|word| row.name.contains(word)));
+    let rows: Vec<FaultRow> = rows.into_iter().filter(is_meant).collect();
     let played = together(&rows, |row| Box::pin(play(row)));
     let wrong: Vec<&str> = played.iter().flat_map(|(_, wrong)| wrong.iter().map(String::as_str)).collect();
     let table: Vec<&str> = played.iter().map(|(table, _)| table.as_str()).collect();

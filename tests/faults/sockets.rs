@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lastgood::seams::clock::Clock;
-use lastgood::simulator::{self, Call, Effect, Kind, Options, PointSpec, Rule, ServerSpec, Simulator, Style};
+use lastgood::simulator::{self, Call, Effect, Options, PointKind, PointSpec, Rule, ServerSpec, Simulator, Style};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::checked_world::SERVER;
-use crate::invariants::{Facts, PolicyFacts, Told, Truth};
+use crate::invariants::{CheckedPolicy, Facts, ReportedRun, Truth};
 use crate::support::folder::Folder;
 use crate::support::policy_text::{MAIL_TO_FILES, oncall, policy, provider};
 use crate::support::program::TOKEN;
@@ -45,7 +45,7 @@ impl CheckedProgram {
         folder.write_private("token", TOKEN);
         folder.write_private("policy.toml", &policy_file(&origin));
         let mut facts = Facts { slots: [10, 2], ..Facts::default() };
-        facts.add("*", "nightly", PolicyFacts { stop_server: true, ..PolicyFacts::new(Kind::Snapshot) });
+        facts.add("*", "nightly", CheckedPolicy { stop_server: true, ..CheckedPolicy::new(PointKind::Snapshot) });
         Self { folder, simulator, truth: Truth::new(facts), _runtime: runtime }
     }
 
@@ -59,8 +59,8 @@ impl CheckedProgram {
         if let Some(outcome) = run["outcome"].as_str() {
             let created = Some(run["created"].to_string()).filter(|id| id != "null");
             let deleted = run["deleted"].as_array().unwrap().iter().map(Value::to_string).collect();
-            let kind = Kind::Snapshot;
-            self.truth.run_ended(&Told { server: SERVER, policy: "nightly", kind, outcome, created, deleted });
+            let kind = PointKind::Snapshot;
+            self.truth.run_ended(&ReportedRun { server: SERVER, policy: "nightly", kind, outcome, created, deleted });
         }
         (done.code, run.clone(), done.stderr)
     }
@@ -172,7 +172,7 @@ fn a_restore_whose_answer_is_lost_is_sent_once_and_reported_as_it_is() {
     ];
     for (name, effect, done) in ways {
         let mut program = CheckedProgram::new();
-        let person = simulator::Act::CreatePoint(PointSpec::aged(Kind::Snapshot, SERVER, 60));
+        let person = simulator::PersonAction::CreatePoint(PointSpec::aged(PointKind::Snapshot, SERVER, 60));
         let id = program.simulator.act(&person).unwrap()[0]["id"].to_string();
         if name == "late" {
             // It must still be in progress when it is next checked.
@@ -189,7 +189,7 @@ fn a_restore_whose_answer_is_lost_is_sent_once_and_reported_as_it_is() {
         } else {
             let reported = reported.ends_with(4);
             assert!(
-                reported.stderr.contains("cannot be told") && reported.stderr.contains("look at"),
+                reported.stderr.contains("it is unknown whether") && reported.stderr.contains("look at"),
                 "{name}: {reported:?}"
             );
         }

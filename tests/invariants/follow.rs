@@ -1,11 +1,11 @@
 //! Follows the record entry by entry: what a request means, and what a change makes true.
 
-use lastgood::simulator::{By, Change, ChangeKind, Entry, Kind, Point, Request, What};
+use lastgood::simulator::{AccountChange, By, ChangeKind, Entry, Point, PointKind, Request, What};
 use serde_json::Value;
 
-use super::state::Known;
-use super::text::{self, Mark};
-use super::{Rule, Truth};
+use super::state::TrackedPoint;
+use super::text::{self, MarkText};
+use super::{Invariant, Truth};
 
 impl Truth {
     pub(super) fn entry(&mut self, entry: &Entry) {
@@ -19,8 +19,8 @@ impl Truth {
     fn request(&mut self, request: &Request) {
         let words: Vec<&str> = request.path.trim_matches('/').split('/').collect();
         let kind = match words[0] {
-            "backups" => Some(Kind::Backup),
-            "snapshots" => Some(Kind::Snapshot),
+            "backups" => Some(PointKind::Backup),
+            "snapshots" => Some(PointKind::Snapshot),
             _ => None,
         };
         match (request.method.as_str(), words.as_slice(), kind) {
@@ -32,29 +32,30 @@ impl Truth {
         }
     }
 
-    fn create(&mut self, kind: Kind, request: &Request) {
+    fn create(&mut self, kind: PointKind, request: &Request) {
         let Some(server) = &request.server else { return };
         let mark = request.body["description"].as_str().and_then(text::mark);
         let limit = self.facts.slots[kind as usize];
         let used = self.state.used(&self.facts, kind, server);
         if used >= limit && !self.state.is_misled((kind, server)) {
-            self.broken(Rule::RoomFirst, format!("a create on {server}, where {used} of {limit} are taken"));
+            self.broken(Invariant::RoomFirst, format!("a create on {server}, where {used} of {limit} are taken"));
         }
         let Some(mark) = mark else { return };
-        let is_same = |it: &&Known| it.by_client && it.mark.as_ref().is_some_and(|own| is_for_the_same(own, &mark));
-        let there = |it: &&Known| {
+        let is_same =
+            |it: &&TrackedPoint| it.by_client && it.mark.as_ref().is_some_and(|own| is_for_the_same(own, &mark));
+        let there = |it: &&TrackedPoint| {
             let shown = it.born.1.saturating_add(self.facts.list_lag).unwrap_or(it.born.1);
             let long_ago = shown <= self.state.moment.1 && !self.state.unknown(&self.facts, (kind, server), it.born);
             long_ago && it.point.status != "failed" && !it.deleting
         };
         let again = self.state.on(kind, server).filter(is_same).find(there).map(|it| it.id.clone());
         if let Some(id) = again {
-            self.broken(Rule::SentTwice, format!("a create for {} of {}, which is {id}", mark.policy, mark.due));
+            self.broken(Invariant::SentTwice, format!("a create for {} of {}, which is {id}", mark.policy, mark.due));
         }
         let stops = self.facts.policy(server, &mark.policy).is_some_and(|(_, policy)| policy.stop_server);
         let runs = self.state.standing.get(server).is_some_and(|it| !it.still && !it.by_person);
         if stops && runs {
-            self.broken(Rule::MadeRunning, format!("a create on {server}, which does not stand still"));
+            self.broken(Invariant::MadeRunning, format!("a create on {server}, which is not stopped"));
         }
         let name = self.facts.policy(server, &mark.policy).map_or(mark.policy.clone(), |(name, _)| name.to_owned());
         let line = self.state.line(server, &name);
@@ -68,24 +69,24 @@ impl Truth {
 
     fn power(&mut self, request: &Request) {
         let Some(server) = request.server.clone() else { return };
-        let asked = [Kind::Backup, Kind::Snapshot]
+        let asked = [PointKind::Backup, PointKind::Snapshot]
             .iter()
             .any(|kind| self.facts.of(&server, *kind).any(|(_, policy)| policy.stop_server));
         let power = self.state.servers.entry(server.clone()).or_default();
         let anothers = power.stopped && !power.owes_start && !power.asked;
         power.asked |= request.body["action"] == "stop";
         match request.body["action"].as_str() {
-            Some("hard_stop") => self.broken(Rule::HardStop, format!("{server} was to be stopped hard")),
-            Some("stop") if !asked => self.broken(Rule::PowerUnasked, format!("{server} was to be stopped")),
+            Some("hard_stop") => self.broken(Invariant::HardStop, format!("{server} was to be stopped hard")),
+            Some("stop") if !asked => self.broken(Invariant::PowerUnasked, format!("{server} was to be stopped")),
             Some("start") if self.powers.runs(&server, self.state.moment.1) => {
-                self.broken(Rule::StartedUnread, format!("{server} was to be started, and was not stopped"));
+                self.broken(Invariant::StartedUnread, format!("{server} was to be started, and was not stopped"));
             }
-            Some("start") if anothers => self.broken(Rule::PowerUnasked, format!("{server} was to be started")),
+            Some("start") if anothers => self.broken(Invariant::PowerUnasked, format!("{server} was to be started")),
             _ => {}
         }
     }
 
-    fn change(&mut self, change: &Change) {
+    fn change(&mut self, change: &AccountChange) {
         match (change.kind, &change.id, &change.point) {
             (Some(kind), Some(id), Some(point)) => self.point_changed(change, (kind, word(id)), point),
             _ => {
@@ -100,7 +101,7 @@ impl Truth {
         }
     }
 
-    fn point_changed(&mut self, change: &Change, key: (Kind, String), point: &Point) {
+    fn point_changed(&mut self, change: &AccountChange, key: (PointKind, String), point: &Point) {
         let moment = self.state.moment;
         let by_client = change.by == By::Client;
         match change.change {
@@ -111,7 +112,7 @@ impl Truth {
                     let made = (change.server.clone(), mark.policy.clone(), false);
                     self.state.made.insert(key.clone(), made);
                 }
-                let known = Known {
+                let known = TrackedPoint {
                     id: key.1.clone(),
                     server: change.server.clone(),
                     point: point.clone(),
@@ -180,7 +181,7 @@ impl Truth {
         self.powers.rename(from, to);
     }
 
-    fn completed(&mut self, key: &(Kind, String), known: &Known) {
+    fn completed(&mut self, key: &(PointKind, String), known: &TrackedPoint) {
         if let Some((.., completed)) = self.state.made.get_mut(key) {
             *completed = true;
         }
@@ -194,12 +195,13 @@ impl Truth {
     /// What left so long ago that the client must know it is no ghost any more.
     fn forget_ghosts(&mut self) {
         let ghosts = std::mem::take(&mut self.state.ghosts);
-        let still =
-            |it: &Known| it.left.is_some_and(|left| self.state.unknown(&self.facts, (it.point.kind, &it.server), left));
+        let still = |it: &TrackedPoint| {
+            it.left.is_some_and(|left| self.state.unknown(&self.facts, (it.point.kind, &it.server), left))
+        };
         self.state.ghosts = ghosts.into_iter().filter(still).collect();
     }
 
-    fn accepted(&mut self, key: &(Kind, String)) {
+    fn accepted(&mut self, key: &(PointKind, String)) {
         let Some(known) = self.state.point_mut(key) else { return };
         known.deleting = true;
         let known = known.clone();
@@ -224,7 +226,7 @@ impl Truth {
     }
 }
 
-fn is_for_the_same(own: &Mark, other: &Mark) -> bool {
+fn is_for_the_same(own: &MarkText, other: &MarkText) -> bool {
     (&own.instance, &own.policy, &own.due) == (&other.instance, &other.policy, &other.due)
 }
 

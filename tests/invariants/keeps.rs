@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use lastgood::simulator::Kind;
+use lastgood::simulator::PointKind;
 
-use super::state::Known;
-use super::{Rule, Truth};
+use super::state::TrackedPoint;
+use super::{Invariant, Truth};
 
 /// What a rule counts, in the order in which the rules take turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +63,7 @@ impl KeepFacts {
 }
 
 /// The bucket of a time; a later bucket is greater.
-type Bucket = [i64; 4];
+type BucketKey = [i64; 4];
 
 /// What happened to a completed point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +76,7 @@ enum Fate {
         clocks_apart: bool,
     },
     /// It exists, or somebody other than the policy deleted it.
-    Stands,
+    Remains,
 }
 
 /// A completed point that the policy counts.
@@ -93,7 +93,7 @@ struct Past {
 }
 
 impl Past {
-    fn bucket(&self, grain: Grain, zone: &TimeZone) -> Bucket {
+    fn bucket(&self, grain: Grain, zone: &TimeZone) -> BucketKey {
         let civil = zone.to_datetime(self.at);
         let (year, month, day) = (i64::from(civil.year()), i64::from(civil.month()), i64::from(civil.day()));
         match grain {
@@ -116,13 +116,13 @@ impl Past {
 /// The completed points of all servers.
 #[derive(Debug, Default)]
 pub(super) struct Pasts {
-    by_server: BTreeMap<(Kind, String), Vec<Past>>,
+    by_server: BTreeMap<(PointKind, String), Vec<Past>>,
     /// By kind, server and policy: what it keeps, since when, and when its last point was completed.
-    lines: BTreeMap<(Kind, String, String), Line>,
+    lines: BTreeMap<(PointKind, String, String), KeepTrack>,
 }
 
 #[derive(Debug)]
-struct Line {
+struct KeepTrack {
     keep: KeepFacts,
     changed: Option<Timestamp>,
     completed: Option<Timestamp>,
@@ -139,7 +139,7 @@ const SPARE: usize = 2;
 impl Pasts {
     /// A server has another name.
     pub(super) fn rename(&mut self, from: &str, to: &str) {
-        for kind in [Kind::Backup, Kind::Snapshot] {
+        for kind in [PointKind::Backup, PointKind::Snapshot] {
             if let Some(pasts) = self.by_server.remove(&(kind, from.to_owned())) {
                 self.by_server.insert((kind, to.to_owned()), pasts);
             }
@@ -149,13 +149,13 @@ impl Pasts {
         self.lines = lines.into_iter().map(|((kind, server, of), it)| ((kind, renamed(server), of), it)).collect();
     }
 
-    fn find(&mut self, known: &Known) -> Option<&mut Past> {
+    fn find(&mut self, known: &TrackedPoint) -> Option<&mut Past> {
         let pasts = self.by_server.get_mut(&(known.point.kind, known.server.clone()))?;
-        pasts.iter_mut().rev().find(|past| past.id == known.id && past.fate == Fate::Stands && !past.excused)
+        pasts.iter_mut().rev().find(|past| past.id == known.id && past.fate == Fate::Remains && !past.excused)
     }
 
     /// The point is gone or no longer ours, without fault.
-    pub(super) fn excuse(&mut self, known: &Known) {
+    pub(super) fn excuse(&mut self, known: &TrackedPoint) {
         if let Some(past) = self.find(known) {
             past.excused = true;
         }
@@ -164,7 +164,7 @@ impl Pasts {
 
 impl Truth {
     /// A point is completed that may count for its policy.
-    pub(super) fn keeps_completed(&mut self, known: &Known) {
+    pub(super) fn keeps_completed(&mut self, known: &TrackedPoint) {
         let policy = match &known.mark {
             Some(mark) if self.is_ours(known) => Some(mark.policy.clone()),
             Some(_) => return,
@@ -191,7 +191,7 @@ impl Truth {
             return;
         }
         let (id, at) = (known.id.clone(), known.point.created_at);
-        let past = Past { id, excused: false, policy, at, due, fate: Fate::Stands };
+        let past = Past { id, excused: false, policy, at, due, fate: Fate::Remains };
         self.pasts.by_server.entry((kind, server.clone())).or_default().push(past);
         if let Some(of) = of {
             self.look_at_depth(kind, &server, &of);
@@ -199,7 +199,7 @@ impl Truth {
     }
 
     /// A delete of ours was accepted.
-    pub(super) fn keeps_deleted(&mut self, known: &Known) {
+    pub(super) fn keeps_deleted(&mut self, known: &TrackedPoint) {
         let (kind, server) = (known.point.kind, known.server.clone());
         if self.is_younger_twin(known) {
             if let Some(pasts) = self.pasts.by_server.get_mut(&(kind, server)) {
@@ -227,7 +227,7 @@ impl Truth {
     }
 
     /// Whether the point may be given up for one that stays although no rule keeps it, when the slots do not suffice.
-    fn gives_way(&self, known: &Known, of: &str) -> bool {
+    fn gives_way(&self, known: &TrackedPoint, of: &str) -> bool {
         let (kind, server) = (known.point.kind, known.server.as_str());
         let (mut foreign, mut kept) = (0, 0);
         for it in self.state.on(kind, server) {
@@ -243,12 +243,12 @@ impl Truth {
         kept > 0 && sum + reserve + foreign + kept > self.facts.slots[kind as usize]
     }
 
-    fn stays(&self, known: &Known, policy: &super::PolicyFacts) -> bool {
+    fn stays(&self, known: &TrackedPoint, policy: &super::CheckedPolicy) -> bool {
         self.is_held(known) || self.is_protected(known, policy)
     }
 
     /// After a change of the file, what is gone is no longer required.
-    fn follow_keep(&mut self, kind: Kind, server: &str, of: &str) {
+    fn follow_keep(&mut self, kind: PointKind, server: &str, of: &str) {
         let Some((_, policy)) = self.facts.policy(server, of) else { return };
         let Some(keep) = policy.keep.clone() else { return };
         let place = (kind, server.to_owned(), of.to_owned());
@@ -257,11 +257,11 @@ impl Truth {
         }
         let before = self.pasts.lines.get(&place);
         let completed = before.and_then(|line| line.completed);
-        let line = Line { keep, changed: before.map(|_| self.state.moment.1), completed };
+        let line = KeepTrack { keep, changed: before.map(|_| self.state.moment.1), completed };
         self.pasts.lines.insert(place, line);
         let names = self.names_of(server, of);
         if let Some(pasts) = self.pasts.by_server.get_mut(&(kind, server.to_owned())) {
-            pasts.retain(|past| past.fate == Fate::Stands || !past.is_of(&names));
+            pasts.retain(|past| past.fate == Fate::Remains || !past.is_of(&names));
         }
     }
 
@@ -273,17 +273,17 @@ impl Truth {
     }
 
     /// The point that needed room is completed: nothing may be missing for it any more.
-    fn settle_evictions(&mut self, kind: Kind, server: &str, of: &str) {
+    fn settle_evictions(&mut self, kind: PointKind, server: &str, of: &str) {
         let names = self.names_of(server, of);
         let Some(pasts) = self.pasts.by_server.get_mut(&(kind, server.to_owned())) else { return };
         for past in pasts.iter_mut().filter(|past| past.is_of(&names)) {
             if let Fate::Evicted { clocks_apart } = past.fate {
-                (past.fate, past.excused) = if clocks_apart { (Fate::Stands, true) } else { (Fate::Deleted, false) };
+                (past.fate, past.excused) = if clocks_apart { (Fate::Remains, true) } else { (Fate::Deleted, false) };
             }
         }
     }
 
-    fn look_at_depth(&mut self, kind: Kind, server: &str, of: &str) {
+    fn look_at_depth(&mut self, kind: PointKind, server: &str, of: &str) {
         let Some(line) = self.pasts.lines.get(&(kind, server.to_owned(), of.to_owned())) else { return };
         let keep = line.keep.clone();
         let names = self.names_of(server, of);
@@ -291,19 +291,19 @@ impl Truth {
         let mut broken = Vec::new();
         let mut needed = vec![false; pasts.len()];
         for (grain, count, unless_weeks_overlap) in keep.required() {
-            let mut buckets: BTreeMap<Bucket, Vec<usize>> = BTreeMap::new();
+            let mut buckets: BTreeMap<BucketKey, Vec<usize>> = BTreeMap::new();
             for (index, past) in pasts.iter().enumerate().filter(|(_, past)| past.is_of(&names)) {
                 buckets.entry(past.bucket(grain, &keep.zone)).or_default().push(index);
             }
             // A twin may still be deleted, and what stood behind it counts then.
             let nearly = buckets.values().rev().take(count + SPARE);
             nearly.for_each(|inside| inside.iter().for_each(|index| needed[*index] = true));
-            let newest: Vec<(&Bucket, &Vec<usize>)> = buckets.iter().rev().take(count).collect();
+            let newest: Vec<(&BucketKey, &Vec<usize>)> = buckets.iter().rev().take(count).collect();
             if unless_weeks_overlap && weeks_overlap(pasts, &names, grain, &keep.zone) {
                 continue;
             }
             for (place, (bucket, inside)) in newest.iter().enumerate() {
-                let best = inside.iter().map(|index| pasts[*index].fate).max().unwrap_or(Fate::Stands);
+                let best = inside.iter().map(|index| pasts[*index].fate).max().unwrap_or(Fate::Remains);
                 let oldest = place + 1 == count;
                 if best == Fate::Deleted || (matches!(best, Fate::Evicted { .. }) && !oldest) {
                     let text = format!(
@@ -315,13 +315,13 @@ impl Truth {
             }
         }
         for (_, inside) in &broken {
-            inside.iter().for_each(|index| (pasts[*index].fate, pasts[*index].excused) = (Fate::Stands, true));
+            inside.iter().for_each(|index| (pasts[*index].fate, pasts[*index].excused) = (Fate::Remains, true));
         }
         // What no rule counts any more never counts again: buckets only get newer.
         let mut needed = needed.into_iter();
         pasts.retain(|past| needed.next().is_some_and(|it| it) || !past.is_of(&names));
         for (text, _) in broken {
-            self.broken(Rule::KeptTooFew, text);
+            self.broken(Invariant::KeptTooFew, text);
         }
     }
 }
@@ -334,7 +334,7 @@ impl Past {
 
 /// Whether a week has points of two months (or years): the newer one may have taken the older's place.
 fn weeks_overlap(pasts: &[Past], names: &[Option<String>], grain: Grain, zone: &TimeZone) -> bool {
-    let mut of_week: BTreeMap<Bucket, Bucket> = BTreeMap::new();
+    let mut of_week: BTreeMap<BucketKey, BucketKey> = BTreeMap::new();
     pasts.iter().filter(|past| past.is_of(names)).any(|past| {
         let bucket = past.bucket(grain, zone);
         *of_week.entry(past.bucket(Grain::Weekly, zone)).or_insert(bucket) != bucket

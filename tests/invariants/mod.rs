@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::simulator::{Entry, Kind};
+use lastgood::simulator::{Entry, PointKind};
 
 use keeps::Pasts;
 pub use keeps::{Grain, KeepFacts};
@@ -26,7 +26,7 @@ use state::State;
 
 /// A rule of the design that the record shows broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rule {
+pub enum Invariant {
     /// A create was sent though no slot was free.
     RoomFirst,
     /// A point that is not ours (by a person, by another lastgood, changed by a person) was to be deleted.
@@ -76,7 +76,7 @@ pub enum Rule {
     /// A `hard_stop` was sent.
     HardStop,
     /// What a run reports is not what happened.
-    Told,
+    FalseReport,
     /// A run claims a point that it did not create.
     Adopted,
 }
@@ -85,7 +85,7 @@ pub enum Rule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// Which.
-    pub rule: Rule,
+    pub rule: Invariant,
     /// The number of the record's entry that shows it.
     pub seq: u64,
     /// When.
@@ -102,9 +102,9 @@ impl fmt::Display for Violation {
 
 /// What the checker must know about a policy.
 #[derive(Clone, Debug)]
-pub struct PolicyFacts {
+pub struct CheckedPolicy {
     /// What it creates.
-    pub kind: Kind,
+    pub kind: PointKind,
     /// Its `min_keep`.
     pub min_keep: usize,
     /// Its `max_deletes`, when the file gives one.
@@ -121,13 +121,13 @@ pub struct PolicyFacts {
     pub protect: Vec<String>,
     /// Its `formerly`.
     pub formerly: Vec<String>,
-    /// Its `keep`, if it is to be checked.
+    /// Its `keep`, if it is checked.
     pub keep: Option<KeepFacts>,
 }
 
-impl PolicyFacts {
+impl CheckedPolicy {
     /// A policy of that kind with every default.
-    pub fn new(kind: Kind) -> Self {
+    pub fn new(kind: PointKind) -> Self {
         Self {
             kind,
             min_keep: 1,
@@ -151,9 +151,9 @@ pub struct Facts {
     /// The slots of backups and of snapshots.
     pub slots: [usize; 2],
     /// By server name (`*`: every server): the policies with their names.
-    pub policies: BTreeMap<String, Vec<(String, PolicyFacts)>>,
+    pub policies: BTreeMap<String, Vec<(String, CheckedPolicy)>>,
     /// Points on hold: kind and id as shown.
-    pub held: BTreeSet<(Kind, String)>,
+    pub held: BTreeSet<(PointKind, String)>,
     /// Names of servers on hold.
     pub held_servers: BTreeSet<String>,
     /// How far the later of the program's and the provider's clocks is ahead of the simulator's.
@@ -164,7 +164,7 @@ pub struct Facts {
     pub unreachable: Vec<(Timestamp, Timestamp)>,
     /// How long a server may be off besides that, with no point in progress.
     pub start_takes: SignedDuration,
-    /// The longest that a list may lack a new point (`Options::list_lag`).
+    /// How long a new point may be missing from lists (`Options::list_lag`).
     pub list_lag: SignedDuration,
     /// If the record has no reads: a run may not know yet what people did within this time.
     pub grace: SignedDuration,
@@ -208,22 +208,23 @@ impl Facts {
     }
 
     /// Adds a policy of a server (`*`: of every server).
-    pub fn add(&mut self, server: &str, policy: &str, facts: PolicyFacts) {
+    pub fn add(&mut self, server: &str, policy: &str, facts: CheckedPolicy) {
         self.policies.entry(server.to_owned()).or_default().push((policy.to_owned(), facts));
     }
 
     /// The policy of that name on a server, or the one that had it formerly, with its present name.
-    fn policy(&self, server: &str, name: &str) -> Option<(&str, &PolicyFacts)> {
-        let is_it = |(called, it): &(&str, &PolicyFacts)| *called == name || it.formerly.iter().any(|was| was == name);
+    fn policy(&self, server: &str, name: &str) -> Option<(&str, &CheckedPolicy)> {
+        let is_it =
+            |(called, it): &(&str, &CheckedPolicy)| *called == name || it.formerly.iter().any(|was| was == name);
         self.on(server).find(is_it)
     }
 
     /// The policies of a server and kind.
-    fn of(&self, server: &str, kind: Kind) -> impl Iterator<Item = (&str, &PolicyFacts)> {
+    fn of(&self, server: &str, kind: PointKind) -> impl Iterator<Item = (&str, &CheckedPolicy)> {
         self.on(server).filter(move |(_, it)| it.kind == kind)
     }
 
-    fn on(&self, server: &str) -> impl Iterator<Item = (&str, &PolicyFacts)> {
+    fn on(&self, server: &str) -> impl Iterator<Item = (&str, &CheckedPolicy)> {
         let here = self.policies.get(server).into_iter().chain(self.policies.get("*"));
         here.flatten().map(|(called, it)| (called.as_str(), it))
     }
@@ -231,13 +232,13 @@ impl Facts {
 
 /// How a run ended, as it reports it.
 #[derive(Clone, Debug)]
-pub struct Told<'a> {
+pub struct ReportedRun<'a> {
     /// The server's name.
     pub server: &'a str,
     /// The policy's name.
     pub policy: &'a str,
     /// Backup or snapshot.
-    pub kind: Kind,
+    pub kind: PointKind,
     /// `succeeded` and so on.
     pub outcome: &'a str,
     /// The point that it reports as created.
@@ -283,7 +284,7 @@ impl Truth {
     }
 
     /// The run that began there has ended and reports this.
-    pub fn run_ended(&mut self, told: &Told<'_>) {
+    pub fn run_ended(&mut self, told: &ReportedRun<'_>) {
         for (rule, text) in self.state.compare(told) {
             self.broken(rule, text);
         }
@@ -301,7 +302,7 @@ impl Truth {
         &self.violations
     }
 
-    fn broken(&mut self, rule: Rule, text: String) {
+    fn broken(&mut self, rule: Invariant, text: String) {
         let (seq, at) = self.state.moment;
         self.violations.push(Violation { rule, seq, at, text });
     }

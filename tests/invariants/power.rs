@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::simulator::{By, Change, ChangeKind, Kind};
+use lastgood::simulator::{AccountChange, By, ChangeKind, PointKind};
 
-use super::state::{Known, move_key};
-use super::{Rule, Truth};
+use super::state::{TrackedPoint, move_key};
+use super::{Invariant, Truth};
 
 /// A point that takes longer is stuck, and is awaited no more.
 const STUCK: SignedDuration = SignedDuration::from_hours(2);
@@ -26,7 +26,7 @@ pub(super) struct Powers {
 struct Off {
     /// Until then there was a reason.
     needed: Timestamp,
-    making: BTreeSet<(Kind, String)>,
+    making: BTreeSet<(PointKind, String)>,
     told: bool,
 }
 
@@ -43,7 +43,7 @@ impl Powers {
     }
 
     /// A point of a server is being made.
-    pub(super) fn making(&mut self, known: &Known, now: Timestamp) {
+    pub(super) fn making(&mut self, known: &TrackedPoint, now: Timestamp) {
         if let Some(off) = self.offs.get_mut(&known.server) {
             off.making.insert((known.point.kind, known.id.clone()));
             off.needed = now + STUCK;
@@ -51,7 +51,7 @@ impl Powers {
     }
 
     /// A point is made, or never will be.
-    pub(super) fn made(&mut self, known: &Known, now: Timestamp) {
+    pub(super) fn made(&mut self, known: &TrackedPoint, now: Timestamp) {
         let Some(off) = self.offs.get_mut(&known.server) else { return };
         let was = off.making.remove(&(known.point.kind, known.id.clone()));
         if was && off.making.is_empty() {
@@ -61,7 +61,7 @@ impl Powers {
 }
 
 impl Truth {
-    pub(super) fn power_changed(&mut self, change: &Change) {
+    pub(super) fn power_changed(&mut self, change: &AccountChange) {
         let (server, now) = (change.server.clone(), self.state.moment.1);
         if change.change != ChangeKind::ServerStatus {
             if change.detail == "removed" {
@@ -98,7 +98,7 @@ impl Truth {
             }
         }
         for text in told {
-            self.broken(Rule::OffTooLong, text);
+            self.broken(Invariant::OffTooLong, text);
         }
     }
 }

@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::simulator::{By, Change, ChangeKind, Kind, Point, Request};
+use lastgood::simulator::{AccountChange, By, ChangeKind, Point, PointKind, Request};
 
-use super::text::Mark;
-use super::{Facts, Rule, Told};
+use super::text::MarkText;
+use super::{Facts, Invariant, ReportedRun};
 
 /// A restore point that is in the account, or was a moment ago.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(super) struct TrackedPoint {
     pub(super) id: String,
     pub(super) server: String,
     pub(super) point: Point,
     /// What the client asked for it to carry, or what a person wrote.
-    pub(super) mark: Option<Mark>,
+    pub(super) mark: Option<MarkText>,
     pub(super) by_client: bool,
     /// A list that the client has read had it.
     pub(super) seen: bool,
@@ -28,7 +28,7 @@ pub(super) struct Known {
     pub(super) left: Option<(u64, Timestamp)>,
 }
 
-impl Known {
+impl TrackedPoint {
     pub(super) fn completed(&self) -> bool {
         self.point.status == "completed"
     }
@@ -36,18 +36,18 @@ impl Known {
 
 /// A policy on a server.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Line {
-    /// A point of the run under way (or of the last one) is completed.
+pub(super) struct PolicyTrack {
+    /// A point of the run in progress (or of the last one) is completed.
     pub(super) good: bool,
     /// What the last create was for.
     pub(super) due: Option<String>,
     /// Completed points deleted since the last completion, before the next.
     pub(super) evicted: usize,
-    /// Accepted deletes of the run under way; `None` outside of a run that was announced.
+    /// Accepted deletes of the run in progress; `None` outside of a run that was announced.
     pub(super) deleted: Option<BTreeSet<String>>,
 }
 
-impl Line {
+impl PolicyTrack {
     pub(super) fn begin(&mut self) {
         self.good = false;
         self.due = None;
@@ -56,11 +56,11 @@ impl Line {
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Power {
+pub(super) struct PowerTrack {
     pub(super) owes_start: bool,
     /// A person (or the provider) has stopped it.
     pub(super) stopped: bool,
-    /// A stop of the client came a moment later: it cannot tell whose the stop was.
+    /// A stop of the client came a moment later: it cannot know whose stop it was.
     pub(super) asked: bool,
     /// When it ran again after a stop of the client.
     ran_again: Option<Timestamp>,
@@ -81,37 +81,37 @@ pub(super) struct Standing {
 pub(super) struct State {
     pub(super) moment: (u64, Timestamp),
     /// By kind and server, then by id as shown.
-    pub(super) points: BTreeMap<(Kind, String), BTreeMap<String, Known>>,
+    pub(super) points: BTreeMap<(PointKind, String), BTreeMap<String, TrackedPoint>>,
     /// On which server a point is.
-    pub(super) places: BTreeMap<(Kind, String), String>,
+    pub(super) places: BTreeMap<(PointKind, String), String>,
     /// What has left and may not be known yet.
-    pub(super) ghosts: Vec<Known>,
+    pub(super) ghosts: Vec<TrackedPoint>,
     /// By server, then by policy.
-    lines: BTreeMap<String, BTreeMap<String, Line>>,
-    pub(super) servers: BTreeMap<String, Power>,
+    lines: BTreeMap<String, BTreeMap<String, PolicyTrack>>,
+    pub(super) servers: BTreeMap<String, PowerTrack>,
     pub(super) standing: BTreeMap<String, Standing>,
     /// The entry of the last good list of a kind, of a server or (under an empty name) of all.
-    reads: BTreeMap<(Kind, String), u64>,
+    reads: BTreeMap<(PointKind, String), u64>,
     /// The first one.
-    first_reads: BTreeMap<(Kind, String), u64>,
-    /// Lists that told a lie which nobody can see through, since the last good one.
-    misled: BTreeSet<(Kind, String)>,
+    first_reads: BTreeMap<(PointKind, String), u64>,
+    /// Wrong lists that nobody can recognize, since the last good one.
+    misled: BTreeSet<(PointKind, String)>,
     /// What the creates that are on their way ask for.
-    pub(super) asked: BTreeMap<u64, Mark>,
+    pub(super) asked: BTreeMap<u64, MarkText>,
     /// The client's points: the server, the policy, and whether it was ever completed.
-    pub(super) made: BTreeMap<(Kind, String), (String, String, bool)>,
-    pub(super) deleted: BTreeSet<(Kind, String)>,
+    pub(super) made: BTreeMap<(PointKind, String), (String, String, bool)>,
+    pub(super) deleted: BTreeSet<(PointKind, String)>,
 }
 
 /// Faults of a list that no client can see through.
 const LIES: [&str; 2] = ["only_items", "show"];
 
 impl State {
-    pub(super) fn line(&mut self, server: &str, policy: &str) -> &mut Line {
+    pub(super) fn line(&mut self, server: &str, policy: &str) -> &mut PolicyTrack {
         self.lines.entry(server.to_owned()).or_default().entry(policy.to_owned()).or_default()
     }
 
-    pub(super) fn line_of(&self, server: &str, policy: &str) -> Option<&Line> {
+    pub(super) fn line_of(&self, server: &str, policy: &str) -> Option<&PolicyTrack> {
         self.lines.get(server)?.get(policy)
     }
 
@@ -122,7 +122,7 @@ impl State {
 
     /// A server has another name from now on.
     pub(super) fn rename(&mut self, from: &str, to: &str) {
-        for kind in [Kind::Backup, Kind::Snapshot] {
+        for kind in [PointKind::Backup, PointKind::Snapshot] {
             let (old, new) = ((kind, from.to_owned()), (kind, to.to_owned()));
             if let Some(mut shelf) = self.points.remove(&old) {
                 shelf.values_mut().for_each(|known| known.server = to.to_owned());
@@ -145,89 +145,93 @@ impl State {
         move_key(&mut self.standing, from, to);
     }
 
-    /// Whether a run that was announced is under way on a server.
+    /// Whether a run that was announced is in progress on a server.
     pub(super) fn announced(&self, server: &str) -> bool {
         self.lines.get(server).is_some_and(|lines| lines.values().any(|line| line.deleted.is_some()))
     }
 
     /// Whether the client may not know yet what happened at this entry.
-    pub(super) fn unknown(&self, facts: &Facts, place: (Kind, &str), (seq, at): (u64, Timestamp)) -> bool {
+    pub(super) fn unknown(&self, facts: &Facts, place: (PointKind, &str), (seq, at): (u64, Timestamp)) -> bool {
         if facts.reads { self.last_read(place) < seq } else { self.moment.1.duration_since(at) < facts.grace }
     }
 
-    fn last_read(&self, (kind, server): (Kind, &str)) -> u64 {
+    fn last_read(&self, (kind, server): (PointKind, &str)) -> u64 {
         let of = |name: &str| self.reads.get(&(kind, name.to_owned())).copied().unwrap_or(0);
         of(server).max(of(""))
     }
 
     /// Whether the client had read a list of the server before this entry.
-    pub(super) fn read_before(&self, (kind, server): (Kind, &str), seq: u64) -> bool {
+    pub(super) fn read_before(&self, (kind, server): (PointKind, &str), seq: u64) -> bool {
         let of = |name: &str| self.first_reads.get(&(kind, name.to_owned())).is_some_and(|first| *first < seq);
         of(server) || of("")
     }
 
-    pub(super) fn is_misled(&self, (kind, server): (Kind, &str)) -> bool {
+    pub(super) fn is_misled(&self, (kind, server): (PointKind, &str)) -> bool {
         self.misled.contains(&(kind, server.to_owned())) || self.misled.contains(&(kind, String::new()))
     }
 
     /// The manual points of a server and kind.
-    pub(super) fn on<'a>(&'a self, kind: Kind, server: &'a str) -> impl Iterator<Item = &'a Known> {
+    pub(super) fn on<'a>(&'a self, kind: PointKind, server: &'a str) -> impl Iterator<Item = &'a TrackedPoint> {
         let here = self.points.get(&(kind, server.to_owned())).into_iter().flat_map(BTreeMap::values);
         here.filter(|it| it.point.takes_slot())
     }
 
     /// The point of that kind and id.
-    pub(super) fn point(&self, kind: Kind, id: &str) -> Option<&Known> {
+    pub(super) fn point(&self, kind: PointKind, id: &str) -> Option<&TrackedPoint> {
         let key = (kind, id.to_owned());
         let server = self.places.get(&key)?;
         self.points.get(&(kind, server.clone()))?.get(id)
     }
 
-    pub(super) fn point_mut(&mut self, (kind, id): &(Kind, String)) -> Option<&mut Known> {
+    pub(super) fn point_mut(&mut self, (kind, id): &(PointKind, String)) -> Option<&mut TrackedPoint> {
         let server = self.places.get(&(*kind, id.clone()))?;
         self.points.get_mut(&(*kind, server.clone()))?.get_mut(id)
     }
 
     /// The slots taken, as far as the client can know: what a person made since its last list does not count.
-    pub(super) fn used(&self, facts: &Facts, kind: Kind, server: &str) -> usize {
-        let counts = |it: &&Known| it.by_client || !self.unknown(facts, (kind, server), it.born);
+    pub(super) fn used(&self, facts: &Facts, kind: PointKind, server: &str) -> usize {
+        let counts = |it: &&TrackedPoint| it.by_client || !self.unknown(facts, (kind, server), it.born);
         self.on(kind, server).filter(counts).count()
     }
 
     /// What a run tells, against what happened.
-    pub(super) fn compare(&mut self, told: &Told<'_>) -> Vec<(Rule, String)> {
+    pub(super) fn compare(&mut self, told: &ReportedRun<'_>) -> Vec<(Invariant, String)> {
         let mut wrong = Vec::new();
-        let Told { server, policy, kind, outcome, .. } = told;
+        let ReportedRun { server, policy, kind, outcome, .. } = told;
         let made = told.created.as_ref().and_then(|id| self.made.get(&(*kind, id.clone())));
         match (&told.created, made) {
-            (Some(id), None) => wrong.push((Rule::Adopted, format!("{policy} on {server} calls {id} its own"))),
+            (Some(id), None) => wrong.push((Invariant::Adopted, format!("{policy} on {server} calls {id} its own"))),
             (Some(id), Some((at, by, _))) if at != server || by != policy => {
-                wrong.push((Rule::Adopted, format!("{policy} on {server} calls {id} of {by} on {at} its own")));
+                wrong.push((Invariant::Adopted, format!("{policy} on {server} calls {id} of {by} on {at} its own")));
             }
             _ => {}
         }
         if *outcome == "succeeded" && !made.is_some_and(|(.., completed)| *completed) {
-            wrong.push((Rule::Told, format!("{policy} on {server} says succeeded, and {:?} is not", told.created)));
+            wrong.push((
+                Invariant::FalseReport,
+                format!("{policy} on {server} says succeeded, and {:?} is not", told.created),
+            ));
         }
         for id in &told.deleted {
             let key = (*kind, id.clone());
             if self.point(*kind, id).is_some_and(|it| !it.deleting) && !self.deleted.contains(&key) {
-                wrong.push((Rule::Told, format!("{policy} on {server} says that {id} is deleted")));
+                wrong.push((Invariant::FalseReport, format!("{policy} on {server} says that {id} is deleted")));
             }
         }
         let line = self.line(server, policy);
         for id in line.deleted.take().unwrap_or_default() {
             if !told.deleted.contains(&id) {
-                wrong.push((Rule::Told, format!("{policy} on {server} does not say that it deleted {id}")));
+                wrong.push((Invariant::FalseReport, format!("{policy} on {server} does not say that it deleted {id}")));
             }
         }
         wrong
     }
 
-    /// What must not be left when nothing is under way.
-    pub(super) fn left_behind(&self) -> Vec<(Rule, String)> {
+    /// What must not be left when nothing is in progress.
+    pub(super) fn left_behind(&self) -> Vec<(Invariant, String)> {
         let stopped = self.servers.iter().filter(|(_, power)| power.owes_start);
-        let mut wrong: Vec<_> = stopped.map(|(name, _)| (Rule::LeftStopped, format!("{name} does not run"))).collect();
+        let mut wrong: Vec<_> =
+            stopped.map(|(name, _)| (Invariant::LeftStopped, format!("{name} does not run"))).collect();
         let mut dues: BTreeMap<_, Vec<&str>> = BTreeMap::new();
         for it in self
             .points
@@ -240,7 +244,7 @@ impl State {
             }
         }
         for ((_, server, policy, due), ids) in dues.into_iter().filter(|(_, ids)| ids.len() > 1) {
-            wrong.push((Rule::OnePointADueTime, format!("{policy} on {server} of {due}: {ids:?}")));
+            wrong.push((Invariant::OnePointADueTime, format!("{policy} on {server} of {due}: {ids:?}")));
         }
         wrong
     }
@@ -253,8 +257,8 @@ pub(super) fn move_key<T>(map: &mut BTreeMap<String, T>, from: &str, to: &str) {
 }
 
 impl State {
-    /// A list was asked for. Its answer tells the client what was so when the request came in.
-    pub(super) fn listed(&mut self, kind: Kind, request: &Request) {
+    /// A list was asked for. Its answer shows the client the state when the request came in.
+    pub(super) fn listed(&mut self, kind: PointKind, request: &Request) {
         if request.status != Some(200) {
             return;
         }
@@ -264,14 +268,14 @@ impl State {
             return;
         }
         self.misled.remove(&key);
-        let here = |(of, at): &(Kind, String)| *of == kind && (key.1.is_empty() || *at == key.1);
+        let here = |(of, at): &(PointKind, String)| *of == kind && (key.1.is_empty() || *at == key.1);
         let shown = self.points.iter_mut().filter(|(place, _)| here(place)).flat_map(|(_, shelf)| shelf.values_mut());
         shown.for_each(|known| known.seen = true);
         self.reads.insert(key.clone(), self.moment.0);
         self.first_reads.entry(key).or_insert(self.moment.0);
     }
 
-    pub(super) fn server_changed(&mut self, facts: &Facts, change: &Change) {
+    pub(super) fn server_changed(&mut self, facts: &Facts, change: &AccountChange) {
         let now = self.moment.1;
         let power = self.servers.entry(change.server.clone()).or_default();
         let to = change.detail["to"].as_str().unwrap_or_default();
@@ -285,14 +289,14 @@ impl State {
         match (change.change, change.by) {
             (ChangeKind::ServerStatus, By::Client) if to.starts_with("stop") => power.owes_start = true,
             (ChangeKind::ServerStatus, _) if to == "active" => {
-                *power = Power { ran_again: power.owes_start.then_some(now), ..Power::default() };
+                *power = PowerTrack { ran_again: power.owes_start.then_some(now), ..PowerTrack::default() };
             }
             (ChangeKind::ServerStatus, By::Person) => {
                 // Nobody who looks now and then sees a server run for so short a time: it reads as if it had not started.
                 let unseen = |since| now.duration_since(since) - facts.unreachable_within(since, now) <= BETWEEN_LOOKS;
                 power.stopped = !power.ran_again.is_some_and(unseen);
             }
-            (ChangeKind::ServerChanged, _) if change.detail.is_string() => *power = Power::default(),
+            (ChangeKind::ServerChanged, _) if change.detail.is_string() => *power = PowerTrack::default(),
             _ => {}
         }
     }

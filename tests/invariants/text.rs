@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 /// What a description of ours says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct MarkText {
     pub(super) token: String,
     pub(super) instance: String,
     pub(super) policy: String,
@@ -12,11 +12,11 @@ pub(super) struct Mark {
 }
 
 /// The mark at the beginning of a description: `lg-TOKEN8 INSTANCE POLICY DUE`.
-pub(super) fn mark(description: &str) -> Option<Mark> {
+pub(super) fn mark(description: &str) -> Option<MarkText> {
     let [token, instance, policy, due] = description.split(' ').take(4).collect::<Vec<_>>().try_into().ok()?;
     let token = token.strip_prefix("lg-").filter(|token| token.len() == 8)?;
     due.parse::<Timestamp>().ok()?;
-    Some(Mark {
+    Some(MarkText {
         token: token.to_owned(),
         instance: instance.to_owned(),
         policy: policy.to_owned(),

@@ -5,7 +5,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use lastgood::seams::policy::inventory::Kind;
 use lastgood::seams::policy::mark::{Mark, Token};
-use lastgood::simulator::{self, Altered, Call, ChangeKind, Effect, Fate, Options, PointSpec, Rule, ServerSpec, Style};
+use lastgood::simulator::{
+    self, Altered, Call, ChangeKind, Effect, Options, PointFate, PointSpec, Rule, ServerSpec, Style,
+};
 
 use crate::gated_host::{DUE, GatedHost};
 
@@ -19,7 +21,7 @@ pub struct Case {
     pub stop_server: bool,
     /// How long a deleted point keeps its slot.
     pub delete: Duration,
-    /// How long lists lack a new point.
+    /// How long a new point is missing from lists.
     pub list_lag: Duration,
     pub fault: Option<Rule>,
 }
@@ -36,7 +38,7 @@ pub fn cases() -> Vec<Case> {
         fault: None,
     };
     let full = Case { name: "eviction", kind: Kind::Snapshot, keep: 5, ..plain.clone() };
-    let fails = Effect::CreateAs(Altered { fate: Fate::Fails, ..Altered::default() });
+    let fails = Effect::CreateAs(Altered { fate: PointFate::Fails, ..Altered::default() });
     let lost = Effect::Reset { carried_out: true };
     vec![
         Case { name: "stop_server", kind: Kind::Snapshot, stop_server: true, ..plain.clone() },
@@ -50,10 +52,10 @@ pub fn cases() -> Vec<Case> {
 }
 
 impl Case {
-    fn theirs(&self) -> simulator::Kind {
+    fn theirs(&self) -> simulator::PointKind {
         match self.kind {
-            Kind::Backup => simulator::Kind::Backup,
-            Kind::Snapshot => simulator::Kind::Snapshot,
+            Kind::Backup => simulator::PointKind::Backup,
+            Kind::Snapshot => simulator::PointKind::Snapshot,
         }
     }
 
@@ -118,7 +120,7 @@ impl Case {
         let created = history[0].summary.created.as_ref().map(ToString::to_string);
         let new = points.iter().find(|point| point.description.contains(DUE)).map(|point| point.id.to_string());
         assert_eq!(created, new, "the run knows its point, {shown}");
-        let gone = |change: &&simulator::Change| change.change == ChangeKind::PointDeleted;
+        let gone = |change: &&simulator::AccountChange| change.change == ChangeKind::PointDeleted;
         let old_gone = account
             .record()
             .changes()

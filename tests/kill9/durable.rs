@@ -37,7 +37,7 @@ fn the_next_start_takes_over_at_once() {
     let case = cases().into_iter().find(|case| case.name == "eviction").unwrap();
     let host = case.host();
     host.record_due(case.kind);
-    // Killed at work, with the lock and the lease of its server.
+    // Killed while working, with the lock and the lease of its server.
     let stop = Stop { request: 4, moment: Moment::Before };
     let (status, said) = host.start(&["daemon"], Some(stop)).wait();
     assert!(!status.success(), "{said}");
@@ -71,7 +71,7 @@ fn a_restore_waits_for_a_daemon_that_is_running() {
     host.until(|| host.gate.seen().iter().any(|line| line.starts_with("POST")));
     let (status, said) = host.start(&["restore", "snapshot", "805", "--yes"], None).wait();
     assert_eq!(status.code(), Some(6), "{said}");
-    assert!(said.contains("a run is at work on web-server-01"), "{said}");
+    assert!(said.contains("a run is working on web-server-01"), "{said}");
     daemon.kill();
 }
 

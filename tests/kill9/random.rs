@@ -8,7 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use lastgood::seams::clock::Clock;
 use lastgood::simulator::{
-    Altered, By, Call, Change, ChangeKind, Effect, Entry, Fate, Kind, Options, PointSpec, Rule, ServerSpec, Style, What,
+    AccountChange, Altered, By, Call, ChangeKind, Effect, Entry, Options, PointFate, PointKind, PointSpec, Rule,
+    ServerSpec, Style, What,
 };
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -63,7 +64,7 @@ stop_server = true
 
 fn faults() -> Vec<Rule> {
     let reset = |carried_out, call| Rule::new(Effect::Reset { carried_out }).call(call).probability(0.05);
-    let fails = Altered { fate: Fate::Fails, ..Altered::default() };
+    let fails = Altered { fate: PointFate::Fails, ..Altered::default() };
     // Within `settle`.
     let late = Effect::CreateAs(Altered { list_lag_seconds: Some(0.15), ..Altered::default() });
     vec![
@@ -84,7 +85,7 @@ fn faults() -> Vec<Rule> {
 fn host() -> GatedHost {
     let person = |server: usize| PointSpec {
         name: Some("before-upgrade".to_owned()),
-        ..PointSpec::aged(Kind::Snapshot, &format!("web-server-{server:02}"), 9_999)
+        ..PointSpec::aged(PointKind::Snapshot, &format!("web-server-{server:02}"), 9_999)
     };
     let options = Options {
         servers: ServerSpec::numbered(SERVERS, Style::Integer),
@@ -118,8 +119,9 @@ fn again_and_again(seed: u64, times: u64, how: impl Fn(&mut StdRng) -> End) {
                 host.until(|| !host.gate.seen().is_empty());
                 let (status, said) = daemon.terminate();
                 assert!(status.success(), "seed {seed}: {status}: {said}");
-                let stands =
-                    |server: &&lastgood::simulator::Server| !["active", "starting"].contains(&server.status.as_str());
+                let stands = |server: &&lastgood::simulator::ServerState| {
+                    !["active", "starting"].contains(&server.status.as_str())
+                };
                 let account = host.simulator.account();
                 let standing: Vec<_> = account.servers().iter().filter(stands).collect();
                 assert!(standing.is_empty(), "seed {seed}: {standing:#?}: {said}");
@@ -151,7 +153,7 @@ struct Key {
 }
 
 /// The token and the due time of a point of ours.
-fn marked(change: &Change) -> Option<(String, Key)> {
+fn marked(change: &AccountChange) -> Option<(String, Key)> {
     let text = &change.point.as_ref()?.description;
     let mut words = text.strip_prefix("lg-")?.split(' ');
     let (token, _instance, policy, due) = (words.next()?, words.next()?, words.next()?, words.next()?);
@@ -179,7 +181,7 @@ fn check(host: &GatedHost, how: &str) {
         panic!("{how}: room first: {}\n{:#?}", reported.join("\n"), history);
     }
     assert!(account.servers().iter().all(|server| server.status == "active"), "{how}: {:#?}", account.servers());
-    let people = account.points(Kind::Snapshot).filter(|point| point.name == "before-upgrade").count();
+    let people = account.points(PointKind::Snapshot).filter(|point| point.name == "before-upgrade").count();
     assert_eq!(people, SERVERS, "{how}");
     one_point_a_due_time(host, how);
     let unknown: Vec<_> = history.iter().filter(|run| run.summary.outcome.as_str() == "running").collect();
@@ -223,7 +225,7 @@ fn one_point_a_due_time(host: &GatedHost, how: &str) {
                 .filter(|point| ids.contains(&point.id.to_string()) && point.description.contains(&key.due))
                 .count()
         };
-        let kind = if key.policy == "evict" { Kind::Snapshot } else { Kind::Backup };
+        let kind = if key.policy == "evict" { PointKind::Snapshot } else { PointKind::Backup };
         let alive = left(kind);
         assert!(alive <= 1, "{how}: {alive} points of one due time: {key:?} {ids:?}");
         // A second one exists only after a lost answer, and only until the first is completed.

@@ -23,7 +23,7 @@ const DELETE: &[&str] = &["delete", "snapshot", "801", "--yes"];
 fn host() -> GatedHost {
     let options = Options {
         servers: ServerSpec::numbered(1, Style::Integer),
-        foreign: vec![PointSpec::aged(simulator::Kind::Snapshot, "web-server-01", 3_600)],
+        foreign: vec![PointSpec::aged(simulator::PointKind::Snapshot, "web-server-01", 3_600)],
         completion: Duration::from_millis(100),
         // Long enough for a busy machine to start the command again meanwhile.
         restore: Duration::from_millis(2_500),
@@ -57,7 +57,7 @@ fn restores(host: &GatedHost) -> usize {
 }
 
 fn is_there(host: &GatedHost) -> bool {
-    host.simulator.account().point(simulator::Kind::Snapshot, 801).is_some()
+    host.simulator.account().point(simulator::PointKind::Snapshot, 801).is_some()
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_daemon_watches_and_reports_what_a_killed_command_began_and_creates_its_poin
         host.settle(None);
         let account = host.simulator.account();
         let how = format!("{command:?} {stop:?}: {:#?}\n{:#?}", host.history(), account.record().entries());
-        let points = account.points_of(simulator::Kind::Snapshot, "web-server-01");
+        let points = account.points_of(simulator::PointKind::Snapshot, "web-server-01");
         let made = points.iter().filter(|point| point.description.contains(DUE) && point.status == "completed");
         assert_eq!(made.count(), 1, "{how}");
         assert!(account.record().requests().all(|request| request.account_status != Some(400)), "{how}");

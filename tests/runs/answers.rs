@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::simulated_world::{SimulatedWorld, policy};
 
-const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
+const SNAPSHOT: simulator::PointKind = simulator::PointKind::Snapshot;
 
 /// A provider that deduplicates, or is wrong, answers a create with a point that existed before.
 #[tokio::test(start_paused = true)]

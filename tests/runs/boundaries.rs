@@ -99,8 +99,8 @@ async fn at(sim: &SimulatedWorld, policy: &Policy, due: Timestamp) -> RunSummary
     drive(&sim.world, &task, run).await.unwrap()
 }
 
-fn theirs(kind: Kind) -> simulator::Kind {
-    if kind == Kind::Backup { simulator::Kind::Backup } else { simulator::Kind::Snapshot }
+fn theirs(kind: Kind) -> simulator::PointKind {
+    if kind == Kind::Backup { simulator::PointKind::Backup } else { simulator::PointKind::Snapshot }
 }
 
 /// The different days (or hours) of the points that the provider has.
@@ -183,7 +183,7 @@ async fn buckets_are_cut_by_the_wall_clock_of_the_policys_zone() {
                 let run = at(&sim, &policy, due).await;
                 assert_eq!(run.outcome.as_str(), "succeeded", "{run:?}");
                 let account = sim.simulator.account();
-                let points = account.points_of(simulator::Kind::Backup, "web-server-01");
+                let points = account.points_of(simulator::PointKind::Backup, "web-server-01");
                 let days: BTreeSet<_> = points.iter().map(|point| zone.to_datetime(point.created_at).date()).collect();
                 assert!(days.len() >= night.min(count) as usize, "night {night} of {count}: {days:?}");
                 due += SignedDuration::from_hours(24);

@@ -14,11 +14,11 @@ use lastgood::seams::policy::policy::Policy;
 use lastgood::seams::policy::selector::Pattern;
 use lastgood::seams::run::{Task, inspect, inspect_and_record};
 use lastgood::seams::store::holds::{Hold, HoldTarget};
-use lastgood::simulator::{self, Act, Altered, Call, Effect, Options, Pick, Rule};
+use lastgood::simulator::{self, Altered, Call, Effect, Options, PersonAction, Pick, Rule};
 
 use crate::support::simulated_world::{SimulatedWorld, policy};
 
-const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
+const SNAPSHOT: simulator::PointKind = simulator::PointKind::Snapshot;
 const SERVER: &str = "web-server-01";
 
 fn by_id(id: &PointId) -> Pick {
@@ -59,7 +59,7 @@ async fn a_point_that_a_person_deleted_stops_our_deletes_until_it_is_accepted() 
     let sim = SimulatedWorld::new(Options::default());
     let task = full(&sim, 3).await;
     let ids = sim.ids(SNAPSHOT);
-    sim.simulator.act(&Act::DeletePoint(by_id(&ids[1]))).unwrap();
+    sim.simulator.act(&PersonAction::DeletePoint(by_id(&ids[1]))).unwrap();
     assert_eq!(causes(&sim, &task).await, [BrakeCause::Gone]);
     for made in 1..=2 {
         let run = sim.run(&task).await;
@@ -80,7 +80,7 @@ async fn what_is_shown_before_any_run_can_be_accepted() {
     let sim = SimulatedWorld::new(Options::default());
     let task = full(&sim, 3).await;
     tokio::time::advance(sim.world.settings().settle * 2).await;
-    sim.simulator.act(&Act::DeletePoint(by_id(&sim.ids(SNAPSHOT)[1]))).unwrap();
+    sim.simulator.act(&PersonAction::DeletePoint(by_id(&sim.ids(SNAPSHOT)[1]))).unwrap();
     let shown = inspect_and_record(&sim.world, &task).await.unwrap().memory.brakes;
     assert_eq!(shown.iter().map(|held| held.brake.cause).collect::<Vec<_>>(), [BrakeCause::Gone]);
     accept_all(&sim, &task).await;
@@ -92,7 +92,7 @@ async fn the_brake_outlives_a_crash_right_after_it_was_seen() {
     let sim = SimulatedWorld::new(Options::default());
     let task = full(&sim, 3).await;
     let ids = sim.ids(SNAPSHOT);
-    sim.simulator.act(&Act::DeletePoint(by_id(&ids[1]))).unwrap();
+    sim.simulator.act(&PersonAction::DeletePoint(by_id(&ids[1]))).unwrap();
     sim.run(&task).await;
     let sim = sim.restart().await;
     let run = sim.run(&task).await;
@@ -189,7 +189,7 @@ async fn a_second_lastgoods_points_are_ours_once_they_are_accepted() {
     let task = full(&sim, 3).await;
     // Its mark is of this instance, and no run of this journal created it.
     let stray = crate::support::simulated_world::ours(SNAPSHOT, 1);
-    sim.simulator.act(&Act::CreatePoint(stray)).unwrap();
+    sim.simulator.act(&PersonAction::CreatePoint(stray)).unwrap();
     let run = sim.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted.len()), ("succeeded", 0), "{run:?}");
     let reported = incidents(&sim).await;
@@ -258,8 +258,8 @@ async fn hold(sim: &SimulatedWorld, id: &PointId) {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_changed_file_makes_a_policy_give_up_waits_for_accept() {
-    type Change = fn(&mut [Policy; 2], &str);
-    let changes: [(&str, Change); 4] = [
+    type FileChange = fn(&mut [Policy; 2], &str);
+    let changes: [(&str, FileChange); 4] = [
         ("another's count", |[_, weekly], _| weekly.keep.counts[0].1 = Count::Number(2)),
         ("another's reserve", |[_, weekly], _| weekly.reserve = 1),
         ("its reserve", |[nightly, _], _| nightly.reserve = 1),

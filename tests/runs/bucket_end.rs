@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use lastgood::seams::journal::errand::Command;
+use lastgood::seams::journal::errand::ManualCommand;
 use lastgood::seams::policy::inventory::{Kind, PointId};
 use lastgood::seams::policy::keep::{Count, Keep, KeepRule};
 use lastgood::seams::policy::policy::Policy;
@@ -14,7 +14,7 @@ use lastgood::simulator::{self, Call, Effect, Options, Rule, StatusEffect};
 
 use crate::support::simulated_world::{SimulatedWorld, policy};
 
-const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
+const SNAPSHOT: simulator::PointKind = simulator::PointKind::Snapshot;
 
 /// Five daily points fill the slots, and it is 23:59 of the sixth day.
 async fn full() -> (SimulatedWorld, Task, Timestamp) {
@@ -51,7 +51,7 @@ async fn a_wait_for_the_end_of_a_bucket_keeps_neither_permit_nor_server_from_oth
     let mut driven = pin!(drive(&sim.world, &task, run));
     assert!(tokio::time::timeout(Duration::from_secs(20), &mut driven).await.is_err(), "it waits");
     assert_eq!(sim.world.run_permits.available_permits(), 8);
-    let command = Command::Restore { kind: Kind::Snapshot, id: PointId::Number(1) };
+    let command = ManualCommand::Restore { kind: Kind::Snapshot, id: PointId::Number(1) };
     let beside = Lease::try_beside(&sim.beside(5), &task.server.reference.id, command).await.unwrap();
     beside.expect("the server is free").end().await.unwrap();
     let run = driven.await.unwrap();
@@ -62,7 +62,7 @@ async fn a_wait_for_the_end_of_a_bucket_keeps_neither_permit_nor_server_from_oth
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interrupted_wait_for_the_end_of_a_bucket_goes_on_after_the_crash() {
+async fn an_interrupted_wait_for_the_end_of_a_bucket_continues_after_the_crash() {
     let mut pauses = vec![Duration::ZERO, Duration::from_secs(10), Duration::from_hours(3)];
     while let Some(pause) = pauses.pop() {
         let (sim, task, due) = waiting_for_midnight().await;

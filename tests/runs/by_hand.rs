@@ -12,11 +12,11 @@ use lastgood::seams::store::leases::Leased;
 use lastgood::seams::store::notices::Waiting;
 use lastgood::simulator::{self, By, Call, ChangeKind, Effect, Options, PointSpec, Rule};
 
-use crate::cut_off::{Count, cut_off_after};
+use crate::cut_off::{CountedBy, cut_off_after};
 use crate::support::simulated_world::{SimulatedWorld, ours, policy};
 
 const DUE: &str = "2026-11-21T02:30:00Z";
-const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
+const SNAPSHOT: simulator::PointKind = simulator::PointKind::Snapshot;
 
 /// What is typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl Case {
     }
 
     /// Cuts the command off. `false` if it came to its end.
-    async fn cut_off(&self, (sim, id): (&SimulatedWorld, &PointId), what: Count, last: usize) -> bool {
+    async fn cut_off(&self, (sim, id): (&SimulatedWorld, &PointId), what: CountedBy, last: usize) -> bool {
         let world = sim.beside(1);
         let (seen, cut_off) = cut_off_after(self.type_it(&world, id), sim, what, last).await;
         let fewest = if self.typed == Typed::Delete { 2 } else { 3 };
@@ -109,7 +109,7 @@ impl Case {
     fn carried_out(&self, sim: &SimulatedWorld, id: &PointId) -> usize {
         let asked = if self.typed == Typed::Delete { ChangeKind::PointDeleted } else { ChangeKind::RestoreStarted };
         let account = sim.simulator.account();
-        let of = |change: &&simulator::Change| change.change == asked && change.by == By::Client;
+        let of = |change: &&simulator::AccountChange| change.change == asked && change.by == By::Client;
         let done: Vec<_> = account.record().changes().filter(of).collect();
         for change in &done {
             assert_eq!(change.id, Some(serde_json::json!(id)), "another point: {change:?}");
@@ -143,7 +143,7 @@ fn is_accepted(lease: &Leased) -> bool {
 /// Each case, cut off after each write and each request, in turn.
 async fn cut_off_everywhere(mut then: impl AsyncFnMut(Case, SimulatedWorld, PointId, String)) {
     for case in CASES {
-        for what in [Count::Writes, Count::Requests] {
+        for what in [CountedBy::Writes, CountedBy::Requests] {
             for last in 1.. {
                 let (sim, id) = case.set_up().await;
                 let cut_off = case.cut_off((&sim, &id), what, last).await;
@@ -252,7 +252,7 @@ async fn a_clock_that_is_set_forward_takes_no_server_from_a_run_or_a_command_tha
         sim.clock.jump(3 * 3600);
         look_after(&sim.world).await.unwrap();
         let other = case.type_with(&second, &id, true).await;
-        assert!(other.done.as_ref().is_err_and(|text| text.contains("at work on web-server-01")), "{other:?}");
+        assert!(other.done.as_ref().is_err_and(|text| text.contains("working on web-server-01")), "{other:?}");
         tokio::time::sleep(Duration::from_secs(300)).await;
         let waiting = sim.world.store.waiting().await.unwrap();
         assert!(!waiting.iter().any(|it| it.notice.to_string().contains("was cut off")), "{waiting:#?}");
@@ -272,7 +272,7 @@ async fn a_clock_that_is_set_forward_takes_no_server_from_a_run_or_a_command_tha
         sim.clock.jump(20 * 60);
         for case in [case, Case { typed: Typed::Delete, ..case }] {
             let other = case.type_it(&beside, &id).await;
-            assert!(other.done.as_ref().is_err_and(|text| text.contains("at work on web-server-01")), "{other:?}");
+            assert!(other.done.as_ref().is_err_and(|text| text.contains("working on web-server-01")), "{other:?}");
         }
     };
     let (run, ()) = tokio::join!(drive(&sim.world, &task, run), meanwhile);

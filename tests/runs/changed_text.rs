@@ -1,22 +1,22 @@
-//! A point whose text a person changed belongs to that person, however often lists lack it in between.
+//! A point whose text a person changed belongs to that person, however often it is missing from lists in between.
 
 use lastgood::seams::policy::guard::Guard;
 use lastgood::seams::policy::inventory::{Kind, PointId};
 use lastgood::seams::policy::owner::Owner;
 use lastgood::seams::policy::plan::Reason;
 use lastgood::seams::run::{Task, inspect, inspect_and_record};
-use lastgood::simulator::{self, Act, Call, Edit, Effect, Options, Pick, Rule};
+use lastgood::simulator::{self, Call, Edit, Effect, Options, PersonAction, Pick, Rule};
 
 use crate::support::simulated_world::{SimulatedWorld, ours, policy};
 
-const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
+const SNAPSHOT: simulator::PointKind = simulator::PointKind::Snapshot;
 
 fn edit(sim: &SimulatedWorld, id: &PointId, name: Option<&str>, description: Option<&str>) {
     let PointId::Number(id) = id else { panic!("{id}") };
     let pick = Pick { kind: SNAPSHOT, id: Some((*id).into()), server: None, oldest: false };
     let edit = serde_json::json!({ "kind": pick.kind, "id": pick.id, "name": name, "description": description });
     let edit: Edit = serde_json::from_value(edit).unwrap();
-    sim.simulator.act(&Act::EditPoint(edit)).unwrap();
+    sim.simulator.act(&PersonAction::EditPoint(edit)).unwrap();
 }
 
 fn description(sim: &SimulatedWorld, id: &PointId) -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lastgood::seams::journal::notice::Class;
 use lastgood::seams::policy::inventory::Kind;
 use lastgood::seams::policy::policy::Policy;
-use lastgood::simulator::{self, Altered, By, Call, Change, ChangeKind, Effect, Fate, Options, Rule};
+use lastgood::simulator::{self, AccountChange, Altered, By, Call, ChangeKind, Effect, Options, PointFate, Rule};
 
 use crate::support::simulated_world::{SimulatedWorld, ours, policy};
 
@@ -25,14 +25,14 @@ pub struct Case {
     completion: Duration,
     /// How long a deleted point keeps its slot.
     delete: Duration,
-    /// How long lists lack a new point.
+    /// How long a new point is missing from lists.
     list_lag: Duration,
     fault: Option<Rule>,
 }
 
 pub fn cases() -> Vec<Case> {
     let plain = plain();
-    let fails = Altered { fate: Fate::Fails, ..Altered::default() };
+    let fails = Altered { fate: PointFate::Fails, ..Altered::default() };
     let fails = Rule::new(Effect::CreateAs(fails)).times(1);
     let lost = |carried_out| Rule::new(Effect::Reset { carried_out }).times(1);
     let full = || Case { kind: Kind::Snapshot, keep: 5, before: 5, after: 5, name: "evict", ..plain.copy() };
@@ -54,7 +54,7 @@ pub fn cases() -> Vec<Case> {
 pub fn more_cases() -> Vec<Case> {
     let lost = Rule::new(Effect::Reset { carried_out: true }).times(1).call(Call::Create);
     let full = || Case { kind: Kind::Snapshot, keep: 5, before: 5, after: 5, ..plain() };
-    let fails = Altered { fate: Fate::Fails, ..Altered::default() };
+    let fails = Altered { fate: PointFate::Fails, ..Altered::default() };
     vec![
         Case { name: "slow delete", delete: Duration::from_secs(9), ..full() },
         Case { name: "slow delete and stop_server", delete: Duration::from_secs(9), stop_server: true, ..full() },
@@ -123,10 +123,10 @@ impl Case {
         Policy { stop_server: self.stop_server, ..policy(self.kind, self.keep) }
     }
 
-    fn theirs(&self) -> simulator::Kind {
+    fn theirs(&self) -> simulator::PointKind {
         match self.kind {
-            Kind::Backup => simulator::Kind::Backup,
-            Kind::Snapshot => simulator::Kind::Snapshot,
+            Kind::Backup => simulator::PointKind::Backup,
+            Kind::Snapshot => simulator::PointKind::Snapshot,
         }
     }
 
@@ -185,7 +185,7 @@ impl Case {
 }
 
 /// How many points a client created while the server was not stopped.
-fn made_of_a_running_server<'a>(changes: impl Iterator<Item = &'a Change>) -> usize {
+fn made_of_a_running_server<'a>(changes: impl Iterator<Item = &'a AccountChange>) -> usize {
     let (mut status, mut made) = ("active".to_owned(), 0);
     for change in changes.filter(|change| change.server == "web-server-01") {
         match change.change {

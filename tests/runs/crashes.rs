@@ -9,16 +9,16 @@ use std::time::Duration;
 use lastgood::seams::policy::inventory::Kind;
 use lastgood::seams::policy::policy::Policy;
 use lastgood::seams::run::{RunError, drive};
-use lastgood::simulator::{self, Altered, Call, Change, ChangeKind, Effect, Fate, Options, Rule};
+use lastgood::simulator::{self, AccountChange, Altered, Call, ChangeKind, Effect, Options, PointFate, Rule};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::crash_cases::{Case, DUE, cases, more_cases, silent_cases, stops_its_server};
-use crate::cut_off::{Count, cut_off, cut_off_after, cut_off_when};
+use crate::cut_off::{CountedBy, cut_off, cut_off_after, cut_off_when};
 use crate::support::simulated_world::{SimulatedWorld, policy};
 
 /// Whether the server began to start while a point of the due time was in progress.
-fn was_started_early<'a>(changes: impl Iterator<Item = &'a Change>) -> bool {
+fn was_started_early<'a>(changes: impl Iterator<Item = &'a AccountChange>) -> bool {
     let mut making = false;
     changes.filter(|change| change.server == "web-server-01").any(|change| {
         let of_due = change.point.as_ref().is_some_and(|point| point.description.contains(DUE));
@@ -35,7 +35,9 @@ fn was_started_early<'a>(changes: impl Iterator<Item = &'a Change>) -> bool {
 /// Whether the report of the success says so.
 async fn says_started_early(sim: &SimulatedWorld) -> bool {
     let reported = sim.world.store.waiting().await.unwrap();
-    reported.iter().any(|waiting| waiting.notice.to_string().contains("was started before it was seen completed"))
+    reported
+        .iter()
+        .any(|waiting| waiting.notice.to_string().contains("was started before the point was seen to be completed"))
 }
 
 /// Resumes the unfinished runs, as a start of the process does.
@@ -77,7 +79,7 @@ async fn cut_off_everywhere(which: impl Fn(&Case) -> bool) {
 #[tokio::test(start_paused = true)]
 async fn a_run_that_is_cut_off_after_any_write_or_request_ends_as_if_it_were_not() {
     for case in cases().into_iter().chain(more_cases()) {
-        for what in [Count::Writes, Count::Requests] {
+        for what in [CountedBy::Writes, CountedBy::Requests] {
             for last in 1.. {
                 let sim = case.set_up().await;
                 let task = sim.task(case.policy()).await;
@@ -183,7 +185,7 @@ async fn stopped_everywhere(cases: impl Iterator<Item = Case>) {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_a_second_attempt_stops_again_is_started_again_at_once() {
     let sim = SimulatedWorld::new(Options::default());
-    let fails = Altered { fate: Fate::Fails, ..Altered::default() };
+    let fails = Altered { fate: PointFate::Fails, ..Altered::default() };
     sim.simulator.add_fault(Rule::new(Effect::CreateAs(fails)).times(1));
     let policy = Policy { stop_server: true, retry_after: Duration::from_secs(1), ..policy(Kind::Backup, 3) };
     let task = sim.task(policy).await;
@@ -248,7 +250,7 @@ async fn a_point_that_was_completed_during_an_outage_of_ours_is_not_called_stuck
     let sim = SimulatedWorld::new(Options::default());
     let task = sim.task(Policy { retries: 0, ..policy(Kind::Backup, 3) }).await;
     let run = sim.open(&task, Some(DUE.parse().unwrap())).await;
-    let made = || sim.simulator.account().points(simulator::Kind::Backup).count() == 1;
+    let made = || sim.simulator.account().points(simulator::PointKind::Backup).count() == 1;
     assert!(cut_off_when(drive(&sim.world, &task, run), made).await.is_none());
     tokio::time::advance(Duration::from_secs(5 * 3600)).await;
     let sim = sim.restart().await;

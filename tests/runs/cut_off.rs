@@ -38,7 +38,7 @@ pub async fn cut_off_when<T>(work: impl Future<Output = T>, happened: impl Fn() 
 
 /// What a run is counted by.
 #[derive(Clone, Copy, Debug)]
-pub enum Count {
+pub enum CountedBy {
     /// Transactions of the state, as another connection sees them.
     Writes,
     /// Requests that the provider has seen.
@@ -49,7 +49,7 @@ pub enum Count {
 pub async fn cut_off_after<T>(
     work: impl Future<Output = T>,
     sim: &SimulatedWorld,
-    what: Count,
+    what: CountedBy,
     last: usize,
 ) -> (usize, bool) {
     let state = rusqlite::Connection::open(sim.dir.path().join("lastgood.db")).unwrap();
@@ -58,12 +58,12 @@ pub async fn cut_off_after<T>(
     poll_fn(move |context| {
         let polled = work.as_mut().poll(context);
         match what {
-            Count::Writes => {
+            CountedBy::Writes => {
                 let now = version();
                 seen += usize::from(now != before);
                 before = now;
             }
-            Count::Requests => seen = sim.simulator.with_account(|account| account.record().requests().count()),
+            CountedBy::Requests => seen = sim.simulator.with_account(|account| account.record().requests().count()),
         }
         match polled {
             Poll::Ready(_) => Poll::Ready((seen, false)),

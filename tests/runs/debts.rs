@@ -7,7 +7,7 @@ use lastgood::seams::policy::inventory::{Kind, ServerId};
 use lastgood::seams::policy::name::PolicyName;
 use lastgood::seams::policy::policy::Policy;
 use lastgood::seams::run::{RunError, Task, drive, watch_debts};
-use lastgood::simulator::{Act, Call, Effect, Options, Rule};
+use lastgood::simulator::{Call, Effect, Options, PersonAction, Rule};
 
 use crate::cut_off::cut_off_when;
 use crate::support::simulated_world::{SimulatedWorld, policy};
@@ -98,7 +98,7 @@ async fn a_run_that_stops_no_server_makes_its_point_beside_the_watch() {
     };
     let status_meanwhile = async {
         tokio::time::sleep(30 * MINUTE).await;
-        assert_eq!(status(&sim), "active", "a run that is at work there keeps no server stopped");
+        assert_eq!(status(&sim), "active", "a run that is working there keeps no server stopped");
     };
     let all = async { tokio::join!(both, status_meanwhile) };
     tokio::select! {
@@ -114,7 +114,7 @@ async fn a_stop_after_the_debt_is_paid_is_a_persons_and_stands() {
     let task = cold(&sim, "nightly").await;
     assert_eq!(sim.run(&task).await.outcome.as_str(), "succeeded");
     assert!(!owes(&sim).await);
-    let stop = Act::SetStatus { server: SERVER.into(), status: "stopped".to_owned() };
+    let stop = PersonAction::SetStatus { server: SERVER.into(), status: "stopped".to_owned() };
     sim.simulator.act(&stop).unwrap();
     watched(&sim, 30 * MINUTE).await;
     assert_eq!(sim.run(&task).await.outcome.as_str(), "succeeded");
@@ -170,7 +170,7 @@ async fn a_server_that_vanishes_keeps_its_debt_until_it_was_gone_for_a_day() {
         let stopped = || status(&sim) == "stopped";
         assert!(cut_off_when(drive(&sim.world, &task, run), stopped).await.is_none());
         let sim = sim.restart().await;
-        sim.simulator.act(&Act::RemoveServer { server: SERVER.into() }).unwrap();
+        sim.simulator.act(&PersonAction::RemoveServer { server: SERVER.into() }).unwrap();
         for run in sim.world.store.unfinished().await.unwrap() {
             let run = drive(&sim.world, &task, run).await.unwrap();
             assert_eq!(run.outcome.as_str(), "failed", "{run:?}");

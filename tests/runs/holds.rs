@@ -13,7 +13,7 @@ use lastgood::simulator::{self, Options};
 
 use crate::support::simulated_world::{SimulatedWorld, policy};
 
-const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
+const SNAPSHOT: simulator::PointKind = simulator::PointKind::Snapshot;
 
 fn called(name: &str, last: u32) -> Policy {
     let keep = Keep { counts: vec![(KeepRule::Last, Count::Number(last))], ..Keep::default() };
@@ -53,7 +53,7 @@ async fn error(sim: &SimulatedWorld, task: &Task) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_policy_that_fills_its_slots_goes_on_beside_a_hold_with_one_point_fewer() {
+async fn a_policy_that_fills_its_slots_continues_alongside_a_hold_with_one_point_fewer() {
     let sim = SimulatedWorld::new(Options::default());
     let task = sim.task(called("nightly", 5)).await;
     for _ in 0..5 {

@@ -11,11 +11,11 @@ use lastgood::seams::policy::policy::{Policy, Prune};
 use lastgood::seams::policy::selector::Pattern;
 use lastgood::seams::run::{Task, by_hand};
 use lastgood::seams::store::holds::{Hold, HoldTarget};
-use lastgood::simulator::{self, Act, Call, Effect, Options, PointSpec, RetryAfter, Rule, StatusEffect, What};
+use lastgood::simulator::{self, Call, Effect, Options, PersonAction, PointSpec, RetryAfter, Rule, StatusEffect, What};
 
 use crate::support::simulated_world::{SimulatedWorld, ours, policy};
 
-const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
+const SNAPSHOT: simulator::PointKind = simulator::PointKind::Snapshot;
 
 /// Four points of `nightly`, of which `last = 2` drops three once a new one is there.
 fn four() -> Options {
@@ -340,7 +340,7 @@ async fn a_slot_that_is_taken_at_the_last_look_is_reported_with_the_holds_in_the
         while !sim.simulator.account().record().requests().any(|request| request.path.ends_with("/power/")) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        sim.simulator.act(&Act::CreatePoint(PointSpec::aged(SNAPSHOT, "web-server-01", 0))).unwrap();
+        sim.simulator.act(&PersonAction::CreatePoint(PointSpec::aged(SNAPSHOT, "web-server-01", 0))).unwrap();
     };
     drop(sim.simulator.take_record());
     let (run, ()) = tokio::join!(sim.run(&task), stopping);

@@ -24,7 +24,7 @@ async fn a_run_makes_a_point_and_waits_until_it_is_completed() {
         let run = sim.run(&task).await;
         assert_eq!((run.outcome.as_str(), run.error), ("succeeded", None));
         let account = sim.simulator.account();
-        let theirs = if kind == Kind::Backup { simulator::Kind::Backup } else { simulator::Kind::Snapshot };
+        let theirs = if kind == Kind::Backup { simulator::PointKind::Backup } else { simulator::PointKind::Snapshot };
         let points = account.points_of(theirs, "web-server-01");
         assert_eq!(points.len(), 1);
         assert!(points[0].description.starts_with("lg-"), "{}", points[0].description);
@@ -38,7 +38,7 @@ async fn plan_and_run_agree_and_the_oldest_goes_after_the_new_one_is_completed()
     for _ in 0..3 {
         sim.run(&task).await;
     }
-    let oldest = sim.ids(simulator::Kind::Snapshot)[0].clone();
+    let oldest = sim.ids(simulator::PointKind::Snapshot)[0].clone();
     let plan = sim.plan(&task).await;
     assert_eq!(plan.evictions().count(), 0, "two slots are free");
     assert_eq!(plan.prunes().map(|delete| delete.id.clone()).collect::<Vec<_>>(), std::slice::from_ref(&oldest));
@@ -63,19 +63,19 @@ async fn with_every_slot_taken_one_point_is_evicted_first_and_no_more() {
     for _ in 0..5 {
         assert_eq!(sim.run(&task).await.deleted, []);
     }
-    let oldest = sim.ids(simulator::Kind::Snapshot)[0].clone();
+    let oldest = sim.ids(simulator::PointKind::Snapshot)[0].clone();
     let plan = sim.plan(&task).await;
     assert_eq!(plan.evictions().map(|delete| delete.id.clone()).collect::<Vec<_>>(), std::slice::from_ref(&oldest));
     let run = sim.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.deleted), ("succeeded", vec![oldest]));
-    assert_eq!(sim.ids(simulator::Kind::Snapshot).len(), 5);
+    assert_eq!(sim.ids(simulator::PointKind::Snapshot).len(), 5);
     let refused = sim.simulator.account().record().requests().any(|request| request.status == Some(400));
     assert!(!refused, "the provider's limit error is never met");
 }
 
 #[tokio::test(start_paused = true)]
 async fn foreign_points_are_never_deleted_and_are_named_when_they_leave_no_room() {
-    let foreign = (1..=5).map(|days| PointSpec::aged(simulator::Kind::Snapshot, "web-server-01", days * 86_400));
+    let foreign = (1..=5).map(|days| PointSpec::aged(simulator::PointKind::Snapshot, "web-server-01", days * 86_400));
     let sim = SimulatedWorld::new(Options { foreign: foreign.collect(), ..Options::default() });
     let task = sim.task(policy(Kind::Snapshot, 3)).await;
     let run = sim.run(&task).await;
@@ -98,7 +98,7 @@ async fn a_failed_point_is_deleted_and_the_run_is_tried_again() {
     let task = sim.task(policy(Kind::Backup, 3)).await;
     let run = sim.run(&task).await;
     assert_eq!((run.outcome.as_str(), run.attempts), ("succeeded", 2));
-    assert_eq!(sim.ids(simulator::Kind::Backup).len(), 1);
+    assert_eq!(sim.ids(simulator::PointKind::Backup).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -109,7 +109,7 @@ async fn a_lost_answer_is_settled_by_the_mark_and_nothing_is_made_twice() {
         let task = sim.task(policy(Kind::Backup, 3)).await;
         let run = sim.run(&task).await;
         assert_eq!((run.outcome.as_str(), run.attempts), ("succeeded", 1), "{run:?}");
-        assert_eq!(sim.ids(simulator::Kind::Backup).len(), 1, "carried out: {carried_out}");
+        assert_eq!(sim.ids(simulator::PointKind::Backup).len(), 1, "carried out: {carried_out}");
     }
 }
 
@@ -130,7 +130,7 @@ async fn the_mark_alone_proves_points_ours_when_the_state_is_lost() {
     for _ in 0..3 {
         sim.run(&task).await;
     }
-    let oldest = sim.ids(simulator::Kind::Snapshot)[0].clone();
+    let oldest = sim.ids(simulator::PointKind::Snapshot)[0].clone();
     let sim = sim.lose_the_state();
     let run = sim.run(&task).await;
     assert_eq!(run.deleted, [oldest]);

@@ -7,13 +7,13 @@ use lastgood::seams::journal::summary::RunSummary;
 use lastgood::seams::policy::inventory::{Kind, PointId};
 use lastgood::seams::policy::policy::Policy;
 use lastgood::seams::run::drive;
-use lastgood::simulator::{self, Act, Altered, Call, Edit, Effect, Fate, Options, Pick, PointSpec, Rule};
+use lastgood::simulator::{self, Altered, Call, Edit, Effect, Options, PersonAction, Pick, PointFate, PointSpec, Rule};
 
 use crate::cut_off::cut_off_when;
 use crate::support::simulated_world::{SimulatedWorld, ours, policy};
 
-const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
-const BACKUP: simulator::Kind = simulator::Kind::Backup;
+const SNAPSHOT: simulator::PointKind = simulator::PointKind::Snapshot;
+const BACKUP: simulator::PointKind = simulator::PointKind::Backup;
 const SERVER: &str = "web-server-01";
 
 fn full() -> Options {
@@ -43,7 +43,7 @@ async fn a_lost_create_is_adopted_by_whatever_is_left_of_its_text() {
                 let (name, description) = (name.map(str::to_owned), description.map(str::to_owned));
                 let pick = Pick { kind: SNAPSHOT, id: None, server: Some(SERVER.into()), oldest: false };
                 let edit = Edit { pick, name, description, status: None, created_at: None, size_mb: None };
-                let act = Effect::Meanwhile { acts: vec![Act::EditPoint(edit)], after: true };
+                let act = Effect::Meanwhile { acts: vec![PersonAction::EditPoint(edit)], after: true };
                 sim.simulator.add_fault(Rule::new(act).call(Call::Create).times(1));
             }
             let task = sim.task(policy(Kind::Snapshot, 5)).await;
@@ -65,7 +65,7 @@ async fn a_point_without_any_text_of_ours_is_not_adopted_and_the_run_ends_as_unk
         let sim = SimulatedWorld::new(Options::default());
         sim.simulator.add_fault(lost(Call::Create, false));
         let bare = PointSpec { description: String::new(), ..PointSpec::aged(BACKUP, SERVER, 0) };
-        let act = Effect::Meanwhile { acts: vec![Act::CreatePoint(bare)], after: true };
+        let act = Effect::Meanwhile { acts: vec![PersonAction::CreatePoint(bare)], after: true };
         sim.simulator.add_fault(Rule::new(act).call(Call::Create).times(1));
         let task = sim.task(Policy { stop_server, ..policy(Kind::Backup, 3) }).await;
         let run = sim.run(&task).await;
@@ -81,7 +81,7 @@ async fn a_persons_point_is_never_adopted_in_place_of_a_lost_one() {
     let sim = SimulatedWorld::new(Options::default());
     sim.simulator.add_fault(lost(Call::Create, false));
     let theirs = PointSpec::aged(SNAPSHOT, SERVER, 0);
-    let act = Effect::Meanwhile { acts: vec![Act::CreatePoint(theirs)], after: true };
+    let act = Effect::Meanwhile { acts: vec![PersonAction::CreatePoint(theirs)], after: true };
     sim.simulator.add_fault(Rule::new(act).call(Call::Create).times(1));
     let task = sim.task(policy(Kind::Snapshot, 3)).await;
     let run = sim.run(&task).await;
@@ -115,8 +115,8 @@ fn check_twins(sim: &SimulatedWorld, run: &RunSummary) {
     assert_eq!(sim.ids(BACKUP), [PointId::Number(501)], "{run:?}");
     assert_eq!((&run.created, run.deleted.as_slice()), (&Some(PointId::Number(501)), &[PointId::Number(502)][..]));
     let account = sim.simulator.account();
-    let completed = |change: &simulator::Change| change.change == simulator::ChangeKind::PointCompleted;
-    let deleted = |change: &simulator::Change| change.change == simulator::ChangeKind::PointDeleted;
+    let completed = |change: &simulator::AccountChange| change.change == simulator::ChangeKind::PointCompleted;
+    let deleted = |change: &simulator::AccountChange| change.change == simulator::ChangeKind::PointDeleted;
     let changes: Vec<_> = account.record().changes().collect();
     assert!(changes.iter().position(|it| completed(it)) < changes.iter().position(|it| deleted(it)));
 }
@@ -144,7 +144,7 @@ async fn the_younger_twin_stays_when_the_older_is_good_no_more_or_its_id_is_anot
             tokio::time::sleep(Duration::from_secs(60)).await;
             sim.simulator.set_options(|options| options.list_lag = Duration::ZERO);
             tokio::time::sleep(Duration::from_secs(1800)).await;
-            sim.simulator.act(&Act::EditPoint(changed.clone())).unwrap();
+            sim.simulator.act(&PersonAction::EditPoint(changed.clone())).unwrap();
         };
         let (run, ()) = tokio::join!(sim.run(&task), change);
         assert_eq!(sim.sent("POST", "/backups/"), 2, "{run:?}");
@@ -155,7 +155,7 @@ async fn the_younger_twin_stays_when_the_older_is_good_no_more_or_its_id_is_anot
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_set_back_does_not_put_off_the_next_attempt() {
     let sim = SimulatedWorld::new(Options::default());
-    let fate = Altered { fate: Fate::Fails, ..Altered::default() };
+    let fate = Altered { fate: PointFate::Fails, ..Altered::default() };
     sim.simulator.add_fault(Rule::new(Effect::CreateAs(fate)).call(Call::Create).times(1));
     let task = sim.task(policy(Kind::Snapshot, 3)).await;
     let began = tokio::time::Instant::now();
@@ -171,7 +171,7 @@ async fn a_clock_that_is_set_back_does_not_put_off_the_next_attempt() {
 #[tokio::test(start_paused = true)]
 async fn max_deletes_holds_for_a_failed_point_of_the_runs_own_too() {
     let sim = SimulatedWorld::new(Options::default());
-    let fate = Altered { fate: Fate::Fails, ..Altered::default() };
+    let fate = Altered { fate: PointFate::Fails, ..Altered::default() };
     sim.simulator.add_fault(Rule::new(Effect::CreateAs(fate)).call(Call::Create).times(1));
     let task = sim.task(Policy { max_deletes: Some(0), retries: 0, ..policy(Kind::Snapshot, 3) }).await;
     let run = sim.run(&task).await;
@@ -257,7 +257,7 @@ async fn the_limit_error_in_spite_of_a_free_slot_is_final_and_deletes_nothing() 
 #[tokio::test(start_paused = true)]
 async fn a_stuck_point_is_left_alone_and_reported_and_its_due_time_gets_no_second_one() {
     let sim = SimulatedWorld::new(full());
-    let fate = Altered { fate: Fate::NeverFinishes, ..Altered::default() };
+    let fate = Altered { fate: PointFate::NeverFinishes, ..Altered::default() };
     sim.simulator.add_fault(Rule::new(Effect::CreateAs(fate)).call(Call::Create).times(1));
     let task = sim.task(policy(Kind::Snapshot, 5)).await;
     let run = sim.run(&task).await;
@@ -279,7 +279,7 @@ async fn a_stuck_point_is_left_alone_and_reported_and_its_due_time_gets_no_secon
 #[tokio::test(start_paused = true)]
 async fn a_point_that_vanishes_while_it_is_awaited_is_made_again_by_the_next_attempt() {
     let sim = SimulatedWorld::new(full());
-    let fate = Altered { fate: Fate::Vanishes, after_seconds: Some(1.5), ..Altered::default() };
+    let fate = Altered { fate: PointFate::Vanishes, after_seconds: Some(1.5), ..Altered::default() };
     sim.simulator.add_fault(Rule::new(Effect::CreateAs(fate)).call(Call::Create).times(1));
     let task = sim.task(policy(Kind::Snapshot, 5)).await;
     let run = sim.run(&task).await;
@@ -288,7 +288,7 @@ async fn a_point_that_vanishes_while_it_is_awaited_is_made_again_by_the_next_att
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_point_that_one_list_lacks_is_not_taken_for_gone() {
+async fn a_point_missing_from_one_list_does_not_count_as_gone() {
     let sim = SimulatedWorld::new(Options { paged: true, completion: Duration::from_secs(120), ..Options::default() });
     let short = Rule::new(Effect::OnlyItems { items: 0 }).call(Call::List);
     sim.simulator.add_fault(Rule { skip: 3, times: Some(2), ..short });
@@ -299,7 +299,7 @@ async fn a_point_that_one_list_lacks_is_not_taken_for_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn ids_that_come_again_are_told_apart_by_their_time() {
+async fn reused_ids_are_distinguished_by_their_time() {
     for stop_server in [false, true] {
         let sim = SimulatedWorld::new(Options { reuse_ids: true, ..full() });
         let task = sim.task(Policy { stop_server, ..policy(Kind::Snapshot, 5) }).await;
@@ -316,7 +316,7 @@ async fn ids_that_come_again_are_told_apart_by_their_time() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_point_with_an_id_that_came_again_is_cleared_away() {
     let sim = SimulatedWorld::new(Options { reuse_ids: true, ..full() });
-    let fate = Altered { fate: Fate::Fails, ..Altered::default() };
+    let fate = Altered { fate: PointFate::Fails, ..Altered::default() };
     sim.simulator.add_fault(Rule::new(Effect::CreateAs(fate)).call(Call::Create).times(1));
     let task = sim.task(policy(Kind::Snapshot, 5)).await;
     let run = sim.run(&task).await;
@@ -329,7 +329,7 @@ async fn a_failed_point_with_an_id_that_came_again_is_cleared_away() {
 async fn a_person_who_makes_room_meanwhile_saves_the_point_that_was_to_be_evicted() {
     let sim = SimulatedWorld::new(full());
     let pick = Pick { kind: SNAPSHOT, id: None, server: Some(SERVER.into()), oldest: false };
-    let act = Effect::Meanwhile { acts: vec![Act::DeletePoint(pick)], after: true };
+    let act = Effect::Meanwhile { acts: vec![PersonAction::DeletePoint(pick)], after: true };
     // The eviction is lost, and when that is known another slot is free.
     sim.simulator.add_fault(Rule::new(act).call(Call::Delete).times(1));
     sim.simulator.add_fault(Rule::new(Effect::Reset { carried_out: false }).call(Call::Delete).times(1));
@@ -341,7 +341,8 @@ async fn a_person_who_makes_room_meanwhile_saves_the_point_that_was_to_be_evicte
 #[tokio::test(start_paused = true)]
 async fn a_person_who_takes_the_evicted_slot_ends_the_run_without_the_limit_error() {
     let sim = SimulatedWorld::new(full());
-    let act = Effect::Meanwhile { acts: vec![Act::CreatePoint(PointSpec::aged(SNAPSHOT, SERVER, 0))], after: true };
+    let act =
+        Effect::Meanwhile { acts: vec![PersonAction::CreatePoint(PointSpec::aged(SNAPSHOT, SERVER, 0))], after: true };
     sim.simulator.add_fault(Rule::new(act).call(Call::Delete).times(1));
     let task = sim.task(policy(Kind::Snapshot, 5)).await;
     let run = sim.run(&task).await;

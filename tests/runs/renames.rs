@@ -14,7 +14,7 @@ use lastgood::simulator::{self, Options};
 
 use crate::support::simulated_world::{SimulatedWorld, policy};
 
-const BACKUP: simulator::Kind = simulator::Kind::Backup;
+const BACKUP: simulator::PointKind = simulator::PointKind::Backup;
 
 fn name(text: &str) -> PolicyName {
     PolicyName::new(text).unwrap()
@@ -160,7 +160,7 @@ async fn a_policy_that_takes_over_points_that_no_policy_kept_drops_none_of_them_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_in_doubt_does_not_let_a_changed_file_pass() {
+async fn a_doubtful_list_does_not_let_a_changed_file_pass() {
     use lastgood::simulator::{Call, Effect, Rule};
     let sim = SimulatedWorld::new(Options::default());
     let task = full(&sim, 6).await;

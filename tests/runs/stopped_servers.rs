@@ -7,19 +7,19 @@ use lastgood::seams::journal::notice::{Class, Fact, Topic};
 use lastgood::seams::policy::inventory::Kind;
 use lastgood::seams::policy::policy::Policy;
 use lastgood::seams::run::{Task, drive};
-use lastgood::simulator::{self, Act, Altered, Call, Effect, Fate, Options, Rule};
+use lastgood::simulator::{self, Altered, Call, Effect, Options, PersonAction, PointFate, Rule};
 use tokio::sync::Semaphore;
 
 use crate::cut_off::cut_off_when;
 use crate::support::simulated_world::{SimulatedWorld, policy};
 
-const SNAPSHOT: simulator::Kind = simulator::Kind::Snapshot;
+const SNAPSHOT: simulator::PointKind = simulator::PointKind::Snapshot;
 const SERVER: &str = "web-server-01";
 
 #[tokio::test(start_paused = true)]
 async fn a_server_found_stopped_is_left_stopped() {
     let sim = SimulatedWorld::new(Options::default());
-    let stop = Act::SetStatus { server: SERVER.into(), status: "stopped".to_owned() };
+    let stop = PersonAction::SetStatus { server: SERVER.into(), status: "stopped".to_owned() };
     sim.simulator.act(&stop).unwrap();
     let task = sim.task(Policy { stop_server: true, ..policy(Kind::Backup, 3) }).await;
     let run = sim.run(&task).await;
@@ -30,8 +30,8 @@ async fn a_server_found_stopped_is_left_stopped() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_a_run_stopped_is_started_whatever_becomes_of_the_create_and_the_start() {
     let refused = Rule::new(Effect::status(403)).call(Call::Create);
-    let fails = Altered { fate: Fate::Fails, ..Altered::default() };
-    let never = Altered { fate: Fate::NeverFinishes, ..Altered::default() };
+    let fails = Altered { fate: PointFate::Fails, ..Altered::default() };
+    let never = Altered { fate: PointFate::NeverFinishes, ..Altered::default() };
     for fault in [
         refused,
         Rule::new(Effect::CreateAs(fails)).call(Call::Create),
@@ -112,7 +112,7 @@ async fn a_server_that_cannot_be_started_keeps_no_permit_from_other_runs() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_left_to_start_when_the_server_has_left_the_account() {
     let sim = SimulatedWorld::new(Options::default());
-    let act = Effect::Meanwhile { acts: vec![Act::RemoveServer { server: SERVER.into() }], after: true };
+    let act = Effect::Meanwhile { acts: vec![PersonAction::RemoveServer { server: SERVER.into() }], after: true };
     sim.simulator.add_fault(Rule::new(act).call(Call::Create).times(1));
     let task = sim.task(Policy { stop_server: true, retries: 0, ..policy(Kind::Snapshot, 3) }).await;
     let run = tokio::time::timeout(Duration::from_secs(86_400), sim.run(&task)).await.unwrap();

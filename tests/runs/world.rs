@@ -86,7 +86,7 @@ impl SimulatedWorld {
     }
 
     /// The ids that the provider has of a kind on the first server.
-    pub fn ids(&self, kind: simulator::Kind) -> Vec<PointId> {
+    pub fn ids(&self, kind: simulator::PointKind) -> Vec<PointId> {
         let account = self.simulator.account();
         let points = account.points_of(kind, "web-server-01");
         points.iter().map(|point| PointId::Number(point.id)).collect()

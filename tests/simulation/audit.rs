@@ -1,5 +1,5 @@
 //! What is checked beside the record's own rules: only what retention drops is ever deleted, a due time that had its
-//! point gets no other; and in the end every due time has its point or a told failure, and nothing is left over.
+//! point gets no other; and in the end every due time has its point or a reported failure, and nothing is left over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use lastgood::seams::policy::inventory::PointId;
 use lastgood::seams::policy::mark::Mark;
 use lastgood::seams::policy::policy::{Policy, Prune};
 use lastgood::seams::policy::retention::{Candidate, decide};
-use lastgood::simulator::{By, Change, ChangeKind, Entry, Kind, Point, What};
+use lastgood::simulator::{AccountChange, By, ChangeKind, Entry, Point, PointKind, What};
 
 use crate::figures::Figures;
 use crate::fleet::{first_name, first_policy_name};
 use crate::invariants::{Facts, Truth};
 
-type Place = (Kind, i64);
+type Place = (PointKind, i64);
 
 #[expect(clippy::print_stdout, reason = "LASTGOOD_WATCH asks for it")]
 fn print_entry(entry: &Entry) {
@@ -24,7 +24,7 @@ fn print_entry(entry: &Entry) {
 
 /// A point as the record shows it.
 #[derive(Clone, Debug)]
-struct Known {
+struct RecordedPoint {
     server: String,
     point: Point,
     /// The requested mark.
@@ -33,7 +33,7 @@ struct Known {
     changed: bool,
 }
 
-impl Known {
+impl RecordedPoint {
     fn in_words(&self) -> String {
         let Point { id, created_at, status, description, deleting, .. } = &self.point;
         let due = self.mark.as_ref().map(|mark| format!(" {} of {}", mark.policy, mark.due)).unwrap_or_default();
@@ -47,14 +47,14 @@ pub struct Audit {
     /// The checker of the record.
     pub truth: Truth,
     /// Rules that are left out.
-    pub without: Vec<crate::invariants::Rule>,
+    pub without: Vec<crate::invariants::Invariant>,
     /// The policies by server's name: those of the file in force first, then those of the file before it.
     pub policies: Vec<BTreeMap<String, Vec<Arc<Policy>>>>,
     /// The server whose part of the record is printed.
     watched: Option<String>,
     asked: BTreeMap<u64, Mark>,
-    points: BTreeMap<Place, Known>,
-    by_server: BTreeMap<(String, Kind), BTreeSet<i64>>,
+    points: BTreeMap<Place, RecordedPoint>,
+    by_server: BTreeMap<(String, PointKind), BTreeSet<i64>>,
     /// Every due time that ever had a completed point, by first names, and when it was completed.
     pub done: BTreeMap<(String, String, Timestamp), Timestamp>,
 }
@@ -109,7 +109,7 @@ impl Audit {
         }
     }
 
-    fn change(&mut self, at: Timestamp, change: &Change, figures: &mut Figures) {
+    fn change(&mut self, at: Timestamp, change: &AccountChange, figures: &mut Figures) {
         let Some(point) = &change.point else { return };
         let place = (point.kind, point.id);
         if change.by == By::Client {
@@ -122,7 +122,7 @@ impl Audit {
                 figures.made += u64::from(change.by == By::Client);
                 let server = first_name(&change.server).to_owned();
                 self.by_server.entry((server.clone(), point.kind)).or_default().insert(point.id);
-                let known = Known { server, point: point.clone(), mark, changed: false };
+                let known = RecordedPoint { server, point: point.clone(), mark, changed: false };
                 self.points.insert(place, known);
             }
             ChangeKind::PointDeleted if change.by == By::Client => {
@@ -156,7 +156,7 @@ impl Audit {
     /// A completed point that goes is one that retention drops: without the new point, or with it.
     fn deleted(&self, at: Timestamp, place: Place, figures: &mut Figures) {
         let Some(known) = self.points.get(&place).filter(|known| known.point.status == "completed") else { return };
-        let twin = |other: &Known| {
+        let twin = |other: &RecordedPoint| {
             let older = (other.point.created_at, other.point.id) < (known.point.created_at, known.point.id);
             other.mark.is_some() && other.mark == known.mark && older && other.point.status == "completed"
         };
@@ -164,7 +164,7 @@ impl Audit {
             return;
         }
         let policy = known.mark.as_ref().map_or("nobody", |mark| &mark.policy);
-        let there: Vec<String> = self.beside(known).map(Known::in_words).collect();
+        let there: Vec<String> = self.beside(known).map(RecordedPoint::in_words).collect();
         figures.violation(format!(
             "{at}: {} of {} ({policy}, {}) is deleted, and retention keeps it: {there:?}",
             known.point.id, known.server, known.point.created_at
@@ -173,15 +173,16 @@ impl Audit {
 
     /// Whether it may make way for a point that a hold or `protect` keeps: the oldest that nothing keeps does. That the
     /// slots do not suffice is what the record's own rules look at.
-    fn is_given_up(&self, known: &Known) -> bool {
+    fn is_given_up(&self, known: &RecordedPoint) -> bool {
         let facts = &self.truth.facts;
         let policies = || self.policies.iter().filter_map(|file| file.get(&known.server)).flatten();
-        let protects = |it: &Known| {
+        let protects = |it: &RecordedPoint| {
             policies().any(|policy| policy.protect.iter().any(|words| words.matches(&it.point.description)))
         };
-        let stays =
-            |it: &Known| facts.held.contains(&(it.point.kind, it.point.id.to_string())) || protects(it) || it.changed;
-        let is_of_its_policy = |it: &&Known| match (&it.mark, &known.mark) {
+        let stays = |it: &RecordedPoint| {
+            facts.held.contains(&(it.point.kind, it.point.id.to_string())) || protects(it) || it.changed
+        };
+        let is_of_its_policy = |it: &&RecordedPoint| match (&it.mark, &known.mark) {
             (Some(one), Some(other)) => one.policy == other.policy,
             (one, other) => one.is_none() && other.is_none(),
         };
@@ -191,12 +192,12 @@ impl Audit {
         is_oldest && self.beside(known).any(|it| it.point.id != known.point.id && stays(it) && !it.changed)
     }
 
-    fn beside<'a>(&'a self, known: &'a Known) -> impl Iterator<Item = &'a Known> {
+    fn beside<'a>(&'a self, known: &'a RecordedPoint) -> impl Iterator<Item = &'a RecordedPoint> {
         let ids = self.by_server.get(&(known.server.clone(), known.point.kind)).into_iter().flatten();
         ids.filter_map(move |id| self.points.get(&(known.point.kind, *id))).filter(|it| it.point.takes_slot())
     }
 
-    fn drops(&self, at: Timestamp, known: &Known) -> bool {
+    fn drops(&self, at: Timestamp, known: &RecordedPoint) -> bool {
         let files = self.policies.iter().filter_map(|file| file.get(&known.server));
         let of_kind = |policy: &&Arc<Policy>| crate::fleet::kind(policy.kind) == known.point.kind;
         let answers = |policy: &&Arc<Policy>| match &known.mark {
@@ -207,16 +208,16 @@ impl Audit {
     }
 
     /// The verdict may rest on a list of a while ago, and the new point may be there or not: any of these will do.
-    fn dropped_by(&self, policy: &Policy, at: Timestamp, known: &Known) -> bool {
-        let counts = |it: &&Known| {
+    fn dropped_by(&self, policy: &Policy, at: Timestamp, known: &RecordedPoint) -> bool {
+        let counts = |it: &&RecordedPoint| {
             let own = it.mark.as_ref().is_some_and(|mark| policy.answers_to(&mark.policy));
             let theirs = it.mark.is_none() && policy.prune == Prune::All;
             let protected = policy.protect.iter().any(|words| words.matches(&it.point.description));
             it.point.status == "completed" && !it.point.deleting && !it.changed && !protected && (own || theirs)
         };
-        let points: Vec<&Known> = self.beside(known).filter(counts).collect();
+        let points: Vec<&RecordedPoint> = self.beside(known).filter(counts).collect();
         // The text may have been lost with the answer: then the program does not know it for ours.
-        let certain: Vec<&Known> =
+        let certain: Vec<&RecordedPoint> =
             points.iter().copied().filter(|it| it.mark.is_none() || it.point.description.starts_with("lg-")).collect();
         let mut cases = vec![points.clone()];
         if certain.len() < points.len() {
@@ -242,7 +243,7 @@ impl Audit {
     }
 }
 
-fn drops(policy: &Policy, points: &[&Known], new: Option<Timestamp>, known: &Known) -> bool {
+fn drops(policy: &Policy, points: &[&RecordedPoint], new: Option<Timestamp>, known: &RecordedPoint) -> bool {
     let mut candidates: Vec<Candidate> = points
         .iter()
         .map(|it| {

@@ -1,4 +1,4 @@
-//! The end of a simulation: every due time has its one point or a told failure, every failure was mailed, and nothing
+//! The end of a simulation: every due time has its one point or a reported failure, every failure was mailed, and nothing
 //! is left over.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use lastgood::simulator::Simulator;
 use crate::figures::Figures;
 use crate::fleet::{first_name, first_policy_name};
 use crate::followed::Line;
-use crate::harvest::{Ended, Told};
+use crate::harvest::{JournalNotice, JournalRun};
 use crate::life::Life;
 
 impl Life {
@@ -34,7 +34,7 @@ impl Life {
     }
 
     /// A success has its point in the record; a failure has its notice.
-    fn check_runs(&mut self, runs: &[Ended], told: &[Told]) {
+    fn check_runs(&mut self, runs: &[JournalRun], told: &[JournalNotice]) {
         let now = self.now();
         let failures: BTreeSet<(&Line, Timestamp)> = told
             .iter()
@@ -57,11 +57,11 @@ impl Life {
                     }
                 }
                 (Some(_), Some(at)) if failures.contains(&(&run.line, at)) => {}
-                // It would only have taken the place of a point that is new enough: nobody needs to be told.
+                // It would only have taken the place of a point that is new enough: nothing needs to be reported.
                 (Some("skipped"), Some(at)) if self.has_recent(&run.line, at) || self.was_far_ahead(at) => {}
                 (Some(outcome), _) => {
                     let why = run.last_event.as_deref().unwrap_or_default();
-                    self.figures.violation(format!("{name} is {outcome}, and nobody is told: {why}"));
+                    self.figures.violation(format!("{name} is {outcome}, and that is not reported: {why}"));
                 }
                 // What is due shortly before the end may go on.
                 (None, _) if run.due.is_some_and(|due| due.duration_until(now) < SignedDuration::from_hours(1)) => {}
@@ -96,8 +96,8 @@ impl Life {
         })
     }
 
-    /// Every due time has a run, or was told as missed.
-    fn check_due_times(&mut self, runs: &[Ended], told: &[Told]) {
+    /// Every due time has a run, or was reported as missed.
+    fn check_due_times(&mut self, runs: &[JournalRun], told: &[JournalNotice]) {
         let mut handled: BTreeMap<&Line, BTreeSet<Timestamp>> = BTreeMap::new();
         for run in runs {
             handled.entry(&run.line).or_default().extend(run.due);
@@ -115,14 +115,15 @@ impl Life {
                 if missed.get(&line).is_some_and(|spans| spans.iter().any(|(from, to)| from <= due && due <= to)) {
                     self.figures.missed += 1;
                 } else {
-                    let near = |told: &&Told| {
+                    let near = |told: &&JournalNotice| {
                         told.line.as_ref() == Some(&line)
                             && told.at.duration_until(*due).abs() < SignedDuration::from_hours(48)
                     };
                     let near: Vec<String> =
                         told.iter().filter(near).map(|told| format!("{} {}", told.at, told.text)).collect();
-                    self.figures
-                        .violation(format!("the due time {due} of {line:?} was never handled nor told: {near:?}"));
+                    self.figures.violation(format!(
+                        "the due time {due} of {line:?} was neither handled nor reported: {near:?}"
+                    ));
                 }
             }
         }
@@ -149,23 +150,23 @@ impl Life {
     }
 }
 
-/// Every failure is told by a mail, or in silence soon after a mail of its incident.
-fn check_told(told: &[Told], now: Timestamp, figures: &mut Figures) {
+/// Every failure is mailed, or suppressed soon after a mail of its incident.
+fn check_told(told: &[JournalNotice], now: Timestamp, figures: &mut Figures) {
     for told in told.iter().filter(|told| told.class == "failure" || told.class == "stale") {
         // It may wait for others of its group yet.
         if told.by.is_none() && told.at.duration_until(now) > SignedDuration::from_mins(10) {
-            let Told { line, topic, text, at, .. } = told;
-            figures.violation(format!("nobody told of {topic} of {line:?} at {at}: {text}"));
+            let JournalNotice { line, topic, text, at, .. } = told;
+            figures.violation(format!("{topic} of {line:?} at {at} was not reported: {text}"));
         }
     }
 }
 
-/// An incident that is open has a reason: no run of its policy has succeeded since it was last told. What a plan gives
-/// cause to tell stands until the next plan, so there it must be two.
+/// An incident that is open has a reason: no run of its policy has succeeded since it was last reported. What a plan
+/// reports lasts until the next plan, so there it must be two.
 async fn check_incidents(
     store: &Store,
     there: &BTreeSet<&str>,
-    (runs, told): (&[Ended], &[Told]),
+    (runs, told): (&[JournalRun], &[JournalNotice]),
     figures: &mut Figures,
 ) {
     for incident in store.incidents().await.expect("the incidents can be read") {
@@ -179,10 +180,10 @@ async fn check_incidents(
         let last = told.iter().filter(|told| told.line == line && told.topic == topic).map(|told| told.at).max();
         let mut since = last.unwrap_or(incident.opened_at);
         if topic == "clock" {
-            // What ended while the clock was ahead did not end after it was put right.
+            // What ended while the clock was ahead did not end after it was corrected.
             since += SignedDuration::from_hours(30);
         }
-        let good = |run: &&Ended| {
+        let good = |run: &&JournalRun| {
             Some(&run.line) == line.as_ref()
                 && run.outcome.as_deref() == Some("succeeded")
                 && run.ended_at.is_some_and(|at| at > since)

@@ -12,9 +12,9 @@ use lastgood::seams::policy::keep::{Count, KeepMode, KeepRule};
 use lastgood::seams::policy::policy::{Policy, Prune};
 use lastgood::simulator::{self, ServerSpec};
 
-use crate::invariants::{Facts, Grain, KeepFacts, PolicyFacts};
+use crate::invariants::{CheckedPolicy, Facts, Grain, KeepFacts};
 
-/// The sorts of servers: what a name begins with. In a small fleet one of each, so that every server tells something.
+/// The sorts of servers: what a name begins with. In a small fleet one of each, so that every server proves something.
 const SMALL: [(&str, usize); 15] = [
     ("daily", 1),
     ("late", 1),
@@ -75,7 +75,7 @@ pub fn first_policy_name(policy: &str) -> &str {
     RENAMED.iter().find(|(_, second)| *second == policy).map_or(policy, |(first, _)| first)
 }
 
-/// Whether so many servers are a large fleet.
+/// Whether this many servers are a large fleet.
 pub const fn is_large(count: usize) -> bool {
     count >= 100
 }
@@ -321,7 +321,7 @@ pub fn facts(facts: &mut Facts, policies: &BTreeMap<String, Vec<Arc<Policy>>>, s
         let policies = &policies[first_name(&server)];
         for policy in policies {
             let texts = |all: Vec<String>| all;
-            let mut known = PolicyFacts::new(kind(policy.kind));
+            let mut known = CheckedPolicy::new(kind(policy.kind));
             known.min_keep = policy.min_keep as usize;
             known.max_deletes = policy.max_deletes.map(|most| most as usize);
             known.reserve =
@@ -355,9 +355,9 @@ fn keeps(policy: &Policy) -> KeepFacts {
 }
 
 /// The simulator's word for a kind.
-pub fn kind(kind: Kind) -> simulator::Kind {
+pub fn kind(kind: Kind) -> simulator::PointKind {
     match kind {
-        Kind::Backup => simulator::Kind::Backup,
-        Kind::Snapshot => simulator::Kind::Snapshot,
+        Kind::Backup => simulator::PointKind::Backup,
+        Kind::Snapshot => simulator::PointKind::Snapshot,
     }
 }

@@ -23,7 +23,7 @@ struct Span {
 
 /// The schedules that were followed.
 #[derive(Debug, Default)]
-pub struct Followed {
+pub struct FollowedSchedules {
     spans: BTreeMap<Line, Vec<Span>>,
     /// Moments at which the clock was set: what is due around them may be passed over.
     jumps: Vec<Timestamp>,
@@ -31,7 +31,7 @@ pub struct Followed {
     came: BTreeMap<String, Timestamp>,
 }
 
-impl Followed {
+impl FollowedSchedules {
     /// A file holds from `now` on.
     pub fn file(&mut self, policies: &BTreeMap<String, Vec<Arc<Policy>>>, specs: &[ServerSpec], now: Timestamp) {
         let mut named = BTreeSet::new();

@@ -11,7 +11,7 @@ use crate::followed::Line;
 
 /// A run that is in the journal.
 #[derive(Debug)]
-pub struct Ended {
+pub struct JournalRun {
     pub line: Line,
     pub due: Option<Timestamp>,
     pub outcome: Option<String>,
@@ -22,7 +22,7 @@ pub struct Ended {
 
 /// A notice as the journal has it.
 #[derive(Debug)]
-pub struct Told {
+pub struct JournalNotice {
     pub line: Option<Line>,
     pub class: String,
     pub topic: String,
@@ -37,8 +37,8 @@ pub struct Told {
 /// Everything that was in the journal.
 #[derive(Debug, Default)]
 pub struct Harvest {
-    runs: BTreeMap<i64, Ended>,
-    told: BTreeMap<i64, Told>,
+    runs: BTreeMap<i64, JournalRun>,
+    told: BTreeMap<i64, JournalNotice>,
     /// Everything up to these numbers is final.
     runs_over: i64,
     told_over: i64,
@@ -59,7 +59,7 @@ impl Harvest {
             while let Some(row) = rows.next()? {
                 let (due, ended_at): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(5)?);
                 let (due, ended_at) = (due.map(time), ended_at.map(time));
-                let run = Ended {
+                let run = JournalRun {
                     line: (first_name(&row.get::<_, String>(1)?).to_owned(), row.get(2)?),
                     due,
                     outcome: row.get(4)?,
@@ -82,7 +82,7 @@ impl Harvest {
                     Fact::Missed(missed) => missed.lost.map(|lost| (lost.first, lost.last)),
                     _ => None,
                 };
-                let told = Told {
+                let told = JournalNotice {
                     line: body
                         .server
                         .zip(body.policy)
@@ -108,7 +108,7 @@ impl Harvest {
     }
 
     /// All of it, in order.
-    pub fn all(self) -> (Vec<Ended>, Vec<Told>) {
+    pub fn all(self) -> (Vec<JournalRun>, Vec<JournalNotice>) {
         (self.runs.into_values().collect(), self.told.into_values().collect())
     }
 }

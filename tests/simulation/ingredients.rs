@@ -1,7 +1,7 @@
 //! What happens besides everyday faults. Each ingredient can be left out to find out which of them a defect needs: here,
 //! or by `LASTGOOD_WITHOUT=midnights,depth` without a rebuild. Leaving one out also changes the random numbers.
 
-use crate::events::Event;
+use crate::events::LifeEvent;
 
 /// Which ingredients are in.
 #[derive(Clone, Copy, Debug)]
@@ -48,14 +48,14 @@ impl Ingredients {
     }
 
     /// Whether an event may happen.
-    pub const fn allow(&self, event: Event) -> bool {
+    pub const fn allow(&self, event: LifeEvent) -> bool {
         match event {
-            Event::SlowShutdown => self.slow_shutdowns,
-            Event::Pace | Event::LostAtMidnight => self.midnights,
-            Event::NewToken | Event::TokenReload => self.tokens,
-            Event::Hold => self.holds,
-            Event::ServerComes | Event::ServerGoes | Event::ServerRenamed => self.servers,
-            Event::Jump | Event::SkewedProvider => self.clocks,
+            LifeEvent::SlowShutdown => self.slow_shutdowns,
+            LifeEvent::Pace | LifeEvent::LostAtMidnight => self.midnights,
+            LifeEvent::NewToken | LifeEvent::TokenReload => self.tokens,
+            LifeEvent::Hold => self.holds,
+            LifeEvent::ServerComes | LifeEvent::ServerGoes | LifeEvent::ServerRenamed => self.servers,
+            LifeEvent::Jump | LifeEvent::SkewedProvider => self.clocks,
             _ => true,
         }
     }

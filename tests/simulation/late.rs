@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp, ToSpan};
-use lastgood::simulator::{Act, Call, Effect, Rule, ServerSpec};
+use lastgood::simulator::{Call, Effect, PersonAction, Rule, ServerSpec};
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 use serde_json::json;
 
-use crate::events::Event;
+use crate::events::LifeEvent;
 use crate::fleet;
 use crate::life::{Life, TOKEN};
 
 impl Life {
-    /// The provider's clock is ahead by so many seconds.
+    /// The provider's clock is ahead by this many seconds.
     pub fn set_skew(&mut self, seconds: i64) {
         self.check();
         self.skew = seconds;
@@ -57,7 +57,7 @@ impl Life {
         self.file.lock().expect("nobody panics with it").token.clone_from(&token);
         self.gate.expect(token);
         let minutes = self.random.random_range(0..30);
-        self.agenda.insert((now + SignedDuration::from_mins(minutes), Event::TokenReload), ());
+        self.agenda.insert((now + SignedDuration::from_mins(minutes), LifeEvent::TokenReload), ());
         self.figures.event("new tokens");
     }
 
@@ -67,7 +67,7 @@ impl Life {
         let name = format!("{}-{}", fleet::sort(large, number), 9_000 + self.came);
         let spec = ServerSpec::named(5_000 + self.came, &name);
         self.came += 1;
-        self.simulator.act(&Act::AddServer(spec.clone())).expect("there is room for servers");
+        self.simulator.act(&PersonAction::AddServer(spec.clone())).expect("there is room for servers");
         // The list of servers is read once an hour, if it can be read.
         self.followed.comes(&name, self.ours.now() + SignedDuration::from_hours(30));
         self.specs.push(spec);
@@ -83,7 +83,7 @@ impl Life {
         let spec = self.specs.remove(place);
         let name = spec.name.clone().expect("every server has a name here");
         self.gone.push(spec);
-        self.simulator.act(&Act::RemoveServer { server: json!(name) }).expect("it was there");
+        self.simulator.act(&PersonAction::RemoveServer { server: json!(name) }).expect("it was there");
         self.figures.event("servers removed");
         self.servers_changed();
     }
@@ -96,7 +96,7 @@ impl Life {
             return;
         }
         self.check();
-        self.simulator.act(&Act::RenameServer { server: json!(name), name: to.clone() }).expect("it is there");
+        self.simulator.act(&PersonAction::RenameServer { server: json!(name), name: to.clone() }).expect("it is there");
         self.people.renamed(&name, &to);
         for other in self.specs.iter_mut().filter(|other| other.id == spec.id) {
             other.name = Some(to.clone());

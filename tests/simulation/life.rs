@@ -21,13 +21,13 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::audit::Audit;
-use crate::events::{Event, MEANS};
+use crate::events::{LifeEvent, MEANS};
 use crate::figures::{Figures, Scale};
 use crate::fleet::{self, Knobs};
-use crate::followed::Followed;
+use crate::followed::FollowedSchedules;
 use crate::harvest::Harvest;
 use crate::ingredients::Ingredients;
-use crate::invariants::{Facts, Rule};
+use crate::invariants::{Facts, Invariant};
 use crate::mail::PostOffice;
 use crate::people::People;
 use crate::policy_file::PolicyFile;
@@ -61,7 +61,7 @@ pub struct Life {
     /// How far the daemon's clock is ahead, and the provider's, in seconds.
     pub ahead: i64,
     pub skew: i64,
-    /// From when on the daemon's clock was so many seconds ahead.
+    /// From when on the daemon's clock was this many seconds ahead.
     pub clocks: Vec<(Timestamp, i64)>,
     pub specs: Vec<ServerSpec>,
     /// Servers that have left the account: a run that has begun there goes on.
@@ -69,13 +69,13 @@ pub struct Life {
     /// How many servers came later.
     pub came: i64,
     pub file: Arc<Mutex<PolicyFile>>,
-    pub agenda: BTreeMap<(Timestamp, Event), ()>,
+    pub agenda: BTreeMap<(Timestamp, LifeEvent), ()>,
     /// Until then every answer may be a failure.
     pub storm_until: Timestamp,
     pub people: People,
     pub post: PostOffice,
     pub audit: Audit,
-    pub followed: Followed,
+    pub followed: FollowedSchedules,
     pub figures: Figures,
     end: Timestamp,
     calm: bool,
@@ -123,7 +123,7 @@ impl Life {
             people: People::new(people),
             post: PostOffice::default(),
             audit: Audit::new(facts),
-            followed: Followed::default(),
+            followed: FollowedSchedules::default(),
             figures: Figures::default(),
             end: start + SignedDuration::from_hours(24 * i64::from(scale.days)),
             calm: false,
@@ -131,7 +131,7 @@ impl Life {
             ticks: 0,
         };
         if !with.power {
-            life.audit.without = vec![Rule::OffTooLong, Rule::StartedUnread];
+            life.audit.without = vec![Invariant::OffTooLong, Invariant::StartedUnread];
         }
         life.post.writes_digests = with.digests;
         life.begin(start);
@@ -147,7 +147,7 @@ impl Life {
         if self.with.midnights {
             self.simulator.set_options(|options| options.power = Duration::from_secs(90));
         }
-        for (event, hours) in [(Event::OnCall, 11), (Event::Reap, 12), (Event::Hour, 1)] {
+        for (event, hours) in [(LifeEvent::OnCall, 11), (LifeEvent::Reap, 12), (LifeEvent::Hour, 1)] {
             self.agenda.insert((start + SignedDuration::from_hours(hours), event), ());
         }
         provider::renew(&self.simulator, &mut self.figures.faults, provider::faults());
@@ -324,12 +324,13 @@ impl Life {
             options.slow_shutdown = Duration::ZERO;
             options.start_ignored_while_stopping = false;
         });
-        self.agenda
-            .retain(|(_, event), ()| matches!(event, Event::OnCall | Event::Reap | Event::Hour | Event::TokenReload));
+        self.agenda.retain(|(_, event), ()| {
+            matches!(event, LifeEvent::OnCall | LifeEvent::Reap | LifeEvent::Hour | LifeEvent::TokenReload)
+        });
         wake.send(Wake::Reload).expect("the daemon listens");
     }
 
-    /// A file is in force from now on: tells the checkers.
+    /// A file is in force from now on: informs the checkers.
     pub fn taken_over(&mut self, config: &Config) {
         self.check();
         self.post.of(config);

@@ -11,7 +11,7 @@ use lastgood::seams::daemon::digests;
 use lastgood::seams::report::pipeline::{Pipeline, compose_due};
 use lastgood::seams::report::sender::next_attempt;
 use lastgood::seams::store::Store;
-use lastgood::seams::store::outbox::Fate;
+use lastgood::seams::store::outbox::{Channel, DeliveryOutcome};
 
 /// Composes and sends.
 #[derive(Debug, Default)]
@@ -56,17 +56,17 @@ impl PostOffice {
         if let Some(config) = self.config.as_ref().filter(|_| self.writes_digests) {
             digests(store, config, pipeline, now).await.expect("digests can be written");
         }
-        for message in store.mails_due(now).await.expect("the outbox can be read") {
+        for message in store.messages_due(&[Channel::Mail], now).await.expect("the outbox can be read") {
             let text = String::from_utf8_lossy(&message.message.bytes);
             assert!(!text.contains("vps_year"), "a mail shows the token: {text}");
-            let fate = if self.down_until.is_some_and(|until| now < until) {
+            let outcome = if self.down_until.is_some_and(|until| now < until) {
                 let wait: Duration = next_attempt(message.attempts + 1);
-                Fate::Later { at: now + wait, to: message.message.to.clone(), error: "down".to_owned() }
+                DeliveryOutcome::Later { at: now + wait, to: message.message.to.clone(), error: "down".to_owned() }
             } else {
                 self.sent.insert(message.message.message_id.clone());
-                Fate::Sent { refused: None }
+                DeliveryOutcome::Sent { refused: None }
             };
-            store.mail_tried(message.id, fate, now).await.expect("the outbox can be written");
+            store.attempt_ended(message.id, outcome, now).await.expect("the outbox can be written");
         }
     }
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use lastgood::seams::policy::inventory::{Kind, PointId};
 use lastgood::seams::store::Store;
 use lastgood::seams::store::holds::{Hold, HoldTarget};
-use lastgood::simulator::{self, Account, Act, BackupType, Edit, Pick, Point, PointSpec, Simulator};
+use lastgood::simulator::{self, Account, BackupType, Edit, PersonAction, Pick, Point, PointSpec, Simulator};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -35,7 +35,7 @@ impl People {
     pub fn act(&mut self, simulator: &Simulator, now: Timestamp, figures: &mut Figures) {
         let act = simulator.with_account(|account| self.something(account, now));
         let Some((name, act)) = act else { return };
-        if let Act::SetStatus { server, .. } = &act {
+        if let PersonAction::SetStatus { server, .. } = &act {
             let hours = self.random.random_range(1..20);
             self.stopped
                 .insert(server.as_str().unwrap_or_default().to_owned(), now + SignedDuration::from_hours(hours));
@@ -45,11 +45,12 @@ impl People {
         }
     }
 
-    fn something(&mut self, account: &Account, now: Timestamp) -> Option<(&'static str, Act)> {
+    fn something(&mut self, account: &Account, now: Timestamp) -> Option<(&'static str, PersonAction)> {
         let servers: Vec<_> = account.servers().iter().filter(|server| !server.removed).collect();
         let server = servers.choose(&mut self.random)?;
         let name = server.name();
-        let kind = if self.random.random_bool(0.5) { simulator::Kind::Backup } else { simulator::Kind::Snapshot };
+        let kind =
+            if self.random.random_bool(0.5) { simulator::PointKind::Backup } else { simulator::PointKind::Snapshot };
         let old = |point: &&&Point| {
             point.backup_type == BackupType::Manual
                 && point.status == "completed"
@@ -65,19 +66,19 @@ impl People {
                     !["full", "stop", "brim"].iter().any(|sort| name.starts_with(sort)) || self.random.random_bool(0.1);
                 let words = ["made by a person", "keep this one", "before the upgrade"].choose(&mut self.random)?;
                 let spec = PointSpec { description: (*words).to_owned(), ..PointSpec::aged(kind, name, 0) };
-                (fits && dares).then_some(("points made by people", Act::CreatePoint(spec)))
+                (fits && dares).then_some(("points made by people", PersonAction::CreatePoint(spec)))
             }
             4..7 => {
                 let point = old.choose(&mut self.random)?;
                 let pick = pick(point);
                 let description = Some("mine now: do not delete".to_owned());
                 let edit = Edit { pick, name: None, description, status: None, created_at: None, size_mb: None };
-                Some(("points renamed by people", Act::EditPoint(edit)))
+                Some(("points renamed by people", PersonAction::EditPoint(edit)))
             }
-            7..9 => Some(("points deleted by people", Act::DeletePoint(pick(old.choose(&mut self.random)?)))),
+            7..9 => Some(("points deleted by people", PersonAction::DeletePoint(pick(old.choose(&mut self.random)?)))),
             _ => {
                 let status = "stopped".to_owned();
-                let act = Act::SetStatus { server: json!(name), status };
+                let act = PersonAction::SetStatus { server: json!(name), status };
                 (server.status == "active" && !self.stopped.contains_key(name))
                     .then_some(("servers stopped by people", act))
             }
@@ -103,7 +104,7 @@ impl People {
             if over && simulator.with_account(|account| account.server(server).is_some_and(|it| it.status == "stopped"))
             {
                 // It may have left the account.
-                let _ = simulator.act(&Act::SetStatus { server: json!(server), status: "active".to_owned() });
+                let _ = simulator.act(&PersonAction::SetStatus { server: json!(server), status: "active".to_owned() });
             }
             !over
         });
@@ -155,13 +156,13 @@ impl People {
     pub fn clear_away(&mut self, simulator: &Simulator, now: Timestamp, extra: bool, figures: &mut Figures) {
         let picks = simulator.with_account(|account| {
             let mut picks = Vec::new();
-            for kind in [simulator::Kind::Backup, simulator::Kind::Snapshot] {
+            for kind in [simulator::PointKind::Backup, simulator::PointKind::Snapshot] {
                 let manual = account.points(kind).filter(|point| point.takes_slot() && !point.deleting);
                 picks.extend(manual.filter(|point| in_the_way(account, point, now, extra)).map(pick));
             }
             picks.extend(account.servers().iter().filter(|server| server.name().starts_with("none")).flat_map(
                 |server| {
-                    let points = account.points_of(simulator::Kind::Backup, server.name());
+                    let points = account.points_of(simulator::PointKind::Backup, server.name());
                     let manual: Vec<&&Point> = points.iter().filter(|point| point.takes_slot()).collect();
                     manual.iter().take(manual.len().saturating_sub(7)).map(|point| pick(point)).collect::<Vec<_>>()
                 },
@@ -169,7 +170,7 @@ impl People {
             picks
         });
         for pick in picks {
-            if simulator.act(&Act::DeletePoint(pick)).is_ok() {
+            if simulator.act(&PersonAction::DeletePoint(pick)).is_ok() {
                 figures.event("points cleared away by people");
             }
         }

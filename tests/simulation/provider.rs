@@ -13,7 +13,7 @@ use axum::response::Response;
 use jiff::Timestamp;
 use lastgood::seams::clock::VirtualClock;
 use lastgood::simulator::{
-    Altered, Call, Effect, Fate, Options, RetryAfter, Rule, ServerSpec, Simulator, StatusEffect,
+    Altered, Call, Effect, Options, PointFate, RetryAfter, Rule, ServerSpec, Simulator, StatusEffect,
 };
 use tokio::sync::Notify;
 
@@ -24,12 +24,12 @@ pub struct Gate {
     /// The number of the request at which the process dies; 0: at none. An odd number dies before it is carried out.
     armed: AtomicU64,
     reached: Notify,
-    token: Mutex<Token>,
+    token: Mutex<ExpectedToken>,
 }
 
 /// Which token requests must carry.
 #[derive(Debug, Default)]
-struct Token {
+struct ExpectedToken {
     good: Option<String>,
     /// From then on every request must carry it; `None` while the daemon cannot know it.
     known_from: Option<Timestamp>,
@@ -43,7 +43,7 @@ impl Gate {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// The process is to die at so many requests from now; its answer is never seen.
+    /// The process dies this many requests from now; the answer is never seen.
     pub fn arm(&self, requests: u64) {
         self.armed.store(self.calls() + requests.max(1), Ordering::Relaxed);
     }
@@ -137,7 +137,7 @@ fn too_many() -> Effect {
     Effect::Status(StatusEffect { retry_after: Some(RetryAfter::Seconds(3)), ..StatusEffect::new(429) })
 }
 
-fn becomes(fate: Fate) -> Altered {
+fn becomes(fate: PointFate) -> Altered {
     Altered { fate, ..Altered::default() }
 }
 
@@ -177,9 +177,9 @@ pub fn faults() -> Vec<Rule> {
         add(call, "half an answer", 0.0003, Effect::BrokenBody {});
     }
     let create = [
-        ("point fails", 0.004, becomes(Fate::Fails)),
-        ("point is stuck", 0.0003, becomes(Fate::NeverFinishes)),
-        ("point vanishes", 0.0005, becomes(Fate::Vanishes)),
+        ("point fails", 0.004, becomes(PointFate::Fails)),
+        ("point is stuck", 0.0003, becomes(PointFate::NeverFinishes)),
+        ("point vanishes", 0.0005, becomes(PointFate::Vanishes)),
         ("listed late", 0.002, Altered { list_lag_seconds: Some(40.0), ..Altered::default() }),
         ("made slowly", 0.002, Altered { after_seconds: Some(5_400.0), ..Altered::default() }),
         ("text cut short", 0.001, Altered { truncate: Some(20), ..Altered::default() }),

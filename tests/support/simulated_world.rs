@@ -92,8 +92,8 @@ pub fn world(simulator: &Simulator, clock: &VirtualClock, store: Store) -> (Worl
     (world, stop)
 }
 
-/// A completed point of the policy `nightly`, made so many days ago by an earlier life of the journal.
-pub fn ours(kind: simulator::Kind, days: u32) -> PointSpec {
+/// A completed point of the policy `nightly`, made this many days ago under an earlier journal.
+pub fn ours(kind: simulator::PointKind, days: u32) -> PointSpec {
     let mark = Mark {
         token: Token::from_random(u64::from(days) * 1_000_003),
         instance: "main".to_owned(),
@@ -101,7 +101,7 @@ pub fn ours(kind: simulator::Kind, days: u32) -> PointSpec {
         due: "2026-11-21T02:30:00Z".parse::<Timestamp>().unwrap() - SignedDuration::from_hours(24 * i64::from(days)),
     };
     PointSpec {
-        name: (kind == simulator::Kind::Snapshot).then(|| mark.name()),
+        name: (kind == simulator::PointKind::Snapshot).then(|| mark.name()),
         description: mark.description(),
         ..PointSpec::aged(kind, "web-server-01", i64::from(days) * 86_400)
     }

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::clock::Clock;
 use crate::policy::mark::{Mark, Token};
 use crate::policy::name::PolicyName;
-use crate::simulator::{By, ChangeKind, Kind, Options, PointSpec, ServerSpec, Simulator, What, serve};
+use crate::simulator::{By, ChangeKind, Options, PointKind, PointSpec, ServerSpec, Simulator, What, serve};
 
 /// The only token that the simulated provider accepts.
 const TOKEN: &str = "vps_of-the-demo-alone";
@@ -162,7 +162,7 @@ fn options(now: Timestamp) -> Options {
             foreign.extend((1..=3).map(|hours| of_lastgood(server, now, hours)));
         }
     }
-    let mut backup = PointSpec::aged(Kind::Backup, "web-server-01", 9 * 86_400);
+    let mut backup = PointSpec::aged(PointKind::Backup, "web-server-01", 9 * 86_400);
     backup.description = "before the new shop".to_owned();
     foreign.push(backup);
     Options {
@@ -175,7 +175,7 @@ fn options(now: Timestamp) -> Options {
 }
 
 fn of_a_person(server: &str, number: i64) -> PointSpec {
-    let mut spec = PointSpec::aged(Kind::Snapshot, server, number * 86_400);
+    let mut spec = PointSpec::aged(PointKind::Snapshot, server, number * 86_400);
     spec.name = Some(format!("before-upgrade-{number}"));
     spec.description = "made by hand".to_owned();
     spec
@@ -193,7 +193,7 @@ fn of_lastgood(server: &str, now: Timestamp, hours: i64) -> PointSpec {
         policy: PolicyName::new("frequent").expect("letters alone"),
         due,
     };
-    let mut spec = PointSpec::aged(Kind::Snapshot, server, age.as_secs());
+    let mut spec = PointSpec::aged(PointKind::Snapshot, server, age.as_secs());
     spec.name = Some(mark.name());
     spec.description = mark.description();
     spec

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cli::demo::interrupt::Interrupt;
 use crate::cli::demo::sandbox::Sandbox;
 use crate::cli::output::line;
-use crate::simulator::{Act, Call, Effect, Kind, Pick, Rule};
+use crate::simulator::{Call, Effect, PersonAction, Pick, PointKind, Rule};
 
 /// Runs the script, which takes about 40 seconds.
 pub(super) async fn run(sandbox: &Sandbox, interrupt: &Interrupt) {
@@ -33,8 +33,8 @@ pub(super) async fn run(sandbox: &Sandbox, interrupt: &Interrupt) {
     interrupt.pause(Duration::from_secs(6)).await;
 
     sandbox.simulator.clear_faults();
-    let pick = Pick { kind: Kind::Snapshot, id: None, server: Some("web-server-03".into()), oldest: true };
-    let deleted = (0..2).filter(|_| sandbox.simulator.act(&Act::DeletePoint(pick.clone())).is_ok()).count();
+    let pick = Pick { kind: PointKind::Snapshot, id: None, server: Some("web-server-03".into()), oldest: true };
+    let deleted = (0..2).filter(|_| sandbox.simulator.act(&PersonAction::DeletePoint(pick.clone())).is_ok()).count();
     say(&format!(
         "A person has read the mail and deletes the {deleted} oldest snapshots of web-server-03 by hand.\n\
          The next run there has room again, and a mail reports the recovery."
@@ -57,7 +57,7 @@ fn say(text: &str) {
 async fn until_idle(sandbox: &Sandbox, interrupt: &Interrupt) {
     for _ in 0..150 {
         let pending = sandbox.simulator.with_account(|account| {
-            let kinds = [Kind::Backup, Kind::Snapshot];
+            let kinds = [PointKind::Backup, PointKind::Snapshot];
             kinds.into_iter().flat_map(|kind| account.points(kind)).any(|point| point.status == "in_progress")
         });
         if interrupt.is_requested() || (!pending && matches!(sandbox.clock.now().as_second() % 6, 4)) {

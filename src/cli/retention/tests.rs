@@ -50,7 +50,7 @@ fn text_is_aligned_and_ends_with_a_sum() {
 }
 
 #[test]
-fn a_file_is_read_and_a_missing_one_is_told() {
+fn a_file_is_read_and_a_missing_one_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("times.txt");
     std::fs::write(&file, TIMES).unwrap();

@@ -147,7 +147,7 @@ fn a_new_point_without_a_trace_ends_the_search_undecided_once_the_list_had_its_t
 }
 
 #[test]
-fn a_point_that_turns_up_late_is_adopted_or_is_a_persons_to_check() {
+fn a_point_that_appears_late_is_adopted_or_left_to_a_person_to_check() {
     let given_up = || vec![create(1, "ourtoken"), lost(1), settled(1, Found::NotDone)];
     let gone = Event::Seen(Sight::Gone(id(2)));
     let answered = || [vec![create(1, "ourtoken"), accepted(1, 2), gone.clone()], next_attempt()].concat();
@@ -177,7 +177,7 @@ fn a_point_that_turns_up_late_is_adopted_or_is_a_persons_to_check() {
     let Some(late @ LatePoint::Undecidable { step: 1, .. }) = undecidable else { panic!("{undecidable:?}") };
     assert!(matches!(late.into_event(), Event::Settled { step: 1, found: Found::Undecided { .. } }));
     let both = late_point(&run(given_up()), vec![point(3, ""), point(2, &ours())]);
-    assert_eq!(both, ours_is(2), "what can be told comes first");
+    assert_eq!(both, ours_is(2), "what can be identified comes first");
     let adopted = LatePoint::Ours { step: 1, id: id(2) }.into_event();
     assert_eq!(adopted, settled(1, Found::Done { id: Some(id(2)) }));
 }
@@ -224,7 +224,7 @@ fn of_two_points_of_one_create_the_older_is_adopted_and_the_younger_is_the_dupli
 }
 
 #[test]
-fn a_plan_does_not_count_the_points_of_a_create_that_turned_up() {
+fn a_plan_does_not_count_the_points_of_a_create_that_appeared_late() {
     let state = run(vec![create(1, "ourtoken"), lost(1), settled(1, Found::NotDone)]);
     let list = inventory(vec![old(), point(2, &ours()), point(3, &cut(9)), point(4, "")]);
     let left: Vec<PointId> = without_points_of(&state, 1, &list).points.into_iter().map(|point| point.id).collect();

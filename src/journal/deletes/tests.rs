@@ -74,7 +74,7 @@ fn an_accepted_delete_counts_as_long_as_that_very_point_is_listed() {
 }
 
 #[test]
-fn a_list_in_doubt_does_not_prove_that_a_point_is_gone() {
+fn a_doubtful_list_does_not_prove_that_a_point_is_gone() {
     let mut list = inventory(vec![list_point(6, at(0), "")]);
     assert!(is_proven_gone(&list, &PointId::Number(5)) && !is_proven_gone(&list, &PointId::Number(6)));
     list.doubts.push("one entry cannot be read".to_owned());

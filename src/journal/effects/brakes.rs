@@ -1,5 +1,4 @@
-//! What a list says of the brakes and what a person's `accept` changes; and which incidents are over once a list was
-//! looked at.
+//! What a list and a person's `accept` change about brakes, and which incidents are over once a list was read.
 
 use crate::journal::effects::change::Change;
 use crate::journal::notice::{Notice, Topic};
@@ -9,7 +8,7 @@ use crate::policy::inventory::Kind;
 use crate::policy::name::PolicyName;
 use crate::policy::retention_change::RetentionUpdate;
 
-/// What detected brakes of a kind change, beside these that are stored for the server.
+/// What the detected brakes of a kind change, given those that are stored for the server.
 #[must_use]
 pub fn braked(
     stored: &[StoredBrake],
@@ -32,8 +31,8 @@ pub fn braked(
     changes
 }
 
-/// What it changes that a person has looked at the brakes as they were `shown`, of those that are stored for the server:
-/// deletes go on. One that has come to be about other points since is not accepted; false then.
+/// What changes when a person accepts the brakes that were `shown`, given those stored for the server: deletes resume.
+/// A brake that has since come to cover other points is not accepted; the result is then false.
 #[must_use]
 pub fn accepted(stored: &[StoredBrake], shown: &[StoredBrake]) -> (Vec<Change>, bool) {
     let mut changes = Vec::new();
@@ -47,7 +46,7 @@ pub fn accepted(stored: &[StoredBrake], shown: &[StoredBrake]) -> (Vec<Change>, 
         }
         waiting.retain(|number| *number != now.number);
         match now.brake.cause {
-            // What these are about lasts: the same must not brake again.
+            // Their conditions last, and must not set the same brake again.
             BrakeCause::Small | BrakeCause::Clock => {
                 changes.push(Change::BrakeAccepted(now.number));
                 continue;
@@ -67,7 +66,7 @@ pub fn accepted(stored: &[StoredBrake], shown: &[StoredBrake]) -> (Vec<Change>, 
     (changes, all)
 }
 
-/// The incidents of a policy that a look at a server closes: those that it does not report again.
+/// The incidents of a policy that an inspection closes: those that it does not report again.
 #[must_use]
 pub fn reported(notices: &[Notice], policy: &PolicyName) -> Vec<Change> {
     let topics = [Topic::SecondLastgood, Topic::Attention, Topic::NewJournal];

@@ -1,5 +1,5 @@
 //! What an event or an inventory changes in the state besides the run itself, as data. The store writes each of these
-//! as it stands.
+//! unchanged.
 
 use std::time::Duration;
 
@@ -15,8 +15,8 @@ use crate::policy::inventory::{Kind, PointId};
 use crate::policy::mark::Token;
 use crate::policy::name::PolicyName;
 
-/// One change. The server and the moment are those of what it follows from, as are the run, the policy and the kind,
-/// where a change does not name its own.
+/// One change. Its server and time are those of the event or list that caused it, as are its run, policy and kind
+/// unless it names its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A create with this token is about to be sent: it takes a slot until its outcome is known.
@@ -30,40 +30,40 @@ pub enum Change {
     TokenSettled {
         /// The token.
         token: Token,
-        /// What is known of it.
+        /// What is known about it.
         state: TokenState,
     },
-    /// The provider has made a point for the run's policy. What is remembered of an earlier point with the same id is
-    /// looked at first: see `point_created`.
+    /// The provider has made a point for the run's policy. What is remembered about an earlier point with the same id
+    /// is considered first: see `point_created`.
     PointCreated {
         /// The provider's key.
         point: PointId,
-        /// The token that its mark carries, where the run knows it.
+        /// The token in its mark, if the run knows it.
         token: Option<Token>,
     },
     /// A point is known to be gone: see `point_gone`.
     PointGone(PointId),
-    /// We intend to delete the point since this moment; without one, we do not.
+    /// Since when we have intended to delete the point; without a time, we do not.
     DeleteIntended {
         /// The point.
         point: PointId,
         /// When the intent was written.
         since: Option<Timestamp>,
     },
-    /// The provider has accepted the point's delete, or no longer had it. It stays remembered until a list lacks it: a
-    /// point that is forgotten while it is still listed would look like a second lastgood's.
+    /// The provider has accepted the point's delete, or no longer had the point. It stays remembered until it is
+    /// missing from a list: if it were forgotten while still listed, it would look like a second lastgood's.
     DeleteAccepted(PointId),
-    /// From now on this is what is remembered of the point.
+    /// Replaces what is remembered about the point.
     PointRemembered(Box<KnownPoint>),
-    /// Nothing is remembered of the point any more.
+    /// Nothing is remembered about the point any more.
     PointForgotten(PointId),
-    /// A list lacks the point without our doing. What was first seen of it is kept apart.
+    /// The point is missing from a list, and we did not delete it. How it looked at first is kept separately.
     PointVanished(Box<Vanished>),
-    /// A list shows these points just as the one before it did.
+    /// A list shows these points unchanged.
     PointsSeenAgain(Vec<PointId>),
-    /// A complete list was read, the first one perhaps.
+    /// A complete list was read, perhaps the first one.
     InventoryRead,
-    /// A point of unknown origin is ours, since a person said so.
+    /// A person has confirmed that a point of unknown origin is ours.
     PointAccepted {
         /// The kind of point.
         kind: Kind,
@@ -77,7 +77,7 @@ pub enum Change {
         /// The policy.
         policy: PolicyName,
     },
-    /// How long it took from the run's plan to its accepted create. The longest time of a run counts.
+    /// How long it took from the run's plan to its accepted create. The longest time per run counts.
     LeadMeasured(Duration),
     /// How long the run's point took from its create to completed.
     CreationMeasured(Duration),
@@ -87,14 +87,14 @@ pub enum Change {
     NoLongerStale,
     /// The server's incidents of this topic are closed without a report.
     IncidentsClosed {
-        /// Only those of this policy; `None`: those of every policy.
+        /// Only those of this policy; `None` means those of every policy.
         policy: Option<PolicyName>,
         /// The topic.
         topic: Topic,
     },
     /// The incidents that a good point ends are closed, with a report if there were any: see `recovered`.
     PolicyRecovered {
-        /// The reports that tell of the run's success.
+        /// The reports that get the run's success.
         reports: Vec<String>,
         /// The last good point now.
         last_good: Option<Good>,
@@ -108,11 +108,11 @@ pub enum Change {
         /// The brake.
         brake: Box<Brake>,
     },
-    /// A person has accepted the brake with this number; it stays stored, since what it is about lasts.
+    /// A person has accepted the brake with this number; it stays stored as long as its condition lasts.
     BrakeAccepted(i64),
     /// The brake with this number is over.
     BrakeReleased(i64),
-    /// What a policy keeps by now.
+    /// What a policy keeps now.
     RetentionRemembered {
         /// The kind of restore point.
         kind: Kind,
@@ -130,7 +130,7 @@ pub enum Change {
     },
 }
 
-/// What is known of the create that a token was made for.
+/// What is known about the create that a token was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenState {
     /// It was sent, or is about to be; the outcome is not known yet.
@@ -139,7 +139,7 @@ pub enum TokenState {
     Made,
     /// It made none, as far as is known.
     NotMade,
-    /// Nobody can tell.
+    /// The outcome cannot be determined.
     Undecided,
 }
 
@@ -157,8 +157,8 @@ impl TokenState {
         }
     }
 
-    /// Whether a create that was sent then takes a slot at a moment, though no list shows its point: one that nobody can
-    /// tell the outcome of does so for as long as a list may lag behind.
+    /// Whether a create that was sent at that time still takes a slot although no list shows its point. If its outcome
+    /// cannot be determined, it does so for as long as lists may lag.
     #[must_use]
     pub fn takes_slot(self, sent_at: Timestamp, settle: Duration, at: Timestamp) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! What an event of a run makes of the debt to its server.
+//! How an event of a run changes the debt to its server.
 
 use crate::journal::debt::{Debt, Look, OwedStart, Start, StopEvidence, Streak, Verdict, observe};
 use crate::journal::notice::Recovery;
@@ -6,7 +6,7 @@ use crate::journal::notice::Recovery;
 /// What a run does or sees that the debt to its server depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DebtEvent {
-    /// The run is about to stop the server, and is in charge of starting it: the debt is opened, or begins anew.
+    /// The run is about to stop the server and is in charge of starting it: the debt is opened, or starts over.
     StopIntended {
         /// The step.
         step: u32,
@@ -20,7 +20,7 @@ pub enum DebtEvent {
     StartIntended,
     /// The start was answered.
     StartAnswered(Start),
-    /// The run will start the server, whoever was to.
+    /// The run takes over starting the server.
     TakenOver,
     /// The run will not start the server for now.
     Left,
@@ -37,13 +37,13 @@ pub enum DebtChange {
     Evidence(StopEvidence),
     /// The run is no longer in charge of it.
     Left,
-    /// It is over, which is reported to whom the debt was.
+    /// It is over, which is reported to those who were told about the debt.
     Ended(Recovery),
     /// It was never owed: its incident is closed without a report.
     Void,
 }
 
-/// What an event of a run makes of the open debt to its server; nothing where it says nothing of it.
+/// How an event of a run changes the open debt to its server; nothing if the event does not concern it.
 #[must_use]
 pub fn debt_after(debt: &Debt, run: i64, event: &DebtEvent) -> Option<DebtChange> {
     let OwedStart { round, evidence, .. } = *debt.start();

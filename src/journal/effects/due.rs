@@ -9,14 +9,14 @@ use crate::policy::inventory::Kind;
 pub struct FollowedPolicy {
     /// The schedule, zone and splay in words.
     pub schedule: String,
-    /// What it makes; `None` where an earlier version did not write it: the kind that it is next seen with.
+    /// The kind of point it creates. `None` if an earlier version did not store it: then the kind it is next seen with.
     pub kind: Option<Kind>,
     /// The last due time that was handled; at first the moment the policy was first seen.
     pub handled: Timestamp,
     /// When the policy was first seen on the server.
     pub first_at: Timestamp,
     /// Whether it was reported as stale.
-    pub stale_told: bool,
+    pub stale_reported: bool,
 }
 
 /// A name that the policy had before, and what the state remembers under it.
@@ -30,9 +30,9 @@ pub struct FormerName {
     pub later: SignedDuration,
 }
 
-/// Where the policy stands from now on. A new one, or one with a changed schedule, starts from `at`. A new name alone
-/// changes nothing: the policy continues where it was under the name that was followed last, so that a rename neither
-/// loses a due time nor repeats one. Of another kind it is another policy.
+/// What the state remembers about the policy from now on. A new policy, or one with a changed schedule, starts from
+/// `at`. A new name alone changes nothing: the policy continues where it was under its last name, so that a rename
+/// neither loses nor repeats a due time. If its kind changes, it counts as another policy.
 #[must_use]
 pub fn follow(
     known: Option<&FollowedPolicy>,
@@ -55,7 +55,7 @@ pub fn follow(
             kind: Some(kind),
             handled: at,
             first_at: at,
-            stale_told: false,
+            stale_reported: false,
         },
     }
 }

@@ -1,4 +1,4 @@
-//! What a list of restore points changes in what is remembered of them.
+//! How a list of restore points changes what is remembered about them.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -18,18 +18,18 @@ use crate::policy::owner::{Owner, owner};
 pub struct Before<'a> {
     /// The points of the server and kind.
     pub points: &'a [KnownPoint],
-    /// The same and more, as the planner is told.
+    /// The same and more, in the planner's form.
     pub memory: &'a Memory,
     /// `provider.instance`.
     pub instance: &'a str,
     /// The policy that read the list.
     pub policy: &'a PolicyName,
-    /// How long a list may lag behind what was accepted.
+    /// How long lists may lag behind accepted calls.
     pub settle: Duration,
 }
 
-/// What this list changes: points are new, have come further, or are gone. A point that we made and that no list shows
-/// yet stays until `settle` has passed.
+/// What this list changes: points are new, have changed, or are gone. A point that we made and that no list shows yet
+/// is remembered until `settle` has passed.
 #[must_use]
 pub fn listed(before: &Before<'_>, inventory: &Inventory) -> Vec<Change> {
     let known: HashMap<&PointId, &KnownPoint> = before.points.iter().map(|point| (&point.id, point)).collect();
@@ -39,7 +39,7 @@ pub fn listed(before: &Before<'_>, inventory: &Inventory) -> Vec<Change> {
         if point.status == PointStatus::Completed
             && let Some(token) = before.memory.given_up_on(point)
         {
-            // No list showed it for as long as its run waited; it is there after all.
+            // No list showed it while its run waited, but it exists after all.
             changes.push(Change::TokenSettled { token, state: TokenState::Made });
             changes.push(Change::EvictionsReplaced { policy: before.policy.clone() });
         }
@@ -54,7 +54,7 @@ pub fn listed(before: &Before<'_>, inventory: &Inventory) -> Vec<Change> {
     if !seen_again.is_empty() {
         changes.push(Change::PointsSeenAgain(seen_again));
     }
-    // What a doubtful list lacks may be there all the same, and it does not count as the first one either.
+    // Points missing from a doubtful list may still exist, and such a list does not count as the first one either.
     if inventory.doubt().is_none() {
         changes.extend(missing(before, inventory));
         changes.push(Change::InventoryRead);
@@ -62,7 +62,7 @@ pub fn listed(before: &Before<'_>, inventory: &Inventory) -> Vec<Change> {
     changes
 }
 
-/// What is remembered of a listed point from now on.
+/// What is remembered about a listed point from now on.
 fn one_listed(
     before: &Before<'_>,
     known: Option<&KnownPoint>,
@@ -78,13 +78,13 @@ fn one_listed(
     if let Some(policy) = policy.as_ref().filter(|_| point.status == PointStatus::Completed)
         && known.is_some_and(|known| known.made_at.is_some() && known.status != Some(PointStatus::Completed))
     {
-        // Its run may have given it up: what was evicted for it has its new point.
+        // Its run may have given up on it; the point evicted for it now has its replacement.
         changes.push(Change::EvictionsReplaced { policy: policy.clone() });
     }
-    // The id of a point that is gone may come again for another point.
+    // The id of a point that is gone may be reused for another point.
     let is_same = |known: &&KnownPoint| known.created_at.is_none_or(|at| at == created_at);
     changes.extend(known.filter(|known| !is_same(known)).and_then(vanished));
-    // One that was listed before and then was not keeps the text and the origin that it had.
+    // A point that disappeared from lists and came back keeps its first text and its origin.
     let remembered = before.memory.points.get(&point.id);
     let remembered = remembered.filter(|known| known.created_at.is_none_or(|at| at == point.created_at));
     let first = match known.filter(is_same) {
@@ -112,7 +112,7 @@ fn one_listed(
     }
 }
 
-/// What the list lacks is gone, unless it was made so recently that the list may not show it yet.
+/// A point missing from the list is gone, unless it was made so recently that the list may not show it yet.
 fn missing(before: &Before<'_>, inventory: &Inventory) -> Vec<Change> {
     let settle = SignedDuration::try_from(before.settle).unwrap_or(SignedDuration::MAX);
     let settled = inventory.read_at.checked_sub(settle).unwrap_or(Timestamp::MIN);
@@ -124,8 +124,8 @@ fn missing(before: &Before<'_>, inventory: &Inventory) -> Vec<Change> {
     before.points.iter().filter(is_gone).flat_map(forgotten).collect()
 }
 
-/// The provider has made a point for a policy. Its text is remembered when a list next shows it; what was known of an
-/// earlier point with the same id does not hold for it.
+/// The provider has made a point for a policy. Its text is remembered when a list next shows it; what was known about
+/// an earlier point with the same id does not apply to it.
 #[must_use]
 pub fn point_created(
     known: Option<&KnownPoint>,
@@ -143,7 +143,7 @@ pub fn point_created(
     known.and_then(vanished).into_iter().chain([Change::PointRemembered(Box::new(created))]).collect()
 }
 
-/// A point that was remembered is gone.
+/// A remembered point is gone.
 #[must_use]
 pub fn point_gone(known: Option<&KnownPoint>) -> Vec<Change> {
     known.map(forgotten).unwrap_or_default()
@@ -157,7 +157,7 @@ fn vanished(known: &KnownPoint) -> Option<Change> {
     known.vanished().map(|vanished| Change::PointVanished(Box::new(vanished)))
 }
 
-/// The time as the state can hold it: later than 2262 it is all the same.
+/// The time as the state can store it; times after 2262 are all treated as equal.
 fn storable(at: Timestamp) -> Timestamp {
     let last = Timestamp::from_nanosecond(i128::from(i64::MAX)).unwrap_or(Timestamp::MAX);
     let first = Timestamp::from_nanosecond(i128::from(i64::MIN)).unwrap_or(Timestamp::MIN);

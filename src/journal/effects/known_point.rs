@@ -1,4 +1,4 @@
-//! A restore point as the state remembers it, and what the planner is told of it.
+//! A restore point as the state remembers it, and what the planner gets to know about it.
 
 use crate::policy::name::PolicyName;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use crate::policy::inventory::{PointId, PointStatus};
 use crate::policy::mark::Token;
 use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint, Unlisted};
 
-/// How long a delete that was accepted counts as in progress. If the point is listed still, it may be sent again then.
+/// How long an accepted delete counts as in progress. If the point is still listed after that, the delete may be sent
+/// again.
 const DELETE_LASTS: Duration = Duration::from_hours(1);
 
 /// A point that was listed, or made by us, and is not known to be gone.
@@ -24,9 +25,9 @@ pub struct KnownPoint {
     pub first_text: Option<PointText>,
     /// How we came to know it.
     pub origin: Origin,
-    /// Its policy, where it is ours.
+    /// Its policy, if it is ours.
     pub policy: Option<PolicyName>,
-    /// How far it had come in the last list.
+    /// Its status in the last list.
     pub status: Option<PointStatus>,
     /// Its size in the last list.
     pub size_mb: Option<u64>,
@@ -44,13 +45,13 @@ pub struct KnownPoint {
     pub delete_intended_at: Option<Timestamp>,
 }
 
-/// What was first seen of a point that a list lacked without our doing: when a list shows it again, it is judged by
-/// this, and not by what a person has made of it meanwhile.
+/// How a point looked at first that disappeared from a list although we did not delete it. If a list shows it again,
+/// this decides whose it is, not what a person has changed since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vanished {
     /// The provider's key.
     pub id: PointId,
-    /// When the provider began it: a later point with the same id is another one.
+    /// When the provider began it; a later point with the same id is a different one.
     pub created_at: Timestamp,
     /// Name and description as first listed.
     pub first_text: PointText,
@@ -59,7 +60,7 @@ pub struct Vanished {
 }
 
 impl KnownPoint {
-    /// A point of which no more is known than its origin.
+    /// A point about which only its origin is known.
     #[must_use]
     pub const fn new(id: PointId, origin: Origin) -> Self {
         Self {
@@ -79,7 +80,7 @@ impl KnownPoint {
         }
     }
 
-    /// What is kept of the point when it is no longer there. A point that we have deleted does not come back.
+    /// What is kept about the point once it is gone. A point that we deleted does not come back.
     pub(super) fn vanished(&self) -> Option<Vanished> {
         let first = self.created_at.zip(self.first_text.clone());
         let (created_at, first_text) = first.filter(|_| !self.automatic && self.delete_accepted_at.is_none())?;
@@ -95,7 +96,7 @@ impl KnownPoint {
     }
 }
 
-/// Adds what the planner is told of these points for a policy. A list may lag behind what was accepted by `settle`.
+/// Adds what the planner gets to know about these points for a policy. Lists may lag behind accepted calls by `settle`.
 pub fn recall(points: &[KnownPoint], policy: &str, (settle, at): (Duration, Timestamp), memory: &mut Memory) {
     for point in points {
         let id = &point.id;
@@ -118,7 +119,7 @@ pub fn recall(points: &[KnownPoint], policy: &str, (settle, at): (Duration, Time
     }
 }
 
-/// Adds what was first seen of points that lists lacked at some time, where no more is known of them.
+/// Adds how points looked at first that were missing from lists at some time, if nothing more is known about them.
 pub fn recall_vanished(vanished: Vec<Vanished>, memory: &mut Memory) {
     for Vanished { id, created_at, first_text, origin } in vanished {
         let unknown = RememberedPoint { created_at: Some(created_at), text: None, origin };

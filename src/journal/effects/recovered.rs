@@ -9,8 +9,8 @@ use crate::policy::name::PolicyName;
 /// The topics of a policy's incidents that a good point ends.
 pub const ENDED_BY_A_POINT: [Topic; 3] = [Topic::Run, Topic::Stale, Topic::Missed];
 
-/// Reports that a policy has a good point again: its incidents were open since `since`, the last sentence about its runs
-/// was `was`, and these due times gave no restore point meanwhile.
+/// Reports that a policy has a good point again: its incidents were open since `since`, `was` is the last sentence
+/// about its runs, and these due times produced no restore point meanwhile.
 #[must_use]
 pub fn policy_recovered(
     (server, policy, kind): (&ServerRef, &PolicyName, Kind),
@@ -28,7 +28,7 @@ pub fn policy_recovered(
     }
 }
 
-/// Reports that nothing is owed to a server any more, to whom the debt was reported; nothing where it was not.
+/// Reports to those who were told about the debt that nothing is owed to a server any more; nothing if nobody was.
 #[must_use]
 pub fn debt_ended(by: Recovery, last_report: Option<Notice>, since: Option<Timestamp>) -> Option<Notice> {
     let (last, since) = last_report.zip(since)?;
@@ -37,7 +37,8 @@ pub fn debt_ended(by: Recovery, last_report: Option<Notice>, since: Option<Times
     Some(Notice { policy: None, kind: None, fact: Fact::Recovered(recovered), ..last })
 }
 
-/// A report about a server that was not started, to whom the last one went; else to every report with `on`.
+/// A report about a server that was not started, to the recipients of the last one; if there was none, to every report
+/// with `on`.
 #[must_use]
 pub fn debt_report(server: &ServerRef, last_report: Option<Notice>, report: NotStarted) -> Notice {
     let fact = Fact::ServerNotStarted(report);

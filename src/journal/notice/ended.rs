@@ -1,4 +1,4 @@
-//! What people are told when a run ends.
+//! What is reported when a run ends.
 
 use jiff::Timestamp;
 
@@ -6,7 +6,7 @@ use crate::journal::event::Outcome;
 use crate::journal::notice::{DeletedPoint, Fact, FailedRun, GivenUp, Good, RunProblem, SucceededRun, Tries};
 use crate::journal::state::RunState;
 
-/// What people are told that the run's state does not know.
+/// What is reported besides the run's own state.
 #[derive(Clone, Debug)]
 pub struct AtEnd {
     /// The run's number in the journal.
@@ -20,7 +20,7 @@ pub struct AtEnd {
 }
 
 impl Fact {
-    /// That a run ended.
+    /// The fact that a run ended.
     #[must_use]
     pub fn of_ended(state: &RunState, outcome: Outcome, error: Option<&str>, at_end: AtEnd) -> Self {
         let AtEnd { run, last_good, next, size_mb } = at_end;
@@ -49,7 +49,7 @@ impl Fact {
     }
 }
 
-/// What was deleted though the rules keep it, since a hold or `protect` left no other room.
+/// What was deleted although the rules keep it, because a hold or `protect` left no other room.
 fn given_up(state: &RunState) -> Vec<GivenUp> {
     let given_up = state.plan.iter().flat_map(|plan| plan.given_up());
     let given_up = given_up.filter(|(id, _)| state.deleted().any(|deleted| deleted == *id));

@@ -1,5 +1,5 @@
-//! The facts that people are told, as data. Each is made where it happens and becomes words only in `sentence` and in
-//! the mails. Their JSON outlives versions: fields are added, never renamed.
+//! The facts that are reported, as data. Each is created where it happens and becomes words only in `sentence` and in
+//! mails. Their JSON outlives versions: fields are added, never renamed.
 
 use crate::policy::name::PolicyName;
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use crate::policy::schedule::Lost;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fact {
-    /// A run ended without a good point, or could not go on.
+    /// A run ended without a good point, or could not continue.
     Failed(FailedRun),
     /// A run made its point and carried out its plan.
     Succeeded(SucceededRun),
@@ -25,7 +25,7 @@ pub enum Fact {
     Stale(StalePolicy),
     /// Due times passed without a run.
     Missed(MissedDueTimes),
-    /// The last handled due time was in the future, since a clock was wrong.
+    /// The last handled due time was in the future because a clock was wrong.
     ClockCorrected {
         /// What it was.
         handled: Timestamp,
@@ -39,7 +39,7 @@ pub enum Fact {
     },
     /// A server that we stopped was not seen running since.
     ServerNotStarted(NotStarted),
-    /// The account's list of servers cannot be fully read or proved.
+    /// The account's list of servers cannot be fully read, or is not proved to be complete.
     ServerListDoubtful {
         /// Why.
         doubt: String,
@@ -68,7 +68,7 @@ pub enum Fact {
     },
     /// Retention would delete more than one run may.
     MoreToDelete {
-        /// How many points stay for that reason.
+        /// How many points are kept for that reason.
         left: u32,
         /// The most deletes of one run.
         max_deletes: u32,
@@ -89,7 +89,7 @@ pub enum Fact {
         /// Its date.
         created_at: Option<Timestamp>,
     },
-    /// A point turned up that may be ours, after its create was sent again: it takes a slot that no retention frees.
+    /// A point appeared that may be ours, after its create was sent again. No retention rule frees its slot.
     LeftOver {
         /// The point.
         id: PointId,
@@ -123,7 +123,7 @@ pub enum Fact {
         class: Class,
         /// Its topic.
         topic: Topic,
-        /// The words.
+        /// The text.
         text: String,
     },
 }
@@ -137,7 +137,7 @@ pub struct Recovered {
     pub since: Option<Timestamp>,
     /// The last sentence about it, where one is known.
     pub was: Option<String>,
-    /// Due times that gave no restore point, oldest first.
+    /// Due times that produced no restore point, oldest first.
     pub lost: Vec<Timestamp>,
     /// The point that is good again.
     pub last_good: Option<Good>,
@@ -151,7 +151,7 @@ pub enum Recovery {
     PointMade,
     /// A server that we stopped runs again.
     ServerRuns,
-    /// A server that we stopped was gone from complete lists for 24 hours.
+    /// A server that we stopped was missing from complete lists for 24 hours.
     StoppedServerGone,
     /// A person released the start that was owed to a server.
     StartReleased,
@@ -180,7 +180,7 @@ impl Recovery {
 /// A policy on a server whose last good point is too old.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StalePolicy {
-    /// The last good point; `None` when there was none yet.
+    /// The last good point; `None` if there is none yet.
     pub last_good: Option<Good>,
     /// Since when there is no newer one: its date, or when the policy was first seen on the server.
     pub since: Option<Timestamp>,
@@ -195,7 +195,7 @@ pub struct StalePolicy {
 /// Due times that passed without a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MissedDueTimes {
-    /// Those that nobody looked at in time.
+    /// Those that were not checked in time.
     pub lost: Option<Lost>,
     /// What became of the latest due time.
     pub latest: LatestDue,
@@ -244,21 +244,21 @@ pub enum StartProblem {
         /// Why.
         error: String,
     },
-    /// It reads stopped, and is asked to start.
+    /// It reads `stopped` and is asked to start.
     Asked {
-        /// Whether this process asked before.
+        /// Whether this process has asked before.
         again: bool,
     },
-    /// It reads stopped, and is asked to start before the process ends.
+    /// It reads `stopped` and is asked to start before the process ends.
     AskedBeforeExit,
     /// It was not seen running again.
     NotSeenRunning {
         /// How it is instead: `it is restoring now`.
         seen: String,
     },
-    /// It was asked to stop and reads active: whether it obeys is not known yet.
+    /// It was asked to stop and reads `active`: whether it will stop is not known yet.
     MayStillStop,
-    /// The account's lists lack it.
+    /// It is missing from the account's lists.
     Missing,
 }
 
@@ -315,7 +315,7 @@ impl Fact {
         }
     }
 
-    /// The last good restore point, where the fact knows it.
+    /// The last good restore point, if the fact knows it.
     #[must_use]
     pub const fn last_good(&self) -> Option<&Good> {
         match self {

@@ -1,4 +1,4 @@
-//! What people are told of a run: that it failed, or that it made its point.
+//! What is reported about a run: that it failed, or that it created its point.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub struct Good {
     pub created_at: Timestamp,
 }
 
-/// A run that ended without a good point, or could not go on.
+/// A run that ended without a good point, or could not continue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedRun {
     /// The run's number in the journal; unknown in notices of earlier versions.
@@ -28,11 +28,11 @@ pub struct FailedRun {
     pub tries: Option<Tries>,
     /// What went wrong.
     pub problem: RunProblem,
-    /// The last good point then.
+    /// The last good point at that time.
     pub last_good: Option<Good>,
     /// The policy's next due time.
     pub next: Option<Timestamp>,
-    /// The point that it asked for.
+    /// The point that it requested.
     pub made: Option<PointId>,
     /// The points that it deleted.
     pub deleted: Vec<DeletedPoint>,
@@ -53,7 +53,7 @@ pub struct Tries {
 pub enum RunProblem {
     /// It failed.
     Failed {
-        /// Why, in the provider's own words where they are the provider's.
+        /// Why; in the provider's own words if it was the provider.
         error: String,
     },
     /// Whether its point was made is unknown: a person must look.
@@ -61,12 +61,12 @@ pub enum RunProblem {
         /// Why.
         error: String,
     },
-    /// A bug of ours cut it off; it is resumed after a pause.
+    /// A bug in lastgood interrupted it; it is resumed after a pause.
     CutOff {
         /// What the bug said.
         error: String,
     },
-    /// Its journal cannot be read, so it was set aside.
+    /// Its journal cannot be read, so the run was set aside.
     Unreadable {
         /// Why.
         error: String,
@@ -84,7 +84,7 @@ pub struct SucceededRun {
     pub made: Option<PointId>,
     /// Its size in MB, where known.
     pub size_mb: Option<u64>,
-    /// The last good point now: the same, as a rule.
+    /// The last good point now; usually the same.
     pub last_good: Option<Good>,
     /// The policy's next due time.
     pub next: Option<Timestamp>,
@@ -118,7 +118,7 @@ impl DeletedPoint {
     }
 }
 
-/// A point that was deleted though the rules keep it, since holds or `protect` left no other room.
+/// A point that was deleted although the rules keep it, because holds or `protect` left no other room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GivenUp {
     /// The point.

@@ -1,5 +1,5 @@
-//! Every notice in one sentence: for the log, for `status` and for the text of an incident. Mails have more words, in
-//! `report`.
+//! Every notice in one sentence: for the log, for `status` and for the text of an incident. `report` writes longer
+//! texts for mails.
 
 use std::fmt;
 
@@ -31,7 +31,7 @@ impl fmt::Display for Notice {
             ),
             Fact::ServerGone { .. } => gone(f, self.server.as_ref()),
             Fact::ServerNotStarted(not_started) => not_running(f, not_started, self.server.as_ref()),
-            Fact::ServerListDoubtful { doubt } => list_in_doubt(f, doubt),
+            Fact::ServerListDoubtful { doubt } => list_doubtful(f, doubt),
             Fact::ServerListUnreadable { stored, error } => {
                 let meanwhile = if *stored { "the stored list is used" } else { "no list is stored" };
                 write!(f, "the account's servers cannot be listed, {meanwhile}: {error}")
@@ -53,7 +53,7 @@ impl fmt::Display for Notice {
             Fact::ReloadRefused { errors } => {
                 write!(f, "the policy file was reloaded and refused; the previous one stays in force: {errors}")
             }
-            Fact::Overfilled { over, sum } => write!(f, "the policies of {over} want more than its slots: {sum}"),
+            Fact::Overfilled { over, sum } => write!(f, "the policies of {over} need more slots than it has: {sum}"),
             Fact::General { text, .. } => f.write_str(text),
         }
     }
@@ -63,13 +63,13 @@ fn failed(f: &mut fmt::Formatter<'_>, run: &FailedRun, kind: &str) -> fmt::Resul
     match &run.problem {
         RunProblem::Failed { error } | RunProblem::Unknown { error } => f.write_str(error),
         RunProblem::CutOff { error } => {
-            write!(f, "the run was cut off by a bug in lastgood and is resumed after a pause: {error}")
+            write!(f, "the run was interrupted by a bug in lastgood and will be resumed after a pause: {error}")
         }
         RunProblem::Unreadable { error } => {
             write!(
                 f,
                 "the journal of this run cannot be read and was set aside: {error}; it is not resumed. Whether its {kind} \
-                 was made is unknown: look at the list"
+                 was created is unknown: look at the list"
             )?;
             run.run.map_or(Ok(()), |run| write!(f, " (run {run})"))
         }
@@ -78,19 +78,19 @@ fn failed(f: &mut fmt::Formatter<'_>, run: &FailedRun, kind: &str) -> fmt::Resul
 
 fn succeeded(f: &mut fmt::Formatter<'_>, run: &SucceededRun, kind: &str) -> fmt::Result {
     let Some(made) = &run.made else { return f.write_str("succeeded") };
-    write!(f, "made {kind} {made}")?;
+    write!(f, "created {kind} {made}")?;
     if run.started_early {
-        f.write_str("; the server was started before it was seen completed")?;
+        f.write_str("; the server was started before the point was seen to be completed")?;
     }
     run.given_up.iter().try_for_each(|one| write!(f, "; {kind} {} was {}", one.id, one.why))
 }
 
 fn recovery(f: &mut fmt::Formatter<'_>, recovered: &Recovered) -> fmt::Result {
     let what = match recovered.by {
-        Recovery::PointMade => "restore points are made again",
+        Recovery::PointMade => "restore points are created again",
         Recovery::ServerRuns => "the server runs again",
         Recovery::StoppedServerGone => {
-            "the account's lists have lacked the server for 24 hours: it is gone, and no start is owed to it any more"
+            "the server has been missing from the account's lists for 24 hours: it is gone, and no start is owed to it any more"
         }
         Recovery::StartReleased => "`lastgood release debt` was given for the server: it is left as it is",
         Recovery::ServersListed => "the account's servers can be listed again",
@@ -98,7 +98,7 @@ fn recovery(f: &mut fmt::Formatter<'_>, recovered: &Recovered) -> fmt::Result {
         Recovery::Of(_) => return f.write_str(recovered.was.as_deref().unwrap_or("it is over")),
     };
     match &recovered.was {
-        Some(was) => write!(f, "{what}; before: {was}"),
+        Some(was) => write!(f, "{what}; previously: {was}"),
         None => f.write_str(what),
     }
 }
@@ -123,8 +123,8 @@ fn missed_due_times(f: &mut fmt::Formatter<'_>, missed: &MissedDueTimes) -> fmt:
         (latest, Some(lost)) => {
             lost_due_times(f, lost)?;
             match latest {
-                LatestDue::CaughtUp(due) => write!(f, "; the latest, {due}, is made up for now"),
-                _ => f.write_str("; none is made up for: the latest was longer ago than catch_up"),
+                LatestDue::CaughtUp(due) => write!(f, "; the latest, {due}, is being caught up now"),
+                _ => f.write_str("; none is caught up: the latest is older than catch_up"),
             }
         }
         (_, None) => f.write_str("due times were missed"),
@@ -145,8 +145,8 @@ fn gone(f: &mut fmt::Formatter<'_>, server: Option<&ServerRef>) -> fmt::Result {
         write!(f, "{} ({}) ", server.name, server.id)?;
     }
     f.write_str(
-        "is no longer listed by the provider: nothing of it is pruned; take it out of the policy file if it is meant to \
-         be gone",
+        "is no longer listed by the provider: none of its points are pruned; if it was removed on purpose, remove it from \
+         the policy file",
     )
 }
 
@@ -160,25 +160,25 @@ fn not_running(f: &mut fmt::Formatter<'_>, not_started: &NotStarted, server: Opt
     match &not_started.problem {
         StartProblem::Failed { error } => write!(f, " and could not be started again yet: {error}"),
         StartProblem::Asked { again } => {
-            write!(f, ", and reads stopped: it is asked{} to start", if *again { " again" } else { "" })
+            write!(f, ", and it reads stopped: it is asked{} to start", if *again { " again" } else { "" })
         }
         StartProblem::AskedBeforeExit => f.write_str(": it is asked to start before the process ends"),
         StartProblem::NotSeenRunning { seen } => write!(f, " and was not seen running again since: {seen}"),
         StartProblem::MayStillStop => f.write_str(
-            " and reads active: whether it obeys is not known yet, so it is watched, and started if it goes down",
+            " and reads active: it is not known yet whether it will stop, so it is watched, and started if it goes down",
         ),
         StartProblem::Missing => f.write_str(
-            ", and the account's lists lack it now: it is looked for, and started when it is listed as stopped",
+            ", and it is missing from the account's lists now: it is looked for, and started when it is listed as stopped",
         ),
     }?;
     server.map_or(Ok(()), |server| write!(f, "; `{}` leaves it as it is", release_command(server)))
 }
 
-fn list_in_doubt(f: &mut fmt::Formatter<'_>, doubt: &str) -> fmt::Result {
+fn list_doubtful(f: &mut fmt::Formatter<'_>, doubt: &str) -> fmt::Result {
     write!(
         f,
-        "the list of the account's servers is in doubt: {doubt}; a server that it lacks counts as there still, and a new \
-         one that cannot be read is not followed"
+        "the list of the account's servers is doubtful: {doubt}; a server that is missing from it still counts as present, \
+         and a new one that cannot be read is not followed"
     )
 }
 
@@ -186,14 +186,14 @@ fn braked(f: &mut fmt::Formatter<'_>, brakes: &[Brake]) -> fmt::Result {
     for brake in brakes {
         write!(f, "{brake}; ")?;
     }
-    f.write_str("`lastgood plan` shows more, `lastgood accept` lets deletes go on")
+    f.write_str("`lastgood plan` shows more, `lastgood accept` lets deletes continue")
 }
 
 fn left_over(f: &mut fmt::Formatter<'_>, kind: &str, id: &PointId, created_at: Timestamp) -> fmt::Result {
     write!(
         f,
-        "the answer to the create was lost, and {kind} {id} of {created_at} has turned up without any text that tells \
-         whose it is: look at it, delete it if nobody needs it, since it was sent again and made a good one"
+        "the answer to the create was lost, and {kind} {id} of {created_at} has appeared without any text that shows \
+         whose it is: look at it, and delete it if nobody needs it, since the create was sent again and made a good point"
     )
 }
 

@@ -1,5 +1,5 @@
 //! How notices are read back. In earlier versions a notice was a class, a topic and a sentence with a few optional
-//! fields; a database may still hold some, and they are mailed with all that they know.
+//! fields. A database may still contain some, and they are mailed with everything that they contain.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -41,7 +41,7 @@ pub(super) struct Flat {
     next: Option<Timestamp>,
     since: Option<Timestamp>,
     lost: Vec<Timestamp>,
-    // Version one of the database knew none of these three.
+    // Version one of the database had none of these three.
     #[serde(default)]
     made: Option<PointId>,
     #[serde(default)]

@@ -20,7 +20,7 @@ impl Task {
 }
 
 impl Notice {
-    /// What a plan notes, with what the list says of the points in it.
+    /// The notes of a plan, with what the list says about their points.
     #[must_use]
     pub fn of_note(task: &Task, note: &Note, inventory: &Inventory) -> Self {
         let created_at = |id: &PointId| inventory.find(id).map(|point| point.created_at);
@@ -37,7 +37,7 @@ impl Notice {
         })
     }
 
-    /// The new brakes of a policy on a server. A second lastgood is reported by the plan's note on it.
+    /// The new brakes of a policy on a server. A second lastgood is reported by the plan's note about it.
     #[must_use]
     pub fn of_brakes(task: &Task, new: &[Brake]) -> Option<Self> {
         let brakes: Vec<Brake> =

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// Something did not happen, or a person must look.
+    /// Something did not happen, or a person must check.
     Failure,
     /// A policy has no recent good restore point.
     Stale,
@@ -54,11 +54,11 @@ pub enum Topic {
     ServerStopped,
     /// This journal is new and found points of ours.
     NewJournal,
-    /// A second lastgood is at work.
+    /// A second lastgood works on the same servers.
     SecondLastgood,
     /// Something looks wrong: deletes wait for a person.
     Brake,
-    /// More to delete than one run may, a stuck point, a point from the future and the like.
+    /// More to delete than one run may, a stuck point, a point dated in the future, and so on.
     Attention,
     /// The clock was set back: a last handled due time was corrected.
     Clock,

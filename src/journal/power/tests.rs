@@ -58,8 +58,9 @@ fn what_a_run_does_about_a_server_that_it_has_to_stop() {
     let stopped = || run(&[done(1, Act::StopServer)]);
     let restarted = || run(&[done(1, Act::StopServer), done(2, Act::StartServer)]);
     let (not_sent, sent) = (Some(debt(Start::NotSent)), Some(debt(Start::Sent)));
-    let fails =
-        |status: &str| BeforeStop::Fail(format!("the server is {status}, so it is not stopped and nothing is made"));
+    let fails = |status: &str| {
+        BeforeStop::Fail(format!("the server is {status}, so it is not stopped and no point is created"))
+    };
     for (case, state, status, debt, minutes, expected) in [
         ("it runs", fresh(), ServerStatus::Active, None, 0, BeforeStop::Stop),
         ("it runs, by our start", restarted(), ServerStatus::Active, None, 0, BeforeStop::Stop),

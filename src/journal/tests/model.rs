@@ -17,7 +17,7 @@ const OLD_FAILED: i64 = 4;
 const OLDEST: i64 = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Status {
+enum ModelStatus {
     InProgress,
     Completed,
     Failed,
@@ -25,29 +25,33 @@ enum Status {
 
 /// A point as the provider has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Point {
+struct ModelPoint {
     created_at: Timestamp,
     token: Option<Token>,
-    status: Status,
+    status: ModelStatus,
 }
 
 /// All that the provider knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct World {
-    points: BTreeMap<i64, Point>,
+struct ModelWorld {
+    points: BTreeMap<i64, ModelPoint>,
     next_id: i64,
     running: bool,
-    /// Whether points are made of a server that stands still.
+    /// Whether the server is stopped while points are created.
     stops: bool,
     /// What was ever deleted.
     deleted: Vec<i64>,
 }
 
-impl World {
+impl ModelWorld {
     fn new(stops: bool) -> Self {
-        let old = |id: i64, status| (id, Point { created_at: at(-id), token: None, status });
-        let points =
-            [old(KEPT, Status::Completed), old(OLD_FAILED, Status::Failed), old(OLDEST, Status::Completed)].into();
+        let old = |id: i64, status| (id, ModelPoint { created_at: at(-id), token: None, status });
+        let points = [
+            old(KEPT, ModelStatus::Completed),
+            old(OLD_FAILED, ModelStatus::Failed),
+            old(OLDEST, ModelStatus::Completed),
+        ]
+        .into();
         Self { points, next_id: 100, running: true, stops, deleted: Vec::new() }
     }
 
@@ -69,7 +73,7 @@ impl World {
                 self.next_id += 1;
                 let created_at = at(id);
                 let token = Some(mark.token.clone());
-                self.points.insert(id, Point { created_at, token, status: Status::InProgress });
+                self.points.insert(id, ModelPoint { created_at, token, status: ModelStatus::InProgress });
                 return Some(PointId::Number(id));
             }
         }
@@ -105,7 +109,7 @@ impl World {
         let mut left = self.points.len();
         let (mut first, mut later) = (Vec::new(), Vec::new());
         let ours = self.points.iter().filter(|(id, _)| **id != KEPT);
-        let mut ours: Vec<_> = ours.map(|(id, point)| (point.status == Status::Completed, *id, point)).collect();
+        let mut ours: Vec<_> = ours.map(|(id, point)| (point.status == ModelStatus::Completed, *id, point)).collect();
         ours.sort_by_key(|(completed, id, _)| (*completed, *id));
         for (completed, id, point) in ours {
             let why = if left >= LIMIT { Reason::Eviction } else { Reason::Failed };
@@ -113,7 +117,7 @@ impl World {
             if left >= LIMIT {
                 left -= 1;
                 first.push(Action::Delete(delete));
-            } else if point.status != Status::InProgress {
+            } else if point.status != ModelStatus::InProgress {
                 later.push(Action::Delete(delete));
             }
         }
@@ -122,7 +126,7 @@ impl World {
     }
 
     /// The points that runs have made.
-    fn made(&self) -> Vec<(&i64, &Point)> {
+    fn made(&self) -> Vec<(&i64, &ModelPoint)> {
         self.points.iter().filter(|(_, point)| point.token.is_some()).collect()
     }
 }
@@ -141,14 +145,19 @@ type Fault = u8;
 #[derive(Clone, Debug)]
 struct Driven {
     state: RunState,
-    world: World,
+    world: ModelWorld,
     stop_server: bool,
     events: Vec<Event>,
 }
 
 impl Driven {
     fn new(stop_server: bool) -> Self {
-        Self { state: RunState::opened(key(), at(0)), world: World::new(stop_server), stop_server, events: Vec::new() }
+        Self {
+            state: RunState::opened(key(), at(0)),
+            world: ModelWorld::new(stop_server),
+            stop_server,
+            events: Vec::new(),
+        }
     }
 
     fn write(&mut self, event: Event, stops: &mut Vec<Driven>) {
@@ -235,13 +244,13 @@ impl Driven {
             return self.write(Event::Seen(Sight::Gone(id.clone())), stops);
         };
         let created_at = point.created_at;
-        if fault % 8 == 6 && point.status == Status::InProgress {
-            point.status = Status::Failed;
-        } else if point.status == Status::InProgress {
-            point.status = Status::Completed;
+        if fault % 8 == 6 && point.status == ModelStatus::InProgress {
+            point.status = ModelStatus::Failed;
+        } else if point.status == ModelStatus::InProgress {
+            point.status = ModelStatus::Completed;
         }
         let sight = match point.status {
-            Status::Failed => Sight::PointFailed { created_at },
+            ModelStatus::Failed => Sight::PointFailed { created_at },
             _ => Sight::Completed { created_at, size_mb: None },
         };
         self.write(Event::Seen(sight), stops);
@@ -294,10 +303,10 @@ impl Driven {
 }
 
 /// What must be true of a run that is over, whatever has happened.
-fn judge(over: &Driven) -> Result<(), TestCaseError> {
+fn check_end(over: &Driven) -> Result<(), TestCaseError> {
     let Driven { state, world, .. } = over;
     let (outcome, ..) = state.ended.clone().unwrap();
-    prop_assert!(world.running && !state.owes_start, "the server stands still");
+    prop_assert!(world.running && !state.owes_start, "the server is stopped");
     prop_assert!(world.points.contains_key(&KEPT) && !world.deleted.contains(&KEPT));
     // What is there of ours is in the journal, and what the journal says it made and did not delete is there.
     for (id, point) in world.made() {
@@ -314,12 +323,12 @@ fn judge(over: &Driven) -> Result<(), TestCaseError> {
     for id in &deleted {
         prop_assert!(!world.points.contains_key(id), "{} is there and the journal calls it deleted", id);
     }
-    let alive = world.made().into_iter().filter(|(_, point)| point.status != Status::Failed).count();
+    let alive = world.made().into_iter().filter(|(_, point)| point.status != ModelStatus::Failed).count();
     prop_assert!(alive <= 1, "two points for one due time: {:?}", world);
     if outcome == Outcome::Succeeded {
         prop_assert_eq!(alive, 1);
         let made = state.created.as_ref().unwrap();
-        prop_assert_eq!(world.points[&number(&made.id)].status, Status::Completed);
+        prop_assert_eq!(world.points[&number(&made.id)].status, ModelStatus::Completed);
     }
     Ok(())
 }
@@ -333,11 +342,11 @@ proptest! {
         prop_assert!(stops.len() > run.events.len(), "around the calls too");
         for stop in &stops {
             let over = stop.recovered();
-            judge(&over)?;
+            check_end(&over)?;
             prop_assert_eq!(&over.world.points, &run.world.points, "stopped after {:?}", stop.events);
             for way in stop.on_the_way_out() {
                 let over = way.recovered();
-                judge(&over)?;
+                check_end(&over)?;
                 prop_assert_eq!(&over.world.points, &run.world.points, "ended after {:?}", way.events);
             }
             prop_assert_eq!(&over.state.ended.as_ref().unwrap().0, &Outcome::Succeeded);
@@ -356,10 +365,10 @@ proptest! {
     ) {
         let (_, stops) = Driven::new(stop_server).with(&faults);
         for stop in &stops {
-            judge(&stop.recovered())?;
+            check_end(&stop.recovered())?;
             prop_assert!(stop.world.points.len() <= LIMIT);
             for way in stop.on_the_way_out() {
-                judge(&way.recovered())?;
+                check_end(&way.recovered())?;
             }
         }
     }
@@ -371,7 +380,7 @@ proptest! {
     ) {
         // Answers are lost, and nothing is refused: the end is the same set.
         let over = Driven::new(stop_server).with(&faults).0.recovered();
-        judge(&over)?;
+        check_end(&over)?;
         if over.state.ended.as_ref().is_some_and(|(outcome, ..)| *outcome == Outcome::Succeeded) {
             let left: Vec<i64> = over.world.points.keys().copied().collect();
             prop_assert_eq!(left.len(), 2, "{:?}", over.events);

@@ -76,7 +76,7 @@ impl Draft<'_, '_> {
         let [delete] = droppable.as_slice() else { return None };
         let newest = matches!(self.too_little(&delete.id), Some(Guard::NewestOfServer | Guard::NewestOfPolicy));
         let same_bucket = |reason: &Reason| {
-            matches!(reason, Reason::Retention(KeepReason::NewerStands { .. } | KeepReason::BucketHeld { .. }))
+            matches!(reason, Reason::Retention(KeepReason::NewerKept { .. } | KeepReason::BucketHeld { .. }))
         };
         let decision = self.decisions.iter().find(|decision| decision.id == delete.id)?;
         let same_bucket = decision.why.iter().any(same_bucket);

@@ -187,8 +187,8 @@ fn the_new_point_is_counted_on_the_day_that_the_provider_will_date_it() {
 /// Each changes the third of four points of a policy that keeps two, which would be deleted, or the case around it.
 #[test]
 fn what_must_never_be_deleted_stays_with_its_guard() {
-    type Change = fn(&mut Case);
-    let table: [(&str, Change, Guard); 16] = [
+    type Alteration = fn(&mut Case);
+    let table: [(&str, Alteration, Guard); 16] = [
         ("foreign", |case| put(case, foreign(3)), Guard::Foreign),
         ("automatic", |case| case.inventory.points[2].automatic = true, Guard::Automatic),
         ("other policy's", |case| put(case, of_policy(3, "weekly")), Guard::OtherPolicy("weekly".parse().unwrap())),

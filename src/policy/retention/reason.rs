@@ -49,7 +49,8 @@ pub enum KeepReason {
         period: Period,
     },
     /// Not kept: a newer point of its bucket is. In `sequential`, later rules do not consider it either.
-    NewerStands {
+    #[serde(rename = "newer_stands")]
+    NewerKept {
         /// The rule.
         rule: KeepRule,
         /// Its bucket.
@@ -88,7 +89,7 @@ impl KeepReason {
             | Self::Within { .. }
             | Self::WithinBucket { .. }
             | Self::OldestWithin { .. } => true,
-            Self::NewerStands { .. } | Self::BucketHeld { .. } | Self::Full { .. } | Self::TooOld { .. } => false,
+            Self::NewerKept { .. } | Self::BucketHeld { .. } | Self::Full { .. } | Self::TooOld { .. } => false,
         }
     }
 }
@@ -110,7 +111,7 @@ impl fmt::Display for KeepReason {
             Self::Within { period } => write!(f, "within {period}"),
             Self::WithinBucket { rule, period, bucket } => write!(f, "{rule} {bucket} within {period}"),
             Self::OldestWithin { rule, period } => write!(f, "oldest {rule} within {period}"),
-            Self::NewerStands { rule, bucket } => {
+            Self::NewerKept { rule, bucket } => {
                 write!(f, "a newer point of the same {} ({bucket}) was kept", rule.unit())
             }
             Self::BucketHeld { rule, bucket } => {

@@ -120,6 +120,6 @@ impl SequentialPass {
 
     fn take_out(&mut self, index: usize, rule: KeepRule, bucket: Bucket) {
         self.states[index] = PointState::Out;
-        self.why[index].push(KeepReason::NewerStands { rule, bucket: bucket.to_string() });
+        self.why[index].push(KeepReason::NewerKept { rule, bucket: bucket.to_string() });
     }
 }

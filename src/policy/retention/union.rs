@@ -59,7 +59,7 @@ fn counted(history: &History<'_>, rule: KeepRule, count: Count) -> Vec<KeepReaso
         } else if is_new {
             KeepReason::Full { rule, of: count }
         } else {
-            KeepReason::NewerStands { rule, bucket: bucket.to_string() }
+            KeepReason::NewerKept { rule, bucket: bucket.to_string() }
         });
     }
     reasons
@@ -79,7 +79,7 @@ fn buckets_within(history: &History<'_>, rule: KeepRule, period: Period) -> Vec<
         } else if index + 1 == history.len() {
             KeepReason::OldestWithin { rule, period }
         } else {
-            KeepReason::NewerStands { rule, bucket: bucket.to_string() }
+            KeepReason::NewerKept { rule, bucket: bucket.to_string() }
         });
     }
     reasons

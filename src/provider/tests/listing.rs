@@ -182,8 +182,8 @@ async fn pages_that_lead_in_a_circle_end_in_an_error() {
 #[tokio::test(start_paused = true)]
 async fn a_list_that_never_ends_is_an_error_after_a_few_pages() {
     // The same entry forever; five new ones per page; entries without an id; a different count each time.
-    type Results = fn(i64) -> Vec<Value>;
-    let endless: [(i64, Results); 4] = [
+    type PageEntries = fn(i64) -> Vec<Value>;
+    let endless: [(i64, PageEntries); 4] = [
         (1, |_| vec![backup(7, 7)]),
         (5, |number| (number * 5..number * 5 + 5).map(|id| backup(id, 7)).collect()),
         (5, |_| vec![json!({}), json!(1)]),

@@ -46,7 +46,7 @@ fn the_way_with_fewer_requests_is_taken() {
 
 proptest! {
     #[test]
-    fn no_pause_is_shorter_than_the_poll_and_none_is_later_than_a_quarter_when_nothing_is_known(
+    fn a_pause_is_never_shorter_than_the_poll_and_never_too_long_when_nothing_is_known(
         elapsed in 0_u64..10_000_000, usual in prop::option::of(0_u64..1_000_000), poll in 1_u64..60_000,
     ) {
         let poll = Duration::from_millis(poll);

@@ -64,7 +64,7 @@ fn headline(notice: &Notice) -> String {
         Fact::ClockCorrected { .. } => "the clock was wrong",
         Fact::ServerGone { .. } => "gone from the account",
         Fact::ServerNotStarted(_) => "not seen running since lastgood stopped it",
-        Fact::ServerListDoubtful { .. } => "the list of the account's servers is in doubt",
+        Fact::ServerListDoubtful { .. } => "the list of the account's servers is doubtful",
         Fact::ServerListUnreadable { .. } => "the account's servers cannot be listed",
         Fact::NewJournal { .. } => "the journal is new, holds are lost",
         Fact::SecondLastgood { .. } => "a second lastgood may be running, deletes are stopped",

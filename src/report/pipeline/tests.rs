@@ -1,10 +1,13 @@
-//! A mail is the same whenever it is composed, and its fate is recorded.
+//! A mail is the same whenever it is composed, and what becomes of it is recorded.
+
+use std::path::PathBuf;
 
 use jiff::SignedDuration;
 
 use super::*;
 use crate::journal::notice::Notice;
 use crate::report::samples;
+use crate::report::transport::MailTransport;
 
 fn report() -> Subscription {
     Subscription {
@@ -17,9 +20,14 @@ fn report() -> Subscription {
     }
 }
 
-fn pipeline() -> Pipeline {
+/// Sends mail into a folder.
+fn into(folder: PathBuf) -> ChannelSenders {
     let from = "lastgood <backup@example.com>".to_owned();
-    Pipeline { instance: "main".to_owned(), from, transport: None, reports: vec![report()] }
+    ChannelSenders { mail: Some(MailSender { from, transport: MailTransport::File(folder) }) }
+}
+
+fn pipeline() -> Pipeline {
+    Pipeline { instance: "main".to_owned(), senders: into(PathBuf::from("/nowhere")), reports: vec![report()] }
 }
 
 fn mail_at(now: Timestamp) -> NewMessage {
@@ -45,18 +53,19 @@ async fn a_mail_that_is_given_up_is_counted_as_refused_and_not_as_sent() {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::own(dir.path()).unwrap();
     let now = samples::at("2026-11-21T08:00:00Z");
-    let told = Told { report: "oncall".to_owned(), notices: Vec::new(), messages: vec![mail_at(now)] };
-    store.told(told, now).await.unwrap();
+    let told = ReportedNotices { report: "oncall".to_owned(), notices: Vec::new(), messages: vec![mail_at(now)] };
+    assert_eq!(store.mark_reported(told, now).await.unwrap().duplicates, Vec::<String>::new());
+    assert_eq!(send_due(&store, &ChannelSenders::default(), now).await.unwrap(), 0, "nothing sends mail yet");
     let in_the_way = dir.path().join("mail");
     std::fs::write(&in_the_way, "a file, not a folder").unwrap();
-    let transport = MailTransport::File(in_the_way);
-    assert_eq!(send_due(&store, &transport, now).await.unwrap(), 0);
+    let senders = into(in_the_way);
+    assert_eq!(send_due(&store, &senders, now).await.unwrap(), 0);
     let backlog = store.backlog().await.unwrap();
     assert_eq!((backlog.waiting, backlog.refused), (1, 0), "it waits");
     // It is tried for three days, and at least twenty times.
     for minutes in 0..20 {
         let later = now + SignedDuration::from_hours(73) + SignedDuration::from_mins(20 * minutes);
-        assert_eq!(send_due(&store, &transport, later).await.unwrap(), 0);
+        assert_eq!(send_due(&store, &senders, later).await.unwrap(), 0);
     }
     let backlog = store.backlog().await.unwrap();
     assert_eq!((backlog.waiting, backlog.refused), (0, 1));

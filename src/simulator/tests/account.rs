@@ -53,7 +53,7 @@ async fn an_eleventh_manual_backup_is_refused_and_automatic_ones_do_not_count() 
 
 #[tokio::test]
 async fn a_sixth_snapshot_is_refused_whoever_made_the_others() {
-    let foreign = (0..4).map(|age| PointSpec::aged(Kind::Snapshot, "web-server-01", age * 86_400)).collect();
+    let foreign = (0..4).map(|age| PointSpec::aged(PointKind::Snapshot, "web-server-01", age * 86_400)).collect();
     let provider = TestProvider::new(Options { foreign, ..Options::default() });
     assert_eq!(provider.snapshot("fifth").await.0, 201);
     let (status, body) = provider.snapshot("sixth").await;
@@ -186,7 +186,7 @@ async fn a_restore_passes_through_restoring() {
     provider.advance(300);
     assert_eq!(provider.get("/servers/12345/").await["status"], "active");
     let from = provider.simulator.with_account(|account| account.server("web-server-01").unwrap().restored_from);
-    assert_eq!(from, Some((Kind::Snapshot, 801)));
+    assert_eq!(from, Some((PointKind::Snapshot, 801)));
 }
 
 #[tokio::test]
@@ -210,7 +210,7 @@ async fn a_wrong_token_is_401_and_a_weak_one_403() {
     assert_eq!(provider.backup("").await.0, 403);
     assert_eq!(provider.get("/backups/").await["count"], 0);
     assert_eq!(provider.get("/account/me/").await["token"]["permissions"], json!(["servers:read"]));
-    assert_eq!(provider.simulator.with_account(|account| account.points(Kind::Backup).count()), 0);
+    assert_eq!(provider.simulator.with_account(|account| account.points(PointKind::Backup).count()), 0);
 }
 
 #[tokio::test]
@@ -239,7 +239,7 @@ async fn removing_a_server_removes_its_snapshots() {
     let provider = TestProvider::new(Options::default());
     provider.backup("").await;
     provider.snapshot("a").await;
-    provider.simulator.act(&Act::RemoveServer { server: json!("web-server-01") }).unwrap();
+    provider.simulator.act(&PersonAction::RemoveServer { server: json!("web-server-01") }).unwrap();
     assert_eq!(provider.get("/servers/").await["count"], 2);
     assert_eq!(provider.call("GET", "/servers/12345/", Value::Null).await.0, 404);
     assert_eq!(provider.get("/snapshots/").await["count"], 0);

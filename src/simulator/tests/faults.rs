@@ -7,7 +7,7 @@ fn requests(provider: &TestProvider) -> Vec<Request> {
 }
 
 fn made(provider: &TestProvider) -> usize {
-    provider.simulator.with_account(|account| account.points(Kind::Backup).count())
+    provider.simulator.with_account(|account| account.points(PointKind::Backup).count())
 }
 
 async fn post(provider: &TestProvider) -> Response {
@@ -97,7 +97,7 @@ async fn bodies_are_cut_broken_mistyped_and_huge() {
 
 #[tokio::test]
 async fn lists_lie_as_they_are_told() {
-    let foreign = (0..4).map(|age| PointSpec::aged(Kind::Backup, "web-server-01", age)).collect();
+    let foreign = (0..4).map(|age| PointSpec::aged(PointKind::Backup, "web-server-01", age)).collect();
     let provider = TestProvider::new(Options { foreign, ..Options::default() });
     let lie = async |effect: Effect| {
         provider.simulator.clear_faults();
@@ -134,7 +134,7 @@ async fn another_servers_points_appear_in_a_filtered_list() {
 
 #[tokio::test]
 async fn a_shifted_page_skips_or_repeats_items() {
-    let foreign = (0..6).map(|age| PointSpec::aged(Kind::Backup, "web-server-01", age)).collect();
+    let foreign = (0..6).map(|age| PointSpec::aged(PointKind::Backup, "web-server-01", age)).collect();
     let provider = TestProvider::new(Options { foreign, paged: true, page_size: 3, ..Options::default() });
     provider.simulator.add_fault(Rule::new(Effect::Shift { by: -1 }));
     assert_eq!(ids(&provider.get("/backups/").await), [506, 505, 504]);
@@ -144,7 +144,7 @@ async fn a_shifted_page_skips_or_repeats_items() {
 #[tokio::test]
 async fn a_new_point_can_fail_vanish_hang_or_differ_from_the_request() {
     let provider = TestProvider::new(Options::default());
-    let fates = [Fate::Fails, Fate::Vanishes, Fate::NeverFinishes];
+    let fates = [PointFate::Fails, PointFate::Vanishes, PointFate::NeverFinishes];
     for fate in fates {
         let rule = Rule::new(Effect::CreateAs(Altered { fate, ..Altered::default() }));
         provider.simulator.add_fault(rule.times(1));
@@ -168,7 +168,7 @@ async fn a_new_point_can_fail_vanish_hang_or_differ_from_the_request() {
 #[tokio::test]
 async fn a_rule_applies_only_to_the_requests_it_describes() {
     let provider = TestProvider::new(Options::default());
-    let rule = Rule::new(Effect::status(500)).call(Call::Create).kind(Kind::Snapshot).server("web-server-01");
+    let rule = Rule::new(Effect::status(500)).call(Call::Create).kind(PointKind::Snapshot).server("web-server-01");
     provider.simulator.add_fault(rule.skip(1).times(1).named("second snapshot"));
     assert_eq!(provider.backup("").await.0, 201);
     let other = json!({ "server_id": 12346, "name": "a" });
@@ -228,7 +228,7 @@ async fn too_many_requests_are_429_until_time_passes() {
 }
 
 #[tokio::test]
-async fn the_control_endpoint_tells_the_truth_and_changes_it() {
+async fn the_control_endpoint_shows_the_truth_and_changes_it() {
     let provider = TestProvider::new(Options::default());
     let spec = json!({ "kind": "backup", "server": 12345, "status": "failed", "age_seconds": 60 });
     assert_eq!(provider.control("POST", "/points", spec).await.0, 200);

@@ -6,7 +6,7 @@ use super::*;
 fn many(options: Options) -> TestProvider {
     let servers = options.servers.iter().filter_map(|spec| spec.name.clone().or_else(|| spec.hostname.clone()));
     let foreign = servers
-        .flat_map(|server| (0..5).map(move |age| PointSpec::aged(Kind::Snapshot, &server, age * 3600)))
+        .flat_map(|server| (0..5).map(move |age| PointSpec::aged(PointKind::Snapshot, &server, age * 3600)))
         .collect();
     TestProvider::new(Options { foreign, ..options })
 }

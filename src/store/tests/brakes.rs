@@ -3,7 +3,7 @@
 use super::*;
 use crate::policy::brake::{Brake, BrakeCause, DetectedBrakes, PointIdentity, StoredBrake};
 use crate::policy::retention_change::RetentionUpdate;
-use crate::store::brakes::Signs;
+use crate::store::brakes::BrakeUpdate;
 
 fn about(id: i64) -> PointIdentity {
     PointIdentity { id: PointId::Number(id), created_at: at(id) }
@@ -13,13 +13,13 @@ fn brake(cause: BrakeCause, points: &[i64]) -> Brake {
     Brake { cause, policy: None, text: cause.word().to_owned(), points: points.iter().copied().map(about).collect() }
 }
 
-impl Folder {
+impl StoreInFolder {
     async fn brake(&self, new: Vec<Brake>, second: i64) {
         let brakes = DetectedBrakes { new, ..DetectedBrakes::default() };
         let notices = vec![notice(Class::Failure, Topic::Brake)];
         let (server, kind, policy) = (server(), Kind::Snapshot, nightly());
-        let signs = Signs { server, kind, policy, brakes, retention: RetentionUpdate::default(), notices };
-        self.store.brake(signs, at(second)).await.unwrap();
+        let update = BrakeUpdate { server, kind, policy, brakes, retention: RetentionUpdate::default(), notices };
+        self.store.brake(update, at(second)).await.unwrap();
     }
 
     async fn held(&self) -> Vec<StoredBrake> {
@@ -42,7 +42,7 @@ impl Folder {
 }
 
 #[tokio::test]
-async fn every_listed_point_but_an_automatic_one_would_be_missed_and_completed_ones_of_ours_are_good() {
+async fn all_listed_points_but_automatic_ones_are_expected_and_our_completed_ones_are_good() {
     let folder = folder();
     let running = RestorePoint { status: PointStatus::InProgress, ..ours(2) };
     let automatic = RestorePoint { automatic: true, ..point(4, "of the plan") };
@@ -77,7 +77,7 @@ async fn a_point_of_ours_under_the_id_of_one_that_we_deleted_is_missed() {
 }
 
 #[tokio::test]
-async fn an_accepted_brake_is_remembered_while_what_it_is_about_lasts_and_comes_again_with_other_points() {
+async fn an_accepted_brake_lasts_as_long_as_its_cause_and_returns_with_other_points() {
     for cause in [BrakeCause::Small, BrakeCause::Clock] {
         let folder = folder();
         folder.brake(vec![brake(cause, &[1])], 1).await;

@@ -22,11 +22,11 @@ async fn use_all(dir: &std::path::Path) -> Result<usize, StoreError> {
     store.servers().await?;
     store.incidents().await?;
     store.waiting().await?;
-    store.mails_due(now).await?;
+    store.messages_due(&[Channel::Mail], now).await?;
     store.holds(now).await?;
     let place = MemoryKey { server: ServerId::Number(12345), policy: PolicyName::new("hourly").unwrap(), ..place() };
     store.memory(place, now).await?;
-    store.tell(vec![notice(Class::Failure, Topic::Attention)], now).await?;
+    store.add_notices(vec![notice(Class::Failure, Topic::Attention)], now).await?;
     store.prune_daily(Duration::from_hours(24), now).await?;
     Ok(runs)
 }
@@ -90,7 +90,7 @@ async fn garbage_in_the_write_ahead_log_loses_at_most_what_was_in_it() {
         // A log as kill -9 leaves it: written, and never brought into the database.
         let store = Store::own(dir.path()).unwrap();
         for second in 0..5 {
-            store.tell(vec![notice(Class::Failure, Topic::Attention)], at(second)).await.unwrap();
+            store.add_notices(vec![notice(Class::Failure, Topic::Attention)], at(second)).await.unwrap();
         }
         let mut bytes = std::fs::read(&log).unwrap();
         drop(store);

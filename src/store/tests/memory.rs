@@ -1,4 +1,4 @@
-//! What is remembered of points, intents, texts and holds.
+//! What is remembered about points, intents, texts and holds.
 
 use super::*;
 
@@ -47,7 +47,7 @@ async fn the_first_inventory_proves_marks_and_later_ones_do_not() {
 }
 
 #[tokio::test]
-async fn a_list_in_doubt_forgets_nothing_and_is_not_the_first_one() {
+async fn a_doubtful_list_forgets_nothing_and_is_not_the_first_one() {
     for doubt in [(|list: &mut Inventory| list.doubts.push("entry 2".to_owned())) as fn(&mut Inventory), |list| {
         list.proof = ReadProof::ReadOnce
     }] {
@@ -153,7 +153,7 @@ async fn holds_are_in_force_until_their_moment_and_for_their_place() {
 }
 
 #[tokio::test]
-async fn what_was_seen_first_outlives_a_list_without_the_point_and_not_another_point_under_its_id() {
+async fn a_first_sight_outlives_a_list_without_the_point_but_not_another_point_with_its_id() {
     let folder = folder();
     folder.see(list(vec![ours(1), ours(2)], 0)).await;
     let owner_of = async |point: &RestorePoint| {

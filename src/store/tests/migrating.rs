@@ -10,7 +10,7 @@ use crate::policy::policy::{Policy, Prune};
 use crate::policy::retention_change::is_changed;
 use crate::store::migrate::MIGRATIONS;
 
-/// What lastgoods with so many migrations have written.
+/// What lastgoods with this many migrations have written.
 const WRITTEN: [(usize, &str); 3] = [
     (1, include_str!("made_by_0001.sql")),
     (2, include_str!("made_by_0002.sql")),
@@ -74,7 +74,7 @@ fn a_command_beside_an_owner_of_an_older_version_changes_nothing() {
 
 #[test]
 fn a_migration_that_fails_leaves_the_state_as_it_was() {
-    // A table of the same name stands in the way of the last step.
+    // A table of the same name makes the last step fail.
     let dir = written(&format!("{}\nCREATE TABLE outbox_failed (x);", WRITTEN[0].1));
     let before = schema(&dir);
     let error = Store::own(dir.path()).unwrap_err();
@@ -104,16 +104,16 @@ async fn what_version_one_has_written_is_all_there() {
     assert_eq!(store.memory(place(12345), now).await.unwrap().tokens.len(), 7);
     assert_eq!(store.servers().await.unwrap().len(), 2);
     assert_eq!(store.incidents().await.unwrap().len(), 1);
-    assert_eq!(store.waiting().await.unwrap().len(), 1, "what nobody was told of is still told");
+    assert_eq!(store.waiting().await.unwrap().len(), 1, "what was not reported is still reported");
     assert_eq!(store.backlog().await.unwrap().waiting, 1, "the message still waits");
-    let message = store.mails_due(now).await.unwrap().remove(0).message;
+    let message = store.messages_due(&[Channel::Mail], now).await.unwrap().remove(0).message;
     assert_eq!((message.channel, message.payload), (Channel::Mail, PayloadKind::Rfc5322), "and is a mail");
     let handled = store.peek_handled(ServerId::Number(12345), hourly).await.unwrap().unwrap();
     assert_eq!(handled.handled, "2026-11-21T07:29:22Z".parse().unwrap(), "no due time comes twice");
 }
 
 #[tokio::test]
-async fn a_run_that_version_one_began_goes_on() {
+async fn a_run_that_version_one_began_continues() {
     let dir = written(WRITTEN[0].1);
     let store = Store::own(dir.path()).unwrap();
     let mut runs = store.unfinished().await.unwrap();
@@ -216,17 +216,17 @@ async fn the_servers_that_open_runs_of_version_two_have_stopped_are_owed_their_s
 #[tokio::test]
 async fn a_lease_that_an_earlier_version_has_left_says_what_it_was_for() {
     let id = |text: &str| text.parse().map_or_else(|_| PointId::Text(text.to_owned()), PointId::Number);
-    let restore = |key: &str| Command::Restore { kind: Kind::Backup, id: id(key) };
-    let delete = |key: &str| Command::Delete { kind: Kind::Snapshot, id: id(key) };
-    let no_number = |key: &str| Command::Delete { kind: Kind::Snapshot, id: PointId::Text(key.to_owned()) };
-    let other = |words: &str| Command::Other { words: words.to_owned() };
+    let restore = |key: &str| ManualCommand::Restore { kind: Kind::Backup, id: id(key) };
+    let delete = |key: &str| ManualCommand::Delete { kind: Kind::Snapshot, id: id(key) };
+    let no_number = |key: &str| ManualCommand::Delete { kind: Kind::Snapshot, id: PointId::Text(key.to_owned()) };
+    let other = |words: &str| ManualCommand::Other { words: words.to_owned() };
     // Server, what earlier versions wrote, and the name, the command and whether it was accepted.
     let rows = [
         ("1", "restore backup 7 #beside-00ff", "beside-00ff", restore("7"), false),
         ("2", "restore backup 7 (accepted) #beside-00ff", "beside-00ff", restore("7"), true),
         ("3", "delete snapshot 801 #beside-1", "beside-1", delete("801"), false),
         ("4", "restore backup 7f0c-41 (accepted) #beside-1", "beside-1", restore("7f0c-41"), true),
-        ("5", "accept --server 5 #beside-2", "beside-2", Command::Accept { server: ServerId::Number(5) }, false),
+        ("5", "accept --server 5 #beside-2", "beside-2", ManualCommand::Accept { server: ServerId::Number(5) }, false),
         ("6", "restore 4711", "restore 4711", other("restore 4711"), false),
         ("7", "delete 4711", "delete 4711", other("delete 4711"), false),
         (r#""u-8""#, "delete snapshot 0042 #beside-3", "beside-3", no_number("0042"), false),
@@ -261,7 +261,7 @@ async fn a_key_of_digits_stays_a_text_where_the_provider_gives_texts() {
     let lease = "INSERT INTO lease VALUES ('1', 'restore backup 7 #beside-0', 300);";
     let dir = written(&format!("{}\n{point}\n{lease}", WRITTEN[1].1));
     let leases = Store::own(dir.path()).unwrap().leases().await.unwrap();
-    let command = Command::Restore { kind: Kind::Backup, id: PointId::Text("7".to_owned()) };
+    let command = ManualCommand::Restore { kind: Kind::Backup, id: PointId::Text("7".to_owned()) };
     assert_eq!(leases[0].holder.errand(), Some(&Errand::new(command)));
 }
 

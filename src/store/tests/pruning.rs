@@ -8,7 +8,7 @@ const DAY: i64 = 86_400;
 const KEEP: Duration = Duration::from_hours(400 * 24);
 
 /// A run that made a point and ended well.
-async fn made(folder: &Folder, id: i64, second: i64) {
+async fn made(folder: &StoreInFolder, id: i64, second: i64) {
     let mut run = folder.planned_at(second).await;
     let number = u64::try_from(id).unwrap();
     let step = folder.create(&mut run, number, second).await;
@@ -19,7 +19,7 @@ async fn made(folder: &Folder, id: i64, second: i64) {
     folder.store.append(&mut run, ended, at(second), told).await.unwrap();
 }
 
-impl Folder {
+impl StoreInFolder {
     async fn planned_at(&self, second: i64) -> Run {
         let mut run = self.planned().await;
         let id = run.id;
@@ -53,13 +53,13 @@ impl Folder {
 }
 
 #[tokio::test]
-async fn runs_that_ended_longer_ago_than_keep_are_forgotten_with_all_that_was_told_of_them() {
+async fn runs_that_ended_longer_ago_than_keep_are_removed_with_their_notices_and_mails() {
     let folder = folder();
     folder.see(list(Vec::new(), 0)).await;
     made(&folder, 1, 10).await;
     made(&folder, 2, 20).await;
     folder.close_all_notices().await;
-    folder.store.tell(vec![notice(Class::Failure, Topic::Attention)], at(10)).await.unwrap();
+    folder.store.add_notices(vec![notice(Class::Failure, Topic::Attention)], at(10)).await.unwrap();
     folder.close_all_notices().await;
     folder.store.close(Some(server()), Topic::Attention, at(11)).await.unwrap();
     // Neither point is listed any more.
@@ -133,7 +133,7 @@ async fn a_run_that_has_not_ended_is_never_forgotten() {
 }
 
 #[tokio::test]
-async fn a_run_that_nobody_was_told_of_is_never_forgotten() {
+async fn a_run_that_was_not_reported_is_never_removed() {
     let folder = folder();
     made(&folder, 1, 10).await;
     assert_eq!(folder.prune(5000 * DAY).await, 0, "its notice waits, and its token is its run's");
@@ -144,9 +144,9 @@ async fn a_run_that_nobody_was_told_of_is_never_forgotten() {
 }
 
 #[tokio::test]
-async fn an_open_incident_keeps_what_was_told_of_it_and_mail_that_waits_stays() {
+async fn an_open_incident_keeps_its_notices_and_waiting_mail_stays() {
     let folder = folder();
-    folder.store.tell(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
+    folder.store.add_notices(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
     let id = folder.store.waiting().await.unwrap()[0].id;
     let message = NewMessage {
         channel: Channel::Mail,
@@ -158,15 +158,15 @@ async fn an_open_incident_keeps_what_was_told_of_it_and_mail_that_waits_stays() 
         to: vec!["b@example.com".to_owned()],
         bytes: b"mail".to_vec(),
     };
-    let told = Told { report: "oncall".to_owned(), notices: vec![id], messages: vec![message] };
-    folder.store.told(told, at(2)).await.unwrap();
+    let told = ReportedNotices { report: "oncall".to_owned(), notices: vec![id], messages: vec![message] };
+    let _ = folder.store.mark_reported(told, at(2)).await.unwrap();
     folder.close_all_notices().await;
     folder.prune(1000 * DAY).await;
     let incident = folder.store.incidents().await.unwrap()[0].id;
-    let last = folder.store.last_told(incident, "oncall".to_owned(), Class::Failure).await.unwrap();
+    let last = folder.store.last_reported(incident, "oncall".to_owned(), Class::Failure).await.unwrap();
     assert_eq!(last, Some(at(2)), "`repeat` counts from here");
     assert_eq!(folder.store.backlog().await.unwrap().waiting, 1);
-    folder.store.mail_tried(1, Fate::Sent { refused: None }, at(1000 * DAY)).await.unwrap();
+    folder.store.attempt_ended(1, DeliveryOutcome::Sent { refused: None }, at(1000 * DAY)).await.unwrap();
     folder.prune(1002 * DAY).await;
     assert_eq!(folder.count("outbox").await, 1, "sent two days ago");
     folder.prune(1500 * DAY).await;
@@ -191,7 +191,7 @@ async fn holds_due_times_and_servers_are_never_forgotten() {
     folder.prune(5000 * DAY).await;
     assert_eq!(folder.memory(5000 * DAY).await.holds.len(), 1);
     assert_eq!(folder.store.handled(vec![followed()], at(5000 * DAY)).await.unwrap()[0].handled, at(50));
-    assert!(folder.memory(5000 * DAY).await.seen_before, "a mark that turns up now proves nothing");
+    assert!(folder.memory(5000 * DAY).await.seen_before, "a mark that appears now proves nothing");
 }
 
 #[tokio::test]
@@ -232,7 +232,7 @@ async fn a_long_past_is_forgotten_in_small_transactions() {
 }
 
 /// How SQLite would answer, in its words.
-async fn plan_of(folder: &Folder, query: &str) -> String {
+async fn plan_of(folder: &StoreInFolder, query: &str) -> String {
     let text = format!("EXPLAIN QUERY PLAN {query}");
     let explain = move |tx: &Transaction<'_>| {
         let mut query = tx.prepare(&text)?;

@@ -3,10 +3,10 @@
 use super::*;
 
 #[tokio::test]
-async fn a_failing_policy_that_becomes_stale_is_one_incident_and_a_success_ends_it_with_a_recovery() {
+async fn a_failing_policy_that_becomes_stale_is_one_incident_that_a_success_ends() {
     let folder = folder();
-    folder.store.tell(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
-    folder.store.tell_stale(vec![notice(Class::Stale, Topic::Stale)], at(2)).await.unwrap();
+    folder.store.add_notices(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
+    folder.store.add_stale_notices(vec![notice(Class::Stale, Topic::Stale)], at(2)).await.unwrap();
     assert_eq!(folder.incidents().await, ["run"]);
     let mut run = folder.planned().await;
     let step = folder.create(&mut run, 9, 3).await;
@@ -33,7 +33,7 @@ async fn a_failing_policy_that_becomes_stale_is_one_incident_and_a_success_ends_
 #[tokio::test]
 async fn a_success_closes_the_incident_of_a_wrong_clock_without_a_word() {
     let folder = folder();
-    folder.store.tell(vec![notice(Class::Failure, Topic::Clock)], at(1)).await.unwrap();
+    folder.store.add_notices(vec![notice(Class::Failure, Topic::Clock)], at(1)).await.unwrap();
     assert_eq!(folder.incidents().await, ["clock"]);
     let mut run = folder.planned().await;
     let step = folder.create(&mut run, 9, 3).await;
@@ -66,17 +66,17 @@ async fn what_an_inventory_gives_no_cause_for_any_more_is_closed() {
     let folder = folder();
     let causes = [Topic::Attention, Topic::SecondLastgood, Topic::NewJournal];
     let notices = causes.into_iter().map(|topic| notice(Class::Failure, topic)).collect();
-    folder.store.remember(list(Vec::new(), 0), "main".to_owned(), place(), notices).await.unwrap();
+    folder.store.record_list_with_notices(list(Vec::new(), 0), "main".to_owned(), place(), notices).await.unwrap();
     assert_eq!(folder.incidents().await, ["attention", "second_lastgood", "new_journal"]);
-    folder.store.remember(list(Vec::new(), 1), "main".to_owned(), place(), Vec::new()).await.unwrap();
+    folder.store.record_list_with_notices(list(Vec::new(), 1), "main".to_owned(), place(), Vec::new()).await.unwrap();
     assert!(folder.incidents().await.is_empty());
-    assert_eq!(folder.store.waiting().await.unwrap().len(), 3, "they are told all the same");
+    assert_eq!(folder.store.waiting().await.unwrap().len(), 3, "they are still reported");
 }
 
 #[tokio::test]
-async fn a_mail_and_the_notices_it_tells_are_one_transaction_and_it_waits_until_it_is_sent() {
+async fn a_mail_and_its_notices_are_one_transaction_and_it_waits_until_it_is_sent() {
     let folder = folder();
-    folder.store.tell(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
+    folder.store.add_notices(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
     let id = folder.store.waiting().await.unwrap()[0].id;
     let message = NewMessage {
         channel: Channel::Mail,
@@ -88,26 +88,54 @@ async fn a_mail_and_the_notices_it_tells_are_one_transaction_and_it_waits_until_
         to: vec!["b@example.com".to_owned(), "c@example.com".to_owned()],
         bytes: b"mail".to_vec(),
     };
-    let told = || Told { report: "oncall".to_owned(), notices: vec![id], messages: vec![message.clone()] };
-    folder.store.told(told(), at(2)).await.unwrap();
-    folder.store.told(told(), at(3)).await.unwrap();
-    let due = folder.store.mails_due(at(4)).await.unwrap();
+    let told = || ReportedNotices { report: "oncall".to_owned(), notices: vec![id], messages: vec![message.clone()] };
+    let no_duplicate = Enqueued { duplicates: Vec::new() };
+    let duplicate = Enqueued { duplicates: vec!["<one@lastgood>".to_owned()] };
+    assert_eq!(folder.store.mark_reported(told(), at(2)).await.unwrap(), no_duplicate);
+    assert_eq!(folder.store.mark_reported(told(), at(3)).await.unwrap(), duplicate);
+    assert_eq!(folder.store.next_attempt_at(&[Channel::Mail]).await.unwrap(), Some(at(2)));
+    assert_eq!(folder.store.next_attempt_at(&[]).await.unwrap(), None, "nothing sends on its channel");
+    assert!(folder.store.messages_due(&[], at(4)).await.unwrap().is_empty());
+    let due = folder.store.messages_due(&[Channel::Mail], at(4)).await.unwrap();
     assert_eq!((due.len(), due[0].first_at), (1, at(2)), "the same Message-ID is the same mail");
-    assert_eq!(folder.store.waiting().await.unwrap()[0].told, ["oncall"]);
-    let later = Fate::Later { at: at(60), to: vec!["c@example.com".to_owned()], error: "busy".to_owned() };
-    folder.store.mail_tried(due[0].id, later, at(5)).await.unwrap();
-    assert!(folder.store.mails_due(at(59)).await.unwrap().is_empty());
-    let again = folder.store.mails_due(at(60)).await.unwrap();
+    assert_eq!(folder.store.waiting().await.unwrap()[0].reported_by, ["oncall"]);
+    let later = DeliveryOutcome::Later { at: at(60), to: vec!["c@example.com".to_owned()], error: "busy".to_owned() };
+    folder.store.attempt_ended(due[0].id, later, at(5)).await.unwrap();
+    assert!(folder.store.messages_due(&[Channel::Mail], at(59)).await.unwrap().is_empty());
+    let again = folder.store.messages_due(&[Channel::Mail], at(60)).await.unwrap();
     assert_eq!((again[0].message.to.as_slice(), again[0].attempts), (&["c@example.com".to_owned()][..], 1));
-    folder.store.mail_tried(due[0].id, Fate::Sent { refused: None }, at(61)).await.unwrap();
-    folder.store.told(told(), at(62)).await.unwrap();
+    folder.store.attempt_ended(due[0].id, DeliveryOutcome::Sent { refused: None }, at(61)).await.unwrap();
+    assert_eq!(folder.store.mark_reported(told(), at(62)).await.unwrap(), duplicate);
     assert_eq!(folder.store.backlog().await.unwrap().waiting, 0, "what was sent is not sent again");
 }
 
 #[tokio::test]
-async fn a_mail_that_cannot_be_stored_leaves_its_notices_untold() {
+async fn two_reports_with_the_same_message_id_are_an_error_and_nothing_is_reported() {
     let folder = folder();
-    folder.store.tell(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
+    folder.store.add_notices(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
+    let of = |report: &str| {
+        let message = NewMessage {
+            channel: Channel::Mail,
+            payload: PayloadKind::Rfc5322,
+            message_id: "<one@lastgood>".to_owned(),
+            subject: "FAILED".to_owned(),
+            report: report.to_owned(),
+            from: "a@example.com".to_owned(),
+            to: vec!["b@example.com".to_owned()],
+            bytes: b"mail".to_vec(),
+        };
+        ReportedNotices { report: report.to_owned(), notices: vec![1], messages: vec![message] }
+    };
+    let _ = folder.store.mark_reported(of("oncall"), at(2)).await.unwrap();
+    let error = folder.store.mark_reported(of("managers"), at(2)).await.unwrap_err();
+    assert!(matches!(&error, StoreError::MessageIdTaken(id) if id == "<one@lastgood>"), "{error}");
+    assert_eq!(folder.store.waiting().await.unwrap()[0].reported_by, ["oncall"]);
+}
+
+#[tokio::test]
+async fn a_mail_that_cannot_be_stored_leaves_its_notices_unreported() {
+    let folder = folder();
+    folder.store.add_notices(vec![notice(Class::Failure, Topic::Run)], at(1)).await.unwrap();
     folder.store.transact(|tx| Ok(tx.execute_batch("ALTER TABLE outbox RENAME TO elsewhere")?)).await.unwrap();
     let message = NewMessage {
         channel: Channel::Mail,
@@ -119,7 +147,7 @@ async fn a_mail_that_cannot_be_stored_leaves_its_notices_untold() {
         to: vec!["b@example.com".to_owned()],
         bytes: b"mail".to_vec(),
     };
-    let told = Told { report: "oncall".to_owned(), notices: vec![1], messages: vec![message] };
-    assert!(folder.store.told(told, at(2)).await.is_err());
-    assert!(folder.store.waiting().await.unwrap()[0].told.is_empty());
+    let told = ReportedNotices { report: "oncall".to_owned(), notices: vec![1], messages: vec![message] };
+    assert!(folder.store.mark_reported(told, at(2)).await.is_err());
+    assert!(folder.store.waiting().await.unwrap()[0].reported_by.is_empty());
 }

@@ -33,7 +33,7 @@ impl Wild {
     }
 
     fn too_few(&self) -> bool {
-        self.broken().contains(&Rule::KeptTooFew)
+        self.broken().contains(&Invariant::KeptTooFew)
     }
 }
 
@@ -178,14 +178,14 @@ async fn what_people_delete_or_rename_or_a_hold_costs_is_not_asked_for() {
     let person = wild_of(10);
     person.make(days[0]).await;
     person.make(days[1]).await;
-    person.act(Act::DeletePoint(pick(801)));
+    person.act(PersonAction::DeletePoint(pick(801)));
     person.make(days[2]).await;
     assert!(!person.too_few());
     person.delete(802).await;
     assert!(person.too_few(), "the others are still required");
     for (slots, broken) in [(10, true), (4, false)] {
         let mut held = wild_of(slots);
-        held.facts.held.insert((Kind::Snapshot, "801".to_owned()));
+        held.facts.held.insert((PointKind::Snapshot, "801".to_owned()));
         for at in days {
             held.make(at).await;
         }
@@ -231,14 +231,14 @@ async fn a_file_that_keeps_more_asks_for_what_is_there_and_a_renamed_policy_for_
     assert_eq!(truth.violations(), []);
     wild.delete(802).await;
     truth.feed(&wild.simulator.take_record());
-    assert_eq!(truth.violations().iter().map(|it| it.rule).collect::<Vec<_>>(), [Rule::KeptTooFew]);
+    assert_eq!(truth.violations().iter().map(|it| it.rule).collect::<Vec<_>>(), [Invariant::KeptTooFew]);
 }
 
 #[tokio::test]
 async fn a_server_that_was_renamed_keeps_its_past() {
     let wild = wild(KeepFacts::only(Grain::Last, 2), roomy());
     wild.make("2026-11-20T02:30:00Z").await;
-    wild.act(Act::RenameServer { server: json!(SERVER), name: "db-server-01".to_owned() });
+    wild.act(PersonAction::RenameServer { server: json!(SERVER), name: "db-server-01".to_owned() });
     wild.make("2026-11-21T02:30:00Z").await;
     assert_eq!(wild.broken(), []);
     wild.delete(801).await;

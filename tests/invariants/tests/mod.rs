@@ -12,11 +12,11 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http;
 use jiff::Timestamp;
-use lastgood::simulator::{Act, BackupType, Edit, Kind, Options, Pick, PointSpec, Simulator};
+use lastgood::simulator::{BackupType, Edit, Options, PersonAction, Pick, PointKind, PointSpec, Simulator};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::{Facts, PolicyFacts, Rule, Told, Truth};
+use super::{CheckedPolicy, Facts, Invariant, ReportedRun, Truth};
 
 const SERVER: &str = "web-server-01";
 
@@ -33,7 +33,7 @@ impl Wild {
         let shared = Arc::clone(&time);
         let simulator = Simulator::new(options, Arc::new(move || *shared.lock().unwrap()));
         let mut facts = Facts::default();
-        facts.add("*", "nightly", PolicyFacts { min_keep: 1, ..PolicyFacts::new(Kind::Snapshot) });
+        facts.add("*", "nightly", CheckedPolicy { min_keep: 1, ..CheckedPolicy::new(PointKind::Snapshot) });
         Self { simulator, time, facts }
     }
 
@@ -42,7 +42,7 @@ impl Wild {
         Self::new(Options { foreign: (1..=days).rev().map(|day| ours(day, "main", "nightly")).collect(), ..free() })
     }
 
-    fn policy(mut self, change: impl FnOnce(&mut PolicyFacts)) -> Self {
+    fn policy(mut self, change: impl FnOnce(&mut CheckedPolicy)) -> Self {
         change(&mut self.facts.policies.get_mut("*").unwrap()[0].1);
         self
     }
@@ -80,16 +80,16 @@ impl Wild {
         self.send("POST", "/servers/12345/power/", json!({ "action": action })).await;
     }
 
-    fn act(&self, act: Act) {
+    fn act(&self, act: PersonAction) {
         self.simulator.act(&act).unwrap();
     }
 
     /// The broken rules when nothing is in progress any more.
-    fn broken(&self) -> Vec<Rule> {
+    fn broken(&self) -> Vec<Invariant> {
         self.after(|_| {})
     }
 
-    fn after(&self, last: impl FnOnce(&mut Truth)) -> Vec<Rule> {
+    fn after(&self, last: impl FnOnce(&mut Truth)) -> Vec<Invariant> {
         let mut truth = Truth::new(self.facts.clone());
         truth.feed(self.simulator.account().record().entries());
         last(&mut truth);
@@ -104,18 +104,18 @@ fn free() -> Options {
 
 fn ours(day: i64, instance: &str, policy: &str) -> PointSpec {
     let text = format!("lg-abcdef{day:02} {instance} {policy} 2026-11-{:02}T02:30:00Z made by lastgood", 21 - day);
-    PointSpec { description: text, ..PointSpec::aged(Kind::Snapshot, SERVER, day * 86_400) }
+    PointSpec { description: text, ..PointSpec::aged(PointKind::Snapshot, SERVER, day * 86_400) }
 }
 
 fn pick(id: i64) -> Pick {
-    Pick { kind: Kind::Snapshot, id: Some(json!(id)), server: None, oldest: false }
+    Pick { kind: PointKind::Snapshot, id: Some(json!(id)), server: None, oldest: false }
 }
 
 const TODAY: &str = "2026-11-21T02:30:00Z";
 
 #[tokio::test]
 async fn a_create_without_a_free_slot_is_flagged() {
-    for (points, broken) in [(5, vec![Rule::RoomFirst]), (4, vec![])] {
+    for (points, broken) in [(5, vec![Invariant::RoomFirst]), (4, vec![])] {
         let wild = Wild::with_ours(points);
         wild.list().await;
         wild.create("aaaaaaaa", TODAY).await;
@@ -125,10 +125,10 @@ async fn a_create_without_a_free_slot_is_flagged() {
 
 #[tokio::test]
 async fn a_slot_that_a_person_took_since_the_last_list_is_nobodys_fault() {
-    for (read_again, broken) in [(true, vec![Rule::RoomFirst]), (false, vec![])] {
+    for (read_again, broken) in [(true, vec![Invariant::RoomFirst]), (false, vec![])] {
         let wild = Wild::with_ours(4);
         wild.list().await;
-        wild.act(Act::CreatePoint(PointSpec::aged(Kind::Snapshot, SERVER, 0)));
+        wild.act(PersonAction::CreatePoint(PointSpec::aged(PointKind::Snapshot, SERVER, 0)));
         if read_again {
             wild.list().await;
         }
@@ -140,7 +140,7 @@ async fn a_slot_that_a_person_took_since_the_last_list_is_nobodys_fault() {
 #[tokio::test]
 async fn a_create_sent_twice_for_one_due_time_is_flagged_and_the_two_points_too() {
     for (read_between, broken) in
-        [(true, vec![Rule::SentTwice, Rule::OnePointADueTime]), (false, vec![Rule::OnePointADueTime])]
+        [(true, vec![Invariant::SentTwice, Invariant::OnePointADueTime]), (false, vec![Invariant::OnePointADueTime])]
     {
         let wild = Wild::with_ours(1);
         wild.create("aaaaaaaa", TODAY).await;
@@ -159,7 +159,7 @@ async fn a_create_sent_twice_for_one_due_time_is_flagged_and_the_two_points_too(
 
 #[tokio::test]
 async fn the_younger_of_two_points_may_go_though_it_is_the_newest_once_the_older_is_completed() {
-    for (wait, broken) in [(3, vec![]), (1, vec![Rule::InProgress])] {
+    for (wait, broken) in [(3, vec![]), (1, vec![Invariant::InProgress])] {
         let wild = Wild::new(free());
         wild.create("aaaaaaaa", TODAY).await;
         wild.create("aaaaaaaa", TODAY).await;

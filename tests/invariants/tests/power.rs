@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_server_that_stays_stopped_is_flagged() {
-    for (start, broken) in [(false, vec![Rule::LeftStopped]), (true, vec![])] {
+    for (start, broken) in [(false, vec![Invariant::LeftStopped]), (true, vec![])] {
         let wild = Wild::new(free()).policy(|policy| policy.stop_server = true);
         wild.power("stop").await;
         wild.wait(5);
@@ -18,7 +18,7 @@ async fn a_server_that_stays_stopped_is_flagged() {
 
 #[tokio::test]
 async fn a_create_while_the_server_is_on_its_way_up_again_is_flagged() {
-    for (start, broken) in [(true, vec![Rule::MadeRunning]), (false, vec![])] {
+    for (start, broken) in [(true, vec![Invariant::MadeRunning]), (false, vec![])] {
         let wild = Wild::new(free()).policy(|policy| policy.stop_server = true);
         wild.power("stop").await;
         wild.wait(5);
@@ -35,7 +35,7 @@ async fn a_create_while_the_server_is_on_its_way_up_again_is_flagged() {
     let wild = Wild::new(free()).policy(|policy| policy.stop_server = true);
     wild.power("stop").await;
     wild.wait(5);
-    wild.act(Act::SetStatus { server: json!(SERVER), status: "active".to_owned() });
+    wild.act(PersonAction::SetStatus { server: json!(SERVER), status: "active".to_owned() });
     wild.create("aaaaaaaa", TODAY).await;
     assert_eq!(wild.broken(), [], "a person started it just now");
 }
@@ -47,18 +47,18 @@ async fn power_that_nobody_asked_for_is_flagged() {
     wild.wait(5);
     wild.power("start").await;
     wild.wait(5);
-    assert_eq!(wild.broken(), [Rule::PowerUnasked]);
+    assert_eq!(wild.broken(), [Invariant::PowerUnasked]);
     let wild = Wild::new(free()).policy(|policy| policy.stop_server = true);
-    wild.act(Act::SetStatus { server: json!(SERVER), status: "stopped".to_owned() });
+    wild.act(PersonAction::SetStatus { server: json!(SERVER), status: "stopped".to_owned() });
     wild.power("start").await;
-    assert_eq!(wild.broken(), [Rule::PowerUnasked], "a person stopped it");
-    for (seconds, broken) in [(60, vec![]), (600, vec![Rule::PowerUnasked])] {
+    assert_eq!(wild.broken(), [Invariant::PowerUnasked], "a person stopped it");
+    for (seconds, broken) in [(60, vec![]), (600, vec![Invariant::PowerUnasked])] {
         let wild = Wild::new(free()).policy(|policy| policy.stop_server = true);
         wild.power("stop").await;
         wild.wait(5);
         wild.power("start").await;
         wild.wait(5 + seconds);
-        wild.act(Act::SetStatus { server: json!(SERVER), status: "stopped".to_owned() });
+        wild.act(PersonAction::SetStatus { server: json!(SERVER), status: "stopped".to_owned() });
         wild.power("start").await;
         wild.wait(5);
         assert_eq!(wild.broken(), broken, "a person stopped it {seconds} s after it ran again");
@@ -67,13 +67,13 @@ async fn power_that_nobody_asked_for_is_flagged() {
     wild.power("hard_stop").await;
     wild.power("start").await;
     wild.wait(5);
-    assert_eq!(wild.broken(), [Rule::HardStop]);
+    assert_eq!(wild.broken(), [Invariant::HardStop]);
 }
 
 #[tokio::test]
 async fn a_start_before_the_server_reads_stopped_is_flagged() {
     for (wait, slow, broken) in
-        [(0, false, vec![Rule::StartedUnread]), (0, true, vec![Rule::StartedUnread]), (5, false, vec![])]
+        [(0, false, vec![Invariant::StartedUnread]), (0, true, vec![Invariant::StartedUnread]), (5, false, vec![])]
     {
         let slow_shutdown = Duration::from_secs(if slow { 3 } else { 0 });
         let wild = Wild::new(Options { slow_shutdown, ..free() }).policy(|policy| policy.stop_server = true);
@@ -85,19 +85,19 @@ async fn a_start_before_the_server_reads_stopped_is_flagged() {
     }
     let wild = Wild::new(free()).policy(|policy| policy.stop_server = true);
     wild.power("start").await;
-    assert_eq!(wild.broken(), [Rule::StartedUnread], "it ran all the time");
+    assert_eq!(wild.broken(), [Invariant::StartedUnread], "it ran all the time");
 }
 
 #[tokio::test]
 async fn a_server_that_is_off_for_longer_than_there_is_a_reason_is_flagged() {
     let minutes = |minutes: u64| minutes * 60;
     let cases = [
-        ("nothing is made", None, minutes(16), 0, vec![Rule::OffTooLong]),
+        ("nothing is made", None, minutes(16), 0, vec![Invariant::OffTooLong]),
         ("nothing is made yet", None, minutes(14), 0, vec![]),
         ("nothing is made, and the provider is out of reach", None, minutes(26), 12, vec![]),
         ("a point takes an hour", Some(minutes(60)), minutes(70), 0, vec![]),
-        ("a point took a minute", Some(minutes(1)), minutes(70), 0, vec![Rule::OffTooLong]),
-        ("a point is stuck", Some(minutes(600)), minutes(180), 0, vec![Rule::OffTooLong]),
+        ("a point took a minute", Some(minutes(1)), minutes(70), 0, vec![Invariant::OffTooLong]),
+        ("a point is stuck", Some(minutes(600)), minutes(180), 0, vec![Invariant::OffTooLong]),
     ];
     for (name, making, off, unreachable, broken) in cases {
         let completion = Duration::from_secs(making.unwrap_or(1));
@@ -116,7 +116,7 @@ async fn a_server_that_is_off_for_longer_than_there_is_a_reason_is_flagged() {
         wild.wait(5);
         truth.feed(&wild.simulator.take_record());
         truth.quiet();
-        let rules: Vec<Rule> = truth.violations().iter().map(|violation| violation.rule).collect();
+        let rules: Vec<Invariant> = truth.violations().iter().map(|violation| violation.rule).collect();
         assert_eq!(rules, broken, "{name}");
     }
     let wild = Wild::new(free()).policy(|policy| policy.stop_server = true);
@@ -125,5 +125,5 @@ async fn a_server_that_is_off_for_longer_than_there_is_a_reason_is_flagged() {
     let mut truth = Truth::new(wild.facts.clone());
     truth.feed(&wild.simulator.take_record());
     truth.time_passes("2026-11-21T04:00:00Z".parse().unwrap());
-    assert_eq!(truth.violations()[0].rule, Rule::OffTooLong, "it is reported before it is started");
+    assert_eq!(truth.violations()[0].rule, Invariant::OffTooLong, "it is reported before it is started");
 }

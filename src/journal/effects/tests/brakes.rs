@@ -87,12 +87,12 @@ fn a_changed_schedule_starts_from_now_and_another_kind_is_another_policy() {
         kind,
         handled: at(10),
         first_at: at(1),
-        stale_told: true,
+        stale_reported: true,
     };
     let (snapshot, backup) = (Kind::Snapshot, Kind::Backup);
     let daily = known(Some(snapshot));
     let hourly = FollowedPolicy { schedule: "hourly".to_owned(), handled: at(50), ..daily.clone() };
-    let new = FollowedPolicy { handled: at(50), first_at: at(50), stale_told: false, ..daily.clone() };
+    let new = FollowedPolicy { handled: at(50), first_at: at(50), stale_reported: false, ..daily.clone() };
     let other = FollowedPolicy { kind: Some(backup), ..new.clone() };
     for (name, before, schedule, kind, expected) in [
         ("it is new", None, "daily", snapshot, new),
@@ -112,7 +112,7 @@ fn a_renamed_policy_continues_where_it_was_under_the_name_followed_last() {
         kind: Some(Kind::Snapshot),
         handled: at(handled),
         first_at: at(1),
-        stale_told: true,
+        stale_reported: true,
     };
     // Under the former name the policy was due four seconds earlier.
     let former = |schedule: &str, handled: i64| FormerName {
@@ -122,7 +122,7 @@ fn a_renamed_policy_continues_where_it_was_under_the_name_followed_last() {
     };
     let backup =
         FormerName { known: FollowedPolicy { kind: Some(Kind::Backup), ..known("daily 3", 20) }, ..former("", 0) };
-    let new = FollowedPolicy { first_at: at(50), stale_told: false, ..known("daily 7", 50) };
+    let new = FollowedPolicy { first_at: at(50), stale_reported: false, ..known("daily 7", 50) };
     for (name, own, before, expected) in [
         ("renamed", None, former("daily 3", 20), known("daily 7", 24)),
         ("renamed back", Some(known("daily 7", 10)), former("daily 3", 20), known("daily 7", 24)),

@@ -84,7 +84,7 @@ fn each_call_and_what_became_of_it() {
         ("its answer was lost", create(), vec![lost()], vec![]),
         ("its point was found", create(), vec![lost(), settled(Found::Done { id: Some(id(9)) })], made(9, 3)),
         ("no list shows it", create(), vec![lost(), settled(Found::NotDone)], vec![token(TokenState::NotMade)]),
-        ("nobody can tell", create(), vec![lost(), undecided()], vec![token(TokenState::Undecided)]),
+        ("the outcome cannot be determined", create(), vec![lost(), undecided()], vec![token(TokenState::Undecided)]),
         (
             "a delete is intended before it is sent",
             delete(retention),
@@ -118,7 +118,7 @@ fn each_call_and_what_became_of_it() {
             vec![not_deleted],
         ),
         ("a lost answer to a delete", delete(eviction), vec![lost()], vec![]),
-        ("a delete that nobody can tell of", delete(eviction), vec![lost(), undecided()], vec![]),
+        ("a delete whose outcome cannot be determined", delete(eviction), vec![lost(), undecided()], vec![]),
         ("a stop", Act::StopServer, vec![], vec![debt(DebtEvent::StopIntended { step: 1 })]),
         ("it was accepted", Act::StopServer, vec![accepted(None)], vec![]),
         ("it was refused", Act::StopServer, vec![refused("no")], vec![debt(DebtEvent::StopRefused { step: 1 })]),
@@ -177,7 +177,7 @@ fn what_a_run_sees() {
             vec![Change::PointGone(id(9)), token(TokenState::NotMade)],
         ),
         ("an evicted point is gone", &[], Event::Seen(Sight::Gone(id(1))), vec![Change::PointGone(id(1))]),
-        ("a second point turned up", &created, twice, vec![created_as(10), created_as(11)]),
+        ("a second point appeared", &created, twice, vec![created_as(10), created_as(11)]),
         ("the server is stopped", &stopped, Event::Seen(Sight::ServerStopped), vec![debt(DebtEvent::SeenStopped)]),
         (
             "the server runs",
@@ -203,7 +203,7 @@ fn what_a_run_sees() {
 }
 
 #[test]
-fn a_run_that_ends_closes_incidents_only_when_it_succeeded_and_reports_it_to_whom_the_success_is() {
+fn only_a_successful_run_closes_incidents_and_its_recovery_goes_where_successes_go() {
     let ended = |outcome| Event::Ended { outcome, error: None };
     for outcome in [Outcome::Failed, Outcome::Skipped, Outcome::Unknown] {
         assert_eq!(changes(&[ended(outcome)]), [debt(DebtEvent::Left), Change::RunEnded(outcome)]);

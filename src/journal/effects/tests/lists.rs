@@ -123,7 +123,7 @@ fn the_first_list_proves_marks_and_a_later_one_does_not() {
 }
 
 #[test]
-fn a_list_in_doubt_forgets_nothing_and_counts_as_none() {
+fn a_doubtful_list_forgets_nothing_and_counts_as_none() {
     let known = [known_point(1), known_point(2)];
     let mut doubtful = list(vec![listed_point(1)]);
     doubtful.doubts.push("entry 2".to_owned());
@@ -165,7 +165,7 @@ fn a_new_point_takes_over_the_id_of_an_earlier_one() {
 }
 
 #[test]
-fn what_the_planner_is_told_of_a_point() {
+fn what_the_planner_gets_to_know_about_a_point() {
     let told = |point: &KnownPoint, second: i64| {
         let mut memory = Memory::default();
         recall(std::slice::from_ref(point), "nightly", (Duration::from_secs(60), at(second)), &mut memory);

@@ -39,8 +39,8 @@ impl BrakeCase {
 
 #[test]
 fn whatever_makes_a_policy_give_up_more_sets_a_brake_until_it_is_accepted() {
-    type Change = fn(&mut BrakeCase);
-    let table: [(&str, Change, &[i64]); 9] = [
+    type Alteration = fn(&mut BrakeCase);
+    let table: [(&str, Alteration, &[i64]); 9] = [
         ("another's count", |case| case.others = vec![other("weekly", 2)], &[2]),
         ("another's count, by two", |case| case.others = vec![other("weekly", 3)], &[2]),
         ("one policy more", |case| case.others.push(other("third", 1)), &[2]),

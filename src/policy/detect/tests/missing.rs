@@ -70,7 +70,7 @@ fn points_that_are_listed_again_release_their_brake() {
     let whole = case.inventory.points.clone();
     case.lose(&[2]);
     case.written();
-    // The list that lacks it is stored; the brake stays.
+    // The list without it is stored; the brake stays.
     case.memory.listed.retain(|seen| seen.about.id != PointId::Number(2));
     assert_eq!((case.causes(), case.detect().new), (vec![BrakeCause::Gone], vec![]));
     case.inventory.points = whole;

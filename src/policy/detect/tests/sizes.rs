@@ -14,7 +14,7 @@ fn an_empty_or_far_smaller_newest_point_stops_deletes_until_it_is_accepted() {
 }
 
 #[test]
-fn a_small_newest_point_is_measured_by_the_median_of_the_last_seven_and_by_no_less_than_three() {
+fn the_newest_point_is_compared_with_the_median_of_three_to_seven_before_it() {
     let sizes = |sizes: &[u64]| {
         let mut case = case((1..).zip(sizes).map(|(days, _)| ours(days)).collect());
         for (point, size) in case.inventory.points.iter_mut().zip(sizes) {
@@ -40,7 +40,7 @@ fn a_small_point_that_is_gone_releases_its_brake() {
 }
 
 #[test]
-fn a_small_point_counts_as_accepted_for_the_policy_that_it_was_accepted_for_and_not_before() {
+fn a_small_point_is_accepted_only_for_the_policy_that_it_was_accepted_for() {
     let mut case = case((1..=8).map(ours).collect()).sized(50);
     case.written();
     let mut next = ours(1);

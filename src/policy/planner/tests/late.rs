@@ -48,7 +48,7 @@ fn does_after(case: &Case, waited_for: Option<Timestamp>) -> RoomAction {
 
 type Rules<'a> = &'a [(KeepRule, u32)];
 /// A name, the rules, the provider's time, the slots, the points; what a run does, and what it does after its wait.
-type Row<'a> = (&'a str, Rules<'a>, &'a str, u32, &'a [&'a str], RoomAction, RoomAction);
+type LateCase<'a> = (&'a str, Rules<'a>, &'a str, u32, &'a [&'a str], RoomAction, RoomAction);
 
 #[test]
 fn an_eviction_takes_what_both_verdicts_drop_or_the_run_waits_once() {
@@ -59,7 +59,7 @@ fn an_eviction_takes_what_both_verdicts_drop_or_the_run_waits_once() {
     let before = &["2026-11-20T23:59:00Z", "2026-11-19T23:59:00Z", "2026-11-18T23:59:00Z"][..];
     let today = &["2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"][..];
     let twice = &["2026-11-21T00:00:30Z", "2026-11-20T12:00:30Z", "2026-11-20T00:00:30Z"][..];
-    let table: &[Row<'_>] = &[
+    let table: &[LateCase<'_>] = &[
         ("both drop the oldest", daily, "2026-11-21T23:59:00Z", 3, before, Evicts(3), Evicts(3)),
         ("the next day alone", daily, "2026-11-21T23:59:00Z", 3, today, Waits("midnight"), IsSkipped),
         ("the last second", daily, "2026-11-21T23:59:59Z", 3, today, Waits("midnight"), IsSkipped),
@@ -103,7 +103,7 @@ fn a_run_that_waited_for_one_bucket_waits_for_a_later_one() {
 }
 
 #[test]
-fn a_reserve_that_holds_the_last_slot_skips_too_and_foreign_points_in_the_way_are_a_failure() {
+fn a_reserve_in_the_last_slot_skips_the_run_and_foreign_points_there_fail_it() {
     let today = ["2026-11-21T00:00:30Z", "2026-11-20T00:00:30Z", "2026-11-19T00:00:30Z"];
     let mut case = keeping(&[(KeepRule::Daily, 3)], "2026-11-21T12:00:00Z", 4, &today);
     case.reserve = 1;

@@ -41,7 +41,7 @@ fn what_is_protected_is_not_counted() {
 }
 
 #[test]
-fn a_point_dated_more_than_five_minutes_after_both_clocks_is_kept_not_counted_and_reported() {
+fn a_point_dated_over_five_minutes_after_both_clocks_is_kept_uncounted_and_reported() {
     let at = |provider: i64, point: i64| {
         let mut case = case(2, vec![ours(1), ours(2), ours(3)]);
         case.inventory.provider_time = Some(now() + SignedDuration::from_secs(provider));

@@ -67,7 +67,7 @@ fn failed_points_of_ours_make_room_first_and_foreign_ones_never() {
 }
 
 #[test]
-fn a_failed_point_makes_room_before_an_older_completed_one_and_no_more_are_evicted_than_needed() {
+fn a_failed_point_is_evicted_before_an_older_completed_one_and_no_more_than_needed() {
     let mut case = case(3, vec![ours(1), ours(2), ours(3), ours(4), ours(5)]);
     for place in [1, 2] {
         case.inventory.points[place].status = PointStatus::Failed;

@@ -187,7 +187,7 @@ fn sequential_adds_up_to_the_sum_and_union_overlaps() {
 }
 
 #[test]
-fn where_the_clock_goes_back_two_hours_union_counts_hours_as_restic_and_sequential_as_proxmox() {
+fn when_the_clock_goes_back_two_hours_union_follows_restic_and_sequential_proxmox() {
     // Antarctica/Troll on 2026-10-25: 01:30 and 02:30 at +02, then 01:30 and 02:30 again at +00.
     let times = ["2026-10-25T02:30:00Z", "2026-10-25T01:30:00Z", "2026-10-25T00:30:00Z", "2026-10-24T23:30:00Z"];
     let keep = counts(&[(KeepRule::Hourly, 4)]);
