@@ -270,8 +270,7 @@ pub(super) fn policy_on_server(task: &Task) -> PolicyOnServer {
 
 /// The policy's name and its earlier ones.
 pub(super) fn names(task: &Task) -> Vec<String> {
-    let former = task.policy.formerly.iter().map(ToString::to_string);
-    std::iter::once(task.policy.name.to_string()).chain(former).collect()
+    task.policy.all_names()
 }
 
 fn key(task: &Task, due: Timestamp) -> RunKey {

@@ -262,6 +262,17 @@ pub enum Outcome {
     Unknown,
 }
 
+impl Outcome {
+    /// Whether people are told that a run ended so: nothing is wrong with one that was skipped.
+    #[must_use]
+    pub const fn is_reported(self) -> bool {
+        match self {
+            Self::Succeeded | Self::Failed | Self::Unknown => true,
+            Self::Skipped => false,
+        }
+    }
+}
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

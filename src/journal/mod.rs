@@ -3,11 +3,16 @@
 //! code.
 
 pub mod adopt;
+pub mod answer;
+pub mod bucket_wait;
+pub mod creating;
 pub mod debt;
+pub mod debt_watch;
 pub mod deletes;
 pub mod effects;
 pub mod errand;
 pub mod event;
+pub mod exit;
 pub mod next;
 pub mod notice;
 pub mod power;
@@ -15,6 +20,7 @@ mod replan;
 mod requests;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod settling;
 pub mod state;
 mod step;
 pub mod summary;

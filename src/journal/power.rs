@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::journal::debt::{Debt, Start};
-use crate::journal::event::{Act, Found};
+use crate::journal::event::{Act, Failure, Found};
 use crate::journal::notice::StartProblem;
 use crate::journal::state::{RunState, Step, StepState};
 use crate::policy::inventory::ServerStatus;
@@ -26,13 +26,8 @@ pub enum ServerPower {
     Off,
     /// It runs.
     On,
-    /// It cannot be read, or is neither.
-    Unknown {
-        /// In words.
-        error: String,
-        /// Whether it makes no sense to try again.
-        last: bool,
-    },
+    /// It cannot be read, or is neither: the attempt fails.
+    Unknown(Failure),
 }
 
 /// Whether the server is still stopped; `None` while it is starting, which is waited for.
@@ -44,7 +39,7 @@ pub fn before_create(status: &ServerStatus, waited: Duration) -> Option<ServerPo
         ServerStatus::Other(_) if waited < LONGEST_CHANGE => None,
         status => {
             let error = format!("the server was stopped and is {status} now, so nothing is made");
-            Some(ServerPower::Unknown { error, last: false })
+            Some(ServerPower::Unknown(Failure { error, last: false }))
         }
     }
 }
@@ -63,7 +58,7 @@ pub enum BeforeStop {
     /// It goes on, and leaves the server stopped: a person stopped it.
     StoppedByPerson,
     /// The attempt fails.
-    Fail(String),
+    Fail(Failure),
 }
 
 /// Whether `before_stop` depends on what is owed to the server.
@@ -104,7 +99,10 @@ pub fn before_stop(
         _ if is_changing && in_attempt < LONGEST_CHANGE && debt.is_some() => BeforeStop::Wait,
         // Most likely the shutdown of the last process asked it to start: it is stopped once it runs.
         _ if is_changing && state.owes_start && since(last_request_at(state)) < LONGEST_CHANGE => BeforeStop::Wait,
-        status => BeforeStop::Fail(format!("the server is {status}, so it is not stopped and nothing is made")),
+        status => {
+            let error = format!("the server is {status}, so it is not stopped and nothing is made");
+            BeforeStop::Fail(Failure { error, last: false })
+        }
     }
 }
 
@@ -117,7 +115,7 @@ fn is_starting(state: &RunState, since: Since<'_>) -> bool {
 }
 
 /// What a run does that waits for its server to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WhileStopping {
     /// It goes on.
     Stopped,
@@ -125,15 +123,36 @@ pub enum WhileStopping {
     StopAgain,
     /// It looks again.
     Wait,
+    /// The attempt fails.
+    Fail(Failure),
 }
 
-/// What a run does that waits for its server to stop. `may_be_started` says that an earlier process stopped it, which may
-/// have started it again without being able to record that, and that this one has watched it for `settle`.
+/// How long a run has waited for its server to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StopWait {
+    /// Whether an earlier process asked it to stop.
+    pub by_earlier_process: bool,
+    /// The time since this process began to wait.
+    pub here: Duration,
+    /// The time since it was asked.
+    pub since_request: Duration,
+}
+
+/// What a run does that waits for its server to stop; `status` is `None` when the server could not be read.
 #[must_use]
-pub fn while_stopping(status: &ServerStatus, may_be_started: bool) -> WhileStopping {
+pub fn while_stopping(
+    status: Option<&ServerStatus>,
+    waited: StopWait,
+    (settle, stuck_after): (Duration, Duration),
+) -> WhileStopping {
     match status {
-        ServerStatus::Stopped => WhileStopping::Stopped,
-        ServerStatus::Active if may_be_started => WhileStopping::StopAgain,
+        Some(ServerStatus::Stopped) => WhileStopping::Stopped,
+        // The earlier process may have started it again without being able to record that.
+        Some(ServerStatus::Active) if waited.by_earlier_process && waited.here >= settle => WhileStopping::StopAgain,
+        _ if waited.since_request >= LONGEST_CHANGE.min(stuck_after) => {
+            let error = "the server was asked to stop and has not".to_owned();
+            WhileStopping::Fail(Failure { error, last: false })
+        }
         _ => WhileStopping::Wait,
     }
 }
@@ -210,30 +229,44 @@ pub fn starts(state: &RunState) -> impl DoubleEndedIterator<Item = &Step> {
     state.steps[stopped..].iter().filter(|step| step.act == Act::StartServer)
 }
 
-/// What is done about a start.
+/// What is done about the start of a server that does not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NextStart {
-    /// The last one still has time.
-    Wait,
-    /// The last one was refused for this reason: it is reported, and the next one comes after a pause.
-    Refused(String),
-    /// Another one is sent where the server reads `stopped`. `overdue`: the last one was accepted and has had its time,
-    /// which is reported.
-    Send {
-        /// Whether the last one was accepted.
-        overdue: bool,
-    },
+pub struct NextStart {
+    /// What is reported first.
+    pub report: Option<String>,
+    /// What is done then.
+    pub then: AfterStart,
 }
 
-/// What is done about the start of a server that does not run. `pause` is the time between two that are refused.
+/// What a run does next about a server that does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterStart {
+    /// It looks again.
+    LookAgain,
+    /// It looks again after the time between two starts that are refused.
+    Pause,
+    /// It sends a start.
+    Send,
+}
+
+/// What is done about the start of a server that does not run. `pause` is the time between two starts that are refused.
+/// One that was accepted has its time before another is sent, and another is sent only to a server that reads `stopped`.
 #[must_use]
-pub fn next_start(state: &RunState, pause: Duration, since: Since<'_>) -> NextStart {
-    match starts(state).next_back() {
-        Some(step) if step.state == StepState::Done && since(step.at) < LONGEST_CHANGE => NextStart::Wait,
-        Some(step) if step.state == StepState::NotDone && since(step.at) < pause => {
-            NextStart::Refused(step.error.clone().unwrap_or_else(|| "the provider did not start it".to_owned()))
+pub fn next_start(state: &RunState, is_stopped: bool, pause: Duration, since: Since<'_>) -> NextStart {
+    let last = starts(state).next_back();
+    match last {
+        Some(step) if step.state == StepState::Done && since(step.at) < LONGEST_CHANGE => {
+            NextStart { report: None, then: AfterStart::LookAgain }
         }
-        last => NextStart::Send { overdue: last.is_some_and(|step| step.state == StepState::Done) },
+        Some(step) if step.state == StepState::NotDone && since(step.at) < pause => {
+            let error = step.error.clone().unwrap_or_else(|| "the provider did not start it".to_owned());
+            NextStart { report: Some(error), then: AfterStart::Pause }
+        }
+        last => {
+            let is_overdue = last.is_some_and(|step| step.state == StepState::Done);
+            let report = is_overdue.then(|| "it was asked to start and does not run".to_owned());
+            NextStart { report, then: if is_stopped { AfterStart::Send } else { AfterStart::LookAgain } }
+        }
     }
 }
 

@@ -133,6 +133,12 @@ impl Policy {
         }
     }
 
+    /// Its name, then its former ones.
+    #[must_use]
+    pub fn all_names(&self) -> Vec<String> {
+        std::iter::once(&self.name).chain(&self.formerly).map(ToString::to_string).collect()
+    }
+
     /// Whether a point marked with `name` is this policy's own.
     #[must_use]
     pub fn answers_to(&self, name: &str) -> bool {

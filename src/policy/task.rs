@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::policy::inventory::Server;
 use crate::policy::policy::{Policy, PolicyName};
 use crate::policy::schedule::{DueTimes, splay};
@@ -37,6 +39,12 @@ impl Task {
     #[must_use]
     pub fn due_times(&self) -> DueTimes<'_> {
         DueTimes { schedule: &self.policy.schedule, splay: self.splay() }
+    }
+
+    /// The policy's next due time on this server after a moment; none while it is disabled.
+    #[must_use]
+    pub fn next_due(&self, at: Timestamp) -> Option<Timestamp> {
+        self.due_times().next_after(at).filter(|_| self.policy.enabled)
     }
 
     /// What has become of this task, among the tasks of its server and kind in a later policy file: the one whose policy

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+use crate::journal::answer::FailedCall;
 use crate::journal::event::{Act, Event, Failure};
 use crate::journal::notice::Notice;
 use crate::policy::text;
@@ -103,14 +104,14 @@ impl<'a> ActiveRun<'a> {
     }
 
     /// Records that the attempt failed.
-    pub(super) async fn fail(&mut self, error: String, last: bool) -> Result<(), RunError> {
-        self.say(format!("failed: {error}"));
-        self.write(Event::Failed(Failure { error, last })).await
+    pub(super) async fn fail(&mut self, failure: Failure) -> Result<(), RunError> {
+        self.say(format!("failed: {}", failure.error));
+        self.write(Event::Failed(failure)).await
     }
 
-    /// Records that the attempt failed because of a call.
+    /// Records that the attempt failed because it could not look.
     pub(super) async fn fail_by(&mut self, error: &ProviderError) -> Result<(), RunError> {
-        self.fail(error.to_string(), error.is_refusal()).await
+        self.fail(FailedCall::from(error).into_failure()).await
     }
 
     /// The time after which a point in progress is stuck.

@@ -6,25 +6,14 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::journal::adopt::{LatePoint, find_late_point, without_points_of};
+use crate::journal::answer::FailedCall;
+use crate::journal::bucket_wait::{BucketLeft, BucketWait, bucket_wait};
 use crate::journal::event::{Event, Terms};
 use crate::policy::evidence::PlanRequest;
 use crate::policy::planner::plan;
 use crate::run::active_run::ActiveRun;
 use crate::run::inspect::{inspect, record, record_with_notes};
 use crate::run::{Inspection, READING, RunError};
-
-/// No bucket ends later than this after the plan that waits for it: a clock that says so is wrong.
-const LONGEST_WAIT: Duration = Duration::from_mins(15);
-
-/// How the wait for the end of a bucket goes.
-pub(super) enum BucketWait {
-    /// The bucket ends after this time.
-    Left(Duration),
-    /// It has ended, or was waited for long enough.
-    Over,
-    /// The attempt has failed.
-    Failed,
-}
 
 impl ActiveRun<'_> {
     /// Records that the next attempt begins, with the policy settings it runs under.
@@ -41,8 +30,7 @@ impl ActiveRun<'_> {
         self.write(Event::Began { attempt: self.run.state.attempt + 1, terms }).await
     }
 
-    /// How long the bucket lasts that the run waits for, by the provider's time. A time that never gets there is not
-    /// believed for ever. As long as no list says what time it is, the run waits.
+    /// How long the bucket lasts that the run waits for.
     pub(super) async fn left_of_bucket(&mut self, until: Timestamp) -> Result<BucketWait, RunError> {
         let began = self.waits_since.filter(|(waits_for, _)| *waits_for == until);
         let (_, since) = *self.waits_since.insert(began.unwrap_or_else(|| (until, Instant::now())));
@@ -51,20 +39,15 @@ impl ActiveRun<'_> {
             Ok(seen) => {
                 let left = left(seen.now(self.world));
                 self.fresh = Some(seen);
-                left
+                BucketLeft::ByProvider(left)
             }
-            Err(error) => {
-                let error = error.by_provider()?;
-                if error.is_refusal() {
-                    self.fail_by(&error).await?;
-                    return Ok(BucketWait::Failed);
-                }
-                left(self.world.clock.now()).max(self.world.settings().poll)
-            }
+            Err(error) => BucketLeft::ByOurClock {
+                failed: FailedCall::from(&error.by_provider()?),
+                left: left(self.world.clock.now()),
+                poll: self.world.settings().poll,
+            },
         };
-        // After the longest wait, the plan meets what cannot be read, and says so.
-        let left = left.min(LONGEST_WAIT.saturating_sub(since.elapsed()));
-        Ok(if left.is_zero() { BucketWait::Over } else { BucketWait::Left(left) })
+        Ok(bucket_wait(left, since.elapsed()))
     }
 
     /// Plans, and records the plan; with `waited_for`, after the wait for the end of that bucket.
