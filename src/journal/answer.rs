@@ -49,6 +49,12 @@ impl FailedCall {
         self.status == Some(NO_SUCH_OBJECT)
     }
 
+    /// Whether it may have been carried out all the same.
+    #[must_use]
+    pub fn may_be_carried_out(&self) -> bool {
+        self.how == CallFailure::OutcomeUnknown
+    }
+
     /// The failure of an attempt that could not look: a look that was refused makes it the last one.
     #[must_use]
     pub fn into_failure(self) -> Failure {
@@ -127,6 +133,7 @@ mod tests {
         ] {
             assert_eq!(look.into_failure(), Failure { error: "no".to_owned(), last }, "{case}");
         }
+        assert!(!refused(404).may_be_carried_out());
         assert!(refused(404).is_no_such_object() && !refused(403).is_no_such_object());
     }
 

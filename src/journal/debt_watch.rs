@@ -101,7 +101,7 @@ pub fn may_be_stopping(debt: &Debt, asked_ago: Duration) -> bool {
 /// start of the process: there is nothing to report yet.
 #[must_use]
 pub fn report_before_exit(debt: &Debt) -> Option<NotStarted> {
-    debt.start().in_charge.is_none().then(|| not_started(debt, StartProblem::AskedBeforeExit))
+    debt.start().is_free().then(|| not_started(debt, StartProblem::AskedBeforeExit))
 }
 
 /// What is reported of a server that is owed a start.

@@ -6,6 +6,7 @@ pub mod adopt;
 pub mod answer;
 pub mod bucket_wait;
 pub mod creating;
+pub mod cut_off;
 pub mod debt;
 pub mod debt_watch;
 pub mod deletes;
@@ -18,6 +19,7 @@ pub mod notice;
 pub mod power;
 mod replan;
 mod requests;
+pub mod restore;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod settling;

@@ -34,7 +34,7 @@ pub async fn watch_debts(world: World) -> Result<(), StoreError> {
     let changed = world.leases.debts_changed();
     loop {
         if !world.stopping() {
-            for debt in world.store.debts().await?.into_iter().filter(|debt| debt.start().in_charge.is_none()) {
+            for debt in world.store.debts().await?.into_iter().filter(|debt| debt.start().is_free()) {
                 if servers.insert(debt.server.id.clone()) {
                     watched.spawn(watch(world.clone(), debt.server));
                 }
@@ -99,8 +99,7 @@ impl Watching<'_> {
         // No run takes charge between the look and the start.
         let world = self.world;
         let _power = world.unless_stopped(world.leases.power(&self.server.id)).await?;
-        let in_charge =
-            world.store.debt(self.server.id.clone()).await?.is_none_or(|debt| debt.start().in_charge.is_some());
+        let in_charge = world.store.debt(self.server.id.clone()).await?.is_none_or(|debt| !debt.start().is_free());
         if in_charge {
             return Ok(None);
         }

@@ -4,20 +4,17 @@
 //! Nothing is sent again: nobody can tell whether a restore that was cut off was carried out, and another would
 //! overwrite what was written since.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
+use crate::journal::answer::FailedCall;
 use crate::journal::errand::Errand;
 use crate::journal::notice::{Fact, FoundServer, Notice};
-use crate::policy::inventory::{Id, ServerRef, ServerStatus};
+use crate::journal::restore::at_rest;
+use crate::policy::inventory::{Id, ServerRef};
 use crate::run::locks::{Leases, is_gone};
 use crate::run::{RunError, World};
 use crate::store::leases::Leased;
 use crate::store::{Store, StoreError};
-
-/// After so long a server that is not at rest is told of as it is.
-const TAKES: Duration = Duration::from_hours(2);
 
 /// Looks after every errand that was cut off and is not looked after yet, in the background.
 ///
@@ -46,7 +43,7 @@ async fn settle(world: &World, lease: Leased, errand: Errand) -> Result<(), RunE
     let server = name_of(&world.store, &lease.server).await?;
     tracing::warn!(%server, "`lastgood {command}` was cut off: the server is watched");
     let restores = command.is_restore();
-    let found = at_rest(world, &lease.server, restores).await?;
+    let found = until_at_rest(world, &lease.server, restores).await?;
     let fact = Fact::CommandCutOff { command: command.to_string(), accepted, server: found };
     let notice = Notice::of_server(server, fact);
     tracing::warn!("{notice}");
@@ -56,26 +53,18 @@ async fn settle(world: &World, lease: Leased, errand: Errand) -> Result<(), RunE
     Ok(())
 }
 
-/// Waits until the request can no longer be on its way and, if it `restores`, the server is neither being restored nor
-/// started. Says how the server is then.
-async fn at_rest(world: &World, server: &Id, restores: bool) -> Result<FoundServer, RunError> {
+/// Waits until the server is at rest. Says how it is found then.
+async fn until_at_rest(world: &World, server: &Id, restores: bool) -> Result<FoundServer, RunError> {
     let began = Instant::now();
     let sent_with = world.settings().timeout;
     loop {
         let settings = world.settings();
         let on_its_way = settings.settle + settings.timeout.max(sent_with);
         let waited = began.elapsed();
-        match world.unless_stopped(world.client.server(server)).await? {
-            Ok(server) if waited >= on_its_way => match server.status {
-                ServerStatus::Other(word) if restores && waited < TAKES => {
-                    tracing::debug!(server = %server.reference, "it is {word}");
-                }
-                status => return Ok(FoundServer::Reads(status)),
-            },
-            Err(error) if waited >= on_its_way && (error.status() == Some(404) || waited >= TAKES) => {
-                return Ok(FoundServer::Unreadable { error: error.to_string() });
-            }
-            _ => {}
+        let look = world.unless_stopped(world.client.server(server)).await?;
+        let look = look.as_ref().map(|server| &server.status).map_err(FailedCall::from);
+        if let Some(found) = at_rest(look.as_ref().copied(), restores, (waited, on_its_way)) {
+            return Ok(found);
         }
         world.pause(world.settings().poll).await?;
     }

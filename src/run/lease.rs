@@ -122,11 +122,6 @@ impl Lease {
         self.cut_off.as_ref()
     }
 
-    /// What a command does, as the lease says.
-    pub(super) fn errand(&self) -> Option<&Errand> {
-        self.end.as_ref().and_then(|(_, _, holder)| holder.errand())
-    }
-
     /// From now on the lease says that the provider has accepted the command's request.
     ///
     /// # Errors

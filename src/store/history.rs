@@ -4,13 +4,16 @@
 use jiff::Timestamp;
 use rusqlite::params;
 
-use crate::journal::notice::{Fact, FailedRun, Notice, RunProblem};
+use crate::journal::effects::{self, UnreadableRun, report_of_set_aside};
+use crate::journal::notice::Notice;
 use crate::journal::summary::{RunHistory, RunSummary, history};
 use crate::policy::inventory::{Id, Kind, ServerRef};
-use crate::store::debt_rows::leave;
+use crate::store::changes::write_all;
 use crate::store::notices::insert_notice;
 use crate::store::points::newest_good;
 use crate::store::runs::{Run, load};
+use crate::store::scope::Scope;
+use crate::store::tokens::open_tokens;
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, read_word, time};
 use crate::store::{Store, StoreError};
@@ -152,22 +155,12 @@ fn open_ids(tx: &Transaction<'_>) -> Result<Vec<i64>, StoreError> {
 }
 
 fn set_aside(tx: &Transaction<'_>, id: i64, why: &StoreError, at: Timestamp) -> Result<Notice, StoreError> {
-    let row = row(tx, id)?;
-    tx.execute("UPDATE run SET ended_at = ?2, outcome = 'unreadable' WHERE id = ?1", params![id, nanos(at)])?;
-    // A point of it that turns up later is ours by its token.
-    tx.execute("UPDATE token SET state = 'undecided' WHERE run = ?1 AND state = 'open'", [id])?;
-    leave(tx, id)?;
-    let fact = Fact::Failed(FailedRun {
-        run: Some(id),
-        due: row.due,
-        tries: None,
-        problem: RunProblem::Unreadable { error: why.to_string() },
-        last_good: newest_good(tx, &row.server.id, row.kind, std::slice::from_ref(&row.policy))?,
-        next: None,
-        made: None,
-        deleted: Vec::new(),
-    });
-    Ok(Notice { policy: Some(row.policy), kind: Some(row.kind), ..Notice::of_server(row.server, fact) })
+    let RunRow { server, policy, kind, due, .. } = row(tx, id)?;
+    let last_good = newest_good(tx, &server.id, kind, std::slice::from_ref(&policy))?;
+    let run = UnreadableRun { run: id, server, policy, kind, due, open_tokens: open_tokens(tx, id)? };
+    let scope = Scope { tx, server: &run.server, kind, policy: &run.policy, run: Some(id), at };
+    write_all(&scope, &effects::set_aside(&run))?;
+    Ok(report_of_set_aside(run, why.to_string(), last_good))
 }
 
 /// What the row of a run says.

@@ -6,12 +6,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
+use crate::journal::effects;
 use crate::journal::notice::Good;
-use crate::policy::inventory::{Id, Inventory, Kind, ReadProof, RestorePoint, Server, ServerRef, newest_first};
+use crate::policy::inventory::{Id, Inventory, Kind, ReadProof, RestorePoint, Server, ServerRef};
 use crate::policy::policy::PolicyName;
 use crate::store::point_rows::known_points;
 use crate::store::transaction::Transaction;
-use crate::store::value::{ServerKind, json, read, read_word, time};
+use crate::store::value::{ServerKind, json, read, read_word, status_of_word, time};
 use crate::store::{Store, StoreError};
 
 /// Whose memory is asked for.
@@ -75,15 +76,16 @@ impl Store {
     pub async fn listed_everywhere(&self) -> Result<HashMap<(Id, Kind), Vec<Listed>>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached(
-                "SELECT id, created_at, status, size_mb, policy, server, kind FROM point
-                 WHERE automatic = 0 AND (deleting IS NULL OR seen_at > deleting)",
+                "SELECT id, created_at, status, size_mb, policy, deleting, seen_at, server, kind FROM point
+                 WHERE automatic = 0",
             )?;
             let mut rows = query.query([])?;
             let mut everywhere: HashMap<(Id, Kind), Vec<Listed>> = HashMap::new();
             while let Some(row) = rows.next()? {
-                let server = read(&row.get::<_, String>(5)?)?;
-                let kind = read_word(&row.get::<_, String>(6)?)?;
-                everywhere.entry((server, kind)).or_default().push(one_listed(row)?);
+                let Some(point) = one_listed(row)? else { continue };
+                let server = read(&row.get::<_, String>(7)?)?;
+                let kind = read_word(&row.get::<_, String>(8)?)?;
+                everywhere.entry((server, kind)).or_default().push(point);
             }
             Ok(everywhere)
         })
@@ -149,34 +151,39 @@ pub(super) fn newest_good(
     kind: Kind,
     names: &[String],
 ) -> Result<Option<Good>, StoreError> {
-    let good = listed(tx, server, kind)?.into_iter().filter(|point| {
-        point.status.as_deref() == Some("completed")
-            && point.policy.as_ref().is_some_and(|policy| names.contains(policy))
-    });
+    let is_good = |point: &Listed| {
+        let status = point.status.clone().map(status_of_word);
+        status.is_some_and(|status| effects::is_good(&status, point.policy.as_deref(), names))
+    };
+    let good = listed(tx, server, kind)?.into_iter().filter(is_good);
     let good = good.filter_map(|point| point.created_at.map(|created_at| Good { id: point.id, created_at }));
-    Ok(good.min_by(|a, b| newest_first((a.created_at, &a.id), (b.created_at, &b.id))))
+    Ok(effects::last_good(good))
 }
 
 fn listed(tx: &Transaction<'_>, server: &Id, kind: Kind) -> Result<Vec<Listed>, StoreError> {
     let mut query = tx.prepare_cached(
-        "SELECT id, created_at, status, size_mb, policy FROM point WHERE server = ?1 AND kind = ?2 AND automatic = 0
-         AND (deleting IS NULL OR seen_at > deleting)",
+        "SELECT id, created_at, status, size_mb, policy, deleting, seen_at FROM point
+         WHERE server = ?1 AND kind = ?2 AND automatic = 0",
     )?;
     let mut rows = query.query(params![json(server)?, kind.word()])?;
     let mut points = Vec::new();
     while let Some(row) = rows.next()? {
-        points.push(one_listed(row)?);
+        points.extend(one_listed(row)?);
     }
     Ok(points)
 }
 
-/// From the columns id, created_at, status, size_mb and policy.
-fn one_listed(row: &rusqlite::Row<'_>) -> Result<Listed, StoreError> {
-    Ok(Listed {
+/// From the columns id, created_at, status, size_mb, policy, deleting and seen_at; `None` for a point that is not there.
+fn one_listed(row: &rusqlite::Row<'_>) -> Result<Option<Listed>, StoreError> {
+    let at = |column: usize| Ok::<_, StoreError>(row.get::<_, Option<i64>>(column)?.map(time));
+    if !effects::is_present(at(5)?, at(6)?) {
+        return Ok(None);
+    }
+    Ok(Some(Listed {
         id: read(&row.get::<_, String>(0)?)?,
-        created_at: row.get::<_, Option<i64>>(1)?.map(time),
+        created_at: at(1)?,
         status: row.get(2)?,
         size_mb: row.get::<_, Option<i64>>(3)?.and_then(|size| u64::try_from(size).ok()),
         policy: row.get(4)?,
-    })
+    }))
 }
