@@ -9,7 +9,7 @@ use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Kind, ServerRef};
 use crate::policy::mark::Mark;
 use crate::policy::plan::Plan;
-use crate::policy::policy::PolicyName;
+use crate::policy::policy::{Policy, PolicyName};
 
 pub use crate::policy::permit::DeleteReason;
 
@@ -37,6 +37,20 @@ pub struct Terms {
     pub retries: u32,
     /// Seconds between the attempts.
     pub retry_after_seconds: u64,
+}
+
+impl Terms {
+    /// The settings of this policy.
+    #[must_use]
+    pub fn of(policy: &Policy) -> Self {
+        Self {
+            stop_server: policy.stop_server,
+            // Less than a second is none at all.
+            stuck_after_seconds: policy.stuck_after.as_secs().max(1),
+            retries: policy.retries,
+            retry_after_seconds: policy.retry_after.as_secs(),
+        }
+    }
 }
 
 /// One entry of a run's journal.

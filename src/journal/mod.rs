@@ -20,6 +20,7 @@ pub mod power;
 mod replan;
 mod requests;
 pub mod restore;
+pub mod room;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod settling;

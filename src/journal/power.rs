@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::journal::debt::{Debt, Start};
-use crate::journal::event::{Act, Failure, Found};
+use crate::journal::event::{Act, Event, Failure, Found};
 use crate::journal::notice::StartProblem;
 use crate::journal::state::{RunState, Step, StepState};
 use crate::policy::inventory::ServerStatus;
@@ -42,6 +42,20 @@ pub fn before_create(status: &ServerStatus, waited: Duration) -> Option<ServerPo
             Some(ServerPower::Unknown(Failure { error, last: false }))
         }
     }
+}
+
+/// Whether a run that writes this event is about to stop its server, or keeps it stopped: the watch over debts must not
+/// start it meanwhile.
+#[must_use]
+pub fn keeps_stopped(event: &Event) -> bool {
+    matches!(event, Event::FoundOwed | Event::Intended { act: Act::StopServer, .. })
+}
+
+/// Whether an event may have left what is owed to the server to the watch over debts: by the state after it, and by whether
+/// the run had to start the server before it.
+#[must_use]
+pub fn leaves_debt(owed_start: bool, after: &RunState) -> bool {
+    after.ended.is_some() || (owed_start && !after.owes_start)
 }
 
 /// What a run does about a server that it has to stop.

@@ -8,8 +8,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::journal::answer::FailedCall;
-use crate::journal::event::{Act, Event, Failure};
+use crate::journal::event::{Event, Failure};
 use crate::journal::notice::Notice;
+use crate::journal::power::{keeps_stopped, leaves_debt};
 use crate::policy::text;
 use crate::provider::ProviderError;
 use crate::run::ages::Ages;
@@ -85,14 +86,14 @@ impl<'a> ActiveRun<'a> {
         let at = self.world.clock.now();
         // From here on its age does not depend on the clock.
         self.ages.since(at, at);
-        // The watch over debts does not start a server that this run is about to stop or keeps stopped.
-        let stops = matches!(event, Event::FoundOwed | Event::Intended { act: Act::StopServer, .. });
         let server = &self.task.server.reference.id;
-        let _power = if stops { Some(self.world.unless_stopped(self.world.leases.power(server)).await?) } else { None };
-        let owed = self.run.state.owes_start;
-        let ends = matches!(event, Event::Ended { .. });
+        let _power = match keeps_stopped(&event) {
+            true => Some(self.world.unless_stopped(self.world.leases.power(server)).await?),
+            false => None,
+        };
+        let owed_start = self.run.state.owes_start;
         self.world.store.append(&mut self.run, event, at, notices).await?;
-        if ends || (owed && !self.run.state.owes_start) {
+        if leaves_debt(owed_start, &self.run.state) {
             self.world.leases.debts_changed().notify_one();
         }
         Ok(())
@@ -116,8 +117,7 @@ impl<'a> ActiveRun<'a> {
 
     /// The time after which a point in progress is stuck.
     pub(super) fn stuck_after(&self) -> Duration {
-        let terms = self.run.state.terms;
-        Duration::from_secs(terms.map_or(7200, |terms| terms.stuck_after_seconds))
+        self.run.state.stuck_after()
     }
 
     /// How long ago a moment of the journal was. A clock that is set back makes it no shorter.
@@ -132,7 +132,7 @@ impl<'a> ActiveRun<'a> {
 
     /// How many points the run has deleted.
     pub(super) fn deletes_spent(&self) -> u32 {
-        u32::try_from(self.run.state.deleted().count()).expect("a handful")
+        self.run.state.deletes_spent()
     }
 
     /// Waits for as long as two looks at the same thing are apart.

@@ -3,12 +3,11 @@
 
 use crate::journal::adopt::{LatePoint, answer_to_create, find_late_point, mark_of_next_create};
 use crate::journal::answer::answer_of;
-use crate::journal::event::{Act, Event, Failure};
+use crate::journal::event::{Act, Event};
 use crate::journal::power::ServerPower;
+use crate::journal::room::{in_doubt, no_room};
 use crate::policy::inventory::{Id, Kind};
 use crate::policy::mark::Token;
-use crate::policy::plan::PlanRefusal;
-use crate::policy::planner::no_room;
 use crate::provider::CreateRequest;
 use crate::run::active_run::ActiveRun;
 use crate::run::answer::reply_of;
@@ -27,8 +26,8 @@ impl ActiveRun<'_> {
             Ok(seen) => seen,
             Err(error) => return self.fail_by(&error.by_provider()?).await,
         };
-        if let Some(doubt) = seen.inventory.doubt() {
-            return self.fail(Failure { error: PlanRefusal::Doubt(doubt).to_string(), last: false }).await;
+        if let Some(failure) = in_doubt(&seen.inventory) {
+            return self.fail(failure).await;
         }
         if let Some(late) = find_late_point(&self.run.state, &seen.evidence(self.world, self.task)) {
             return self.write(late.into_event()).await;
@@ -53,13 +52,10 @@ impl ActiveRun<'_> {
 
     /// Whether this list shows a free slot; if not, the attempt has failed.
     async fn has_room(&mut self, seen: &Inspection) -> Result<bool, RunError> {
-        let request = seen.request(self.world, self.task, 0);
-        if request.room() > 0 {
-            return Ok(true);
+        match no_room(&self.run.state, &seen.request(self.world, self.task, 0)) {
+            Some(failure) => self.fail(failure).await.map(|()| false),
+            None => Ok(true),
         }
-        let refusal = no_room(&request, Some(self.run.state.why_no_room())).to_string();
-        self.fail(Failure { error: refusal, last: true }).await?;
-        Ok(false)
     }
 
     async fn request_point(&mut self, seen: &Inspection) -> Result<(), RunError> {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::journal::bucket_wait::BucketWait;
 use crate::journal::event::{Event, Failure};
 use crate::journal::next::{Next, next};
+use crate::journal::room::comes_before_stop;
 use crate::journal::summary::{RunSummary, summary};
 use crate::run::active_run::ActiveRun;
 use crate::run::{Lease, RunError, Task, World};
@@ -106,11 +107,9 @@ impl ActiveRun<'_> {
                     BucketWait::Over => Box::pin(self.plan(Some(until))).await?,
                     BucketWait::Fail(failure) => self.fail(failure).await?,
                 },
-                // The server is not stopped for a point that cannot be created.
-                Next::StopServer if self.run.state.owes_start || Box::pin(self.finds_room()).await? => {
-                    Box::pin(self.stop_server()).await?;
-                }
-                Next::StopServer => {}
+                // Without room, the attempt has failed.
+                Next::StopServer if comes_before_stop(&self.run.state) && !Box::pin(self.finds_room()).await? => {}
+                Next::StopServer => Box::pin(self.stop_server()).await?,
                 Next::AwaitStopped => Box::pin(self.await_stopped()).await?,
                 Next::Delete { id, created_at, cause } => Box::pin(self.delete(&id, created_at, cause)).await?,
                 Next::AwaitGone(id) => Box::pin(self.await_gone(&id)).await?,

@@ -18,13 +18,7 @@ use crate::run::{Inspection, READING, RunError};
 impl ActiveRun<'_> {
     /// Records that the next attempt begins, with the policy settings it runs under.
     pub(super) async fn begin(&mut self) -> Result<(), RunError> {
-        let policy = &self.task.policy;
-        let terms = Terms {
-            stop_server: policy.stop_server,
-            stuck_after_seconds: policy.stuck_after.as_secs().max(1),
-            retries: policy.retries,
-            retry_after_seconds: policy.retry_after.as_secs(),
-        };
+        let terms = Terms::of(&self.task.policy);
         self.fresh = None;
         self.attempt_began = Instant::now();
         self.write(Event::Began { attempt: self.run.state.attempt + 1, terms }).await

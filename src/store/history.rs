@@ -6,7 +6,7 @@ use rusqlite::params;
 
 use crate::journal::effects::{self, UnreadableRun, report_of_set_aside};
 use crate::journal::notice::Notice;
-use crate::journal::summary::{RunHistory, RunSummary, history};
+use crate::journal::summary::{RecordedRun, RunHistory, history, unreadable_history};
 use crate::policy::inventory::{Id, Kind, ServerRef};
 use crate::store::changes::write_all;
 use crate::store::notices::insert_notice;
@@ -101,30 +101,9 @@ pub(super) fn open_runs(tx: &Transaction<'_>) -> Result<Vec<Run>, StoreError> {
 pub(super) fn history_of(tx: &Transaction<'_>, id: i64) -> Result<RunHistory, StoreError> {
     match load(tx, id) {
         Ok(run) => Ok(history(id, &run.state)),
-        Err(error) if is_unreadable(&error) => {
-            let row = row(tx, id)?;
-            let ended = row.ended.is_some();
-            let summary = RunSummary {
-                run: id,
-                server: row.server,
-                policy: row.policy,
-                kind: row.kind,
-                due: row.due,
-                outcome: if ended { "unknown" } else { "running" }.to_owned(),
-                created: None,
-                deleted: Vec::new(),
-                error: Some(in_words(&error, ended)),
-                attempts: 0,
-            };
-            Ok(RunHistory { summary, started: row.started, ended: row.ended, steps: Vec::new() })
-        }
+        Err(error) if is_unreadable(&error) => Ok(unreadable_history(id, row(tx, id)?, &error.to_string())),
         Err(error) => Err(error),
     }
-}
-
-fn in_words(error: &StoreError, set_aside: bool) -> String {
-    let done = if set_aside { " and was set aside" } else { "" };
-    format!("the journal of this run cannot be read{done}: {error}")
 }
 
 /// Why it cannot be read, if that is so.
@@ -155,7 +134,7 @@ fn open_ids(tx: &Transaction<'_>) -> Result<Vec<i64>, StoreError> {
 }
 
 fn set_aside(tx: &Transaction<'_>, id: i64, why: &StoreError, at: Timestamp) -> Result<Notice, StoreError> {
-    let RunRow { server, policy, kind, due, .. } = row(tx, id)?;
+    let RecordedRun { server, policy, kind, due, .. } = row(tx, id)?;
     let last_good = newest_good(tx, &server.id, kind, std::slice::from_ref(&policy))?;
     let run = UnreadableRun { run: id, server, policy, kind, due, open_tokens: open_tokens(tx, id)? };
     let scope = Scope { tx, server: &run.server, kind, policy: &run.policy, run: Some(id), at };
@@ -164,21 +143,12 @@ fn set_aside(tx: &Transaction<'_>, id: i64, why: &StoreError, at: Timestamp) -> 
 }
 
 /// What the row of a run says.
-struct RunRow {
-    server: ServerRef,
-    policy: String,
-    kind: Kind,
-    due: Option<Timestamp>,
-    started: Timestamp,
-    ended: Option<Timestamp>,
-}
-
-fn row(tx: &Transaction<'_>, id: i64) -> Result<RunRow, StoreError> {
+fn row(tx: &Transaction<'_>, id: i64) -> Result<RecordedRun, StoreError> {
     let sql = "SELECT server, server_name, policy, kind, due, opened_at, ended_at FROM run WHERE id = ?1";
     let row = tx.query_row(sql, [id], |row| {
         let (server, name): (String, String) = (row.get(0)?, row.get(1)?);
         let kind: String = row.get(3)?;
-        Ok(RunRow {
+        Ok(RecordedRun {
             server: ServerRef { id: read(&server).unwrap_or(Id::Text(server)), name },
             policy: row.get(2)?,
             kind: read_word(&kind).unwrap_or(Kind::Backup),

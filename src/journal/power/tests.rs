@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::journal::debt::{DebtKind, OwedStart, StopEvidence};
-use crate::journal::event::{Answer, Event};
+use crate::journal::event::{Answer, Outcome, Sight};
 use crate::journal::samples::{at, began, key, run_after};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -170,5 +170,23 @@ fn one_start_is_given_its_time_before_the_next() {
         let passed = MINUTE * minutes;
         let expected = NextStart { report: report.map(str::to_owned), then };
         assert_eq!(next_start(&state, is_stopped, MINUTE, &|_| passed), expected, "{case}");
+    }
+}
+
+#[test]
+fn the_watch_over_debts_does_not_start_what_a_run_keeps_stopped_and_hears_of_what_it_leaves() {
+    let stopped = [done(1, Act::StopServer), vec![Event::Seen(Sight::ServerStopped)]];
+    let ended = Event::Ended { outcome: Outcome::Skipped, error: None };
+    for (case, before, event, keeps, leaves) in [
+        ("a stop is about to be sent", run(&[]), Event::Intended { step: 1, act: Act::StopServer }, true, false),
+        ("the start is taken over", run(&[]), Event::FoundOwed, true, false),
+        ("it was found stopped", run(&[]), Event::FoundStopped, false, false),
+        ("it runs again", run(&stopped), Event::Seen(Sight::ServerRunning), false, true),
+        ("the start is left", run(&stopped), Event::StartLeft, false, true),
+        ("the run ends", run(&[]), ended, false, true),
+    ] {
+        let mut after = before.clone();
+        after.apply(&event, at(60)).unwrap();
+        assert_eq!((keeps_stopped(&event), leaves_debt(before.owes_start, &after)), (keeps, leaves), "{case}");
     }
 }
