@@ -11,7 +11,7 @@ use crate::account::servers::stored_servers;
 use crate::config::Config;
 use crate::journal::debt::Debt;
 use crate::journal::notice::{Good, Topic};
-use crate::policy::inventory::{Id, Kind, Server, newest_first};
+use crate::policy::inventory::{Id, Kind, PointStatus, Server, newest_first};
 use crate::policy::slots::{Slots, TakenSlot};
 use crate::policy::task::Task;
 use crate::report::digest::FormerPoints;
@@ -152,7 +152,7 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
     let handled = input.handled.get(&(server.id.clone(), policy.name.to_string()));
     let key = (&server.id, policy.name.as_str());
     let own = |point: &&Listed| point.policy.as_deref().is_some_and(|name| policy.answers_to(name));
-    let completed = |point: &&Listed| point.status.as_deref() == Some("completed") && point.created_at.is_some();
+    let completed = |point: &&Listed| point.status == Some(PointStatus::Completed) && point.created_at.is_some();
     let mut points: Vec<Listed> = listed.iter().filter(own).filter(completed).cloned().collect();
     points.sort_by(|a, b| newest_first((a.created_at, &a.id), (b.created_at, &b.id)));
     let last_good =

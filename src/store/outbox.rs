@@ -10,6 +10,9 @@ use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
+/// No mail waits longer than this for its next attempt.
+pub const LONGEST_MAIL_WAIT: SignedDuration = SignedDuration::from_mins(15);
+
 /// How a message leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -123,8 +126,8 @@ impl Store {
                  channel, payload FROM outbox
                  WHERE sent_at IS NULL AND failed_at IS NULL AND (next_at <= ?1 OR next_at > ?2) ORDER BY id LIMIT 100",
             )?;
-            // No mail waits for more than 15 minutes: one that seems to was put off by a clock that was wrong.
-            let wrong = at.saturating_add(SignedDuration::from_mins(16)).unwrap_or(at);
+            // One that seems to wait for longer was put off by a clock that was wrong.
+            let wrong = at.saturating_add(LONGEST_MAIL_WAIT + SignedDuration::from_mins(1)).unwrap_or(at);
             let mut rows = query.query([nanos(at), nanos(wrong)])?;
             let mut messages = Vec::new();
             while let Some(row) = rows.next()? {

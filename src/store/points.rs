@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, params};
 
 use crate::journal::effects;
 use crate::journal::notice::Good;
-use crate::policy::inventory::{Id, Inventory, Kind, ReadProof, RestorePoint, Server, ServerRef};
+use crate::policy::inventory::{Id, Inventory, Kind, PointStatus, ReadProof, RestorePoint, Server, ServerRef};
 use crate::policy::policy::PolicyName;
 use crate::store::point_rows::known_points;
 use crate::store::transaction::Transaction;
@@ -35,8 +35,8 @@ pub struct Listed {
     pub id: Id,
     /// When the provider began it.
     pub created_at: Option<Timestamp>,
-    /// `completed` and so on.
-    pub status: Option<String>,
+    /// How far it has come; `None` until a list has shown it.
+    pub status: Option<PointStatus>,
     /// Its size in MB.
     pub size_mb: Option<u64>,
     /// The policy whose it is, where it is ours.
@@ -152,8 +152,7 @@ pub(super) fn newest_good(
     names: &[String],
 ) -> Result<Option<Good>, StoreError> {
     let is_good = |point: &Listed| {
-        let status = point.status.clone().map(status_of_word);
-        status.is_some_and(|status| effects::is_good(&status, point.policy.as_deref(), names))
+        point.status.as_ref().is_some_and(|status| effects::is_good(status, point.policy.as_deref(), names))
     };
     let good = listed(tx, server, kind)?.into_iter().filter(is_good);
     let good = good.filter_map(|point| point.created_at.map(|created_at| Good { id: point.id, created_at }));
@@ -182,7 +181,7 @@ fn one_listed(row: &rusqlite::Row<'_>) -> Result<Option<Listed>, StoreError> {
     Ok(Some(Listed {
         id: read(&row.get::<_, String>(0)?)?,
         created_at: at(1)?,
-        status: row.get(2)?,
+        status: row.get::<_, Option<String>>(2)?.map(status_of_word),
         size_mb: row.get::<_, Option<i64>>(3)?.and_then(|size| u64::try_from(size).ok()),
         policy: row.get(4)?,
     }))
