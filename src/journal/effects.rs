@@ -22,7 +22,7 @@ pub use inventory::{Before, listed, point_created, point_gone};
 pub use known_point::{KnownPoint, Vanished, is_good, is_present, last_good, recall, recall_vanished};
 pub use lead::{LEADS_THAT_COUNT, lead_of_run, longest_lead};
 pub use recovered::{
-    ENDED_BY_A_POINT, EndedRun, account_recovered, debt_ended, debt_report, is_news, policy_recovered,
+    ENDED_BY_A_POINT, EndedRun, account_recovered, debt_ended, debt_report, errand_reported, is_news, policy_recovered,
 };
 pub use servers::{Absence, server_listed};
 pub use set_aside::{UnreadableRun, report_of_set_aside, set_aside};

@@ -89,7 +89,7 @@ pub enum Change {
     NoLongerStale,
     /// The server's incidents of this topic are closed without a report.
     IncidentsClosed {
-        /// Only those of this policy; `None`: those of every policy.
+        /// Only those of this policy, an empty name standing for none; `None`: those of every policy.
         policy: Option<String>,
         /// The topic.
         topic: Topic,

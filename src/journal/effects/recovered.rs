@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::journal::effects::change::Change;
 use crate::journal::event::Outcome;
 use crate::journal::notice::{Fact, Good, NotStarted, Notice, Recovered, Recovery, Topic};
 use crate::policy::inventory::{Kind, ServerRef};
@@ -64,6 +65,12 @@ pub fn debt_report(server: &ServerRef, last_report: Option<Notice>, report: NotS
         Some(last) => Notice { fact, ..last },
         None => Notice::of_server(server.clone(), fact),
     }
+}
+
+/// What it changes that a command which was cut off has been reported: nothing goes on after that, so no incident stays open.
+#[must_use]
+pub fn errand_reported(report: &Notice) -> Vec<Change> {
+    vec![Change::IncidentsClosed { policy: Some(String::new()), topic: report.topic() }]
 }
 
 /// Whether a report says something else than the last sentence of its incident, if that is open.

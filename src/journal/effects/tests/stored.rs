@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::journal::debt::{Debt, DebtKind, OwedStart, Start, StopEvidence};
-use crate::journal::notice::{Class, Fact, Good, Notice, Recovery, Topic};
+use crate::journal::notice::{Class, Fact, FoundServer, Good, Notice, Recovery, Topic};
 
 fn owed(run: i64, round: i64, in_charge: Option<i64>, start: Start) -> Debt {
     let evidence = StopEvidence { start, ..StopEvidence::default() };
@@ -121,6 +121,15 @@ fn a_report_is_news_unless_its_incident_ends_with_the_same_sentence() {
     let same = report.to_string();
     assert!(is_news(None, &report) && is_news(Some("it cannot be read"), &report));
     assert!(!is_news(Some(&same), &report));
+}
+
+#[test]
+fn a_command_that_was_cut_off_leaves_no_incident_open_once_it_is_reported() {
+    let command = "restore backup 7".to_owned();
+    let server_is = FoundServer::Unreadable { error: "no answer".to_owned() };
+    let fact = Fact::CommandCutOff { command, accepted: true, server: server_is };
+    let closed = Change::IncidentsClosed { policy: Some(String::new()), topic: Topic::Attention };
+    assert_eq!(errand_reported(&Notice::of_server(server(), fact)), [closed]);
 }
 
 #[test]
