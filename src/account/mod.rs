@@ -16,5 +16,5 @@ pub use file_in_force::{file_in_force, put_in_force, refuse_file};
 pub use fleet::{same_servers, task_of_run, tasks, tasks_of_server, unprotected};
 pub use mail_settings::mail_settings;
 pub use review::RetentionReview;
-pub use servers::{AccountServers, ServerList, list_and_store, list_servers, refresh_servers, stored_servers};
+pub use servers::{AccountServers, ServerListError, list_and_store, list_servers, refresh_servers, stored_servers};
 pub use survey::survey;

@@ -15,8 +15,16 @@ use crate::policy::name::PolicyName;
 use crate::provider::{self, Client, ProviderError};
 use crate::store::{Store, StoreError};
 
-/// What a listing brought: the servers, already stored, or why there is no list.
-pub type ServerList = Result<Result<AccountServers, ProviderError>, StoreError>;
+/// Why there is no list of the account's servers.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerListError {
+    /// The provider could not be asked, or refused.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The state.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
 
 /// The account's servers.
 #[derive(Clone, Debug)]
@@ -32,12 +40,14 @@ pub struct AccountServers {
 /// Lists the account's servers and stores the list. Servers that are gone are reported.
 ///
 /// # Errors
-/// `Err` of the provider when they cannot be listed; what the state says.
-pub async fn list_and_store(client: &Client, store: &Store, clock: &Clock, config: &Arc<Config>) -> ServerList {
-    let listing = match client.servers().await {
-        Ok(listing) => listing,
-        Err(error) => return Ok(Err(error)),
-    };
+/// `Provider` when they cannot be listed; what the state says.
+pub async fn list_and_store(
+    client: &Client,
+    store: &Store,
+    clock: &Clock,
+    config: &Arc<Config>,
+) -> Result<AccountServers, ServerListError> {
+    let listing = client.servers().await?;
     let file = Arc::clone(config);
     let tell = move |server: &Server| {
         let policies: Vec<PolicyName> =
@@ -55,7 +65,7 @@ pub async fn list_and_store(client: &Client, store: &Store, clock: &Clock, confi
     }
     // By the earlier of both clocks, so that a clock that was set forward does not prune what is still needed.
     store.prune_daily(config.state_keep, provider_time.map_or(now, |time| time.min(now))).await?;
-    Ok(Ok(AccountServers { missing: !missing.is_empty(), servers: [account.servers, missing].concat(), ..account }))
+    Ok(AccountServers { missing: !missing.is_empty(), servers: [account.servers, missing].concat(), ..account })
 }
 
 /// The servers of a list; when it is doubtful, those that it lacks may be the ones that could not be read.
@@ -74,29 +84,31 @@ async fn with_stored(store: &Store, listing: provider::Listing<Server>) -> Resul
 /// Lists the account's servers and stores nothing.
 ///
 /// # Errors
-/// `Err` of the provider when they cannot be listed; what the state says.
-pub async fn list_servers(client: &Client, store: &Store) -> ServerList {
-    match client.servers().await {
-        Ok(listing) => with_stored(store, listing).await.map(Ok),
-        Err(error) => Ok(Err(error)),
-    }
+/// `Provider` when they cannot be listed; what the state says.
+pub async fn list_servers(client: &Client, store: &Store) -> Result<AccountServers, ServerListError> {
+    Ok(with_stored(store, client.servers().await?).await?)
 }
 
 /// As `list_and_store`, but falls back to the stored list when the servers cannot be listed.
 ///
 /// # Errors
-/// `Err` of the provider when there is no stored list either; what the state says.
-pub async fn refresh_servers(client: &Client, store: &Store, clock: &Clock, config: &Arc<Config>) -> ServerList {
-    let error = match list_and_store(client, store, clock, config).await? {
-        Ok(account) => return Ok(Ok(account)),
-        Err(error) => error,
+/// `Provider` when there is no stored list either; what the state says.
+pub async fn refresh_servers(
+    client: &Client,
+    store: &Store,
+    clock: &Clock,
+    config: &Arc<Config>,
+) -> Result<AccountServers, ServerListError> {
+    let error = match list_and_store(client, store, clock, config).await {
+        Err(ServerListError::Provider(error)) => error,
+        other => return other,
     };
     let stored = stored_servers(store).await?;
     if stored.is_empty() {
-        return Ok(Err(error));
+        return Err(error.into());
     }
     tracing::warn!("the servers could not be listed, so the stored list is used: {error}");
-    Ok(Ok(AccountServers { servers: stored, doubt: None, missing: false }))
+    Ok(AccountServers { servers: stored, doubt: None, missing: false })
 }
 
 /// The servers that the last list showed.

@@ -24,9 +24,9 @@ pub async fn run(setup: &Setup, _args: DaemonArgs) -> anyhow::Result<ExitCode> {
     // Before anything is read: with a slow file or disk, a SIGTERM must not kill the process.
     let mut signals = Signals::install()?;
     let files = setup.clone();
-    let opening = tokio::task::spawn_blocking(move || files.open_daemon());
+    let opening = async { tokio::task::spawn_blocking(move || files.open_daemon()).await? };
     let Some(context) = signals.unless_ended(opening).await else { return Ok(ExitCode::Done) };
-    serve(setup, context??, signals, std::future::pending()).await?;
+    serve(setup, context?, signals, std::future::pending()).await?;
     Ok(ExitCode::Done)
 }
 

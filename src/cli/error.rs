@@ -4,6 +4,7 @@ use std::process::ExitCode as ProcessExitCode;
 
 use serde_json::{Map, Value};
 
+use crate::account::ServerListError;
 use crate::cli::output::{json, note};
 use crate::exit_code::ExitCode;
 use crate::provider::{ErrorKind, ProviderError};
@@ -40,6 +41,15 @@ pub fn of_inspection(error: InspectError) -> anyhow::Error {
     match error {
         InspectError::Provider(error) => error.into(),
         InspectError::Run(error) => error.into(),
+    }
+}
+
+/// The cause of a missing list of the account's servers, which has the exit code.
+#[must_use]
+pub fn of_server_list(error: ServerListError) -> anyhow::Error {
+    match error {
+        ServerListError::Provider(error) => error.into(),
+        ServerListError::Store(error) => error.into(),
     }
 }
 

@@ -103,7 +103,7 @@ async fn costs(setup: &Setup, store: &Store, what: &HoldTarget) -> Option<Vec<St
     let config = setup.load().ok()?.config;
     let server = match what {
         HoldTarget::Server(server) => server.id.clone(),
-        HoldTarget::Point(kind, id) => store.server_of_point(*kind, id.clone()).await.ok()??.0,
+        HoldTarget::Point(kind, id) => store.server_of_point(*kind, id.clone()).await.ok().flatten()?.0,
     };
     let known = store.servers().await.ok()?.into_iter().find(|known| known.server.reference.id == server)?.server;
     let mut costs = Vec::new();

@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::sync::watch;
 
 use crate::account::{self, AccountServers, list_servers, refresh_servers};
-use crate::cli::error::CommandError;
+use crate::cli::error::{CommandError, of_server_list};
 use crate::cli::output::{note, printable};
 use crate::cli::world::open_world;
 use crate::clock::Clock;
@@ -151,10 +151,10 @@ impl Setup {
         print_provider_waits(&context.world.client);
         context.servers =
             match refresh_servers(&context.world.client, &context.world.store, &self.clock, &context.config).await {
-                Ok(account) => servers_with_warning(account?),
+                Ok(account) => servers_with_warning(account),
                 Err(error) => {
                     start_owed(&context.world).await;
-                    return Err(error.into());
+                    return Err(of_server_list(error));
                 }
             };
         Ok(context)
@@ -181,7 +181,7 @@ impl Setup {
         print_provider_waits(&client);
         let store = store(&config.state_dir)?;
         let (world, stop) = open_world(&config, client, store, self.clock.clone());
-        let servers = servers_with_warning(list_servers(&world.client, &world.store).await??);
+        let servers = servers_with_warning(list_servers(&world.client, &world.store).await.map_err(of_server_list)?);
         Ok(CommandContext { config, world, stop, servers })
     }
 

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::Instant;
 
-use crate::account::{AccountServers, ServerList, list_and_store};
+use crate::account::{AccountServers, ServerListError, list_and_store};
 use crate::config::Config;
 use crate::journal::notice::{Fact, Notice, Recovery};
 use crate::provider::ProviderError;
@@ -24,10 +24,21 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 /// This many failures in a row are reported, even with a stored list; before that the provider may just be busy.
 const REPORTED_FAILURES: u32 = 4;
 
+type Listing = Result<AccountServers, ServerListError>;
+
+/// How a listing ended.
+#[derive(Debug)]
+pub(super) enum ListingEnd {
+    /// With the servers, already stored, or with why the provider gave no list.
+    Listed(Result<AccountServers, ProviderError>),
+    /// A bug has interrupted it.
+    Interrupted(JoinError),
+}
+
 /// The listing in progress, and when the next one is due.
 #[derive(Debug, Default)]
 pub(super) struct ServerListing {
-    in_progress: Option<JoinHandle<ServerList>>,
+    in_progress: Option<JoinHandle<Listing>>,
     /// When the last one began or failed; `None` asks for one now.
     last: Option<Timestamp>,
     /// The same by elapsed time.
@@ -69,13 +80,20 @@ impl ServerListing {
         }
     }
 
-    /// What the listing in progress brings, or that a bug has interrupted it. Never completes without one; nothing is
-    /// lost when it is dropped.
-    pub(super) async fn done(&mut self) -> Result<ServerList, JoinError> {
+    /// How the listing in progress ends. Never completes without one; nothing is lost when it is dropped.
+    ///
+    /// # Errors
+    /// What the state says.
+    pub(super) async fn done(&mut self) -> Result<ListingEnd, StoreError> {
         let Some(task) = &mut self.in_progress else { return std::future::pending().await };
         let done = task.await;
         self.in_progress = None;
-        done
+        match done {
+            Ok(Ok(account)) => Ok(ListingEnd::Listed(Ok(account))),
+            Ok(Err(ServerListError::Provider(error))) => Ok(ListingEnd::Listed(Err(error))),
+            Ok(Err(ServerListError::Store(error))) => Err(error),
+            Err(error) => Ok(ListingEnd::Interrupted(error)),
+        }
     }
 
     /// A bug has interrupted a listing: that is reported, and it is started again after a pause.
@@ -162,7 +180,7 @@ mod tests {
         let mut now: Timestamp = "2026-11-21T02:30:00Z".parse().unwrap();
         for minutes in [1, 2] {
             listing.in_progress = Some(tokio::spawn(async { panic!("a bug") }));
-            let error = listing.done().await.unwrap_err();
+            let ListingEnd::Interrupted(error) = listing.done().await.unwrap() else { panic!("it has a bug") };
             listing.interrupted(&store, &error, now).await.unwrap();
             let told = store.incidents().await.unwrap();
             assert!(told.len() == 1 && told[0].text.contains("fault of lastgood"), "{told:?}");

@@ -11,10 +11,10 @@ use sd_notify::NotifyState;
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 
-use crate::account::{self, AccountServers, ServerList, stored_servers};
+use crate::account::{self, AccountServers, stored_servers};
 use crate::config::{Config, Overfill};
 use crate::daemon::evaluate::Evaluator;
-use crate::daemon::listing::{ServerListing, report_listing};
+use crate::daemon::listing::{ListingEnd, ServerListing, report_listing};
 use crate::daemon::mail::MailTask;
 use crate::daemon::notify::{self, Watchdog};
 use crate::daemon::reload::{self, ConfigReader, NewConfig, ReloadConfig};
@@ -131,8 +131,11 @@ impl Service {
                 biased;
                 wake = wake() => if wake == Wake::Reload { self.reload() },
                 Some(ended) = self.runs.next_ended() => self.run_ended(ended).await?,
-                Some(ended) = self.debts.join_next() => self.watch_ended(ended)?,
-                listed = self.listing.done() => self.listed(listed).await?,
+                Some(ended) = self.debts.join_next() => match ended {
+                    Ok(ended) => ended?,
+                    Err(error) => self.watch_broke_off(&error),
+                },
+                end = self.listing.done() => self.listed(end?).await?,
                 read = self.config_reader.done() => self.reloaded(read).await?,
                 () = tokio::time::sleep(WITHOUT_TICK) => {}
             }
@@ -218,11 +221,11 @@ impl Service {
         Ok(())
     }
 
-    async fn listed(&mut self, listed: Result<ServerList, JoinError>) -> Result<(), ServiceError> {
+    async fn listed(&mut self, end: ListingEnd) -> Result<(), ServiceError> {
         let now = self.world.clock.now();
-        let listed = match listed {
-            Ok(listed) => listed?,
-            Err(error) => {
+        let listed = match end {
+            ListingEnd::Listed(listed) => listed,
+            ListingEnd::Interrupted(error) => {
                 self.listing.interrupted(&self.world.store, &error, now).await?;
                 self.mail.notify_one();
                 return Ok(());
@@ -315,15 +318,9 @@ impl Service {
         self.debts.spawn(watch_debts(self.world.clone()));
     }
 
-    fn watch_ended(&mut self, ended: Result<Result<(), StoreError>, JoinError>) -> Result<(), ServiceError> {
-        match ended {
-            Ok(ended) => ended?,
-            Err(error) => {
-                tracing::error!("a bug ended the watch over stopped servers; it is restarted: {error}");
-                self.watch_debts();
-            }
-        }
-        Ok(())
+    fn watch_broke_off(&mut self, error: &JoinError) {
+        tracing::error!("a bug ended the watch over stopped servers; it is restarted: {error}");
+        self.watch_debts();
     }
 
     /// (Re)starts the mail of the policy file in force.

@@ -4,7 +4,7 @@
 //! A point is adopted only by its id, its token, or a text that is a beginning of ours. If none of these decides, a
 //! person has to check.
 
-use crate::journal::event::{Act, Answer, Event, Found, Sight};
+use crate::journal::event::{Act, Answer, Event, Found, Outcome, Sight};
 use crate::journal::state::{RunState, Step, StepState};
 use crate::policy::evidence::Evidence;
 use crate::policy::inventory::{Inventory, Kind, PointId, PointStatus, RestorePoint, newest_first};
@@ -173,10 +173,13 @@ pub fn find_duplicate(state: &RunState, inventory: &Inventory, id: &PointId) -> 
     Some(Sight::Duplicate { id: younger.id.clone(), created_at: younger.created_at, adopted: older.id.clone() })
 }
 
-/// Whether `find_left_over` can find anything.
+/// Whether a run that ends so may have left a point that `find_left_over` finds. One that did not succeed is a person's to
+/// look at as it is.
 #[must_use]
-pub fn may_have_left_over(state: &RunState) -> bool {
-    lost_creates(state).next().is_some() && state.steps.iter().filter(|step| step.act.is_create()).count() > 1
+pub fn may_have_left_over(state: &RunState, outcome: Outcome) -> bool {
+    outcome == Outcome::Succeeded
+        && lost_creates(state).next().is_some()
+        && state.steps.iter().filter(|step| step.act.is_create()).count() > 1
 }
 
 /// A point that may belong to a create whose answer was lost and that was sent again or given up since. No retention

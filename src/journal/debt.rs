@@ -69,6 +69,21 @@ pub struct OwedStart {
     pub evidence: StopEvidence,
 }
 
+impl OwedStart {
+    /// Whether no open run will start the server.
+    #[must_use]
+    pub const fn is_free(&self) -> bool {
+        self.in_charge.is_none()
+    }
+
+    /// Whether what was seen or decided under `before` holds for it: the server was not stopped again since, and the same
+    /// run is in charge.
+    #[must_use]
+    pub fn is_unchanged_since(&self, before: &Self) -> bool {
+        self.round == before.round && self.in_charge == before.in_charge
+    }
+}
+
 impl Debt {
     /// The start that is owed.
     #[must_use]

@@ -1,10 +1,74 @@
-//! What became of a run's deletes, according to the provider's answers and its list.
+//! What a run does about its deletes, and what became of them: by the provider's answers and by its list.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::journal::event::{Act, Answer, Found};
+use crate::journal::answer::FailedCall;
+use crate::journal::event::{Act, Answer, DeleteReason, Event, Failure, Found};
 use crate::journal::state::{RunState, StepState};
+use crate::policy::guard::Guard;
 use crate::policy::inventory::{Inventory, PointId};
+
+/// What the journal says of a delete that was withheld so that it is decided by a new list.
+pub const STALE: &str = "its turn came late and it was not sent: the list is read again first";
+
+/// What a run does that cannot read the list that its next delete is to be decided by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WithoutList {
+    /// The point stays.
+    Spare(Guard),
+    /// The attempt fails.
+    Fail(Failure),
+}
+
+/// What a run does that cannot read the list that its next delete is to be decided by. An attempt that has failed before
+/// spares its failed point: the next run deletes it.
+#[must_use]
+pub fn without_list(state: &RunState, failed: FailedCall) -> WithoutList {
+    match state.failure {
+        Some(_) => WithoutList::Spare(Guard::Doubt(failed.error)),
+        None => WithoutList::Fail(failed.into_failure()),
+    }
+}
+
+/// Whether the run's deletes are to make room now: its point is yet to be created.
+#[must_use]
+pub fn makes_room(state: &RunState) -> bool {
+    state.created.is_none() && state.failure.is_none()
+}
+
+/// Whether the list that a delete for this reason was decided by serves the next one, too: one list serves all prunes of a
+/// run, each decided with the ones before it counted as gone.
+#[must_use]
+pub fn list_serves_next(reason: DeleteReason) -> bool {
+    match reason {
+        DeleteReason::Retention | DeleteReason::Duplicate => true,
+        DeleteReason::Eviction | DeleteReason::FailedPoint | DeleteReason::OwnFailure => false,
+    }
+}
+
+/// What the journal says of a delete whose turn came so late that the list it was decided by was stale: it was not sent,
+/// and is decided again.
+#[must_use]
+pub fn withheld_as_stale(step: u32) -> [Event; 2] {
+    let answer = Answer::Unknown { error: STALE.to_owned() };
+    [Event::Answered { step, answer }, Event::Settled { step, found: Found::NotDone }]
+}
+
+/// When the delete was accepted whose point the run waits to be gone.
+#[must_use]
+pub fn last_deleted_at(state: &RunState) -> Timestamp {
+    state.steps.last().map_or(state.opened_at, |step| step.at)
+}
+
+/// Why the attempt fails whose evicted point is still listed so long after its delete was accepted; `None` before
+/// `stuck_after`.
+#[must_use]
+pub fn never_gone(id: &PointId, since_delete: Duration, stuck_after: Duration) -> Option<Failure> {
+    let error = format!("the delete of point {id} was accepted, and the provider still lists it");
+    (since_delete >= stuck_after).then_some(Failure { error, last: false })
+}
 
 /// What it means when the provider knows no point with this id (404) although it listed the point a moment ago. The
 /// list decides. If the same answer follows a delete whose answer was lost, the point is gone or about to be gone; if

@@ -5,17 +5,27 @@ mod brakes;
 mod change;
 mod debt;
 mod due;
+mod evictions;
 mod inventory;
 mod known_point;
+mod lead;
 mod recovered;
+mod servers;
+mod set_aside;
 
 pub use brakes::{accepted, braked, reported};
 pub use change::{Change, TokenState};
-pub use debt::{DebtChange, DebtEvent, debt_after};
-pub use due::{FollowedPolicy, FormerName, follow};
+pub use debt::{DebtChange, DebtEvent, debt_after, debt_opened};
+pub use due::{FollowedPolicy, FormerName, follow, handled_by};
+pub use evictions::EvictionCount;
 pub use inventory::{Before, listed, point_created, point_gone};
-pub use known_point::{KnownPoint, Vanished, recall, recall_vanished};
-pub use recovered::{ENDED_BY_A_POINT, debt_ended, debt_report, policy_recovered};
+pub use known_point::{KnownPoint, Vanished, is_good, is_present, last_good, recall, recall_vanished};
+pub use lead::{LEADS_THAT_COUNT, lead_of_run, longest_lead};
+pub use recovered::{
+    ENDED_BY_A_POINT, EndedRun, account_recovered, debt_ended, debt_report, errand_reported, is_news, policy_recovered,
+};
+pub use servers::{Absence, server_listed};
+pub use set_aside::{UnreadableRun, report_of_set_aside, set_aside};
 
 use jiff::Timestamp;
 

@@ -10,6 +10,7 @@ use crate::policy::inventory::{Kind, PointId, ServerRef};
 use crate::policy::mark::Mark;
 use crate::policy::name::PolicyName;
 use crate::policy::plan::Plan;
+use crate::policy::policy::Policy;
 
 pub use crate::policy::permit::DeleteReason;
 
@@ -37,6 +38,20 @@ pub struct Terms {
     pub retries: u32,
     /// Seconds between the attempts.
     pub retry_after_seconds: u64,
+}
+
+impl Terms {
+    /// The settings of this policy.
+    #[must_use]
+    pub fn of(policy: &Policy) -> Self {
+        Self {
+            stop_server: policy.stop_server,
+            // Less than a second is none at all.
+            stuck_after_seconds: policy.stuck_after.as_secs().max(1),
+            retries: policy.retries,
+            retry_after_seconds: policy.retry_after.as_secs(),
+        }
+    }
 }
 
 /// One entry of a run's journal.
@@ -260,6 +275,17 @@ pub enum Outcome {
     Skipped,
     /// Whether a point was created cannot be determined: a person has to check.
     Unknown,
+}
+
+impl Outcome {
+    /// Whether people are told that a run ended so: nothing is wrong with one that was skipped.
+    #[must_use]
+    pub const fn is_reported(self) -> bool {
+        match self {
+            Self::Succeeded | Self::Failed | Self::Unknown => true,
+            Self::Skipped => false,
+        }
+    }
 }
 
 impl fmt::Display for Outcome {

@@ -3,18 +3,27 @@
 //! recovery code.
 
 pub mod adopt;
+pub mod answer;
+pub mod bucket_wait;
+pub mod creating;
+pub mod cut_off;
 pub mod debt;
+pub mod debt_watch;
 pub mod deletes;
 pub mod effects;
 pub mod errand;
 pub mod event;
+pub mod exit;
 pub mod next;
 pub mod notice;
 pub mod power;
 mod replan;
 mod requests;
+pub mod restore;
+pub mod room;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod settling;
 pub mod state;
 mod step;
 pub mod summary;

@@ -9,6 +9,7 @@ use crate::policy::inventory::{Kind, ServerRef};
 
 mod ended;
 mod fact;
+mod repeat;
 mod run;
 mod sentence;
 mod stored;
@@ -20,6 +21,7 @@ pub use fact::{
     Fact, FoundServer, LatestDue, MissedDueTimes, NotStarted, Recovered, Recovery, StalePolicy, StartProblem,
     StoppedFor,
 };
+pub use repeat::is_reported_already;
 pub use run::{DeletedPoint, FailedRun, GivenUp, Good, RunProblem, SucceededRun, Tries};
 pub use topic::{Class, Topic};
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::journal::debt::{Debt, Start};
-use crate::journal::event::{Act, Found};
+use crate::journal::event::{Act, Event, Failure, Found};
 use crate::journal::notice::StartProblem;
 use crate::journal::state::{RunState, Step, StepState};
 use crate::policy::inventory::ServerStatus;
@@ -26,13 +26,8 @@ pub enum ServerPower {
     Off,
     /// It runs.
     On,
-    /// It cannot be read, or it is neither.
-    Unknown {
-        /// In words.
-        error: String,
-        /// Whether trying again is pointless.
-        last: bool,
-    },
+    /// It cannot be read, or is neither: the attempt fails.
+    Unknown(Failure),
 }
 
 /// Whether the server is still stopped; `None` while it is starting, which the run waits for.
@@ -44,9 +39,23 @@ pub fn before_create(status: &ServerStatus, waited: Duration) -> Option<ServerPo
         ServerStatus::Other(_) if waited < LONGEST_CHANGE => None,
         status => {
             let error = format!("the server was stopped and is {status} now, so no point is created");
-            Some(ServerPower::Unknown { error, last: false })
+            Some(ServerPower::Unknown(Failure { error, last: false }))
         }
     }
+}
+
+/// Whether a run that writes this event is about to stop its server, or keeps it stopped: the watch over debts must not
+/// start it meanwhile.
+#[must_use]
+pub fn keeps_stopped(event: &Event) -> bool {
+    matches!(event, Event::FoundOwed | Event::Intended { act: Act::StopServer, .. })
+}
+
+/// Whether an event may have left what is owed to the server to the watch over debts: by the state after it, and by whether
+/// the run had to start the server before it.
+#[must_use]
+pub fn leaves_debt(owed_start: bool, after: &RunState) -> bool {
+    after.ended.is_some() || (owed_start && !after.owes_start)
 }
 
 /// What a run does about a server that it has to stop.
@@ -63,7 +72,7 @@ pub enum BeforeStop {
     /// It continues and leaves the server stopped: a person stopped it.
     StoppedByPerson,
     /// The attempt fails.
-    Fail(String),
+    Fail(Failure),
 }
 
 /// Whether `before_stop` depends on what is owed to the server.
@@ -104,7 +113,10 @@ pub fn before_stop(
         _ if is_changing && in_attempt < LONGEST_CHANGE && debt.is_some() => BeforeStop::Wait,
         // Most likely, the last process asked it to start during its shutdown: it is stopped once it runs.
         _ if is_changing && state.owes_start && since(last_request_at(state)) < LONGEST_CHANGE => BeforeStop::Wait,
-        status => BeforeStop::Fail(format!("the server is {status}, so it is not stopped and no point is created")),
+        status => {
+            let error = format!("the server is {status}, so it is not stopped and no point is created");
+            BeforeStop::Fail(Failure { error, last: false })
+        }
     }
 }
 
@@ -117,7 +129,7 @@ fn is_starting(state: &RunState, since: Since<'_>) -> bool {
 }
 
 /// What a run does while it waits for its server to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WhileStopping {
     /// It continues.
     Stopped,
@@ -125,16 +137,36 @@ pub enum WhileStopping {
     StopAgain,
     /// It looks again.
     Wait,
+    /// The attempt fails.
+    Fail(Failure),
 }
 
-/// What a run does while it waits for its server to stop. `may_be_started` means that an earlier process stopped the
-/// server and may have started it again without being able to record that, and that this process has watched it for
-/// `settle`.
+/// How long a run has waited for its server to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StopWait {
+    /// Whether an earlier process asked it to stop.
+    pub by_earlier_process: bool,
+    /// The time since this process began to wait.
+    pub here: Duration,
+    /// The time since it was asked.
+    pub since_request: Duration,
+}
+
+/// What a run does that waits for its server to stop; `status` is `None` when the server could not be read.
 #[must_use]
-pub fn while_stopping(status: &ServerStatus, may_be_started: bool) -> WhileStopping {
+pub fn while_stopping(
+    status: Option<&ServerStatus>,
+    waited: StopWait,
+    (settle, stuck_after): (Duration, Duration),
+) -> WhileStopping {
     match status {
-        ServerStatus::Stopped => WhileStopping::Stopped,
-        ServerStatus::Active if may_be_started => WhileStopping::StopAgain,
+        Some(ServerStatus::Stopped) => WhileStopping::Stopped,
+        // The earlier process may have started it again without being able to record that.
+        Some(ServerStatus::Active) if waited.by_earlier_process && waited.here >= settle => WhileStopping::StopAgain,
+        _ if waited.since_request >= LONGEST_CHANGE.min(stuck_after) => {
+            let error = "the server was asked to stop and has not".to_owned();
+            WhileStopping::Fail(Failure { error, last: false })
+        }
         _ => WhileStopping::Wait,
     }
 }
@@ -211,30 +243,44 @@ pub fn starts(state: &RunState) -> impl DoubleEndedIterator<Item = &Step> {
     state.steps[stopped..].iter().filter(|step| step.act == Act::StartServer)
 }
 
-/// What is done about a start.
+/// What is done about the start of a server that does not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NextStart {
-    /// The last one may still take effect.
-    Wait,
-    /// The last one was refused for this reason: that is reported, and the next one is sent after a pause.
-    Refused(String),
-    /// Another one is sent if the server reads `stopped`. `overdue` means that the last one was accepted but has not
-    /// taken effect in time, which is reported.
-    Send {
-        /// Whether the last one was accepted.
-        overdue: bool,
-    },
+pub struct NextStart {
+    /// What is reported first.
+    pub report: Option<String>,
+    /// What is done then.
+    pub then: AfterStart,
 }
 
-/// What is done about the start of a server that does not run. `pause` is the time between two refused starts.
+/// What a run does next about a server that does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterStart {
+    /// It looks again.
+    LookAgain,
+    /// It looks again after the time between two starts that are refused.
+    Pause,
+    /// It sends a start.
+    Send,
+}
+
+/// What is done about the start of a server that does not run. `pause` is the time between two starts that are refused.
+/// One that was accepted has its time before another is sent, and another is sent only to a server that reads `stopped`.
 #[must_use]
-pub fn next_start(state: &RunState, pause: Duration, since: Since<'_>) -> NextStart {
-    match starts(state).next_back() {
-        Some(step) if step.state == StepState::Done && since(step.at) < LONGEST_CHANGE => NextStart::Wait,
-        Some(step) if step.state == StepState::NotDone && since(step.at) < pause => {
-            NextStart::Refused(step.error.clone().unwrap_or_else(|| "the provider did not start it".to_owned()))
+pub fn next_start(state: &RunState, is_stopped: bool, pause: Duration, since: Since<'_>) -> NextStart {
+    let last = starts(state).next_back();
+    match last {
+        Some(step) if step.state == StepState::Done && since(step.at) < LONGEST_CHANGE => {
+            NextStart { report: None, then: AfterStart::LookAgain }
         }
-        last => NextStart::Send { overdue: last.is_some_and(|step| step.state == StepState::Done) },
+        Some(step) if step.state == StepState::NotDone && since(step.at) < pause => {
+            let error = step.error.clone().unwrap_or_else(|| "the provider did not start it".to_owned());
+            NextStart { report: Some(error), then: AfterStart::Pause }
+        }
+        last => {
+            let is_overdue = last.is_some_and(|step| step.state == StepState::Done);
+            let report = is_overdue.then(|| "it was asked to start and does not run".to_owned());
+            NextStart { report, then: if is_stopped { AfterStart::Send } else { AfterStart::LookAgain } }
+        }
     }
 }
 

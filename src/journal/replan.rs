@@ -12,6 +12,14 @@ use crate::policy::inventory::PointId;
 const REPLANS: u32 = 2;
 
 impl RunState {
+    /// What the journal says of a point whose planned delete this guard refuses. Where it was to be evicted, another one may
+    /// be: the run plans again.
+    #[must_use]
+    pub fn spared(&self, id: &PointId, guard: Guard) -> Event {
+        let replan = self.plans_again(&guard);
+        Event::Spared { id: id.clone(), guard, replan }
+    }
+
     /// Whether the run plans again when this guard refuses an eviction: nothing was created yet, and another point may be
     /// evicted instead.
     #[must_use]

@@ -1,11 +1,16 @@
 //! What a run has requested so far, from its state.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::journal::event::Act;
 use crate::journal::state::{RunState, Step, StepState};
 use crate::policy::inventory::PointId;
 use crate::policy::mark::Mark;
+
+/// When no attempt has begun, a point is stuck after this long.
+const STUCK_AFTER: Duration = Duration::from_hours(2);
 
 impl RunState {
     /// The points whose delete the provider has accepted.
@@ -14,6 +19,18 @@ impl RunState {
             Act::Delete { id, .. } => Some(id),
             _ => None,
         })
+    }
+
+    /// How many points the run has deleted.
+    #[must_use]
+    pub fn deletes_spent(&self) -> u32 {
+        u32::try_from(self.deleted().count()).expect("a handful")
+    }
+
+    /// The time after which a point in progress is stuck.
+    #[must_use]
+    pub fn stuck_after(&self) -> Duration {
+        self.terms.map_or(STUCK_AFTER, |terms| Duration::from_secs(terms.stuck_after_seconds))
     }
 
     /// The mark of this attempt's create, and the points that were listed before it was first sent.

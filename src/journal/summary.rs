@@ -96,6 +96,23 @@ pub struct RunHistory {
     pub steps: Vec<StepSummary>,
 }
 
+/// What the state says of a run besides its events.
+#[derive(Clone, Debug)]
+pub struct RecordedRun {
+    /// The server.
+    pub server: ServerRef,
+    /// The policy.
+    pub policy: PolicyName,
+    /// The kind of restore point.
+    pub kind: Kind,
+    /// The due time; `None` for a run by hand.
+    pub due: Option<Timestamp>,
+    /// When it was recorded.
+    pub started: Timestamp,
+    /// When it ended, or was set aside.
+    pub ended: Option<Timestamp>,
+}
+
 /// One call of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepSummary {
@@ -149,4 +166,53 @@ pub fn history(run: i64, state: &RunState) -> RunHistory {
     });
     let (started, ended) = (state.opened_at, state.ended.as_ref().map(|(_, _, at)| *at));
     RunHistory { summary: summary(run, state), started, ended, steps: steps.collect() }
+}
+
+/// What is shown of a run whose events cannot be read, and why they cannot.
+#[must_use]
+pub fn unreadable_history(run: i64, recorded: RecordedRun, error: &str) -> RunHistory {
+    let RecordedRun { server, policy, kind, due, started, ended } = recorded;
+    let (outcome, done) = match ended {
+        Some(_) => (RunStatus::Unknown, " and was set aside"),
+        None => (RunStatus::Running, ""),
+    };
+    let summary = RunSummary {
+        run,
+        server,
+        policy,
+        kind,
+        due,
+        outcome,
+        created: None,
+        deleted: Vec::new(),
+        error: Some(format!("the journal of this run cannot be read{done}: {error}")),
+        attempts: 0,
+    };
+    RunHistory { summary, started, ended, steps: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::samples::{at, key};
+
+    #[test]
+    fn a_run_that_cannot_be_read_is_shown_as_running_until_it_is_set_aside_and_then_as_unknown() {
+        let recorded = |ended| RecordedRun {
+            server: key().server,
+            policy: "nightly".parse().unwrap(),
+            kind: Kind::Snapshot,
+            due: None,
+            started: at(0),
+            ended,
+        };
+        for (ended, outcome, error) in [
+            (None, "running", "the journal of this run cannot be read: no JSON"),
+            (Some(at(9)), "unknown", "the journal of this run cannot be read and was set aside: no JSON"),
+        ] {
+            let shown = unreadable_history(7, recorded(ended), "no JSON");
+            assert_eq!((shown.summary.outcome.as_str(), shown.summary.error.as_deref()), (outcome, Some(error)));
+            assert_eq!((shown.started, shown.ended), (at(0), ended));
+        }
+    }
 }

@@ -36,6 +36,11 @@ impl KeepRule {
     /// Every rule, in order.
     pub const ALL: [Self; 6] = [Self::Last, Self::Hourly, Self::Daily, Self::Weekly, Self::Monthly, Self::Yearly];
 
+    /// The rules whose buckets are units of the calendar, in order.
+    pub fn of_calendar() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|rule| *rule != Self::Last)
+    }
+
     /// The unit of time of its buckets.
     #[must_use]
     pub const fn unit(self) -> &'static str {
@@ -124,4 +129,18 @@ pub enum KeepMode {
     Sequential,
     /// A point stays if any rule keeps it, as in restic.
     Union,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_names_each_rule_once_and_in_order() {
+        // The derived reader knows every variant, and says so.
+        let error = serde_json::from_str::<KeepRule>("\"no rule\"").unwrap_err().to_string();
+        let named: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+        assert_eq!(named, KeepRule::ALL.map(KeepRule::key), "{error}");
+        assert!(KeepRule::ALL.is_sorted(), "`sequential` applies them in the order of their variants");
+    }
 }

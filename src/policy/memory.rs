@@ -85,11 +85,17 @@ impl Memory {
         }
     }
 
+    /// Whether an eviction waits for its new point.
+    #[must_use]
+    pub const fn awaits_new_point(&self) -> bool {
+        self.evicted_since_completed > 0
+    }
+
     /// The slots reserved for people. Zero after an eviction whose new point is not completed yet: the new point may
     /// take the evicted one's slot, even if `reserve` has grown since.
     #[must_use]
     pub const fn reserve_now(&self, reserve: u32) -> u32 {
-        if self.evicted_since_completed > 0 { 0 } else { reserve }
+        if self.awaits_new_point() { 0 } else { reserve }
     }
 }
 

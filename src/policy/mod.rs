@@ -15,6 +15,7 @@ pub mod detect;
 pub mod evidence;
 mod extra;
 pub mod guard;
+pub mod hold;
 pub mod hold_cost;
 pub mod inventory;
 pub mod keep;

@@ -108,7 +108,7 @@ impl Policy {
         }
     }
 
-    /// The name, and the earlier ones.
+    /// Its name, then its former ones.
     #[must_use]
     pub fn names(&self) -> Vec<PolicyName> {
         std::iter::once(&self.name).chain(&self.formerly).cloned().collect()

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::policy::inventory::Server;
 use crate::policy::name::PolicyName;
 use crate::policy::policy::Policy;
@@ -40,6 +42,19 @@ impl Task {
         DueTimes { schedule: &self.policy.schedule, splay: self.splay() }
     }
 
+    /// The policy's next due time on this server after a moment; none while it is disabled.
+    #[must_use]
+    pub fn next_due(&self, at: Timestamp) -> Option<Timestamp> {
+        self.due_times().next_after(at).filter(|_| self.policy.enabled)
+    }
+
+    /// The slots that our points leave to people in a run with this task, while `current` is what has become of it: the
+    /// smaller number of both.
+    #[must_use]
+    pub fn reserve_beside(&self, current: Option<&Self>) -> u32 {
+        current.map_or(self.reserve, |current| current.reserve.min(self.reserve))
+    }
+
     /// What has become of this task, among the tasks of its server and kind in a later policy file: the one whose policy
     /// has the same name, else the one whose policy had it before.
     #[must_use]
@@ -62,6 +77,26 @@ mod tests {
         let reference = ServerRef { id: ServerId::Number(1), name: "web".to_owned() };
         let server = Server { reference, keys: Vec::new(), status: ServerStatus::Active };
         Arc::new(Task { server, policy: Arc::new(policy), reserve: 0, others: Vec::new() })
+    }
+
+    #[test]
+    fn a_reload_gives_slots_back_to_people_and_takes_none_from_a_run() {
+        let with = |reserve| Task { reserve, ..(*task("nightly", &[])).clone() };
+        for (case, current, expected) in [
+            ("the policy is gone", None, 2),
+            ("it reserves fewer now", Some(with(1)), 1),
+            ("it reserves more now", Some(with(3)), 2),
+        ] {
+            assert_eq!(with(2).reserve_beside(current.as_ref()), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_policy_that_is_disabled_has_no_next_due_time() {
+        let (disabled, at) = (task("nightly", &[]), Timestamp::UNIX_EPOCH);
+        let policy = Policy { enabled: true, ..(*disabled.policy).clone() };
+        let enabled = Task { policy: Arc::new(policy), ..(*disabled).clone() };
+        assert!(disabled.next_due(at).is_none() && enabled.next_due(at).is_some_and(|due| due > at));
     }
 
     #[test]

@@ -105,6 +105,7 @@ mod tests {
     use super::*;
     use crate::report::error::{DeliveryStep, FailureKind};
     use crate::report::samples::at;
+    use crate::store::outbox::LONGEST_MAIL_WAIT;
 
     fn message(attempts: u32) -> OutboxMessage {
         OutboxMessage {
@@ -132,6 +133,7 @@ mod tests {
         let waits: Vec<u64> = (1..=10).map(|attempts| next_attempt(attempts).as_secs()).collect();
         assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
         assert_eq!(next_attempt(u32::MAX), LONGEST_WAIT);
+        assert_eq!(LONGEST_WAIT, LONGEST_MAIL_WAIT.unsigned_abs(), "or the outbox takes a wait for a wrong clock");
         assert_eq!(next_attempt(0), FIRST_WAIT);
     }
 

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::journal::event::{Act, Event, Failure};
+use crate::journal::answer::FailedCall;
+use crate::journal::event::{Event, Failure};
 use crate::journal::notice::Notice;
+use crate::journal::power::{keeps_stopped, leaves_debt};
 use crate::policy::text;
 use crate::provider::ProviderError;
 use crate::run::ages::Ages;
@@ -85,14 +87,14 @@ impl<'a> ActiveRun<'a> {
         let at = self.world.clock.now();
         // From now on its age does not depend on the clock.
         self.ages.since(at, at);
-        // The debt watch does not start a server that this run is about to stop or keeps stopped.
-        let stops = matches!(event, Event::FoundOwed | Event::Intended { act: Act::StopServer, .. });
         let server = &self.task.server.reference.id;
-        let _power = if stops { Some(self.world.unless_stopped(self.world.leases.power(server)).await?) } else { None };
-        let owed = self.run.state.owes_start;
-        let ends = matches!(event, Event::Ended { .. });
+        let _power = match keeps_stopped(&event) {
+            true => Some(self.world.unless_stopped(self.world.leases.power(server)).await?),
+            false => None,
+        };
+        let owed_start = self.run.state.owes_start;
         self.world.store.append(&mut self.run, event, at, notices).await?;
-        if ends || (owed && !self.run.state.owes_start) {
+        if leaves_debt(owed_start, &self.run.state) {
             self.world.leases.debts_changed().notify_one();
         }
         Ok(())
@@ -104,20 +106,19 @@ impl<'a> ActiveRun<'a> {
     }
 
     /// Records that the attempt failed.
-    pub(super) async fn fail(&mut self, error: String, last: bool) -> Result<(), RunError> {
-        self.say(format!("failed: {error}"));
-        self.write(Event::Failed(Failure { error, last })).await
+    pub(super) async fn fail(&mut self, failure: Failure) -> Result<(), RunError> {
+        self.say(format!("failed: {}", failure.error));
+        self.write(Event::Failed(failure)).await
     }
 
-    /// Records that the attempt failed because of a call.
+    /// Records that the attempt failed because it could not look.
     pub(super) async fn fail_by(&mut self, error: &ProviderError) -> Result<(), RunError> {
-        self.fail(error.to_string(), error.is_refusal()).await
+        self.fail(FailedCall::from(error).into_failure()).await
     }
 
     /// The time after which a point in progress is stuck.
     pub(super) fn stuck_after(&self) -> Duration {
-        let terms = self.run.state.terms;
-        Duration::from_secs(terms.map_or(7200, |terms| terms.stuck_after_seconds))
+        self.run.state.stuck_after()
     }
 
     /// How long ago an event in the journal was. Setting the clock back does not make it shorter.
@@ -132,7 +133,7 @@ impl<'a> ActiveRun<'a> {
 
     /// How many points the run has deleted.
     pub(super) fn deletes_spent(&self) -> u32 {
-        u32::try_from(self.run.state.deleted().count()).expect("a handful")
+        self.run.state.deletes_spent()
     }
 
     /// Waits for the time between two looks at the same thing.

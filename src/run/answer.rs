@@ -1,22 +1,20 @@
-//! The answer to a call that changes something, in the journal's terms.
+//! How calls to the provider went, as the journal classifies them.
 
-use crate::journal::event::Answer;
+use crate::journal::answer::{CallFailure, FailedCall, Reply};
 use crate::provider::ProviderError;
 
-/// What the journal says about a call that a shutdown of the process cut off.
-pub(super) const CUT_OFF: &str = "lastgood was stopped before the answer arrived";
-
-/// The provider's answer for the journal; `None` means that the shutdown cut the call off. `accepted` says what the
-/// provider's acceptance of the call means.
-pub(super) fn answer_of<T>(answer: Option<Result<T, ProviderError>>, accepted: impl FnOnce(T) -> Answer) -> Answer {
-    match answer {
-        Some(Ok(value)) => accepted(value),
-        Some(Err(error)) if error.outcome_unknown() => Answer::Unknown { error: error.to_string() },
-        Some(Err(error)) => {
-            // A conflict (409) is temporary.
-            let last = error.is_refusal() && error.status() != Some(409);
-            Answer::Refused { error: error.to_string(), last }
-        }
-        None => Answer::Unknown { error: CUT_OFF.to_owned() },
+impl From<&ProviderError> for FailedCall {
+    fn from(error: &ProviderError) -> Self {
+        let how = match error {
+            error if error.outcome_unknown() => CallFailure::OutcomeUnknown,
+            error if error.is_refusal() => CallFailure::Refused,
+            _ => CallFailure::NotDone,
+        };
+        Self { error: error.to_string(), status: error.status(), how }
     }
+}
+
+/// The reply to a call that changes something; `None` means that the shutdown cut it off.
+pub(super) fn reply_of<T>(reply: Option<Result<T, ProviderError>>) -> Reply<T> {
+    reply.map(|reply| reply.map_err(|error| FailedCall::from(&error)))
 }

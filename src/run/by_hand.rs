@@ -1,14 +1,13 @@
 //! What people request by hand: `delete` and `restore`. Each is one call, sent under a lease that says what it is, so
 //! that a killed command leaves a record. A restore that was accepted is never sent again: it is watched.
 
-use std::time::Duration;
-
 use futures_util::FutureExt;
-use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::journal::errand::{Errand, ManualCommand};
-use crate::policy::inventory::{RestorePoint, ServerStatus};
+use crate::journal::answer::FailedCall;
+use crate::journal::errand::ManualCommand;
+use crate::journal::restore::{RestoreBegin, RestoreStep, RestoreWatch, how_to_begin, may_be_restoring, unseen};
+use crate::policy::inventory::RestorePoint;
 use crate::provider::{Deleted, ErrorKind, ProviderError};
 use crate::run::lease::heard_of;
 use crate::run::locks::is_gone;
@@ -16,8 +15,7 @@ use crate::run::{Lease, RunError, World};
 use crate::store::StoreError;
 use crate::store::leases::Leased;
 
-/// How long a restore is watched at most; the provider says that one takes 5 to 15 minutes.
-const TAKES: Duration = Duration::from_hours(2);
+pub use crate::journal::cut_off::CutOff;
 
 /// Why a command by hand could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -45,52 +43,9 @@ pub enum ByHandError {
     CutOff(String),
 }
 
-/// What an earlier command was doing on a server when it was killed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CutOff {
-    errand: Errand,
-    heard_of: Timestamp,
-    /// Whether the daemon has settled it since: it waited until the server was idle, and reported that.
-    settled: bool,
-}
-
-impl CutOff {
-    fn new(errand: Errand, until: Timestamp, settled: bool) -> Self {
-        let heard_of = Timestamp::from_second(heard_of(until).as_second()).unwrap_or_default();
-        Self { errand, heard_of, settled }
-    }
-
-    /// One that the daemon has not settled yet.
-    fn of(lease: &Leased) -> Option<Self> {
-        Some(Self::new(lease.holder.errand()?.clone(), lease.until, false))
-    }
-
-    /// Whether a restore from the point might repeat what the earlier command did, or collide with a restore in
-    /// progress. It is sent only if a person who knows about that says so.
-    #[must_use]
-    pub fn needs_again(&self, point: &RestorePoint) -> bool {
-        let same = self.errand.command == ManualCommand::restore(point);
-        self.errand.command.is_restore() && if self.settled { same } else { !self.is_watched(point) }
-    }
-
-    /// Whether a restore from the point sends nothing and only watches the one that the earlier command began.
-    #[must_use]
-    pub fn is_watched(&self, point: &RestorePoint) -> bool {
-        self.errand.accepted && !self.settled && self.errand.command == ManualCommand::restore(point)
-    }
-}
-
-impl std::fmt::Display for CutOff {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { errand: Errand { command, accepted }, heard_of, .. } = self;
-        write!(f, "`lastgood {command}` was cut off at about {heard_of}")?;
-        let known = if *accepted {
-            " after the provider had accepted it"
-        } else {
-            ": it is unknown whether it was carried out"
-        };
-        f.write_str(known)
-    }
+/// What the command with this lease was doing, as long as nobody has looked after it.
+fn cut_off_at(lease: &Leased) -> Option<CutOff> {
+    Some(CutOff::new(lease.holder.errand()?.clone(), heard_of(lease.until), false))
 }
 
 /// The command that was killed while working on the point's server, unless a later one has settled it.
@@ -100,7 +55,7 @@ impl std::fmt::Display for CutOff {
 pub async fn cut_off(world: &World, point: &RestorePoint) -> Result<Option<CutOff>, ByHandError> {
     let (store, server) = (&world.store, &point.server.id);
     let left = store.leases().await?.into_iter().filter(|lease| lease.server == *server && is_gone(store, lease));
-    match left.filter_map(|lease| CutOff::of(&lease)).next() {
+    match left.filter_map(|lease| cut_off_at(&lease)).next() {
         Some(left) => Ok(Some(left)),
         None => settled(world, point).await,
     }
@@ -109,7 +64,7 @@ pub async fn cut_off(world: &World, point: &RestorePoint) -> Result<Option<CutOf
 /// The restore that was cut off on the point's server and that the daemon has settled.
 async fn settled(world: &World, point: &RestorePoint) -> Result<Option<CutOff>, ByHandError> {
     let left = world.store.cut_off(point.server.id.clone()).await?;
-    Ok(left.map(|left| CutOff::new(left.errand, left.until, true)))
+    Ok(left.map(|left| CutOff::new(left.errand, heard_of(left.until), true)))
 }
 
 /// Receives messages about the progress.
@@ -122,7 +77,7 @@ pub type Say<'a> = &'a (dyn Fn(String) + Sync);
 pub async fn delete(world: &World, point: &RestorePoint, say: Say<'_>) -> Result<Deleted, ByHandError> {
     let (server, kind, id) = (&point.server.id, point.kind, &point.id);
     let lease = lease_for(world, point, ManualCommand::delete(point)).await?;
-    if let Some(before) = lease.cut_off().and_then(CutOff::of) {
+    if let Some(before) = lease.cut_off().and_then(cut_off_at) {
         say(before.to_string());
     }
     let (store, now) = (&world.store, world.clock.now());
@@ -136,7 +91,7 @@ pub async fn delete(world: &World, point: &RestorePoint, say: Say<'_>) -> Result
         async { held.await.map_err(|error| error.to_string())?.map_or(Ok(()), |guard| Err(guard.to_string())) }.boxed()
     };
     let deleted = world.client.delete_if(kind, id, &before_send).await;
-    if deleted.as_ref().is_err_and(|error| !error.outcome_unknown()) {
+    if deleted.as_ref().is_err_and(|error| !FailedCall::from(error).may_be_carried_out()) {
         store.recall_delete_intent(server.clone(), kind, id.clone()).await?;
     }
     lease.end().await?;
@@ -154,7 +109,7 @@ pub async fn delete(world: &World, point: &RestorePoint, say: Say<'_>) -> Result
 /// restore began.
 pub async fn restore(world: &World, point: &RestorePoint, again: bool, say: Say<'_>) -> Result<(), ByHandError> {
     let mut lease = lease_for(world, point, ManualCommand::restore(point)).await?;
-    let before = match lease.cut_off().and_then(CutOff::of) {
+    let before = match lease.cut_off().and_then(cut_off_at) {
         Some(before) => Some(before),
         None => settled(world, point).await?,
     };
@@ -179,18 +134,22 @@ async fn lease_for(world: &World, point: &RestorePoint, command: ManualCommand) 
 }
 
 async fn restore_with(world: &World, point: &RestorePoint, lease: &mut Lease, say: Say<'_>) -> Result<(), ByHandError> {
-    let ours = lease.errand().map(|errand| &errand.command);
     let before = lease.cut_off().and_then(|before| before.holder.errand());
-    let before = before.filter(|before| Some(&before.command) == ours);
-    let (again, was_accepted) = before.map_or((false, false), |before| (true, before.accepted));
-    let begun = again && !was_accepted && is_being_restored(world, point, say).await?;
-    let lost = if was_accepted || begun {
+    let (is_in_progress, begun) = match how_to_begin(&ManualCommand::restore(point), before) {
+        RestoreBegin::Watch => (true, false),
+        RestoreBegin::LookFirst => {
+            let begun = is_being_restored(world, point, say).await?;
+            (begun, begun)
+        }
+        RestoreBegin::Request => (false, false),
+    };
+    let lost = if is_in_progress {
         say("the restore is in progress: watching it".to_owned());
         None
     } else {
         ask_for(world, point, say).await?
     };
-    watch(world, point, (lease, begun, lost), say).await
+    watch(world, point, (lease, RestoreWatch { begun, lost }), say).await
 }
 
 /// Whether the server shows the restore that an earlier command requested; it is then watched, and not requested again.
@@ -202,7 +161,7 @@ async fn is_being_restored(world: &World, point: &RestorePoint, say: Say<'_>) ->
     say(format!("looking for {} s whether the earlier restore is in progress", on_its_way.as_secs()));
     while began.elapsed() < on_its_way {
         let server = world.client.server(&point.server.id).await?;
-        if matches!(server.status, ServerStatus::Other(_)) {
+        if may_be_restoring(&server.status) {
             return Ok(true);
         }
         world.pause(world.settings().poll).await?;
@@ -211,75 +170,57 @@ async fn is_being_restored(world: &World, point: &RestorePoint, say: Say<'_>) ->
 }
 
 /// Sends it once. Returns why it is unknown whether it began, if it is.
-async fn ask_for(world: &World, point: &RestorePoint, say: Say<'_>) -> Result<Option<ProviderError>, ByHandError> {
+async fn ask_for(world: &World, point: &RestorePoint, say: Say<'_>) -> Result<Option<String>, ByHandError> {
     match world.client.restore(point.kind, &point.server.id, &point.id).await {
         Ok(started) => {
             say(started.message.unwrap_or_else(|| "accepted".to_owned()));
             Ok(None)
         }
-        Err(error) if error.outcome_unknown() => {
+        Err(error) if FailedCall::from(&error).may_be_carried_out() => {
             say(format!("lastgood: the answer was lost, so the server is watched: {error}"));
-            Ok(Some(error))
+            Ok(Some(error.to_string()))
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// Watches the server until it is back. After a lost answer, only the server's status proves that the restore began.
+/// Looks at the server until it is back, or nobody can tell.
 async fn watch(
     world: &World,
     point: &RestorePoint,
-    (lease, mut began, mut lost): (&mut Lease, bool, Option<ProviderError>),
+    (lease, mut restore): (&mut Lease, RestoreWatch),
     say: Say<'_>,
 ) -> Result<(), ByHandError> {
     let name = &point.server.name;
     let asked = Instant::now();
     let mut last = String::new();
-    if lost.is_none() {
+    if restore.lost.is_none() {
         // If this command is killed from now on, the same command typed again only watches.
         lease.now_accepted(world).await?;
     }
     loop {
         let look = world.client.server(&point.server.id).await;
-        let waited = asked.elapsed();
-        // If the server shows no sign of the restore within `settle`, it was quicker than our looks.
-        let settled = waited > world.settings().settle;
-        // A kept lease blocks every run of the server, so no watch may last for ever.
-        if let Err(error) = &look
-            && ((settled && error.is_refusal()) || waited > TAKES)
-        {
-            return Err(ByHandError::Unsure(format!(
-                "the progress of the restore of {name} cannot be seen: look at the server in the provider's panel ({error})"
-            )));
-        }
-        if let Ok(server) = look {
-            let status = server.status.to_string();
-            if status != last {
-                say(format!("{name}: {status}"));
+        let (waited, settle) = (asked.elapsed(), world.settings().settle);
+        match look {
+            Ok(server) => {
+                let status = server.status.to_string();
+                if status != last {
+                    say(format!("{name}: {status}"));
+                }
+                last = status;
+                match restore.look(name, &server.status, waited, settle) {
+                    RestoreStep::Wait => {}
+                    RestoreStep::BegunAfterAll => lease.now_accepted(world).await?,
+                    RestoreStep::Back => return Ok(()),
+                    RestoreStep::Unsure(words) => return Err(ByHandError::Unsure(words)),
+                }
             }
-            last = status;
-            let active = server.status == ServerStatus::Active;
-            // A stopped server may have been stopped before.
-            let at_it = matches!(server.status, ServerStatus::Other(_));
-            began |= if lost.is_some() { at_it } else { settled || !active };
-            if began && lost.take().is_some() {
-                lease.now_accepted(world).await?;
-            }
-            if let Some(error) = lost.as_ref().filter(|_| settled) {
-                return Err(ByHandError::Unsure(format!(
-                    "it is unknown whether the restore of {name} began; nothing was sent again: look at the server in \
-                     the provider's panel, and ask again if it was not ({error})"
-                )));
-            }
-            if began && active {
-                return Ok(());
-            }
-            if waited > TAKES {
-                break;
+            Err(error) => {
+                if let Some(words) = unseen(name, &FailedCall::from(&error), waited, settle) {
+                    return Err(ByHandError::Unsure(words));
+                }
             }
         }
         world.pause(world.settings().poll).await?;
     }
-    let minutes = TAKES.as_secs() / 60;
-    Err(ByHandError::Unsure(format!("{name} is still {last} after {minutes} min: look at it in the provider's panel")))
 }

@@ -4,25 +4,32 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::journal::adopt::{find_duplicate, sight_of};
+use crate::journal::answer::FailedCall;
+use crate::journal::creating::{Unread, WhileCreating, stuck, unseen, usual_duration, while_creating};
 use crate::journal::deletes::is_proven_gone;
 use crate::journal::event::{Event, Sight};
 use crate::policy::inventory::{Inventory, PointId};
-use crate::provider::{ProviderError, WatchPace};
+use crate::provider::WatchPace;
 use crate::run::RunError;
 use crate::run::active_run::ActiveRun;
 use crate::run::inspect::{record, with_memory};
 
-/// How long no list could be read. A server that was stopped for its point must not stay stopped during an outage, and
-/// a refused request will be refused again.
-struct Unread {
-    began: Instant,
-    refused_since: Option<Instant>,
+/// Since when no list could be read.
+struct UnreadSince {
+    last_list: Instant,
+    refused: Option<Instant>,
 }
 
-impl Unread {
-    fn new() -> Self {
-        Self { began: Instant::now(), refused_since: None }
+impl UnreadSince {
+    fn now() -> Self {
+        Self { last_list: Instant::now(), refused: None }
+    }
+
+    /// Takes note of another look that failed.
+    fn failed(&mut self, failed: &FailedCall) -> Unread {
+        let refused = failed.is_refused().then(|| self.refused.unwrap_or_else(Instant::now));
+        self.refused = refused;
+        Unread { unread_for: self.last_list.elapsed(), refused_for: refused.map(|since| since.elapsed()) }
     }
 }
 
@@ -36,12 +43,12 @@ impl ActiveRun<'_> {
         // After a crash or an outage the point may have been completed long ago, so look once before deciding anything.
         let mut looks_at_once = self.since(requested) > self.world.settings().poll;
         let mut looked = false;
-        let mut unread = Unread::new();
+        let mut unread = UnreadSince::now();
+        let kind = self.task.policy.kind;
         loop {
-            if looked && self.since(requested) >= self.stuck_after() {
-                return self.fail_stuck(id).await;
+            if looked && let Some(failure) = stuck(kind, id, self.since(requested), self.stuck_after()) {
+                return self.fail(failure).await;
             }
-            let kind = self.task.policy.kind;
             let look = async {
                 if std::mem::take(&mut looks_at_once) {
                     let now = Instant::now();
@@ -49,37 +56,34 @@ impl ActiveRun<'_> {
                 }
                 self.world.watch.next(&self.task.server, kind, &mut pace).await
             };
-            // A list that cannot be read now may be readable later; the point is not affected.
             let inventory = match self.world.unless_stopped(look).await? {
                 Ok(inventory) => inventory,
-                Err(error) if self.is_unread_for_too_long(&mut unread, &error) => {
-                    return self.fail_unseen(id, &error).await;
-                }
-                Err(_) => {
+                Err(error) => {
+                    let failed = FailedCall::from(&error);
+                    let limits = (self.world.settings().settle, self.stuck_after());
+                    if let Some(failure) = unseen(kind, id, unread.failed(&failed), &failed, limits) {
+                        return self.fail(failure).await;
+                    }
                     self.pause_between_looks().await?;
                     continue;
                 }
             };
             looked = true;
-            unread = Unread::new();
-            if let Some(duplicate) = find_duplicate(&self.run.state, &inventory, id) {
-                return self.write(Event::Seen(duplicate)).await;
-            }
-            match inventory.find(id) {
-                Some(point) => {
-                    missing_since = None;
-                    if let Some(sight) = sight_of(point) {
-                        return self.seen_at_end(sight, inventory).await;
-                    }
-                    self.say_still(format!("waiting for {kind} {id}: {}", point.status));
+            unread = UnreadSince::now();
+            missing_since = match inventory.find(id) {
+                Some(_) => None,
+                None => missing_since.or_else(|| Some(Instant::now())),
+            };
+            let missing_for = missing_since.map_or(Duration::ZERO, |since| since.elapsed());
+            let waits = (missing_for, self.world.settings().settle);
+            match while_creating(&self.run.state, &inventory, id, waits) {
+                WhileCreating::RecordDuplicate(duplicate) => return self.write(Event::Seen(duplicate)).await,
+                WhileCreating::RecordEnd(sight) => return self.seen_at_end(sight, inventory).await,
+                WhileCreating::InProgress(status) => self.say_still(format!("waiting for {kind} {id}: {status}")),
+                WhileCreating::AskIfGone if self.is_gone(id).await? => {
+                    return self.write(Event::Seen(Sight::Gone(id.clone()))).await;
                 }
-                // A list may lag, or be wrong once: a point is gone only if it is missing for `settle`.
-                None => {
-                    let since = *missing_since.get_or_insert_with(Instant::now);
-                    if since.elapsed() >= self.world.settings().settle && self.is_gone(id).await? {
-                        return self.write(Event::Seen(Sight::Gone(id.clone()))).await;
-                    }
-                }
+                WhileCreating::AskIfGone | WhileCreating::Missing => {}
             }
         }
     }
@@ -109,37 +113,10 @@ impl ActiveRun<'_> {
         Ok(is_gone)
     }
 
-    async fn fail_stuck(&mut self, id: &PointId) -> Result<(), RunError> {
-        let (kind, after) = (self.task.policy.kind, self.stuck_after().as_secs());
-        let error = format!(
-            "{kind} {id} is stuck: still in progress {after} s after it was asked for; it is left alone and looked at \
-             again at the next run"
-        );
-        self.fail(error, true).await
-    }
-
-    /// Whether a list was refused for `settle`, or could not be read for `stuck_after`.
-    fn is_unread_for_too_long(&self, unread: &mut Unread, error: &ProviderError) -> bool {
-        let refused = error.is_refusal().then(|| unread.refused_since.unwrap_or_else(Instant::now));
-        unread.refused_since = refused;
-        unread.began.elapsed() >= self.stuck_after()
-            || refused.is_some_and(|since| since.elapsed() >= self.world.settings().settle)
-    }
-
-    async fn fail_unseen(&mut self, id: &PointId, error: &ProviderError) -> Result<(), RunError> {
-        let kind = self.task.policy.kind;
-        let error = format!(
-            "{kind} {id} was asked for, and no list can be read to see what becomes of it: {error}; it is looked at \
-             again at the next run"
-        );
-        self.fail(error, true).await
-    }
-
-    /// The median of the times that the last points took.
+    /// How long the last points took, as a rule.
     async fn usual_duration(&self) -> Result<Option<Duration>, RunError> {
         let key = &self.run.state.key;
-        let mut last = self.world.store.usual_durations(key.server.id.clone(), key.policy.clone(), key.kind).await?;
-        last.sort_unstable();
-        Ok(last.get(last.len() / 2).copied())
+        let last = self.world.store.usual_durations(key.server.id.clone(), key.policy.clone(), key.kind).await?;
+        Ok(usual_duration(last))
     }
 }

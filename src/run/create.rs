@@ -2,15 +2,15 @@
 //! the point, while it is still stopped.
 
 use crate::journal::adopt::{LatePoint, answer_to_create, find_late_point, mark_of_next_create};
+use crate::journal::answer::answer_of;
 use crate::journal::event::{Act, Event};
 use crate::journal::power::ServerPower;
+use crate::journal::room::{in_doubt, no_room};
 use crate::policy::inventory::{Kind, PointId};
 use crate::policy::mark::Token;
-use crate::policy::plan::PlanRefusal;
-use crate::policy::planner::no_room;
 use crate::provider::CreateRequest;
 use crate::run::active_run::ActiveRun;
-use crate::run::answer::answer_of;
+use crate::run::answer::reply_of;
 use crate::run::{Inspection, RunError};
 
 impl ActiveRun<'_> {
@@ -20,14 +20,14 @@ impl ActiveRun<'_> {
             ServerPower::Off => {}
             // The next step is to stop it again.
             ServerPower::On => return Ok(()),
-            ServerPower::Unknown { error, last } => return self.fail(error, last).await,
+            ServerPower::Unknown(failure) => return self.fail(failure).await,
         }
         let seen = match self.inspection().await {
             Ok(seen) => seen,
             Err(error) => return self.fail_by(&error.by_provider()?).await,
         };
-        if let Some(doubt) = seen.inventory.doubt() {
-            return self.fail(PlanRefusal::Doubt(doubt).to_string(), false).await;
+        if let Some(failure) = in_doubt(&seen.inventory) {
+            return self.fail(failure).await;
         }
         if let Some(late) = find_late_point(&self.run.state, &seen.evidence(self.world, self.task)) {
             return self.write(late.into_event()).await;
@@ -52,13 +52,10 @@ impl ActiveRun<'_> {
 
     /// Whether this list shows a free slot. If not, records that the attempt failed.
     async fn has_room(&mut self, seen: &Inspection) -> Result<bool, RunError> {
-        let request = seen.request(self.world, self.task, 0);
-        if request.room() > 0 {
-            return Ok(true);
+        match no_room(&self.run.state, &seen.request(self.world, self.task, 0)) {
+            Some(failure) => self.fail(failure).await.map(|()| false),
+            None => Ok(true),
         }
-        let refusal = no_room(&request, Some(self.run.state.why_no_room())).to_string();
-        self.fail(refusal, true).await?;
-        Ok(false)
     }
 
     async fn request_point(&mut self, seen: &Inspection) -> Result<(), RunError> {
@@ -77,7 +74,7 @@ impl ActiveRun<'_> {
         self.write(Event::Intended { step, act: Act::Create { mark, listed: listed.clone() } }).await?;
         self.say(format!("requesting a new {kind}"));
         let answer = self.world.answer(self.world.client.create(&request)).await;
-        let answer = answer_of(answer, |created| answer_to_create(kind, created.id, &listed));
+        let answer = answer_of(reply_of(answer), |created| answer_to_create(kind, created.id, &listed));
         self.write(Event::Answered { step, answer }).await
     }
 }

@@ -9,21 +9,19 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::journal::debt::Debt;
+use crate::journal::debt_watch::{
+    LastStart, WhileOwed, not_started, pause_between_looks, wait_before_start, while_owed,
+};
 use crate::journal::notice::{NotStarted, StartProblem};
-use crate::journal::power::LONGEST_CHANGE;
-use crate::policy::inventory::{ServerId, ServerRef, ServerStatus};
-use crate::provider::ProviderError;
-use crate::run::last_start::{ask_to_start, not_started, start_when_stopped};
-use crate::run::look::{DebtLook, DebtLooks, LONGEST_PAUSE};
+use crate::journal::power::OwedServer;
+use crate::policy::inventory::{ServerId, ServerRef};
+use crate::run::last_start::{ask_to_start, start_when_stopped};
+use crate::run::look::{DebtLook, DebtLooks};
 use crate::run::{Lease, RunError, World};
 use crate::store::StoreError;
 
-/// This many looks come with the shortest pause between them.
-const QUICK_LOOKS: u32 = 8;
-/// The pause after a bug or an error of the state.
+/// The pause after a fault of ours or of the state.
 const AFTER_FAULT: Duration = Duration::from_mins(1);
-/// At this look, a server that cannot be read is reported.
-const READ_IN_VAIN: u32 = 3;
 
 /// Watches every server that is owed a start and that no run is in charge of, until the process shuts down. Then those that
 /// read `stopped` are started.
@@ -36,7 +34,7 @@ pub async fn watch_debts(world: World) -> Result<(), StoreError> {
     let changed = world.leases.debts_changed();
     loop {
         if !world.stopping() {
-            for debt in world.store.debts().await?.into_iter().filter(|debt| debt.start().in_charge.is_none()) {
+            for debt in world.store.debts().await?.into_iter().filter(|debt| debt.start().is_free()) {
                 if servers.insert(debt.server.id.clone()) {
                     watched.spawn(watch(world.clone(), debt.server));
                 }
@@ -101,42 +99,61 @@ impl Watching<'_> {
         // No run can take charge between the look and the start.
         let world = self.world;
         let _power = world.unless_stopped(world.leases.power(&self.server.id)).await?;
-        let in_charge =
-            world.store.debt(self.server.id.clone()).await?.is_none_or(|debt| debt.start().in_charge.is_some());
+        let in_charge = world.store.debt(self.server.id.clone()).await?.is_none_or(|debt| !debt.start().is_free());
         if in_charge {
             return Ok(None);
         }
         self.looked = self.looked.saturating_add(1);
         match self.looks.look(world, &self.server.id).await? {
-            DebtLook::NotOwed => return Ok(None),
+            DebtLook::NotOwed => Ok(None),
             DebtLook::Paid => {
                 tracing::info!(server = %self.server, "the server runs again");
-                return Ok(None);
+                Ok(None)
             }
             DebtLook::Gone => {
                 tracing::warn!(server = %self.server, "the server is gone, so it is no longer owed a start");
-                return Ok(None);
+                Ok(None)
             }
-            DebtLook::Owed(debt, ServerStatus::Stopped) => return self.start(*debt).await.map(Some),
-            DebtLook::Owed(debt, status) => self.report_once(&debt, format!("it is {status} now")).await?,
-            DebtLook::Missing => self.report_missing().await?,
-            DebtLook::Unreadable(error) => self.report_unreadable(&error).await?,
+            DebtLook::Owed(debt, status) => {
+                let seen_down = debt.start().evidence.seen_down;
+                self.act_on(OwedServer::Reads { status: &status, seen_down }, Some(*debt)).await.map(Some)
+            }
+            DebtLook::Missing => self.act_on(OwedServer::Missing, None).await.map(Some),
+            DebtLook::Unreadable(error) => self.act_on(OwedServer::Unreadable(error.to_string()), None).await.map(Some),
         }
-        Ok(Some(self.pause()))
+    }
+
+    /// Does what is to be done about a server that was found so. Returns the pause until the next look.
+    async fn act_on(&mut self, found: OwedServer<'_>, debt: Option<Debt>) -> Result<Duration, RunError> {
+        let (problem, once) = match while_owed(found, self.looked) {
+            WhileOwed::Wait => return Ok(self.pause()),
+            WhileOwed::Start => (None, false),
+            WhileOwed::Report(problem) => (Some(problem), false),
+            WhileOwed::ReportOnce(problem) => (Some(problem), true),
+        };
+        let debt = match debt {
+            Some(debt) => Some(debt),
+            None => self.world.store.debt(self.server.id.clone()).await?,
+        };
+        let Some(debt) = debt else { return Ok(self.pause()) };
+        let Some(problem) = problem else { return self.start(debt).await };
+        let store = &self.world.store;
+        if !once || !store.is_debt_reported(self.server.clone()).await? {
+            let report = not_started(&debt, problem);
+            store.report_debt(self.server.clone(), report, self.world.clock.now()).await?;
+        }
+        Ok(self.pause())
     }
 
     fn pause(&self) -> Duration {
-        let doubled = 2_u32.saturating_pow((self.looked / QUICK_LOOKS).min(10));
-        self.world.settings().poll.saturating_mul(doubled).min(LONGEST_PAUSE)
+        pause_between_looks(self.world.settings().poll, self.looked)
     }
 
     async fn start(&mut self, debt: Debt) -> Result<Duration, RunError> {
         let poll = self.world.settings().poll;
-        let tried = poll.saturating_mul(2_u32.saturating_pow(self.starts.min(10))).min(LONGEST_PAUSE);
-        match self.asked {
-            Some((at, true)) if at.elapsed() < LONGEST_CHANGE => return Ok(self.pause()),
-            Some((at, false)) if at.elapsed() < tried => return Ok(tried),
-            _ => {}
+        let last = self.asked.map(|(at, accepted)| LastStart { ago: at.elapsed(), accepted });
+        if let Some(wait) = wait_before_start(last, poll, (self.looked, self.starts)) {
+            return Ok(wait);
         }
         // A command may be working on it alongside the daemon.
         let Some(lease) = Lease::share(self.world, &self.server.id).await? else { return Ok(self.pause()) };
@@ -161,30 +178,6 @@ impl Watching<'_> {
             world.store.report_debt(self.server.clone(), failed, world.clock.now()).await?;
         }
         Ok(())
-    }
-
-    /// Opens the incident if there is none.
-    async fn report_once(&self, debt: &Debt, seen: String) -> Result<(), RunError> {
-        let store = &self.world.store;
-        if !store.is_debt_reported(self.server.clone()).await? {
-            let report = not_started(debt, StartProblem::NotSeenRunning { seen });
-            store.report_debt(self.server.clone(), report, self.world.clock.now()).await?;
-        }
-        Ok(())
-    }
-
-    async fn report_missing(&self) -> Result<(), RunError> {
-        let Some(debt) = self.world.store.debt(self.server.id.clone()).await? else { return Ok(()) };
-        let report = not_started(&debt, StartProblem::Missing);
-        Ok(self.world.store.report_debt(self.server.clone(), report, self.world.clock.now()).await?)
-    }
-
-    async fn report_unreadable(&self, error: &ProviderError) -> Result<(), RunError> {
-        if self.looked < READ_IN_VAIN {
-            return Ok(());
-        }
-        let Some(debt) = self.world.store.debt(self.server.id.clone()).await? else { return Ok(()) };
-        self.report_once(&debt, format!("it cannot be read ({error})")).await
     }
 }
 

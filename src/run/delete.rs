@@ -5,14 +5,18 @@ use std::sync::Mutex;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 
-use crate::journal::deletes::{answer_to_unknown_point, is_proven_gone, still_listed};
-use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Sight};
+use crate::journal::answer::{FailedCall, answer_of};
+use crate::journal::deletes::{
+    STALE, WithoutList, answer_to_unknown_point, is_proven_gone, last_deleted_at, list_serves_next, makes_room,
+    never_gone, still_listed, withheld_as_stale, without_list,
+};
+use crate::journal::event::{Act, Answer, DeleteReason, Event, Sight};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::PointId;
 use crate::policy::permit::{DeleteCheck, before_sending, has_to_wait};
 use crate::provider::{Deleted, ProviderError, WatchPace};
 use crate::run::active_run::ActiveRun;
-use crate::run::answer::answer_of;
+use crate::run::answer::reply_of;
 use crate::run::inspect::memory_of;
 use crate::run::{Inspection, RunError};
 
@@ -32,9 +36,6 @@ enum Withheld {
     Stale,
 }
 
-/// What the journal says about a delete that was withheld so that a new list decides it.
-const STALE: &str = "its turn came late and it was not sent: the list is read again first";
-
 impl ActiveRun<'_> {
     /// One delete. The guards decide last, by a list that is as new as possible.
     pub(super) async fn delete(
@@ -47,12 +48,11 @@ impl ActiveRun<'_> {
         let mut seen = match self.inspection().await {
             Ok(seen) => seen,
             Err(error) => {
-                let error = error.by_provider()?;
-                // The attempt has already failed: the next run deletes its failed point.
-                if self.run.state.failure.is_some() {
-                    return self.spare(id, Guard::Doubt(error.to_string())).await;
-                }
-                return self.fail_by(&error).await;
+                let failed = FailedCall::from(&error.by_provider()?);
+                return match without_list(&self.run.state, failed) {
+                    WithoutList::Spare(guard) => self.spare(id, guard).await,
+                    WithoutList::Fail(failure) => self.fail(failure).await,
+                };
             }
         };
         let is_stuck = || self.since(self.requested_at()) >= self.stuck_after();
@@ -77,7 +77,7 @@ impl ActiveRun<'_> {
         if matches!(withheld, Some(Withheld::Stale)) {
             return self.decide_again(step).await;
         }
-        let answer = answer_of(answer, |deleted| match deleted {
+        let answer = answer_of(reply_of(answer), |deleted| match deleted {
             Deleted::Accepted => Answer::Accepted { id: None },
             Deleted::AlreadyGone => answer_to_unknown_point(&self.run.state, id, created_at),
         });
@@ -86,10 +86,7 @@ impl ActiveRun<'_> {
             self.spare(id, guard).await?;
         }
         self.write(Event::Answered { step, answer }).await?;
-        if matches!(cause, DeleteReason::Retention | DeleteReason::Duplicate) {
-            // One list is used for all prunes of a run; each is decided as if the previous ones were gone.
-            self.fresh = Some(seen);
-        }
+        self.fresh = Some(seen).filter(|_| list_serves_next(cause));
         Ok(())
     }
 
@@ -130,15 +127,17 @@ impl ActiveRun<'_> {
     /// The call's turn came so late that the list behind the decision is stale: it is decided again.
     async fn decide_again(&mut self, step: u32) -> Result<(), RunError> {
         self.fresh = None;
-        self.write(Event::Answered { step, answer: Answer::Unknown { error: STALE.to_owned() } }).await?;
-        self.write(Event::Settled { step, found: Found::NotDone }).await
+        for event in withheld_as_stale(step) {
+            self.write(event).await?;
+        }
+        Ok(())
     }
 
     /// The point is kept. If it was an eviction, another point may be evicted: the run plans again.
     async fn spare(&mut self, id: &PointId, guard: Guard) -> Result<(), RunError> {
         self.say(format!("point {id} stays: {guard}"));
-        let replan = self.run.state.plans_again(&guard);
-        self.write(Event::Spared { id: id.clone(), guard, replan }).await
+        let spared = self.run.state.spared(id, guard);
+        self.write(spared).await
     }
 
     fn permits(&self, seen: &Inspection, wanted: Wanted<'_>) -> Result<(), Guard> {
@@ -151,7 +150,7 @@ impl ActiveRun<'_> {
             request,
             in_force: in_force.as_deref().map(|current| seen.request(self.world, current, spent)),
             made: created.map(|created| &created.id),
-            makes_room: created.is_none() && state.failure.is_none(),
+            makes_room: makes_room(state),
             room: request.room(),
             gone: &still_listed(state, &seen.inventory),
             max_deletes: state.max_deletes,
@@ -161,14 +160,13 @@ impl ActiveRun<'_> {
 
     /// Waits while a point whose delete was accepted is still listed; no other one is deleted in its place.
     pub(super) async fn await_gone(&mut self, id: &PointId) -> Result<(), RunError> {
-        let deleted = self.run.state.steps.last().map_or(self.run.state.opened_at, |step| step.at);
+        let deleted = last_deleted_at(&self.run.state);
         let mut pace = WatchPace::new(self.since(deleted), None);
         let mut first = true;
         loop {
             if !first {
-                if self.since(deleted) >= self.stuck_after() {
-                    let error = format!("the delete of point {id} was accepted, and the provider still lists it");
-                    return self.fail(error, false).await;
+                if let Some(failure) = never_gone(id, self.since(deleted), self.stuck_after()) {
+                    return self.fail(failure).await;
                 }
                 let look = self.world.watch.next(&self.task.server, self.task.policy.kind, &mut pace);
                 if let Ok(inventory) = self.world.unless_stopped(look).await?

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::journal::event::Event;
+use crate::journal::bucket_wait::BucketWait;
+use crate::journal::event::{Event, Failure};
 use crate::journal::next::{Next, next};
+use crate::journal::room::comes_before_stop;
 use crate::journal::summary::{RunSummary, summary};
 use crate::run::active_run::ActiveRun;
-use crate::run::planning::BucketWait;
 use crate::run::{Lease, RunError, Task, World};
 use crate::store::runs::Run;
 
@@ -104,13 +105,11 @@ impl ActiveRun<'_> {
                 Next::WaitForBucket(until) => match Box::pin(self.left_of_bucket(until)).await? {
                     BucketWait::Left(left) => return Ok(GiveBack::Bucket(left)),
                     BucketWait::Over => Box::pin(self.plan(Some(until))).await?,
-                    BucketWait::Failed => {}
+                    BucketWait::Fail(failure) => self.fail(failure).await?,
                 },
-                // The server is not stopped for a point that cannot be created.
-                Next::StopServer if self.run.state.owes_start || Box::pin(self.finds_room()).await? => {
-                    Box::pin(self.stop_server()).await?;
-                }
-                Next::StopServer => {}
+                // Without room, the attempt has failed.
+                Next::StopServer if comes_before_stop(&self.run.state) && !Box::pin(self.finds_room()).await? => {}
+                Next::StopServer => Box::pin(self.stop_server()).await?,
                 Next::AwaitStopped => Box::pin(self.await_stopped()).await?,
                 Next::Delete { id, created_at, cause } => Box::pin(self.delete(&id, created_at, cause)).await?,
                 Next::AwaitGone(id) => Box::pin(self.await_gone(&id)).await?,
@@ -122,7 +121,7 @@ impl ActiveRun<'_> {
                     self.permit = None;
                     Box::pin(self.start_server()).await?;
                 }
-                Next::Fail { error, last } => self.fail(error, last).await?,
+                Next::Fail { error, last } => self.fail(Failure { error, last }).await?,
                 Next::Retry { after_seconds } => {
                     let at = self.world.clock.now() + Duration::from_secs(after_seconds);
                     self.write(Event::Retrying { at }).await?;

@@ -1,7 +1,5 @@
 //! Ends a run: records its outcome together with its notices.
 
-use jiff::Timestamp;
-
 use crate::journal::adopt::{find_left_over, may_have_left_over};
 use crate::journal::event::{Event, Outcome};
 use crate::journal::notice::{AtEnd, Fact, Notice};
@@ -13,11 +11,10 @@ impl ActiveRun<'_> {
     /// Records the outcome together with its notices.
     pub(super) async fn end(&mut self, outcome: Outcome, error: Option<String>) -> Result<(), RunError> {
         let mut notices = Vec::new();
-        // A skipped run is not a problem.
-        if outcome != Outcome::Skipped {
+        if outcome.is_reported() {
             notices.push(self.end_notice(outcome, error.as_deref()).await?);
         }
-        if outcome == Outcome::Succeeded {
+        if may_have_left_over(&self.run.state, outcome) {
             notices.extend(self.left_over_notice().await?);
         }
         let text = error.clone().map_or_else(|| outcome.to_string(), |error| format!("{outcome}: {error}"));
@@ -29,21 +26,18 @@ impl ActiveRun<'_> {
 
     async fn end_notice(&self, outcome: Outcome, error: Option<&str>) -> Result<Notice, RunError> {
         let policy = &self.task.policy;
-        let server = self.task.server.reference.id.clone();
-        let last_good = self.world.store.last_good(server, policy.kind, policy.names()).await?;
+        let names = policy.names();
+        let last_good = self.world.store.last_good(self.task.server.reference.id.clone(), policy.kind, names).await?;
         let created = self.fresh.as_ref().zip(self.run.state.created.as_ref());
         let created = created.and_then(|(seen, created)| seen.inventory.find(&created.id));
         let size_mb = created.and_then(|point| point.size_mb);
-        let at_end = AtEnd { run: self.run.id, last_good, next: self.next_due(), size_mb };
+        let at_end = AtEnd { run: self.run.id, last_good, next: self.task.next_due(self.world.clock.now()), size_mb };
         Ok(self.task.notice(Fact::of_ended(&self.run.state, outcome, error, at_end)))
     }
 
     /// A create was sent again, and the point of the first one appeared later than `settle` without any trace of us.
     /// The new point is not affected, but a person has to check.
     async fn left_over_notice(&mut self) -> Result<Option<Notice>, RunError> {
-        if !may_have_left_over(&self.run.state) {
-            return Ok(None);
-        }
         let seen = match self.inspection().await {
             Ok(seen) => seen,
             Err(error) => return error.by_provider().map(|_| None),
@@ -53,11 +47,5 @@ impl ActiveRun<'_> {
             .map(|point| self.task.notice(Fact::LeftOver { id: point.id.clone(), created_at: point.created_at }));
         self.fresh = Some(seen);
         Ok(notice)
-    }
-
-    /// The policy's next due time on this server.
-    fn next_due(&self) -> Option<Timestamp> {
-        let next = self.task.due_times().next_after(self.world.clock.now());
-        next.filter(|_| self.task.policy.enabled)
     }
 }

@@ -5,22 +5,19 @@
 //! Nothing is sent again: it is unknown whether a restore that was cut off was carried out, and another one would
 //! overwrite what was written since.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
+use crate::journal::answer::FailedCall;
 use crate::journal::errand::Errand;
 use crate::journal::notice::{Fact, FoundServer, Notice};
-use crate::policy::inventory::{ServerId, ServerRef, ServerStatus};
+use crate::journal::restore::at_rest;
+use crate::policy::inventory::{ServerId, ServerRef};
 use crate::run::locks::{Leases, is_gone};
 use crate::run::{RunError, World};
 use crate::store::leases::Leased;
 use crate::store::{Store, StoreError};
 
-/// After this long, a server that is still not idle is reported as it is.
-const TAKES: Duration = Duration::from_hours(2);
-
-/// Settles every errand that was cut off and is not being settled yet, in the background.
+/// Looks after every errand that was cut off and is not looked after yet, in the background.
 ///
 /// # Errors
 /// When the state fails.
@@ -47,7 +44,7 @@ async fn settle(world: &World, lease: Leased, errand: Errand) -> Result<(), RunE
     let server = name_of(&world.store, &lease.server).await?;
     tracing::warn!(%server, "`lastgood {command}` was cut off: the server is watched");
     let restores = command.is_restore();
-    let found = at_rest(world, &lease.server, restores).await?;
+    let found = until_at_rest(world, &lease.server, restores).await?;
     let fact = Fact::CommandCutOff { command: command.to_string(), accepted, server: found };
     let notice = Notice::of_server(server, fact);
     tracing::warn!("{notice}");
@@ -57,26 +54,18 @@ async fn settle(world: &World, lease: Leased, errand: Errand) -> Result<(), RunE
     Ok(())
 }
 
-/// Waits until the request can no longer be on its way and, if it `restores`, until the server is neither being
-/// restored nor started. Returns the server's status then.
-async fn at_rest(world: &World, server: &ServerId, restores: bool) -> Result<FoundServer, RunError> {
+/// Waits until the server is at rest. Says how it is found then.
+async fn until_at_rest(world: &World, server: &ServerId, restores: bool) -> Result<FoundServer, RunError> {
     let began = Instant::now();
     let sent_with = world.settings().timeout;
     loop {
         let settings = world.settings();
         let on_its_way = settings.settle + settings.timeout.max(sent_with);
         let waited = began.elapsed();
-        match world.unless_stopped(world.client.server(server)).await? {
-            Ok(server) if waited >= on_its_way => match server.status {
-                ServerStatus::Other(word) if restores && waited < TAKES => {
-                    tracing::debug!(server = %server.reference, "it is {word}");
-                }
-                status => return Ok(FoundServer::Reads(status)),
-            },
-            Err(error) if waited >= on_its_way && (error.status() == Some(404) || waited >= TAKES) => {
-                return Ok(FoundServer::Unreadable { error: error.to_string() });
-            }
-            _ => {}
+        let look = world.unless_stopped(world.client.server(server)).await?;
+        let look = look.as_ref().map(|server| &server.status).map_err(FailedCall::from);
+        if let Some(found) = at_rest(look.as_ref().copied(), restores, (waited, on_its_way)) {
+            return Ok(found);
         }
         world.pause(world.settings().poll).await?;
     }

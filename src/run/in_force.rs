@@ -27,11 +27,10 @@ impl InForce {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(all);
     }
 
-    /// The slots that our points leave to people: the smaller of the number that the run began with and the current
-    /// one.
+    /// The slots that our points leave to people now in a run with this task.
     #[must_use]
     pub fn reserve(&self, task: &Task) -> u32 {
-        self.of(task).map_or(task.reserve, |current| current.reserve.min(task.reserve))
+        task.reserve_beside(self.of(task).as_deref())
     }
 
     /// The run's policy as it is now on its server. `None` if it is no longer in the file, or no longer applies to the

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use crate::journal::debt::{Debt, Start};
-use crate::journal::notice::{NotStarted, StartProblem, StoppedFor};
-use crate::journal::power::LONGEST_CHANGE;
+use crate::journal::answer::answer_to_start;
+use crate::journal::debt::Debt;
+use crate::journal::debt_watch::{may_be_stopping, report_before_exit};
 use crate::policy::inventory::{ServerId, ServerRef, ServerStatus};
 use crate::provider::Power;
 use crate::run::World;
-use crate::run::answer::CUT_OFF;
+use crate::run::answer::reply_of;
 use crate::store::StoreError;
 
 /// How long the starts may take during a shutdown.
@@ -18,24 +18,14 @@ pub(super) const BEFORE_SHUTDOWN: Duration = Duration::from_secs(7);
 const LAST_LOOK: Duration = Duration::from_secs(2);
 pub(super) const LAST_PAUSE: Duration = Duration::from_millis(500);
 
-/// The notice about a server that is owed a start.
-pub(super) fn not_started(debt: &Debt, problem: StartProblem) -> NotStarted {
-    let stopped_for = debt.policy.clone().zip(debt.kind).map(|(policy, kind)| StoppedFor { policy, kind });
-    NotStarted { problem, stopped_for, since: Some(debt.since) }
-}
-
-/// Asks a server that reads `stopped` to start. If `recorded`, the answer is recorded, too.
+/// Asks a server that reads `stopped` to start. With `recorded`, the answer is recorded.
 ///
 /// # Errors
 /// Why it is not known to be starting, in words.
 pub(super) async fn ask_to_start(world: &World, server: &ServerRef, recorded: bool) -> Result<(), String> {
     tracing::warn!(%server, "lastgood stopped it and it reads stopped: asking it to start");
-    let (start, result) = match world.answer(world.client.power(&server.id, Power::Start)).await {
-        Some(Ok(())) => (Start::Accepted, Ok(())),
-        Some(Err(error)) if error.outcome_unknown() => (Start::Sent, Err(error.to_string())),
-        Some(Err(error)) => (Start::refused(&error.to_string()), Err(error.to_string())),
-        None => (Start::Sent, Err(CUT_OFF.to_owned())),
-    };
+    let reply = reply_of(world.answer(world.client.power(&server.id, Power::Start)).await);
+    let (start, result) = answer_to_start(reply);
     if recorded {
         // Later looks find out what cannot be recorded.
         let _ = world.store.start_answered(server.id.clone(), start).await;
@@ -61,7 +51,7 @@ pub(super) async fn start_when_stopped(world: &World, server: &ServerRef, record
                     }
                 }
                 // If a server runs and was asked to stop long ago, it is not waited for.
-                Some(ServerStatus::Active) if recorded && !may_be_stopping(world, server).await => return,
+                Some(ServerStatus::Active) if recorded && !is_still_stopping(world, server).await => return,
                 _ => {}
             }
             tokio::time::sleep(world.settings().poll.min(LAST_PAUSE)).await;
@@ -74,16 +64,15 @@ pub(super) async fn start_when_stopped(world: &World, server: &ServerRef, record
 /// Records the start before it is sent. False if nothing is owed any more.
 async fn record_start(world: &World, server: &ServerRef) -> Result<bool, StoreError> {
     let Some(debt) = world.store.debt(server.id.clone()).await? else { return Ok(false) };
-    // A run that is in charge continues after the next start of the process: there is nothing to report yet.
-    let report = debt.start().in_charge.is_none().then(|| not_started(&debt, StartProblem::AskedBeforeExit));
+    let report = report_before_exit(&debt);
     world.store.start_intended(debt, report, world.clock.now()).await
 }
 
 /// Whether a server that reads `active` may be one that was just asked to stop.
-async fn may_be_stopping(world: &World, server: &ServerRef) -> bool {
+async fn is_still_stopping(world: &World, server: &ServerRef) -> bool {
     let Ok(Some(debt)) = world.store.debt(server.id.clone()).await else { return false };
     let asked = Duration::try_from(debt.since.duration_until(world.clock.now())).unwrap_or_default();
-    !debt.start().evidence.seen_down && asked < LONGEST_CHANGE
+    may_be_stopping(&debt, asked)
 }
 
 /// One look, limited to the time that is left.

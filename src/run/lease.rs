@@ -129,11 +129,6 @@ impl Lease {
         self.cut_off.as_ref()
     }
 
-    /// What the command does, according to the lease.
-    pub(super) fn errand(&self) -> Option<&Errand> {
-        self.end.as_ref().and_then(|(_, _, holder)| holder.errand())
-    }
-
     /// From now on the lease says that the provider has accepted the command's request.
     ///
     /// # Errors

@@ -1,19 +1,16 @@
 //! Looks at a server that is owed a start, and records what each look proves.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
+use crate::journal::answer::FailedCall;
 use crate::journal::debt::{Debt, Look, Streak};
+use crate::journal::debt_watch::{is_unlisted, look_of};
 use crate::policy::inventory::{ServerId, ServerStatus};
 use crate::provider::ProviderError;
 use crate::run::{RunError, World};
 use crate::store::debts::{Observation, Observed};
 
-/// The longest pause between two looks at a server, and between two attempts to start it.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-
-/// The result of a look at a server that is owed a start.
+/// How a server that is owed a start is found.
 #[derive(Debug)]
 pub(super) enum DebtLook {
     /// It is owed nothing: a person has released the debt, or it was settled before.
@@ -46,10 +43,9 @@ impl DebtLooks {
         let Some(debt) = world.store.debt(server.clone()).await? else { return Ok(DebtLook::NotOwed) };
         let began = Instant::now();
         let (look, status) = match world.unless_stopped(world.client.server(server)).await? {
-            Ok(found) if found.status == ServerStatus::Active => (Look::Running, Some(found.status)),
-            Ok(found) => (Look::NotRunning, Some(found.status)),
-            Err(error) if error.status() == Some(404) => {
-                match world.unless_stopped(is_unlisted(world, server)).await? {
+            Ok(found) => (look_of(&found.status), Some(found.status)),
+            Err(error) if FailedCall::from(&error).is_no_such_object() => {
+                match world.unless_stopped(lists_without(world, server)).await? {
                     true => (Look::Missing, None),
                     false => return Ok(DebtLook::Unreadable(error)),
                 }
@@ -75,7 +71,9 @@ impl DebtLooks {
 }
 
 /// Whether the server is missing from a complete list of the account.
-async fn is_unlisted(world: &World, server: &ServerId) -> bool {
+async fn lists_without(world: &World, server: &ServerId) -> bool {
     let listed = world.client.servers().await;
-    listed.is_ok_and(|list| list.doubts.is_empty() && !list.items.iter().any(|it| it.reference.id == *server))
+    listed.is_ok_and(|list| {
+        is_unlisted(!list.doubts.is_empty(), list.items.iter().map(|listed| &listed.reference.id), server)
+    })
 }

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::journal::adopt::{LatePoint, find_late_point, without_points_of};
+use crate::journal::answer::FailedCall;
+use crate::journal::bucket_wait::{BucketLeft, BucketWait, bucket_wait};
 use crate::journal::event::{Event, Terms};
 use crate::policy::evidence::PlanRequest;
 use crate::policy::planner::plan;
@@ -13,36 +15,16 @@ use crate::run::active_run::ActiveRun;
 use crate::run::inspect::{inspect, record, record_with_notes};
 use crate::run::{Inspection, READING, RunError};
 
-/// No bucket ends later than this after the plan that waits for it; if it seems to, a clock is wrong.
-const LONGEST_WAIT: Duration = Duration::from_mins(15);
-
-/// The state of the wait for the end of a bucket.
-pub(super) enum BucketWait {
-    /// The bucket ends after this time.
-    Left(Duration),
-    /// It has ended, or the run has waited long enough.
-    Over,
-    /// The attempt has failed.
-    Failed,
-}
-
 impl ActiveRun<'_> {
     /// Records that the next attempt begins, with the policy settings it runs under.
     pub(super) async fn begin(&mut self) -> Result<(), RunError> {
-        let policy = &self.task.policy;
-        let terms = Terms {
-            stop_server: policy.stop_server,
-            stuck_after_seconds: policy.stuck_after.as_secs().max(1),
-            retries: policy.retries,
-            retry_after_seconds: policy.retry_after.as_secs(),
-        };
+        let terms = Terms::of(&self.task.policy);
         self.fresh = None;
         self.attempt_began = Instant::now();
         self.write(Event::Began { attempt: self.run.state.attempt + 1, terms }).await
     }
 
-    /// How long the bucket still lasts that the run waits for, by the provider's time. If that time does not advance,
-    /// the wait ends anyway. While no list can be read to get the time, the run waits.
+    /// How long the bucket lasts that the run waits for.
     pub(super) async fn left_of_bucket(&mut self, until: Timestamp) -> Result<BucketWait, RunError> {
         let began = self.waits_since.filter(|(waits_for, _)| *waits_for == until);
         let (_, since) = *self.waits_since.insert(began.unwrap_or_else(|| (until, Instant::now())));
@@ -51,20 +33,15 @@ impl ActiveRun<'_> {
             Ok(seen) => {
                 let left = left(seen.now(self.world));
                 self.fresh = Some(seen);
-                left
+                BucketLeft::ByProvider(left)
             }
-            Err(error) => {
-                let error = error.by_provider()?;
-                if error.is_refusal() {
-                    self.fail_by(&error).await?;
-                    return Ok(BucketWait::Failed);
-                }
-                left(self.world.clock.now()).max(self.world.settings().poll)
-            }
+            Err(error) => BucketLeft::ByOurClock {
+                failed: FailedCall::from(&error.by_provider()?),
+                left: left(self.world.clock.now()),
+                poll: self.world.settings().poll,
+            },
         };
-        // After the longest wait, the plan itself fails if the list cannot be read, and says so.
-        let left = left.min(LONGEST_WAIT.saturating_sub(since.elapsed()));
-        Ok(if left.is_zero() { BucketWait::Over } else { BucketWait::Left(left) })
+        Ok(bucket_wait(left, since.elapsed()))
     }
 
     /// Plans, and records the plan; with `waited_for`, after the wait for the end of that bucket.

@@ -1,14 +1,12 @@
 //! Finds out whether a call whose answer was lost was carried out: from the provider's list, for as long as it may lag.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use crate::journal::adopt::find_created;
 use crate::journal::deletes::find_deleted;
 use crate::journal::event::{Act, Event, Found};
 use crate::journal::power::find_power;
-use crate::journal::state::StepState;
+use crate::journal::settling::{Looked, found_nothing, is_settled, time_to_show};
 use crate::policy::inventory::Inventory;
 use crate::run::RunError;
 use crate::run::active_run::ActiveRun;
@@ -18,26 +16,19 @@ impl ActiveRun<'_> {
     pub(super) async fn settle(&mut self, number: u32) -> Result<(), RunError> {
         let step = self.run.state.steps[number as usize - 1].clone();
         self.say(format!("finding out what became of the {} whose answer was lost", step.act.word()));
-        // A call without an answer may have been on its way for as long as one request may take. It may have been sent
-        // before a reload shortened that time.
+        // It may have been sent before a reload that shortened the time of a request.
         let sent_with = self.world.settings().timeout;
-        // Setting the clock back must not make this last longer than the time itself.
         let began = Instant::now();
         loop {
             let settings = self.world.settings();
-            let is_unanswered = step.state == StepState::Intended;
-            let unanswered = if is_unanswered { sent_with.max(settings.timeout) } else { Duration::ZERO };
-            let until = step.at + settings.settle + unanswered;
-            let waited = began.elapsed() >= settings.settle + unanswered;
-            let settled = self.world.clock.now() >= until || waited;
-            if let Some(found) = self.find(&step.act, settled).await? {
+            let time_to_show = time_to_show(&step, settings.settle, sent_with.max(settings.timeout));
+            let looked = |run: &Self| Looked { since_call: run.since(step.at), here: began.elapsed() };
+            if let Some(found) = self.find(&step.act, is_settled(looked(self), time_to_show)).await? {
                 self.fresh = None;
                 return self.write(Event::Settled { step: number, found }).await;
             }
-            let overdue = self.since(step.at).saturating_sub(self.world.settings().settle + unanswered);
-            if overdue.max(began.elapsed()) > self.stuck_after() {
-                let why = "the provider could not be asked what became of it".to_owned();
-                return self.write(Event::Settled { step: number, found: Found::Undecided { why } }).await;
+            if let Some(found) = found_nothing(looked(self), time_to_show, self.stuck_after()) {
+                return self.write(Event::Settled { step: number, found }).await;
             }
             self.pause_between_looks().await?;
         }

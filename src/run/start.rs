@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::journal::debt_watch::pause_between_starts;
 use crate::journal::event::{Act, Event, Sight};
-use crate::journal::notice::{Fact, NotStarted, Notice, StartProblem, StoppedFor};
-use crate::journal::power::{NextStart, OwedServer, WhileStarting, next_start, starts, while_starting};
+use crate::journal::notice::{Notice, StartProblem};
+use crate::journal::power::{AfterStart, OwedServer, WhileStarting, next_start, starts, while_starting};
 use crate::policy::inventory::ServerStatus;
 use crate::provider::Power;
 use crate::run::RunError;
 use crate::run::active_run::ActiveRun;
-use crate::run::look::{DebtLook, LONGEST_PAUSE};
+use crate::run::look::DebtLook;
 
 impl ActiveRun<'_> {
     /// One attempt to see the server running: looks, asks it to start if it reads `stopped` and is not starting, and
@@ -53,19 +54,14 @@ impl ActiveRun<'_> {
     /// The server does not run: asks it to start if it reads `stopped`, unless that was just done.
     async fn start_again(&mut self, is_stopped: bool) -> Result<(), RunError> {
         let pause = self.pause_between_starts();
-        match next_start(&self.run.state, pause, &|at| self.since(at)) {
-            NextStart::Wait => self.pause_between_looks().await,
-            NextStart::Refused(error) => {
-                self.report_not_started(&error).await?;
-                self.world.pause(pause).await
-            }
-            NextStart::Send { overdue } => {
-                if overdue {
-                    self.report_not_started("it was asked to start and does not run").await?;
-                }
-                if !is_stopped {
-                    return self.pause_between_looks().await;
-                }
+        let next = next_start(&self.run.state, is_stopped, pause, &|at| self.since(at));
+        if let Some(problem) = &next.report {
+            self.report_not_started(problem).await?;
+        }
+        match next.then {
+            AfterStart::LookAgain => self.pause_between_looks().await,
+            AfterStart::Pause => self.world.pause(pause).await,
+            AfterStart::Send => {
                 self.say("starting the server".to_owned());
                 self.send_power(Act::StartServer, Power::Start).await
             }
@@ -80,19 +76,14 @@ impl ActiveRun<'_> {
         self.write_with(Event::StartLeft, vec![notice]).await
     }
 
-    /// The pause doubles from start to start, since a failed start is repeated for as long as it takes.
     fn pause_between_starts(&self) -> Duration {
-        let sent = u32::try_from(starts(&self.run.state).count().min(10)).expect("ten at the most");
-        (self.world.settings().poll * 2_u32.pow(sent)).min(LONGEST_PAUSE)
+        let sent = u32::try_from(starts(&self.run.state).count()).unwrap_or(u32::MAX);
+        pause_between_starts(self.world.settings().poll, sent)
     }
 
     async fn not_started(&self, problem: StartProblem) -> Result<Notice, RunError> {
         let debt = self.world.store.debt(self.task.server.reference.id.clone()).await?;
-        let stopped_for = StoppedFor { policy: self.task.policy.name.clone(), kind: self.task.policy.kind };
-        let since = debt.map(|debt| debt.since);
-        let fact = Fact::ServerNotStarted(NotStarted { problem, stopped_for: Some(stopped_for), since });
-        // One incident per server, whichever policies have stopped it.
-        Ok(Notice { policy: None, kind: None, ..self.task.notice(fact) })
+        Ok(Notice::of_not_started(self.task, problem, debt.map(|debt| debt.since)))
     }
 
     async fn report_not_started(&self, why: &str) -> Result<(), RunError> {

@@ -3,15 +3,16 @@
 
 use tokio::time::Instant;
 
+use crate::journal::answer::{FailedCall, answer_of};
 use crate::journal::event::{Act, Answer, Event, Sight};
 use crate::journal::power::{
-    self, BeforeStop, LONGEST_CHANGE, ServerPower, WhileStopping, before_stop, last_request_at, stop_depends_on_debt,
+    self, BeforeStop, ServerPower, StopWait, WhileStopping, before_stop, last_request_at, stop_depends_on_debt,
     while_stopping,
 };
 use crate::provider::Power;
 use crate::run::RunError;
 use crate::run::active_run::ActiveRun;
-use crate::run::answer::answer_of;
+use crate::run::answer::reply_of;
 
 impl ActiveRun<'_> {
     /// Whether the server that was seen stopped still is. If it runs now, it was started since, by an earlier process
@@ -27,9 +28,7 @@ impl ActiveRun<'_> {
             let look = self.world.client.server(&self.task.server.reference.id);
             let status = match self.world.unless_stopped(look).await? {
                 Ok(server) => server.status,
-                Err(error) => {
-                    return Ok(ServerPower::Unknown { error: error.to_string(), last: error.is_refusal() });
-                }
+                Err(error) => return Ok(ServerPower::Unknown(FailedCall::from(&error).into_failure())),
             };
             if let Some(power) = power::before_create(&status, began.elapsed()) {
                 if power == ServerPower::On {
@@ -74,7 +73,7 @@ impl ActiveRun<'_> {
                 self.say("the server is already stopped; leaving it stopped".to_owned());
                 self.write(Event::FoundStopped).await
             }
-            BeforeStop::Fail(error) => self.fail(error, false).await,
+            BeforeStop::Fail(failure) => self.fail(failure).await,
         }
     }
 
@@ -84,21 +83,22 @@ impl ActiveRun<'_> {
         let began = Instant::now();
         loop {
             let look = self.world.client.server(&self.task.server.reference.id);
-            if let Ok(server) = self.world.unless_stopped(look).await? {
-                let is_watched = began.elapsed() >= self.world.settings().settle;
-                match while_stopping(&server.status, requested < self.began_at && is_watched) {
-                    WhileStopping::Stopped => return self.write(Event::Seen(Sight::ServerStopped)).await,
-                    WhileStopping::StopAgain => {
-                        self.say("the server still runs, or runs again; stopping it once more".to_owned());
-                        return self.send_power(Act::StopServer, Power::Stop).await;
-                    }
-                    WhileStopping::Wait => {}
+            let read = self.world.unless_stopped(look).await?.ok();
+            let waited = StopWait {
+                by_earlier_process: requested < self.began_at,
+                here: began.elapsed(),
+                since_request: self.since(requested),
+            };
+            let limits = (self.world.settings().settle, self.stuck_after());
+            match while_stopping(read.as_ref().map(|server| &server.status), waited, limits) {
+                WhileStopping::Stopped => return self.write(Event::Seen(Sight::ServerStopped)).await,
+                WhileStopping::StopAgain => {
+                    self.say("the server still runs, or runs again; stopping it once more".to_owned());
+                    return self.send_power(Act::StopServer, Power::Stop).await;
                 }
+                WhileStopping::Fail(failure) => return self.fail(failure).await,
+                WhileStopping::Wait => self.pause_between_looks().await?,
             }
-            if self.since(requested) >= LONGEST_CHANGE.min(self.stuck_after()) {
-                return self.fail("the server was asked to stop and has not".to_owned(), false).await;
-            }
-            self.pause_between_looks().await?;
         }
     }
 
@@ -109,7 +109,7 @@ impl ActiveRun<'_> {
         let call = self.world.client.power(&self.task.server.reference.id, power);
         // A call that begins when the process is already shutting down is its last one, and has its own time limit.
         let answer = if self.world.stopping() { Some(call.await) } else { self.world.answer(call).await };
-        let answer = answer_of(answer, |()| Answer::Accepted { id: None });
+        let answer = answer_of(reply_of(answer), |()| Answer::Accepted { id: None });
         self.write(Event::Answered { step, answer }).await
     }
 }

@@ -78,7 +78,17 @@ pub(super) async fn apply_effect(effect: &Effect, real: Response, now: Timestamp
         Effect::TruncatedJson {} => truncated(real).await,
         Effect::BrokenBody {} => broken_body(real).await,
         Effect::HugeBody { bytes } => huge(real.status(), *bytes),
-        _ => real,
+        // These change what the account lists or does, or act beside the request.
+        Effect::ShortCount { .. }
+        | Effect::MissingItems { .. }
+        | Effect::OnlyItems { .. }
+        | Effect::DuplicateItems { .. }
+        | Effect::Shift { .. }
+        | Effect::Reorder {}
+        | Effect::ForeignItems { .. }
+        | Effect::Show { .. }
+        | Effect::CreateAs(_)
+        | Effect::Meanwhile { .. } => real,
     }
 }
 

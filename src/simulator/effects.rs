@@ -157,7 +157,22 @@ impl Effect {
             Self::Refuse {} => false,
             Self::Reset { carried_out } | Self::Silence { carried_out, .. } => *carried_out,
             Self::Status(status) => status.carried_out,
-            _ => true,
+            Self::AnsweredLate { .. }
+            | Self::SlowBody { .. }
+            | Self::ContentType { .. }
+            | Self::TruncatedJson {}
+            | Self::BrokenBody {}
+            | Self::HugeBody { .. }
+            | Self::ShortCount { .. }
+            | Self::MissingItems { .. }
+            | Self::OnlyItems { .. }
+            | Self::DuplicateItems { .. }
+            | Self::Shift { .. }
+            | Self::Reorder {}
+            | Self::ForeignItems { .. }
+            | Self::Show { .. }
+            | Self::CreateAs(_)
+            | Self::Meanwhile { .. } => true,
         }
     }
 
@@ -173,7 +188,17 @@ impl Effect {
             | Self::Show { .. } => matches!(call, Call::List | Call::Servers),
             Self::ForeignItems { .. } => call == Call::List,
             Self::CreateAs(_) => call == Call::Create,
-            _ => true,
+            Self::Refuse {}
+            | Self::Reset { .. }
+            | Self::Silence { .. }
+            | Self::AnsweredLate { .. }
+            | Self::SlowBody { .. }
+            | Self::Status(_)
+            | Self::ContentType { .. }
+            | Self::TruncatedJson {}
+            | Self::BrokenBody {}
+            | Self::HugeBody { .. }
+            | Self::Meanwhile { .. } => true,
         }
     }
 }

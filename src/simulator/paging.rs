@@ -204,7 +204,20 @@ fn apply_to_page(
                 }
             }
         }
-        _ => {}
+        // Applied before the page is cut.
+        Effect::OnlyItems { .. } | Effect::Shift { .. } | Effect::ForeignItems { .. } => {}
+        Effect::Refuse {}
+        | Effect::Reset { .. }
+        | Effect::Silence { .. }
+        | Effect::AnsweredLate { .. }
+        | Effect::SlowBody { .. }
+        | Effect::Status(_)
+        | Effect::ContentType { .. }
+        | Effect::TruncatedJson {}
+        | Effect::BrokenBody {}
+        | Effect::HugeBody { .. }
+        | Effect::CreateAs(_)
+        | Effect::Meanwhile { .. } => {}
     }
 }
 

@@ -3,17 +3,22 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, Row, params};
 
-use crate::journal::effects::{Change, ENDED_BY_A_POINT, point_created, point_gone, policy_recovered};
-use crate::journal::event::Outcome;
+use crate::journal::effects::{
+    Change, ENDED_BY_A_POINT, EndedRun, EvictionCount, lead_of_run, point_created, point_gone, policy_recovered,
+};
 use crate::journal::notice::{Good, Topic};
+use crate::policy::inventory::Kind;
 use crate::policy::memory::Origin;
 use crate::store::notices::{close_incidents, insert_notice, open_text};
 use crate::store::scope::Scope;
 use crate::store::transaction::Transaction;
-use crate::store::value::{ServerKind, nanos, time};
+use crate::store::value::{ServerKind, duration, milliseconds, nanos, read_word, time};
 use crate::store::{StoreError, brake_rows, debt_rows, point_rows, tokens};
+
+/// The outcome of a run that cannot be read back.
+const UNREADABLE: &str = "unreadable";
 
 /// Writes these changes, in order.
 pub(super) fn write_all(scope: &Scope<'_>, changes: &[Change]) -> Result<(), StoreError> {
@@ -42,11 +47,13 @@ fn write(scope: &Scope<'_>, change: &Change) -> Result<(), StoreError> {
             point_rows::set_origin(tx, &ServerKind { kind: kind.word(), ..of.clone() }, point, &Origin::First)
         }
         Change::PointEvicted => count_eviction(scope, of),
-        Change::EvictionsReplaced { policy } => forget_evictions(tx, of, policy),
+        Change::EvictionsReplaced { policy } => forget_evictions(scope, of, policy),
         Change::LeadMeasured(lead) => write_lead(scope, *lead),
         Change::CreationMeasured(time) => write_creation_time(scope, *time),
-        Change::RunEnded(outcome) => end_run(scope, *outcome),
+        Change::RunEnded(outcome) => end_run(scope, &outcome.to_string()),
+        Change::RunSetAside => end_run(scope, UNREADABLE),
         Change::NoLongerStale => clear_stale(scope, of),
+        Change::ServerIncidentClosed(topic) => close_incidents(tx, Some(scope.server), Some(""), *topic, at).map(drop),
         Change::IncidentsClosed { policy, topic } => {
             close_incidents(tx, Some(scope.server), policy.as_deref(), *topic, at).map(drop)
         }
@@ -63,29 +70,39 @@ fn write(scope: &Scope<'_>, change: &Change) -> Result<(), StoreError> {
 }
 
 fn count_eviction(scope: &Scope<'_>, of: &ServerKind) -> Result<(), StoreError> {
-    // One count for each policy and server; it starts over if the policy's kind changes.
+    let known = eviction_count(scope.tx, of, scope.policy()?)?;
+    let EvictionCount { kind, count } = EvictionCount::one_more(known, scope.kind);
     scope.tx.execute(
-        "INSERT INTO evicted (server, policy, kind, count) VALUES (?1, ?2, ?3, 1)
-         ON CONFLICT (server, policy) DO UPDATE SET kind = ?3,
-         count = CASE WHEN coalesce(kind, ?3) = ?3 THEN count + 1 ELSE 1 END",
-        params![of.server, scope.policy()?, of.kind],
+        "INSERT OR REPLACE INTO evicted (server, policy, kind, count) VALUES (?1, ?2, ?3, ?4)",
+        params![of.server, scope.policy()?, kind.map(Kind::word), count],
     )?;
     Ok(())
 }
 
-fn forget_evictions(tx: &Transaction<'_>, of: &ServerKind, policy: &str) -> Result<(), StoreError> {
-    tx.execute(
-        "DELETE FROM evicted WHERE server = ?1 AND policy = ?2 AND coalesce(kind, ?3) = ?3",
-        params![of.server, policy, of.kind],
-    )?;
+fn forget_evictions(scope: &Scope<'_>, of: &ServerKind, policy: &str) -> Result<(), StoreError> {
+    if eviction_count(scope.tx, of, policy)?.is_some_and(|known| known.is_of(scope.kind)) {
+        scope.tx.execute("DELETE FROM evicted WHERE server = ?1 AND policy = ?2", params![of.server, policy])?;
+    }
     Ok(())
+}
+
+/// The evictions that are counted for a policy on a server.
+pub(super) fn eviction_count(
+    tx: &Transaction<'_>,
+    of: &ServerKind,
+    policy: &str,
+) -> Result<Option<EvictionCount>, StoreError> {
+    let sql = "SELECT kind, count FROM evicted WHERE server = ?1 AND policy = ?2";
+    let row = |row: &Row<'_>| Ok((row.get::<_, Option<String>>(0)?, row.get(1)?));
+    let Some((kind, count)) = tx.query_row(sql, params![of.server, policy], row).optional()? else { return Ok(None) };
+    Ok(Some(EvictionCount { kind: kind.as_deref().map(read_word).transpose()?, count }))
 }
 
 fn write_lead(scope: &Scope<'_>, lead: Duration) -> Result<(), StoreError> {
-    scope.tx.execute(
-        "UPDATE run SET lead_ms = max(coalesce(lead_ms, 0), ?2) WHERE id = ?1",
-        params![scope.run()?, milliseconds(lead)],
-    )?;
+    let run = scope.run()?;
+    let known: Option<i64> = scope.tx.query_row("SELECT lead_ms FROM run WHERE id = ?1", [run], |row| row.get(0))?;
+    let lead = lead_of_run(known.map(duration), lead);
+    scope.tx.execute("UPDATE run SET lead_ms = ?2 WHERE id = ?1", params![run, milliseconds(lead)])?;
     Ok(())
 }
 
@@ -94,14 +111,10 @@ fn write_creation_time(scope: &Scope<'_>, time: Duration) -> Result<(), StoreErr
     Ok(())
 }
 
-fn milliseconds(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn end_run(scope: &Scope<'_>, outcome: Outcome) -> Result<(), StoreError> {
+fn end_run(scope: &Scope<'_>, outcome: &str) -> Result<(), StoreError> {
     scope.tx.execute(
         "UPDATE run SET ended_at = ?2, outcome = ?3 WHERE id = ?1",
-        params![scope.run()?, nanos(scope.at), outcome.to_string()],
+        params![scope.run()?, nanos(scope.at), outcome],
     )?;
     Ok(())
 }
@@ -129,17 +142,17 @@ fn recover(
         since = closed.into_iter().chain(since).min();
     }
     let Some(since) = since else { return Ok(()) };
-    let lost = due_times_without_point(scope, of, since)?;
-    insert_notice(tx, &policy_recovered((server, policy, kind), (since, was), lost, (reports, last_good)), at)
+    let ended = ended_since(scope, of, since)?;
+    insert_notice(tx, &policy_recovered((server, policy, kind), (since, was), &ended, (reports, last_good)), at)
 }
 
-/// The due times whose runs have ended without a good point since this time.
-fn due_times_without_point(scope: &Scope<'_>, of: &ServerKind, since: Timestamp) -> Result<Vec<Timestamp>, StoreError> {
+/// The other runs of the policy for due times that have ended since this time.
+fn ended_since(scope: &Scope<'_>, of: &ServerKind, since: Timestamp) -> Result<Vec<EndedRun>, StoreError> {
     let mut query = scope.tx.prepare_cached(
-        "SELECT due FROM run WHERE server = ?1 AND policy = ?2 AND due IS NOT NULL AND outcome != 'succeeded'
+        "SELECT due, outcome FROM run WHERE server = ?1 AND policy = ?2 AND due IS NOT NULL AND outcome IS NOT NULL
          AND ended_at >= ?3 AND id != ?4 AND kind = ?5 ORDER BY due",
     )?;
     let params = params![of.server, scope.policy()?, nanos(since), scope.run()?, of.kind];
-    let due = query.query_map(params, |row| row.get::<_, i64>(0))?;
-    due.map(|due| Ok(time(due?))).collect()
+    let ended = query.query_map(params, |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
+    ended.map(|ended| ended.map(|(due, outcome)| EndedRun { due: time(due), outcome }).map_err(Into::into)).collect()
 }

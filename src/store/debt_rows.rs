@@ -1,19 +1,17 @@
 //! The rows of debts: what must still happen to a server. How an event changes one is decided in `journal::effects`.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::journal::debt::{Debt, DebtKind, OwedStart, Start, StopEvidence};
-use crate::journal::effects::{DebtChange, DebtEvent, debt_after, debt_ended};
+use crate::journal::effects::{DebtChange, DebtEvent, debt_after, debt_ended, debt_opened};
 use crate::journal::notice::{Notice, Recovery, Topic};
-use crate::policy::inventory::{ServerId, ServerRef};
+use crate::policy::inventory::{Kind, ServerId, ServerRef};
 use crate::store::StoreError;
 use crate::store::notices::{close_incidents, insert_notice};
 use crate::store::scope::Scope;
 use crate::store::transaction::Transaction;
-use crate::store::value::{json, nanos, read, read_word, time};
+use crate::store::value::{duration, json, milliseconds, nanos, read, read_word, time};
 
 /// The columns of `debt_of`.
 const COLUMNS: &str = "server, name, since, run, step, policy, kind, what, round,
@@ -39,14 +37,13 @@ pub(super) fn owed_start(tx: &Transaction<'_>, server: &ServerId) -> Result<Opti
 }
 
 fn debt_of(row: &Row<'_>) -> Result<Debt, StoreError> {
-    let missing: i64 = row.get(12)?;
     let start = OwedStart {
         round: row.get(8)?,
         in_charge: row.get(9)?,
         evidence: StopEvidence {
             seen_down: row.get(10)?,
             start: Start::of_word(&row.get::<_, String>(11)?),
-            missing_for: Duration::from_millis(u64::try_from(missing).unwrap_or_default()),
+            missing_for: duration(row.get(12)?),
         },
     };
     let what: String = row.get(7)?;
@@ -71,13 +68,13 @@ pub(super) fn write(scope: &Scope<'_>, event: &DebtEvent) -> Result<(), StoreErr
     match event {
         DebtEvent::StopIntended { step } => return open(scope, *step),
         DebtEvent::Left => return leave(tx, run),
-        DebtEvent::TakenOver => take_over(tx, &server.id, run)?,
         _ => {}
     }
     let Some(debt) = owed_start(tx, &server.id)? else { return Ok(()) };
     match debt_after(&debt, run, event) {
         None => Ok(()),
         Some(DebtChange::Evidence(evidence)) => write_evidence(tx, &server.id, evidence),
+        Some(DebtChange::InCharge) => take_over(tx, &server.id, run),
         Some(DebtChange::Left) => leave(tx, run),
         Some(DebtChange::Ended(by)) => end(tx, &debt.server, by, at),
         Some(DebtChange::Void) => {
@@ -87,33 +84,40 @@ pub(super) fn write(scope: &Scope<'_>, event: &DebtEvent) -> Result<(), StoreErr
     }
 }
 
-/// Opens the debt, or begins its next round: nothing that was known before applies.
+/// Writes the debt that a stop opens.
 fn open(scope: &Scope<'_>, step: u32) -> Result<(), StoreError> {
-    let StopEvidence { seen_down, start, missing_for } = StopEvidence::default();
+    let (run, evidence) = (scope.run()?, StopEvidence::default());
+    let opened = Debt {
+        server: scope.server.clone(),
+        since: scope.at,
+        run: Some(run),
+        step: Some(step),
+        policy: Some(scope.policy()?.clone()),
+        kind: Some(scope.kind),
+        what: DebtKind::Start(OwedStart { round: 1, in_charge: Some(run), evidence }),
+    };
+    let debt = debt_opened(owed_start(scope.tx, &scope.server.id)?, opened);
+    let OwedStart { round, in_charge, evidence: StopEvidence { seen_down, start, missing_for } } = *debt.start();
     scope.tx.execute(
-        "INSERT INTO debt (server, what, name, since, run, step, policy, kind, in_charge, seen_down, start,
-         missing_millis) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?5, ?9, ?10, ?11)
-         ON CONFLICT (server, what, which) DO UPDATE SET name = ?3, round = round + 1, in_charge = ?5, seen_down = ?9,
-         start = ?10, missing_millis = ?11",
+        "INSERT OR REPLACE INTO debt (server, what, name, since, run, step, policy, kind, round, in_charge, seen_down,
+         start, missing_millis) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         params![
-            json(&scope.server.id)?,
-            DebtKind::START,
-            scope.server.name,
-            nanos(scope.at),
-            scope.run()?,
-            step,
-            scope.policy()?,
-            scope.kind.word(),
+            json(&debt.server.id)?,
+            debt.what.word(),
+            debt.server.name,
+            nanos(debt.since),
+            debt.run,
+            debt.step,
+            debt.policy,
+            debt.kind.map(Kind::word),
+            round,
+            in_charge,
             seen_down,
             start.word(),
             milliseconds(missing_for)
         ],
     )?;
     Ok(())
-}
-
-fn milliseconds(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Records that a run takes over starting the server.
@@ -123,14 +127,12 @@ fn take_over(tx: &Transaction<'_>, server: &ServerId, run: i64) -> Result<(), St
     Ok(())
 }
 
-/// Records that an open run will start the server, unless another one will.
+/// Records that an open run will start the server, unless another open one will.
 pub(super) fn take_if_free(tx: &Transaction<'_>, server: &ServerId, run: i64) -> Result<(), StoreError> {
-    tx.execute(
-        "UPDATE debt SET in_charge = ?2 WHERE server = ?1 AND what = ?3 AND NOT EXISTS
-         (SELECT 1 FROM run WHERE run.id = in_charge AND ended_at IS NULL)",
-        params![json(server)?, run, DebtKind::START],
-    )?;
-    Ok(())
+    match owed_start(tx, server)? {
+        Some(debt) if debt.start().is_free() => take_over(tx, server, run),
+        _ => Ok(()),
+    }
 }
 
 /// Records that a run will not start its server for now.

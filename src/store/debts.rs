@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::journal::debt::{Debt, DebtKind, Look, OwedStart, Start, Streak, Verdict, observe};
-use crate::journal::effects::debt_report;
+use crate::journal::effects::{debt_report, is_news};
 use crate::journal::notice::{NotStarted, Recovery};
 use crate::policy::inventory::{ServerId, ServerRef};
 use crate::store::debt_rows::{all, end, incident_text, last_report, leave, owed_start, take_if_free, write_evidence};
@@ -104,12 +104,8 @@ impl Store {
         at: Timestamp,
     ) -> Result<bool, StoreError> {
         self.transact(move |tx| {
-            let before = debt.start();
-            let same = |now: &Debt| {
-                let now = now.start();
-                now.round == before.round && now.in_charge == before.in_charge
-            };
-            let Some(now) = owed_start(tx, &debt.server.id)?.filter(same) else { return Ok(false) };
+            let is_unchanged = |now: &Debt| now.start().is_unchanged_since(debt.start());
+            let Some(now) = owed_start(tx, &debt.server.id)?.filter(is_unchanged) else { return Ok(false) };
             write_evidence(tx, &debt.server.id, now.start().evidence.start_sent())?;
             if let Some(report) = report {
                 let report = debt_report(&debt.server, last_report(tx, &debt.server)?, report);
@@ -139,9 +135,10 @@ impl Store {
     pub async fn report_debt(&self, server: ServerRef, report: NotStarted, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             let notice = debt_report(&server, last_report(tx, &server)?, report);
-            match incident_text(tx, &server)? {
-                Some(before) if before == notice.to_string() => Ok(()),
-                _ => insert_notice(tx, &notice, at),
+            if is_news(incident_text(tx, &server)?.as_deref(), &notice) {
+                insert_notice(tx, &notice, at)
+            } else {
+                Ok(())
             }
         })
         .await

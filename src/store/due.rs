@@ -3,18 +3,16 @@
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Row, params};
 
-use crate::journal::effects::{FollowedPolicy, FormerName, follow};
+use crate::journal::effects::{FormerName, follow};
 use crate::journal::event::RunKey;
 use crate::journal::notice::Notice;
 use crate::policy::inventory::{Kind, ServerId};
 use crate::policy::name::PolicyName;
 use crate::store::notices::insert_notice;
 use crate::store::runs::{Run, open, skip};
-use crate::store::transaction::Transaction;
-use crate::store::value::{json, nanos, read, read_word, time};
-use crate::store::{Store, StoreError};
+use crate::store::value::{json, read, time};
+use crate::store::{Store, StoreError, due_rows};
 
 /// How far a policy on a server has been handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +90,7 @@ impl Store {
     ) -> Result<Vec<Option<Run>>, StoreError> {
         self.transact(move |tx| {
             for one in &corrections {
-                set_handled(tx, &one.server, &one.policy, one.to)?;
+                due_rows::set_handled(tx, &json(&one.server)?, one.policy.as_str(), one.to)?;
                 insert_notice(tx, &one.notice, at)?;
             }
             let mut runs = Vec::with_capacity(openings.len());
@@ -122,47 +120,22 @@ impl Store {
     /// When the database fails.
     pub async fn handled(&self, followed: Vec<Followed>, at: Timestamp) -> Result<Vec<Handled>, StoreError> {
         self.transact(move |tx| {
-            let mut read = tx.prepare_cached(
-                "SELECT schedule, handled, first_at, stale, kind FROM due_time WHERE server = ?1 AND policy = ?2",
-            )?;
-            let mut write = tx.prepare_cached(
-                "INSERT OR REPLACE INTO due_time (server, policy, schedule, handled, first_at, stale, kind)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?;
             let mut all = Vec::with_capacity(followed.len());
             for one in &followed {
                 let (server, policy) = (json(&one.server)?, one.policy.as_str());
-                let mut rows = read.query(params![server, policy])?;
-                let known = rows.next()?.map(followed_policy).transpose()?;
-                drop(rows);
+                let known = due_rows::find(tx, &server, policy)?;
                 let mut former = Vec::new();
                 for name in &one.formerly {
-                    let mut rows = read.query(params![server, name.policy.as_str()])?;
-                    let Some(known) = rows.next()?.map(followed_policy).transpose()? else { continue };
+                    let Some(known) = due_rows::find(tx, &server, name.policy.as_str())? else { continue };
                     former.push(FormerName { known, schedule: name.schedule.clone(), later: name.later });
                     // The row belongs to the new name from now on; if the old name comes back, it starts there.
-                    tx.execute(
-                        "DELETE FROM due_time WHERE server = ?1 AND policy = ?2",
-                        params![server, name.policy.as_str()],
-                    )?;
+                    due_rows::forget(tx, &server, name.policy.as_str())?;
                 }
                 let now = follow(known.as_ref(), &former, (&one.schedule, one.kind), at);
-                let handled =
-                    Handled { handled: now.handled, first_at: now.first_at, stale_reported: now.stale_reported };
+                all.push(Handled { handled: now.handled, first_at: now.first_at, stale_reported: now.stale_reported });
                 if known.is_none_or(|known| known != now) {
-                    let kind = now.kind.map(Kind::word);
-                    let (handled, first_at) = (nanos(now.handled), nanos(now.first_at));
-                    write.execute(params![
-                        server,
-                        policy,
-                        now.schedule,
-                        handled,
-                        first_at,
-                        now.stale_reported,
-                        kind
-                    ])?;
+                    due_rows::write(tx, &server, policy, &now)?;
                 }
-                all.push(handled);
             }
             Ok(all)
         })
@@ -195,21 +168,4 @@ impl Store {
         })
         .await
     }
-}
-
-/// Reads the columns schedule, handled, first_at, stale and kind.
-fn followed_policy(row: &Row<'_>) -> Result<FollowedPolicy, StoreError> {
-    Ok(FollowedPolicy {
-        schedule: row.get(0)?,
-        handled: time(row.get(1)?),
-        first_at: time(row.get(2)?),
-        stale_reported: row.get(3)?,
-        kind: row.get::<_, Option<String>>(4)?.as_deref().map(read_word).transpose()?,
-    })
-}
-
-fn set_handled(tx: &Transaction<'_>, server: &ServerId, policy: &PolicyName, to: Timestamp) -> Result<(), StoreError> {
-    let mut set = tx.prepare_cached("UPDATE due_time SET handled = ?3 WHERE server = ?1 AND policy = ?2")?;
-    set.execute(params![json(server)?, policy.as_str(), nanos(to)])?;
-    Ok(())
 }

@@ -1,17 +1,19 @@
 //! Reads runs back. A run that cannot be read (an event is unknown to this version, illegal or damaged) is set aside:
 //! kept, ended and reported, so that it blocks neither the start nor `history`.
 
-use crate::policy::name::PolicyName;
 use jiff::Timestamp;
 use rusqlite::params;
 
-use crate::journal::notice::{Fact, FailedRun, Notice, RunProblem};
-use crate::journal::summary::{RunHistory, RunStatus, RunSummary, history};
+use crate::journal::effects::{self, UnreadableRun, report_of_set_aside};
+use crate::journal::notice::Notice;
+use crate::journal::summary::{RecordedRun, RunHistory, history, unreadable_history};
 use crate::policy::inventory::{Kind, ServerId, ServerRef};
-use crate::store::debt_rows::leave;
+use crate::store::changes::write_all;
 use crate::store::notices::insert_notice;
 use crate::store::points::newest_good;
 use crate::store::runs::{Run, load};
+use crate::store::scope::Scope;
+use crate::store::tokens::open_tokens;
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, read_word, time};
 use crate::store::{Store, StoreError};
@@ -99,30 +101,9 @@ pub(super) fn open_runs(tx: &Transaction<'_>) -> Result<Vec<Run>, StoreError> {
 pub(super) fn history_of(tx: &Transaction<'_>, id: i64) -> Result<RunHistory, StoreError> {
     match load(tx, id) {
         Ok(run) => Ok(history(id, &run.state)),
-        Err(error) if is_unreadable(&error) => {
-            let row = row(tx, id)?;
-            let ended = row.ended.is_some();
-            let summary = RunSummary {
-                run: id,
-                server: row.server,
-                policy: row.policy,
-                kind: row.kind,
-                due: row.due,
-                outcome: if ended { RunStatus::Unknown } else { RunStatus::Running },
-                created: None,
-                deleted: Vec::new(),
-                error: Some(in_words(&error, ended)),
-                attempts: 0,
-            };
-            Ok(RunHistory { summary, started: row.started, ended: row.ended, steps: Vec::new() })
-        }
+        Err(error) if is_unreadable(&error) => Ok(unreadable_history(id, row(tx, id)?, &error.to_string())),
         Err(error) => Err(error),
     }
-}
-
-fn in_words(error: &StoreError, set_aside: bool) -> String {
-    let done = if set_aside { " and was set aside" } else { "" };
-    format!("the journal of this run cannot be read{done}: {error}")
 }
 
 /// Why it cannot be read, if so.
@@ -153,40 +134,21 @@ fn open_ids(tx: &Transaction<'_>) -> Result<Vec<i64>, StoreError> {
 }
 
 fn set_aside(tx: &Transaction<'_>, id: i64, why: &StoreError, at: Timestamp) -> Result<Notice, StoreError> {
-    let row = row(tx, id)?;
-    tx.execute("UPDATE run SET ended_at = ?2, outcome = 'unreadable' WHERE id = ?1", params![id, nanos(at)])?;
-    // If its point appears later, its token proves it ours.
-    tx.execute("UPDATE token SET state = 'undecided' WHERE run = ?1 AND state = 'open'", [id])?;
-    leave(tx, id)?;
-    let fact = Fact::Failed(FailedRun {
-        run: Some(id),
-        due: row.due,
-        tries: None,
-        problem: RunProblem::Unreadable { error: why.to_string() },
-        last_good: newest_good(tx, &row.server.id, row.kind, std::slice::from_ref(&row.policy))?,
-        next: None,
-        made: None,
-        deleted: Vec::new(),
-    });
-    Ok(Notice { policy: Some(row.policy), kind: Some(row.kind), ..Notice::of_server(row.server, fact) })
+    let RecordedRun { server, policy, kind, due, .. } = row(tx, id)?;
+    let last_good = newest_good(tx, &server.id, kind, std::slice::from_ref(&policy))?;
+    let run = UnreadableRun { run: id, server, policy, kind, due, open_tokens: open_tokens(tx, id)? };
+    let scope = Scope { tx, server: &run.server, kind, policy: Some(&run.policy), run: Some(id), at };
+    write_all(&scope, &effects::set_aside(&run))?;
+    Ok(report_of_set_aside(run, why.to_string(), last_good))
 }
 
-/// The row of a run.
-struct RunRow {
-    server: ServerRef,
-    policy: PolicyName,
-    kind: Kind,
-    due: Option<Timestamp>,
-    started: Timestamp,
-    ended: Option<Timestamp>,
-}
-
-fn row(tx: &Transaction<'_>, id: i64) -> Result<RunRow, StoreError> {
+/// What the row of a run says.
+fn row(tx: &Transaction<'_>, id: i64) -> Result<RecordedRun, StoreError> {
     let sql = "SELECT server, server_name, policy, kind, due, opened_at, ended_at FROM run WHERE id = ?1";
     let row = tx.query_row(sql, [id], |row| {
         let (server, name): (String, String) = (row.get(0)?, row.get(1)?);
         let kind: String = row.get(3)?;
-        Ok(RunRow {
+        Ok(RecordedRun {
             server: ServerRef { id: read(&server).unwrap_or(ServerId::Text(server)), name },
             policy: row.get(2)?,
             kind: read_word(&kind).unwrap_or(Kind::Backup),

@@ -1,9 +1,10 @@
 //! Holds: a person has said that a restore point, or everything on a server, must stay.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Rows, params};
 
 use crate::policy::guard::Guard;
+use crate::policy::hold::{guard_of, recall_holds};
 use crate::policy::inventory::{Kind, PointId, ServerId, ServerRef};
 use crate::policy::memory::Memory;
 use crate::store::point_rows::record_delete_intent;
@@ -11,27 +12,10 @@ use crate::store::transaction::Transaction;
 use crate::store::value::{ServerKind, json, nanos, read, read_word, time};
 use crate::store::{Store, StoreError};
 
-/// What is held.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HoldTarget {
-    /// One restore point.
-    Point(Kind, PointId),
-    /// Everything on a server.
-    Server(ServerRef),
-}
+pub use crate::policy::hold::{Hold, HoldTarget};
 
-/// A hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
-    /// What is held.
-    pub what: HoldTarget,
-    /// The person's reason.
-    pub reason: String,
-    /// Since when.
-    pub since: Timestamp,
-    /// Until when; `None` means until it is released.
-    pub until: Option<Timestamp>,
-}
+/// The columns of a hold, as they are read.
+const COLUMNS: &str = "server, kind, point, name, reason, since, until";
 
 impl Store {
     /// Places a hold. It replaces one on the same target.
@@ -65,24 +49,9 @@ impl Store {
     /// When the database fails.
     pub async fn holds(&self, at: Timestamp) -> Result<Vec<Hold>, StoreError> {
         self.transact(move |tx| {
-            let mut query = tx.prepare_cached(
-                "SELECT server, kind, point, name, reason, since, until FROM hold WHERE until IS NULL OR until > ?1 ORDER BY id",
-            )?;
-            let mut rows = query.query([nanos(at)])?;
-            let mut holds = Vec::new();
-            while let Some(row) = rows.next()? {
-                let server: Option<String> = row.get(0)?;
-                let what = match server {
-                    Some(server) => HoldTarget::Server(ServerRef { id: read(&server)?, name: row.get(3)? }),
-                    None => HoldTarget::Point(
-                        read_word(&row.get::<_, String>(1)?)?,
-                        read(&row.get::<_, String>(2)?)?,
-                    ),
-                };
-                let until = row.get::<_, Option<i64>>(6)?.map(time);
-                holds.push(Hold { what, reason: row.get(4)?, since: time(row.get(5)?), until });
-            }
-            Ok(holds)
+            let mut query = tx.prepare_cached(&format!("SELECT {COLUMNS} FROM hold ORDER BY id"))?;
+            let holds = read_all(query.query([])?)?;
+            Ok(holds.into_iter().filter(|hold| hold.is_in_force(at)).collect())
         })
         .await
     }
@@ -141,15 +110,24 @@ pub(super) fn hold_on(
     (kind, point): (Kind, &PointId),
     at: Timestamp,
 ) -> Result<Option<Guard>, StoreError> {
-    let mut query = tx.prepare_cached(
-        "SELECT point IS NULL, reason FROM hold WHERE (until IS NULL OR until > ?1)
-         AND (server = ?2 OR (kind = ?3 AND point = ?4)) ORDER BY id LIMIT 1",
-    )?;
-    let found = query.query_row(params![nanos(at), json(server)?, kind.word(), json(point)?], |row| {
-        let (whole_server, reason): (bool, String) = (row.get(0)?, row.get(1)?);
-        Ok(if whole_server { Guard::ServerHeld(reason) } else { Guard::Held(reason) })
-    });
-    Ok(found.optional()?)
+    let sql = format!("SELECT {COLUMNS} FROM hold WHERE server = ?1 OR (kind = ?2 AND point = ?3) ORDER BY id");
+    let mut query = tx.prepare_cached(&sql)?;
+    let holds = read_all(query.query(params![json(server)?, kind.word(), json(point)?])?)?;
+    Ok(guard_of(&holds, at))
+}
+
+/// From the columns of `COLUMNS`.
+fn read_all(mut rows: Rows<'_>) -> Result<Vec<Hold>, StoreError> {
+    let mut holds = Vec::new();
+    while let Some(row) = rows.next()? {
+        let what = match row.get::<_, Option<String>>(0)? {
+            Some(server) => HoldTarget::Server(ServerRef { id: read(&server)?, name: row.get(3)? }),
+            None => HoldTarget::Point(read_word(&row.get::<_, String>(1)?)?, read(&row.get::<_, String>(2)?)?),
+        };
+        let until = row.get::<_, Option<i64>>(6)?.map(time);
+        holds.push(Hold { what, reason: row.get(4)?, since: time(row.get(5)?), until });
+    }
+    Ok(holds)
 }
 
 type Columns = (Option<String>, Option<&'static str>, Option<String>, String);
@@ -175,20 +153,8 @@ pub(super) fn into_memory(
     at: Timestamp,
     memory: &mut Memory,
 ) -> Result<(), StoreError> {
-    let mut query = tx.prepare_cached(
-        "SELECT point, reason, until FROM hold WHERE (until IS NULL OR until > ?1) AND (server = ?2 OR kind = ?3)",
-    )?;
-    let mut rows = query.query(params![nanos(at), of.server, of.kind])?;
-    while let Some(row) = rows.next()? {
-        let until = row.get::<_, Option<i64>>(2)?.map(time);
-        match row.get::<_, Option<String>>(0)? {
-            Some(point) => {
-                let id: PointId = read(&point)?;
-                memory.hold_ends.extend(until.map(|until| (id.clone(), until)));
-                memory.holds.insert(id, row.get(1)?);
-            }
-            None => (memory.server_hold, memory.server_hold_until) = (Some(row.get(1)?), until),
-        }
-    }
+    let sql = format!("SELECT {COLUMNS} FROM hold WHERE server = ?1 OR kind = ?2 ORDER BY id");
+    let mut query = tx.prepare_cached(&sql)?;
+    recall_holds(read_all(query.query(params![of.server, of.kind])?)?, at, memory);
     Ok(())
 }

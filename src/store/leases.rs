@@ -3,10 +3,14 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
+use crate::journal::effects::errand_reported;
 use crate::journal::errand::Errand;
 use crate::journal::notice::Notice;
+use crate::policy::inventory::Kind;
 use crate::policy::inventory::ServerId;
-use crate::store::notices::{close_incidents, insert_notice};
+use crate::store::changes::write_all;
+use crate::store::notices::insert_notice;
+use crate::store::scope::Scope;
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
@@ -135,9 +139,8 @@ impl Store {
         .await
     }
 
-    /// Ends the lease of a holder that is gone, and reports it, in one transaction. With `remember`, its errand is kept
-    /// as the server's last one that was cut off. False (and nothing is reported) if somebody else has done so. Nothing
-    /// continues afterwards, so no incident stays open.
+    /// Ends the lease of a holder that is gone, and reports it, in one transaction; with `remember` its errand stays
+    /// known as the server's last one that was cut off. False (and nothing is reported) when somebody else has done so.
     ///
     /// # Errors
     /// When the database fails.
@@ -158,7 +161,11 @@ impl Store {
                 if remember {
                     remember_cut_off(tx, &lease)?;
                 }
-                close_incidents(tx, notice.server.as_ref(), Some(""), notice.topic(), at)?;
+                if let Some(server) = &notice.server {
+                    // Each change names what it closes.
+                    let (kind, policy) = (Kind::Backup, None);
+                    write_all(&Scope { tx, server, kind, policy, run: None, at }, &errand_reported(&notice))?;
+                }
             }
             Ok(ended > 0)
         })

@@ -3,18 +3,17 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
 
-use crate::journal::effects::{self, Before, KnownPoint, recall, recall_vanished};
+use crate::journal::effects::{self, Before, EvictionCount, KnownPoint, longest_lead, recall, recall_vanished};
 use crate::journal::notice::Notice;
 use crate::policy::inventory::{Inventory, RestorePoint};
 use crate::policy::mark::{Token, tokens_of};
 use crate::policy::memory::Memory;
-use crate::store::changes::write_all;
+use crate::store::changes::{eviction_count, write_all};
 use crate::store::notices::insert_notice;
 use crate::store::point_rows::{Shown, is_seen_before, known_points, vanished_points};
 use crate::store::points::MemoryKey;
-use crate::store::runs::longest_lead;
+use crate::store::runs::latest_leads;
 use crate::store::scope::Scope;
 use crate::store::tokens::{given_up_into_memory, tokens_into_memory, unsettled_into_memory};
 use crate::store::transaction::Transaction;
@@ -112,8 +111,8 @@ fn memory(
     let policy = key.policy.as_str();
     let mut memory = Memory {
         seen_before: is_seen_before(tx, of)?,
-        evicted_since_completed: evicted(tx, of, policy)?,
-        longest_lead: longest_lead(tx, &of.server)?,
+        evicted_since_completed: EvictionCount::evicted(eviction_count(tx, of, policy)?, key.kind),
+        longest_lead: longest_lead(latest_leads(tx, &of.server)?),
         ..Memory::default()
     };
     let points = known_points(tx, of)?;
@@ -123,17 +122,10 @@ fn memory(
     }
     unsettled_into_memory(tx, of, (key.settle, at), &mut memory)?;
     tokens_into_memory(tx, of, listed.map(|listed| &listed.tokens), &mut memory)?;
-    if memory.evicted_since_completed > 0 {
+    if memory.awaits_new_point() {
         given_up_into_memory(tx, of, policy, &mut memory)?;
     }
     holds::into_memory(tx, of, at, &mut memory)?;
     brake_rows::into_memory(tx, of, &mut memory)?;
     Ok((memory, points))
-}
-
-/// How many points of the policy were evicted since its last completed one.
-fn evicted(tx: &Transaction<'_>, of: &ServerKind, policy: &str) -> Result<u32, StoreError> {
-    let sql = "SELECT count FROM evicted WHERE server = ?1 AND policy = ?2 AND coalesce(kind, ?3) = ?3";
-    let count = tx.query_row(sql, params![of.server, policy, of.kind], |row| row.get(0)).optional()?;
-    Ok(count.unwrap_or(0))
 }

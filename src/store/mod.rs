@@ -8,6 +8,7 @@ mod database;
 mod debt_rows;
 pub mod debts;
 pub mod due;
+mod due_rows;
 mod earlier_rules;
 mod error;
 mod facts;

@@ -2,20 +2,16 @@
 //! problem to the recovery.
 
 use crate::policy::name::PolicyName;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use crate::journal::notice::{Class, Fact, Notice, Recovered, Recovery, Topic};
+use crate::journal::effects::account_recovered;
+use crate::journal::notice::{Class, Notice, Recovery, Topic, is_reported_already};
 use crate::policy::inventory::ServerRef;
 use crate::store::outbox::{Enqueued, NewMessage, enqueue};
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
-
-/// How often a lasting problem is reported again.
-const REPEAT_AFTER: SignedDuration = SignedDuration::from_hours(1);
-/// The shortest time between reports if its text changes.
-const REPEAT_CHANGED_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// A notice that some report may still have to carry.
 #[derive(Clone, Debug)]
@@ -73,12 +69,9 @@ impl Store {
     /// sentence changes. May be called every few seconds.
     ///
     /// # Errors
-    /// When the database fails.
+    /// What the database says.
     pub async fn add_lasting_notice(&self, notice: Notice, at: Timestamp) -> Result<(), StoreError> {
-        self.transact(
-            move |tx| if was_just_reported(tx, &notice, at)? { Ok(()) } else { insert_notice(tx, &notice, at) },
-        )
-        .await
+        self.transact(move |tx| if is_repeat(tx, &notice, at)? { Ok(()) } else { insert_notice(tx, &notice, at) }).await
     }
 
     /// Closes the incidents of a topic without a mail: the cause is gone.
@@ -96,9 +89,8 @@ impl Store {
     pub async fn recover(&self, by: Recovery, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
             let was = open_text(tx, "", "", by.topic())?;
-            let Some(since) = close_incidents(tx, None, None, by.topic(), at)?.into_iter().min() else { return Ok(()) };
-            let recovered = Recovered { by, since: Some(since), was, lost: Vec::new(), last_good: None };
-            insert_notice(tx, &Notice::new(Fact::Recovered(recovered)), at)
+            let opened = close_incidents(tx, None, None, by.topic(), at)?;
+            account_recovered(by, &opened, was).map_or(Ok(()), |notice| insert_notice(tx, &notice, at))
         })
         .await
     }
@@ -174,8 +166,7 @@ impl Store {
                     Ok((row.get::<_, String>(0)?, row.get::<_, Option<i64>>(1)?))
                 });
                 let Some((body, incident)) = row.optional()? else { continue };
-                // A notice that is skipped in silence must not count as reported for `repeat`.
-                let class = if reported.messages.is_empty() { "silent" } else { read::<Notice>(&body)?.class().word() };
+                let class = read::<Notice>(&body)?.class().reported_word(!reported.messages.is_empty());
                 tx.execute(
                     "INSERT INTO told (notice, report, incident, class, at) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT (notice, report) DO NOTHING",
@@ -242,8 +233,8 @@ impl Store {
     }
 }
 
-/// Whether the open incident of this notice has a recent one that says the same.
-fn was_just_reported(tx: &Transaction<'_>, notice: &Notice, at: Timestamp) -> Result<bool, StoreError> {
+/// Whether the open incident of this notice has one that is recent enough.
+fn is_repeat(tx: &Transaction<'_>, notice: &Notice, at: Timestamp) -> Result<bool, StoreError> {
     let (server, policy, topic) = key(notice)?;
     let mut last = tx.prepare_cached(
         "SELECT incident.text, notice.at FROM incident JOIN notice ON notice.incident = incident.id
@@ -251,11 +242,8 @@ fn was_just_reported(tx: &Transaction<'_>, notice: &Notice, at: Timestamp) -> Re
     )?;
     let last: Option<(String, i64)> =
         last.query_row(params![server, policy, topic], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    Ok(last.is_some_and(|(text, told)| {
-        let apart = if text == notice.to_string() { REPEAT_AFTER } else { REPEAT_CHANGED_AFTER };
-        // After the clock was set back, it is reported once more.
-        (SignedDuration::ZERO..apart).contains(&time(told).duration_until(at))
-    }))
+    let last = last.as_ref().map(|(text, reported)| (text.as_str(), time(*reported)));
+    Ok(is_reported_already(last, &notice.to_string(), at))
 }
 
 /// Writes a notice. A failure or staleness opens its incident, or continues the open one.
@@ -286,9 +274,11 @@ pub(super) fn insert_notice(tx: &Transaction<'_>, notice: &Notice, at: Timestamp
 
 fn key(notice: &Notice) -> Result<(String, String, String), StoreError> {
     let server = notice.server.as_ref().map(|server| json(&server.id)).transpose()?.unwrap_or_default();
-    // A failing policy that becomes stale is the same incident.
-    let topic = if notice.topic() == Topic::Stale { Topic::Run } else { notice.topic() };
-    Ok((server, notice.policy.as_ref().map(ToString::to_string).unwrap_or_default(), topic.to_string()))
+    Ok((
+        server,
+        notice.policy.as_ref().map(ToString::to_string).unwrap_or_default(),
+        notice.topic().of_incident().to_string(),
+    ))
 }
 
 /// The last sentence about the open incident of a server (its stored key), policy and topic.

@@ -10,6 +10,9 @@ use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
+/// No mail waits longer than this for its next attempt.
+pub const LONGEST_MAIL_WAIT: SignedDuration = SignedDuration::from_mins(15);
+
 /// How a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -137,8 +140,8 @@ impl Store {
                  WHERE sent_at IS NULL AND failed_at IS NULL AND (next_at <= ?1 OR next_at > ?2)
                  AND channel IN (SELECT value FROM json_each(?3)) ORDER BY id LIMIT 100",
             )?;
-            // No message waits for more than 15 minutes: one that seems to was put off while the clock was wrong.
-            let wrong = at.saturating_add(SignedDuration::from_mins(16)).unwrap_or(at);
+            // One that seems to wait for longer was put off by a clock that was wrong.
+            let wrong = at.saturating_add(LONGEST_MAIL_WAIT + SignedDuration::from_mins(1)).unwrap_or(at);
             let mut rows = query.query(params![nanos(at), nanos(wrong), channels])?;
             let mut messages = Vec::new();
             while let Some(row) = rows.next()? {

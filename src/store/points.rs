@@ -6,9 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
+use crate::journal::effects;
 use crate::journal::notice::Good;
 use crate::policy::inventory::{
-    Inventory, Kind, PointId, PointStatus, ReadProof, RestorePoint, Server, ServerId, ServerRef, newest_first,
+    Inventory, Kind, PointId, PointStatus, ReadProof, RestorePoint, Server, ServerId, ServerRef,
 };
 use crate::policy::name::PolicyName;
 use crate::store::point_rows::known_points;
@@ -36,7 +37,7 @@ pub struct StoredPoint {
     pub id: PointId,
     /// When the provider began it.
     pub created_at: Option<Timestamp>,
-    /// Its status; `None` until a list has shown it.
+    /// How far it has come; `None` until a list has shown it.
     pub status: Option<PointStatus>,
     /// Its size in MB.
     pub size_mb: Option<u64>,
@@ -86,15 +87,16 @@ impl Store {
     pub async fn listed_everywhere(&self) -> Result<HashMap<(ServerId, Kind), Vec<StoredPoint>>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached(
-                "SELECT id, created_at, status, size_mb, policy, server, kind FROM point
-                 WHERE automatic = 0 AND (deleting IS NULL OR seen_at > deleting)",
+                "SELECT id, created_at, status, size_mb, policy, deleting, seen_at, server, kind FROM point
+                 WHERE automatic = 0",
             )?;
             let mut rows = query.query([])?;
             let mut everywhere: HashMap<(ServerId, Kind), Vec<StoredPoint>> = HashMap::new();
             while let Some(row) = rows.next()? {
-                let server = read(&row.get::<_, String>(5)?)?;
-                let kind = read_word(&row.get::<_, String>(6)?)?;
-                everywhere.entry((server, kind)).or_default().push(one_listed(row)?);
+                let Some(point) = one_listed(row)? else { continue };
+                let server = read(&row.get::<_, String>(7)?)?;
+                let kind = read_word(&row.get::<_, String>(8)?)?;
+                everywhere.entry((server, kind)).or_default().push(point);
             }
             Ok(everywhere)
         })
@@ -160,34 +162,38 @@ pub(super) fn newest_good(
     kind: Kind,
     names: &[PolicyName],
 ) -> Result<Option<Good>, StoreError> {
-    let good = listed(tx, server, kind)?.into_iter().filter(|point| {
-        point.status == Some(PointStatus::Completed)
-            && point.policy.as_ref().is_some_and(|policy| names.contains(policy))
-    });
+    let is_good = |point: &StoredPoint| {
+        point.status.as_ref().is_some_and(|status| effects::is_good(status, point.policy.as_ref(), names))
+    };
+    let good = listed(tx, server, kind)?.into_iter().filter(is_good);
     let good = good.filter_map(|point| point.created_at.map(|created_at| Good { id: point.id, created_at }));
-    Ok(good.min_by(|a, b| newest_first((a.created_at, &a.id), (b.created_at, &b.id))))
+    Ok(effects::last_good(good))
 }
 
 fn listed(tx: &Transaction<'_>, server: &ServerId, kind: Kind) -> Result<Vec<StoredPoint>, StoreError> {
     let mut query = tx.prepare_cached(
-        "SELECT id, created_at, status, size_mb, policy FROM point WHERE server = ?1 AND kind = ?2 AND automatic = 0
-         AND (deleting IS NULL OR seen_at > deleting)",
+        "SELECT id, created_at, status, size_mb, policy, deleting, seen_at FROM point
+         WHERE server = ?1 AND kind = ?2 AND automatic = 0",
     )?;
     let mut rows = query.query(params![json(server)?, kind.word()])?;
     let mut points = Vec::new();
     while let Some(row) = rows.next()? {
-        points.push(one_listed(row)?);
+        points.extend(one_listed(row)?);
     }
     Ok(points)
 }
 
-/// Reads the columns id, created_at, status, size_mb and policy.
-fn one_listed(row: &rusqlite::Row<'_>) -> Result<StoredPoint, StoreError> {
-    Ok(StoredPoint {
+/// From the columns id, created_at, status, size_mb, policy, deleting and seen_at; `None` for a point that is not there.
+fn one_listed(row: &rusqlite::Row<'_>) -> Result<Option<StoredPoint>, StoreError> {
+    let at = |column: usize| Ok::<_, StoreError>(row.get::<_, Option<i64>>(column)?.map(time));
+    if !effects::is_present(at(5)?, at(6)?) {
+        return Ok(None);
+    }
+    Ok(Some(StoredPoint {
         id: read(&row.get::<_, String>(0)?)?,
-        created_at: row.get::<_, Option<i64>>(1)?.map(time),
+        created_at: at(1)?,
         status: row.get::<_, Option<String>>(2)?.map(status_of_word),
         size_mb: row.get::<_, Option<i64>>(3)?.and_then(|size| u64::try_from(size).ok()),
         policy: row.get(4)?,
-    })
+    }))
 }

@@ -1,10 +1,13 @@
 //! Runs and their events. `append` is the only way to advance a run: the event, what it changes besides the run, and
 //! its notices are one transaction.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use crate::journal::effects::effects;
+use crate::journal::creating::CREATIONS_THAT_COUNT;
+use crate::journal::effects::{LEADS_THAT_COUNT, effects, handled_by};
 use crate::journal::event::{Act, Event, Outcome, RunKey};
 use crate::journal::notice::Notice;
 use crate::journal::state::RunState;
@@ -16,8 +19,8 @@ use crate::store::holds::hold_on;
 use crate::store::notices::insert_notice;
 use crate::store::scope::Scope;
 use crate::store::transaction::Transaction;
-use crate::store::value::{json, nanos, read, read_word, time};
-use crate::store::{Store, StoreError};
+use crate::store::value::{duration, json, nanos, read, read_word, time};
+use crate::store::{Store, StoreError, due_rows};
 
 /// A run of the journal.
 #[derive(Clone, Debug)]
@@ -115,7 +118,7 @@ impl Store {
         self.transact(move |tx| load(tx, id)).await
     }
 
-    /// How long the last points of a policy took from their create to completed, newest first, for at most ten of them.
+    /// How long the last points of a policy took from their create to completed, newest first.
     ///
     /// # Errors
     /// When the database fails.
@@ -124,29 +127,27 @@ impl Store {
         server: ServerId,
         policy: PolicyName,
         kind: Kind,
-    ) -> Result<Vec<std::time::Duration>, StoreError> {
+    ) -> Result<Vec<Duration>, StoreError> {
         self.transact(move |tx| {
             let mut query = tx.prepare_cached(
                 "SELECT creation_ms FROM run WHERE server = ?1 AND policy = ?2 AND outcome = 'succeeded' AND kind = ?3
-                 AND creation_ms IS NOT NULL ORDER BY id DESC LIMIT 10",
+                 AND creation_ms IS NOT NULL ORDER BY id DESC LIMIT ?4",
             )?;
-            let times = query.query_map(params![json(&server)?, policy.as_str(), kind.word()], |row| row.get(0))?;
-            let time =
-                |milliseconds: i64| std::time::Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default());
-            times.map(|milliseconds| Ok(time(milliseconds?))).collect()
+            let params = params![json(&server)?, policy.as_str(), kind.word(), CREATIONS_THAT_COUNT];
+            let times = query.query_map(params, |row| row.get(0))?;
+            times.map(|milliseconds| Ok(duration(milliseconds?))).collect()
         })
         .await
     }
 }
 
-/// The longest time from a plan to its accepted create in the last 20 runs on a server.
-pub(super) fn longest_lead(tx: &Transaction<'_>, server: &str) -> Result<std::time::Duration, StoreError> {
+/// The times from a plan to its accepted create in the latest runs on a server.
+pub(super) fn latest_leads(tx: &Transaction<'_>, server: &str) -> Result<Vec<Duration>, StoreError> {
     let mut query = tx.prepare_cached(
-        "SELECT max(lead_ms) FROM (SELECT lead_ms FROM run WHERE server = ?1 AND lead_ms IS NOT NULL
-         ORDER BY opened_at DESC LIMIT 20)",
+        "SELECT lead_ms FROM run WHERE server = ?1 AND lead_ms IS NOT NULL ORDER BY opened_at DESC LIMIT ?2",
     )?;
-    let longest: Option<i64> = query.query_row([server], |row| row.get(0))?;
-    Ok(std::time::Duration::from_millis(longest.and_then(|longest| u64::try_from(longest).ok()).unwrap_or_default()))
+    let leads = query.query_map(params![server, LEADS_THAT_COUNT], |row| row.get(0))?;
+    leads.map(|milliseconds| Ok(duration(milliseconds?))).collect()
 }
 
 /// Records a due time or a run by hand; `None` when the due time has a run already.
@@ -159,12 +160,10 @@ pub(super) fn open(tx: &Transaction<'_>, key: RunKey, at: Timestamp) -> Result<O
     let added =
         add.execute(params![server, key.server.name, policy, key.kind.word(), key.due.map(nanos), nanos(at)])?;
     let id = tx.last_insert_rowid();
-    if let Some(due) = key.due {
-        let mut handle = tx.prepare_cached(
-            "UPDATE due_time SET handled = max(handled, ?3)
-                 WHERE server = ?1 AND policy = ?2 AND coalesce(kind, ?4) = ?4",
-        )?;
-        handle.execute(params![server, policy, nanos(due), key.kind.word()])?;
+    if let Some(due) = key.due
+        && let Some(to) = handled_by(due_rows::find(tx, &server, &policy)?.as_ref(), key.kind, due)
+    {
+        due_rows::set_handled(tx, &server, &policy, to)?;
     }
     Ok((added > 0).then(|| Run { id, state: RunState::opened(key, at), events: 0 }))
 }

@@ -6,15 +6,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::params;
 
-use crate::journal::notice::{Notice, Topic};
-use crate::policy::inventory::Server;
+use crate::journal::effects::{Absence, server_listed};
+use crate::journal::notice::Notice;
+use crate::policy::inventory::{Kind, Server};
+use crate::store::changes::write_all;
 use crate::store::notices::insert_notice;
+use crate::store::scope::Scope;
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
-
-/// From how many lists in a row a server must be missing before it counts as gone.
-const LISTS_TO_BE_GONE: i64 = 3;
 
 /// A server as last listed.
 #[derive(Clone, Debug)]
@@ -39,9 +39,7 @@ impl Store {
         notice_of: impl Fn(&Server) -> Option<Notice> + Send + 'static,
     ) -> Result<Vec<Server>, StoreError> {
         self.transact(move |tx| {
-            let mut query = tx.prepare_cached("SELECT id, body, missing_lists FROM server WHERE gone_at IS NULL")?;
-            let rows = query.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
-            let mut stored: BTreeMap<String, (String, i64)> = rows.collect::<Result<_, _>>()?;
+            let mut stored = not_gone(tx)?;
             let mut save = tx.prepare_cached(
                 "INSERT INTO server (id, body, seen_at) VALUES (?1, ?2, ?3)
                  ON CONFLICT (id) DO UPDATE SET body = ?2, seen_at = ?3, gone_at = NULL, missing_since = NULL,
@@ -49,26 +47,28 @@ impl Store {
             )?;
             for server in &servers {
                 let (id, body) = (json(&server.reference.id)?, json(server)?);
+                let before = stored.remove(&id);
+                if before.is_none() {
+                    // Each change names what it closes.
+                    let (server, kind, policy) = (&server.reference, Kind::Backup, None);
+                    write_all(&Scope { tx, server, kind, policy, run: None, at }, &server_listed())?;
+                }
                 // Usually nothing has changed since the last list.
-                if stored.remove(&id).is_none_or(|(before, missing)| before != body || missing > 0) {
+                if before != Some((body.clone(), Absence::default())) {
                     save.execute(params![id, body, nanos(at)])?;
                 }
             }
             let mut missing = Vec::new();
-            for (id, (body, _)) in stored {
+            for (id, (body, absence)) in stored {
                 let server: Server = read(&body)?;
-                if is_missing_for_good(tx, &id, at, settle)? {
-                    tx.execute("UPDATE server SET gone_at = ?2 WHERE id = ?1", params![id, nanos(at)])?;
-                    notice_of(&server).map_or(Ok(()), |notice| insert_notice(tx, &notice, at))?;
-                } else {
-                    missing.push(server);
+                let absence = absence.one_more(at);
+                let gone_at = absence.is_gone(at, settle).then_some(at);
+                write_absence(tx, &id, absence, gone_at)?;
+                match gone_at {
+                    Some(_) => notice_of(&server).map_or(Ok(()), |notice| insert_notice(tx, &notice, at))?,
+                    None => missing.push(server),
                 }
             }
-            tx.execute(
-                "UPDATE incident SET closed_at = ?1 WHERE topic = ?2 AND closed_at IS NULL
-                 AND server IN (SELECT id FROM server WHERE gone_at IS NULL)",
-                params![nanos(at), Topic::ServerGone.to_string()],
-            )?;
             Ok(missing)
         })
         .await
@@ -93,17 +93,27 @@ impl Store {
     }
 }
 
-/// Counts a list without the server. Returns whether there were enough of them.
-fn is_missing_for_good(tx: &Transaction<'_>, id: &str, at: Timestamp, settle: Duration) -> Result<bool, StoreError> {
-    // A time in the future comes from a wrong clock.
+/// The servers that do not count as gone, by their stored keys: each as it is stored, and how lists have lacked it.
+fn not_gone(tx: &Transaction<'_>) -> Result<BTreeMap<String, (String, Absence)>, StoreError> {
+    let mut query =
+        tx.prepare_cached("SELECT id, body, missing_since, missing_lists FROM server WHERE gone_at IS NULL")?;
+    let rows = query.query_map([], |row| {
+        let absence = Absence { since: row.get::<_, Option<i64>>(2)?.map(time), lists: row.get(3)? };
+        Ok((row.get(0)?, (row.get(1)?, absence)))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Writes how lists have lacked a server, and when it counts as gone.
+fn write_absence(
+    tx: &Transaction<'_>,
+    id: &str,
+    absence: Absence,
+    gone_at: Option<Timestamp>,
+) -> Result<(), StoreError> {
     tx.execute(
-        "UPDATE server SET missing_lists = missing_lists + 1, missing_since = min(coalesce(missing_since, ?2), ?2)
-         WHERE id = ?1",
-        params![id, nanos(at)],
+        "UPDATE server SET missing_since = ?2, missing_lists = ?3, gone_at = ?4 WHERE id = ?1",
+        params![id, absence.since.map(nanos), absence.lists, gone_at.map(nanos)],
     )?;
-    let (since, lists): (i64, i64) =
-        tx.query_row("SELECT missing_since, missing_lists FROM server WHERE id = ?1", [id], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-    Ok(lists >= LISTS_TO_BE_GONE && Duration::try_from(time(since).duration_until(at)).is_ok_and(|for_| for_ >= settle))
+    Ok(())
 }

@@ -34,6 +34,14 @@ pub(super) fn settle_token(tx: &Transaction<'_>, token: &Token, state: TokenStat
     Ok(())
 }
 
+/// The tokens of a run's creates whose outcome is open. What is no token is left out: it proves nothing.
+pub(super) fn open_tokens(tx: &Transaction<'_>, run: i64) -> Result<Vec<Token>, StoreError> {
+    let mut query = tx.prepare_cached("SELECT token FROM token WHERE run = ?1 AND state = ?2")?;
+    let tokens = query.query_map(params![run, TokenState::Open.word()], |row| row.get::<_, String>(0))?;
+    let tokens: Vec<String> = tokens.collect::<Result<_, _>>()?;
+    Ok(tokens.iter().filter_map(|text| Token::parse(text)).collect())
+}
+
 /// Adds the creates whose outcome is unknown: open ones take a slot, undecided ones do so until `settle` has passed.
 pub(super) fn unsettled_into_memory(
     tx: &Transaction<'_>,

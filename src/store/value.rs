@@ -1,5 +1,7 @@
 //! How our values are stored in columns: times as nanoseconds, keys and enums as JSON, words as they are.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use serde::Serialize;
@@ -35,7 +37,17 @@ pub fn time(nanos: i64) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(nanos)).expect("64 bits of nanoseconds lie within jiff's years")
 }
 
-/// A value as JSON, for a column.
+/// Milliseconds, as a column holds a duration.
+pub fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The duration that `milliseconds` wrote.
+pub fn duration(milliseconds: i64) -> Duration {
+    Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default())
+}
+
+/// JSON, as a column holds it.
 pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
     Ok(serde_json::to_string(value)?)
 }

@@ -58,7 +58,7 @@ fn count(key: &str, value: &str) -> Result<Count, String> {
 }
 
 fn unknown(key: &str) -> String {
-    let within = KeepRule::ALL.into_iter().skip(1).map(|rule| format!("within_{rule}"));
+    let within = KeepRule::of_calendar().map(|rule| format!("within_{rule}"));
     let known: Vec<String> =
         KeepRule::ALL.into_iter().map(|rule| rule.to_string()).chain(["within".to_owned()]).chain(within).collect();
     let nearest = known.iter().min_by_key(|name| strsim::damerau_levenshtein(name, key));

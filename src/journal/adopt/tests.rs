@@ -82,7 +82,8 @@ fn left_over(state: &RunState, points: Vec<RestorePoint>) -> Option<PointId> {
     let (inventory, memory) = (inventory(points), Memory::default());
     let policy = Policy::removed(PolicyName::new("nightly").unwrap(), Kind::Snapshot);
     let evidence = Evidence { at: at(60), instance: "main", policy: &policy, inventory: &inventory, memory: &memory };
-    assert!(may_have_left_over(state), "asked only then");
+    assert!(may_have_left_over(state, Outcome::Succeeded), "asked only then");
+    assert!(!may_have_left_over(state, Outcome::Failed), "and after a success");
     find_left_over(state, &evidence).map(|point| point.id.clone())
 }
 
@@ -244,8 +245,9 @@ fn a_point_without_a_trace_is_left_over_once_the_create_was_replaced() {
     ] {
         assert_eq!(left_over(&run(second.clone()), points), found, "{case}");
     }
-    assert!(!may_have_left_over(&run(first)), "it was sent once");
-    assert!(!may_have_left_over(&run(vec![create(1, "ourtoken"), accepted(1, 2)])), "no answer was lost");
+    assert!(!may_have_left_over(&run(first), Outcome::Succeeded), "it was sent once");
+    let answered = run(vec![create(1, "ourtoken"), accepted(1, 2)]);
+    assert!(!may_have_left_over(&answered, Outcome::Succeeded), "no answer was lost");
 }
 
 #[test]

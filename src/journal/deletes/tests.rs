@@ -1,8 +1,9 @@
 //! What became of a run's deletes, one row a case.
 
 use super::*;
-use crate::journal::event::{DeleteReason, Event};
-use crate::journal::samples::{at, began, inventory, list_point, run_after};
+use crate::journal::answer::CallFailure;
+use crate::journal::event::DeleteReason;
+use crate::journal::samples::{at, began, inventory, list_point, mark, run_after};
 
 fn delete(id: i64) -> Act {
     Act::Delete { id: PointId::Number(id), created_at: at(-id), cause: DeleteReason::Retention }
@@ -79,4 +80,63 @@ fn a_doubtful_list_does_not_prove_that_a_point_is_gone() {
     assert!(is_proven_gone(&list, &PointId::Number(5)) && !is_proven_gone(&list, &PointId::Number(6)));
     list.doubts.push("one entry cannot be read".to_owned());
     assert!(!is_proven_gone(&list, &PointId::Number(5)));
+}
+
+#[test]
+fn a_delete_without_a_list_fails_the_attempt_or_is_spared_where_the_attempt_has_failed_before() {
+    let failed = |how| FailedCall { error: "no list".to_owned(), status: None, how };
+    let fails = |last| WithoutList::Fail(Failure { error: "no list".to_owned(), last });
+    let failure = Failure { error: "the point has failed".to_owned(), last: false };
+    let after_failure = run_after(&[began(), vec![Event::Failed(failure)]].concat());
+    for (case, state, how, expected) in [
+        ("not now", run_after(&began()), CallFailure::NotDone, fails(false)),
+        ("refused", run_after(&began()), CallFailure::Refused, fails(true)),
+        (
+            "after a failure",
+            after_failure,
+            CallFailure::Refused,
+            WithoutList::Spare(Guard::Doubt("no list".to_owned())),
+        ),
+    ] {
+        assert_eq!(without_list(&state, failed(how)), expected, "{case}");
+    }
+}
+
+#[test]
+fn deletes_make_room_until_the_point_is_created_or_the_attempt_has_failed() {
+    let act = Act::Create { mark: mark("ourtoken"), listed: Vec::new() };
+    let answer = Answer::Accepted { id: Some(PointId::Number(7)) };
+    let created = vec![Event::Intended { step: 1, act }, Event::Answered { step: 1, answer }];
+    let failed = vec![Event::Failed(Failure { error: "no room".to_owned(), last: true })];
+    for (case, then, expected) in [("planned", vec![], true), ("created", created, false), ("failed", failed, false)] {
+        assert_eq!(makes_room(&run_after(&[began(), then].concat())), expected, "{case}");
+    }
+}
+
+#[test]
+fn one_list_serves_all_prunes_and_no_eviction() {
+    for (reason, serves) in [
+        (DeleteReason::Retention, true),
+        (DeleteReason::Duplicate, true),
+        (DeleteReason::Eviction, false),
+        (DeleteReason::FailedPoint, false),
+        (DeleteReason::OwnFailure, false),
+    ] {
+        assert_eq!(list_serves_next(reason), serves, "{reason:?}");
+    }
+}
+
+#[test]
+fn a_delete_that_was_withheld_as_stale_is_open_again() {
+    let intent = vec![Event::Intended { step: 1, act: delete(5) }];
+    let state = run_after(&[began(), intent, withheld_as_stale(1).to_vec()].concat());
+    assert_eq!((state.steps[0].state, state.steps[0].answer_was_lost), (StepState::NotDone, true));
+    assert_eq!(last_deleted_at(&state), state.steps[0].at);
+}
+
+#[test]
+fn a_point_that_stays_listed_after_its_delete_fails_the_attempt_and_not_the_run() {
+    let (id, hour) = (PointId::Number(5), Duration::from_hours(1));
+    assert_eq!(never_gone(&id, hour, hour * 2), None);
+    assert!(!never_gone(&id, hour * 2, hour * 2).unwrap().last);
 }

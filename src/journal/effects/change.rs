@@ -83,8 +83,12 @@ pub enum Change {
     CreationMeasured(Duration),
     /// The run is over.
     RunEnded(Outcome),
+    /// The run cannot be read back: it is over, and what became of it is unknown.
+    RunSetAside,
     /// The policy has a good point again, so that it may be reported as stale again later.
     NoLongerStale,
+    /// The incident of a topic that is the server's and no policy's is closed.
+    ServerIncidentClosed(Topic),
     /// The server's incidents of this topic are closed without a report.
     IncidentsClosed {
         /// Only those of this policy; `None` means those of every policy.

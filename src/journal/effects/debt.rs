@@ -1,6 +1,6 @@
 //! How an event of a run changes the debt to its server.
 
-use crate::journal::debt::{Debt, Look, OwedStart, Start, StopEvidence, Streak, Verdict, observe};
+use crate::journal::debt::{Debt, DebtKind, Look, OwedStart, Start, StopEvidence, Streak, Verdict, observe};
 use crate::journal::notice::Recovery;
 
 /// What a run does or sees that the debt to its server depends on.
@@ -33,6 +33,8 @@ pub enum DebtEvent {
 /// What becomes of a debt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DebtChange {
+    /// The run is in charge of it.
+    InCharge,
     /// This is known now.
     Evidence(StopEvidence),
     /// The run is no longer in charge of it.
@@ -43,7 +45,17 @@ pub enum DebtChange {
     Void,
 }
 
-/// How an event of a run changes the open debt to its server; nothing if the event does not concern it.
+/// The debt that a stop opens, where `known` is the open one. A stop of a server that is owed a start begins the next round:
+/// nothing of what was known before holds. It stays the debt of the run that opened it.
+#[must_use]
+pub fn debt_opened(known: Option<Debt>, opened: Debt) -> Debt {
+    let Some(known) = known else { return opened };
+    let round = known.start().round + 1;
+    let what = DebtKind::Start(OwedStart { round, ..*opened.start() });
+    Debt { server: opened.server, what, ..known }
+}
+
+/// What an event of a run makes of the open debt to its server; nothing where it says nothing of it.
 #[must_use]
 pub fn debt_after(debt: &Debt, run: i64, event: &DebtEvent) -> Option<DebtChange> {
     let OwedStart { round, evidence, .. } = *debt.start();
@@ -59,6 +71,7 @@ pub fn debt_after(debt: &Debt, run: i64, event: &DebtEvent) -> Option<DebtChange
             let (.., verdict) = observe(evidence, Streak::default(), Look::Running, None);
             (verdict == Verdict::Paid).then_some(DebtChange::Ended(Recovery::ServerRuns))
         }
-        DebtEvent::StopIntended { .. } | DebtEvent::TakenOver | DebtEvent::Left => None,
+        DebtEvent::TakenOver => Some(DebtChange::InCharge),
+        DebtEvent::StopIntended { .. } | DebtEvent::Left => None,
     }
 }

@@ -30,6 +30,20 @@ pub struct FormerName {
     pub later: SignedDuration,
 }
 
+impl FollowedPolicy {
+    /// Whether it is a policy of this kind: of another kind it is another policy.
+    fn is_of(&self, kind: Kind) -> bool {
+        self.kind.is_none_or(|known| known == kind)
+    }
+}
+
+/// The last handled due time of a policy of this kind once this due time has a run; `None` where that changes nothing:
+/// a run never moves it back.
+#[must_use]
+pub fn handled_by(known: Option<&FollowedPolicy>, kind: Kind, due: Timestamp) -> Option<Timestamp> {
+    known.filter(|known| known.is_of(kind) && known.handled < due).map(|_| due)
+}
+
 /// What the state remembers about the policy from now on. A new policy, or one with a changed schedule, starts from
 /// `at`. A new name alone changes nothing: the policy continues where it was under its last name, so that a rename
 /// neither loses nor repeats a due time. If its kind changes, it counts as another policy.
@@ -40,9 +54,8 @@ pub fn follow(
     (schedule, kind): (&str, Kind),
     at: Timestamp,
 ) -> FollowedPolicy {
-    let is_it = |known: &FollowedPolicy| known.kind.is_none_or(|before| before == kind);
-    let own = known.filter(|known| is_it(known)).cloned();
-    let renamed = former.iter().filter(|name| is_it(&name.known)).map(|name| FollowedPolicy {
+    let own = known.filter(|known| known.is_of(kind)).cloned();
+    let renamed = former.iter().filter(|name| name.known.is_of(kind)).map(|name| FollowedPolicy {
         schedule: if name.known.schedule == name.schedule { schedule.to_owned() } else { name.known.schedule.clone() },
         handled: name.known.handled.saturating_add(name.later).unwrap_or(name.known.handled),
         ..name.known.clone()

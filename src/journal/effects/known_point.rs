@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::journal::notice::Good;
 use crate::policy::brake::{LastListed, PointIdentity};
-use crate::policy::inventory::{PointId, PointStatus};
+use crate::policy::inventory::{PointId, PointStatus, newest_first};
 use crate::policy::mark::Token;
 use crate::policy::memory::{Memory, Origin, PointText, RememberedPoint, Unlisted};
 
@@ -94,6 +95,24 @@ impl KnownPoint {
         let good = self.status == Some(PointStatus::Completed) && self.policy.is_some();
         Some(LastListed { about: PointIdentity { id: self.id.clone(), created_at }, good })
     }
+}
+
+/// Whether a point counts as there, by the last list: its delete was not accepted, or a list has shown it since.
+#[must_use]
+pub fn is_present(delete_accepted_at: Option<Timestamp>, seen_at: Option<Timestamp>) -> bool {
+    delete_accepted_at.is_none_or(|accepted| seen_at.is_some_and(|seen| seen > accepted))
+}
+
+/// Whether a point with this status and policy is a good one of a policy with these names.
+#[must_use]
+pub fn is_good(status: &PointStatus, policy: Option<&PolicyName>, names: &[PolicyName]) -> bool {
+    *status == PointStatus::Completed && policy.is_some_and(|policy| names.contains(policy))
+}
+
+/// The last good one of these.
+#[must_use]
+pub fn last_good(good: impl Iterator<Item = Good>) -> Option<Good> {
+    good.min_by(|a, b| newest_first((a.created_at, &a.id), (b.created_at, &b.id)))
 }
 
 /// Adds what the planner gets to know about these points for a policy. Lists may lag behind accepted calls by `settle`.

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::journal::effects::change::Change;
+use crate::journal::event::Outcome;
 use crate::journal::notice::{Fact, Good, NotStarted, Notice, Recovered, Recovery, Topic};
 use crate::policy::inventory::{Kind, ServerRef};
 use crate::policy::name::PolicyName;
@@ -9,15 +11,26 @@ use crate::policy::name::PolicyName;
 /// The topics of a policy's incidents that a good point ends.
 pub const ENDED_BY_A_POINT: [Topic; 3] = [Topic::Run, Topic::Stale, Topic::Missed];
 
-/// Reports that a policy has a good point again: its incidents were open since `since`, `was` is the last sentence
-/// about its runs, and these due times produced no restore point meanwhile.
+/// A run of a policy that has ended while its incidents were open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndedRun {
+    /// Its due time.
+    pub due: Timestamp,
+    /// How it ended, as the state says it.
+    pub outcome: String,
+}
+
+/// Reports that a policy has a good point again: its incidents were open since `since`, the last sentence about its runs
+/// was `was`, and these runs have ended meanwhile. The due times of those without a good point are lost.
 #[must_use]
 pub fn policy_recovered(
     (server, policy, kind): (&ServerRef, &PolicyName, Kind),
     (since, was): (Timestamp, Option<String>),
-    lost: Vec<Timestamp>,
+    ended: &[EndedRun],
     (reports, last_good): (&[String], Option<&Good>),
 ) -> Notice {
+    let good = Outcome::Succeeded.to_string();
+    let lost = ended.iter().filter(|run| run.outcome != good).map(|run| run.due).collect();
     let last_good = last_good.cloned();
     let recovered = Recovered { by: Recovery::PointMade, since: Some(since), was, lost, last_good };
     Notice {
@@ -28,7 +41,15 @@ pub fn policy_recovered(
     }
 }
 
-/// Reports to those who were told about the debt that nothing is owed to a server any more; nothing if nobody was.
+/// Reports to those who were told about the debt that incidents are over that belong to no server, open since these moments; nothing where none was.
+#[must_use]
+pub fn account_recovered(by: Recovery, opened: &[Timestamp], was: Option<String>) -> Option<Notice> {
+    let since = *opened.iter().min()?;
+    let recovered = Recovered { by, since: Some(since), was, lost: Vec::new(), last_good: None };
+    Some(Notice::new(Fact::Recovered(recovered)))
+}
+
+/// Reports that nothing is owed to a server any more; nothing if nobody was.
 #[must_use]
 pub fn debt_ended(by: Recovery, last_report: Option<Notice>, since: Option<Timestamp>) -> Option<Notice> {
     let (last, since) = last_report.zip(since)?;
@@ -46,4 +67,16 @@ pub fn debt_report(server: &ServerRef, last_report: Option<Notice>, report: NotS
         Some(last) => Notice { fact, ..last },
         None => Notice::of_server(server.clone(), fact),
     }
+}
+
+/// What it changes that a command which was cut off has been reported: nothing goes on after that, so no incident stays open.
+#[must_use]
+pub fn errand_reported(report: &Notice) -> Vec<Change> {
+    vec![Change::ServerIncidentClosed(report.topic())]
+}
+
+/// Whether a report says something else than the last sentence of its incident, if that is open.
+#[must_use]
+pub fn is_news(last: Option<&str>, report: &Notice) -> bool {
+    last.is_none_or(|last| last != report.to_string())
 }

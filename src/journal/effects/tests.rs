@@ -15,6 +15,7 @@ use crate::policy::memory::{Origin, PointText};
 mod brakes;
 mod events;
 mod lists;
+mod stored;
 
 fn server() -> ServerRef {
     ServerRef { id: ServerId::Number(12345), name: "web-server-01".to_owned() }

@@ -1,6 +1,8 @@
 //! Notices of what happened to a policy on a server: what a plan notes, and new brakes.
 
-use crate::journal::notice::{Fact, Notice};
+use jiff::Timestamp;
+
+use crate::journal::notice::{Fact, NotStarted, Notice, StartProblem, StoppedFor};
 use crate::policy::brake::{Brake, BrakeCause};
 use crate::policy::inventory::{Inventory, PointId};
 use crate::policy::plan::Note;
@@ -35,6 +37,15 @@ impl Notice {
                 stuck_after_seconds: task.policy.stuck_after.as_secs(),
             },
         })
+    }
+
+    /// The server that was stopped for this policy does not run; the start is owed to it since `since`. There is one
+    /// incident a server, whichever policies have stopped it.
+    #[must_use]
+    pub fn of_not_started(task: &Task, problem: StartProblem, since: Option<Timestamp>) -> Self {
+        let stopped_for = Some(StoppedFor { policy: task.policy.name.clone(), kind: task.policy.kind });
+        let fact = Fact::ServerNotStarted(NotStarted { problem, stopped_for, since });
+        Self { policy: None, kind: None, ..task.notice(fact) }
     }
 
     /// The new brakes of a policy on a server. A second lastgood is reported by the plan's note about it.

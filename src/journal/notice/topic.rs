@@ -31,6 +31,13 @@ impl Class {
         }
     }
 
+    /// The word under which it is stored that a report has dealt with a notice of this class. One that it skipped in silence
+    /// does not count as reported.
+    #[must_use]
+    pub const fn reported_word(self, is_sent: bool) -> &'static str {
+        if is_sent { self.word() } else { "silent" }
+    }
+
     /// Whether a notice of this class opens an incident, or continues the open one.
     #[must_use]
     pub const fn opens_incident(self) -> bool {
@@ -66,6 +73,17 @@ pub enum Topic {
     Reload,
     /// The counts of the policies no longer fit a server's slots.
     Overfilled,
+}
+
+impl Topic {
+    /// The topic of the incident that it belongs to: a failing policy that becomes stale is the same incident.
+    #[must_use]
+    pub const fn of_incident(self) -> Self {
+        match self {
+            Self::Stale => Self::Run,
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for Topic {

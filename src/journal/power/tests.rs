@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::journal::debt::{DebtKind, OwedStart, StopEvidence};
-use crate::journal::event::{Answer, Event};
+use crate::journal::event::{Answer, Outcome, Sight};
 use crate::journal::samples::{at, began, key, run_after};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -48,7 +48,7 @@ fn a_point_is_requested_only_while_the_server_is_stopped() {
     assert_eq!(before_create(&other("starting"), MINUTE), None, "it is waited for");
     for (status, waited) in [(other("starting"), LONGEST_CHANGE), (ServerStatus::Suspended, Duration::ZERO)] {
         let power = before_create(&status, waited);
-        assert!(matches!(power, Some(ServerPower::Unknown { last: false, .. })), "{status}: {power:?}");
+        assert!(matches!(power, Some(ServerPower::Unknown(Failure { last: false, .. }))), "{status}: {power:?}");
     }
 }
 
@@ -59,7 +59,8 @@ fn what_a_run_does_about_a_server_that_it_has_to_stop() {
     let restarted = || run(&[done(1, Act::StopServer), done(2, Act::StartServer)]);
     let (not_sent, sent) = (Some(debt(Start::NotSent)), Some(debt(Start::Sent)));
     let fails = |status: &str| {
-        BeforeStop::Fail(format!("the server is {status}, so it is not stopped and no point is created"))
+        let error = format!("the server is {status}, so it is not stopped and no point is created");
+        BeforeStop::Fail(Failure { error, last: false })
     };
     for (case, state, status, debt, minutes, expected) in [
         ("it runs", fresh(), ServerStatus::Active, None, 0, BeforeStop::Stop),
@@ -88,10 +89,28 @@ fn what_a_run_does_about_a_server_that_it_has_to_stop() {
 
 #[test]
 fn a_server_that_an_earlier_process_may_have_started_is_stopped_once_more() {
-    assert_eq!(while_stopping(&ServerStatus::Stopped, true), WhileStopping::Stopped);
-    assert_eq!(while_stopping(&ServerStatus::Active, true), WhileStopping::StopAgain);
-    assert_eq!(while_stopping(&ServerStatus::Active, false), WhileStopping::Wait);
-    assert_eq!(while_stopping(&other("stopping"), true), WhileStopping::Wait);
+    let wait = |by_earlier_process, minutes| {
+        let passed = MINUTE * minutes;
+        StopWait { by_earlier_process, here: passed, since_request: passed }
+    };
+    let (settle, stuck_after) = (MINUTE, MINUTE * 4);
+    let error = "the server was asked to stop and has not".to_owned();
+    let fails = WhileStopping::Fail(Failure { error, last: false });
+    let (stopped, active, stopping) = (ServerStatus::Stopped, ServerStatus::Active, other("stopping"));
+    for (case, status, waited, limit, expected) in [
+        ("it is stopped", Some(&stopped), wait(true, 9), stuck_after, WhileStopping::Stopped),
+        ("it runs, and was watched", Some(&active), wait(true, 1), stuck_after, WhileStopping::StopAgain),
+        ("it runs, and was just looked at", Some(&active), wait(true, 0), stuck_after, WhileStopping::Wait),
+        ("it runs, and this process asked", Some(&active), wait(false, 1), stuck_after, WhileStopping::Wait),
+        ("it is stopping", Some(&stopping), wait(true, 3), stuck_after, WhileStopping::Wait),
+        ("as long as a point may take", Some(&stopping), wait(true, 4), stuck_after, fails.clone()),
+        ("and never longer than a change", Some(&stopping), wait(true, 4), MINUTE * 120, WhileStopping::Wait),
+        ("which takes five minutes", Some(&active), wait(false, 5), MINUTE * 120, fails.clone()),
+        ("it cannot be read", None, wait(false, 3), stuck_after, WhileStopping::Wait),
+        ("for too long", None, wait(false, 4), stuck_after, fails),
+    ] {
+        assert_eq!(while_stopping(status, waited, (settle, limit)), expected, "{case}");
+    }
 }
 
 #[test]
@@ -136,15 +155,38 @@ fn one_start_is_given_its_time_before_the_next() {
     let accepted = run(&[stopped.clone(), done(2, Act::StartServer)]);
     let busy = run(&[stopped.clone(), refused(2, Act::StartServer)]);
     let before = run(&[done(1, Act::StopServer), done(2, Act::StartServer), done(3, Act::StopServer)]);
-    for (case, state, minutes, expected) in [
-        ("none was sent", run(&[stopped]), 0, NextStart::Send { overdue: false }),
-        ("it was accepted", accepted.clone(), 1, NextStart::Wait),
-        ("and has had its time", accepted, 5, NextStart::Send { overdue: true }),
-        ("it was refused", busy.clone(), 0, NextStart::Refused("busy".to_owned())),
-        ("and the pause is over", busy, 1, NextStart::Send { overdue: false }),
-        ("it was before the last stop", before, 0, NextStart::Send { overdue: false }),
+    let overdue = "it was asked to start and does not run";
+    let (look, pause, send) = (AfterStart::LookAgain, AfterStart::Pause, AfterStart::Send);
+    for (case, state, is_stopped, minutes, report, then) in [
+        ("none was sent", run(std::slice::from_ref(&stopped)), true, 0, None, send),
+        ("it is stopping", run(&[stopped]), false, 0, None, look),
+        ("it was accepted", accepted.clone(), true, 1, None, look),
+        ("and has had its time", accepted.clone(), true, 5, Some(overdue), send),
+        ("and it is starting", accepted, false, 5, Some(overdue), look),
+        ("it was refused", busy.clone(), true, 0, Some("busy"), pause),
+        ("and the pause is over", busy, true, 1, None, send),
+        ("it was before the last stop", before, true, 0, None, send),
     ] {
         let passed = MINUTE * minutes;
-        assert_eq!(next_start(&state, MINUTE, &|_| passed), expected, "{case}");
+        let expected = NextStart { report: report.map(str::to_owned), then };
+        assert_eq!(next_start(&state, is_stopped, MINUTE, &|_| passed), expected, "{case}");
+    }
+}
+
+#[test]
+fn the_watch_over_debts_does_not_start_what_a_run_keeps_stopped_and_hears_of_what_it_leaves() {
+    let stopped = [done(1, Act::StopServer), vec![Event::Seen(Sight::ServerStopped)]];
+    let ended = Event::Ended { outcome: Outcome::Skipped, error: None };
+    for (case, before, event, keeps, leaves) in [
+        ("a stop is about to be sent", run(&[]), Event::Intended { step: 1, act: Act::StopServer }, true, false),
+        ("the start is taken over", run(&[]), Event::FoundOwed, true, false),
+        ("it was found stopped", run(&[]), Event::FoundStopped, false, false),
+        ("it runs again", run(&stopped), Event::Seen(Sight::ServerRunning), false, true),
+        ("the start is left", run(&stopped), Event::StartLeft, false, true),
+        ("the run ends", run(&[]), ended, false, true),
+    ] {
+        let mut after = before.clone();
+        after.apply(&event, at(60)).unwrap();
+        assert_eq!((keeps_stopped(&event), leaves_debt(before.owes_start, &after)), (keeps, leaves), "{case}");
     }
 }

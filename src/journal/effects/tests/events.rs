@@ -251,6 +251,7 @@ fn what_an_event_makes_of_a_debt() {
         ("it is stopped", 1, fresh, DebtEvent::SeenStopped, evidence(known(true, Start::NotSent))),
         ("it runs after our start", 1, sent, DebtEvent::SeenRunning, Some(DebtChange::Ended(Recovery::ServerRuns))),
         ("it runs, but may be going down still", 1, fresh, DebtEvent::SeenRunning, None),
+        ("the run takes it over", 1, fresh, DebtEvent::TakenOver, Some(DebtChange::InCharge)),
     ];
     for (name, round, evidence, event, expected) in table {
         let debt = Debt {

@@ -42,16 +42,31 @@ fn period([years, months, days, hours]: [u32; 4]) -> Option<Period> {
 
 impl Pol {
     fn keep(&self) -> Keep {
-        let counts = [self.last, self.hourly, self.daily, self.weekly, self.monthly, self.yearly];
-        let counts = KeepRule::ALL.into_iter().zip(counts).filter(|(_, count)| *count != 0);
+        let counts = KeepRule::ALL.map(|rule| (rule, self.count(rule))).into_iter().filter(|(_, count)| *count != 0);
         let counts = counts.map(|(rule, count)| (rule, u32::try_from(count).map_or(Count::All, Count::Number)));
-        let buckets =
-            [self.within_hourly, self.within_daily, self.within_weekly, self.within_monthly, self.within_yearly];
-        let buckets = KeepRule::ALL.into_iter().skip(1).zip(buckets);
-        Keep {
-            counts: counts.collect(),
-            within: period(self.within),
-            within_buckets: buckets.filter_map(|(rule, parts)| Some((rule, period(parts)?))).collect(),
+        let buckets = KeepRule::of_calendar().filter_map(|rule| Some((rule, period(self.within(rule))?)));
+        Keep { counts: counts.collect(), within: period(self.within), within_buckets: buckets.collect() }
+    }
+
+    fn count(&self, rule: KeepRule) -> i64 {
+        match rule {
+            KeepRule::Last => self.last,
+            KeepRule::Hourly => self.hourly,
+            KeepRule::Daily => self.daily,
+            KeepRule::Weekly => self.weekly,
+            KeepRule::Monthly => self.monthly,
+            KeepRule::Yearly => self.yearly,
+        }
+    }
+
+    fn within(&self, rule: KeepRule) -> [u32; 4] {
+        match rule {
+            KeepRule::Last => self.within,
+            KeepRule::Hourly => self.within_hourly,
+            KeepRule::Daily => self.within_daily,
+            KeepRule::Weekly => self.within_weekly,
+            KeepRule::Monthly => self.within_monthly,
+            KeepRule::Yearly => self.within_yearly,
         }
     }
 }

@@ -40,7 +40,7 @@ fn count() -> impl Strategy<Value = Count> {
 }
 
 fn rules() -> impl Strategy<Value = Vec<(KeepRule, Count)>> {
-    vec(option::of(count()), 6..=6).prop_map(|counts| {
+    vec(option::of(count()), KeepRule::ALL.len()).prop_map(|counts| {
         KeepRule::ALL.into_iter().zip(counts).filter_map(|(rule, count)| Some((rule, count?))).collect()
     })
 }
@@ -137,7 +137,7 @@ proptest! {
 
     #[test]
     fn a_higher_count_never_keeps_fewer_unless_weeks_meet_months(
-        points in points(), keep in keep(), mode in mode(), which in 0_usize..6, zone_name in zone_name(),
+        points in points(), keep in keep(), mode in mode(), which in 0..KeepRule::ALL.len(), zone_name in zone_name(),
     ) {
         let rule = KeepRule::ALL[which];
         let mut keep = keep;

@@ -1,0 +1,84 @@
+//! How long a run waits for the end of a bucket that its plan depends on.
+
+use std::time::Duration;
+
+use crate::journal::answer::FailedCall;
+use crate::journal::event::Failure;
+
+/// No bucket ends later than this after the plan that waits for it: a clock that says so is wrong.
+const LONGEST_WAIT: Duration = Duration::from_mins(15);
+
+/// How the wait for the end of a bucket goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BucketWait {
+    /// The bucket ends after this time.
+    Left(Duration),
+    /// It has ended, or was waited for long enough.
+    Over,
+    /// The attempt fails.
+    Fail(Failure),
+}
+
+/// How long the bucket lasts.
+#[derive(Clone, Debug)]
+pub enum BucketLeft {
+    /// By the provider's time.
+    ByProvider(Duration),
+    /// By our clock: no list says what time it is for the provider.
+    ByOurClock {
+        /// How long it lasts.
+        left: Duration,
+        /// Why no list could be read.
+        failed: FailedCall,
+        /// The pause until the next look.
+        poll: Duration,
+    },
+}
+
+/// How the wait goes on that has lasted for `waited`. As long as no list says what time it is, the run waits; after the
+/// longest wait, the plan meets what cannot be read, and says so. A time that never comes is not waited for.
+#[must_use]
+pub fn bucket_wait(left: BucketLeft, waited: Duration) -> BucketWait {
+    let left = match left {
+        BucketLeft::ByProvider(left) => left,
+        BucketLeft::ByOurClock { failed, .. } if failed.is_refused() => return BucketWait::Fail(failed.into_failure()),
+        BucketLeft::ByOurClock { left, poll, .. } => left.max(poll),
+    };
+    let left = left.min(LONGEST_WAIT.saturating_sub(waited));
+    if left.is_zero() { BucketWait::Over } else { BucketWait::Left(left) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::answer::CallFailure;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    #[test]
+    fn a_bucket_is_waited_for_by_the_providers_time_and_for_a_quarter_of_an_hour_at_most() {
+        let poll = Duration::from_secs(5);
+        let unread = |left, how| {
+            let failed = FailedCall { error: "no".to_owned(), status: None, how };
+            BucketLeft::ByOurClock { left, failed, poll }
+        };
+        let failure = Failure { error: "no".to_owned(), last: true };
+        for (case, left, waited, expected) in [
+            ("it lasts", BucketLeft::ByProvider(MINUTE * 2), MINUTE, BucketWait::Left(MINUTE * 2)),
+            ("it has ended", BucketLeft::ByProvider(Duration::ZERO), MINUTE, BucketWait::Over),
+            ("a time that cannot be right", BucketLeft::ByProvider(MINUTE * 99), MINUTE, BucketWait::Left(MINUTE * 14)),
+            ("for ever", BucketLeft::ByProvider(MINUTE * 99), MINUTE * 15, BucketWait::Over),
+            ("no list", unread(MINUTE, CallFailure::NotDone), MINUTE, BucketWait::Left(MINUTE)),
+            (
+                "no list, and it ended by our clock",
+                unread(Duration::ZERO, CallFailure::NotDone),
+                MINUTE,
+                BucketWait::Left(poll),
+            ),
+            ("no list for ever", unread(Duration::ZERO, CallFailure::NotDone), MINUTE * 15, BucketWait::Over),
+            ("lists are refused", unread(MINUTE, CallFailure::Refused), MINUTE, BucketWait::Fail(failure)),
+        ] {
+            assert_eq!(bucket_wait(left, waited), expected, "{case}");
+        }
+    }
+}

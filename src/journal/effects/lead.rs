@@ -1,0 +1,33 @@
+//! How long it took from a plan to its accepted create: in one run, and in the latest runs on a server.
+
+use std::time::Duration;
+
+/// How many of the latest runs on a server that measured it say how long it may take.
+pub const LEADS_THAT_COUNT: u32 = 20;
+
+/// What a run has measured, after another create of it was accepted: its longest time counts.
+#[must_use]
+pub fn lead_of_run(known: Option<Duration>, lead: Duration) -> Duration {
+    known.unwrap_or_default().max(lead)
+}
+
+/// How long it may take, by what the latest runs have measured.
+#[must_use]
+pub fn longest_lead(latest: impl IntoIterator<Item = Duration>) -> Duration {
+    latest.into_iter().max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_time_counts() {
+        let seconds = Duration::from_secs;
+        assert_eq!(lead_of_run(None, seconds(3)), seconds(3));
+        assert_eq!(lead_of_run(Some(seconds(5)), seconds(3)), seconds(5));
+        assert_eq!(lead_of_run(Some(seconds(1)), seconds(3)), seconds(3));
+        assert_eq!(longest_lead([]), Duration::ZERO);
+        assert_eq!(longest_lead([seconds(3), seconds(9), seconds(5)]), seconds(9));
+    }
+}

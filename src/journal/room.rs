@@ -1,0 +1,77 @@
+//! Whether a point can be created now: only by a list without doubts that shows a free slot.
+
+use crate::journal::event::Failure;
+use crate::journal::state::RunState;
+use crate::policy::evidence::PlanRequest;
+use crate::policy::inventory::Inventory;
+use crate::policy::plan::PlanRefusal;
+use crate::policy::planner;
+
+/// Whether room is looked for before the server is stopped: it is not stopped for a point that cannot be created. One that
+/// we have stopped already is dealt with as it is.
+#[must_use]
+pub fn comes_before_stop(state: &RunState) -> bool {
+    !state.owes_start
+}
+
+/// Why the attempt fails by a list in doubt; `None` without doubts.
+#[must_use]
+pub fn in_doubt(inventory: &Inventory) -> Option<Failure> {
+    let doubt = inventory.doubt()?;
+    Some(Failure { error: PlanRefusal::Doubt(doubt).to_string(), last: false })
+}
+
+/// Why the attempt fails by a list without a free slot; `None` where there is one.
+#[must_use]
+pub fn no_room(state: &RunState, request: &PlanRequest<'_>) -> Option<Failure> {
+    (request.room() == 0).then(|| {
+        let refusal = planner::no_room(request, Some(state.why_no_room()));
+        Failure { error: refusal.to_string(), last: true }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::event::{Act, Event};
+    use crate::journal::samples::{at, began, inventory, list_point, nightly, run_after};
+    use crate::policy::evidence::Evidence;
+    use crate::policy::inventory::Kind;
+    use crate::policy::memory::Memory;
+    use crate::policy::policy::Policy;
+
+    #[test]
+    fn a_point_needs_a_free_slot_and_the_want_of_one_ends_the_run() {
+        let (policy, memory) = (Policy::removed(nightly(), Kind::Snapshot), Memory::default());
+        for (case, points, reserve, fails) in [
+            ("a free slot", 1, 0, false),
+            ("no free slot", 2, 0, true),
+            ("a free slot that is kept for people", 1, 2, true),
+        ] {
+            let inventory = inventory((0..points).map(|id| list_point(id, at(id), "a person's")).collect());
+            let evidence =
+                Evidence { at: at(60), instance: "main", policy: &policy, inventory: &inventory, memory: &memory };
+            let (limit, others, now) = (2, &[], at(60));
+            let request = PlanRequest { evidence, limit, reserve, others, spent: 0, now, waited_for: None };
+            let failure = no_room(&run_after(&began()), &request);
+            assert_eq!(failure.as_ref().map(|failure| failure.last), fails.then_some(true), "{case}");
+            let because = "a slot that was free is taken now";
+            assert!(failure.is_none_or(|failure| failure.error.contains(because)), "{case}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_created_by_a_list_in_doubt_and_the_next_one_may_be_better() {
+        let mut list = inventory(Vec::new());
+        assert_eq!(in_doubt(&list), None);
+        list.doubts.push("one entry cannot be read".to_owned());
+        assert!(!in_doubt(&list).unwrap().last);
+    }
+
+    #[test]
+    fn room_is_looked_for_until_the_server_is_stopped() {
+        let stopped = vec![Event::Intended { step: 1, act: Act::StopServer }];
+        assert!(comes_before_stop(&run_after(&began())));
+        assert!(!comes_before_stop(&run_after(&[began(), stopped].concat())));
+    }
+}
