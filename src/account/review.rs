@@ -28,7 +28,7 @@ pub struct RetentionReview<'a> {
     pub before: &'a KeptBefore,
     /// `provider.instance`.
     pub instance: &'a str,
-    /// How long a list may lag behind what was accepted.
+    /// How long lists may lag behind accepted calls.
     pub settle: Duration,
     /// The slots that the provider gives a server.
     pub slots: &'a BTreeMap<Kind, u32>,

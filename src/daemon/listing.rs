@@ -24,7 +24,7 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 /// This many failures in a row are reported, even with a stored list; before that the provider may just be busy.
 const REPORTED_FAILURES: u32 = 4;
 
-type Listing = Result<AccountServers, ServerListError>;
+type ListResult = Result<AccountServers, ServerListError>;
 
 /// How a listing ended.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub(super) enum ListingEnd {
 /// The listing in progress, and when the next one is due.
 #[derive(Debug, Default)]
 pub(super) struct ServerListing {
-    in_progress: Option<JoinHandle<Listing>>,
+    in_progress: Option<JoinHandle<ListResult>>,
     /// When the last one began or failed; `None` asks for one now.
     last: Option<Timestamp>,
     /// The same by elapsed time.

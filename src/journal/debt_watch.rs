@@ -47,7 +47,7 @@ pub fn is_unlisted<'a>(has_doubts: bool, mut listed: impl Iterator<Item = &'a Se
 /// What the watch does about a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WhileOwed {
-    /// It sees to the start.
+    /// It makes sure that the server starts.
     Start,
     /// It looks again.
     Wait,

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_server_that_reads_stopped_is_started_and_one_that_runs_after_it_was_down_is_left() {
+    fn only_a_server_that_reads_stopped_is_started_at_the_shutdown() {
         let stopping = sent(1, Act::StopServer, accepted());
         let stopped = [stopping.clone(), vec![Event::Seen(Sight::ServerStopped)]].concat();
         let started = [stopped.clone(), sent(2, Act::StartServer, accepted())].concat();

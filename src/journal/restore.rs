@@ -50,7 +50,7 @@ pub struct RestoreWatch {
 /// What a look at the server of a restore says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RestoreStep {
-    /// It goes on.
+    /// It continues.
     Wait,
     /// It was begun after all, though the answer was lost.
     BegunAfterAll,
@@ -73,7 +73,7 @@ impl RestoreWatch {
         }
         if let Some(error) = self.lost.as_ref().filter(|_| is_settled) {
             return RestoreStep::Unsure(format!(
-                "whether the restore of {name} was begun cannot be told; nothing was sent again: look at the server in \
+                "it is unknown whether the restore of {name} began; nothing was sent again: look at the server in \
                  the provider's panel, and ask again if it was not ({error})"
             ));
         }
@@ -97,7 +97,7 @@ pub fn unseen(name: &str, failed: &FailedCall, waited: Duration, settle: Duratio
     let error = &failed.error;
     ((waited > settle && failed.is_refused()) || waited > TAKES).then(|| {
         format!(
-            "how the restore of {name} goes on cannot be seen: look at the server in the provider's panel ({error})"
+            "the progress of the restore of {name} cannot be seen: look at the server in the provider's panel ({error})"
         )
     })
 }
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_cannot_be_read_is_watched_for_two_hours_and_for_settle_when_looks_are_refused() {
+    fn a_server_that_cannot_be_read_is_watched_for_two_hours_or_if_refused_for_settle() {
         for (case, how, minutes, ends) in [
             ("no answer", CallFailure::NotDone, 120, false),
             ("for too long", CallFailure::NotDone, 121, true),

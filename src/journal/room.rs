@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_created_by_a_list_in_doubt_and_the_next_one_may_be_better() {
+    fn nothing_is_created_by_a_doubtful_list_and_the_next_one_may_be_better() {
         let mut list = inventory(Vec::new());
         assert_eq!(in_doubt(&list), None);
         list.doubts.push("one entry cannot be read".to_owned());

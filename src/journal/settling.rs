@@ -7,7 +7,7 @@ use crate::journal::state::{Step, StepState};
 
 /// How long a run has looked for what became of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Looked {
+pub struct Waited {
     /// The time since the call, or its lost answer, was written.
     pub since_call: Duration,
     /// The time since this process began to look.
@@ -23,13 +23,13 @@ pub fn time_to_show(step: &Step, settle: Duration, timeout: Duration) -> Duratio
 
 /// Whether the provider has had its time. A clock that is set back does not make it longer.
 #[must_use]
-pub fn is_settled(looked: Looked, time_to_show: Duration) -> bool {
+pub fn is_settled(looked: Waited, time_to_show: Duration) -> bool {
     looked.since_call.max(looked.here) >= time_to_show
 }
 
 /// What the journal says of a call that the provider could not be asked about for `stuck_after`; `None` before that.
 #[must_use]
-pub fn found_nothing(looked: Looked, time_to_show: Duration, stuck_after: Duration) -> Option<Found> {
+pub fn found_nothing(looked: Waited, time_to_show: Duration, stuck_after: Duration) -> Option<Found> {
     let overdue = looked.since_call.saturating_sub(time_to_show).max(looked.here);
     let why = "the provider could not be asked what became of it";
     (overdue > stuck_after).then(|| Found::Undecided { why: why.to_owned() })
@@ -44,8 +44,8 @@ mod tests {
     const SETTLE: Duration = Duration::from_secs(60);
     const TIMEOUT: Duration = Duration::from_secs(30);
 
-    fn looked(since_call: u64, here: u64) -> Looked {
-        Looked { since_call: Duration::from_secs(since_call), here: Duration::from_secs(here) }
+    fn looked(since_call: u64, here: u64) -> Waited {
+        Waited { since_call: Duration::from_secs(since_call), here: Duration::from_secs(here) }
     }
 
     #[test]

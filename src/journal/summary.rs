@@ -197,7 +197,7 @@ mod tests {
     use crate::journal::samples::{at, key};
 
     #[test]
-    fn a_run_that_cannot_be_read_is_shown_as_running_until_it_is_set_aside_and_then_as_unknown() {
+    fn an_unreadable_run_is_shown_as_running_until_it_is_set_aside_and_then_as_unknown() {
         let recorded = |ended| RecordedRun {
             server: key().server,
             policy: "nightly".parse().unwrap(),

@@ -24,7 +24,7 @@ pub struct Hold {
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
-    /// Until when; `None`: until it is released.
+    /// Until when; `None` means until it is released.
     pub until: Option<Timestamp>,
 }
 

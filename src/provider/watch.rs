@@ -121,10 +121,10 @@ struct Waiter {
     since: Instant,
     due: Instant,
     /// The first look that began at or after `since`.
-    result: Option<Looked>,
+    result: Option<TimedLook>,
 }
 
-type Looked = (Instant, Result<Inventory, ProviderError>);
+type TimedLook = (Instant, Result<Inventory, ProviderError>);
 
 impl Watch {
     /// A watch over the client's lists.
@@ -161,7 +161,7 @@ impl Watch {
         self.seen_after(server, kind, since, due).await.1
     }
 
-    async fn seen_after(&self, server: &Server, kind: Kind, since: Instant, due: Instant) -> Looked {
+    async fn seen_after(&self, server: &Server, kind: Kind, since: Instant, due: Instant) -> TimedLook {
         let of_kind = self.of(kind);
         let ticket =
             WaitTicket::new(of_kind, Waiter { server: server.clone(), since, due: due.max(since), result: None });
@@ -303,7 +303,7 @@ impl<'a> WaitTicket<'a> {
         Self { of_kind, ticket }
     }
 
-    fn result(&self) -> Option<Looked> {
+    fn result(&self) -> Option<TimedLook> {
         self.of_kind.lock().waiters.get_mut(&self.ticket).and_then(|waiter| waiter.result.take())
     }
 }

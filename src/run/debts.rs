@@ -20,7 +20,7 @@ use crate::run::look::{DebtLook, DebtLooks};
 use crate::run::{Lease, RunError, World};
 use crate::store::StoreError;
 
-/// The pause after a fault of ours or of the state.
+/// The pause after a bug or an error of the state.
 const AFTER_FAULT: Duration = Duration::from_mins(1);
 
 /// Watches every server that is owed a start and that no run is in charge of, until the process shuts down. Then those that

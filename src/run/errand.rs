@@ -17,7 +17,7 @@ use crate::run::{RunError, World};
 use crate::store::leases::Leased;
 use crate::store::{Store, StoreError};
 
-/// Looks after every errand that was cut off and is not looked after yet, in the background.
+/// Settles every errand that was cut off and is not being settled yet, in the background.
 ///
 /// # Errors
 /// When the state fails.

@@ -18,7 +18,7 @@ pub(super) const BEFORE_SHUTDOWN: Duration = Duration::from_secs(7);
 const LAST_LOOK: Duration = Duration::from_secs(2);
 pub(super) const LAST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Asks a server that reads `stopped` to start. With `recorded`, the answer is recorded.
+/// Asks a server that reads `stopped` to start. If `recorded`, the answer is recorded, too.
 ///
 /// # Errors
 /// Why it is not known to be starting, in words.

@@ -10,7 +10,7 @@ use crate::provider::ProviderError;
 use crate::run::{RunError, World};
 use crate::store::debts::{Observation, Observed};
 
-/// How a server that is owed a start is found.
+/// The result of a look at a server that is owed a start.
 #[derive(Debug)]
 pub(super) enum DebtLook {
     /// It is owed nothing: a person has released the debt, or it was settled before.

@@ -6,7 +6,7 @@ use crate::journal::adopt::find_created;
 use crate::journal::deletes::find_deleted;
 use crate::journal::event::{Act, Event, Found};
 use crate::journal::power::find_power;
-use crate::journal::settling::{Looked, found_nothing, is_settled, time_to_show};
+use crate::journal::settling::{Waited, found_nothing, is_settled, time_to_show};
 use crate::policy::inventory::Inventory;
 use crate::run::RunError;
 use crate::run::active_run::ActiveRun;
@@ -22,7 +22,7 @@ impl ActiveRun<'_> {
         loop {
             let settings = self.world.settings();
             let time_to_show = time_to_show(&step, settings.settle, sent_with.max(settings.timeout));
-            let looked = |run: &Self| Looked { since_call: run.since(step.at), here: began.elapsed() };
+            let looked = |run: &Self| Waited { since_call: run.since(step.at), here: began.elapsed() };
             if let Some(found) = self.find(&step.act, is_settled(looked(self), time_to_show)).await? {
                 self.fresh = None;
                 return self.write(Event::Settled { step: number, found }).await;

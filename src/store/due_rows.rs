@@ -17,7 +17,7 @@ pub(super) fn find(tx: &Transaction<'_>, server: &str, policy: &str) -> Result<O
     rows.next()?.map(followed_policy).transpose()
 }
 
-/// From the columns schedule, handled, first_at, stale and kind.
+/// Reads the columns schedule, handled, first_at, stale and kind.
 fn followed_policy(row: &Row<'_>) -> Result<FollowedPolicy, StoreError> {
     Ok(FollowedPolicy {
         schedule: row.get(0)?,

@@ -142,7 +142,7 @@ fn set_aside(tx: &Transaction<'_>, id: i64, why: &StoreError, at: Timestamp) -> 
     Ok(report_of_set_aside(run, why.to_string(), last_good))
 }
 
-/// What the row of a run says.
+/// The row of a run.
 fn row(tx: &Transaction<'_>, id: i64) -> Result<RecordedRun, StoreError> {
     let sql = "SELECT server, server_name, policy, kind, due, opened_at, ended_at FROM run WHERE id = ?1";
     let row = tx.query_row(sql, [id], |row| {

@@ -69,7 +69,7 @@ impl Store {
     /// sentence changes. May be called every few seconds.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub async fn add_lasting_notice(&self, notice: Notice, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| if is_repeat(tx, &notice, at)? { Ok(()) } else { insert_notice(tx, &notice, at) }).await
     }

@@ -26,7 +26,7 @@ pub struct MemoryKey {
     pub kind: Kind,
     /// The policy whose evictions are counted.
     pub policy: PolicyName,
-    /// How long a list may lag behind what was accepted.
+    /// How long lists may lag behind accepted calls.
     pub settle: Duration,
 }
 

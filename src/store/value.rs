@@ -47,7 +47,7 @@ pub fn duration(milliseconds: i64) -> Duration {
     Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default())
 }
 
-/// JSON, as a column holds it.
+/// A value as JSON, for a column.
 pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
     Ok(serde_json::to_string(value)?)
 }

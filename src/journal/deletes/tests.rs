@@ -83,7 +83,7 @@ fn a_doubtful_list_does_not_prove_that_a_point_is_gone() {
 }
 
 #[test]
-fn a_delete_without_a_list_fails_the_attempt_or_is_spared_where_the_attempt_has_failed_before() {
+fn without_a_list_a_delete_fails_the_attempt_or_after_a_failure_spares_the_point() {
     let failed = |how| FailedCall { error: "no list".to_owned(), status: None, how };
     let fails = |last| WithoutList::Fail(Failure { error: "no list".to_owned(), last });
     let failure = Failure { error: "the point has failed".to_owned(), last: false };

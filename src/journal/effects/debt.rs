@@ -55,7 +55,7 @@ pub fn debt_opened(known: Option<Debt>, opened: Debt) -> Debt {
     Debt { server: opened.server, what, ..known }
 }
 
-/// What an event of a run makes of the open debt to its server; nothing where it says nothing of it.
+/// How an event of a run changes the open debt to its server; nothing if the event does not concern it.
 #[must_use]
 pub fn debt_after(debt: &Debt, run: i64, event: &DebtEvent) -> Option<DebtChange> {
     let OwedStart { round, evidence, .. } = *debt.start();

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::journal::effects::change::Change;
 use crate::journal::notice::Topic;
 
-/// How many lists in a row lack a server before it counts as gone.
+/// From how many lists in a row a server must be missing before it counts as gone.
 const LISTS_TO_BE_GONE: u32 = 3;
 
 /// How lists have lacked a server that does not count as gone yet.

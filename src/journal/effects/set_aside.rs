@@ -9,7 +9,7 @@ use crate::policy::inventory::{Kind, ServerRef};
 use crate::policy::mark::Token;
 use crate::policy::name::PolicyName;
 
-/// What is known of a run that cannot be read back.
+/// What is known about a run that cannot be read back.
 #[derive(Clone, Debug)]
 pub struct UnreadableRun {
     /// Its number.
@@ -29,7 +29,7 @@ pub struct UnreadableRun {
 /// What it changes that the run is set aside.
 #[must_use]
 pub fn set_aside(run: &UnreadableRun) -> Vec<Change> {
-    // A point of it that turns up later is ours by its token.
+    // If its point appears later, its token proves it ours.
     let undecided = |token: &Token| Change::TokenSettled { token: token.clone(), state: TokenState::Undecided };
     let tokens = run.open_tokens.iter().map(undecided);
     std::iter::once(Change::RunSetAside).chain(tokens).chain([Change::Debt(DebtEvent::Left)]).collect()

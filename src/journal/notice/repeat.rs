@@ -1,4 +1,4 @@
-//! How often a lasting problem is reported.
+//! How often a lasting problem is reported again.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -13,7 +13,7 @@ const CHANGED_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 pub fn is_reported_already(last: Option<(&str, Timestamp)>, sentence: &str, at: Timestamp) -> bool {
     last.is_some_and(|(text, reported)| {
         let apart = if text == sentence { SAME_AGAIN } else { CHANGED_AGAIN };
-        // After a clock was set back it is reported once more.
+        // After the clock was set back, it is reported once more.
         (SignedDuration::ZERO..apart).contains(&reported.duration_until(at))
     })
 }

@@ -174,7 +174,7 @@ fn one_start_is_given_its_time_before_the_next() {
 }
 
 #[test]
-fn the_watch_over_debts_does_not_start_what_a_run_keeps_stopped_and_hears_of_what_it_leaves() {
+fn the_debt_watch_starts_nothing_that_a_run_keeps_stopped() {
     let stopped = [done(1, Act::StopServer), vec![Event::Seen(Sight::ServerStopped)]];
     let ended = Event::Ended { outcome: Outcome::Skipped, error: None };
     for (case, before, event, keeps, leaves) in [

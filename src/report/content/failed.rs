@@ -49,7 +49,7 @@ pub(super) fn preheader(all: &[TimedNotice], context: &MailContext) -> String {
     }
 }
 
-/// What is known of one failure, or of one stale policy.
+/// What is known about one failure, or of one stale policy.
 pub(super) fn facts_of(one: &TimedNotice, context: &MailContext) -> Vec<(String, String)> {
     let notice = &one.notice;
     let mut facts = scope_facts(notice);

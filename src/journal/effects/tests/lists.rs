@@ -16,7 +16,7 @@ fn list(points: Vec<RestorePoint>) -> Inventory {
     }
 }
 
-/// What is remembered of these points after earlier lists.
+/// What is remembered about these points after earlier lists.
 fn memory(points: &[KnownPoint]) -> Memory {
     let mut memory = Memory { seen_before: true, ..Memory::default() };
     recall(points, "nightly", (Duration::from_secs(60), at(200)), &mut memory);

@@ -19,7 +19,7 @@ fn owed(run: i64, round: i64, in_charge: Option<i64>, start: Start) -> Debt {
 }
 
 #[test]
-fn a_stop_opens_a_debt_or_begins_its_next_round_and_it_stays_the_debt_of_the_run_that_opened_it() {
+fn a_stop_opens_a_debt_or_begins_its_next_round_under_the_run_that_opened_it() {
     let opened = owed(7, 1, Some(7), Start::NotSent);
     assert_eq!(debt_opened(None, opened.clone()), opened);
     let renamed = ServerRef { name: "web-server-02".to_owned(), ..server() };
