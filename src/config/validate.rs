@@ -1,5 +1,6 @@
 //! Reads the whole file and reports everything that is wrong with it at once.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use toml::de::DeTable;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::environment::{Environment, FileLocation};
 use crate::config::error::LoadError;
-use crate::config::keys::{PROVIDER, SLOTS, STATE};
+use crate::config::keys::{PROVIDER, SLOTS, STATE, STATUS};
 use crate::config::policies::{self, PolicyKeys};
 use crate::config::reader::{Findings, TableReader, sorted};
 use crate::config::settings::{Config, ProviderSettings, SecretSource, SlotLimits, StatusSettings};
@@ -255,12 +256,25 @@ fn tempfile_would_work(dir: &Path) -> bool {
 
 fn status(root: &TableReader<'_>) -> StatusSettings {
     let Some(reader) = root.table("status") else { return StatusSettings::default() };
-    let listen = reader.parsed("listen", |text| {
-        text.parse().map_err(|_| ValueError::new("is not an address with a port", "as in \"127.0.0.1:9810\""))
-    });
+    let allow_remote = reader.flag("allow_remote").unwrap_or_else(|| STATUS.flag("allow_remote"));
+    let listen = reader.parsed("listen", |text| status_address(text, allow_remote));
+    let hosts = values::host_names(&reader, "hosts");
     let unprotected_ok = values::selectors(&reader, "unprotected_ok").unwrap_or_default();
     reader.finish();
-    StatusSettings { listen, unprotected_ok }
+    StatusSettings { listen, hosts, unprotected_ok }
+}
+
+fn status_address(text: &str, allow_remote: bool) -> Result<SocketAddr, ValueError> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| ValueError::new("is not an address with a port", "as in \"127.0.0.1:9810\""))?;
+    if allow_remote || address.ip().to_canonical().is_loopback() {
+        return Ok(address);
+    }
+    Err(ValueError::new(
+        format!("is {address}, which other machines can reach"),
+        "listen on 127.0.0.1 or [::1], or set allow_remote = true: there is no password, so let a firewall or a proxy \
+         decide who may connect",
+    ))
 }
 
 /// Secret files that cannot hold a secret, and those that others can read.

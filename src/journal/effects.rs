@@ -3,6 +3,7 @@
 
 mod brakes;
 mod change;
+mod count;
 mod debt;
 mod due;
 mod inventory;
@@ -11,6 +12,7 @@ mod recovered;
 
 pub use brakes::{accepted, braked, reported};
 pub use change::{Change, TokenState};
+pub(crate) use count::{Count, Counter, DELETE_REASONS, MESSAGE_RESULTS, OUTCOMES, counts};
 pub use debt::{DebtChange, DebtEvent, debt_after};
 pub use due::{FollowedPolicy, FormerName, follow};
 pub use inventory::{Before, listed, point_created, point_gone};

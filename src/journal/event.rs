@@ -143,6 +143,15 @@ pub enum Act {
 }
 
 impl Act {
+    /// Why it deletes a restore point, if it does.
+    #[must_use]
+    pub(crate) const fn delete_reason(&self) -> Option<DeleteReason> {
+        match self {
+            Self::Delete { cause, .. } => Some(*cause),
+            _ => None,
+        }
+    }
+
     /// Whether it creates a restore point.
     #[must_use]
     pub const fn is_create(&self) -> bool {
@@ -262,13 +271,21 @@ pub enum Outcome {
     Unknown,
 }
 
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Outcome {
+    /// The word in the state and in every output.
+    #[must_use]
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
             Self::Unknown => "unknown",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }

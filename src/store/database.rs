@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::store::StoreError;
 use crate::store::folder::{self, Access, DATABASE, Folder, LOCK};
-use crate::store::migrate::{migrate, no_older_owner};
+use crate::store::migrate::{migrate, no_older_owner, same_version};
 use crate::store::transaction::{Transaction, keep_statements};
 
 /// A database up to this size is checked for damage when its owner opens it; a larger one when it is read.
@@ -28,6 +28,8 @@ pub struct Store {
     pub(super) folder: Option<Arc<Folder>>,
     /// Whether time is simulated: see `own_simulated`.
     simulated: bool,
+    /// Whether it only reads: see `reading`.
+    reads: bool,
     /// Held until the last clone is dropped; the system releases it after `kill -9`, too.
     _lock: Option<Arc<File>>,
 }
@@ -109,7 +111,35 @@ impl Store {
         let connection = opened.and_then(|mut connection| migrate(&mut connection, dir).map(|()| connection));
         let connection = connection.map_err(|error| error.of_file(&file))?;
         let connection = Arc::new(Mutex::new(connection));
-        Ok(Self { connection, dir: dir.into(), folder: None, simulated: false, _lock: None })
+        Ok(Self { connection, dir: dir.into(), folder: None, simulated: false, reads: false, _lock: None })
+    }
+
+    /// Opens the state beside its owner with a connection that only reads: however long it reads, the owner is never kept
+    /// waiting. It migrates nothing.
+    ///
+    /// # Errors
+    /// `Absent` when there is none, `Older` or `Newer` when another version has written it, else why it cannot be used.
+    pub(crate) fn reading(dir: &Path) -> Result<Self, StoreError> {
+        if !Self::exists(dir)? {
+            return Err(StoreError::Absent(dir.to_owned()));
+        }
+        let folder = Folder::secure(dir, Access::Beside)?;
+        let file = dir.join(DATABASE);
+        let opened = || {
+            refuse_stump(&file)?;
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(&file, flags)?;
+            folder.secure_database()?;
+            connection.busy_timeout(std::time::Duration::from_secs(10))?;
+            connection.pragma_update(None, "query_only", true)?;
+            keep_statements(&connection);
+            same_version(&connection, dir)?;
+            Ok(connection)
+        };
+        let connection: Connection = opened().map_err(|error: StoreError| error.of_file(&file))?;
+        let connection = Arc::new(Mutex::new(connection));
+        let folder = Some(Arc::new(folder));
+        Ok(Self { connection, dir: dir.into(), folder, simulated: false, reads: true, _lock: None })
     }
 
     fn exists(dir: &Path) -> Result<bool, StoreError> {
@@ -152,7 +182,8 @@ impl Store {
         let connection: Connection = opened().map_err(|error: StoreError| error.of_file(&file))?;
         let connection = Arc::new(Mutex::new(connection));
         let folder = Some(Arc::new(folder));
-        Ok(Self { connection, dir: dir.into(), folder, simulated: false, _lock: owner.map(|(lock, _)| Arc::new(lock)) })
+        let lock = owner.map(|(lock, _)| Arc::new(lock));
+        Ok(Self { connection, dir: dir.into(), folder, simulated: false, reads: false, _lock: lock })
     }
 
     /// Runs one transaction on a blocking thread. It is committed when `work` returns `Ok`, else it leaves no trace.
@@ -164,11 +195,12 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        let (connection, file) = (Arc::clone(&self.connection), self.dir.join(DATABASE));
+        let (connection, file, reads) = (Arc::clone(&self.connection), self.dir.join(DATABASE), self.reads);
         let transaction = move || {
             // A transaction that panicked was rolled back, and must not stop all others.
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            let transaction = Transaction::begin(&mut connection)?;
+            let transaction =
+                if reads { Transaction::begin_reading(&mut connection) } else { Transaction::begin(&mut connection) }?;
             let value = work(&transaction)?;
             transaction.commit()?;
             Ok(value)

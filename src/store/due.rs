@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Row, params};
 
-use crate::journal::effects::{FollowedPolicy, FormerName, follow};
+use crate::journal::effects::{Count, FollowedPolicy, FormerName, follow};
 use crate::journal::event::RunKey;
 use crate::journal::notice::Notice;
 use crate::policy::inventory::{Id, Kind};
 use crate::policy::policy::PolicyName;
+use crate::store::counters;
 use crate::store::notices::insert_notice;
 use crate::store::runs::{Run, open, skip};
 use crate::store::transaction::Transaction;
@@ -102,6 +103,7 @@ impl Store {
                     continue;
                 };
                 opening.notices.iter().try_for_each(|notice| insert_notice(tx, notice, at))?;
+                counters::add(tx, opening.notices.iter().filter_map(Count::missed))?;
                 match opening.passed_over {
                     Some(error) => {
                         skip(tx, run, error, at)?;

@@ -1,19 +1,36 @@
 //! Runs as they are read back. One that cannot be read (an event that this version does not know, that cannot follow, or
 //! that is damaged) is set aside: kept, ended and reported, so that it stops neither the start nor `history`.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use rusqlite::params;
 
+use crate::journal::effects::Count;
+use crate::journal::event::Outcome;
 use crate::journal::notice::{Fact, FailedRun, Notice, RunProblem};
 use crate::journal::summary::{RunHistory, RunSummary, history};
 use crate::policy::inventory::{Id, Kind, ServerRef};
+use crate::store::counters;
 use crate::store::debt_rows::leave;
+use crate::store::leases::OWNER;
 use crate::store::notices::insert_notice;
 use crate::store::points::newest_good;
 use crate::store::runs::{Run, load};
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, read_word, time};
 use crate::store::{Store, StoreError};
+
+/// A run that has not ended.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenRun {
+    /// The server.
+    pub(crate) server: Id,
+    /// The policy.
+    pub(crate) policy: String,
+    /// Whether it works on its server now; else it waits for its place, for the server or for its next attempt.
+    pub(crate) works: bool,
+}
 
 impl Store {
     /// The runs that have not ended, oldest first; without those that cannot be read (see `set_unreadable_aside`).
@@ -22,6 +39,30 @@ impl Store {
     /// What the database says.
     pub async fn unfinished(&self) -> Result<Vec<Run>, StoreError> {
         self.transact(open_runs).await
+    }
+
+    /// Which runs have not ended, without their events.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) async fn open_keys(&self) -> Result<Vec<OpenRun>, StoreError> {
+        self.transact(|tx| {
+            let mut query = tx.prepare_cached(
+                "SELECT server, policy, EXISTS (SELECT 1 FROM lease WHERE lease.server = run.server AND holder = ?1)
+                 FROM run WHERE ended_at IS NULL ORDER BY id",
+            )?;
+            let mut rows = query.query([OWNER])?;
+            let mut open: Vec<OpenRun> = Vec::new();
+            let mut taken = HashSet::new();
+            while let Some(row) = rows.next()? {
+                let server: String = row.get(0)?;
+                // One run a server at a time: the others there wait for it.
+                let works = row.get(2)? && taken.insert(server.clone());
+                open.push(OpenRun { server: read(&server)?, policy: row.get(1)?, works });
+            }
+            Ok(open)
+        })
+        .await
     }
 
     /// Runs with their steps, newest first.
@@ -157,6 +198,7 @@ fn set_aside(tx: &Transaction<'_>, id: i64, why: &StoreError, at: Timestamp) -> 
     // A point of it that turns up later is ours by its token.
     tx.execute("UPDATE token SET state = 'undecided' WHERE run = ?1 AND state = 'open'", [id])?;
     leave(tx, id)?;
+    counters::add(tx, [Count::run(&row.policy, Outcome::Unknown)])?;
     let fact = Fact::Failed(FailedRun {
         run: Some(id),
         due: row.due,

@@ -6,6 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
+use crate::journal::effects::Count;
+use crate::store::counters;
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
@@ -181,6 +183,16 @@ impl Store {
     /// What the database says.
     pub async fn mail_tried(&self, id: i64, fate: Fate, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
+            let sent = match &fate {
+                Fate::Sent { .. } => Some(true),
+                Fate::GivenUp { .. } => Some(false),
+                Fate::Later { .. } => None,
+            };
+            if let Some(sent) = sent {
+                let channel: String =
+                    tx.query_row("SELECT channel FROM outbox WHERE id = ?1", [id], |row| row.get(0))?;
+                counters::add(tx, [Count::message(&channel, sent)])?;
+            }
             match fate {
                 Fate::Sent { refused } => tx.execute(
                     "UPDATE outbox SET sent_at = ?2, attempts = attempts + 1, error = ?3 WHERE id = ?1",

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use crate::journal::effects::effects;
+use crate::journal::effects::{counts, effects};
 use crate::journal::event::{Act, Event, Outcome, RunKey};
 use crate::journal::notice::Notice;
 use crate::journal::state::RunState;
@@ -12,6 +12,7 @@ use crate::policy::guard::Guard;
 use crate::policy::inventory::{Id, Kind, ServerRef};
 use crate::policy::policy::PolicyName;
 use crate::store::changes::write_all;
+use crate::store::counters;
 use crate::store::holds::hold_on;
 use crate::store::notices::insert_notice;
 use crate::store::scope::Scope;
@@ -189,7 +190,8 @@ fn write_event(
     )?;
     let RunKey { server, policy, kind, .. } = &before.state.key;
     let scope = Scope { tx, server, kind: *kind, policy: policy.as_str(), run: Some(before.id), at };
-    write_all(&scope, &effects(&before.state, event, at, notices))
+    write_all(&scope, &effects(&before.state, event, at, notices))?;
+    counters::add(tx, counts(&before.state, event))
 }
 
 /// The run and its state.

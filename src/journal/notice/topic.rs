@@ -68,6 +68,24 @@ pub enum Topic {
     Overfilled,
 }
 
+impl Topic {
+    /// Every topic.
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Run,
+        Self::Stale,
+        Self::Missed,
+        Self::ServerGone,
+        Self::ServerStopped,
+        Self::NewJournal,
+        Self::SecondLastgood,
+        Self::Brake,
+        Self::Attention,
+        Self::Clock,
+        Self::Reload,
+        Self::Overfilled,
+    ];
+}
+
 impl fmt::Display for Topic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
