@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use crate::account::file_in_force::refusal;
+use crate::account::file_in_force::file_status;
 use crate::account::fleet;
 use crate::account::servers::stored_servers;
 use crate::config::Config;
@@ -15,7 +15,9 @@ use crate::policy::inventory::{Id, Kind, Server, newest_first};
 use crate::policy::slots::{Slots, TakenSlot};
 use crate::policy::task::Task;
 use crate::report::digest::FormerPoints;
-use crate::status::{DebtStatus, IncidentStatus, Level, OutboxStatus, PolicyFacts, PolicyStatus, Status, policy_state};
+use crate::status::{
+    DebtStatus, IncidentStatus, Level, OpenRuns, OutboxStatus, PolicyFacts, PolicyStatus, Status, policy_state,
+};
 use crate::store::due::Handled;
 use crate::store::holds::{Hold, HoldTarget};
 use crate::store::notices::Incident;
@@ -61,7 +63,7 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
     let servers = stored_servers(store).await?;
     let incidents = store.incidents().await?;
     let holds = store.holds(now).await?;
-    let running = store.unfinished().await?;
+    let running = store.open_keys().await?;
     let listed = store.listed_everywhere().await?;
     let input = SurveyInput {
         config,
@@ -69,7 +71,7 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
         handled: &store.handled_everywhere().await?,
         holds: &holds,
         failing: &incidents.iter().filter(|one| one.topic == Topic::Run).filter_map(policy_of_incident).collect(),
-        running: &running.iter().map(|run| (&run.state.key.server.id, run.state.key.policy.as_str())).collect(),
+        running: &running.iter().map(|run| (&run.server, run.policy.as_str())).collect(),
         now,
     };
     let policies: Vec<Surveyed> = fleet::tasks(config, &servers).iter().map(|task| surveyed(&input, task)).collect();
@@ -89,7 +91,8 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
             former.policy
         )
     }));
-    if let Some(errors) = refusal(store).await? {
+    let (policy_file, refusal) = file_status(store).await?;
+    if let Some(errors) = refusal {
         warnings.push(format!("the policy file was read again and refused: {errors}"));
     }
     if config.reports.iter().all(|report| report.on.is_empty()) {
@@ -99,6 +102,7 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
     let backlog = store.backlog().await?;
     let outbox = OutboxStatus { waiting: backlog.waiting, oldest: backlog.oldest, refused: backlog.refused };
     let level = level(&policies, &incidents, &outbox, &warnings, now);
+    let active = running.iter().filter(|run| run.works).count();
     let status = Status {
         at: now,
         level,
@@ -107,6 +111,9 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
         incidents: incidents.into_iter().map(shown).collect(),
         debts: store.debts().await?.into_iter().map(owed).collect(),
         outbox,
+        runs: OpenRuns { active, waiting: running.len() - active },
+        policy_file,
+        last_evaluation: store.last_evaluation().await?,
         warnings,
     };
     Ok(Survey { status, policies, former, holds })
@@ -171,6 +178,7 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
         kind: policy.kind,
         age_seconds: facts.last_good.map(|at| at.duration_until(input.now).as_secs()),
         last_good,
+        size_mb: points.first().and_then(|point| point.size_mb),
         max_age_seconds: policy.max_age.as_secs(),
         next_due: task.due_times().next_after(input.now),
         slots: slots(input, task, listed),

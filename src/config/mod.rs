@@ -35,6 +35,7 @@ pub use settings::{
     StatusSettings,
 };
 pub use slot_sums::SelectorSlots;
+pub(crate) use validate::policy_file_text;
 pub use validate::{Loaded, load, parse, state_dir};
 
 #[cfg(test)]

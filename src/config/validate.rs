@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use toml::de::DeTable;
 
 use crate::config::diagnostic::Diagnostic;
-use crate::config::environment::{Environment, FileLocation};
+use crate::config::environment::{Environment, FileLocation, find};
 use crate::config::error::LoadError;
 use crate::config::keys::{PROVIDER, SLOTS, STATE, STATUS};
 use crate::config::policies::{self, PolicyKeys};
@@ -90,6 +90,15 @@ fn examine(source: &str, folder: &Path, environment: &Environment, at: Timestamp
     let root = TableReader::of_file(document.get_ref(), 0..source.len(), &findings);
     let config = read(root, folder, environment, at).map(|config| Config { source: source.to_owned(), ..config });
     (config, findings.into_sorted())
+}
+
+/// The text of the policy file and the folder that paths in it are relative to, whoever wrote it and whatever it says: for
+/// commands that take nothing from it but the state folder. `None` where there is none that can be read.
+#[must_use]
+pub(crate) fn policy_file_text(explicit: Option<&Path>) -> Option<(String, PathBuf)> {
+    let path = find(explicit).ok()?.path;
+    let (text, _) = file::read(&path, file::POLICY_BYTES).ok()?;
+    Some((text, path.parent().unwrap_or(Path::new("")).to_owned()))
 }
 
 /// The state folder that a text names, even if the rest of it is invalid.

@@ -29,7 +29,8 @@ pub enum PayloadKind {
 }
 
 impl Channel {
-    const fn word(self) -> &'static str {
+    /// The word in the state and in metrics.
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Mail => "mail",
         }
