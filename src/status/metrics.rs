@@ -37,7 +37,7 @@ pub(crate) fn text(metrics: &Metrics<'_>) -> String {
     // A policy on a server takes about 1.5 KB.
     let mut page = Page(String::with_capacity(8 * 1024 + status.policies.len() * 1536));
     page.family("lastgood_build_info", GAUGE, "The version of the running lastgood; always 1.");
-    page.sample("lastgood_build_info", &format!("version=\"{}\"", env!("CARGO_PKG_VERSION")), 1);
+    page.sample("lastgood_build_info", label("version", env!("CARGO_PKG_VERSION")), 1);
     policies(&mut page, status);
     slots(&mut page, status);
     of_state(&mut page, status, counters);
@@ -171,7 +171,7 @@ fn requests(page: &mut Page, process: &ProcessCounts) {
     }
     let name = "lastgood_provider_throttled_total";
     page.family(name, COUNTER, "Requests that the provider refused because there were too many (429).");
-    page.sample(name, "", process.throttled);
+    page.single(name, process.throttled);
 }
 
 /// What concerns the whole installation.
@@ -179,7 +179,7 @@ fn installation(page: &mut Page, status: &Status) {
     let mut single = |name: &str, help: &str, value: Option<&dyn Display>| {
         page.family(name, GAUGE, help);
         if let Some(value) = value {
-            page.sample(name, "", value);
+            page.single(name, value);
         }
     };
     let seconds = |at: Option<Timestamp>| at.map(Seconds::of);
@@ -211,12 +211,12 @@ fn installation(page: &mut Page, status: &Status) {
 fn usage_of_process(page: &mut Page, usage: &ProcessUsage) {
     page.family("process_resident_memory_bytes", GAUGE, "Memory of this process that is resident.");
     if let Some(bytes) = usage.resident_bytes {
-        page.sample("process_resident_memory_bytes", "", bytes);
+        page.single("process_resident_memory_bytes", bytes);
     }
     page.family("process_cpu_seconds_total", COUNTER, "CPU time of this process.");
-    page.sample("process_cpu_seconds_total", "", usage.cpu_seconds);
+    page.single("process_cpu_seconds_total", usage.cpu_seconds);
     page.family("process_start_time_seconds", GAUGE, "When this process started.");
-    page.sample("process_start_time_seconds", "", Seconds::of(usage.started));
+    page.single("process_start_time_seconds", Seconds::of(usage.started));
 }
 
 /// The labels of a policy on a server.
@@ -300,13 +300,12 @@ impl Page {
 
     /// One value of it; `labels` are escaped.
     fn sample(&mut self, name: &str, labels: impl Display, value: impl Display) {
-        let begin = self.0.len();
-        let _ = write!(self.0, "{name}{{{labels}}} {value}\n");
-        // Empty braces are allowed, but nobody writes them.
-        let empty = begin + name.len();
-        if self.0[empty..].starts_with("{}") {
-            self.0.replace_range(empty..empty + 2, "");
-        }
+        let _ = writeln!(self.0, "{name}{{{labels}}} {value}");
+    }
+
+    /// The value of a metric without labels.
+    fn single(&mut self, name: &str, value: impl Display) {
+        let _ = writeln!(self.0, "{name} {value}");
     }
 
     fn histogram(&mut self, name: &str, labels: &str, histogram: &Histogram) {

@@ -15,9 +15,11 @@ pub(super) struct Shared<T> {
     /// How old a value may be when somebody asks for it.
     max_age: Duration,
     turn: tokio::sync::Mutex<()>,
-    /// The last value, and when its making began.
-    last: Arc<Mutex<Option<(Instant, Arc<T>)>>>,
+    last: Arc<Mutex<Option<Made<T>>>>,
 }
+
+/// The last value, and when its making began.
+type Made<T> = (Instant, Arc<T>);
 
 impl<T: Send + Sync + 'static> Shared<T> {
     /// No value yet. With a `max_age` of zero, everybody gets a value whose making began after the question.

@@ -3,9 +3,10 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Barrier;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::http_client::{address, ask, connect, get, read, send};
 use crate::process::{Daemon, changes, eventually, mail_with, status, write_policy};
@@ -142,7 +143,7 @@ fn what_is_too_large_old_or_no_http_gets_a_plain_answer() {
 }
 
 #[test]
-fn a_client_that_takes_its_time_has_ten_seconds_and_sixty_four_of_them_turn_the_next_away() {
+fn a_slow_client_has_ten_seconds_and_sixty_four_of_them_turn_the_next_away() {
     let (_host, daemon, address) = daemon();
     let begun = Instant::now();
     let mut slow: Vec<TcpStream> = (0..64).map(|_| connect(address)).collect();
