@@ -6,7 +6,7 @@ use crate::account::survey::{Surveyed, survey};
 use crate::config::Config;
 use crate::policy::inventory::{Kind, ServerRef};
 use crate::report::digest::{DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, DigestState, RunCounts};
-use crate::status::PolicyState;
+use crate::status::{PolicyState, PolicyStatus};
 use crate::store::holds::{Hold, HoldTarget};
 use crate::store::{Store, StoreError};
 
@@ -28,15 +28,17 @@ pub async fn digest_facts(
     let seen = survey(config, store, now).await?;
     let mut names: Vec<(String, Kind)> =
         config.policies.iter().map(|policy| (policy.name.to_string(), policy.kind)).collect();
-    for one in &seen.policies {
-        let name = (one.status.policy.clone(), one.status.kind);
+    for one in &seen.status.policies {
+        let name = (one.policy.clone(), one.kind);
         if !names.contains(&name) {
             names.push(name);
         }
     }
     let policies = names.into_iter().map(|(name, kind)| {
-        let servers = seen.policies.iter().filter(|one| one.status.policy == name && one.status.kind == kind);
-        let servers = servers.map(|one| digest_server(one, size_before(before.as_ref(), &name, &one.status.server)));
+        let all = seen.status.policies.iter().zip(&seen.policies);
+        let servers = all.filter(|(status, _)| status.policy == name && status.kind == kind);
+        let size_before = |status: &PolicyStatus| size_before(before.as_ref(), &name, &status.server);
+        let servers = servers.map(|(status, one)| digest_server(status, *one, size_before(status)));
         DigestPolicy { servers: servers.collect(), name, kind }
     });
     Ok(DigestFacts {
@@ -50,16 +52,15 @@ pub async fn digest_facts(
     })
 }
 
-fn digest_server(one: &Surveyed, size_before_mb: Option<u64>) -> DigestServer {
-    let status = &one.status;
+fn digest_server(status: &PolicyStatus, one: Surveyed, size_before_mb: Option<u64>) -> DigestServer {
     let slots = status.slots;
     DigestServer {
         server: status.server.clone(),
         state: digest_state(status.state),
-        points: one.points.len(),
+        points: one.points,
         last_good: status.last_good.clone(),
-        oldest: one.points.last().and_then(|point| point.created_at),
-        size_mb: one.points.first().and_then(|point| point.size_mb),
+        oldest: one.oldest,
+        size_mb: status.size_mb,
         size_before_mb,
         next_due: status.next_due,
         slots: DigestSlots {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::status::metrics::{self, Metrics};
 use crate::status::process_counters::ProcessCounters;
@@ -81,9 +82,13 @@ impl StatusSource {
     }
 }
 
-/// Does work that takes long with many servers on a thread of its own, so that it delays no run.
+/// Does work that takes long with many servers on a thread of its own, so that it delays no run. The thread ends with it:
+/// what a thread has allocated goes back to the system only as a whole.
 async fn on_a_thread(work: impl FnOnce(Handle) -> Result<Vec<u8>, String> + Send + 'static) -> Result<Vec<u8>, String> {
-    let runtime = Handle::current();
-    let done = tokio::task::spawn_blocking(move || work(runtime)).await;
-    done.unwrap_or_else(|error| Err(format!("a fault of lastgood interrupted it: {error}")))
+    let (runtime, (tell, told)) = (Handle::current(), oneshot::channel());
+    let thread = std::thread::Builder::new().name("status".to_owned());
+    // Somebody who no longer waits need not be told.
+    let started = thread.spawn(move || drop(tell.send(work(runtime))));
+    started.map_err(|error| format!("no thread can be started: {error}"))?;
+    told.await.unwrap_or_else(|_| Err("a fault of lastgood interrupted it".to_owned()))
 }

@@ -115,7 +115,7 @@ impl Store {
     }
 
     /// Opens the state beside its owner with a connection that only reads: however long it reads, the owner is never kept
-    /// waiting. It migrates nothing.
+    /// waiting. It migrates nothing. It reads on the caller's thread, which must be one that may block.
     ///
     /// # Errors
     /// `Absent` when there is none, `Older` or `Newer` when another version has written it, else why it cannot be used.
@@ -209,8 +209,8 @@ impl Store {
         task.await.map_err(|error| StoreError::Value(format!("a transaction was cut off: {error}")))?
     }
 
-    /// Runs work that may block on a thread of its own; in simulated time on the caller's, with a turn for others before and
-    /// after it.
+    /// Runs work that may block on a thread of its own; in simulated time, and where the state is only read, on the caller's,
+    /// with a turn for others before and after it.
     ///
     /// # Errors
     /// When the work panicked.
@@ -218,7 +218,7 @@ impl Store {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, tokio::task::JoinError> {
-        if !self.simulated {
+        if !self.simulated && !self.reads {
             return tokio::task::spawn_blocking(work).await;
         }
         tokio::task::yield_now().await;
