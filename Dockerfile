@@ -34,7 +34,7 @@ USER 10001:10001
 WORKDIR /var/lib/lastgood
 VOLUME /var/lib/lastgood
 STOPSIGNAL SIGTERM
-# Healthy: every policy has a recent good restore point. Anything else (warning, critical, unknown) is unhealthy.
-HEALTHCHECK --interval=1m --timeout=10s --start-period=1m --retries=3 CMD ["/lastgood", "status"]
+# Healthy: the daemon works. A backup that fails is seen in /metrics, in `status` and by mail; a restart would not help.
+HEALTHCHECK --interval=1m --timeout=10s --start-period=1m --retries=3 CMD ["/lastgood", "health"]
 ENTRYPOINT ["/lastgood"]
 CMD ["daemon"]

@@ -8,7 +8,7 @@ use crate::journal::summary::RunStatus;
 use crate::policy::inventory::{Kind, ServerId, ServerRef};
 use crate::policy::name::PolicyName;
 use crate::report::digest::{DigestFacts, DigestHold, DigestPolicy, DigestServer, DigestSlots, DigestState, RunCounts};
-use crate::status::PolicyState;
+use crate::status::{PolicyState, PolicyStatus};
 use crate::store::holds::{Hold, HoldTarget};
 use crate::store::{Store, StoreError};
 
@@ -30,15 +30,17 @@ pub async fn digest_facts(
     let seen = survey(config, store, now).await?;
     let mut names: Vec<(PolicyName, Kind)> =
         config.policies.iter().map(|policy| (policy.name.clone(), policy.kind)).collect();
-    for one in &seen.policies {
-        let name = (one.status.policy.clone(), one.status.kind);
+    for one in &seen.status.policies {
+        let name = (one.policy.clone(), one.kind);
         if !names.contains(&name) {
             names.push(name);
         }
     }
     let policies = names.into_iter().map(|(name, kind)| {
-        let servers = seen.policies.iter().filter(|one| one.status.policy == name && one.status.kind == kind);
-        let servers = servers.map(|one| digest_server(one, size_before(before.as_ref(), &name, &one.status.server)));
+        let all = seen.status.policies.iter().zip(&seen.policies);
+        let servers = all.filter(|(status, _)| status.policy == name && status.kind == kind);
+        let size_before = |status: &PolicyStatus| size_before(before.as_ref(), &name, &status.server);
+        let servers = servers.map(|(status, one)| digest_server(status, *one, size_before(status)));
         DigestPolicy { servers: servers.collect(), name: name.to_string(), kind }
     });
     let mut holds = Vec::new();
@@ -56,16 +58,15 @@ pub async fn digest_facts(
     })
 }
 
-fn digest_server(one: &Surveyed, size_before_mb: Option<u64>) -> DigestServer {
-    let status = &one.status;
+fn digest_server(status: &PolicyStatus, one: Surveyed, size_before_mb: Option<u64>) -> DigestServer {
     let slots = status.slots;
     DigestServer {
         server: status.server.clone(),
         state: digest_state(status.state),
-        points: one.points.len(),
+        points: one.points,
         last_good: status.last_good.clone(),
-        oldest: one.points.last().and_then(|point| point.created_at),
-        size_mb: one.points.first().and_then(|point| point.size_mb),
+        oldest: one.oldest,
+        size_mb: status.size_mb,
         size_before_mb,
         next_due: status.next_due,
         slots: DigestSlots {
@@ -100,7 +101,7 @@ async fn digest_hold(store: &Store, seen: &Survey, hold: &Hold) -> Result<Digest
 
 /// A server under the name that the account has for it.
 fn named(seen: &Survey, id: ServerId) -> ServerRef {
-    let mut servers = seen.policies.iter().map(|one| &one.status.server).chain(&seen.status.unprotected);
+    let mut servers = seen.status.policies.iter().map(|one| &one.server).chain(&seen.status.unprotected);
     let name = servers.find(|server| server.id == id).map(|server| server.name.clone());
     ServerRef { name: name.unwrap_or_else(|| id.to_string()), id }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use crate::account::file_in_force::refusal;
+use crate::account::file_in_force::file_status;
 use crate::account::fleet;
 use crate::account::servers::stored_servers;
 use crate::config::Config;
@@ -15,7 +15,9 @@ use crate::policy::inventory::{Kind, PointStatus, Server, ServerId, newest_first
 use crate::policy::slots::{Slots, TakenSlot};
 use crate::policy::task::Task;
 use crate::report::digest::FormerPoints;
-use crate::status::{DebtStatus, IncidentStatus, Level, OutboxStatus, PolicyFacts, PolicyStatus, Status, policy_state};
+use crate::status::{
+    DebtStatus, IncidentStatus, Level, OpenRuns, OutboxStatus, PolicyFacts, PolicyStatus, Status, policy_state,
+};
 use crate::store::due::Handled;
 use crate::store::holds::{Hold, HoldTarget};
 use crate::store::notices::Incident;
@@ -29,15 +31,15 @@ const MAIL_WAITS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 const NO_SERVERS: &str =
     "no server is known: the account has none, or neither the daemon nor a run has listed them yet";
 
-/// A policy on a server, with its points as the last inventory showed them.
-#[derive(Clone, Debug)]
+/// What is known of a policy on a server beside its status.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Surveyed {
-    /// What `status` shows about it.
-    pub(super) status: PolicyStatus,
     /// How bad it is.
     pub(super) level: Level,
-    /// Its completed points, newest first.
-    pub(super) points: Vec<StoredPoint>,
+    /// How many completed points the last inventory showed.
+    pub(super) points: usize,
+    /// When the oldest of them was created.
+    pub(super) oldest: Option<Timestamp>,
 }
 
 /// The whole installation.
@@ -45,7 +47,7 @@ pub(super) struct Surveyed {
 pub struct Survey {
     /// The status.
     pub status: Status,
-    /// Every policy on every server.
+    /// Every policy on every server, in the order of the status.
     pub(super) policies: Vec<Surveyed>,
     /// Points of policies that are no longer in the file.
     pub(super) former: Vec<FormerPoints>,
@@ -61,7 +63,7 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
     let servers = stored_servers(store).await?;
     let incidents = store.incidents().await?;
     let holds = store.holds(now).await?;
-    let running = store.unfinished().await?;
+    let running = store.open_keys().await?;
     let listed = store.listed_everywhere().await?;
     let input = SurveyInput {
         config,
@@ -69,10 +71,13 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
         handled: &store.handled_everywhere().await?,
         holds: &holds,
         failing: &incidents.iter().filter(|one| one.topic == Topic::Run).filter_map(policy_of_incident).collect(),
-        running: &running.iter().map(|run| (&run.state.key.server.id, run.state.key.policy.as_str())).collect(),
+        running: &running.iter().map(|run| (&run.server, run.policy.as_str())).collect(),
         now,
     };
-    let policies: Vec<Surveyed> = fleet::tasks(config, &servers).iter().map(|task| surveyed(&input, task)).collect();
+    // Server by server: all tasks of a large account would take much memory at once.
+    let tasks = servers.iter().flat_map(|server| fleet::tasks_of_server(config, server));
+    let (shown_policies, policies): (Vec<PolicyStatus>, Vec<Surveyed>) =
+        tasks.map(|task| surveyed(&input, &task)).unzip();
     let former = former(config, &listed, &servers);
     // Before the first list, no selector matches anything, which says nothing about the selectors.
     let mut warnings: Vec<String> = if servers.is_empty() {
@@ -89,7 +94,8 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
             former.policy
         )
     }));
-    if let Some(errors) = refusal(store).await? {
+    let (policy_file, refusal) = file_status(store).await?;
+    if let Some(errors) = refusal {
         warnings.push(format!("the policy file was read again and refused: {errors}"));
     }
     if config.reports.iter().all(|report| report.on.is_empty()) {
@@ -99,14 +105,18 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
     let backlog = store.backlog().await?;
     let outbox = OutboxStatus { waiting: backlog.waiting, oldest: backlog.oldest, refused: backlog.refused };
     let level = level(&policies, &incidents, &outbox, &warnings, now);
+    let active = running.iter().filter(|run| run.works).count();
     let status = Status {
         at: now,
         level,
-        policies: policies.iter().map(|one| one.status.clone()).collect(),
+        policies: shown_policies,
         unprotected,
         incidents: incidents.into_iter().map(shown).collect(),
         debts: store.debts().await?.into_iter().map(owed).collect(),
         outbox,
+        runs: OpenRuns { active, waiting: running.len() - active },
+        policy_file,
+        last_evaluation: store.last_evaluation().await?,
         warnings,
     };
     Ok(Survey { status, policies, former, holds })
@@ -146,17 +156,17 @@ fn policy_of_incident(incident: &Incident) -> Option<(&ServerId, &str)> {
     Some((&incident.server.as_ref()?.id, incident.policy.as_deref()?))
 }
 
-fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
+fn surveyed(input: &SurveyInput<'_>, task: &Task) -> (PolicyStatus, Surveyed) {
     let (policy, server) = (&task.policy, &task.server.reference);
     let listed = input.listed.get(&(server.id.clone(), policy.kind)).map(Vec::as_slice).unwrap_or_default();
     let handled = input.handled.get(&(server.id.clone(), policy.name.to_string()));
     let key = (&server.id, policy.name.as_str());
     let own = |point: &&StoredPoint| point.policy.as_deref().is_some_and(|name| policy.answers_to(name));
     let completed = |point: &&StoredPoint| point.status == Some(PointStatus::Completed) && point.created_at.is_some();
-    let mut points: Vec<StoredPoint> = listed.iter().filter(own).filter(completed).cloned().collect();
-    points.sort_by(|a, b| newest_first((a.created_at, &a.id), (b.created_at, &b.id)));
+    let points = || listed.iter().filter(own).filter(completed);
+    let newest = points().min_by(|a, b| newest_first((a.created_at, &a.id), (b.created_at, &b.id)));
     let last_good =
-        points.first().and_then(|point| point.created_at.map(|created_at| Good { id: point.id.clone(), created_at }));
+        newest.and_then(|point| point.created_at.map(|created_at| Good { id: point.id.clone(), created_at }));
     let facts = PolicyFacts {
         last_good: last_good.as_ref().map(|good| good.created_at),
         first_at: handled.map(|handled| handled.first_at),
@@ -171,12 +181,14 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> Surveyed {
         kind: policy.kind,
         age_seconds: facts.last_good.map(|at| at.duration_until(input.now).as_secs()),
         last_good,
+        size_mb: newest.and_then(|point| point.size_mb),
         max_age_seconds: policy.max_age.as_secs(),
         next_due: task.due_times().next_after(input.now),
         slots: slots(input, task, listed),
         state,
     };
-    Surveyed { status, level, points }
+    let oldest = points().filter_map(|point| point.created_at).min();
+    (status, Surveyed { level, points: points().count(), oldest })
 }
 
 /// The slots by the last inventory.

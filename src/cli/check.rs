@@ -116,6 +116,9 @@ fn show(loaded: &Loaded, now: Timestamp) {
         let rows = sums.iter().map(|sum| [format!("    {}", sum.servers), in_words(&sum.proof)]);
         output::line(&output::table(["    servers", "what the policies need"], rows));
     }
+    if let Some(address) = config.status.listen {
+        output::line(&format!("the daemon serves the status at http://{address}/"));
+    }
     let warnings = loaded.warnings.iter().filter(|one| one.severity == Severity::Warning).count();
     let suffix =
         if warnings == 0 { String::new() } else { format!(", {}", output::count(warnings, "warning", "warnings")) };
@@ -210,6 +213,7 @@ fn to_json(loaded: &Loaded, online: Option<&AccountCheck>, now: Timestamp) -> Va
     });
     json!({
         "file": loaded.name, "valid": true, "policies": policies, "slots": slots.collect::<Vec<_>>(), "findings": findings, "servers": servers,
+        "status": { "listen": loaded.config.status.listen },
         "problems": online.map(|online| online.problems.clone()),
     })
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 
+use crate::cli::error::CommandError;
 use crate::cli::setup::{CommandContext, Setup};
 use crate::cli::world::run_settings;
 use crate::daemon::{NewConfig, ReloadConfig, Service, ServiceError, Signals, run_in_process};
@@ -57,6 +58,7 @@ async fn serve(
     run_in_process(service, signals, end).await.map_err(|error| match error {
         // The cause decides the exit code, not where it was noticed.
         ServiceError::Store(error) => error.into(),
+        error @ ServiceError::Listen(_) => CommandError::new(ExitCode::PolicyFile, error.to_string()).into(),
         error @ ServiceError::Start(_) => error.into(),
     })
 }

@@ -6,6 +6,7 @@ pub mod daemon;
 pub mod delete;
 pub mod demo;
 pub mod error;
+mod health;
 pub mod history;
 pub mod hold;
 pub mod list;
@@ -56,6 +57,8 @@ pub enum Command {
     Daemon(daemon::DaemonArgs),
     /// Show the last good point of every policy; the exit code is for monitoring
     Status(status::StatusArgs),
+    /// Say whether the daemon works, for a container's health check
+    Health(health::HealthArgs),
     /// List what the provider has
     List(list::ListArgs),
     /// Delete one restore point by hand
@@ -168,6 +171,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ProcessExitCode> {
         Command::Run(args) => run::run(&setup, args).await?.into(),
         Command::Daemon(args) => daemon::run(&setup, args).await?.into(),
         Command::Status(args) => return status::run(&setup, args).await.map(ProcessExitCode::from),
+        Command::Health(args) => health::run(&setup, args).await?.into(),
         Command::List(args) => list::run(&setup, args).await?.into(),
         Command::Delete(args) => delete::run(&setup, args).await?.into(),
         Command::Restore(args) => restore::run(&setup, args).await?.into(),

@@ -276,6 +276,18 @@ pub static STATUS: TableSpec = TableSpec {
             Nothing,
             "where the page, /healthz, /metrics and /status.json are served; no listener without it",
         ),
+        key(
+            "allow_remote",
+            ValueKind::Flag,
+            Is("false"),
+            "allows `listen` an address beyond loopback; whoever can connect there can read the status",
+        ),
+        key(
+            "hosts",
+            ValueKind::Texts("host names"),
+            Nothing,
+            "the names under which the listener is asked (the Host header), besides `localhost` and IP addresses",
+        ),
         key("unprotected_ok", ValueKind::Texts(SELECTORS), Nothing, "servers that need no policy"),
     ],
 };

@@ -31,6 +31,7 @@ pub use environment::{Environment, FileLocation, find};
 pub use error::{LoadError, SecretError};
 pub use reference::reference;
 pub use settings::{Config, ReportTrigger, Smtp, SmtpTls, SmtpTransport};
+pub(crate) use validate::policy_file_text;
 pub use validate::{Loaded, load, parse, state_dir};
 
 #[cfg(test)]

@@ -220,6 +220,8 @@ pub enum ReportTrigger {
 pub struct StatusSettings {
     /// Where the page is served; `None`: nowhere.
     pub listen: Option<SocketAddr>,
+    /// The names, in lower case, that the listener answers to besides `localhost` and IP addresses.
+    pub hosts: Vec<String>,
     /// Servers that need no policy.
     pub unprotected_ok: Vec<Selector>,
 }

@@ -1,5 +1,6 @@
 //! Reads the whole file and reports everything that is wrong with it at once.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use jiff::tz::TimeZone;
 use toml::de::DeTable;
 
 use crate::config::diagnostic::Diagnostic;
-use crate::config::environment::{Environment, FileLocation};
+use crate::config::environment::{Environment, FileLocation, find};
 use crate::config::error::LoadError;
-use crate::config::keys::{PROVIDER, SLOTS, STATE};
+use crate::config::keys::{PROVIDER, SLOTS, STATE, STATUS};
 use crate::config::policies::{self, PolicyKeys};
 use crate::config::reader::{Findings, TableReader, sorted};
 use crate::config::settings::{Config, ProviderSettings, SecretSource, SlotLimits, StatusSettings};
@@ -89,6 +90,15 @@ fn examine(source: &str, folder: &Path, environment: &Environment, at: Timestamp
     let root = TableReader::of_file(document.get_ref(), 0..source.len(), &findings);
     let config = read(root, folder, environment, at).map(|config| Config { source: source.to_owned(), ..config });
     (config, findings.into_sorted())
+}
+
+/// The text of the policy file and the folder that paths in it are relative to, whoever wrote it and whatever it says: for
+/// commands that take nothing from it but the state folder. `None` where there is none that can be read.
+#[must_use]
+pub(crate) fn policy_file_text(explicit: Option<&Path>) -> Option<(String, PathBuf)> {
+    let path = find(explicit).ok()?.path;
+    let (text, _) = file::read(&path, file::POLICY_BYTES).ok()?;
+    Some((text, path.parent().unwrap_or(Path::new("")).to_owned()))
 }
 
 /// The state folder that a text names, even if the rest of it is invalid.
@@ -255,12 +265,25 @@ fn tempfile_would_work(dir: &Path) -> bool {
 
 fn status(root: &TableReader<'_>) -> StatusSettings {
     let Some(reader) = root.table("status") else { return StatusSettings::default() };
-    let listen = reader.parsed("listen", |text| {
-        text.parse().map_err(|_| ValueError::new("is not an address with a port", "as in \"127.0.0.1:9810\""))
-    });
+    let allow_remote = reader.flag("allow_remote").unwrap_or_else(|| STATUS.flag("allow_remote"));
+    let listen = reader.parsed("listen", |text| status_address(text, allow_remote));
+    let hosts = values::host_names(&reader, "hosts");
     let unprotected_ok = values::selectors(&reader, "unprotected_ok").unwrap_or_default();
     reader.finish();
-    StatusSettings { listen, unprotected_ok }
+    StatusSettings { listen, hosts, unprotected_ok }
+}
+
+fn status_address(text: &str, allow_remote: bool) -> Result<SocketAddr, ValueError> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| ValueError::new("is not an address with a port", "as in \"127.0.0.1:9810\""))?;
+    if allow_remote || address.ip().to_canonical().is_loopback() {
+        return Ok(address);
+    }
+    Err(ValueError::new(
+        format!("is {address}, which other machines can reach"),
+        "listen on 127.0.0.1 or [::1], or set allow_remote = true: there is no password, so let a firewall or a proxy \
+         decide who may connect",
+    ))
 }
 
 /// Secret files that cannot hold a secret, and those that others can read.

@@ -141,6 +141,28 @@ pub fn filled(text: &str) -> Result<String, ValueError> {
     }
 }
 
+/// Names of hosts, in lower case.
+pub(super) fn host_names(reader: &TableReader<'_>, key: &'static str) -> Vec<String> {
+    let mut names = Vec::new();
+    for (text, value) in reader.texts(key).unwrap_or_default() {
+        if is_host_name(text) {
+            names.push(text.to_ascii_lowercase());
+        } else {
+            let message = format!("`{}` \"{}\" is not a host name", reader.path(key), excerpt(text));
+            let help = "write the bare name, without scheme, port and path, as in \"backup.example.com\"";
+            reader.wrong(key, value, message, help);
+        }
+    }
+    names
+}
+
+fn is_host_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    };
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
 /// The file that a key names for a secret, relative to `folder`.
 pub fn file_of_secret(reader: &TableReader<'_>, key: &'static str, folder: &Path) -> Option<SecretSource> {
     let path = folder.join(reader.parsed(key, secret_file)?);

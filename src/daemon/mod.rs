@@ -4,6 +4,7 @@
 //! the last handled due time in the store, so an alarm that is late, doubled or lost changes nothing.
 
 mod evaluate;
+mod evaluation;
 mod listing;
 mod mail;
 mod notify;
@@ -13,6 +14,7 @@ mod review;
 mod runs;
 mod service;
 mod signals;
+mod status_listener;
 mod ticker;
 
 pub use evaluate::Evaluator;

@@ -88,8 +88,9 @@ pub(super) async fn put_in_force(world: &World, before: &Config, new: &NewConfig
             store.dir().display()
         );
     }
-    account::put_in_force(store, config.source.clone()).await?;
-    store.recover(Recovery::Reloaded, world.clock.now()).await?;
+    let now = world.clock.now();
+    account::put_in_force(store, config.source.clone(), now).await?;
+    store.recover(Recovery::Reloaded, now).await?;
     Ok(())
 }
 

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::task::{Id as TaskId, JoinError, JoinSet};
 
 use crate::daemon::evaluate::{PolicyOnServer, policy_on_server};
@@ -11,6 +13,7 @@ use crate::daemon::notify;
 use crate::journal::notice::{Fact, FailedRun, RunProblem};
 use crate::policy::task::Task;
 use crate::run::{RunError, World, drive};
+use crate::status::ProcessCounters;
 use crate::store::StoreError;
 use crate::store::runs::Run;
 
@@ -23,8 +26,9 @@ const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 pub(super) type EndedTask = Result<(TaskId, Result<(), RunError>), JoinError>;
 
 /// All runs in progress.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RunsInProgress {
+    counters: Arc<ProcessCounters>,
     tasks: JoinSet<Result<(), RunError>>,
     runs: HashMap<TaskId, RunInProgress>,
     /// How many runs of each policy on each server are in progress.
@@ -36,23 +40,30 @@ pub(super) struct RunsInProgress {
 struct RunInProgress {
     task: Task,
     run: i64,
+    /// When it was recorded.
+    opened_at: Timestamp,
     /// How often a bug has interrupted it.
     faults: u32,
 }
 
 impl RunsInProgress {
+    /// None yet.
+    pub(super) fn new(counters: Arc<ProcessCounters>) -> Self {
+        Self { counters, tasks: JoinSet::new(), runs: HashMap::new(), busy: HashMap::new() }
+    }
+
     /// Drives a run in the background.
     pub(super) fn start(&mut self, world: &World, task: Task, run: Run) {
         *self.busy.entry(policy_on_server(&task)).or_default() += 1;
-        let (id, world, of) = (run.id, world.clone(), task.clone());
+        let (id, opened_at, world, of) = (run.id, run.state.opened_at, world.clone(), task.clone());
         // Boxed in steps: thousands of waiting runs should take little memory.
         let handle = self.tasks.spawn(async move { Box::pin(drive(&world, &of, run)).await.map(drop) });
-        self.runs.insert(handle.id(), RunInProgress { task, run: id, faults: 0 });
+        self.runs.insert(handle.id(), RunInProgress { task, run: id, opened_at, faults: 0 });
     }
 
     /// Resumes an interrupted run after a pause. Its policy counts as busy meanwhile.
     fn resume(&mut self, world: &World, interrupted: RunInProgress) {
-        let RunInProgress { task, run, faults } = interrupted;
+        let RunInProgress { task, run, opened_at, faults } = interrupted;
         let pause = AFTER_FAULT.saturating_mul(2_u32.saturating_pow(faults.min(10))).min(LONGEST_PAUSE);
         let (world, of) = (world.clone(), task.clone());
         let handle = self.tasks.spawn(async move {
@@ -60,7 +71,7 @@ impl RunsInProgress {
             let run = world.store.run(run).await?;
             Box::pin(drive(&world, &of, run)).await.map(drop)
         });
-        self.runs.insert(handle.id(), RunInProgress { task, run, faults: faults + 1 });
+        self.runs.insert(handle.id(), RunInProgress { task, run, opened_at, faults: faults + 1 });
     }
 
     /// Whether a run of the same policy on the same server is in progress.
@@ -105,7 +116,13 @@ impl RunsInProgress {
         }
         notify::status(&format!("runs in progress: {}", self.runs.len()));
         match done {
-            Ok(()) | Err(RunError::Stopped) => Ok(Some(run.task)),
+            Ok(()) => {
+                // A clock that was set back meanwhile makes it look shorter, and never negative.
+                let took = Duration::try_from(run.opened_at.duration_until(world.clock.now())).unwrap_or_default();
+                self.counters.run_ended(run.task.policy.name.as_str(), took);
+                Ok(Some(run.task))
+            }
+            Err(RunError::Stopped) => Ok(Some(run.task)),
             Err(RunError::Store(error)) => Err(error),
         }
     }

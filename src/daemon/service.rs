@@ -14,16 +14,20 @@ use tokio::task::{JoinError, JoinSet};
 use crate::account::{self, AccountServers, stored_servers};
 use crate::config::{Config, Overfill};
 use crate::daemon::evaluate::Evaluator;
+use crate::daemon::evaluation::EvaluationRecord;
 use crate::daemon::listing::{ListingEnd, ServerListing, report_listing};
 use crate::daemon::mail::MailTask;
 use crate::daemon::notify::{self, Watchdog};
 use crate::daemon::reload::{self, ConfigReader, NewConfig, ReloadConfig};
 use crate::daemon::review::brake_changed_retention;
 use crate::daemon::runs::{EndedTask, RunsInProgress};
+use crate::daemon::status_listener::StatusListener;
 use crate::journal::notice::{Fact, Notice, Topic};
 use crate::policy::inventory::{Server, ServerId};
 use crate::run::{World, look_after, start_owed, watch_debts};
-use crate::store::StoreError;
+use crate::status::ProcessCounters;
+use crate::store::presence::{DAEMON, Presence};
+use crate::store::{Store, StoreError};
 
 /// How long a shutdown may take: the runs are given 8 seconds to start the servers that they stopped.
 const SHUTDOWN: Duration = Duration::from_millis(8_500);
@@ -39,6 +43,9 @@ pub enum ServiceError {
     /// The alarm clock.
     #[error("the daemon cannot start: {0}")]
     Start(String),
+    /// The status listener: the policy file names an address that cannot be had.
+    #[error("the daemon cannot start: {0}")]
+    Listen(String),
 }
 
 /// Why the service wakes up.
@@ -68,6 +75,10 @@ pub struct Service {
     mail: Arc<Notify>,
     mail_task: Option<MailTask>,
     watchdog: Watchdog,
+    evaluation: EvaluationRecord,
+    status: StatusListener,
+    /// Shows other processes that the daemon works on this state.
+    presence: Option<Presence>,
 }
 
 impl std::fmt::Debug for Service {
@@ -81,7 +92,14 @@ impl Service {
     #[must_use]
     pub fn new(world: World, stop: watch::Sender<bool>, config: Arc<Config>, reload_config: ReloadConfig) -> Self {
         let evaluator = Evaluator::new(world.store.clone(), world.clock.now());
+        let counters = Arc::new(ProcessCounters::default());
+        let requests = Arc::clone(&counters);
+        world.client.on_request(move |ended| requests.request_ended(ended.endpoint.word(), ended.status, ended.took));
+        let evaluation = EvaluationRecord::default();
         Self {
+            status: StatusListener::new(&world, Arc::clone(&counters), evaluation.clone()),
+            evaluation,
+            presence: None,
             world,
             stop,
             config,
@@ -90,7 +108,7 @@ impl Service {
             servers: Vec::new(),
             listing: ServerListing::default(),
             evaluator,
-            runs: RunsInProgress::default(),
+            runs: RunsInProgress::new(counters),
             debts: JoinSet::new(),
             mail: Arc::new(Notify::new()),
             mail_task: None,
@@ -149,10 +167,12 @@ impl Service {
     /// Resumes what a crash has left, before the first due time. Does not wait for the provider: the stored list of
     /// servers is used until the first new one.
     async fn start(&mut self) -> Result<(), ServiceError> {
+        self.status.follow(&self.config).await.map_err(ServiceError::Listen)?;
         let (store, now) = (self.world.store.clone(), self.world.clock.now());
+        self.presence = show_presence(&store).await?;
         store.drop_leases_of_owner().await?;
         store.retry_now(now).await?;
-        account::put_in_force(&store, self.config.source.clone()).await?;
+        account::put_in_force(&store, self.config.source.clone(), now).await?;
         self.servers = stored_servers(&store).await?;
         for notice in store.set_unreadable_aside(self.world.clock.now()).await? {
             tracing::error!("{notice}");
@@ -193,6 +213,12 @@ impl Service {
 
     /// Looks for what is due, and keeps the background tasks alive.
     async fn tick(&mut self) -> Result<(), ServiceError> {
+        self.look_for_due().await?;
+        self.evaluation.worked(&self.world.store, self.world.clock.now()).await;
+        Ok(())
+    }
+
+    async fn look_for_due(&mut self) -> Result<(), ServiceError> {
         self.listing.start_if_due(&self.world, &self.config);
         let now = self.world.clock.now();
         if !self.evaluator.is_time(now) {
@@ -253,6 +279,11 @@ impl Service {
 
     /// A bad file never comes into force.
     async fn reloaded(&mut self, read: Result<NewConfig, String>) -> Result<(), ServiceError> {
+        // A file whose address cannot be had is a bad file.
+        let read = match read {
+            Ok(new) => self.status.follow(&new.config).await.map(|()| new),
+            Err(errors) => Err(errors),
+        };
         match read {
             Ok(new) => {
                 reload::put_in_force(&self.world, &self.config, &new).await?;
@@ -335,6 +366,7 @@ impl Service {
     /// awaited.
     async fn shut_down(mut self) {
         self.stop.send_replace(true);
+        self.status.close().await;
         let all = async {
             self.runs.all_ended().await;
             while self.debts.join_next().await.is_some() {}
@@ -343,4 +375,16 @@ impl Service {
             tracing::warn!("some runs did not end in time: the next start resumes them");
         }
     }
+}
+
+/// Shows that the daemon works on this state. Somebody who is just looking whether it does is in the way for a moment.
+async fn show_presence(store: &Store) -> Result<Option<Presence>, StoreError> {
+    for _ in 0..50 {
+        if let Some(presence) = store.show_presence(DAEMON)? {
+            return Ok(Some(presence));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tracing::warn!("`lastgood health` will say that no daemon works here: its file is locked");
+    Ok(None)
 }

@@ -3,6 +3,7 @@
 
 mod brakes;
 mod change;
+mod count;
 mod debt;
 mod due;
 mod evictions;
@@ -15,6 +16,7 @@ mod set_aside;
 
 pub use brakes::{accepted, braked, reported};
 pub use change::{Change, TokenState};
+pub(crate) use count::{Counter, DELETE_REASONS, Increment, MESSAGE_RESULTS, OUTCOMES, counts};
 pub use debt::{DebtChange, DebtEvent, debt_after, debt_opened};
 pub use due::{FollowedPolicy, FormerName, follow, handled_by};
 pub use evictions::EvictionCount;

@@ -158,6 +158,15 @@ pub enum Act {
 }
 
 impl Act {
+    /// Why it deletes a restore point, if it does.
+    #[must_use]
+    pub(crate) const fn delete_reason(&self) -> Option<DeleteReason> {
+        match self {
+            Self::Delete { cause, .. } => Some(*cause),
+            _ => None,
+        }
+    }
+
     /// Whether it creates a restore point.
     #[must_use]
     pub const fn is_create(&self) -> bool {
@@ -278,7 +287,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether people are told that a run ended so: nothing is wrong with one that was skipped.
+    /// Whether a run that ended so is reported: nothing is wrong with one that was skipped.
     #[must_use]
     pub const fn is_reported(self) -> bool {
         match self {
@@ -286,15 +295,21 @@ impl Outcome {
             Self::Skipped => false,
         }
     }
-}
 
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    /// The word in the state and in every output.
+    #[must_use]
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
             Self::Succeeded => "succeeded",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
             Self::Unknown => "unknown",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }

@@ -28,6 +28,20 @@ pub enum DeleteReason {
     Duplicate,
 }
 
+impl DeleteReason {
+    /// The word in metrics.
+    #[must_use]
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Eviction => "eviction",
+            Self::FailedPoint => "failed_point",
+            Self::Retention => "retention",
+            Self::OwnFailure => "own_failure",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
 /// What is known just before a delete is sent.
 #[derive(Clone, Copy, Debug)]
 pub struct DeleteCheck<'a> {

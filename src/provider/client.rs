@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -12,9 +12,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use url::Url;
 
 use crate::clock::Clock;
+use crate::provider::endpoint::{EndedRequest, Endpoint};
 use crate::provider::error::{CallSite, ErrorKind, ProviderError};
 use crate::provider::link::{ClientSettings, Link};
 use crate::provider::rate_limiter::RateLimiter;
@@ -37,6 +39,8 @@ pub struct ProviderTime {
 /// Checked each time a call is about to be sent, after every wait. An error withholds it.
 pub type BeforeSend<'a> = dyn Fn() -> BoxFuture<'a, Result<(), String>> + Send + Sync + 'a;
 
+type RequestListener = Box<dyn Fn(EndedRequest) + Send + Sync>;
+
 /// A client for the provider. Clones share everything, including later replacements.
 #[derive(Clone)]
 pub struct Client {
@@ -50,6 +54,8 @@ struct Shared {
     sent: AtomicU64,
     provider_time: Mutex<Option<ProviderTime>>,
     waits: Waits,
+    /// Hears of each request that has ended.
+    request_listener: OnceLock<RequestListener>,
     /// Permits one large answer to be read at a time.
     large: Arc<Semaphore>,
 }
@@ -65,6 +71,7 @@ impl fmt::Debug for Client {
 pub(crate) struct ApiCall {
     pub(crate) method: Method,
     pub(crate) url: Url,
+    pub(crate) endpoint: Endpoint,
     pub(crate) doing: String,
     pub(crate) body: Option<Vec<u8>>,
     /// The most bytes of its answer that are read.
@@ -97,6 +104,7 @@ impl Client {
             sent: AtomicU64::new(0),
             provider_time: Mutex::new(None),
             waits: Waits::default(),
+            request_listener: OnceLock::new(),
             large: Arc::new(Semaphore::new(1)),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -115,6 +123,12 @@ impl Client {
     /// Calls `listener` with a text when the provider asks for a pause that a person would notice. Once for each pause.
     pub fn on_wait(&self, listener: impl Fn(&str) + Send + Sync + 'static) {
         self.shared.waits.set_listener(listener);
+    }
+
+    /// Calls `listener` with each request that has ended, of every clone. Only the first listener is called.
+    pub(crate) fn on_request(&self, listener: impl Fn(EndedRequest) + Send + Sync + 'static) {
+        // Another one is called already.
+        let _ = self.shared.request_listener.set(Box::new(listener));
     }
 
     /// How many requests were sent, including attempts without a connection.
@@ -166,8 +180,8 @@ impl Client {
             let mut path = url.path_segments_mut().expect("the base was checked to have a path");
             path.pop_if_empty().extend(segments).push("");
         }
-        let doing = self.tidy(&doing.into());
-        let call = ApiCall { method, url, doing, body: None, most_bytes: OBJECT_BYTES };
+        let (doing, endpoint) = (self.tidy(&doing.into()), Endpoint::of(&method, segments));
+        let call = ApiCall { method, url, endpoint, doing, body: None, most_bytes: OBJECT_BYTES };
         // A segment that is empty or only dots would change which object the path names.
         if segments.iter().any(|segment| segment.trim_matches('.').is_empty()) {
             return Err(call.failed(ErrorKind::Settings("an id that is empty or only dots has no path".to_owned())));
@@ -219,7 +233,12 @@ impl Client {
             self.shared.sent.fetch_add(1, Ordering::Relaxed);
             let body_cap = call.most_bytes.min(link.most_bytes);
             let limits = RequestLimits { timeout: link.timeout, body_cap, large: Arc::clone(&self.shared.large) };
+            let sent_at = Instant::now();
             let answer = link.transport.send(call.request(&link.authorization), limits).await;
+            if let Some(listener) = self.shared.request_listener.get() {
+                let status = answer.as_ref().ok().map(|answer| answer.status.as_u16());
+                listener(EndedRequest { endpoint: call.endpoint, status, took: sent_at.elapsed() });
+            }
             let outcome = answer.map_err(|kind| self.tidied(kind)).and_then(|answer| self.check_status(&link, answer));
             let kind = match outcome.and_then(&read) {
                 Ok(read) => {

@@ -9,6 +9,7 @@ mod bounded;
 mod calls;
 mod client;
 mod convert;
+mod endpoint;
 mod error;
 mod fields;
 mod link;

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::store::StoreError;
 use crate::store::folder::{self, Access, DATABASE, LOCK, StateFolder};
-use crate::store::migrate::{migrate, no_older_owner};
+use crate::store::migrate::{migrate, no_older_owner, same_version};
 use crate::store::transaction::{Transaction, keep_statements};
 
 /// A database up to this size is checked for damage when its owner opens it; a larger one when it is read.
@@ -29,6 +29,8 @@ pub struct Store {
     pub(super) folder: Option<Arc<StateFolder>>,
     /// Whether time is simulated: see `own_simulated`.
     simulated: bool,
+    /// Whether it only reads: see `reading`.
+    reads: bool,
     /// Held until the last clone is dropped; the system releases it after `kill -9`, too.
     _lock: Option<Arc<File>>,
 }
@@ -110,7 +112,35 @@ impl Store {
         let connection = opened.and_then(|mut connection| migrate(&mut connection, dir).map(|()| connection));
         let connection = connection.map_err(|error| error.of_file(&file))?;
         let connection = Arc::new(Mutex::new(connection));
-        Ok(Self { connection, dir: dir.into(), folder: None, simulated: false, _lock: None })
+        Ok(Self { connection, dir: dir.into(), folder: None, simulated: false, reads: false, _lock: None })
+    }
+
+    /// Opens the state beside its owner with a connection that only reads: however long it reads, the owner is never kept
+    /// waiting. It migrates nothing. It reads on the caller's thread, which must be one that may block.
+    ///
+    /// # Errors
+    /// `Absent` when there is none, `Older` or `Newer` when another version has written it, else why it cannot be used.
+    pub(crate) fn reading(dir: &Path) -> Result<Self, StoreError> {
+        if !Self::exists(dir)? {
+            return Err(StoreError::Absent(dir.to_owned()));
+        }
+        let folder = StateFolder::secure(dir, Access::Beside)?;
+        let file = dir.join(DATABASE);
+        let opened = || {
+            refuse_stump(&file)?;
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(&file, flags)?;
+            folder.secure_database()?;
+            connection.busy_timeout(std::time::Duration::from_secs(10))?;
+            connection.pragma_update(None, "query_only", true)?;
+            keep_statements(&connection);
+            same_version(&connection, dir)?;
+            Ok(connection)
+        };
+        let connection: Connection = opened().map_err(|error: StoreError| error.of_file(&file))?;
+        let connection = Arc::new(Mutex::new(connection));
+        let folder = Some(Arc::new(folder));
+        Ok(Self { connection, dir: dir.into(), folder, simulated: false, reads: true, _lock: None })
     }
 
     fn exists(dir: &Path) -> Result<bool, StoreError> {
@@ -153,7 +183,8 @@ impl Store {
         let connection: Connection = opened().map_err(|error: StoreError| error.of_file(&file))?;
         let connection = Arc::new(Mutex::new(connection));
         let folder = Some(Arc::new(folder));
-        Ok(Self { connection, dir: dir.into(), folder, simulated: false, _lock: owner.map(|(lock, _)| Arc::new(lock)) })
+        let lock = owner.map(|(lock, _)| Arc::new(lock));
+        Ok(Self { connection, dir: dir.into(), folder, simulated: false, reads: false, _lock: lock })
     }
 
     /// Runs one transaction on a blocking thread. It is committed if `work` returns `Ok`; otherwise it leaves no trace.
@@ -165,11 +196,12 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        let (connection, file) = (Arc::clone(&self.connection), self.dir.join(DATABASE));
+        let (connection, file, reads) = (Arc::clone(&self.connection), self.dir.join(DATABASE), self.reads);
         let transaction = move || {
             // A transaction that panicked was rolled back, and must not stop the others.
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            let transaction = Transaction::begin(&mut connection)?;
+            let transaction =
+                if reads { Transaction::begin_reading(&mut connection) } else { Transaction::begin(&mut connection) }?;
             let value = work(&transaction)?;
             transaction.commit()?;
             Ok(value)
@@ -178,8 +210,8 @@ impl Store {
         task.await.map_err(|error| StoreError::Value(format!("a transaction was cut off: {error}")))?
     }
 
-    /// Runs work that may block on a separate thread; in simulated time on the caller's, with a turn for other tasks
-    /// before and after it.
+    /// Runs work that may block on a separate thread; in simulated time, and where the state is only read, on the caller's,
+    /// with a turn for other tasks before and after it.
     ///
     /// # Errors
     /// When the work panicked.
@@ -187,7 +219,7 @@ impl Store {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, tokio::task::JoinError> {
-        if !self.simulated {
+        if !self.simulated && !self.reads {
             return tokio::task::spawn_blocking(work).await;
         }
         tokio::task::yield_now().await;

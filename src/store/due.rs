@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::journal::effects::{FormerName, follow};
+use crate::journal::effects::{FormerName, Increment, follow};
 use crate::journal::event::RunKey;
 use crate::journal::notice::Notice;
 use crate::policy::inventory::{Kind, ServerId};
 use crate::policy::name::PolicyName;
+use crate::store::counters;
 use crate::store::notices::insert_notice;
 use crate::store::runs::{Run, open, skip};
 use crate::store::value::{json, read, time};
@@ -100,6 +101,7 @@ impl Store {
                     continue;
                 };
                 opening.notices.iter().try_for_each(|notice| insert_notice(tx, notice, at))?;
+                counters::add(tx, opening.notices.iter().filter_map(Increment::missed))?;
                 match opening.passed_over {
                     Some(error) => {
                         skip(tx, run, error, at)?;

@@ -1,14 +1,20 @@
 //! Reads runs back. A run that cannot be read (an event is unknown to this version, illegal or damaged) is set aside:
 //! kept, ended and reported, so that it blocks neither the start nor `history`.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use rusqlite::params;
 
+use crate::journal::effects::Increment;
 use crate::journal::effects::{self, UnreadableRun, report_of_set_aside};
+use crate::journal::event::Outcome;
 use crate::journal::notice::Notice;
 use crate::journal::summary::{RecordedRun, RunHistory, history, unreadable_history};
 use crate::policy::inventory::{Kind, ServerId, ServerRef};
 use crate::store::changes::write_all;
+use crate::store::counters;
+use crate::store::leases::OWNER;
 use crate::store::notices::insert_notice;
 use crate::store::points::newest_good;
 use crate::store::runs::{Run, load};
@@ -18,6 +24,17 @@ use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, read_word, time};
 use crate::store::{Store, StoreError};
 
+/// A run that has not ended.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenRun {
+    /// The server.
+    pub(crate) server: ServerId,
+    /// The policy.
+    pub(crate) policy: String,
+    /// Whether it works on its server now; else it waits for its place, for the server or for its next attempt.
+    pub(crate) works: bool,
+}
+
 impl Store {
     /// The runs that have not ended, oldest first; without those that cannot be read (see `set_unreadable_aside`).
     ///
@@ -25,6 +42,30 @@ impl Store {
     /// When the database fails.
     pub async fn unfinished(&self) -> Result<Vec<Run>, StoreError> {
         self.transact(open_runs).await
+    }
+
+    /// Which runs have not ended, without their events.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) async fn open_keys(&self) -> Result<Vec<OpenRun>, StoreError> {
+        self.transact(|tx| {
+            let mut query = tx.prepare_cached(
+                "SELECT server, policy, EXISTS (SELECT 1 FROM lease WHERE lease.server = run.server AND holder = ?1)
+                 FROM run WHERE ended_at IS NULL ORDER BY id",
+            )?;
+            let mut rows = query.query([OWNER])?;
+            let mut open: Vec<OpenRun> = Vec::new();
+            let mut taken = HashSet::new();
+            while let Some(row) = rows.next()? {
+                let server: String = row.get(0)?;
+                // One run a server at a time: the others there wait for it.
+                let works = row.get(2)? && taken.insert(server.clone());
+                open.push(OpenRun { server: read(&server)?, policy: row.get(1)?, works });
+            }
+            Ok(open)
+        })
+        .await
     }
 
     /// Runs with their steps, newest first.
@@ -137,6 +178,7 @@ fn set_aside(tx: &Transaction<'_>, id: i64, why: &StoreError, at: Timestamp) -> 
     let RecordedRun { server, policy, kind, due, .. } = row(tx, id)?;
     let last_good = newest_good(tx, &server.id, kind, std::slice::from_ref(&policy))?;
     let run = UnreadableRun { run: id, server, policy, kind, due, open_tokens: open_tokens(tx, id)? };
+    counters::add(tx, [Increment::run(&run.policy, Outcome::Unknown)])?;
     let scope = Scope { tx, server: &run.server, kind, policy: Some(&run.policy), run: Some(id), at };
     write_all(&scope, &effects::set_aside(&run))?;
     Ok(report_of_set_aside(run, why.to_string(), last_good))

@@ -1,5 +1,6 @@
 //! Brings a state that an earlier version wrote into the form that this one reads.
 
+use std::cmp::Ordering;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
@@ -32,6 +33,17 @@ pub(super) fn no_older_owner(
         Ok(()) => Ok(Some(lock)),
         Err(TryLockError::WouldBlock) => Err(StoreError::Older { dir: dir.to_owned(), found, known }),
         Err(TryLockError::Error(source)) => Err(StoreError::Folder { dir: dir.to_owned(), source }),
+    }
+}
+
+/// Refuses a state that another version has written.
+pub(super) fn same_version(connection: &Connection, dir: &Path) -> Result<(), StoreError> {
+    let known = i64::try_from(MIGRATIONS.len()).expect("few migrations");
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match found.cmp(&known) {
+        Ordering::Less => Err(StoreError::Older { dir: dir.to_owned(), found, known }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StoreError::Newer { dir: dir.to_owned(), found, known }),
     }
 }
 

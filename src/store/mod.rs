@@ -4,6 +4,7 @@
 mod brake_rows;
 pub mod brakes;
 mod changes;
+pub(crate) mod counters;
 mod database;
 mod debt_rows;
 pub mod debts;

@@ -6,6 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
+use crate::journal::effects::Increment;
+use crate::store::counters;
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
@@ -33,7 +35,8 @@ impl Channel {
     /// Every channel.
     pub const ALL: [Self; 1] = [Self::Mail];
 
-    const fn word(self) -> &'static str {
+    /// The word in the state and in metrics.
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Mail => "mail",
         }
@@ -200,6 +203,16 @@ impl Store {
     /// When the database fails.
     pub async fn attempt_ended(&self, id: i64, outcome: DeliveryOutcome, at: Timestamp) -> Result<(), StoreError> {
         self.transact(move |tx| {
+            let sent = match &outcome {
+                DeliveryOutcome::Sent { .. } => Some(true),
+                DeliveryOutcome::GivenUp { .. } => Some(false),
+                DeliveryOutcome::Later { .. } => None,
+            };
+            if let Some(sent) = sent {
+                let channel: String =
+                    tx.query_row("SELECT channel FROM outbox WHERE id = ?1", [id], |row| row.get(0))?;
+                counters::add(tx, [Increment::message(&channel, sent)])?;
+            }
             match outcome {
                 DeliveryOutcome::Sent { refused } => tx.execute(
                     "UPDATE outbox SET sent_at = ?2, attempts = attempts + 1, error = ?3 WHERE id = ?1",

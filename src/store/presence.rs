@@ -1,9 +1,13 @@
 //! A file lock that shows that a process is alive: the system releases it at once, even after `kill -9`.
 
 use std::fs::{File, TryLockError};
+use std::path::Path;
 
 use crate::store::folder::{PRESENCE, look_at};
 use crate::store::{Store, StoreError};
+
+/// The name by which the daemon shows that it is alive. `run` owns the state, too, and does not show it.
+pub(crate) const DAEMON: &str = "daemon";
 
 /// Shows that this process is alive, until it is dropped.
 #[derive(Debug)]
@@ -29,16 +33,23 @@ impl Store {
     /// Whether the process with this name is alive. If that cannot be determined, it counts as alive.
     #[must_use]
     pub fn is_present(&self, name: &str) -> bool {
-        match look_at(&self.dir().join(file_of(name))) {
-            Ok(file) => file.is_some_and(|file| file.try_lock_shared().is_err()),
-            Err(_) => true,
-        }
+        is_present(&self.dir(), name)
     }
 
     /// Removes the file of a process that is gone.
     pub fn forget_presence(&self, name: &str) {
         // A file that stays does no harm: nobody holds its lock.
         let _ = std::fs::remove_file(self.dir().join(file_of(name)));
+    }
+}
+
+/// Whether the process of this name is alive that works on the state in this folder. If that cannot be found out, it
+/// counts as alive.
+#[must_use]
+pub(crate) fn is_present(dir: &Path, name: &str) -> bool {
+    match look_at(&dir.join(file_of(name))) {
+        Ok(file) => file.is_some_and(|file| file.try_lock_shared().is_err()),
+        Err(_) => true,
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use crate::journal::creating::CREATIONS_THAT_COUNT;
-use crate::journal::effects::{LEADS_THAT_COUNT, effects, handled_by};
+use crate::journal::effects::{LEADS_THAT_COUNT, counts, effects, handled_by};
 use crate::journal::event::{Act, Event, Outcome, RunKey};
 use crate::journal::notice::Notice;
 use crate::journal::state::RunState;
@@ -15,6 +15,7 @@ use crate::policy::guard::Guard;
 use crate::policy::inventory::{Kind, ServerId, ServerRef};
 use crate::policy::name::PolicyName;
 use crate::store::changes::write_all;
+use crate::store::counters;
 use crate::store::holds::hold_on;
 use crate::store::notices::insert_notice;
 use crate::store::scope::Scope;
@@ -188,7 +189,8 @@ fn write_event(
     )?;
     let RunKey { server, policy, kind, .. } = &before.state.key;
     let scope = Scope { tx, server, kind: *kind, policy: Some(policy), run: Some(before.id), at };
-    write_all(&scope, &effects(&before.state, event, at, notices))
+    write_all(&scope, &effects(&before.state, event, at, notices))?;
+    counters::add(tx, counts(&before.state, event))
 }
 
 /// The run and its state.

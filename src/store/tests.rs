@@ -24,6 +24,7 @@ use crate::store::runs::{Recorded, Run};
 use crate::store::{DATABASE, Store, StoreError};
 
 mod brakes;
+mod counters;
 mod damage;
 mod memory;
 mod migrating;

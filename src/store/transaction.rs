@@ -18,6 +18,11 @@ impl<'c> Transaction<'c> {
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map(Self)
     }
 
+    /// Begins one that only reads: it sees the state of one moment, and neither waits for a writer nor makes one wait.
+    pub(super) fn begin_reading(connection: &'c mut Connection) -> rusqlite::Result<Self> {
+        connection.transaction_with_behavior(TransactionBehavior::Deferred).map(Self)
+    }
+
     /// Commits it.
     pub(super) fn commit(self) -> rusqlite::Result<()> {
         self.0.commit()

@@ -8,10 +8,14 @@
 mod concurrency;
 mod debts;
 mod due;
+mod health;
 mod hostile_mail;
+mod http;
+mod http_client;
 mod letters;
 mod live;
 mod mails;
+mod metrics;
 mod process;
 mod scale;
 mod signals;

@@ -13,6 +13,7 @@ use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Origin, PointText};
 
 mod brakes;
+mod counts;
 mod events;
 mod lists;
 mod stored;

@@ -84,6 +84,22 @@ impl Topic {
             other => other,
         }
     }
+
+    /// Every topic.
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Run,
+        Self::Stale,
+        Self::Missed,
+        Self::ServerGone,
+        Self::ServerStopped,
+        Self::NewJournal,
+        Self::SecondLastgood,
+        Self::Brake,
+        Self::Attention,
+        Self::Clock,
+        Self::Reload,
+        Self::Overfilled,
+    ];
 }
 
 impl fmt::Display for Topic {

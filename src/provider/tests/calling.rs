@@ -268,3 +268,28 @@ fn a_url_that_would_show_the_token_is_refused() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_request_is_told_to_the_listener_with_each_retry_and_after_a_reload() {
+    use std::sync::{Arc, Mutex};
+
+    let (client, _) = played(|number, _, _| match number {
+        0 => said(429, &json!({"detail": "too many"})),
+        1 => lost(std::io::ErrorKind::ConnectionReset),
+        2 => ok(&json!({"id": 12345, "name": "web-server-01", "status": "active"})),
+        _ => said(400, &json!({"detail": "limit reached"})),
+    });
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&heard);
+    client.on_request(move |ended| listener.lock().unwrap().push((ended.endpoint.word(), ended.status)));
+    // Nobody listens there.
+    let other = Client::new(settings("http://127.0.0.1:9/api/v1"), super::clock()).unwrap();
+    client.server(&ServerId::Number(12345)).await.unwrap();
+    client.create(&request(Kind::Backup)).await.unwrap_err();
+    let expected = [("server", Some(429)), ("server", None), ("server", Some(200)), ("create", Some(400))];
+    assert_eq!(*heard.lock().unwrap(), expected);
+    // The clients that a reload reads are other ones, and the one in use goes on telling.
+    client.replace_with(&other);
+    client.power(&ServerId::Number(12345), Power::Start).await.unwrap_err();
+    assert_eq!(heard.lock().unwrap().last().unwrap().0, "power");
+}

@@ -164,3 +164,12 @@ CREATE TABLE cut_off (
     errand TEXT NOT NULL,
     until  INTEGER NOT NULL                    -- how long it had its lease
 ) WITHOUT ROWID;
+
+-- What is counted over months. Pruning history leaves it alone.
+CREATE TABLE counter (
+    name    TEXT NOT NULL,                     -- runs, points_created, points_deleted, due_times_missed, messages
+    subject TEXT NOT NULL,                     -- the policy, or the channel of a message
+    detail  TEXT NOT NULL,                     -- the outcome, the cause or the result; empty where there is none
+    value   INTEGER NOT NULL,
+    PRIMARY KEY (name, subject, detail)
+) WITHOUT ROWID;
