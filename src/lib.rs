@@ -21,6 +21,8 @@
 //! `tests/architecture` enforces who may use whom. The modules are private: the program is its command line ([`Cli`]),
 //! and the simulator is usable by itself.
 
+#![warn(unreachable_pub)]
+
 mod account;
 mod cli;
 mod clock;

@@ -1,6 +1,8 @@
 //! What the integration tests and the fuzz targets use of the private modules, and nothing else does. It is not an API:
 //! names come and go with the tests.
 
+#![expect(clippy::module_inception, reason = "the modules keep their names")]
+
 pub mod account {
     pub use crate::account::{mail_settings, task_of_run, tasks};
 }

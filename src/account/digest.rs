@@ -19,7 +19,7 @@ const READ_AT_ONCE: usize = 200;
 ///
 /// # Errors
 /// What the state says.
-pub async fn digest_facts(
+pub(crate) async fn digest_facts(
     config: &Config,
     store: &Store,
     since: Timestamp,

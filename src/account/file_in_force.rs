@@ -17,7 +17,7 @@ const REFUSED: &str = "refused_reload";
 ///
 /// # Errors
 /// What the state says.
-pub async fn put_in_force(store: &Store, text: String, at: Timestamp) -> Result<(), StoreError> {
+pub(crate) async fn put_in_force(store: &Store, text: String, at: Timestamp) -> Result<(), StoreError> {
     store.set_facts(vec![(REFUSED, None), (LOADED_AT, Some(at.to_string())), (IN_FORCE, Some(text))]).await
 }
 
@@ -25,7 +25,7 @@ pub async fn put_in_force(store: &Store, text: String, at: Timestamp) -> Result<
 ///
 /// # Errors
 /// What the state says.
-pub async fn refuse_file(store: &Store, errors: String) -> Result<(), StoreError> {
+pub(crate) async fn refuse_file(store: &Store, errors: String) -> Result<(), StoreError> {
     store.set_fact(REFUSED, Some(errors)).await
 }
 
@@ -33,7 +33,7 @@ pub async fn refuse_file(store: &Store, errors: String) -> Result<(), StoreError
 ///
 /// # Errors
 /// What the state says.
-pub async fn file_in_force(store: &Store) -> Result<Option<String>, StoreError> {
+pub(crate) async fn file_in_force(store: &Store) -> Result<Option<String>, StoreError> {
     store.fact(IN_FORCE).await
 }
 

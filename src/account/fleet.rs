@@ -17,7 +17,7 @@ pub fn tasks(config: &Config, servers: &[Server]) -> Vec<Task> {
 
 /// Every enabled policy of one server.
 #[must_use]
-pub fn tasks_of_server(config: &Config, server: &Server) -> Vec<Task> {
+pub(crate) fn tasks_of_server(config: &Config, server: &Server) -> Vec<Task> {
     let policies: Vec<_> = config.policies_for(server).into_iter().filter(|policy| policy.enabled).collect();
     let mut reserve: BTreeMap<Kind, u32> = BTreeMap::new();
     for policy in &policies {
@@ -34,14 +34,14 @@ pub fn tasks_of_server(config: &Config, server: &Server) -> Vec<Task> {
 
 /// The servers without any enabled policy, except those that `unprotected_ok` names.
 #[must_use]
-pub fn unprotected<'a>(config: &Config, servers: &'a [Server]) -> Vec<&'a Server> {
+pub(crate) fn unprotected<'a>(config: &Config, servers: &'a [Server]) -> Vec<&'a Server> {
     let needs_none = |server: &Server| config.status.unprotected_ok.iter().any(|selector| selector.matches(server));
     servers.iter().filter(|server| tasks_of_server(config, server).is_empty() && !needs_none(server)).collect()
 }
 
 /// Whether both lists show the same servers under the same names, so that the same policies apply to them.
 #[must_use]
-pub fn same_servers(known: &[Server], listed: &[Server]) -> bool {
+pub(crate) fn same_servers(known: &[Server], listed: &[Server]) -> bool {
     let same = |(a, b): (&Server, &Server)| a.reference == b.reference && a.keys == b.keys;
     known.len() == listed.len() && known.iter().zip(listed).all(same)
 }

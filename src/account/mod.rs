@@ -11,10 +11,13 @@ mod review;
 mod servers;
 mod survey;
 
-pub use digest::digest_facts;
-pub use file_in_force::{file_in_force, put_in_force, refuse_file};
-pub use fleet::{same_servers, task_of_run, tasks, tasks_of_server, unprotected};
+pub(crate) use digest::digest_facts;
+pub(crate) use file_in_force::{file_in_force, put_in_force, refuse_file};
+pub(crate) use fleet::{same_servers, tasks_of_server, unprotected};
+pub use fleet::{task_of_run, tasks};
 pub use mail_settings::mail_settings;
-pub use review::RetentionReview;
-pub use servers::{AccountServers, ServerListError, list_and_store, list_servers, refresh_servers, stored_servers};
-pub use survey::survey;
+pub(crate) use review::RetentionReview;
+pub(crate) use servers::{
+    AccountServers, ServerListError, list_and_store, list_servers, refresh_servers, stored_servers,
+};
+pub(crate) use survey::survey;

@@ -17,11 +17,11 @@ use crate::store::points::MemoryKey;
 use crate::store::{Store, StoreError};
 
 /// What each policy of each server kept before the file came into force.
-pub type KeptBefore = HashMap<(ServerId, Kind), RetentionRecords>;
+pub(super) type KeptBefore = HashMap<(ServerId, Kind), RetentionRecords>;
 
 /// A review of the policies of a file, one after the other.
 #[derive(Debug)]
-pub struct RetentionReview<'a> {
+pub(crate) struct RetentionReview<'a> {
     /// The state.
     pub store: &'a Store,
     /// What was kept before, read once for the whole review.
@@ -42,7 +42,7 @@ impl RetentionReview<'_> {
     ///
     /// # Errors
     /// What the state says.
-    pub async fn of(&self, task: &Task) -> Result<Option<(DetectedBrakes, RetentionUpdate)>, StoreError> {
+    pub(crate) async fn of(&self, task: &Task) -> Result<Option<(DetectedBrakes, RetentionUpdate)>, StoreError> {
         let (server, policy) = (&task.server.reference.id, &task.policy);
         let limit = self.slots.get(&policy.kind).copied().unwrap_or_default();
         let record = RetentionRecord::of(policy, &task.others, (limit, task.reserve));

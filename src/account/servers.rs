@@ -17,7 +17,7 @@ use crate::store::{Store, StoreError};
 
 /// Why there is no list of the account's servers.
 #[derive(Debug, thiserror::Error)]
-pub enum ServerListError {
+pub(crate) enum ServerListError {
     /// The provider could not be asked, or refused.
     #[error(transparent)]
     Provider(#[from] ProviderError),
@@ -28,7 +28,7 @@ pub enum ServerListError {
 
 /// The account's servers.
 #[derive(Clone, Debug)]
-pub struct AccountServers {
+pub(crate) struct AccountServers {
     /// The servers of the list. When it is doubtful, the stored servers that it lacks are among them.
     pub servers: Vec<Server>,
     /// What could not be read or proved about the list.
@@ -41,7 +41,7 @@ pub struct AccountServers {
 ///
 /// # Errors
 /// `Provider` when they cannot be listed; what the state says.
-pub async fn list_and_store(
+pub(crate) async fn list_and_store(
     client: &Client,
     store: &Store,
     clock: &Clock,
@@ -85,7 +85,7 @@ async fn with_stored(store: &Store, listing: provider::Listing<Server>) -> Resul
 ///
 /// # Errors
 /// `Provider` when they cannot be listed; what the state says.
-pub async fn list_servers(client: &Client, store: &Store) -> Result<AccountServers, ServerListError> {
+pub(crate) async fn list_servers(client: &Client, store: &Store) -> Result<AccountServers, ServerListError> {
     Ok(with_stored(store, client.servers().await?).await?)
 }
 
@@ -93,7 +93,7 @@ pub async fn list_servers(client: &Client, store: &Store) -> Result<AccountServe
 ///
 /// # Errors
 /// `Provider` when there is no stored list either; what the state says.
-pub async fn refresh_servers(
+pub(crate) async fn refresh_servers(
     client: &Client,
     store: &Store,
     clock: &Clock,
@@ -115,7 +115,7 @@ pub async fn refresh_servers(
 ///
 /// # Errors
 /// What the state says.
-pub async fn stored_servers(store: &Store) -> Result<Vec<Server>, StoreError> {
+pub(crate) async fn stored_servers(store: &Store) -> Result<Vec<Server>, StoreError> {
     let known = store.servers().await?.into_iter();
     Ok(known.filter(|known| known.gone_at.is_none()).map(|known| known.server).collect())
 }

@@ -44,7 +44,7 @@ pub(super) struct Surveyed {
 
 /// The whole installation.
 #[derive(Clone, Debug)]
-pub struct Survey {
+pub(crate) struct Survey {
     /// The status.
     pub status: Status,
     /// Every policy on every server, in the order of the status.
@@ -59,7 +59,7 @@ pub struct Survey {
 ///
 /// # Errors
 /// What the state says.
-pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Survey, StoreError> {
+pub(crate) async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Survey, StoreError> {
     let servers = stored_servers(store).await?;
     let incidents = store.incidents().await?;
     let holds = store.holds(now).await?;

@@ -34,7 +34,7 @@ pub struct AcceptArgs {
 ///
 /// # Errors
 /// When the policy file, the state or the provider's list cannot be read, or a run is in progress on a server.
-pub async fn run(setup: &Setup, args: AcceptArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(setup: &Setup, args: AcceptArgs) -> anyhow::Result<ExitCode> {
     let context = setup.open_beside().await?;
     let mut accepted: Vec<(ServerRef, String, Brake)> = Vec::new();
     let mut refused = false;

@@ -42,7 +42,7 @@ struct AccountCheck {
 ///
 /// # Errors
 /// With exit code 3 if the file is invalid; with 4 if the provider cannot be reached or refuses.
-pub async fn run(setup: &Setup, args: CheckArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(setup: &Setup, args: CheckArgs) -> anyhow::Result<ExitCode> {
     let now = setup.clock.now();
     let bad = |error: LoadError| CommandError::new(ExitCode::PolicyFile, error.to_string());
     let found = find(setup.file.as_deref()).map_err(bad)?;

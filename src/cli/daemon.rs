@@ -21,7 +21,7 @@ pub struct DaemonArgs {}
 ///
 /// # Errors
 /// When the policy file or the state cannot be used.
-pub async fn run(setup: &Setup, _args: DaemonArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(setup: &Setup, _args: DaemonArgs) -> anyhow::Result<ExitCode> {
     // Before anything is read: with a slow file or disk, a SIGTERM must not kill the process.
     let mut signals = Signals::install()?;
     let files = setup.clone();

@@ -48,7 +48,7 @@ impl From<KindArg> for Kind {
 ///
 /// # Errors
 /// When it is unknown, automatic, on hold or in progress, or a run is in progress on its server.
-pub async fn run(setup: &Setup, args: DeleteArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(setup: &Setup, args: DeleteArgs) -> anyhow::Result<ExitCode> {
     let mut context = setup.open_read_only().await?;
     let (kind, id) = (Kind::from(args.kind), PointId::from(args.id.as_str()));
     let point = find(&context, kind, &id).await?;
@@ -72,7 +72,7 @@ pub async fn run(setup: &Setup, args: DeleteArgs) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// When there is none, or the list cannot be read.
-pub async fn find(context: &CommandContext, kind: Kind, id: &PointId) -> anyhow::Result<RestorePoint> {
+pub(crate) async fn find(context: &CommandContext, kind: Kind, id: &PointId) -> anyhow::Result<RestorePoint> {
     let records = context.world.client.records(kind, None, None).await?.items;
     let found = records.into_iter().map(|(point, _)| point).find(|point| point.id == *id);
     found.ok_or_else(|| {
@@ -82,14 +82,14 @@ pub async fn find(context: &CommandContext, kind: Kind, id: &PointId) -> anyhow:
 
 /// The error if a run is in progress on the server.
 #[must_use]
-pub fn busy(server: &ServerRef) -> CommandError {
+pub(crate) fn busy(server: &ServerRef) -> CommandError {
     let text = ByHandError::Busy(server.name.clone()).to_string();
     CommandError::new(ExitCode::Locked, output::printable(&text))
 }
 
 /// The error with its exit code.
 #[must_use]
-pub fn failure(error: ByHandError) -> anyhow::Error {
+pub(crate) fn failure(error: ByHandError) -> anyhow::Error {
     let text = output::printable(&error.to_string());
     match error {
         ByHandError::Store(error) => error.into(),

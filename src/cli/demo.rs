@@ -40,7 +40,7 @@ pub struct DemoArgs {}
 ///
 /// # Errors
 /// When the folder cannot be created, or loopback cannot be listened on.
-pub async fn run(_args: DemoArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(_args: DemoArgs) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::install()?;
     let clock = Clock::System;
     let sandbox = Sandbox::build(&clock).await?;

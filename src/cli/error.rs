@@ -14,7 +14,7 @@ use crate::store::StoreError;
 /// An error with its exit code.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
-pub struct CommandError {
+pub(crate) struct CommandError {
     /// The exit code.
     pub code: ExitCode,
     /// What happened, to what, and what to do.
@@ -24,20 +24,20 @@ pub struct CommandError {
 impl CommandError {
     /// An error with this exit code.
     #[must_use]
-    pub fn new(code: ExitCode, text: impl Into<String>) -> Self {
+    pub(crate) fn new(code: ExitCode, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }
     }
 
     /// Something on the command line that is not possible.
     #[must_use]
-    pub fn usage(text: impl Into<String>) -> Self {
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self::new(ExitCode::Usage, text)
     }
 }
 
 /// The cause of a server that cannot be inspected, which has the exit code.
 #[must_use]
-pub fn of_inspection(error: InspectError) -> anyhow::Error {
+pub(crate) fn of_inspection(error: InspectError) -> anyhow::Error {
     match error {
         InspectError::Provider(error) => error.into(),
         InspectError::Run(error) => error.into(),
@@ -46,7 +46,7 @@ pub fn of_inspection(error: InspectError) -> anyhow::Error {
 
 /// The cause of a missing list of the account's servers, which has the exit code.
 #[must_use]
-pub fn of_server_list(error: ServerListError) -> anyhow::Error {
+pub(crate) fn of_server_list(error: ServerListError) -> anyhow::Error {
     match error {
         ServerListError::Provider(error) => error.into(),
         ServerListError::Store(error) => error.into(),
@@ -55,14 +55,14 @@ pub fn of_server_list(error: ServerListError) -> anyhow::Error {
 
 /// Prints the error and returns its exit code.
 #[must_use]
-pub fn report(error: &anyhow::Error) -> ProcessExitCode {
+pub(crate) fn report(error: &anyhow::Error) -> ProcessExitCode {
     note(&format!("lastgood: {}", text_of(error)));
     code_of(error).into()
 }
 
 /// Prints the JSON document of a failed command to standard output: the error, and the command's list (if it has one),
 /// empty.
-pub fn print_document(error: &anyhow::Error, list: Option<&str>) {
+pub(crate) fn print_document(error: &anyhow::Error, list: Option<&str>) {
     if let Err(error) = json(&document(list, &text_of(error))) {
         note(&format!("lastgood: {error}"));
     }
@@ -75,7 +75,7 @@ fn document(list: Option<&str>, text: &str) -> Map<String, Value> {
 
 /// What happened and what to do. A cause that the text contains already is not repeated.
 #[must_use]
-pub fn text_of(error: &anyhow::Error) -> String {
+pub(crate) fn text_of(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
         if text.is_empty() {
@@ -114,7 +114,7 @@ fn advice(error: &ProviderError) -> Option<String> {
 
 /// The exit code of an error.
 #[must_use]
-pub fn code_of(error: &anyhow::Error) -> ExitCode {
+pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
     if let Some(failure) = error.downcast_ref::<CommandError>() {
         return failure.code;
     }

@@ -27,7 +27,7 @@ pub struct HistoryArgs {
 ///
 /// # Errors
 /// When the policy file or the state cannot be read.
-pub async fn run(setup: &Setup, args: HistoryArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(setup: &Setup, args: HistoryArgs) -> anyhow::Result<ExitCode> {
     let store = setup.state_beside()?;
     let server = match &args.server {
         Some(text) => Some(setup.stored_server(&store, text).await?.reference.id),

@@ -81,7 +81,7 @@ fn in_utc(text: &str) -> Result<Timestamp, String> {
 ///
 /// # Errors
 /// When neither the last inventory nor the provider knows the id, or it is an automatic backup.
-pub async fn hold(setup: &Setup, args: HoldArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn hold(setup: &Setup, args: HoldArgs) -> anyhow::Result<ExitCode> {
     let now = setup.clock.now();
     if args.until.is_some_and(|until| until <= now) {
         return Err(CommandError::usage("--until is in the past: give a future time, or leave it out").into());
@@ -149,7 +149,7 @@ async fn costs(setup: &Setup, store: &Store, what: &HoldTarget) -> Option<Vec<St
 ///
 /// # Errors
 /// When there is none.
-pub async fn release(setup: &Setup, args: ReleaseArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn release(setup: &Setup, args: ReleaseArgs) -> anyhow::Result<ExitCode> {
     let store = setup.state_beside()?;
     let what = match &args.what {
         ReleaseArg::Hold(HoldArg::Backup { id }) => HoldTarget::Point(Kind::Backup, id.as_str().into()),

@@ -75,7 +75,7 @@ struct PointRow {
 ///
 /// # Errors
 /// When the policy file, the state or the provider's list cannot be read.
-pub async fn run(setup: &Setup, args: ListArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(setup: &Setup, args: ListArgs) -> anyhow::Result<ExitCode> {
     let context = setup.open_read_only().await?;
     let kind = match args.what {
         ListedKind::Servers => return servers(&context, &args).await,
@@ -100,7 +100,7 @@ pub async fn run(setup: &Setup, args: ListArgs) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// When the state or the provider's list cannot be read.
-pub async fn show_points(context: &CommandContext, kind: Kind) -> anyhow::Result<()> {
+pub(crate) async fn show_points(context: &CommandContext, kind: Kind) -> anyhow::Result<()> {
     show(&rows(context, kind, None, None).await?);
     Ok(())
 }

@@ -1,26 +1,26 @@
 //! The command line, one file per command. Commands start things and print; they decide nothing.
 
-pub mod accept;
-pub mod check;
-pub mod daemon;
-pub mod delete;
-pub mod demo;
-pub mod error;
+pub(crate) mod accept;
+pub(crate) mod check;
+pub(crate) mod daemon;
+pub(crate) mod delete;
+pub(crate) mod demo;
+pub(crate) mod error;
 mod health;
-pub mod history;
-pub mod hold;
-pub mod list;
-pub mod output;
-pub mod plan;
-pub mod progress;
-pub mod restore;
-pub mod retention;
-pub mod run;
-pub mod schedule;
-pub mod setup;
-pub mod simulator;
-pub mod status;
-pub mod world;
+pub(crate) mod history;
+pub(crate) mod hold;
+pub(crate) mod list;
+pub(crate) mod output;
+pub(crate) mod plan;
+pub(crate) mod progress;
+pub(crate) mod restore;
+pub(crate) mod retention;
+pub(crate) mod run;
+pub(crate) mod schedule;
+pub(crate) mod setup;
+pub(crate) mod simulator;
+pub(crate) mod status;
+pub(crate) mod world;
 
 use std::path::PathBuf;
 use std::process::ExitCode as ProcessExitCode;

@@ -10,12 +10,12 @@ use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
 /// Writes a line to standard output. A closed pipe is not an error of ours.
-pub fn line(text: &str) {
+pub(crate) fn line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Writes a line to standard error.
-pub fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
@@ -23,7 +23,7 @@ pub fn note(text: &str) {
 ///
 /// # Errors
 /// When the value cannot be written as JSON.
-pub fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
+pub(crate) fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     line(&serde_json::to_string_pretty(value)?);
     Ok(())
 }
@@ -32,7 +32,7 @@ pub fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When a value cannot be written as JSON.
-pub fn json_list<T: Serialize>(name: &str, values: impl ExactSizeIterator<Item = T>) -> anyhow::Result<()> {
+pub(crate) fn json_list<T: Serialize>(name: &str, values: impl ExactSizeIterator<Item = T>) -> anyhow::Result<()> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     // A closed pipe is not an error of ours.
     let mut write = |text: &str| drop(out.write_all(text.as_bytes()));
@@ -48,7 +48,7 @@ pub fn json_list<T: Serialize>(name: &str, values: impl ExactSizeIterator<Item =
 
 /// An aligned table without lines.
 #[must_use]
-pub fn table<const N: usize>(heads: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+pub(crate) fn table<const N: usize>(heads: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(heads);
     for row in rows {
@@ -62,25 +62,25 @@ pub fn table<const N: usize>(heads: [&str; N], rows: impl IntoIterator<Item = [S
 
 /// Text from outside on one line, with control and direction characters shown by their code.
 #[must_use]
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     crate::policy::text::visible(text)
 }
 
 /// A number with its noun: `1 policy`, `3 policies`.
 #[must_use]
-pub fn count(number: usize, one: &str, many: &str) -> String {
+pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
 /// A time rounded to the second, for people; JSON has nanoseconds.
 #[must_use]
-pub fn to_the_second(at: Timestamp) -> Timestamp {
+pub(crate) fn to_the_second(at: Timestamp) -> Timestamp {
     at.round(Unit::Second).unwrap_or(at)
 }
 
 /// A span of time in at most two units: `3 d 4 h`, `12 min`, `40 s`.
 #[must_use]
-pub fn span(seconds: i64) -> String {
+pub(crate) fn span(seconds: i64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     match () {
         () if days > 0 => format!("{days} d {hours} h"),

@@ -25,7 +25,7 @@ pub struct PlanArgs {
 ///
 /// # Errors
 /// When the policy file, the state or the provider's list cannot be read.
-pub async fn run(setup: &Setup, args: PlanArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(setup: &Setup, args: PlanArgs) -> anyhow::Result<ExitCode> {
     let context = setup.open_read_only().await?;
     show_plans(setup, &context, &args.selection, args.json).await
 }
@@ -34,7 +34,7 @@ pub async fn run(setup: &Setup, args: PlanArgs) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// When the provider's list or the state cannot be read.
-pub async fn show_plans(
+pub(crate) async fn show_plans(
     setup: &Setup,
     context: &crate::cli::setup::CommandContext,
     selection: &Selection,
@@ -57,7 +57,7 @@ pub async fn show_plans(
 
 /// The JSON of a plan: a contract.
 #[must_use]
-pub fn to_json(plan: &Plan) -> Value {
+pub(crate) fn to_json(plan: &Plan) -> Value {
     let actions = plan.actions.iter().map(|action| match action {
         Action::Delete(delete) => json!({ "do": "delete", "id": delete.id, "why": delete.why.to_string() }),
         Action::Create(why) => json!({ "do": "create", "id": null, "why": why.to_string() }),
@@ -84,7 +84,7 @@ pub fn to_json(plan: &Plan) -> Value {
 }
 
 /// Prints a plan for people.
-pub fn show(plan: &Plan) {
+pub(crate) fn show(plan: &Plan) {
     let slots = plan.slots;
     output::line(&format!(
         "{} · {} · {} · {} of {} slots used ({} own, {} foreign, {} on hold)",

@@ -14,7 +14,7 @@ use crate::run::Progress;
 
 /// Starts to show progress. The task ends when every sender is dropped.
 #[must_use]
-pub fn start() -> (UnboundedSender<Progress>, JoinHandle<()>) {
+pub(crate) fn start() -> (UnboundedSender<Progress>, JoinHandle<()>) {
     let (sender, receiver) = unbounded_channel();
     let terminal = std::io::stderr().is_terminal();
     let task = if terminal { tokio::spawn(bars(receiver)) } else { tokio::spawn(lines(receiver)) };

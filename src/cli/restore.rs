@@ -32,7 +32,7 @@ pub struct RestoreArgs {
 ///
 /// # Errors
 /// When the point is unknown or not completed, the name is not typed, or the provider refuses.
-pub async fn run(setup: &Setup, args: RestoreArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(setup: &Setup, args: RestoreArgs) -> anyhow::Result<ExitCode> {
     let mut context = setup.open_read_only().await?;
     let (kind, id) = (Kind::from(args.kind), PointId::from(args.id.as_str()));
     let point = find(&context, kind, &id).await?;

@@ -61,7 +61,7 @@ struct RetentionInput {
 ///
 /// # Errors
 /// When the output cannot be written.
-pub fn run(
+pub(crate) fn run(
     args: &RetentionArgs,
     stdin: &mut impl Read,
     stdout: &mut impl Write,

@@ -43,7 +43,7 @@ pub struct RunArgs {
 ///
 /// # Errors
 /// When the policy file, the state or the account cannot be read.
-pub async fn run(setup: &Setup, args: RunArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(setup: &Setup, args: RunArgs) -> anyhow::Result<ExitCode> {
     if args.dry_run {
         let context = setup.open_read_only().await?;
         return show_plans(setup, &context, &args.selection, args.json).await;

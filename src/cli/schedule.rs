@@ -38,7 +38,7 @@ pub struct ScheduleArgs {
 ///
 /// # Errors
 /// When the output cannot be written.
-pub fn run(
+pub(crate) fn run(
     args: &ScheduleArgs,
     now: Timestamp,
     stdout: &mut impl Write,

@@ -24,7 +24,7 @@ use crate::store::{Store, StoreError};
 
 /// What the process was started with.
 #[derive(Clone, Debug)]
-pub struct Setup {
+pub(crate) struct Setup {
     /// `--config`.
     pub file: Option<PathBuf>,
     /// The variables.
@@ -35,7 +35,7 @@ pub struct Setup {
 
 /// Which policies and servers a command applies to.
 #[derive(Clone, Debug, Default, Args)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// Only this policy
     #[arg(long, value_name = "P")]
     pub policy: Option<String>,
@@ -46,7 +46,7 @@ pub struct Selection {
 
 /// Everything that a command with access to the provider needs.
 #[derive(Debug)]
-pub struct CommandContext {
+pub(crate) struct CommandContext {
     /// The policy file.
     pub config: Arc<Config>,
     /// Provider, state and clock.
@@ -60,7 +60,7 @@ pub struct CommandContext {
 impl Setup {
     /// From the command line and the variables of this process.
     #[must_use]
-    pub fn from_process(file: Option<PathBuf>) -> Self {
+    pub(crate) fn from_process(file: Option<PathBuf>) -> Self {
         Self { file, environment: Environment::of_process(), clock: Clock::System }
     }
 
@@ -68,7 +68,7 @@ impl Setup {
     ///
     /// # Errors
     /// With exit code 3 if there is none or it is invalid.
-    pub fn load(&self) -> anyhow::Result<Loaded> {
+    pub(crate) fn load(&self) -> anyhow::Result<Loaded> {
         let (_, loaded) = self.try_load()?;
         Ok(loaded.map_err(|error| CommandError::new(ExitCode::PolicyFile, error.to_string()))?)
     }
@@ -77,7 +77,7 @@ impl Setup {
     ///
     /// # Errors
     /// With exit code 3 if there is none.
-    pub fn try_load(&self) -> anyhow::Result<(PathBuf, Result<Loaded, LoadError>)> {
+    pub(crate) fn try_load(&self) -> anyhow::Result<(PathBuf, Result<Loaded, LoadError>)> {
         let bad = |error: LoadError| CommandError::new(ExitCode::PolicyFile, error.to_string());
         let found = find(self.file.as_deref()).map_err(bad)?;
         let loaded = load(&found, &self.environment, self.clock.now());
@@ -96,7 +96,7 @@ impl Setup {
     ///
     /// # Errors
     /// With exit code 3 if the file is invalid or there is no token.
-    pub fn client(&self) -> anyhow::Result<Client> {
+    pub(crate) fn client(&self) -> anyhow::Result<Client> {
         let client = self.client_of(&self.load()?.config)?;
         print_provider_waits(&client);
         Ok(client)
@@ -106,7 +106,7 @@ impl Setup {
     ///
     /// # Errors
     /// With exit code 3 if there is no token or the settings cannot be used.
-    pub fn client_of(&self, config: &Config) -> anyhow::Result<Client> {
+    pub(crate) fn client_of(&self, config: &Config) -> anyhow::Result<Client> {
         let provider = &config.provider;
         let token =
             provider.token.read().map_err(|error| CommandError::new(ExitCode::PolicyFile, error.to_string()))?;
@@ -125,7 +125,7 @@ impl Setup {
     ///
     /// # Errors
     /// As `load` and `client_of`.
-    pub fn read_file_and_client(&self) -> anyhow::Result<(Arc<Config>, Client)> {
+    pub(crate) fn read_file_and_client(&self) -> anyhow::Result<(Arc<Config>, Client)> {
         let config = self.load_and_warn()?;
         let client = self.client_of(&config)?;
         Ok((Arc::new(config), client))
@@ -135,7 +135,7 @@ impl Setup {
     ///
     /// # Errors
     /// When the file, the token or the state cannot be used.
-    pub fn open_daemon(&self) -> anyhow::Result<CommandContext> {
+    pub(crate) fn open_daemon(&self) -> anyhow::Result<CommandContext> {
         let (config, client) = self.read_file_and_client()?;
         let store = Store::own(&config.state_dir)?;
         let (world, stop) = open_world(&config, client, store, self.clock.clone());
@@ -146,7 +146,7 @@ impl Setup {
     ///
     /// # Errors
     /// As `open_daemon`; with exit code 4 if the account cannot be read and no list is stored.
-    pub async fn open_owner(&self) -> anyhow::Result<CommandContext> {
+    pub(crate) async fn open_owner(&self) -> anyhow::Result<CommandContext> {
         let mut context = self.open_daemon()?;
         print_provider_waits(&context.world.client);
         context.servers =
@@ -164,7 +164,7 @@ impl Setup {
     ///
     /// # Errors
     /// When the file, the token, the state or the account cannot be read.
-    pub async fn open_beside(&self) -> anyhow::Result<CommandContext> {
+    pub(crate) async fn open_beside(&self) -> anyhow::Result<CommandContext> {
         self.open_with(Store::beside_or_new).await
     }
 
@@ -172,7 +172,7 @@ impl Setup {
     ///
     /// # Errors
     /// As `open_beside`.
-    pub async fn open_read_only(&self) -> anyhow::Result<CommandContext> {
+    pub(crate) async fn open_read_only(&self) -> anyhow::Result<CommandContext> {
         self.open_with(Store::beside_or_empty).await
     }
 
@@ -189,7 +189,7 @@ impl Setup {
     ///
     /// # Errors
     /// When the file is invalid, or there is no state yet.
-    pub fn state_beside(&self) -> anyhow::Result<Store> {
+    pub(crate) fn state_beside(&self) -> anyhow::Result<Store> {
         Ok(Store::beside(&self.load()?.config.state_dir)?)
     }
 
@@ -197,7 +197,7 @@ impl Setup {
     ///
     /// # Errors
     /// When the file is invalid or the folder cannot be used.
-    pub fn state_read_only(&self) -> anyhow::Result<Store> {
+    pub(crate) fn state_read_only(&self) -> anyhow::Result<Store> {
         Ok(Store::beside_or_empty(&self.load()?.config.state_dir)?)
     }
 
@@ -205,7 +205,7 @@ impl Setup {
     ///
     /// # Errors
     /// When the file is invalid or the folder cannot be used.
-    pub fn state_beside_or_new(&self) -> anyhow::Result<Store> {
+    pub(crate) fn state_beside_or_new(&self) -> anyhow::Result<Store> {
         Ok(Store::beside_or_new(&self.load()?.config.state_dir)?)
     }
 
@@ -213,7 +213,7 @@ impl Setup {
     ///
     /// # Errors
     /// With exit code 2, when none is called so.
-    pub async fn stored_server(&self, store: &Store, text: &str) -> anyhow::Result<Server> {
+    pub(crate) async fn stored_server(&self, store: &Store, text: &str) -> anyhow::Result<Server> {
         let servers: Vec<Server> = store.servers().await?.into_iter().map(|known| known.server).collect();
         Ok(one_server(&servers, text)?.clone())
     }
@@ -224,7 +224,7 @@ impl CommandContext {
     ///
     /// # Errors
     /// When the folder cannot be used.
-    pub fn create_state(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn create_state(&mut self) -> anyhow::Result<()> {
         self.world.store = Store::beside_or_new(&self.config.state_dir)?;
         Ok(())
     }
@@ -233,7 +233,7 @@ impl CommandContext {
     ///
     /// # Errors
     /// With exit code 2, when none is called so.
-    pub fn server(&self, text: &str) -> anyhow::Result<&Server> {
+    pub(crate) fn server(&self, text: &str) -> anyhow::Result<&Server> {
         one_server(&self.servers, text)
     }
 
@@ -241,7 +241,7 @@ impl CommandContext {
     ///
     /// # Errors
     /// With exit code 2 if there is no such policy or server, or the policy does not apply to the server.
-    pub fn tasks(&self, selection: &Selection) -> anyhow::Result<Vec<Task>> {
+    pub(crate) fn tasks(&self, selection: &Selection) -> anyhow::Result<Vec<Task>> {
         let mut tasks = account::tasks(&self.config, &self.servers);
         if let Some(text) = &selection.server {
             let id = self.server(text)?.reference.id.clone();
@@ -273,7 +273,7 @@ impl CommandContext {
 }
 
 /// Prints a note when the provider asks for a pause.
-pub fn print_provider_waits(client: &Client) {
+pub(crate) fn print_provider_waits(client: &Client) {
     client.on_wait(|text| note(&format!("lastgood: {text}")));
 }
 
@@ -300,7 +300,7 @@ fn one_server<'a>(servers: &'a [Server], text: &str) -> anyhow::Result<&'a Serve
 ///
 /// # Errors
 /// When standard input cannot be read.
-pub fn ask(question: &str) -> anyhow::Result<String> {
+pub(crate) fn ask(question: &str) -> anyhow::Result<String> {
     let mut prompt = std::io::stderr();
     write!(prompt, "{question}")?;
     prompt.flush()?;

@@ -144,7 +144,7 @@ pub struct OddityArgs {
 ///
 /// # Errors
 /// The options cannot be read, the port is taken, or serving fails.
-pub async fn run(args: SimulatorArgs) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(args: SimulatorArgs) -> anyhow::Result<ExitCode> {
     let options = options(&args)?;
     let token = options.token.clone().unwrap_or_else(|| "vps_simulator".to_owned());
     let simulator = Simulator::new(options, Arc::new(|| Clock::System.now()));

@@ -30,7 +30,7 @@ pub struct StatusArgs {
 ///
 /// # Errors
 /// When the output cannot be written as JSON.
-pub async fn run(setup: &Setup, args: StatusArgs) -> anyhow::Result<Nagios> {
+pub(crate) async fn run(setup: &Setup, args: StatusArgs) -> anyhow::Result<Nagios> {
     match status(setup).await {
         Ok(status) => {
             if args.json {

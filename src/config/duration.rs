@@ -9,7 +9,7 @@ const UNITS: [(&str, u64); 6] =
     [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000), ("w", 604_800_000)];
 
 /// `50ms`, `90s`, `30m`, `26h`, `14d`, `2w`.
-pub fn duration(text: &str) -> Result<Duration, ValueError> {
+pub(super) fn duration(text: &str) -> Result<Duration, ValueError> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let unit = UNITS.iter().find(|(word, _)| *word == unit).map(|(_, milliseconds)| *milliseconds);
@@ -24,7 +24,7 @@ pub fn duration(text: &str) -> Result<Duration, ValueError> {
 }
 
 /// A duration that is not zero.
-pub fn positive(text: &str) -> Result<Duration, ValueError> {
+pub(super) fn positive(text: &str) -> Result<Duration, ValueError> {
     let duration = duration(text)?;
     if duration.is_zero() {
         return Err(ValueError::new("is zero", "give a duration above zero, as in \"30s\""));
@@ -33,7 +33,7 @@ pub fn positive(text: &str) -> Result<Duration, ValueError> {
 }
 
 /// A duration of a day or more.
-pub fn at_least_a_day(text: &str) -> Result<Duration, ValueError> {
+pub(super) fn at_least_a_day(text: &str) -> Result<Duration, ValueError> {
     let duration = duration(text)?;
     if duration < Duration::from_hours(24) {
         return Err(ValueError::new("is shorter than a day", "give a day or more, as in \"400d\""));

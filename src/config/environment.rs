@@ -6,7 +6,7 @@ use crate::config::error::LoadError;
 use crate::config::secret::Secret;
 
 /// The default path of the policy file.
-pub const DEFAULT_FILE: &str = "/etc/lastgood/policy.toml";
+pub(crate) const DEFAULT_FILE: &str = "/etc/lastgood/policy.toml";
 
 /// The variables that matter.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +68,7 @@ impl FileLocation {
 ///
 /// # Errors
 /// `NotFound` with every path that was tried.
-pub fn find(explicit: Option<&Path>) -> Result<FileLocation, LoadError> {
+pub(crate) fn find(explicit: Option<&Path>) -> Result<FileLocation, LoadError> {
     if let Some(path) = explicit {
         return if path.exists() {
             Ok(FileLocation::named(path))

@@ -12,15 +12,15 @@ use crate::config::environment::FileLocation;
 use crate::config::error::LoadError;
 
 /// The largest policy file: enough for several policies on each of 10,000 servers.
-pub const POLICY_BYTES: u64 = 8 * 1024 * 1024;
+pub(super) const POLICY_BYTES: u64 = 8 * 1024 * 1024;
 /// The largest secret.
-pub const SECRET_BYTES: u64 = 4096;
+pub(super) const SECRET_BYTES: u64 = 4096;
 
 /// The text of a regular file of at most `most` bytes.
 ///
 /// # Errors
 /// The system's error, or what the file is instead.
-pub fn read(path: &Path, most: u64) -> Result<(String, Metadata)> {
+pub(super) fn read(path: &Path, most: u64) -> Result<(String, Metadata)> {
     // Opening a FIFO without a writer does not block, and a terminal does not become our controlling terminal.
     let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)?;
@@ -38,7 +38,7 @@ pub fn read(path: &Path, most: u64) -> Result<(String, Metadata)> {
 }
 
 /// Why a file is not a regular one of at most `most` bytes, as in `it is a FIFO, not a regular file`.
-pub fn why_not_readable(data: &Metadata, most: u64) -> Option<String> {
+pub(super) fn why_not_readable(data: &Metadata, most: u64) -> Option<String> {
     let kind = data.file_type();
     let what = if kind.is_file() {
         return (data.len() > most).then(|| too_large(most));
@@ -62,7 +62,7 @@ fn too_large(most: u64) -> String {
 ///
 /// # Errors
 /// `Untrusted`, if the file was found rather than named, or root would act on it.
-pub fn check_writers(found: &FileLocation, data: &Metadata) -> std::result::Result<Vec<Diagnostic>, LoadError> {
+pub(super) fn check_writers(found: &FileLocation, data: &Metadata) -> std::result::Result<Vec<Diagnostic>, LoadError> {
     let user = rustix::process::geteuid().as_raw();
     let doubts = writers(data.uid(), data.mode(), user);
     let serious = doubts.iter().filter(|doubt| doubt.serious).map(|doubt| doubt.why.as_str()).collect::<Vec<_>>();

@@ -6,7 +6,7 @@ use crate::config::duration;
 
 /// A table of the policy file, as `[provider]`.
 #[derive(Debug)]
-pub struct TableSpec {
+pub(super) struct TableSpec {
     /// How the file spells it.
     pub heading: &'static str,
     /// Its keys, in the order of the reference.
@@ -15,7 +15,7 @@ pub struct TableSpec {
 
 /// A key of a table.
 #[derive(Debug)]
-pub struct KeySpec {
+pub(super) struct KeySpec {
     /// Its name.
     pub name: &'static str,
     /// What it takes.
@@ -28,7 +28,7 @@ pub struct KeySpec {
 
 /// What a key takes.
 #[derive(Debug)]
-pub enum ValueKind {
+pub(super) enum ValueKind {
     /// A string; the words say what it holds.
     Text(&'static str),
     /// A list of strings, or a single one.
@@ -55,7 +55,7 @@ pub enum ValueKind {
 
 /// The value of a key that is left out.
 #[derive(Debug)]
-pub enum DefaultValue {
+pub(super) enum DefaultValue {
     /// The key must be given.
     Required,
     /// Nothing.
@@ -68,7 +68,7 @@ pub enum DefaultValue {
 
 impl TableSpec {
     /// A key of this table.
-    pub fn find(&self, name: &str) -> Option<&'static KeySpec> {
+    pub(super) fn find(&self, name: &str) -> Option<&'static KeySpec> {
         self.keys.iter().find(|key| key.name == name)
     }
 
@@ -78,7 +78,7 @@ impl TableSpec {
     }
 
     /// The default of a key, unquoted.
-    pub fn text(&self, name: &str) -> &'static str {
+    pub(super) fn text(&self, name: &str) -> &'static str {
         match self.known(name).default {
             DefaultValue::Is(text) => text.trim_matches('"'),
             _ => unreachable!("{name} has no default of its own"),
@@ -86,22 +86,22 @@ impl TableSpec {
     }
 
     /// The default of a key that takes a duration.
-    pub fn duration(&self, name: &str) -> Duration {
+    pub(super) fn duration(&self, name: &str) -> Duration {
         duration::duration(self.text(name)).expect("the tests read every default")
     }
 
     /// The default of a key that takes a number.
-    pub fn number(&self, name: &str) -> u32 {
+    pub(super) fn number(&self, name: &str) -> u32 {
         self.text(name).parse().expect("the tests read every default")
     }
 
     /// The default of a key that takes `true` or `false`.
-    pub fn flag(&self, name: &str) -> bool {
+    pub(super) fn flag(&self, name: &str) -> bool {
         self.text(name) == "true"
     }
 
     /// The bounds of a key that takes a number.
-    pub fn bounds(&self, name: &str) -> (u32, u32) {
+    pub(super) fn bounds(&self, name: &str) -> (u32, u32) {
         match self.known(name).takes {
             ValueKind::Number(least, most) => (least, most),
             _ => unreachable!("{name} takes no number"),
@@ -109,7 +109,7 @@ impl TableSpec {
     }
 
     /// The words that a key takes.
-    pub fn choices(&self, name: &str) -> &'static [&'static str] {
+    pub(super) fn choices(&self, name: &str) -> &'static [&'static str] {
         match self.known(name).takes {
             ValueKind::Choice(words) | ValueKind::Choices(words) => words,
             _ => unreachable!("{name} takes no fixed words"),
@@ -117,7 +117,7 @@ impl TableSpec {
     }
 
     /// The keys of the table that a key takes.
-    pub fn below(&self, name: &str) -> &'static Self {
+    pub(super) fn below(&self, name: &str) -> &'static Self {
         match self.known(name).takes {
             ValueKind::Table(table) | ValueKind::Named(table) => table,
             _ => unreachable!("{name} takes no table"),

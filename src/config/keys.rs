@@ -15,7 +15,7 @@ const fn key(name: &'static str, takes: ValueKind, default: DefaultValue, words:
 }
 
 /// The file itself.
-pub static FILE_KEYS: TableSpec = TableSpec {
+pub(super) static FILE_KEYS: TableSpec = TableSpec {
     heading: "",
     keys: &[
         key("provider", ValueKind::Table(&PROVIDER), Nothing, "the account at the provider"),
@@ -40,7 +40,7 @@ pub static FILE_KEYS: TableSpec = TableSpec {
 };
 
 /// `[provider]`.
-pub static PROVIDER: TableSpec = TableSpec {
+pub(super) static PROVIDER: TableSpec = TableSpec {
     heading: "[provider]",
     keys: &[
         key(
@@ -77,7 +77,7 @@ pub static PROVIDER: TableSpec = TableSpec {
 };
 
 /// `provider.slots`.
-pub static SLOTS: TableSpec = TableSpec {
+pub(super) static SLOTS: TableSpec = TableSpec {
     heading: "provider.slots",
     keys: &[
         key("backup", ValueKind::Number(0, MANY), Is("10"), "manual backups per server"),
@@ -86,7 +86,7 @@ pub static SLOTS: TableSpec = TableSpec {
 };
 
 /// `[state]`.
-pub static STATE: TableSpec = TableSpec {
+pub(super) static STATE: TableSpec = TableSpec {
     heading: "[state]",
     keys: &[
         key(
@@ -100,7 +100,7 @@ pub static STATE: TableSpec = TableSpec {
 };
 
 /// `[policy.NAME]`, `[defaults]` and `[server.NAME.POLICY]`.
-pub static POLICY: TableSpec = TableSpec {
+pub(super) static POLICY: TableSpec = TableSpec {
     heading: "[policy.NAME]",
     keys: &[
         key(
@@ -184,7 +184,7 @@ pub static POLICY: TableSpec = TableSpec {
 };
 
 /// `keep` of a policy.
-pub static KEEP: TableSpec = TableSpec {
+pub(super) static KEEP: TableSpec = TableSpec {
     heading: "keep",
     keys: &[
         key("last", ValueKind::Number(0, MANY), Nothing, "the newest points"),
@@ -203,7 +203,7 @@ pub static KEEP: TableSpec = TableSpec {
 };
 
 /// `[smtp]`.
-pub static SMTP: TableSpec = TableSpec {
+pub(super) static SMTP: TableSpec = TableSpec {
     heading: "[smtp]",
     keys: &[
         key(
@@ -244,7 +244,7 @@ pub static SMTP: TableSpec = TableSpec {
 };
 
 /// `[report.NAME]`.
-pub static REPORT: TableSpec = TableSpec {
+pub(super) static REPORT: TableSpec = TableSpec {
     heading: "[report.NAME]",
     keys: &[
         key("to", ValueKind::Texts("mail addresses"), Required, "who gets it"),
@@ -267,7 +267,7 @@ pub static REPORT: TableSpec = TableSpec {
 };
 
 /// `[status]`.
-pub static STATUS: TableSpec = TableSpec {
+pub(super) static STATUS: TableSpec = TableSpec {
     heading: "[status]",
     keys: &[
         key(
@@ -293,7 +293,8 @@ pub static STATUS: TableSpec = TableSpec {
 };
 
 /// Every table, in the order of the reference.
-pub static TABLES: [&TableSpec; 9] = [&FILE_KEYS, &PROVIDER, &SLOTS, &STATE, &POLICY, &KEEP, &SMTP, &REPORT, &STATUS];
+pub(super) static TABLES: [&TableSpec; 9] =
+    [&FILE_KEYS, &PROVIDER, &SLOTS, &STATE, &POLICY, &KEEP, &SMTP, &REPORT, &STATUS];
 
 #[cfg(test)]
 mod tests {

@@ -22,7 +22,7 @@ const CLASSES: [(&str, ReportTrigger); 4] = [
 ];
 
 /// Reads `[smtp]`.
-pub fn smtp(root: &TableReader<'_>, folder: &Path, environment: &Environment) -> Option<Smtp> {
+pub(super) fn smtp(root: &TableReader<'_>, folder: &Path, environment: &Environment) -> Option<Smtp> {
     let reader = root.table("smtp")?;
     let transports = [("smtp", false), ("file", true)];
     let file = reader.choice("transport", &transports).unwrap_or(false);
@@ -80,7 +80,7 @@ fn password(from_file: Option<SecretSource>, needed: bool, environment: &Environ
 }
 
 /// Reads every `[report.NAME]`.
-pub fn reports(root: &TableReader<'_>, zone: &TimeZone) -> (Vec<Report>, Vec<String>) {
+pub(super) fn reports(root: &TableReader<'_>, zone: &TimeZone) -> (Vec<Report>, Vec<String>) {
     let (mut reports, mut names) = (Vec::new(), Vec::new());
     let Some(tables) = root.table("report") else { return (reports, names) };
     for (name, span, value) in tables.entries() {
@@ -143,7 +143,7 @@ fn address(text: &str) -> Result<String, ValueError> {
 }
 
 /// Reports files whose failures reach nobody.
-pub fn check_failures_reach_someone(smtp: Option<&Smtp>, reports: &[Report], findings: &Findings) {
+pub(super) fn check_failures_reach_someone(smtp: Option<&Smtp>, reports: &[Report], findings: &Findings) {
     let reported = reports.iter().any(|report| report.on.contains(&ReportTrigger::Failure) && !report.to.is_empty());
     if smtp.is_none() && !reports.is_empty() {
         let error = Diagnostic::error("the file has reports but no [smtp] to send them");
@@ -156,7 +156,7 @@ pub fn check_failures_reach_someone(smtp: Option<&Smtp>, reports: &[Report], fin
 }
 
 /// Whether a host is the loopback interface.
-pub fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

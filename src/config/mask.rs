@@ -15,7 +15,7 @@ const TOKEN_PREFIX: &str = "vps_";
 
 /// Whether the value of a key with this name must never be shown.
 #[must_use]
-pub fn is_secret_key(key: &str) -> bool {
+pub(super) fn is_secret_key(key: &str) -> bool {
     if HARMLESS.contains(&key) {
         return false;
     }
@@ -26,7 +26,7 @@ pub fn is_secret_key(key: &str) -> bool {
 
 /// The source with every secret replaced by asterisks, byte for byte, so that positions in it stay the same.
 #[must_use]
-pub fn masked(source: &str) -> String {
+pub(super) fn masked(source: &str) -> String {
     let mut spans = Vec::new();
     let (document, _) = DeTable::parse_recoverable(source);
     secrets_in_table(document.get_ref(), false, &mut spans);
@@ -45,7 +45,7 @@ pub fn masked(source: &str) -> String {
 
 /// Text from the file, safe to show in a message: one line, cut if long, never a token.
 #[must_use]
-pub fn excerpt(text: &str) -> String {
+pub(super) fn excerpt(text: &str) -> String {
     if text.contains(TOKEN_PREFIX) {
         return "***".to_owned();
     }

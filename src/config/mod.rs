@@ -5,10 +5,10 @@
 //! on the account's servers.
 
 mod account;
-pub mod diagnostic;
+pub(crate) mod diagnostic;
 mod duration;
-pub mod environment;
-pub mod error;
+pub(crate) mod environment;
+pub(crate) mod error;
 mod file;
 mod key_spec;
 mod keys;
@@ -18,21 +18,25 @@ mod names;
 mod policies;
 mod reader;
 mod reference;
-pub mod secret;
+pub(crate) mod secret;
 mod settings;
 mod slot_sums;
 mod validate;
 mod value_error;
 mod values;
 
-pub use account::Overfill;
+pub(crate) use account::Overfill;
 pub use diagnostic::Diagnostic;
-pub use environment::{Environment, FileLocation, find};
-pub use error::{LoadError, SecretError};
+pub(crate) use environment::find;
+pub use environment::{Environment, FileLocation};
+pub(crate) use error::{LoadError, SecretError};
 pub use reference::reference;
-pub use settings::{Config, ReportTrigger, Smtp, SmtpTls, SmtpTransport};
+pub use settings::Config;
+pub(crate) use settings::{ReportTrigger, Smtp, SmtpTls, SmtpTransport};
+pub(crate) use validate::Loaded;
 pub(crate) use validate::policy_file_text;
-pub use validate::{Loaded, load, parse, state_dir};
+pub(crate) use validate::state_dir;
+pub use validate::{load, parse};
 
 #[cfg(test)]
 mod tests;

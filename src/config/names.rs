@@ -11,7 +11,7 @@ use crate::policy::name::PolicyName;
 use crate::policy::policy::Policy;
 
 /// Finds confusable policy names, former names that are in use, and reports that do not exist.
-pub fn check_names(policies: &Policies, reports: &[String], findings: &Findings) {
+pub(super) fn check_names(policies: &Policies, reports: &[String], findings: &Findings) {
     let of_servers =
         policies.overrides.iter().filter(|(one, _)| one.own).map(|(one, position)| (&one.policy, position));
     let mut all: Vec<(&Arc<Policy>, &FilePosition)> =
@@ -82,7 +82,7 @@ fn unknown_report(report: &str, policy: &Policy, position: &FilePosition, report
 }
 
 /// Warns about policies whose own reports do not report failures.
-pub fn check_own_reports(policies: &Policies, reports: &[Report], findings: &Findings) {
+pub(super) fn check_own_reports(policies: &Policies, reports: &[Report], findings: &Findings) {
     let reports_failures =
         |name: &String| reports.iter().any(|one| one.name == *name && one.on.contains(&ReportTrigger::Failure));
     let of_servers = policies.overrides.iter().map(|(one, position)| (&one.policy, position));

@@ -25,7 +25,7 @@ use crate::policy::selector::{Pattern, Selector};
 
 /// The keys of one table; `None` for those that are not set there.
 #[derive(Clone, Debug, Default)]
-pub struct PolicyKeys {
+pub(super) struct PolicyKeys {
     kind: Option<Kind>,
     servers: Option<Vec<Selector>>,
     exclude: Option<Vec<Selector>>,
@@ -55,7 +55,7 @@ pub struct PolicyKeys {
 
 impl PolicyKeys {
     /// Reads the keys of a table.
-    pub fn read(reader: TableReader<'_>) -> Self {
+    pub(super) fn read(reader: TableReader<'_>) -> Self {
         let kinds = [("backup", Kind::Backup), ("snapshot", Kind::Snapshot)];
         let modes = [("sequential", KeepMode::Sequential), ("union", KeepMode::Union)];
         let prunes = [("own", Prune::Own), ("all", Prune::All), ("none", Prune::None)];
@@ -103,7 +103,7 @@ impl PolicyKeys {
     }
 
     /// These keys, with those of `below` where they are not set here.
-    pub fn over(&self, below: &Self) -> Self {
+    pub(super) fn over(&self, below: &Self) -> Self {
         fn first<T: Clone>(own: &Option<T>, below: &Option<T>) -> Option<T> {
             own.as_ref().or(below.as_ref()).cloned()
         }
@@ -136,7 +136,7 @@ impl PolicyKeys {
     }
 
     /// The zone of `[defaults]`, which reports inherit.
-    pub fn zone(&self) -> Option<TimeZone> {
+    pub(super) fn zone(&self) -> Option<TimeZone> {
         self.timezone.clone()
     }
 }
@@ -162,7 +162,7 @@ fn names(reader: &TableReader<'_>) -> Option<Vec<PolicyName>> {
 
 /// The position of a policy in the file.
 #[derive(Clone, Debug)]
-pub struct FilePosition {
+pub(super) struct FilePosition {
     /// `policy.nightly` or `server."web-1".nightly`.
     pub name: String,
     /// The position of the table.
@@ -178,17 +178,17 @@ impl FilePosition {
     }
 
     /// The position of a key's value, or of the table if the value is inherited.
-    pub fn of_key(&self, key: &str) -> Range<usize> {
+    pub(super) fn of_key(&self, key: &str) -> Range<usize> {
         self.values.get(key).unwrap_or(&self.span).clone()
     }
 }
 
 /// A policy with its position.
-pub type Placed = (Arc<Policy>, FilePosition);
+pub(super) type Placed = (Arc<Policy>, FilePosition);
 
 /// What `[policy]` and `[server]` hold.
 #[derive(Clone, Debug, Default)]
-pub struct Policies {
+pub(super) struct Policies {
     /// Every policy of the file.
     pub base: Vec<Placed>,
     /// Every table of a server.
@@ -196,7 +196,7 @@ pub struct Policies {
 }
 
 /// Reads `[policy]` and `[server]`.
-pub fn read(root: &TableReader<'_>, defaults: &PolicyKeys, at: Timestamp) -> Policies {
+pub(super) fn read(root: &TableReader<'_>, defaults: &PolicyKeys, at: Timestamp) -> Policies {
     let mut policies = Policies::default();
     let mut keys: Vec<(String, PolicyKeys)> = Vec::new();
     if let Some(tables) = root.table("policy") {

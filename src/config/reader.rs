@@ -15,37 +15,37 @@ use crate::config::mask::{excerpt, is_secret_key};
 use crate::config::value_error::ValueError;
 
 /// A value with its position.
-pub type SpannedValue<'a> = Spanned<DeValue<'a>>;
+pub(super) type SpannedValue<'a> = Spanned<DeValue<'a>>;
 
 /// The errors and warnings found so far.
 #[derive(Debug, Default)]
-pub struct Findings(RefCell<Vec<Diagnostic>>);
+pub(super) struct Findings(RefCell<Vec<Diagnostic>>);
 
 impl Findings {
     /// Adds one.
-    pub fn push(&self, diagnostic: Diagnostic) {
+    pub(super) fn push(&self, diagnostic: Diagnostic) {
         self.0.borrow_mut().push(diagnostic);
     }
 
     /// Whether there are errors, so that the file will be refused.
-    pub fn has_errors(&self) -> bool {
+    pub(super) fn has_errors(&self) -> bool {
         self.0.borrow().iter().any(Diagnostic::is_error)
     }
 
     /// All of them, in the order of the file; those without a position last.
-    pub fn into_sorted(self) -> Vec<Diagnostic> {
+    pub(super) fn into_sorted(self) -> Vec<Diagnostic> {
         sorted(self.0.into_inner())
     }
 }
 
 /// The same in the order of the file; those without a position last.
-pub fn sorted(mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {
+pub(super) fn sorted(mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {
     all.sort_by_key(|one| one.span.as_ref().map_or((1, 0), |span| (0, span.start)));
     all
 }
 
 /// A table being read.
-pub struct TableReader<'a> {
+pub(super) struct TableReader<'a> {
     /// The dotted name, empty for the file itself.
     pub name: String,
     /// Where it begins.
@@ -57,57 +57,63 @@ pub struct TableReader<'a> {
 
 impl<'a> TableReader<'a> {
     /// A reader of the file itself.
-    pub fn of_file(table: &'a DeTable<'a>, span: Range<usize>, findings: &'a Findings) -> Self {
+    pub(super) fn of_file(table: &'a DeTable<'a>, span: Range<usize>, findings: &'a Findings) -> Self {
         Self { name: String::new(), span, table, keys: &FILE_KEYS, findings }
     }
 
     /// A reader of a table that the file does not have: every key has its default.
-    pub fn absent(&self, key: &'static str, empty: &'a DeTable<'a>) -> Self {
+    pub(super) fn absent(&self, key: &'static str, empty: &'a DeTable<'a>) -> Self {
         let (name, keys) = (self.path(key), self.keys.below(key));
         Self { name, span: 0..0, table: empty, keys, findings: self.findings }
     }
 
     /// The findings that all readers share.
-    pub const fn findings(&self) -> &'a Findings {
+    pub(super) const fn findings(&self) -> &'a Findings {
         self.findings
     }
 
     /// The dotted name of a key.
-    pub fn path(&self, key: &str) -> String {
+    pub(super) fn path(&self, key: &str) -> String {
         if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 
     /// The value of a key.
-    pub fn value(&self, key: &'static str) -> Option<&'a SpannedValue<'a>> {
+    pub(super) fn value(&self, key: &'static str) -> Option<&'a SpannedValue<'a>> {
         debug_assert!(self.keys.find(key).is_some(), "{} has no key {key}", self.keys.heading);
         self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
     }
 
     /// Whether the table has a key.
-    pub fn has(&self, key: &str) -> bool {
+    pub(super) fn has(&self, key: &str) -> bool {
         self.table.iter().any(|(name, _)| name.get_ref() == key)
     }
 
     /// Every key with its position and value, for tables of tables.
-    pub fn entries(&self) -> impl Iterator<Item = (&'a str, Range<usize>, &'a SpannedValue<'a>)> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, Range<usize>, &'a SpannedValue<'a>)> {
         self.table.iter().map(|(key, value)| (key.get_ref().as_ref(), key.span(), value))
     }
 
     /// An error at a value.
-    pub fn wrong(&self, key: &str, value: &SpannedValue<'_>, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn wrong(
+        &self,
+        key: &str,
+        value: &SpannedValue<'_>,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
         let help = help.into();
         let diagnostic = Diagnostic::error(message).at(self.path(key), value.span());
         self.findings.push(if help.is_empty() { diagnostic } else { diagnostic.help(help) });
     }
 
     /// A table in this one. If the user names the tables in it, its known keys are theirs.
-    pub fn table(&self, key: &'static str) -> Option<TableReader<'a>> {
+    pub(super) fn table(&self, key: &'static str) -> Option<TableReader<'a>> {
         let value = self.value(key)?;
         self.read_below(key, value, self.keys.below(key))
     }
 
     /// The table that this value is, under a name that the user chose.
-    pub fn below(&self, key: &str, value: &'a SpannedValue<'a>) -> Option<TableReader<'a>> {
+    pub(super) fn below(&self, key: &str, value: &'a SpannedValue<'a>) -> Option<TableReader<'a>> {
         self.read_below(key, value, self.keys)
     }
 
@@ -126,13 +132,13 @@ impl<'a> TableReader<'a> {
     }
 
     /// Reports a value of the wrong type.
-    pub fn wrong_type(&self, key: &str, value: &SpannedValue<'_>, wanted: &str, help: &str) {
+    pub(super) fn wrong_type(&self, key: &str, value: &SpannedValue<'_>, wanted: &str, help: &str) {
         let found = value.get_ref().type_str();
         self.wrong(key, value, format!("`{}` must be {wanted}, but is {}", self.path(key), article(found)), help);
     }
 
     /// A string.
-    pub fn text(&self, key: &'static str) -> Option<(&'a str, &'a SpannedValue<'a>)> {
+    pub(super) fn text(&self, key: &'static str) -> Option<(&'a str, &'a SpannedValue<'a>)> {
         let value = self.value(key)?;
         match value.get_ref() {
             DeValue::String(text) => Some((text.as_ref(), value)),
@@ -144,7 +150,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// A string, parsed. The parser says what is wrong and what to write instead.
-    pub fn parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, ValueError>) -> Option<T> {
+    pub(super) fn parsed<T>(&self, key: &'static str, parse: impl Fn(&str) -> Result<T, ValueError>) -> Option<T> {
         let (text, value) = self.text(key)?;
         match parse(text) {
             Ok(parsed) => Some(parsed),
@@ -156,7 +162,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// A duration; the error for a bare number says what is missing.
-    pub fn duration(
+    pub(super) fn duration(
         &self,
         key: &'static str,
         parse: impl Fn(&str) -> Result<Duration, ValueError>,
@@ -172,7 +178,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// A whole number within the key's bounds.
-    pub fn number(&self, key: &'static str) -> Option<u32> {
+    pub(super) fn number(&self, key: &'static str) -> Option<u32> {
         let (value, (least, most)) = (self.value(key)?, self.keys.bounds(key));
         let DeValue::Integer(integer) = value.get_ref() else {
             self.wrong_type(key, value, "a whole number", "write only digits, as in 2");
@@ -190,7 +196,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// True or false.
-    pub fn flag(&self, key: &'static str) -> Option<bool> {
+    pub(super) fn flag(&self, key: &'static str) -> Option<bool> {
         let value = self.value(key)?;
         if let DeValue::Boolean(flag) = value.get_ref() {
             return Some(*flag);
@@ -200,7 +206,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// A list; a single value counts as a list of one.
-    pub fn list(&self, key: &'static str) -> Option<(Vec<&'a SpannedValue<'a>>, &'a SpannedValue<'a>)> {
+    pub(super) fn list(&self, key: &'static str) -> Option<(Vec<&'a SpannedValue<'a>>, &'a SpannedValue<'a>)> {
         let value = self.value(key)?;
         match value.get_ref() {
             DeValue::Array(array) => Some((array.iter().collect(), value)),
@@ -209,7 +215,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// A list of strings.
-    pub fn texts(&self, key: &'static str) -> Option<Vec<(&'a str, &'a SpannedValue<'a>)>> {
+    pub(super) fn texts(&self, key: &'static str) -> Option<Vec<(&'a str, &'a SpannedValue<'a>)>> {
         let (list, _) = self.list(key)?;
         let text = |value: &'a SpannedValue<'a>| match value.get_ref() {
             DeValue::String(text) => Some((text.as_ref(), value)),
@@ -222,7 +228,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// One of several words.
-    pub fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
+    pub(super) fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
         debug_assert!(
             choices.iter().map(|(word, _)| word).eq(self.keys.choices(key)),
             "{key}: other words than its table"
@@ -231,7 +237,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// Whether a key is missing and no misspelt key, which `finish` reports, seems to mean it.
-    pub fn lacks(&self, key: &'static str) -> bool {
+    pub(super) fn lacks(&self, key: &'static str) -> bool {
         if self.has(key) {
             return false;
         }
@@ -244,7 +250,7 @@ impl<'a> TableReader<'a> {
     }
 
     /// Reports every unknown key, with the nearest known one.
-    pub fn finish(self) {
+    pub(super) fn finish(self) {
         for (key, span, _) in self.entries().filter(|(key, ..)| self.keys.find(key).is_none()) {
             let table = if self.name.is_empty() { "the file".to_owned() } else { format!("[{}]", self.name) };
             let unknown = Diagnostic::error(format!("unknown key `{}` in {table}", excerpt(key)));
@@ -264,7 +270,7 @@ impl<'a> TableReader<'a> {
 }
 
 /// The choice that a word means.
-pub fn choice_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, ValueError> {
+pub(super) fn choice_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, ValueError> {
     if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text) {
         return Ok(*choice);
     }
@@ -278,7 +284,7 @@ pub fn choice_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, ValueE
 }
 
 /// The nearest word, if one is near enough to be what was meant.
-pub fn nearest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+pub(super) fn nearest<'w>(text: &str, words: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     let lower = text.to_lowercase();
     let near = words.map(|word| (strsim::damerau_levenshtein(&lower, &word.to_lowercase()), word)).min()?;
     let most = (text.chars().count() / 3).clamp(1, 3);

@@ -17,7 +17,7 @@ use crate::policy::selector::Selector;
 use crate::policy::slot_sum::{SlotFit, SlotShare, SlotSum};
 
 /// The slots that the policies of one server and kind need.
-pub fn prove(kind: Kind, policies: &[&Policy], slots: SlotLimits, at: Timestamp) -> SlotSum {
+pub(super) fn prove(kind: Kind, policies: &[&Policy], slots: SlotLimits, at: Timestamp) -> SlotSum {
     let shares = policies.iter().map(|policy| SlotShare {
         policy: policy.name.clone(),
         most: (policy.prune != Prune::None)
@@ -29,7 +29,12 @@ pub fn prove(kind: Kind, policies: &[&Policy], slots: SlotLimits, at: Timestamp)
 }
 
 /// The sums that follow from the file alone: for policies with the same selector, and for each server that is named.
-pub fn sums(base: &[&Arc<Policy>], overrides: &[&Override], slots: SlotLimits, at: Timestamp) -> Vec<SelectorSlots> {
+pub(super) fn sums(
+    base: &[&Arc<Policy>],
+    overrides: &[&Override],
+    slots: SlotLimits,
+    at: Timestamp,
+) -> Vec<SelectorSlots> {
     let mut groups: BTreeMap<(Kind, Selector), Vec<Arc<Policy>>> = BTreeMap::new();
     for policy in base.iter().filter(|policy| policy.enabled) {
         for selector in &policy.servers {
@@ -68,7 +73,7 @@ pub struct SelectorSlots {
 }
 
 /// Reports sums that exceed the slots on any account, and policies that deletes cannot bound.
-pub fn offline(policies: &Policies, slots: SlotLimits, at: Timestamp, findings: &Findings) {
+pub(super) fn offline(policies: &Policies, slots: SlotLimits, at: Timestamp, findings: &Findings) {
     let base: Vec<&Arc<Policy>> = policies.base.iter().map(|(policy, _)| policy).collect();
     let overrides: Vec<&Override> = policies.overrides.iter().map(|(one, _)| one).collect();
     let mut reported: Vec<Vec<String>> = Vec::new();

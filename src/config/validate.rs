@@ -103,7 +103,7 @@ pub(crate) fn policy_file_text(explicit: Option<&Path>) -> Option<(String, PathB
 
 /// The state folder that a text names, even if the rest of it is invalid.
 #[must_use]
-pub fn state_dir(source: &str, folder: &Path, environment: &Environment) -> PathBuf {
+pub(crate) fn state_dir(source: &str, folder: &Path, environment: &Environment) -> PathBuf {
     let findings = Findings::default();
     let (document, _) = DeTable::parse_recoverable(source);
     let root = TableReader::of_file(document.get_ref(), 0..source.len(), &findings);

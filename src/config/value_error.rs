@@ -2,7 +2,7 @@
 
 /// What is wrong with a value, as the end of a sentence, and what to write instead.
 #[derive(Clone, Debug)]
-pub struct ValueError {
+pub(super) struct ValueError {
     /// As in `is zero`.
     pub message: String,
     /// What to write instead.
@@ -11,7 +11,7 @@ pub struct ValueError {
 
 impl ValueError {
     /// An error with its help.
-    pub fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+    pub(super) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { message: message.into(), help: help.into() }
     }
 }

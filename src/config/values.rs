@@ -17,7 +17,7 @@ use crate::policy::schedule::Schedule;
 use crate::policy::selector::Selector;
 
 /// `[A-Za-z0-9_-]{1,32}`.
-pub fn name(text: &str) -> Result<String, ValueError> {
+pub(super) fn name(text: &str) -> Result<String, ValueError> {
     if is_name(text) {
         return Ok(text.to_owned());
     }
@@ -26,7 +26,7 @@ pub fn name(text: &str) -> Result<String, ValueError> {
 }
 
 /// An IANA zone.
-pub fn zone(text: &str) -> Result<TimeZone, ValueError> {
+pub(super) fn zone(text: &str) -> Result<TimeZone, ValueError> {
     TimeZone::get(text).map_err(|_| {
         let known: Vec<String> = jiff::tz::db().available().map(|known| known.to_string()).collect();
         let city = |known: &str| known.rsplit('/').next().unwrap_or(known).to_owned();
@@ -46,7 +46,7 @@ pub fn zone(text: &str) -> Result<TimeZone, ValueError> {
 }
 
 /// A list of selectors; an id may be a number.
-pub fn selectors(reader: &TableReader<'_>, key: &'static str) -> Option<Vec<Selector>> {
+pub(super) fn selectors(reader: &TableReader<'_>, key: &'static str) -> Option<Vec<Selector>> {
     let (list, _) = reader.list(key)?;
     let mut selectors = Vec::new();
     for value in list {
@@ -68,7 +68,7 @@ pub fn selectors(reader: &TableReader<'_>, key: &'static str) -> Option<Vec<Sele
 }
 
 /// A schedule: one expression, or a list of them.
-pub fn schedule(reader: &TableReader<'_>, key: &'static str, zone: &TimeZone) -> Option<Schedule> {
+pub(super) fn schedule(reader: &TableReader<'_>, key: &'static str, zone: &TimeZone) -> Option<Schedule> {
     let texts = reader.texts(key)?;
     let (list, whole) = reader.list(key)?;
     if texts.len() != list.len() {
@@ -95,7 +95,7 @@ pub fn schedule(reader: &TableReader<'_>, key: &'static str, zone: &TimeZone) ->
 }
 
 /// `keep`: the counts and `within`.
-pub fn keep(reader: &TableReader<'_>) -> Option<Keep> {
+pub(super) fn keep(reader: &TableReader<'_>) -> Option<Keep> {
     let table = reader.table("keep")?;
     let mut keep = Keep::default();
     for rule in KeepRule::ALL {
@@ -133,7 +133,7 @@ fn period(within: Duration) -> Period {
 }
 
 /// A string that is not empty.
-pub fn filled(text: &str) -> Result<String, ValueError> {
+pub(super) fn filled(text: &str) -> Result<String, ValueError> {
     if text.trim().is_empty() {
         Err(ValueError::new("is empty", "give it a value, or remove it"))
     } else {
@@ -164,7 +164,7 @@ fn is_host_name(text: &str) -> bool {
 }
 
 /// The file that a key names for a secret, relative to `folder`.
-pub fn file_of_secret(reader: &TableReader<'_>, key: &'static str, folder: &Path) -> Option<SecretSource> {
+pub(super) fn file_of_secret(reader: &TableReader<'_>, key: &'static str, folder: &Path) -> Option<SecretSource> {
     let path = folder.join(reader.parsed(key, secret_file)?);
     Some(SecretSource::File { path, from: reader.path(key), span: reader.value(key).map(|value| value.span()) })
 }

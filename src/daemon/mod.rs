@@ -19,8 +19,9 @@ mod ticker;
 
 pub use evaluate::Evaluator;
 pub use mail::digests;
-pub use process::run_in_process;
+pub(crate) use process::run_in_process;
 pub use reload::{NewConfig, ReloadConfig};
 pub use review::brake_changed_retention;
-pub use service::{Service, ServiceError, Wake};
-pub use signals::Signals;
+pub(crate) use service::ServiceError;
+pub use service::{Service, Wake};
+pub(crate) use signals::Signals;

@@ -10,7 +10,7 @@ use crate::daemon::ticker::Ticker;
 ///
 /// # Errors
 /// When it cannot start, or the state fails.
-pub async fn run_in_process(
+pub(crate) async fn run_in_process(
     service: Service,
     signals: Signals,
     end: impl Future<Output = ()>,

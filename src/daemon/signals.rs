@@ -10,7 +10,7 @@ use crate::daemon::notify;
 
 /// SIGTERM and SIGINT (shutdown), SIGHUP (reload).
 #[derive(Debug)]
-pub struct Signals {
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
@@ -21,7 +21,7 @@ impl Signals {
     ///
     /// # Errors
     /// What the system says.
-    pub fn install() -> io::Result<Self> {
+    pub(crate) fn install() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -31,7 +31,7 @@ impl Signals {
 
     /// The result of the work, or `None` when a shutdown is requested first. The work is dropped then, and systemd
     /// notified.
-    pub async fn unless_ended<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+    pub(crate) async fn unless_ended<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
             _ = self.terminate.recv() => {}

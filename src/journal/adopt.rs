@@ -14,7 +14,7 @@ use crate::policy::owner::Owner;
 
 /// A point of a create that the run believed lost or had given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LatePoint {
+pub(crate) enum LatePoint {
     /// The create made it after all.
     Ours {
         /// The number of the create's step.
@@ -34,7 +34,7 @@ pub enum LatePoint {
 impl LatePoint {
     /// What the journal says of the step now.
     #[must_use]
-    pub fn into_event(self) -> Event {
+    pub(crate) fn into_event(self) -> Event {
         match self {
             Self::Ours { step, id } => Event::Settled { step, found: Found::Done { id: Some(id) } },
             Self::Undecidable { step, why } => Event::Settled { step, found: Found::Undecided { why } },
@@ -54,7 +54,7 @@ struct LostCreate<'a> {
 /// What it means that the provider accepted a create and answered with `id`. `listed` are the points that were listed
 /// before it was sent.
 #[must_use]
-pub fn answer_to_create(kind: Kind, id: Option<PointId>, listed: &[PointId]) -> Answer {
+pub(crate) fn answer_to_create(kind: Kind, id: Option<PointId>, listed: &[PointId]) -> Answer {
     match id {
         // Whoever made that point, this create did not. The list shows whether it made another one.
         Some(id) if listed.contains(&id) => {
@@ -68,7 +68,7 @@ pub fn answer_to_create(kind: Kind, id: Option<PointId>, listed: &[PointId]) -> 
 /// The mark of the next create. If the attempt repeats a create whose answer was lost, it is the same mark; otherwise
 /// it is a new one with the first of `tokens` that no point here carries.
 #[must_use]
-pub fn mark_of_next_create(
+pub(crate) fn mark_of_next_create(
     state: &RunState,
     instance: &str,
     (inventory, memory): (&Inventory, &Memory),
@@ -93,7 +93,7 @@ pub fn mark_of_next_create(
 /// What the list says of this attempt's create, whose answer was lost. `settled` means that the list has had time to
 /// catch up; before that, a point that it does not show may still appear, and the result is `None`.
 #[must_use]
-pub fn find_created(state: &RunState, inventory: &Inventory, settled: bool) -> Option<Found> {
+pub(crate) fn find_created(state: &RunState, inventory: &Inventory, settled: bool) -> Option<Found> {
     let (mark, listed) = state.requested_create()?;
     // Of two points, the older one is adopted. The wait for its completion finds the other.
     if let Some(older) = oldest_first(inventory, |point| is_of_create(point, mark, listed)).first() {
@@ -114,7 +114,7 @@ pub fn find_created(state: &RunState, inventory: &Inventory, settled: bool) -> O
 ///
 /// A point that is only possibly ours is found, too: nothing more is created until a person has checked it.
 #[must_use]
-pub fn find_late_point(state: &RunState, evidence: &Evidence<'_>) -> Option<LatePoint> {
+pub(crate) fn find_late_point(state: &RunState, evidence: &Evidence<'_>) -> Option<LatePoint> {
     late_point_of_ours(state, evidence.inventory).or_else(|| undecidable_point(state, evidence))
 }
 
@@ -140,7 +140,7 @@ fn undecidable_point(state: &RunState, evidence: &Evidence<'_>) -> Option<LatePo
 /// The list as if this create had made nothing yet. Every plan already counts the new point; counted twice, it would
 /// displace one point too many. A duplicate of it does not count either, because it is deleted separately.
 #[must_use]
-pub fn without_points_of(state: &RunState, step: u32, inventory: &Inventory) -> Inventory {
+pub(crate) fn without_points_of(state: &RunState, step: u32, inventory: &Inventory) -> Inventory {
     let mut without = inventory.clone();
     let step = &state.steps[step as usize - 1];
     without.points.retain(|point| !is_of_step(point, step));
@@ -149,7 +149,7 @@ pub fn without_points_of(state: &RunState, step: u32, inventory: &Inventory) -> 
 
 /// A second point of the create that made `id`: the older one is adopted, the younger one is deleted later.
 #[must_use]
-pub fn find_duplicate(state: &RunState, inventory: &Inventory, id: &PointId) -> Option<Sight> {
+pub(crate) fn find_duplicate(state: &RunState, inventory: &Inventory, id: &PointId) -> Option<Sight> {
     if state.duplicate.is_some() {
         return None;
     }
@@ -176,7 +176,7 @@ pub fn find_duplicate(state: &RunState, inventory: &Inventory, id: &PointId) -> 
 /// Whether a run that ends so may have left a point that `find_left_over` finds. One that did not succeed is a person's to
 /// look at as it is.
 #[must_use]
-pub fn may_have_left_over(state: &RunState, outcome: Outcome) -> bool {
+pub(crate) fn may_have_left_over(state: &RunState, outcome: Outcome) -> bool {
     outcome == Outcome::Succeeded
         && lost_creates(state).next().is_some()
         && state.steps.iter().filter(|step| step.act.is_create()).count() > 1
@@ -185,7 +185,7 @@ pub fn may_have_left_over(state: &RunState, outcome: Outcome) -> bool {
 /// A point that may belong to a create whose answer was lost and that was sent again or given up since. No retention
 /// rule frees its slot.
 #[must_use]
-pub fn find_left_over<'a>(state: &RunState, evidence: &Evidence<'a>) -> Option<&'a RestorePoint> {
+pub(crate) fn find_left_over<'a>(state: &RunState, evidence: &Evidence<'a>) -> Option<&'a RestorePoint> {
     let was_replaced = |create: &LostCreate<'_>| {
         create.step.state == StepState::NotDone || listed_before_first_send(state, &create.mark.token).is_some()
     };
@@ -194,7 +194,7 @@ pub fn find_left_over<'a>(state: &RunState, evidence: &Evidence<'a>) -> Option<&
 
 /// What a list says of the point that is awaited; `None` while it is in progress.
 #[must_use]
-pub fn sight_of(point: &RestorePoint) -> Option<Sight> {
+pub(crate) fn sight_of(point: &RestorePoint) -> Option<Sight> {
     let created_at = point.created_at;
     match point.status {
         PointStatus::Completed => Some(Sight::Completed { created_at, size_mb: point.size_mb }),

@@ -13,7 +13,7 @@ const NO_SUCH_OBJECT: u16 = 404;
 
 /// A call that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailedCall {
+pub(crate) struct FailedCall {
     /// In words, the provider's own where there are any.
     pub error: String,
     /// The status of the answer, if there was one.
@@ -24,7 +24,7 @@ pub struct FailedCall {
 
 /// How a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallFailure {
+pub(crate) enum CallFailure {
     /// The provider understood it and refused it.
     Refused,
     /// It was not carried out, for any other reason.
@@ -34,30 +34,30 @@ pub enum CallFailure {
 }
 
 /// How a call that changes something ended; `None` means that the shutdown of the process cut it off.
-pub type Reply<T> = Option<Result<T, FailedCall>>;
+pub(crate) type Reply<T> = Option<Result<T, FailedCall>>;
 
 impl FailedCall {
     /// Whether the provider refused it: what was refused once will be refused again.
     #[must_use]
-    pub fn is_refused(&self) -> bool {
+    pub(crate) fn is_refused(&self) -> bool {
         self.how == CallFailure::Refused
     }
 
     /// Whether the provider says that there is no such object.
     #[must_use]
-    pub fn is_no_such_object(&self) -> bool {
+    pub(crate) fn is_no_such_object(&self) -> bool {
         self.status == Some(NO_SUCH_OBJECT)
     }
 
     /// Whether it may have been carried out all the same.
     #[must_use]
-    pub fn may_be_carried_out(&self) -> bool {
+    pub(crate) fn may_be_carried_out(&self) -> bool {
         self.how == CallFailure::OutcomeUnknown
     }
 
     /// The failure of an attempt that could not look: a look that was refused makes it the last one.
     #[must_use]
-    pub fn into_failure(self) -> Failure {
+    pub(crate) fn into_failure(self) -> Failure {
         let last = self.is_refused();
         Failure { error: self.error, last }
     }
@@ -65,7 +65,7 @@ impl FailedCall {
 
 /// What the journal says of the reply to a call that changes something. `accepted` says what it means that the provider
 /// accepted the call.
-pub fn answer_of<T>(reply: Reply<T>, accepted: impl FnOnce(T) -> Answer) -> Answer {
+pub(crate) fn answer_of<T>(reply: Reply<T>, accepted: impl FnOnce(T) -> Answer) -> Answer {
     match reply {
         Some(Ok(value)) => accepted(value),
         Some(Err(FailedCall { error, status, how })) => match how {
@@ -82,7 +82,7 @@ pub fn answer_of<T>(reply: Reply<T>, accepted: impl FnOnce(T) -> Answer) -> Answ
 ///
 /// # Errors
 /// Why the server is not known to be starting, in words.
-pub fn answer_to_start(reply: Reply<()>) -> (Start, Result<(), String>) {
+pub(crate) fn answer_to_start(reply: Reply<()>) -> (Start, Result<(), String>) {
     match reply {
         Some(Ok(())) => (Start::Accepted, Ok(())),
         Some(Err(FailedCall { error, how: CallFailure::OutcomeUnknown, .. })) => (Start::Sent, Err(error)),

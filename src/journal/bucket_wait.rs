@@ -10,7 +10,7 @@ const LONGEST_WAIT: Duration = Duration::from_mins(15);
 
 /// How the wait for the end of a bucket goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BucketWait {
+pub(crate) enum BucketWait {
     /// The bucket ends after this time.
     Left(Duration),
     /// It has ended, or was waited for long enough.
@@ -21,7 +21,7 @@ pub enum BucketWait {
 
 /// How long the bucket lasts.
 #[derive(Clone, Debug)]
-pub enum BucketLeft {
+pub(crate) enum BucketLeft {
     /// By the provider's time.
     ByProvider(Duration),
     /// By our clock: no list says what time it is for the provider.
@@ -38,7 +38,7 @@ pub enum BucketLeft {
 /// How the wait goes on that has lasted for `waited`. As long as no list says what time it is, the run waits; after the
 /// longest wait, the plan meets what cannot be read, and says so. A time that never comes is not waited for.
 #[must_use]
-pub fn bucket_wait(left: BucketLeft, waited: Duration) -> BucketWait {
+pub(crate) fn bucket_wait(left: BucketLeft, waited: Duration) -> BucketWait {
     let left = match left {
         BucketLeft::ByProvider(left) => left,
         BucketLeft::ByOurClock { failed, .. } if failed.is_refused() => return BucketWait::Fail(failed.into_failure()),

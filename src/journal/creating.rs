@@ -9,11 +9,11 @@ use crate::journal::state::RunState;
 use crate::policy::inventory::{Inventory, Kind, PointId};
 
 /// How many of the last points of a policy say how long the next one takes.
-pub const CREATIONS_THAT_COUNT: u32 = 10;
+pub(crate) const CREATIONS_THAT_COUNT: u32 = 10;
 
 /// What a run does that waits for its point and has read a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WhileCreating {
+pub(crate) enum WhileCreating {
     /// It records a second point of the same create, and goes on waiting.
     RecordDuplicate(Sight),
     /// It records that the point is completed or has failed.
@@ -29,7 +29,7 @@ pub enum WhileCreating {
 /// What a run does that waits for its point `id` and has read this list. The lists have lacked the point for
 /// `missing_for`, which is zero when this one is the first.
 #[must_use]
-pub fn while_creating(
+pub(crate) fn while_creating(
     state: &RunState,
     inventory: &Inventory,
     id: &PointId,
@@ -51,7 +51,7 @@ pub fn while_creating(
 
 /// Why the attempt fails whose point is still in progress after `age`; `None` before `stuck_after`.
 #[must_use]
-pub fn stuck(kind: Kind, id: &PointId, age: Duration, stuck_after: Duration) -> Option<Failure> {
+pub(crate) fn stuck(kind: Kind, id: &PointId, age: Duration, stuck_after: Duration) -> Option<Failure> {
     let after = stuck_after.as_secs();
     let error = format!(
         "{kind} {id} is stuck: still in progress {after} s after it was asked for; it is left alone and looked at again \
@@ -62,7 +62,7 @@ pub fn stuck(kind: Kind, id: &PointId, age: Duration, stuck_after: Duration) -> 
 
 /// For how long no list could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unread {
+pub(crate) struct Unread {
     /// The time since the last list.
     pub unread_for: Duration,
     /// The time since which every look was refused, if the last one was.
@@ -72,7 +72,7 @@ pub struct Unread {
 /// Why the attempt fails that could read no list for so long; `None` while it looks on. A server that was stopped for its
 /// point must not stay stopped for as long as that lasts, and what was refused for `settle` will be refused again.
 #[must_use]
-pub fn unseen(
+pub(crate) fn unseen(
     kind: Kind,
     id: &PointId,
     unread: Unread,
@@ -90,7 +90,7 @@ pub fn unseen(
 
 /// How long a point usually takes: the median of the last ones.
 #[must_use]
-pub fn usual_duration(mut last: Vec<Duration>) -> Option<Duration> {
+pub(crate) fn usual_duration(mut last: Vec<Duration>) -> Option<Duration> {
     last.sort_unstable();
     last.get(last.len() / 2).copied()
 }

@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use crate::policy::inventory::{Kind, ServerRef};
 
 /// A server that runs although we did not start it is checked again after this long before it counts as running.
-pub const CONFIRMED_AFTER: Duration = Duration::from_mins(1);
+pub(crate) const CONFIRMED_AFTER: Duration = Duration::from_mins(1);
 /// A server that was never seen down has to run for this long after the provider's answer to our start.
-pub const RUNS_FOR: Duration = Duration::from_mins(10);
+pub(crate) const RUNS_FOR: Duration = Duration::from_mins(10);
 /// Two looks further apart than this do not prove that it ran in between.
-pub const LOOKS_APART: Duration = Duration::from_mins(2);
+pub(crate) const LOOKS_APART: Duration = Duration::from_mins(2);
 /// A server that has been missing from complete lists for this long is gone, and nothing is owed to it.
-pub const GONE_FOR: Duration = Duration::from_hours(24);
+pub(crate) const GONE_FOR: Duration = Duration::from_hours(24);
 /// Two lists further apart than this do not prove that it was missing in between.
 const LISTS_APART: Duration = Duration::from_hours(2);
 
@@ -183,7 +183,7 @@ pub struct Streak {
 
 /// Whether the debt is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It is not.
     Owed,
     /// The server runs again.
@@ -194,7 +194,7 @@ pub enum Verdict {
 
 /// What a look proves. `since_last` is the time since the previous look, by a monotonic clock.
 #[must_use]
-pub fn observe(
+pub(crate) fn observe(
     evidence: StopEvidence,
     streak: Streak,
     look: Look,
@@ -232,7 +232,7 @@ pub fn observe(
 
 /// The command by which a person says that a server need not be started any more.
 #[must_use]
-pub fn release_command(server: &ServerRef) -> String {
+pub(crate) fn release_command(server: &ServerRef) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let name = if server.name.chars().all(plain) { server.name.clone() } else { server.id.to_string() };
     format!("lastgood release debt {name}")

@@ -17,14 +17,14 @@ const READ_IN_VAIN: u32 = 3;
 
 /// The pause after this many looks of the watch, the shortest of which is `poll`.
 #[must_use]
-pub fn pause_between_looks(poll: Duration, looked: u32) -> Duration {
+pub(crate) fn pause_between_looks(poll: Duration, looked: u32) -> Duration {
     doubled(poll, looked / QUICK_LOOKS)
 }
 
 /// The pause after this many starts that were refused: it doubles from start to start, since one that fails is followed by
 /// another for as long as it takes.
 #[must_use]
-pub fn pause_between_starts(poll: Duration, starts: u32) -> Duration {
+pub(crate) fn pause_between_starts(poll: Duration, starts: u32) -> Duration {
     doubled(poll, starts)
 }
 
@@ -34,19 +34,23 @@ fn doubled(poll: Duration, times: u32) -> Duration {
 
 /// What a look at a server is worth that reads this.
 #[must_use]
-pub fn look_of(status: &ServerStatus) -> Look {
+pub(crate) fn look_of(status: &ServerStatus) -> Look {
     if *status == ServerStatus::Active { Look::Running } else { Look::NotRunning }
 }
 
 /// Whether a list of the account proves that it lacks a server that the provider does not know.
 #[must_use]
-pub fn is_unlisted<'a>(has_doubts: bool, mut listed: impl Iterator<Item = &'a ServerId>, server: &ServerId) -> bool {
+pub(crate) fn is_unlisted<'a>(
+    has_doubts: bool,
+    mut listed: impl Iterator<Item = &'a ServerId>,
+    server: &ServerId,
+) -> bool {
     !has_doubts && !listed.any(|id| id == server)
 }
 
 /// What the watch does about a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WhileOwed {
+pub(crate) enum WhileOwed {
     /// It makes sure that the server starts.
     Start,
     /// It looks again.
@@ -59,7 +63,7 @@ pub enum WhileOwed {
 
 /// What the watch does about a server that it finds so at this look (the first is 1).
 #[must_use]
-pub fn while_owed(found: OwedServer<'_>, looked: u32) -> WhileOwed {
+pub(crate) fn while_owed(found: OwedServer<'_>, looked: u32) -> WhileOwed {
     let seen = match found {
         OwedServer::Reads { status: ServerStatus::Stopped, .. } => return WhileOwed::Start,
         OwedServer::Missing => return WhileOwed::Report(StartProblem::Missing),
@@ -72,7 +76,7 @@ pub fn while_owed(found: OwedServer<'_>, looked: u32) -> WhileOwed {
 
 /// The last start that the watch has sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LastStart {
+pub(crate) struct LastStart {
     /// How long ago.
     pub ago: Duration,
     /// Whether the provider accepted it.
@@ -82,7 +86,11 @@ pub struct LastStart {
 /// How long the watch waits before it sends another start to a server that reads `stopped`; `None`: it sends it now.
 /// It has looked and sent starts that often.
 #[must_use]
-pub fn wait_before_start(last: Option<LastStart>, poll: Duration, (looked, starts): (u32, u32)) -> Option<Duration> {
+pub(crate) fn wait_before_start(
+    last: Option<LastStart>,
+    poll: Duration,
+    (looked, starts): (u32, u32),
+) -> Option<Duration> {
     let between = pause_between_starts(poll, starts);
     match last? {
         LastStart { ago, accepted: true } if ago < LONGEST_CHANGE => Some(pause_between_looks(poll, looked)),
@@ -93,20 +101,20 @@ pub fn wait_before_start(last: Option<LastStart>, poll: Duration, (looked, start
 
 /// Whether a server that reads `active` may be one that was asked to stop so long ago and has yet to obey.
 #[must_use]
-pub fn may_be_stopping(debt: &Debt, asked_ago: Duration) -> bool {
+pub(crate) fn may_be_stopping(debt: &Debt, asked_ago: Duration) -> bool {
     !debt.start().evidence.seen_down && asked_ago < LONGEST_CHANGE
 }
 
 /// What is reported of a start that is sent just before the process ends. A run that is in charge goes on with the next
 /// start of the process: there is nothing to report yet.
 #[must_use]
-pub fn report_before_exit(debt: &Debt) -> Option<NotStarted> {
+pub(crate) fn report_before_exit(debt: &Debt) -> Option<NotStarted> {
     debt.start().is_free().then(|| not_started(debt, StartProblem::AskedBeforeExit))
 }
 
 /// What is reported of a server that is owed a start.
 #[must_use]
-pub fn not_started(debt: &Debt, problem: StartProblem) -> NotStarted {
+pub(crate) fn not_started(debt: &Debt, problem: StartProblem) -> NotStarted {
     let stopped_for = debt.policy.clone().zip(debt.kind).map(|(policy, kind)| StoppedFor { policy, kind });
     NotStarted { problem, stopped_for, since: Some(debt.since) }
 }

@@ -14,20 +14,20 @@ mod recovered;
 mod servers;
 mod set_aside;
 
-pub use brakes::{accepted, braked, reported};
-pub use change::{Change, TokenState};
+pub(crate) use brakes::{accepted, braked, reported};
+pub(crate) use change::{Change, TokenState};
 pub(crate) use count::{Counter, DELETE_REASONS, Increment, MESSAGE_RESULTS, OUTCOMES, counts};
-pub use debt::{DebtChange, DebtEvent, debt_after, debt_opened};
-pub use due::{FollowedPolicy, FormerName, follow, handled_by};
-pub use evictions::EvictionCount;
-pub use inventory::{Before, listed, point_created, point_gone};
-pub use known_point::{KnownPoint, Vanished, is_good, is_present, last_good, recall, recall_vanished};
-pub use lead::{LEADS_THAT_COUNT, lead_of_run, longest_lead};
-pub use recovered::{
+pub(crate) use debt::{DebtChange, DebtEvent, debt_after, debt_opened};
+pub(crate) use due::{FollowedPolicy, FormerName, follow, handled_by};
+pub(crate) use evictions::EvictionCount;
+pub(crate) use inventory::{Before, listed, point_created, point_gone};
+pub(crate) use known_point::{KnownPoint, Vanished, is_good, is_present, last_good, recall, recall_vanished};
+pub(crate) use lead::{LEADS_THAT_COUNT, lead_of_run, longest_lead};
+pub(crate) use recovered::{
     ENDED_BY_A_POINT, EndedRun, account_recovered, debt_ended, debt_report, errand_reported, is_news, policy_recovered,
 };
-pub use servers::{Absence, server_listed};
-pub use set_aside::{UnreadableRun, report_of_set_aside, set_aside};
+pub(crate) use servers::{Absence, server_listed};
+pub(crate) use set_aside::{UnreadableRun, report_of_set_aside, set_aside};
 
 use jiff::Timestamp;
 
@@ -41,7 +41,7 @@ use crate::policy::mark::Token;
 /// What the next event of a run changes besides the run, in the order in which it is written. `before` is the run
 /// before the event, which must be legal for it; `reports` are the notices stored with it.
 #[must_use]
-pub fn effects(before: &RunState, event: &Event, at: Timestamp, reports: &[Notice]) -> Vec<Change> {
+pub(crate) fn effects(before: &RunState, event: &Event, at: Timestamp, reports: &[Notice]) -> Vec<Change> {
     match event {
         Event::Intended { step, act } => intended(*step, act, at),
         Event::Answered { step, answer } => match before.step(*step) {

@@ -12,7 +12,7 @@ use crate::policy::name::PolicyName;
 use crate::policy::plan::Plan;
 use crate::policy::policy::Policy;
 
-pub use crate::policy::permit::DeleteReason;
+pub(crate) use crate::policy::permit::DeleteReason;
 
 /// The server, policy and due time of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use crate::policy::inventory::ServerStatus;
 
 /// The step of a run whose outcome is open when the process has to end. It would stand in the way of the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OpenStep {
+pub(crate) enum OpenStep {
     /// There is none.
     None,
     /// It is a stop or a start: its answer counts as lost and carried out, which this records.
@@ -18,7 +18,7 @@ pub enum OpenStep {
 
 /// The step whose outcome is open when the process has to end.
 #[must_use]
-pub fn open_step(state: &RunState) -> OpenStep {
+pub(crate) fn open_step(state: &RunState) -> OpenStep {
     let is_open = |step: &&Step| matches!(step.state, StepState::Intended | StepState::Unknown);
     match state.steps.last().filter(is_open).map(|step| &step.act) {
         None => OpenStep::None,
@@ -31,7 +31,7 @@ pub fn open_step(state: &RunState) -> OpenStep {
 
 /// What is done about a server that is owed a start when the process has to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BeforeExit {
+pub(crate) enum BeforeExit {
     /// It is asked to start.
     Start,
     /// Nothing more.
@@ -42,7 +42,7 @@ pub enum BeforeExit {
 
 /// What is done about a server that reads this when the process has to end; `None` when it could not be read.
 #[must_use]
-pub fn before_exit(state: &RunState, status: Option<&ServerStatus>) -> BeforeExit {
+pub(crate) fn before_exit(state: &RunState, status: Option<&ServerStatus>) -> BeforeExit {
     match status {
         Some(ServerStatus::Stopped) => BeforeExit::Start,
         // It was asked before, or somebody else has started it.
@@ -55,7 +55,7 @@ pub fn before_exit(state: &RunState, status: Option<&ServerStatus>) -> BeforeExi
 
 /// What comes after a start that was just sent, while the process has to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AfterLastStart {
+pub(crate) enum AfterLastStart {
     /// Nothing more: it was carried out.
     Leave,
     /// The server is looked at again. Where the answer was lost, this is recorded first: another start may be sent.
@@ -64,7 +64,7 @@ pub enum AfterLastStart {
 
 /// What comes after the start that is the run's last step, while the process has to end.
 #[must_use]
-pub fn after_last_start(state: &RunState) -> AfterLastStart {
+pub(crate) fn after_last_start(state: &RunState) -> AfterLastStart {
     match state.steps.last().map(|step| step.state) {
         Some(StepState::Intended | StepState::Unknown) => {
             AfterLastStart::LookAgain(Some(Event::Settled { step: number(state), found: Found::NotDone }))

@@ -2,31 +2,31 @@
 //! function decides what comes next. After a crash the list is replayed and the run continues: there is no separate
 //! recovery code.
 
-pub mod adopt;
-pub mod answer;
-pub mod bucket_wait;
-pub mod creating;
-pub mod cut_off;
-pub mod debt;
-pub mod debt_watch;
-pub mod deletes;
-pub mod effects;
-pub mod errand;
-pub mod event;
-pub mod exit;
-pub mod next;
-pub mod notice;
-pub mod power;
+pub(crate) mod adopt;
+pub(crate) mod answer;
+pub(crate) mod bucket_wait;
+pub(crate) mod creating;
+pub(crate) mod cut_off;
+pub(crate) mod debt;
+pub(crate) mod debt_watch;
+pub(crate) mod deletes;
+pub(crate) mod effects;
+pub(crate) mod errand;
+pub(crate) mod event;
+pub(crate) mod exit;
+pub(crate) mod next;
+pub(crate) mod notice;
+pub(crate) mod power;
 mod replan;
 mod requests;
-pub mod restore;
-pub mod room;
+pub(crate) mod restore;
+pub(crate) mod room;
 #[cfg(test)]
 pub(crate) mod samples;
-pub mod settling;
-pub mod state;
+pub(crate) mod settling;
+pub(crate) mod state;
 mod step;
-pub mod summary;
+pub(crate) mod summary;
 
 #[cfg(test)]
 mod tests;

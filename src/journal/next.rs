@@ -9,11 +9,11 @@ use crate::policy::inventory::PointId;
 use crate::policy::plan::{Plan, PlanRefusal};
 
 /// How often a call whose answer was lost is sent in one attempt, the first time included.
-pub const SENDS: usize = 3;
+pub(crate) const SENDS: usize = 3;
 
 /// What a run does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
+pub(crate) enum Next {
     /// Record that the first attempt begins.
     Begin,
     /// Read the inventory, plan, record the plan.
@@ -70,7 +70,7 @@ pub enum Next {
 
 /// What the run does next.
 #[must_use]
-pub fn next(state: &RunState) -> Next {
+pub(crate) fn next(state: &RunState) -> Next {
     if state.ended.is_some() {
         return Next::Over;
     }

@@ -16,13 +16,14 @@ mod stored;
 mod task;
 mod topic;
 
-pub use ended::AtEnd;
-pub use fact::{
-    Fact, FoundServer, LatestDue, MissedDueTimes, NotStarted, Recovered, Recovery, StalePolicy, StartProblem,
-    StoppedFor,
+pub(crate) use ended::AtEnd;
+pub use fact::Fact;
+pub(crate) use fact::{
+    FoundServer, LatestDue, MissedDueTimes, NotStarted, Recovered, Recovery, StalePolicy, StartProblem, StoppedFor,
 };
-pub use repeat::is_reported_already;
-pub use run::{DeletedPoint, FailedRun, GivenUp, Good, RunProblem, SucceededRun, Tries};
+pub(crate) use repeat::is_reported_already;
+pub(crate) use run::{DeletedPoint, GivenUp, SucceededRun, Tries};
+pub use run::{FailedRun, Good, RunProblem};
 pub use topic::{Class, Topic};
 
 /// One thing to report. `to_string` gives it in one sentence.

@@ -12,16 +12,16 @@ use crate::journal::state::{RunState, Step, StepState};
 use crate::policy::inventory::ServerStatus;
 
 /// How long a server may take to start or stop before it is asked again and that is reported.
-pub const LONGEST_CHANGE: Duration = Duration::from_mins(5);
+pub(crate) const LONGEST_CHANGE: Duration = Duration::from_mins(5);
 /// After this long, the run leaves a server that does not start to the debt watch, and ends.
-pub const LEFT_AFTER: Duration = Duration::from_mins(10);
+pub(crate) const LEFT_AFTER: Duration = Duration::from_mins(10);
 
 /// How long ago an event in the journal was.
-pub type Since<'a> = &'a dyn Fn(Timestamp) -> Duration;
+pub(crate) type Since<'a> = &'a dyn Fn(Timestamp) -> Duration;
 
 /// Whether a server that was stopped for a point is still stopped just before the point is created.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ServerPower {
+pub(crate) enum ServerPower {
     /// It is, or we did not stop it.
     Off,
     /// It runs.
@@ -32,7 +32,7 @@ pub enum ServerPower {
 
 /// Whether the server is still stopped; `None` while it is starting, which the run waits for.
 #[must_use]
-pub fn before_create(status: &ServerStatus, waited: Duration) -> Option<ServerPower> {
+pub(crate) fn before_create(status: &ServerStatus, waited: Duration) -> Option<ServerPower> {
     match status {
         ServerStatus::Stopped => Some(ServerPower::Off),
         ServerStatus::Active => Some(ServerPower::On),
@@ -47,20 +47,20 @@ pub fn before_create(status: &ServerStatus, waited: Duration) -> Option<ServerPo
 /// Whether a run that writes this event is about to stop its server, or keeps it stopped: the watch over debts must not
 /// start it meanwhile.
 #[must_use]
-pub fn keeps_stopped(event: &Event) -> bool {
+pub(crate) fn keeps_stopped(event: &Event) -> bool {
     matches!(event, Event::FoundOwed | Event::Intended { act: Act::StopServer, .. })
 }
 
 /// Whether an event may have left what is owed to the server to the watch over debts: by the state after it, and by whether
 /// the run had to start the server before it.
 #[must_use]
-pub fn leaves_debt(owed_start: bool, after: &RunState) -> bool {
+pub(crate) fn leaves_debt(owed_start: bool, after: &RunState) -> bool {
     after.ended.is_some() || (owed_start && !after.owes_start)
 }
 
 /// What a run does about a server that it has to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BeforeStop {
+pub(crate) enum BeforeStop {
     /// It asks the server to stop.
     Stop,
     /// It looks again.
@@ -77,7 +77,12 @@ pub enum BeforeStop {
 
 /// Whether `before_stop` depends on what is owed to the server.
 #[must_use]
-pub fn stop_depends_on_debt(state: &RunState, status: &ServerStatus, in_attempt: Duration, since: Since<'_>) -> bool {
+pub(crate) fn stop_depends_on_debt(
+    state: &RunState,
+    status: &ServerStatus,
+    in_attempt: Duration,
+    since: Since<'_>,
+) -> bool {
     let may_be_owed = match status {
         ServerStatus::Stopped => !state.owes_start,
         ServerStatus::Other(_) => in_attempt < LONGEST_CHANGE,
@@ -89,7 +94,7 @@ pub fn stop_depends_on_debt(state: &RunState, status: &ServerStatus, in_attempt:
 /// What a run does about a server that it has to stop and whose status is `status`. `debt` is what is owed to the
 /// server, and `in_attempt` the time since this process began the attempt.
 #[must_use]
-pub fn before_stop(
+pub(crate) fn before_stop(
     state: &RunState,
     status: &ServerStatus,
     debt: Option<&Debt>,
@@ -130,7 +135,7 @@ fn is_starting(state: &RunState, since: Since<'_>) -> bool {
 
 /// What a run does while it waits for its server to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WhileStopping {
+pub(crate) enum WhileStopping {
     /// It continues.
     Stopped,
     /// It asks the server to stop again.
@@ -143,7 +148,7 @@ pub enum WhileStopping {
 
 /// How long a run has waited for its server to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StopWait {
+pub(crate) struct StopWait {
     /// Whether an earlier process asked it to stop.
     pub by_earlier_process: bool,
     /// The time since this process began to wait.
@@ -154,7 +159,7 @@ pub struct StopWait {
 
 /// What a run does that waits for its server to stop; `status` is `None` when the server could not be read.
 #[must_use]
-pub fn while_stopping(
+pub(crate) fn while_stopping(
     status: Option<&ServerStatus>,
     waited: StopWait,
     (settle, stuck_after): (Duration, Duration),
@@ -173,13 +178,13 @@ pub fn while_stopping(
 
 /// When the run last sent anything.
 #[must_use]
-pub fn last_request_at(state: &RunState) -> Timestamp {
+pub(crate) fn last_request_at(state: &RunState) -> Timestamp {
     state.steps.last().map_or(state.opened_at, |step| step.intended_at)
 }
 
 /// Whether a stop or start whose answer was lost was carried out. `settled` means that the server has had enough time.
 #[must_use]
-pub fn find_power(act: &Act, status: &ServerStatus, settled: bool) -> Option<Found> {
+pub(crate) fn find_power(act: &Act, status: &ServerStatus, settled: bool) -> Option<Found> {
     let runs = *status == ServerStatus::Active;
     if runs == (*act == Act::StartServer) {
         return Some(Found::Done { id: None });
@@ -189,7 +194,7 @@ pub fn find_power(act: &Act, status: &ServerStatus, settled: bool) -> Option<Fou
 
 /// How a server that is owed a start is found.
 #[derive(Clone, Debug)]
-pub enum OwedServer<'a> {
+pub(crate) enum OwedServer<'a> {
     /// It has this status; `seen_down` says whether it was seen not running since it was asked to stop.
     Reads {
         /// Its status.
@@ -205,7 +210,7 @@ pub enum OwedServer<'a> {
 
 /// What a run does about a server that is owed a start.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WhileStarting {
+pub(crate) enum WhileStarting {
     /// It stops waiting and leaves the start to the debt watch.
     Leave(StartProblem),
     /// It looks again.
@@ -218,7 +223,7 @@ pub enum WhileStarting {
 
 /// What a run does after it has waited this long to see the server running.
 #[must_use]
-pub fn while_starting(found: OwedServer<'_>, waited: Duration, settle: Duration) -> WhileStarting {
+pub(crate) fn while_starting(found: OwedServer<'_>, waited: Duration, settle: Duration) -> WhileStarting {
     let is_too_long = waited >= LEFT_AFTER;
     match found {
         // It was never seen down, so it may still be stopping, and nothing can be done about that now.
@@ -238,14 +243,14 @@ pub fn while_starting(found: OwedServer<'_>, waited: Duration, settle: Duration)
 }
 
 /// The starts that were requested since the server was last stopped. An earlier attempt has its own.
-pub fn starts(state: &RunState) -> impl DoubleEndedIterator<Item = &Step> {
+pub(crate) fn starts(state: &RunState) -> impl DoubleEndedIterator<Item = &Step> {
     let stopped = state.steps.iter().rposition(|step| step.act == Act::StopServer).unwrap_or_default();
     state.steps[stopped..].iter().filter(|step| step.act == Act::StartServer)
 }
 
 /// What is done about the start of a server that does not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NextStart {
+pub(crate) struct NextStart {
     /// What is reported first.
     pub report: Option<String>,
     /// What is done then.
@@ -254,7 +259,7 @@ pub struct NextStart {
 
 /// What a run does next about a server that does not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AfterStart {
+pub(crate) enum AfterStart {
     /// It looks again.
     LookAgain,
     /// It looks again after the time between two starts that are refused.
@@ -266,7 +271,7 @@ pub enum AfterStart {
 /// What is done about the start of a server that does not run. `pause` is the time between two starts that are refused.
 /// One that was accepted has its time before another is sent, and another is sent only to a server that reads `stopped`.
 #[must_use]
-pub fn next_start(state: &RunState, is_stopped: bool, pause: Duration, since: Since<'_>) -> NextStart {
+pub(crate) fn next_start(state: &RunState, is_stopped: bool, pause: Duration, since: Since<'_>) -> NextStart {
     let last = starts(state).next_back();
     match last {
         Some(step) if step.state == StepState::Done && since(step.at) < LONGEST_CHANGE => {

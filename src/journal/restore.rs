@@ -13,7 +13,7 @@ const TAKES: Duration = Duration::from_hours(2);
 
 /// How a restore begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RestoreBegin {
+pub(crate) enum RestoreBegin {
     /// It is in progress: the earlier command's was accepted.
     Watch,
     /// The earlier command's may be in progress: the server is looked at first, for as long as it may be on its way.
@@ -24,7 +24,7 @@ pub enum RestoreBegin {
 
 /// How a restore begins on a server where an earlier command was cut off at this errand.
 #[must_use]
-pub fn how_to_begin(ours: &ManualCommand, before: Option<&Errand>) -> RestoreBegin {
+pub(crate) fn how_to_begin(ours: &ManualCommand, before: Option<&Errand>) -> RestoreBegin {
     match before.filter(|before| before.command == *ours) {
         Some(Errand { accepted: true, .. }) => RestoreBegin::Watch,
         Some(Errand { accepted: false, .. }) => RestoreBegin::LookFirst,
@@ -34,13 +34,13 @@ pub fn how_to_begin(ours: &ManualCommand, before: Option<&Errand>) -> RestoreBeg
 
 /// Whether a server that reads this may be at a restore. A stopped one may have been so before.
 #[must_use]
-pub fn may_be_restoring(status: &ServerStatus) -> bool {
+pub(crate) fn may_be_restoring(status: &ServerStatus) -> bool {
     matches!(status, ServerStatus::Other(_))
 }
 
 /// A restore that is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RestoreWatch {
+pub(crate) struct RestoreWatch {
     /// Whether the server has shown it.
     pub begun: bool,
     /// What became of its request, as long as the answer to it is lost: only what the server shows proves that it was begun.
@@ -49,7 +49,7 @@ pub struct RestoreWatch {
 
 /// What a look at the server of a restore says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RestoreStep {
+pub(crate) enum RestoreStep {
     /// It continues.
     Wait,
     /// It was begun after all, though the answer was lost.
@@ -64,7 +64,13 @@ impl RestoreWatch {
     /// What a look at the server says, after this time since the restore was requested. A server that shows no sign of it
     /// within `settle` was quicker than our looks.
     #[must_use]
-    pub fn look(&mut self, name: &str, status: &ServerStatus, waited: Duration, settle: Duration) -> RestoreStep {
+    pub(crate) fn look(
+        &mut self,
+        name: &str,
+        status: &ServerStatus,
+        waited: Duration,
+        settle: Duration,
+    ) -> RestoreStep {
         let is_settled = waited > settle;
         let is_active = *status == ServerStatus::Active;
         self.begun |= if self.lost.is_some() { may_be_restoring(status) } else { is_settled || !is_active };
@@ -93,7 +99,7 @@ impl RestoreWatch {
 /// Why a restore is no longer watched whose server cannot be read; `None` while it is. Its lease holds up every run of the
 /// server, so no watch lasts for ever.
 #[must_use]
-pub fn unseen(name: &str, failed: &FailedCall, waited: Duration, settle: Duration) -> Option<String> {
+pub(crate) fn unseen(name: &str, failed: &FailedCall, waited: Duration, settle: Duration) -> Option<String> {
     let error = &failed.error;
     ((waited > settle && failed.is_refused()) || waited > TAKES).then(|| {
         format!(
@@ -105,7 +111,7 @@ pub fn unseen(name: &str, failed: &FailedCall, waited: Duration, settle: Duratio
 /// How the server of a command that was cut off is found, once the request can no longer be on its way and, if it
 /// `restores`, the server is neither being restored nor started; `None` before that.
 #[must_use]
-pub fn at_rest(
+pub(crate) fn at_rest(
     look: Result<&ServerStatus, &FailedCall>,
     restores: bool,
     (waited, on_its_way): (Duration, Duration),

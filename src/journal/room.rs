@@ -10,20 +10,20 @@ use crate::policy::planner;
 /// Whether room is looked for before the server is stopped: it is not stopped for a point that cannot be created. One that
 /// we have stopped already is dealt with as it is.
 #[must_use]
-pub fn comes_before_stop(state: &RunState) -> bool {
+pub(crate) fn comes_before_stop(state: &RunState) -> bool {
     !state.owes_start
 }
 
 /// Why the attempt fails by a list in doubt; `None` without doubts.
 #[must_use]
-pub fn in_doubt(inventory: &Inventory) -> Option<Failure> {
+pub(crate) fn in_doubt(inventory: &Inventory) -> Option<Failure> {
     let doubt = inventory.doubt()?;
     Some(Failure { error: PlanRefusal::Doubt(doubt).to_string(), last: false })
 }
 
 /// Why the attempt fails by a list without a free slot; `None` where there is one.
 #[must_use]
-pub fn no_room(state: &RunState, request: &PlanRequest<'_>) -> Option<Failure> {
+pub(crate) fn no_room(state: &RunState, request: &PlanRequest<'_>) -> Option<Failure> {
     (request.room() == 0).then(|| {
         let refusal = planner::no_room(request, Some(state.why_no_room()));
         Failure { error: refusal.to_string(), last: true }

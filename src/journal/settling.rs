@@ -7,7 +7,7 @@ use crate::journal::state::{Step, StepState};
 
 /// How long a run has looked for what became of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waited {
+pub(crate) struct Waited {
     /// The time since the call, or its lost answer, was written.
     pub since_call: Duration,
     /// The time since this process began to look.
@@ -17,19 +17,19 @@ pub struct Waited {
 /// The time that the provider has to show what became of this call: lists may lag by `settle`. A call without any answer
 /// may, besides, have been on its way for as long as one request may take, which is `timeout`.
 #[must_use]
-pub fn time_to_show(step: &Step, settle: Duration, timeout: Duration) -> Duration {
+pub(crate) fn time_to_show(step: &Step, settle: Duration, timeout: Duration) -> Duration {
     settle + if step.state == StepState::Intended { timeout } else { Duration::ZERO }
 }
 
 /// Whether the provider has had its time. A clock that is set back does not make it longer.
 #[must_use]
-pub fn is_settled(looked: Waited, time_to_show: Duration) -> bool {
+pub(crate) fn is_settled(looked: Waited, time_to_show: Duration) -> bool {
     looked.since_call.max(looked.here) >= time_to_show
 }
 
 /// What the journal says of a call that the provider could not be asked about for `stuck_after`; `None` before that.
 #[must_use]
-pub fn found_nothing(looked: Waited, time_to_show: Duration, stuck_after: Duration) -> Option<Found> {
+pub(crate) fn found_nothing(looked: Waited, time_to_show: Duration, stuck_after: Duration) -> Option<Found> {
     let overdue = looked.since_call.saturating_sub(time_to_show).max(looked.here);
     let why = "the provider could not be asked what became of it";
     (overdue > stuck_after).then(|| Found::Undecided { why: why.to_owned() })

@@ -10,7 +10,7 @@ use crate::policy::guard::Guard;
 use crate::policy::inventory::PointId;
 use crate::policy::plan::Plan;
 
-pub use crate::journal::step::{CreatedPoint, PointProgress, Step, StepState};
+pub(crate) use crate::journal::step::{CreatedPoint, PointProgress, Step, StepState};
 
 /// A run, as its events describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -98,7 +98,7 @@ pub struct RunHistory {
 
 /// What the state says of a run besides its events.
 #[derive(Clone, Debug)]
-pub struct RecordedRun {
+pub(crate) struct RecordedRun {
     /// The server.
     pub server: ServerRef,
     /// The policy.
@@ -131,7 +131,7 @@ pub struct StepSummary {
 
 /// The facts of a run.
 #[must_use]
-pub fn summary(run: i64, state: &RunState) -> RunSummary {
+pub(crate) fn summary(run: i64, state: &RunState) -> RunSummary {
     let (outcome, error) = match &state.ended {
         Some((outcome, error, _)) => ((*outcome).into(), error.clone()),
         None => (RunStatus::Running, state.failure.as_ref().map(|failure| failure.error.clone())),
@@ -152,7 +152,7 @@ pub fn summary(run: i64, state: &RunState) -> RunSummary {
 
 /// The facts of a run with its steps.
 #[must_use]
-pub fn history(run: i64, state: &RunState) -> RunHistory {
+pub(crate) fn history(run: i64, state: &RunState) -> RunHistory {
     let steps = state.steps.iter().enumerate().map(|(index, step)| {
         let id = match &step.act {
             Act::Delete { id, .. } => Some(id.clone()),
@@ -170,7 +170,7 @@ pub fn history(run: i64, state: &RunState) -> RunHistory {
 
 /// What is shown of a run whose events cannot be read, and why they cannot.
 #[must_use]
-pub fn unreadable_history(run: i64, recorded: RecordedRun, error: &str) -> RunHistory {
+pub(crate) fn unreadable_history(run: i64, recorded: RecordedRun, error: &str) -> RunHistory {
     let RecordedRun { server, policy, kind, due, started, ended } = recorded;
     let (outcome, done) = match ended {
         Some(_) => (RunStatus::Unknown, " and was set aside"),

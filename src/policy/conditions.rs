@@ -126,7 +126,7 @@ impl PolicyRules {
 }
 
 /// The retention record of each policy of a server and kind, by policy name.
-pub type RetentionRecords = BTreeMap<String, RetentionRecord>;
+pub(crate) type RetentionRecords = BTreeMap<String, RetentionRecord>;
 
 /// What a policy kept when it last inspected a server.
 #[derive(Clone, Debug, PartialEq, Eq)]

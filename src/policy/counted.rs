@@ -16,7 +16,7 @@ pub(super) struct Counted<'a> {
 
 impl<'a> Counted<'a> {
     /// Asks retention, counting a new point dated `new` if given.
-    pub fn of(evidence: &Evidence<'a>, new: Option<Timestamp>) -> Self {
+    pub(super) fn of(evidence: &Evidence<'a>, new: Option<Timestamp>) -> Self {
         let points: Vec<&RestorePoint> =
             evidence.inventory.points.iter().filter(|point| counts(evidence, point)).collect();
         let mut candidates: Vec<Candidate> = points.iter().map(|point| Candidate::of(point)).collect();
@@ -31,17 +31,17 @@ impl<'a> Counted<'a> {
     }
 
     /// The points.
-    pub fn points(&self) -> impl Iterator<Item = &'a RestorePoint> {
+    pub(super) fn points(&self) -> impl Iterator<Item = &'a RestorePoint> {
         self.verdicts.iter().map(|(point, _)| *point)
     }
 
     /// The points that retention drops.
-    pub fn dropped(&self) -> impl Iterator<Item = &'a RestorePoint> {
+    pub(super) fn dropped(&self) -> impl Iterator<Item = &'a RestorePoint> {
         self.verdicts.iter().filter(|(_, verdict)| !verdict.keep).map(|(point, _)| *point)
     }
 
     /// The verdict on a point; `None` if it does not count.
-    pub fn verdict(&self, id: &PointId) -> Option<&KeepVerdict> {
+    pub(super) fn verdict(&self, id: &PointId) -> Option<&KeepVerdict> {
         self.verdicts.iter().find(|(point, _)| point.id == *id).map(|(_, verdict)| verdict)
     }
 }

@@ -12,7 +12,7 @@ use crate::policy::policy::Prune;
 
 /// The guards of one policy on one server, for one list.
 #[derive(Clone, Debug)]
-pub struct DeleteGuards<'a> {
+pub(crate) struct DeleteGuards<'a> {
     evidence: Evidence<'a>,
     server_wide: Option<Guard>,
 }
@@ -20,7 +20,7 @@ pub struct DeleteGuards<'a> {
 impl<'a> DeleteGuards<'a> {
     /// The guards for this evidence. Detects the brakes itself.
     #[must_use]
-    pub fn of(evidence: &Evidence<'a>) -> Self {
+    pub(crate) fn of(evidence: &Evidence<'a>) -> Self {
         Self::with_brake(evidence, stops_all(evidence).as_ref())
     }
 
@@ -32,13 +32,13 @@ impl<'a> DeleteGuards<'a> {
 
     /// Why nothing may be deleted on this server now.
     #[must_use]
-    pub fn server_wide(&self) -> Option<&Guard> {
+    pub(crate) fn server_wide(&self) -> Option<&Guard> {
         self.server_wide.as_ref()
     }
 
     /// Why this point may not be deleted now, no matter how many would be left.
     #[must_use]
-    pub fn refuses(&self, point: &RestorePoint) -> Option<Guard> {
+    pub(crate) fn refuses(&self, point: &RestorePoint) -> Option<Guard> {
         let (evidence, memory) = (&self.evidence, self.evidence.memory);
         if let Some(guard) = evidence.not_ours_to_delete(point) {
             return Some(guard);
@@ -59,7 +59,7 @@ impl<'a> DeleteGuards<'a> {
     ///
     /// # Errors
     /// The guard that refuses.
-    pub fn permits(&self, id: &PointId, created_at: Timestamp, gone: &[PointId]) -> Result<(), Guard> {
+    pub(crate) fn permits(&self, id: &PointId, created_at: Timestamp, gone: &[PointId]) -> Result<(), Guard> {
         let same = self.evidence.inventory.find(id).filter(|point| point.created_at == created_at);
         let Some(point) = same else { return Err(Guard::NotTheSame) };
         self.refuses(point).or_else(|| self.evidence.leaves_too_little(point, gone)).map_or(Ok(()), Err)

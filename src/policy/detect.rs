@@ -20,7 +20,7 @@ use crate::policy::retention_change::{RetentionChange, RetentionUpdate, retentio
 /// The brakes in force, the new ones, and those that are over. A doubtful list neither sets nor releases a brake; it
 /// stops every delete anyway.
 #[must_use]
-pub fn detect_brakes(request: &PlanRequest<'_>) -> DetectedBrakes {
+pub(crate) fn detect_brakes(request: &PlanRequest<'_>) -> DetectedBrakes {
     let changed = retention_change(request);
     let retention = changed.as_ref().and_then(|changed| retention_brake(request, changed));
     brakes_in_force(&request.evidence, changed.is_some(), retention)
@@ -30,7 +30,11 @@ pub fn detect_brakes(request: &PlanRequest<'_>) -> DetectedBrakes {
 /// the policy is still in the file with the retention that the run began with. If not, the run is finished under it,
 /// but what it keeps no longer says anything; nor does a doubtful list, or a policy that is not `enabled`.
 #[must_use]
-pub fn detect_in_run(request: &PlanRequest<'_>, is_current: bool, enabled: bool) -> (DetectedBrakes, RetentionUpdate) {
+pub(crate) fn detect_in_run(
+    request: &PlanRequest<'_>,
+    is_current: bool,
+    enabled: bool,
+) -> (DetectedBrakes, RetentionUpdate) {
     let mut brakes = detect_brakes(request);
     if !is_current {
         let stored = &request.evidence.memory.brakes;

@@ -171,7 +171,7 @@ impl<'a> Evidence<'a> {
 
 /// A short text for a point: its name or else its description, and its id.
 #[must_use]
-pub fn describe(point: &RestorePoint, kind: Kind) -> String {
+pub(crate) fn describe(point: &RestorePoint, kind: Kind) -> String {
     let words = point.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&point.description);
     if words.is_empty() { format!("{kind} {}", point.id) } else { format!("\"{words}\" ({kind} {})", point.id) }
 }

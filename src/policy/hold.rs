@@ -45,12 +45,12 @@ impl Hold {
 
 /// The guard of the first of these holds that is in force: all are on one point or its server.
 #[must_use]
-pub fn guard_of(holds: &[Hold], at: Timestamp) -> Option<Guard> {
+pub(crate) fn guard_of(holds: &[Hold], at: Timestamp) -> Option<Guard> {
     holds.iter().find(|hold| hold.is_in_force(at)).map(Hold::guard)
 }
 
 /// Adds the holds that are in force to what is remembered of their server and kind.
-pub fn recall_holds(holds: Vec<Hold>, at: Timestamp, memory: &mut Memory) {
+pub(crate) fn recall_holds(holds: Vec<Hold>, at: Timestamp, memory: &mut Memory) {
     for hold in holds.into_iter().filter(|hold| hold.is_in_force(at)) {
         match hold.what {
             HoldTarget::Point(_, id) => {

@@ -12,7 +12,7 @@ use crate::policy::shares::{Claim, beyond_the_slots, most, saturating_u32, share
 
 /// What a hold costs a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HoldCost {
+pub(crate) struct HoldCost {
     /// The policy.
     pub policy: PolicyName,
     /// How many points it keeps with the hold, not counting held and protected ones.
@@ -39,7 +39,7 @@ impl fmt::Display for HoldCost {
 
 /// What a hold on the point costs the request's policy, which owns it; `None` when it costs nothing.
 #[must_use]
-pub fn of_point(request: &PlanRequest<'_>, id: &PointId) -> Option<HoldCost> {
+pub(crate) fn of_point(request: &PlanRequest<'_>, id: &PointId) -> Option<HoldCost> {
     let evidence = &request.evidence;
     let point = evidence.inventory.find(id).filter(|point| evidence.claims(point))?;
     // A protected point is already extra, and a held one is already accounted for.

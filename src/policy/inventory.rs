@@ -214,7 +214,7 @@ pub struct RestorePoint {
 /// Orders points from newest to oldest, by time and id. Times are whole seconds; of two points in the same second, the
 /// one with the larger id is newer.
 #[must_use]
-pub fn newest_first<T: Ord>(a: (T, &PointId), b: (T, &PointId)) -> Ordering {
+pub(crate) fn newest_first<T: Ord>(a: (T, &PointId), b: (T, &PointId)) -> Ordering {
     b.cmp(&a)
 }
 

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp, Unit};
 use serde::{Deserialize, Serialize};
 
 /// How many characters of our text must be left to recognize a point by it.
-pub const SHORTEST_BEGINNING: usize = 8;
+pub(crate) const SHORTEST_BEGINNING: usize = 8;
 
 /// Eight random lower-case letters and digits, unique for each restore point that we request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -104,7 +104,7 @@ impl Mark {
 /// The time in the mark of a run by hand that began `at`: in milliseconds, and never on a whole second, so that its
 /// text always has the three digits that a due time never has.
 #[must_use]
-pub fn moment_by_hand(at: Timestamp) -> Timestamp {
+pub(crate) fn moment_by_hand(at: Timestamp) -> Timestamp {
     let moment = at.round(Unit::Millisecond).unwrap_or(at);
     let whole = moment.subsec_nanosecond() == 0;
     // The next millisecond, unless time itself ends there.

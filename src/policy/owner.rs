@@ -30,7 +30,7 @@ impl Owner {
 
 /// Who owns `point`: decided by its id in the journal, or else by its mark.
 #[must_use]
-pub fn owner(point: &RestorePoint, instance: &str, memory: &Memory) -> Owner {
+pub(crate) fn owner(point: &RestorePoint, instance: &str, memory: &Memory) -> Owner {
     let remembered =
         memory.points.get(&point.id).filter(|known| known.created_at.is_none_or(|at| at == point.created_at));
     let changed =

@@ -44,7 +44,7 @@ impl DeleteReason {
 
 /// What is known just before a delete is sent.
 #[derive(Clone, Copy, Debug)]
-pub struct DeleteCheck<'a> {
+pub(crate) struct DeleteCheck<'a> {
     /// The run's policy with the current list, memory and provider's time.
     pub request: PlanRequest<'a>,
     /// The same for the policy now in force; `None` if it is no longer in the file.
@@ -64,7 +64,12 @@ pub struct DeleteCheck<'a> {
 /// Whether a delete of a run has to wait. A duplicate is not deleted while it is in progress; once it is stuck, the
 /// guards decide.
 #[must_use]
-pub fn has_to_wait(inventory: &Inventory, id: &PointId, reason: DeleteReason, is_stuck: impl FnOnce() -> bool) -> bool {
+pub(crate) fn has_to_wait(
+    inventory: &Inventory,
+    id: &PointId,
+    reason: DeleteReason,
+    is_stuck: impl FnOnce() -> bool,
+) -> bool {
     let is_in_progress = || inventory.find(id).is_some_and(|point| point.status.is_in_progress());
     reason == DeleteReason::Duplicate && is_in_progress() && !is_stuck()
 }
@@ -73,7 +78,7 @@ pub fn has_to_wait(inventory: &Inventory, id: &PointId, reason: DeleteReason, is
 ///
 /// # Errors
 /// The guard that refuses the delete.
-pub fn before_sending(
+pub(crate) fn before_sending(
     late: &DeleteCheck<'_>,
     id: &PointId,
     created_at: Timestamp,
@@ -150,7 +155,7 @@ fn is_completed(evidence: &Evidence<'_>, made: Option<&PointId>) -> bool {
 ///
 /// # Errors
 /// The guard that refuses the delete.
-pub fn by_hand(point: &RestorePoint, hold: Option<Guard>) -> Result<(), Guard> {
+pub(crate) fn by_hand(point: &RestorePoint, hold: Option<Guard>) -> Result<(), Guard> {
     if point.automatic {
         return Err(Guard::Automatic);
     }

@@ -14,7 +14,7 @@ mod prunes;
 mod tests;
 
 pub(super) use decisions::kept_now;
-pub use no_room::no_room;
+pub(crate) use no_room::no_room;
 
 use crate::policy::brake::Brake;
 use crate::policy::delete_guards::DeleteGuards;
@@ -26,7 +26,7 @@ use draft::Draft;
 
 /// Decides what a run does.
 #[must_use]
-pub fn plan(request: &PlanRequest<'_>) -> Plan {
+pub(crate) fn plan(request: &PlanRequest<'_>) -> Plan {
     let evidence = &request.evidence;
     let brakes = detect_brakes(request);
     let guards = DeleteGuards::with_brake(evidence, brakes.stops_all());

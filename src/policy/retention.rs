@@ -19,10 +19,11 @@ mod tests;
 
 use jiff::tz::TimeZone;
 
-pub use bound::upper_bound;
-pub use ends::{denser_than, next_bucket_end};
-pub use reason::KeepReason;
-pub use verdict::{Candidate, KeepVerdict, NoRules};
+pub(crate) use bound::upper_bound;
+pub(crate) use ends::{denser_than, next_bucket_end};
+pub(crate) use reason::KeepReason;
+pub use verdict::Candidate;
+pub(crate) use verdict::{KeepVerdict, NoRules};
 
 use crate::policy::keep::{Count, Keep, KeepMode, Period};
 use history::History;

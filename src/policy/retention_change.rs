@@ -9,7 +9,7 @@ use crate::policy::policy::Policy;
 
 /// What was changed since a policy last inspected a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RetentionChange {
+pub(crate) struct RetentionChange {
     /// Whether its own rules were changed; otherwise only its conditions.
     pub rules: bool,
     /// The former name and conditions, if known.
@@ -18,7 +18,7 @@ pub struct RetentionChange {
 
 /// What was changed since the request's policy last inspected this server and kind; `None` if nothing was.
 #[must_use]
-pub fn retention_change(request: &PlanRequest<'_>) -> Option<RetentionChange> {
+pub(crate) fn retention_change(request: &PlanRequest<'_>) -> Option<RetentionChange> {
     let (policy, memory) = (request.evidence.policy, request.evidence.memory);
     let rules = is_changed(policy, memory);
     let mut before = memory.retention.iter().filter(|(name, _)| policy.answers_to(name));
@@ -52,7 +52,7 @@ impl RetentionUpdate {
 
 /// Whether the policy may drop points of this server and kind that were kept before the file was changed.
 #[must_use]
-pub fn is_changed(policy: &Policy, memory: &Memory) -> bool {
+pub(crate) fn is_changed(policy: &Policy, memory: &Memory) -> bool {
     let mut before = memory.retention.iter().filter(|(name, _)| policy.answers_to(name));
     match (before.next(), before.next()) {
         // Others inspected this server, but none of them may have deleted points of this policy.
@@ -70,7 +70,7 @@ pub fn is_changed(policy: &Policy, memory: &Memory) -> bool {
 /// What to store once the request's policy has inspected the server. The first inspection stores what the other
 /// policies keep, too, because the points they will find are kept from now on.
 #[must_use]
-pub fn retention_update(request: &PlanRequest<'_>) -> RetentionUpdate {
+pub(crate) fn retention_update(request: &PlanRequest<'_>) -> RetentionUpdate {
     let (policy, memory) = (request.evidence.policy, request.evidence.memory);
     let mut all = Vec::new();
     let now = RetentionRecord::of(policy, request.others, (request.limit, request.reserve));

@@ -16,5 +16,7 @@ mod wall_clock;
 mod tests;
 
 pub use cron::Schedule;
-pub use due::{Due, DueTimes, Lost, due, splay};
-pub use wall_clock::ClockChange;
+pub(crate) use due::Lost;
+pub(crate) use due::{Due, due};
+pub use due::{DueTimes, splay};
+pub(crate) use wall_clock::ClockChange;

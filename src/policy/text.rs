@@ -2,7 +2,7 @@
 //! twice changes nothing.
 
 /// The most characters kept of a text from the provider.
-pub const LONGEST: usize = 256;
+pub(crate) const LONGEST: usize = 256;
 
 /// Whether a character moves the cursor, ends a line, changes the writing direction, or hides itself or its neighbours.
 #[must_use]
@@ -17,7 +17,7 @@ pub fn misleads(c: char) -> bool {
 
 /// The text with every misleading character replaced by its code: `\n`, `\u{1b}`, `\u{202e}`.
 #[must_use]
-pub fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     text.chars().for_each(|c| push_visible(&mut line, c));
     line
@@ -25,7 +25,7 @@ pub fn visible(text: &str) -> String {
 
 /// As `visible`, on one line: line breaks and tabs become spaces, and runs of spaces become one.
 #[must_use]
-pub fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let is_gap = |c: char| matches!(c, ' ' | '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}');
     let words = text.split(is_gap).filter(|word| !word.is_empty());
     words.map(visible).collect::<Vec<_>>().join(" ")
@@ -33,7 +33,7 @@ pub fn one_line(text: &str) -> String {
 
 /// As `visible`, and cut to `LONGEST`.
 #[must_use]
-pub fn cleaned(text: &str) -> String {
+pub(crate) fn cleaned(text: &str) -> String {
     let mut line = String::new();
     for c in text.chars() {
         push_visible(&mut line, c);
@@ -46,20 +46,20 @@ pub fn cleaned(text: &str) -> String {
 
 /// Whether a cleaned text may have been cut.
 #[must_use]
-pub fn is_cut(text: &str) -> bool {
+pub(crate) fn is_cut(text: &str) -> bool {
     text.ends_with('…') && text.chars().count() == LONGEST
 }
 
 /// At most `longest` characters; an ellipsis marks a cut.
 #[must_use]
-pub fn shortened(text: &str, longest: usize) -> String {
+pub(crate) fn shortened(text: &str, longest: usize) -> String {
     let Some((end, _)) = text.char_indices().nth(longest) else { return text.to_owned() };
     let last = text[..end].char_indices().next_back().map_or(0, |(at, _)| at);
     format!("{}…", &text[..last])
 }
 
 /// Adds a character as `visible` shows it.
-pub fn push_visible(line: &mut String, c: char) {
+pub(crate) fn push_visible(line: &mut String, c: char) {
     if misleads(c) { line.extend(c.escape_default()) } else { line.push(c) }
 }
 

@@ -37,7 +37,7 @@ pub struct ProviderTime {
 }
 
 /// Checked each time a call is about to be sent, after every wait. An error withholds it.
-pub type BeforeSend<'a> = dyn Fn() -> BoxFuture<'a, Result<(), String>> + Send + Sync + 'a;
+pub(super) type BeforeSend<'a> = dyn Fn() -> BoxFuture<'a, Result<(), String>> + Send + Sync + 'a;
 
 type RequestListener = Box<dyn Fn(EndedRequest) + Send + Sync>;
 

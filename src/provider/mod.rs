@@ -29,10 +29,11 @@ mod wire;
 
 pub use calls::{CreateRequest, Deleted, Power};
 pub use client::Client;
-pub use error::{ErrorKind, ProviderError};
+pub(crate) use error::ErrorKind;
+pub use error::ProviderError;
 pub use fields::Fields;
 pub use link::ClientSettings;
-pub use listing::Listing;
+pub(crate) use listing::Listing;
 pub use points::BackupTypeFilter;
 pub use watch::{Watch, WatchPace};
 

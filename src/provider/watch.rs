@@ -31,7 +31,7 @@ const PARALLEL: usize = 8;
 /// Without a usual time, a quarter of the elapsed time, which bounds the delay. With one: at a quarter, at a half and
 /// shortly before it, often around it, and rarely when the point is far overdue.
 #[must_use]
-pub fn next_look(elapsed: Duration, usual: Option<Duration>, poll: Duration) -> Duration {
+pub(super) fn next_look(elapsed: Duration, usual: Option<Duration>, poll: Duration) -> Duration {
     let growing = elapsed / 4;
     let wait = match usual.filter(|usual| !usual.is_zero()) {
         None => growing,
@@ -53,7 +53,7 @@ pub fn next_look(elapsed: Duration, usual: Option<Duration>, poll: Duration) -> 
 
 /// Which lists a look reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LookScope {
+pub(super) enum LookScope {
     /// The list of the whole account.
     Account,
     /// The list of each server that is waited for.
@@ -62,7 +62,7 @@ pub enum LookScope {
 
 /// The scope with fewer requests. An account of unknown size is not read as a whole.
 #[must_use]
-pub fn cheaper(waiting_servers: usize, account_points: Option<u64>, page_size: u64) -> LookScope {
+pub(super) fn cheaper(waiting_servers: usize, account_points: Option<u64>, page_size: u64) -> LookScope {
     let pages = account_points.map(|points| points.div_ceil(page_size.max(1)).max(1));
     if pages.is_some_and(|pages| pages < waiting_servers as u64) { LookScope::Account } else { LookScope::Servers }
 }

@@ -8,10 +8,10 @@ use crate::report::message_data::{MailKind, MessageData};
 use crate::report::text::{plain, shortened};
 
 mod attention;
-pub mod blocks;
+pub(crate) mod blocks;
 mod bounded;
 mod cluster;
-pub mod context;
+pub(crate) mod context;
 mod digest;
 mod failed;
 mod good_news;

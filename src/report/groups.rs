@@ -14,7 +14,7 @@ use crate::report::message_data::{MailKind, MessageData, TimedNotice};
 
 /// A notice that a report has not sent yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pending {
+pub(crate) struct Pending {
     /// The notice's key in the store; larger is later.
     pub id: i64,
     /// When it happened.
@@ -27,7 +27,7 @@ pub struct Pending {
 
 /// Notices that share a message that is due now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
+pub(crate) struct Group {
     /// Their keys, ascending.
     pub ids: Vec<i64>,
     /// Their incidents, ascending, each once.
@@ -40,7 +40,7 @@ pub struct Group {
 
 /// The groups that close now, the earliest first. With `flush` all close, because the process ends or runs by hand.
 #[must_use]
-pub fn groups(pending: &[Pending], group_wait: Duration, now: Timestamp, flush: bool) -> Vec<Group> {
+pub(crate) fn groups(pending: &[Pending], group_wait: Duration, now: Timestamp, flush: bool) -> Vec<Group> {
     let mut closed: Vec<Group> = windows(pending, group_wait)
         .into_iter()
         .filter(|(_, window)| flush || closes_at(window, group_wait) <= now || began_after(window, now))
@@ -52,7 +52,7 @@ pub fn groups(pending: &[Pending], group_wait: Duration, now: Timestamp, flush: 
 
 /// When the next open group closes: the moment to call `groups` again.
 #[must_use]
-pub fn next_close(pending: &[Pending], group_wait: Duration) -> Option<Timestamp> {
+pub(crate) fn next_close(pending: &[Pending], group_wait: Duration) -> Option<Timestamp> {
     windows(pending, group_wait).iter().map(|(_, window)| closes_at(window, group_wait)).min()
 }
 

@@ -6,21 +6,21 @@
 //! sends the messages of each channel. `pipeline` does all of it,
 //! from the notices in the store to the outbox and to the mail server. Settings are passed in.
 
-pub mod channel_senders;
-pub mod content;
-pub mod delivery;
-pub mod digest;
-pub mod error;
-pub mod groups;
-pub mod message;
-pub mod message_data;
-pub mod pipeline;
-pub mod recipients;
-pub mod render;
-pub mod sender;
-pub mod smtp;
+pub(crate) mod channel_senders;
+pub(crate) mod content;
+pub(crate) mod delivery;
+pub(crate) mod digest;
+pub(crate) mod error;
+pub(crate) mod groups;
+pub(crate) mod message;
+pub(crate) mod message_data;
+pub(crate) mod pipeline;
+pub(crate) mod recipients;
+pub(crate) mod render;
+pub(crate) mod sender;
+pub(crate) mod smtp;
 mod text;
-pub mod transport;
+pub(crate) mod transport;
 
 #[cfg(test)]
 mod samples;

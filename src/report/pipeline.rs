@@ -162,7 +162,7 @@ fn concerns(report: &Subscription, waiting: &Waiting) -> bool {
 ///
 /// # Errors
 /// When an address cannot be used, or the report has recipients on a channel without a sender.
-pub fn messages(
+pub(crate) fn messages(
     pipeline: &Pipeline,
     report: &Subscription,
     data: &MessageData,
@@ -213,7 +213,7 @@ fn mail(
 }
 
 /// Logs which messages the outbox held already: each was composed twice, and is sent once.
-pub fn log_duplicates(enqueued: &Enqueued) {
+pub(crate) fn log_duplicates(enqueued: &Enqueued) {
     for message_id in &enqueued.duplicates {
         tracing::warn!(message = message_id, "the outbox already holds this message: it is not sent again");
     }
@@ -224,7 +224,7 @@ pub fn log_duplicates(enqueued: &Enqueued) {
 ///
 /// # Errors
 /// When the state fails.
-pub async fn send_due(store: &Store, senders: &ChannelSenders, now: Timestamp) -> Result<usize, StoreError> {
+pub(crate) async fn send_due(store: &Store, senders: &ChannelSenders, now: Timestamp) -> Result<usize, StoreError> {
     let mut sent = 0;
     for message in store.messages_due(&senders.channels(), now).await? {
         let outgoing = outgoing(&message);

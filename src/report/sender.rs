@@ -15,13 +15,13 @@ const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 /// How long a message is retried.
-pub const GIVE_UP_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
+pub(crate) const GIVE_UP_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
 /// A message is never given up before this many attempts: a host that was asleep for three days has tried nothing.
 const FEWEST_TRIES: u32 = 20;
 
 /// What to do with a message after an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RetryDecision {
+pub(crate) enum RetryDecision {
     /// Everyone who can receive it has it. Those in `refused` never will, which is reported.
     Done {
         /// Those whom the server permanently refused.
@@ -64,7 +64,7 @@ pub async fn deliver(transport: &MailTransport, message: &OutboxMessage) -> Resu
 
 /// What to do with `message`, whose `attempts` do not count the one that gave `result`.
 #[must_use]
-pub fn retry_decision(
+pub(crate) fn retry_decision(
     message: &OutboxMessage,
     result: &Result<Delivery, DeliveryError>,
     now: Timestamp,

@@ -28,7 +28,7 @@ type SmtpError = lettre::transport::smtp::Error;
 ///
 /// # Errors
 /// When nobody received it, or that is unknown.
-pub async fn send(settings: &SmtpSettings, message: &OutboxMessage) -> Result<Delivery, DeliveryError> {
+pub(crate) async fn send(settings: &SmtpSettings, message: &OutboxMessage) -> Result<Delivery, DeliveryError> {
     let (sender, recipients) = addresses(settings, message)?;
     let mut session = Session::open(settings).await?;
     let sent = session.transfer(&sender, &recipients, &message.bytes).await;

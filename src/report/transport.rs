@@ -41,7 +41,7 @@ impl MailTransport {
 
 /// The name of a message's file: `20261121T023000Z-lastgood-failed-nightly-7.eml`. A repeat has the same name.
 #[must_use]
-pub fn file_name(message: &OutboxMessage) -> String {
+pub(crate) fn file_name(message: &OutboxMessage) -> String {
     format!("{}-{}-{}.eml", message.first_at.strftime("%Y%m%dT%H%M%SZ"), slug(&message.subject), message.id)
 }
 

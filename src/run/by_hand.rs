@@ -15,7 +15,7 @@ use crate::run::{Lease, RunError, World};
 use crate::store::StoreError;
 use crate::store::leases::Leased;
 
-pub use crate::journal::cut_off::CutOff;
+pub(crate) use crate::journal::cut_off::CutOff;
 
 /// Why a command by hand could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +68,7 @@ async fn settled(world: &World, point: &RestorePoint) -> Result<Option<CutOff>, 
 }
 
 /// Receives messages about the progress.
-pub type Say<'a> = &'a (dyn Fn(String) + Sync);
+pub(crate) type Say<'a> = &'a (dyn Fn(String) + Sync);
 
 /// Deletes the point: one call. The intent is recorded before it is sent.
 ///

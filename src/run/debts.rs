@@ -185,7 +185,7 @@ impl Watching<'_> {
 ///
 /// # Errors
 /// When the state fails.
-pub async fn until_paid(world: &World, longest: Duration) -> Result<Vec<Debt>, StoreError> {
+pub(crate) async fn until_paid(world: &World, longest: Duration) -> Result<Vec<Debt>, StoreError> {
     let began = Instant::now();
     loop {
         let open = world.store.debts().await?;

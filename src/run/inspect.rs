@@ -147,7 +147,7 @@ async fn record_brakes(world: &World, task: &Task, seen: &Inspection) -> Result<
 
 /// What the store records about the brakes of a policy on a server, with their notices.
 #[must_use]
-pub fn brake_changes(task: &Task, detected: DetectedBrakes, retention: RetentionUpdate) -> BrakeUpdate {
+pub(crate) fn brake_changes(task: &Task, detected: DetectedBrakes, retention: RetentionUpdate) -> BrakeUpdate {
     let (server, kind) = (task.server.reference.clone(), task.policy.kind);
     for brake in detected.new.iter().filter(|brake| brake.cause != BrakeCause::SecondLastgood) {
         tracing::warn!(%server, policy = %task.policy.name, "deletes wait: {brake}");

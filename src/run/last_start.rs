@@ -83,7 +83,7 @@ pub(super) async fn look_briefly(world: &World, server: &ServerId) -> Option<Ser
 
 /// The state cannot be written, so no run can continue, but no server may stay stopped because of that: asks those that
 /// are owed a start and read `stopped` to start. The next start of the process that can write makes sure of it.
-pub async fn start_owed(world: &World) {
+pub(crate) async fn start_owed(world: &World) {
     let owed = world.store.debts().await.unwrap_or_default();
     let start = async |debt: Debt| start_when_stopped(world, &debt.server, false).await;
     futures_util::future::join_all(owed.into_iter().map(start)).await;

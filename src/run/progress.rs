@@ -4,7 +4,7 @@ use crate::policy::inventory::ServerRef;
 use crate::policy::name::PolicyName;
 
 /// The text while a run reads its server's list.
-pub const READING: &str = "reading the list";
+pub(crate) const READING: &str = "reading the list";
 
 /// A progress message.
 #[derive(Clone, Debug)]

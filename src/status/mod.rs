@@ -17,7 +17,7 @@ pub(crate) use answer::Site;
 pub(crate) use process_counters::ProcessCounters;
 pub(crate) use server::Listener;
 pub(crate) use source::{CheckEvaluator, StatusSource, TakeStatus};
-pub use value::{
+pub(crate) use value::{
     DebtStatus, IncidentStatus, Level, OpenRuns, OutboxStatus, PolicyFacts, PolicyFileStatus, PolicyState,
     PolicyStatus, Status, policy_state,
 };

@@ -10,7 +10,7 @@ use crate::policy::slots::Slots;
 
 /// The state of the whole installation. The JSON shape is a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Status {
+pub(crate) struct Status {
     /// When the status was taken.
     pub at: Timestamp,
     /// The worst level of anything in it.
@@ -38,7 +38,7 @@ pub struct Status {
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
+pub(crate) enum Level {
     /// Everything is as the policies say.
     Ok,
     /// Somebody should look.
@@ -49,7 +49,7 @@ pub enum Level {
 
 /// A policy on a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PolicyStatus {
+pub(crate) struct PolicyStatus {
     /// The server.
     pub server: ServerRef,
     /// The policy.
@@ -75,7 +75,7 @@ pub struct PolicyStatus {
 /// The state of a policy on a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum PolicyState {
+pub(crate) enum PolicyState {
     /// There is a recent good point.
     Ok,
     /// A run is in progress.
@@ -94,7 +94,7 @@ impl PolicyState {
 
     /// The word that is shown.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Running => "running",
@@ -107,7 +107,7 @@ impl PolicyState {
 
 /// An open incident.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct IncidentStatus {
+pub(crate) struct IncidentStatus {
     /// The server, if it is about one.
     pub server: Option<ServerRef>,
     /// The policy, if it is about one.
@@ -122,7 +122,7 @@ pub struct IncidentStatus {
 
 /// What lastgood still owes to a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct DebtStatus {
+pub(crate) struct DebtStatus {
     /// The server.
     pub server: ServerRef,
     /// `start`: lastgood stopped it.
@@ -135,7 +135,7 @@ pub struct DebtStatus {
 
 /// Waiting mails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct OutboxStatus {
+pub(crate) struct OutboxStatus {
     /// How many.
     pub waiting: u32,
     /// Since when the oldest of them has been waiting.
@@ -146,7 +146,7 @@ pub struct OutboxStatus {
 
 /// Runs that have not ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct OpenRuns {
+pub(crate) struct OpenRuns {
     /// How many work on their servers.
     pub active: usize,
     /// How many wait: for a place among `parallel_runs`, for their server, or for their next attempt.
@@ -155,7 +155,7 @@ pub struct OpenRuns {
 
 /// The policy file in force.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct PolicyFileStatus {
+pub(crate) struct PolicyFileStatus {
     /// When the daemon put it into force; null before it ever did.
     pub loaded_at: Option<Timestamp>,
     /// Whether a file was refused since.
@@ -164,7 +164,7 @@ pub struct PolicyFileStatus {
 
 /// What the state of a policy on a server is derived from.
 #[derive(Clone, Copy, Debug)]
-pub struct PolicyFacts {
+pub(crate) struct PolicyFacts {
     /// When the newest completed point was created.
     pub last_good: Option<Timestamp>,
     /// When the policy was first seen on the server.
@@ -179,7 +179,7 @@ pub struct PolicyFacts {
 
 /// The state of a policy on a server, and how bad that is.
 #[must_use]
-pub fn policy_state(facts: &PolicyFacts, at: Timestamp) -> (PolicyState, Level) {
+pub(crate) fn policy_state(facts: &PolicyFacts, at: Timestamp) -> (PolicyState, Level) {
     let max_age = SignedDuration::try_from(facts.max_age).unwrap_or(SignedDuration::MAX);
     let old = |since: Timestamp| since.duration_until(at) > max_age;
     let stale = facts.last_good.is_some_and(old);

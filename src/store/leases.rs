@@ -16,7 +16,7 @@ use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
 /// The name under which the owner of the state, `daemon` or `run`, shows that it is alive.
-pub const OWNER: &str = "owner";
+pub(crate) const OWNER: &str = "owner";
 
 /// Who has a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

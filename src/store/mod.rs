@@ -2,32 +2,32 @@
 //! is decided in `journal`; it is written and read back here.
 
 mod brake_rows;
-pub mod brakes;
+pub(crate) mod brakes;
 mod changes;
 pub(crate) mod counters;
 mod database;
 mod debt_rows;
-pub mod debts;
-pub mod due;
+pub(crate) mod debts;
+pub(crate) mod due;
 mod due_rows;
 mod earlier_rules;
 mod error;
 mod facts;
 mod folder;
 mod history;
-pub mod holds;
-pub mod leases;
+pub(crate) mod holds;
+pub(crate) mod leases;
 mod memory;
 mod migrate;
-pub mod notices;
-pub mod outbox;
+pub(crate) mod notices;
+pub(crate) mod outbox;
 mod point_rows;
-pub mod points;
-pub mod presence;
-pub mod prune;
-pub mod runs;
+pub(crate) mod points;
+pub(crate) mod presence;
+pub(crate) mod prune;
+pub(crate) mod runs;
 mod scope;
-pub mod servers;
+pub(crate) mod servers;
 #[cfg(test)]
 mod tests;
 mod tokens;

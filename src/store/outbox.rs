@@ -13,7 +13,7 @@ use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
 
 /// No mail waits longer than this for its next attempt.
-pub const LONGEST_MAIL_WAIT: SignedDuration = SignedDuration::from_mins(15);
+pub(crate) const LONGEST_MAIL_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
 /// How a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

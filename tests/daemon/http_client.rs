@@ -7,14 +7,14 @@ use crate::process::{Daemon, PATIENCE, eventually};
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
+pub struct HttpReply {
     pub status: u16,
     /// The status line and the headers, in lower case.
     pub head: String,
     pub body: String,
 }
 
-impl Reply {
+impl HttpReply {
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
@@ -36,7 +36,7 @@ pub fn connect(address: SocketAddr) -> TcpStream {
 
 /// Sends these bytes and reads to the end of the connection.
 #[track_caller]
-pub fn send(address: SocketAddr, request: &[u8]) -> Reply {
+pub fn send(address: SocketAddr, request: &[u8]) -> HttpReply {
     let mut stream = connect(address);
     // An answer may come before everything is sent.
     let _ = stream.write_all(request);
@@ -45,7 +45,7 @@ pub fn send(address: SocketAddr, request: &[u8]) -> Reply {
 
 /// Reads an answer to the end of the connection; `None` when it is closed without one.
 #[track_caller]
-pub fn read(mut stream: TcpStream) -> Option<Reply> {
+pub fn read(mut stream: TcpStream) -> Option<HttpReply> {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
         Ok(_) => {}
@@ -55,18 +55,18 @@ pub fn read(mut stream: TcpStream) -> Option<Reply> {
     let text = String::from_utf8(bytes).expect("an answer is text");
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1).expect("a status").parse().expect("a number");
-    Some(Reply { status, head: head.to_lowercase(), body: body.to_owned() })
+    Some(HttpReply { status, head: head.to_lowercase(), body: body.to_owned() })
 }
 
 /// Asks for a path with this method and host.
 #[track_caller]
-pub fn ask(address: SocketAddr, method: &str, path: &str, host: &str) -> Reply {
+pub fn ask(address: SocketAddr, method: &str, path: &str, host: &str) -> HttpReply {
     send(address, format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes())
 }
 
 /// A GET of a path.
 #[track_caller]
-pub fn get(address: SocketAddr, path: &str) -> Reply {
+pub fn get(address: SocketAddr, path: &str) -> HttpReply {
     ask(address, "GET", path, "localhost")
 }
 

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::process::PATIENCE;
-use crate::support::smtp_server::{Letter, Listener, open};
+use crate::support::smtp_server::{Letter, MailListener, open};
 
 /// A mail server and the messages that it has accepted.
 pub struct MailServer {
@@ -26,7 +26,7 @@ impl MailServer {
 
 struct Forward(Sender<Letter>);
 
-impl Listener for Forward {
+impl MailListener for Forward {
     fn hears(&self, _: &str, letter: Option<Letter>, answer: &mut dyn FnMut()) -> bool {
         answer();
         // When the test is over nobody receives it.

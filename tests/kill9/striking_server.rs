@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 
 use crate::gate::Victim;
-use crate::support::smtp_server::{Letter, Listener, open};
+use crate::support::smtp_server::{Letter, MailListener, open};
 
 /// When, seen from something that is heard, the program is struck.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl StrikingServer {
     }
 }
 
-impl Listener for StrikingServer {
+impl MailListener for StrikingServer {
     /// Counts it, keeps the message and answers, as far as the strike allows. A strike ends the connection.
     fn hears(&self, what: &str, letter: Option<Letter>, answer: &mut dyn FnMut()) -> bool {
         let (heard, named) = &*self.heard;

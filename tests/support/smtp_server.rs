@@ -13,14 +13,14 @@ pub struct Letter {
 }
 
 /// What a mail server does with what it hears.
-pub trait Listener: Send + Sync + 'static {
+pub trait MailListener: Send + Sync + 'static {
     /// Something was heard: `connect`, a line of the dialogue, or `.` with the message that ends there. `answer` sends the
     /// usual reply. Returns whether the connection goes on.
     fn hears(&self, what: &str, letter: Option<Letter>, answer: &mut dyn FnMut()) -> bool;
 }
 
 /// Opens a mail server. Its port.
-pub fn open(listener: impl Listener) -> u16 {
+pub fn open(listener: impl MailListener) -> u16 {
     let socket = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
     let port = socket.local_addr().expect("it is bound").port();
     let listener = Arc::new(listener);
@@ -40,7 +40,7 @@ pub fn settings(port: u16) -> String {
 }
 
 /// One connection.
-fn talk(listener: &dyn Listener, stream: TcpStream) -> std::io::Result<()> {
+fn talk(listener: &dyn MailListener, stream: TcpStream) -> std::io::Result<()> {
     let mut client = stream.try_clone()?;
     let mut lines = BufReader::new(stream).lines();
     let mut hears = |what: &str, letter, reply: &str| {

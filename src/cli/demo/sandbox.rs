@@ -46,7 +46,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// When the folder cannot be created, or loopback cannot be listened on.
-    pub async fn build(clock: &Clock) -> anyhow::Result<Self> {
+    pub(super) async fn build(clock: &Clock) -> anyhow::Result<Self> {
         let now = clock.now();
         let folder = make_folder(now)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("loopback cannot be listened on")?;
@@ -71,7 +71,7 @@ impl Sandbox {
     ///
     /// # Errors
     /// When serving has failed.
-    pub async fn close(&self) -> anyhow::Result<()> {
+    pub(super) async fn close(&self) -> anyhow::Result<()> {
         let serving = self.serving.lock().expect("no code panics while it holds the sandbox").take();
         if let Some((end, serving)) = serving {
             drop(end);
@@ -81,7 +81,7 @@ impl Sandbox {
     }
 
     /// What the provider counted.
-    pub fn tally(&self) -> String {
+    pub(super) fn tally(&self) -> String {
         let by_us = |change: ChangeKind| {
             let entries = self.simulator.account().record().entries().to_vec();
             let ours = |what: &What| matches!(what, What::Change(one) if one.change == change && one.by == By::Client);

@@ -10,7 +10,7 @@ use crate::policy::retention_change::RetentionUpdate;
 
 /// What the detected brakes of a kind change, given those that are stored for the server.
 #[must_use]
-pub fn braked(
+pub(crate) fn braked(
     stored: &[StoredBrake],
     detected: &DetectedBrakes,
     retention: &RetentionUpdate,
@@ -34,7 +34,7 @@ pub fn braked(
 /// What changes when a person accepts the brakes that were `shown`, given those stored for the server: deletes resume.
 /// A brake that has since come to cover other points is not accepted; the result is then false.
 #[must_use]
-pub fn accepted(stored: &[StoredBrake], shown: &[StoredBrake]) -> (Vec<Change>, bool) {
+pub(crate) fn accepted(stored: &[StoredBrake], shown: &[StoredBrake]) -> (Vec<Change>, bool) {
     let mut changes = Vec::new();
     let mut all = true;
     let mut waiting: Vec<i64> = stored.iter().filter(|brake| !brake.accepted).map(|brake| brake.number).collect();
@@ -68,7 +68,7 @@ pub fn accepted(stored: &[StoredBrake], shown: &[StoredBrake]) -> (Vec<Change>, 
 
 /// The incidents of a policy that an inspection closes: those that it does not report again.
 #[must_use]
-pub fn reported(notices: &[Notice], policy: &PolicyName) -> Vec<Change> {
+pub(crate) fn reported(notices: &[Notice], policy: &PolicyName) -> Vec<Change> {
     let topics = [Topic::SecondLastgood, Topic::Attention, Topic::NewJournal];
     let over = topics.into_iter().filter(|topic| !notices.iter().any(|notice| notice.topic() == *topic));
     over.map(|topic| Change::IncidentsClosed { policy: Some(policy.clone()), topic }).collect()

@@ -18,7 +18,7 @@ use crate::policy::name::PolicyName;
 /// One change. Its server and time are those of the event or list that caused it, as are its run, policy and kind
 /// unless it names its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// A create with this token is about to be sent: it takes a slot until its outcome is known.
     TokenOpened {
         /// The token.
@@ -136,7 +136,7 @@ pub enum Change {
 
 /// What is known about the create that a token was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenState {
+pub(crate) enum TokenState {
     /// It was sent, or is about to be; the outcome is not known yet.
     Open,
     /// It made a point.
@@ -152,7 +152,7 @@ impl TokenState {
 
     /// The word in the state.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Made => "made",
@@ -164,7 +164,7 @@ impl TokenState {
     /// Whether a create that was sent at that time still takes a slot although no list shows its point. If its outcome
     /// cannot be determined, it does so for as long as lists may lag.
     #[must_use]
-    pub fn takes_slot(self, sent_at: Timestamp, settle: Duration, at: Timestamp) -> bool {
+    pub(crate) fn takes_slot(self, sent_at: Timestamp, settle: Duration, at: Timestamp) -> bool {
         match self {
             Self::Open => true,
             Self::Undecided => sent_at + settle > at,
@@ -174,7 +174,7 @@ impl TokenState {
 
     /// The state that has this word.
     #[must_use]
-    pub fn of_word(word: &str) -> Option<Self> {
+    pub(crate) fn of_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.word() == word)
     }
 }

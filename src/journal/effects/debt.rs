@@ -5,7 +5,7 @@ use crate::journal::notice::Recovery;
 
 /// What a run does or sees that the debt to its server depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DebtEvent {
+pub(crate) enum DebtEvent {
     /// The run is about to stop the server and is in charge of starting it: the debt is opened, or starts over.
     StopIntended {
         /// The step.
@@ -32,7 +32,7 @@ pub enum DebtEvent {
 
 /// What becomes of a debt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DebtChange {
+pub(crate) enum DebtChange {
     /// The run is in charge of it.
     InCharge,
     /// This is known now.
@@ -48,7 +48,7 @@ pub enum DebtChange {
 /// The debt that a stop opens, where `known` is the open one. A stop of a server that is owed a start begins the next round:
 /// nothing of what was known before holds. It stays the debt of the run that opened it.
 #[must_use]
-pub fn debt_opened(known: Option<Debt>, opened: Debt) -> Debt {
+pub(crate) fn debt_opened(known: Option<Debt>, opened: Debt) -> Debt {
     let Some(known) = known else { return opened };
     let round = known.start().round + 1;
     let what = DebtKind::Start(OwedStart { round, ..*opened.start() });
@@ -57,7 +57,7 @@ pub fn debt_opened(known: Option<Debt>, opened: Debt) -> Debt {
 
 /// How an event of a run changes the open debt to its server; nothing if the event does not concern it.
 #[must_use]
-pub fn debt_after(debt: &Debt, run: i64, event: &DebtEvent) -> Option<DebtChange> {
+pub(crate) fn debt_after(debt: &Debt, run: i64, event: &DebtEvent) -> Option<DebtChange> {
     let OwedStart { round, evidence, .. } = *debt.start();
     match event {
         DebtEvent::StopRefused { step } => {

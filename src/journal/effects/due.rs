@@ -6,7 +6,7 @@ use crate::policy::inventory::Kind;
 
 /// A policy on a server, as the state remembers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FollowedPolicy {
+pub(crate) struct FollowedPolicy {
     /// The schedule, zone and splay in words.
     pub schedule: String,
     /// The kind of point it creates. `None` if an earlier version did not store it: then the kind it is next seen with.
@@ -21,7 +21,7 @@ pub struct FollowedPolicy {
 
 /// A name that the policy had before, and what the state remembers under it.
 #[derive(Clone, Debug)]
-pub struct FormerName {
+pub(crate) struct FormerName {
     /// What the state remembers.
     pub known: FollowedPolicy,
     /// The schedule, zone and splay in words that the policy as it is now would have under that name.
@@ -40,7 +40,7 @@ impl FollowedPolicy {
 /// The last handled due time of a policy of this kind once this due time has a run; `None` where that changes nothing:
 /// a run never moves it back.
 #[must_use]
-pub fn handled_by(known: Option<&FollowedPolicy>, kind: Kind, due: Timestamp) -> Option<Timestamp> {
+pub(crate) fn handled_by(known: Option<&FollowedPolicy>, kind: Kind, due: Timestamp) -> Option<Timestamp> {
     known.filter(|known| known.is_of(kind) && known.handled < due).map(|_| due)
 }
 
@@ -48,7 +48,7 @@ pub fn handled_by(known: Option<&FollowedPolicy>, kind: Kind, due: Timestamp) ->
 /// `at`. A new name alone changes nothing: the policy continues where it was under its last name, so that a rename
 /// neither loses nor repeats a due time. If its kind changes, it counts as another policy.
 #[must_use]
-pub fn follow(
+pub(crate) fn follow(
     known: Option<&FollowedPolicy>,
     former: &[FormerName],
     (schedule, kind): (&str, Kind),

@@ -4,7 +4,7 @@ use crate::policy::inventory::Kind;
 
 /// The count that the state holds for each policy on a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EvictionCount {
+pub(crate) struct EvictionCount {
     /// What the policy made then; `None` where an earlier version did not write it: the kind that it is next seen with.
     pub kind: Option<Kind>,
     /// How many.
@@ -14,19 +14,19 @@ pub struct EvictionCount {
 impl EvictionCount {
     /// Whether it counts for a policy of this kind: of another kind it is another policy.
     #[must_use]
-    pub fn is_of(&self, kind: Kind) -> bool {
+    pub(crate) fn is_of(&self, kind: Kind) -> bool {
         self.kind.is_none_or(|counted| counted == kind)
     }
 
     /// The count after another eviction; of another kind it begins anew.
     #[must_use]
-    pub fn one_more(known: Option<Self>, kind: Kind) -> Self {
+    pub(crate) fn one_more(known: Option<Self>, kind: Kind) -> Self {
         Self { kind: Some(kind), count: Self::evicted(known, kind) + 1 }
     }
 
     /// How many points of a policy of this kind were evicted.
     #[must_use]
-    pub fn evicted(known: Option<Self>, kind: Kind) -> u32 {
+    pub(crate) fn evicted(known: Option<Self>, kind: Kind) -> u32 {
         known.filter(|known| known.is_of(kind)).map_or(0, |known| known.count)
     }
 }

@@ -15,7 +15,7 @@ use crate::policy::owner::{Owner, owner};
 
 /// What is known when a list is read.
 #[derive(Clone, Copy, Debug)]
-pub struct Before<'a> {
+pub(crate) struct Before<'a> {
     /// The points of the server and kind.
     pub points: &'a [KnownPoint],
     /// The same and more, in the planner's form.
@@ -31,7 +31,7 @@ pub struct Before<'a> {
 /// What this list changes: points are new, have changed, or are gone. A point that we made and that no list shows yet
 /// is remembered until `settle` has passed.
 #[must_use]
-pub fn listed(before: &Before<'_>, inventory: &Inventory) -> Vec<Change> {
+pub(crate) fn listed(before: &Before<'_>, inventory: &Inventory) -> Vec<Change> {
     let known: HashMap<&PointId, &KnownPoint> = before.points.iter().map(|point| (&point.id, point)).collect();
     let mut changes = Vec::new();
     let mut seen_again = Vec::new();
@@ -127,7 +127,7 @@ fn missing(before: &Before<'_>, inventory: &Inventory) -> Vec<Change> {
 /// The provider has made a point for a policy. Its text is remembered when a list next shows it; what was known about
 /// an earlier point with the same id does not apply to it.
 #[must_use]
-pub fn point_created(
+pub(crate) fn point_created(
     known: Option<&KnownPoint>,
     (point, token): (&PointId, Option<&Token>),
     policy: &PolicyName,
@@ -145,7 +145,7 @@ pub fn point_created(
 
 /// A remembered point is gone.
 #[must_use]
-pub fn point_gone(known: Option<&KnownPoint>) -> Vec<Change> {
+pub(crate) fn point_gone(known: Option<&KnownPoint>) -> Vec<Change> {
     known.map(forgotten).unwrap_or_default()
 }
 

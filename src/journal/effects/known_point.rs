@@ -17,7 +17,7 @@ const DELETE_LASTS: Duration = Duration::from_hours(1);
 
 /// A point that was listed, or made by us, and is not known to be gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownPoint {
+pub(crate) struct KnownPoint {
     /// The provider's key.
     pub id: PointId,
     /// When the provider began it; `None` until a list has shown it.
@@ -49,7 +49,7 @@ pub struct KnownPoint {
 /// How a point looked at first that disappeared from a list although we did not delete it. If a list shows it again,
 /// this decides whose it is, not what a person has changed since.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Vanished {
+pub(crate) struct Vanished {
     /// The provider's key.
     pub id: PointId,
     /// When the provider began it; a later point with the same id is a different one.
@@ -63,7 +63,7 @@ pub struct Vanished {
 impl KnownPoint {
     /// A point about which only its origin is known.
     #[must_use]
-    pub const fn new(id: PointId, origin: Origin) -> Self {
+    pub(crate) const fn new(id: PointId, origin: Origin) -> Self {
         Self {
             id,
             created_at: None,
@@ -99,24 +99,24 @@ impl KnownPoint {
 
 /// Whether a point counts as there, by the last list: its delete was not accepted, or a list has shown it since.
 #[must_use]
-pub fn is_present(delete_accepted_at: Option<Timestamp>, seen_at: Option<Timestamp>) -> bool {
+pub(crate) fn is_present(delete_accepted_at: Option<Timestamp>, seen_at: Option<Timestamp>) -> bool {
     delete_accepted_at.is_none_or(|accepted| seen_at.is_some_and(|seen| seen > accepted))
 }
 
 /// Whether a point with this status and policy is a good one of a policy with these names.
 #[must_use]
-pub fn is_good(status: &PointStatus, policy: Option<&PolicyName>, names: &[PolicyName]) -> bool {
+pub(crate) fn is_good(status: &PointStatus, policy: Option<&PolicyName>, names: &[PolicyName]) -> bool {
     *status == PointStatus::Completed && policy.is_some_and(|policy| names.contains(policy))
 }
 
 /// The last good one of these.
 #[must_use]
-pub fn last_good(good: impl Iterator<Item = Good>) -> Option<Good> {
+pub(crate) fn last_good(good: impl Iterator<Item = Good>) -> Option<Good> {
     good.min_by(|a, b| newest_first((a.created_at, &a.id), (b.created_at, &b.id)))
 }
 
 /// Adds what the planner gets to know about these points for a policy. Lists may lag behind accepted calls by `settle`.
-pub fn recall(points: &[KnownPoint], policy: &str, (settle, at): (Duration, Timestamp), memory: &mut Memory) {
+pub(crate) fn recall(points: &[KnownPoint], policy: &str, (settle, at): (Duration, Timestamp), memory: &mut Memory) {
     for point in points {
         let id = &point.id;
         if let Some(accepted) = point.delete_accepted_at {
@@ -139,7 +139,7 @@ pub fn recall(points: &[KnownPoint], policy: &str, (settle, at): (Duration, Time
 }
 
 /// Adds how points looked at first that were missing from lists at some time, if nothing more is known about them.
-pub fn recall_vanished(vanished: Vec<Vanished>, memory: &mut Memory) {
+pub(crate) fn recall_vanished(vanished: Vec<Vanished>, memory: &mut Memory) {
     for Vanished { id, created_at, first_text, origin } in vanished {
         let unknown = RememberedPoint { created_at: Some(created_at), text: None, origin };
         let known = memory.points.entry(id).or_insert(unknown);

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 /// How many of the latest runs on a server that measured it say how long it may take.
-pub const LEADS_THAT_COUNT: u32 = 20;
+pub(crate) const LEADS_THAT_COUNT: u32 = 20;
 
 /// What a run has measured, after another create of it was accepted: its longest time counts.
 #[must_use]
-pub fn lead_of_run(known: Option<Duration>, lead: Duration) -> Duration {
+pub(crate) fn lead_of_run(known: Option<Duration>, lead: Duration) -> Duration {
     known.unwrap_or_default().max(lead)
 }
 
 /// How long it may take, by what the latest runs have measured.
 #[must_use]
-pub fn longest_lead(latest: impl IntoIterator<Item = Duration>) -> Duration {
+pub(crate) fn longest_lead(latest: impl IntoIterator<Item = Duration>) -> Duration {
     latest.into_iter().max().unwrap_or_default()
 }
 

@@ -9,11 +9,11 @@ use crate::policy::inventory::{Kind, ServerRef};
 use crate::policy::name::PolicyName;
 
 /// The topics of a policy's incidents that a good point ends.
-pub const ENDED_BY_A_POINT: [Topic; 3] = [Topic::Run, Topic::Stale, Topic::Missed];
+pub(crate) const ENDED_BY_A_POINT: [Topic; 3] = [Topic::Run, Topic::Stale, Topic::Missed];
 
 /// A run of a policy that has ended while its incidents were open.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndedRun {
+pub(crate) struct EndedRun {
     /// Its due time.
     pub due: Timestamp,
     /// How it ended, as the state says it.
@@ -23,7 +23,7 @@ pub struct EndedRun {
 /// Reports that a policy has a good point again: its incidents were open since `since`, the last sentence about its runs
 /// was `was`, and these runs have ended meanwhile. The due times of those without a good point are lost.
 #[must_use]
-pub fn policy_recovered(
+pub(crate) fn policy_recovered(
     (server, policy, kind): (&ServerRef, &PolicyName, Kind),
     (since, was): (Timestamp, Option<String>),
     ended: &[EndedRun],
@@ -43,7 +43,7 @@ pub fn policy_recovered(
 
 /// Reports to those who were told about the debt that incidents are over that belong to no server, open since these moments; nothing where none was.
 #[must_use]
-pub fn account_recovered(by: Recovery, opened: &[Timestamp], was: Option<String>) -> Option<Notice> {
+pub(crate) fn account_recovered(by: Recovery, opened: &[Timestamp], was: Option<String>) -> Option<Notice> {
     let since = *opened.iter().min()?;
     let recovered = Recovered { by, since: Some(since), was, lost: Vec::new(), last_good: None };
     Some(Notice::new(Fact::Recovered(recovered)))
@@ -51,7 +51,7 @@ pub fn account_recovered(by: Recovery, opened: &[Timestamp], was: Option<String>
 
 /// Reports that nothing is owed to a server any more; nothing if nobody was.
 #[must_use]
-pub fn debt_ended(by: Recovery, last_report: Option<Notice>, since: Option<Timestamp>) -> Option<Notice> {
+pub(crate) fn debt_ended(by: Recovery, last_report: Option<Notice>, since: Option<Timestamp>) -> Option<Notice> {
     let (last, since) = last_report.zip(since)?;
     let (since, was) = (Some(since), Some(last.to_string()));
     let recovered = Recovered { by, since, was, lost: Vec::new(), last_good: None };
@@ -61,7 +61,7 @@ pub fn debt_ended(by: Recovery, last_report: Option<Notice>, since: Option<Times
 /// A report about a server that was not started, to the recipients of the last one; if there was none, to every report
 /// with `on`.
 #[must_use]
-pub fn debt_report(server: &ServerRef, last_report: Option<Notice>, report: NotStarted) -> Notice {
+pub(crate) fn debt_report(server: &ServerRef, last_report: Option<Notice>, report: NotStarted) -> Notice {
     let fact = Fact::ServerNotStarted(report);
     match last_report {
         Some(last) => Notice { fact, ..last },
@@ -71,12 +71,12 @@ pub fn debt_report(server: &ServerRef, last_report: Option<Notice>, report: NotS
 
 /// What it changes that a command which was cut off has been reported: nothing goes on after that, so no incident stays open.
 #[must_use]
-pub fn errand_reported(report: &Notice) -> Vec<Change> {
+pub(crate) fn errand_reported(report: &Notice) -> Vec<Change> {
     vec![Change::ServerIncidentClosed(report.topic())]
 }
 
 /// Whether a report says something else than the last sentence of its incident, if that is open.
 #[must_use]
-pub fn is_news(last: Option<&str>, report: &Notice) -> bool {
+pub(crate) fn is_news(last: Option<&str>, report: &Notice) -> bool {
     last.is_none_or(|last| last != report.to_string())
 }

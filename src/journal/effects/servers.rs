@@ -12,7 +12,7 @@ const LISTS_TO_BE_GONE: u32 = 3;
 
 /// How lists have lacked a server that does not count as gone yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Absence {
+pub(crate) struct Absence {
     /// Since when.
     pub since: Option<Timestamp>,
     /// How many lists in a row.
@@ -22,7 +22,7 @@ pub struct Absence {
 impl Absence {
     /// The absence after another list has lacked the server.
     #[must_use]
-    pub fn one_more(self, at: Timestamp) -> Self {
+    pub(crate) fn one_more(self, at: Timestamp) -> Self {
         // A time in the future comes from a wrong clock.
         let since = self.since.map_or(at, |since| since.min(at));
         Self { since: Some(since), lists: self.lists.saturating_add(1) }
@@ -30,7 +30,7 @@ impl Absence {
 
     /// Whether the server counts as gone: several lists in a row have lacked it, and for `settle`.
     #[must_use]
-    pub fn is_gone(self, at: Timestamp, settle: Duration) -> bool {
+    pub(crate) fn is_gone(self, at: Timestamp, settle: Duration) -> bool {
         let absent = self.since.and_then(|since| Duration::try_from(since.duration_until(at)).ok());
         self.lists >= LISTS_TO_BE_GONE && absent.is_some_and(|absent| absent >= settle)
     }
@@ -38,7 +38,7 @@ impl Absence {
 
 /// What it changes that a list shows a server that was gone, or was never listed.
 #[must_use]
-pub fn server_listed() -> Vec<Change> {
+pub(crate) fn server_listed() -> Vec<Change> {
     vec![Change::IncidentsClosed { policy: None, topic: Topic::ServerGone }]
 }
 

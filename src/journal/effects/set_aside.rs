@@ -11,7 +11,7 @@ use crate::policy::name::PolicyName;
 
 /// What is known about a run that cannot be read back.
 #[derive(Clone, Debug)]
-pub struct UnreadableRun {
+pub(crate) struct UnreadableRun {
     /// Its number.
     pub run: i64,
     /// The server.
@@ -28,7 +28,7 @@ pub struct UnreadableRun {
 
 /// What it changes that the run is set aside.
 #[must_use]
-pub fn set_aside(run: &UnreadableRun) -> Vec<Change> {
+pub(crate) fn set_aside(run: &UnreadableRun) -> Vec<Change> {
     // If its point appears later, its token proves it ours.
     let undecided = |token: &Token| Change::TokenSettled { token: token.clone(), state: TokenState::Undecided };
     let tokens = run.open_tokens.iter().map(undecided);
@@ -37,7 +37,7 @@ pub fn set_aside(run: &UnreadableRun) -> Vec<Change> {
 
 /// What is reported of it: why it cannot be read, and the last good point of its policy.
 #[must_use]
-pub fn report_of_set_aside(run: UnreadableRun, error: String, last_good: Option<Good>) -> Notice {
+pub(crate) fn report_of_set_aside(run: UnreadableRun, error: String, last_good: Option<Good>) -> Notice {
     let fact = Fact::Failed(FailedRun {
         run: Some(run.run),
         due: run.due,

@@ -10,7 +10,7 @@ const CHANGED_AGAIN: SignedDuration = SignedDuration::from_mins(10);
 /// Whether a problem with this sentence was reported so recently that it is not reported again: `last` is the sentence of
 /// its incident, and when that was last reported.
 #[must_use]
-pub fn is_reported_already(last: Option<(&str, Timestamp)>, sentence: &str, at: Timestamp) -> bool {
+pub(crate) fn is_reported_already(last: Option<(&str, Timestamp)>, sentence: &str, at: Timestamp) -> bool {
     last.is_some_and(|(text, reported)| {
         let apart = if text == sentence { SAME_AGAIN } else { CHANGED_AGAIN };
         // After the clock was set back, it is reported once more.

@@ -30,7 +30,7 @@ pub(super) struct Draft<'p, 'a> {
 
 impl<'p, 'a> Draft<'p, 'a> {
     /// Decides about each point, with the new one dated `new`.
-    pub fn dated(request: &PlanRequest<'a>, guards: &'p DeleteGuards<'a>, new: Timestamp) -> Self {
+    pub(super) fn dated(request: &PlanRequest<'a>, guards: &'p DeleteGuards<'a>, new: Timestamp) -> Self {
         let counted = Counted::of(&request.evidence, Some(new));
         let displaced = displaced(request, guards, &counted);
         let max_deletes = request.evidence.policy.max_deletes.unwrap_or(displaced + 1);
@@ -46,12 +46,12 @@ impl<'p, 'a> Draft<'p, 'a> {
         }
     }
 
-    pub fn evidence(&self) -> Evidence<'a> {
+    pub(super) fn evidence(&self) -> Evidence<'a> {
         self.request.evidence
     }
 
     /// The points to delete, before limits: failed ones first, then the oldest.
-    pub fn droppable(&self) -> Vec<Delete> {
+    pub(super) fn droppable(&self) -> Vec<Delete> {
         let mut deletes: Vec<(bool, Candidate, Delete)> = self
             .dropped()
             .map(|decision| {
@@ -68,22 +68,22 @@ impl<'p, 'a> Draft<'p, 'a> {
     }
 
     /// The decisions to delete a point.
-    pub fn dropped(&self) -> impl Iterator<Item = &Decision> {
+    pub(super) fn dropped(&self) -> impl Iterator<Item = &Decision> {
         self.decisions.iter().filter(|decision| !decision.keep)
     }
 
-    pub fn is_own(&self, id: &PointId) -> bool {
+    pub(super) fn is_own(&self, id: &PointId) -> bool {
         self.decisions.iter().any(|decision| decision.id == *id && decision.own)
     }
 
     /// The guard that refuses an eviction because too few points would be left.
-    pub fn too_little(&self, id: &PointId) -> Option<Guard> {
+    pub(super) fn too_little(&self, id: &PointId) -> Option<Guard> {
         let evidence = self.evidence();
         evidence.leaves_too_little(evidence.inventory.find(id)?, &self.gone)
     }
 
     /// Keeps the point after all.
-    pub fn keep(&mut self, id: &PointId, guard: Guard) {
+    pub(super) fn keep(&mut self, id: &PointId, guard: Guard) {
         if let Some(decision) = self.decisions.iter_mut().find(|decision| decision.id == *id) {
             decision.keep = true;
             decision.why.push(Reason::Guard(guard));
@@ -91,7 +91,7 @@ impl<'p, 'a> Draft<'p, 'a> {
     }
 
     /// Keeps every point, because the run does nothing.
-    pub fn keep_all(&mut self) {
+    pub(super) fn keep_all(&mut self) {
         for decision in &mut self.decisions {
             decision.keep = true;
         }

@@ -10,7 +10,7 @@ use crate::policy::slot_blocker::SlotBlocker;
 
 /// The refusal when no slot is free and none can be freed, with what people can do about it.
 #[must_use]
-pub fn no_room(request: &PlanRequest<'_>, because: Option<String>) -> PlanRefusal {
+pub(crate) fn no_room(request: &PlanRequest<'_>, because: Option<String>) -> PlanRefusal {
     PlanRefusal::NoRoom {
         slots: request.slots(),
         kind: request.evidence.policy.kind,

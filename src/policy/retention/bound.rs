@@ -18,7 +18,7 @@ const MOST_LOOKED_AT: usize = 50_000;
 /// little later than its due time). The bound is the same in both modes; `_mode` is there for clarity at the call.
 /// `None` means no bound (`all`). Points created by hand are not included.
 #[must_use]
-pub fn upper_bound(keep: &Keep, _mode: KeepMode, schedule: &Schedule, from: Timestamp) -> Option<u32> {
+pub(crate) fn upper_bound(keep: &Keep, _mode: KeepMode, schedule: &Schedule, from: Timestamp) -> Option<u32> {
     let mut sum = 0_u32;
     for &(_, count) in &keep.counts {
         let Count::Number(number) = count else { return None };

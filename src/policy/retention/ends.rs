@@ -15,7 +15,7 @@ const MOST_CLOCK_CHANGES: usize = 64;
 /// The first moment after `at` that is in another bucket of any rule of `keep` that counts hours, days, weeks, months
 /// or years by the wall clock of `zone`. `None` if no rule counts such buckets.
 #[must_use]
-pub fn next_bucket_end(keep: &Keep, zone: &TimeZone, at: Timestamp) -> Option<Timestamp> {
+pub(crate) fn next_bucket_end(keep: &Keep, zone: &TimeZone, at: Timestamp) -> Option<Timestamp> {
     let counted = in_order(&keep.counts, Count::Number(0)).map(|(rule, _)| rule);
     counted.filter(|rule| *rule != KeepRule::Last).filter_map(|rule| end(rule, zone, at)).min()
 }
@@ -57,7 +57,7 @@ const MOST_LOOKED_AT: usize = 1_000;
 /// The finest bucket that `keep` counts, if `schedule` creates more than one point in some of them. `None` if each
 /// point counts by itself (`last`, `within`) or no bucket gets two points.
 #[must_use]
-pub fn denser_than(keep: &Keep, schedule: &Schedule, from: Timestamp) -> Option<KeepRule> {
+pub(crate) fn denser_than(keep: &Keep, schedule: &Schedule, from: Timestamp) -> Option<KeepRule> {
     let mut counted = in_order(&keep.counts, Count::Number(0)).map(|(rule, _)| rule);
     let finest = counted.next().filter(|rule| *rule != KeepRule::Last && keep.within.is_none())?;
     let bucket = |due: Timestamp| Bucket::of(finest, 0, schedule.zone().to_datetime(due));

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::cron::Schedule;
 
 /// A due time seen later than this is missed.
-pub const LATE: Duration = Duration::from_secs(60);
+pub(super) const LATE: Duration = Duration::from_secs(60);
 
 /// A handled time further in the future than this shows that a clock was wrong.
 const FUTURE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Lost due times are counted up to this number, so that a long outage of a dense schedule costs little time.
-pub const LOST_COUNTED: u32 = 10_000;
+pub(super) const LOST_COUNTED: u32 = 10_000;
 
 /// The due times of one policy on one server: the times of the schedule, each delayed by the server's splay.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +60,7 @@ pub struct Lost {
 
 /// What to do now for one policy on one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Due {
+pub(crate) enum Due {
     /// Nothing yet.
     NotYet {
         /// When to check again.
@@ -96,7 +96,13 @@ pub enum Due {
 /// Decides what is due at `now`. `handled` is the last handled due time (or when the policy was first seen), `started`
 /// the start of this process. Returns at most one due time, always after `handled`.
 #[must_use]
-pub fn due(times: &DueTimes<'_>, handled: Timestamp, started: Timestamp, now: Timestamp, catch_up: Duration) -> Due {
+pub(crate) fn due(
+    times: &DueTimes<'_>,
+    handled: Timestamp,
+    started: Timestamp,
+    now: Timestamp,
+    catch_up: Duration,
+) -> Due {
     if handled.duration_since(now) > FUTURE {
         return Due::HandledInFuture { handled, corrected: now, next: times.next_after(now) };
     }
