@@ -68,7 +68,7 @@ fn three_days_of_a_small_fleet_break_no_rule() {
 }
 
 #[test]
-#[ignore = "twelve small fleets for ten days each: .ci/run does it in release mode"]
+#[ignore = "twelve small fleets for ten days each: .ci/run does it in an optimized build"]
 fn ten_days_of_small_fleets_break_no_rule() {
     let seeds = std::env::var("LASTGOOD_SEED").ok().and_then(|seed| seed.parse().ok());
     let seeds: Vec<u64> = seeds.map_or_else(|| (1..=12).collect(), |seed| vec![seed]);
@@ -87,7 +87,7 @@ fn the_same_seed_gives_the_same_figures() {
 const ACCOUNT: usize = 500;
 
 #[test]
-#[ignore = "a year of a thousand servers: .ci/run does a hundred days of half of it, in release mode"]
+#[ignore = "a year of a thousand servers: .ci/run does a hundred days of half of it, in an optimized build"]
 fn full_year() {
     let given = std::env::var("LASTGOOD_YEAR").unwrap_or_else(|_| "1000,365,1".to_owned());
     let numbers: Vec<u64> = given.split(',').map(|number| number.parse().expect("servers,days,seed")).collect();
