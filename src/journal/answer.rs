@@ -1,20 +1,20 @@
-//! What it means how a call to the provider went: one that changes something, and one that only looks.
+//! What the reply to a call means: to a call that changes something, and to one that only looks.
 
 use crate::journal::debt::Start;
 use crate::journal::event::{Answer, Failure};
 
-/// What the journal says of a call that the shutdown of the process cut off.
+/// What the journal says about a call that a shutdown of the process cut off.
 const CUT_OFF: &str = "lastgood was stopped before the answer arrived";
 
-/// The status of a conflict with something else that is in progress.
+/// The status of a conflict with something else in progress.
 const CONFLICT: u16 = 409;
-/// The status that says that there is no such object.
+/// The status for an object that does not exist.
 const NO_SUCH_OBJECT: u16 = 404;
 
 /// A call that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FailedCall {
-    /// In words, the provider's own where there are any.
+    /// The reason, in the provider's own words if it gave any.
     pub error: String,
     /// The status of the answer, if there was one.
     pub status: Option<u16>,
@@ -25,7 +25,7 @@ pub(crate) struct FailedCall {
 /// How a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallFailure {
-    /// The provider understood it and refused it.
+    /// The provider understood and refused it.
     Refused,
     /// It was not carried out, for any other reason.
     NotDone,
@@ -37,25 +37,25 @@ pub(crate) enum CallFailure {
 pub(crate) type Reply<T> = Option<Result<T, FailedCall>>;
 
 impl FailedCall {
-    /// Whether the provider refused it: what was refused once will be refused again.
+    /// Whether the provider refused it. A refused call would be refused again.
     #[must_use]
     pub(crate) fn is_refused(&self) -> bool {
         self.how == CallFailure::Refused
     }
 
-    /// Whether the provider says that there is no such object.
+    /// Whether the provider says that the object does not exist.
     #[must_use]
     pub(crate) fn is_no_such_object(&self) -> bool {
         self.status == Some(NO_SUCH_OBJECT)
     }
 
-    /// Whether it may have been carried out all the same.
+    /// Whether it may have been carried out anyway.
     #[must_use]
     pub(crate) fn may_be_carried_out(&self) -> bool {
         self.how == CallFailure::OutcomeUnknown
     }
 
-    /// The failure of an attempt that could not look: a look that was refused makes it the last one.
+    /// The failure of an attempt that could not look. If the look was refused, it is the last attempt.
     #[must_use]
     pub(crate) fn into_failure(self) -> Failure {
         let last = self.is_refused();
@@ -63,14 +63,14 @@ impl FailedCall {
     }
 }
 
-/// What the journal says of the reply to a call that changes something. `accepted` says what it means that the provider
-/// accepted the call.
+/// What the journal says about the reply to a call that changes something. `accepted` says what the provider's
+/// acceptance of the call means.
 pub(crate) fn answer_of<T>(reply: Reply<T>, accepted: impl FnOnce(T) -> Answer) -> Answer {
     match reply {
         Some(Ok(value)) => accepted(value),
         Some(Err(FailedCall { error, status, how })) => match how {
             CallFailure::OutcomeUnknown => Answer::Unknown { error },
-            // A conflict passes.
+            // A conflict (409) is temporary.
             CallFailure::Refused => Answer::Refused { error, last: status != Some(CONFLICT) },
             CallFailure::NotDone => Answer::Refused { error, last: false },
         },
@@ -78,7 +78,7 @@ pub(crate) fn answer_of<T>(reply: Reply<T>, accepted: impl FnOnce(T) -> Answer) 
     }
 }
 
-/// What the reply to a start says of it.
+/// What the reply to a start means.
 ///
 /// # Errors
 /// Why the server is not known to be starting, in words.

@@ -5,26 +5,26 @@ use std::time::Duration;
 use crate::journal::answer::FailedCall;
 use crate::journal::event::Failure;
 
-/// No bucket ends later than this after the plan that waits for it: a clock that says so is wrong.
+/// No plan waits longer than this for the end of a bucket: a clock that says otherwise is wrong.
 const LONGEST_WAIT: Duration = Duration::from_mins(15);
 
-/// How the wait for the end of a bucket goes.
+/// The state of a wait for the end of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum BucketWait {
     /// The bucket ends after this time.
     Left(Duration),
-    /// It has ended, or was waited for long enough.
+    /// It has ended, or the wait has lasted long enough.
     Over,
     /// The attempt fails.
     Fail(Failure),
 }
 
-/// How long the bucket lasts.
+/// How long the bucket still lasts.
 #[derive(Clone, Debug)]
 pub(crate) enum BucketLeft {
     /// By the provider's time.
     ByProvider(Duration),
-    /// By our clock: no list says what time it is for the provider.
+    /// By our clock: no list has the provider's time.
     ByOurClock {
         /// How long it lasts.
         left: Duration,
@@ -35,8 +35,8 @@ pub(crate) enum BucketLeft {
     },
 }
 
-/// How the wait goes on that has lasted for `waited`. As long as no list says what time it is, the run waits; after the
-/// longest wait, the plan meets what cannot be read, and says so. A time that never comes is not waited for.
+/// How a wait that has lasted for `waited` continues. As long as no list gives the time, the run waits; after the
+/// longest wait it plans, and the plan reports what cannot be read.
 #[must_use]
 pub(crate) fn bucket_wait(left: BucketLeft, waited: Duration) -> BucketWait {
     let left = match left {

@@ -1,4 +1,5 @@
-//! What a run does that waits for its new point: by the lists that it reads, and by how long it could read none.
+//! What a run does while it waits for its new point: decided by the lists that it reads, and by how long it could not
+//! read any.
 
 use std::time::Duration;
 
@@ -8,13 +9,13 @@ use crate::journal::event::{Failure, Sight};
 use crate::journal::state::RunState;
 use crate::policy::inventory::{Inventory, Kind, PointId};
 
-/// How many of the last points of a policy say how long the next one takes.
+/// From how many of a policy's last points the duration of the next one is estimated.
 pub(crate) const CREATIONS_THAT_COUNT: u32 = 10;
 
-/// What a run does that waits for its point and has read a list.
+/// What a run that waits for its point does after it has read a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum WhileCreating {
-    /// It records a second point of the same create, and goes on waiting.
+    /// It records a second point of the same create, and keeps waiting.
     RecordDuplicate(Sight),
     /// It records that the point is completed or has failed.
     RecordEnd(Sight),
@@ -26,8 +27,8 @@ pub(crate) enum WhileCreating {
     AskIfGone,
 }
 
-/// What a run does that waits for its point `id` and has read this list. The lists have lacked the point for
-/// `missing_for`, which is zero when this one is the first.
+/// What a run that waits for its point `id` does after it has read this list. The point has been missing from the lists
+/// for `missing_for`, which is zero if this list is the first without it.
 #[must_use]
 pub(crate) fn while_creating(
     state: &RunState,
@@ -43,13 +44,13 @@ pub(crate) fn while_creating(
             Some(sight) => WhileCreating::RecordEnd(sight),
             None => WhileCreating::InProgress(point.status.to_string()),
         },
-        // A list may lag, and may be wrong once: only what is missing for `settle` is gone.
+        // A list may lag, and one list may be wrong: only a point that is missing for `settle` is gone.
         None if missing_for >= settle => WhileCreating::AskIfGone,
         None => WhileCreating::Missing,
     }
 }
 
-/// Why the attempt fails whose point is still in progress after `age`; `None` before `stuck_after`.
+/// Why an attempt fails whose point is still in progress after `age`; `None` before `stuck_after`.
 #[must_use]
 pub(crate) fn stuck(kind: Kind, id: &PointId, age: Duration, stuck_after: Duration) -> Option<Failure> {
     let after = stuck_after.as_secs();
@@ -65,12 +66,13 @@ pub(crate) fn stuck(kind: Kind, id: &PointId, age: Duration, stuck_after: Durati
 pub(crate) struct Unread {
     /// The time since the last list.
     pub unread_for: Duration,
-    /// The time since which every look was refused, if the last one was.
+    /// How long every look has been refused, if the last one was.
     pub refused_for: Option<Duration>,
 }
 
-/// Why the attempt fails that could read no list for so long; `None` while it looks on. A server that was stopped for its
-/// point must not stay stopped for as long as that lasts, and what was refused for `settle` will be refused again.
+/// Why an attempt fails that could not read a list for so long; `None` while it keeps looking. A server that was
+/// stopped for its point must not stay stopped meanwhile, and a look that was refused for `settle` would be refused
+/// again.
 #[must_use]
 pub(crate) fn unseen(
     kind: Kind,

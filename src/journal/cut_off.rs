@@ -12,7 +12,7 @@ use crate::policy::inventory::RestorePoint;
 pub struct CutOff {
     errand: Errand,
     heard_of: Timestamp,
-    /// Whether the daemon has looked after it since: the server came to rest, and that was reported.
+    /// Whether the daemon has settled it since: the server is at rest, and that was reported.
     settled: bool,
 }
 
@@ -24,15 +24,15 @@ impl CutOff {
         Self { errand, heard_of, settled }
     }
 
-    /// Whether a restore from the point might repeat what the earlier command has done, or meet one that is in progress:
-    /// it is begun only when a person who knows of it says so.
+    /// Whether a restore from the point might repeat what the earlier command did, or collide with one in progress: it
+    /// begins only if a person who knows about it says so.
     #[must_use]
     pub fn needs_again(&self, point: &RestorePoint) -> bool {
         let same = self.errand.command == ManualCommand::restore(point);
         self.errand.command.is_restore() && if self.settled { same } else { !self.is_watched(point) }
     }
 
-    /// Whether a restore from the point sends nothing, but watches the one that the earlier command has begun.
+    /// Whether a restore from the point sends nothing and watches the one that the earlier command began.
     #[must_use]
     pub fn is_watched(&self, point: &RestorePoint) -> bool {
         self.errand.accepted && !self.settled && self.errand.command == ManualCommand::restore(point)

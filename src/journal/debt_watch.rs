@@ -1,5 +1,5 @@
-//! What the watch over a server that is owed a start does: by how it finds the server, and by how often it has looked and
-//! asked before. The same pauses hold for a run that starts its server.
+//! What the debt watch does about a server that is owed a start: decided by what a look shows, and by how many looks
+//! and starts came before. A run that starts its server uses the same pauses.
 
 use std::time::Duration;
 
@@ -8,21 +8,20 @@ use crate::journal::notice::{NotStarted, StartProblem, StoppedFor};
 use crate::journal::power::{LONGEST_CHANGE, OwedServer};
 use crate::policy::inventory::{ServerId, ServerStatus};
 
-/// The longest pause between two looks at a server, and between two tries to start it.
+/// The longest pause between two looks at a server, and between two starts.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-/// This many looks follow each other at the shortest pause.
+/// This many looks follow each other with the shortest pause.
 const QUICK_LOOKS: u32 = 8;
 /// A server that cannot be read is reported at this look.
 const READ_IN_VAIN: u32 = 3;
 
-/// The pause after this many looks of the watch, the shortest of which is `poll`.
+/// The pause after this many looks of the watch. The shortest pause is `poll`.
 #[must_use]
 pub(crate) fn pause_between_looks(poll: Duration, looked: u32) -> Duration {
     doubled(poll, looked / QUICK_LOOKS)
 }
 
-/// The pause after this many starts that were refused: it doubles from start to start, since one that fails is followed by
-/// another for as long as it takes.
+/// The pause after this many refused starts. It doubles each time, because starts are repeated until one succeeds.
 #[must_use]
 pub(crate) fn pause_between_starts(poll: Duration, starts: u32) -> Duration {
     doubled(poll, starts)
@@ -32,13 +31,13 @@ fn doubled(poll: Duration, times: u32) -> Duration {
     poll.saturating_mul(2_u32.saturating_pow(times.min(10))).min(LONGEST_PAUSE)
 }
 
-/// What a look at a server is worth that reads this.
+/// What a look at a server with this status proves.
 #[must_use]
 pub(crate) fn look_of(status: &ServerStatus) -> Look {
     if *status == ServerStatus::Active { Look::Running } else { Look::NotRunning }
 }
 
-/// Whether a list of the account proves that it lacks a server that the provider does not know.
+/// Whether a list of the account proves that a server is missing.
 #[must_use]
 pub(crate) fn is_unlisted<'a>(
     has_doubts: bool,
@@ -55,13 +54,13 @@ pub(crate) enum WhileOwed {
     Start,
     /// It looks again.
     Wait,
-    /// It reports this, unless the same was the last thing reported, and looks again.
+    /// It reports this, unless the last report said the same, and looks again.
     Report(StartProblem),
-    /// It reports this if nothing was reported yet, and looks again.
+    /// It reports this if nothing has been reported yet, and looks again.
     ReportOnce(StartProblem),
 }
 
-/// What the watch does about a server that it finds so at this look (the first is 1).
+/// What the watch does about a server with this result of a look. Looks count from 1.
 #[must_use]
 pub(crate) fn while_owed(found: OwedServer<'_>, looked: u32) -> WhileOwed {
     let seen = match found {
@@ -83,8 +82,8 @@ pub(crate) struct LastStart {
     pub accepted: bool,
 }
 
-/// How long the watch waits before it sends another start to a server that reads `stopped`; `None`: it sends it now.
-/// It has looked and sent starts that often.
+/// How long the watch waits before it sends another start to a server that reads `stopped`, after so many looks and
+/// starts; `None` means it sends the start now.
 #[must_use]
 pub(crate) fn wait_before_start(
     last: Option<LastStart>,
@@ -99,20 +98,20 @@ pub(crate) fn wait_before_start(
     }
 }
 
-/// Whether a server that reads `active` may be one that was asked to stop so long ago and has yet to obey.
+/// Whether a server that reads `active` may still be about to stop, having been asked to that long ago.
 #[must_use]
 pub(crate) fn may_be_stopping(debt: &Debt, asked_ago: Duration) -> bool {
     !debt.start().evidence.seen_down && asked_ago < LONGEST_CHANGE
 }
 
-/// What is reported of a start that is sent just before the process ends. A run that is in charge goes on with the next
-/// start of the process: there is nothing to report yet.
+/// What is reported about a start that is sent just before the process ends. A run in charge continues after the next
+/// start of the process, so there is nothing to report yet.
 #[must_use]
 pub(crate) fn report_before_exit(debt: &Debt) -> Option<NotStarted> {
     debt.start().is_free().then(|| not_started(debt, StartProblem::AskedBeforeExit))
 }
 
-/// What is reported of a server that is owed a start.
+/// What is reported about a server that is owed a start.
 #[must_use]
 pub(crate) fn not_started(debt: &Debt, problem: StartProblem) -> NotStarted {
     let stopped_for = debt.policy.clone().zip(debt.kind).map(|(policy, kind)| StoppedFor { policy, kind });

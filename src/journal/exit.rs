@@ -1,22 +1,22 @@
-//! What a run that owes its server a start still does about it when the process has to end.
+//! What a run that owes its server a start still does during a shutdown.
 
 use crate::journal::event::{Act, Event, Found};
 use crate::journal::power::starts;
 use crate::journal::state::{RunState, Step, StepState};
 use crate::policy::inventory::ServerStatus;
 
-/// The step of a run whose outcome is open when the process has to end. It would stand in the way of the start.
+/// The step of a run whose outcome is open at a shutdown. It would block the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum OpenStep {
     /// There is none.
     None,
-    /// It is a stop or a start: its answer counts as lost and carried out, which this records.
+    /// A stop or a start. Its answer counts as lost and the call as carried out, which this records.
     Power(Event),
-    /// It is a create or a delete, which stays open: the next start of the process finds out what became of it.
+    /// A create or a delete. It stays open: the next start of the process finds out its outcome.
     Point,
 }
 
-/// The step whose outcome is open when the process has to end.
+/// The step whose outcome is open at a shutdown.
 #[must_use]
 pub(crate) fn open_step(state: &RunState) -> OpenStep {
     let is_open = |step: &&Step| matches!(step.state, StepState::Intended | StepState::Unknown);
@@ -29,7 +29,7 @@ pub(crate) fn open_step(state: &RunState) -> OpenStep {
     }
 }
 
-/// What is done about a server that is owed a start when the process has to end.
+/// What is done at a shutdown about a server that is owed a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BeforeExit {
     /// It is asked to start.
@@ -40,7 +40,7 @@ pub(crate) enum BeforeExit {
     LookAgain,
 }
 
-/// What is done about a server that reads this when the process has to end; `None` when it could not be read.
+/// What is done at a shutdown about a server with this status; `None` if it could not be read.
 #[must_use]
 pub(crate) fn before_exit(state: &RunState, status: Option<&ServerStatus>) -> BeforeExit {
     match status {
@@ -53,16 +53,16 @@ pub(crate) fn before_exit(state: &RunState, status: Option<&ServerStatus>) -> Be
     }
 }
 
-/// What comes after a start that was just sent, while the process has to end.
+/// What follows a start that was just sent during a shutdown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AfterLastStart {
     /// Nothing more: it was carried out.
     Leave,
-    /// The server is looked at again. Where the answer was lost, this is recorded first: another start may be sent.
+    /// The server is looked at again. If the answer was lost, this is recorded first: another start may be sent.
     LookAgain(Option<Event>),
 }
 
-/// What comes after the start that is the run's last step, while the process has to end.
+/// What follows the run's last step, a start, during a shutdown.
 #[must_use]
 pub(crate) fn after_last_start(state: &RunState) -> AfterLastStart {
     match state.steps.last().map(|step| step.state) {

@@ -1,5 +1,5 @@
-//! How a restore goes, by what its server shows: how one begins that an earlier command may have begun, when it is over,
-//! and when nobody can tell. And when a server is at rest whose command was cut off.
+//! What the status of a server says about its restore: how to begin one that an earlier command may have begun, when it
+//! is over, and when its outcome is unknown; and when a server whose command was cut off is at rest.
 
 use std::time::Duration;
 
@@ -8,21 +8,22 @@ use crate::journal::errand::{Errand, ManualCommand};
 use crate::journal::notice::FoundServer;
 use crate::policy::inventory::ServerStatus;
 
-/// How long a restore may take before it is no longer watched: the provider says 5 to 15 minutes.
+/// How long a restore is watched at most; the provider says that one takes 5 to 15 minutes.
 const TAKES: Duration = Duration::from_hours(2);
 
 /// How a restore begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RestoreBegin {
-    /// It is in progress: the earlier command's was accepted.
+    /// The earlier command's restore was accepted: it is in progress.
     Watch,
-    /// The earlier command's may be in progress: the server is looked at first, for as long as it may be on its way.
+    /// The earlier command's restore may be in progress: the server is looked at first, for as long as the request may
+    /// be in flight.
     LookFirst,
     /// It is requested.
     Request,
 }
 
-/// How a restore begins on a server where an earlier command was cut off at this errand.
+/// How to begin a restore on a server where an earlier command with this errand was cut off.
 #[must_use]
 pub(crate) fn how_to_begin(ours: &ManualCommand, before: Option<&Errand>) -> RestoreBegin {
     match before.filter(|before| before.command == *ours) {
@@ -32,7 +33,7 @@ pub(crate) fn how_to_begin(ours: &ManualCommand, before: Option<&Errand>) -> Res
     }
 }
 
-/// Whether a server that reads this may be at a restore. A stopped one may have been so before.
+/// Whether a server with this status may be restoring. A stopped one may have been stopped before.
 #[must_use]
 pub(crate) fn may_be_restoring(status: &ServerStatus) -> bool {
     matches!(status, ServerStatus::Other(_))
@@ -41,28 +42,28 @@ pub(crate) fn may_be_restoring(status: &ServerStatus) -> bool {
 /// A restore that is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RestoreWatch {
-    /// Whether the server has shown it.
+    /// Whether the server has shown that it is restoring.
     pub begun: bool,
-    /// What became of its request, as long as the answer to it is lost: only what the server shows proves that it was begun.
+    /// The outcome of its request while the answer is lost: only the server's status proves that the restore began.
     pub lost: Option<String>,
 }
 
-/// What a look at the server of a restore says.
+/// What a look at the server of a restore means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RestoreStep {
     /// It continues.
     Wait,
-    /// It was begun after all, though the answer was lost.
+    /// It did begin, although the answer was lost.
     BegunAfterAll,
     /// The server is back.
     Back,
-    /// Nobody can tell; in words, with what to do.
+    /// The outcome is unknown; in words, with what to do.
     Unsure(String),
 }
 
 impl RestoreWatch {
-    /// What a look at the server says, after this time since the restore was requested. A server that shows no sign of it
-    /// within `settle` was quicker than our looks.
+    /// What a look at the server means, this long after the restore was requested. If the server never shows that it is
+    /// restoring within `settle`, the restore was quicker than our looks.
     #[must_use]
     pub(crate) fn look(
         &mut self,
@@ -96,8 +97,8 @@ impl RestoreWatch {
     }
 }
 
-/// Why a restore is no longer watched whose server cannot be read; `None` while it is. Its lease holds up every run of the
-/// server, so no watch lasts for ever.
+/// Why a restore whose server cannot be read is no longer watched; `None` while it is. Its lease blocks every run on
+/// the server, so a watch always ends.
 #[must_use]
 pub(crate) fn unseen(name: &str, failed: &FailedCall, waited: Duration, settle: Duration) -> Option<String> {
     let error = &failed.error;
@@ -108,8 +109,8 @@ pub(crate) fn unseen(name: &str, failed: &FailedCall, waited: Duration, settle: 
     })
 }
 
-/// How the server of a command that was cut off is found, once the request can no longer be on its way and, if it
-/// `restores`, the server is neither being restored nor started; `None` before that.
+/// The server of a command that was cut off, once the request can no longer be in flight and, if it `restores`, the
+/// server is neither restoring nor starting; `None` before that.
 #[must_use]
 pub(crate) fn at_rest(
     look: Result<&ServerStatus, &FailedCall>,
@@ -166,7 +167,7 @@ mod tests {
         let (answered, lost) = (None, Some("no answer"));
         let unsure = |words: &str| RestoreStep::Unsure(words.to_owned());
         let untold = unsure(
-            "whether the restore of web was begun cannot be told; nothing was sent again: look at the server in the \
+            "it is unknown whether the restore of web began; nothing was sent again: look at the server in the \
              provider's panel, and ask again if it was not (no answer)",
         );
         for (case, begun, lost, status, minutes, expected) in [

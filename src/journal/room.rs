@@ -1,4 +1,4 @@
-//! Whether a point can be created now: only by a list without doubts that shows a free slot.
+//! Whether a point can be created now: only if a list without doubts shows a free slot.
 
 use crate::journal::event::Failure;
 use crate::journal::state::RunState;
@@ -7,21 +7,21 @@ use crate::policy::inventory::Inventory;
 use crate::policy::plan::PlanRefusal;
 use crate::policy::planner;
 
-/// Whether room is looked for before the server is stopped: it is not stopped for a point that cannot be created. One that
-/// we have stopped already is dealt with as it is.
+/// Whether to check for room before the stop: a server is not stopped for a point that cannot be created. One that we
+/// have already stopped needs no check.
 #[must_use]
 pub(crate) fn comes_before_stop(state: &RunState) -> bool {
     !state.owes_start
 }
 
-/// Why the attempt fails by a list in doubt; `None` without doubts.
+/// Why the attempt fails if the list is doubtful; `None` if it is not.
 #[must_use]
-pub(crate) fn in_doubt(inventory: &Inventory) -> Option<Failure> {
+pub(crate) fn doubtful(inventory: &Inventory) -> Option<Failure> {
     let doubt = inventory.doubt()?;
     Some(Failure { error: PlanRefusal::Doubt(doubt).to_string(), last: false })
 }
 
-/// Why the attempt fails by a list without a free slot; `None` where there is one.
+/// Why the attempt fails if the list shows no free slot; `None` if it shows one.
 #[must_use]
 pub(crate) fn no_room(state: &RunState, request: &PlanRequest<'_>) -> Option<Failure> {
     (request.room() == 0).then(|| {
@@ -63,9 +63,9 @@ mod tests {
     #[test]
     fn nothing_is_created_by_a_doubtful_list_and_the_next_one_may_be_better() {
         let mut list = inventory(Vec::new());
-        assert_eq!(in_doubt(&list), None);
+        assert_eq!(doubtful(&list), None);
         list.doubts.push("one entry cannot be read".to_owned());
-        assert!(!in_doubt(&list).unwrap().last);
+        assert!(!doubtful(&list).unwrap().last);
     }
 
     #[test]

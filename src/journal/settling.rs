@@ -1,33 +1,33 @@
-//! How long the provider has to show what became of a call whose answer was lost, and when nobody can tell any more.
+//! How long the provider may take to show the outcome of a call whose answer was lost, and when the outcome is unknown.
 
 use std::time::Duration;
 
 use crate::journal::event::Found;
 use crate::journal::state::{Step, StepState};
 
-/// How long a run has looked for what became of a call.
+/// How long a run has waited for the outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Waited {
     /// The time since the call, or its lost answer, was written.
     pub since_call: Duration,
-    /// The time since this process began to look.
+    /// The time since this process started looking.
     pub here: Duration,
 }
 
-/// The time that the provider has to show what became of this call: lists may lag by `settle`. A call without any answer
-/// may, besides, have been on its way for as long as one request may take, which is `timeout`.
+/// The time that the provider may take to show the outcome of this call: lists may lag by `settle`, and a call without
+/// an answer may also have been in flight for `timeout`, the longest that a request takes.
 #[must_use]
 pub(crate) fn time_to_show(step: &Step, settle: Duration, timeout: Duration) -> Duration {
     settle + if step.state == StepState::Intended { timeout } else { Duration::ZERO }
 }
 
-/// Whether the provider has had its time. A clock that is set back does not make it longer.
+/// Whether that time is over. Setting the clock back does not make it longer.
 #[must_use]
 pub(crate) fn is_settled(looked: Waited, time_to_show: Duration) -> bool {
     looked.since_call.max(looked.here) >= time_to_show
 }
 
-/// What the journal says of a call that the provider could not be asked about for `stuck_after`; `None` before that.
+/// What the journal says about a call whose outcome could not be looked up for `stuck_after`; `None` before that.
 #[must_use]
 pub(crate) fn found_nothing(looked: Waited, time_to_show: Duration, stuck_after: Duration) -> Option<Found> {
     let overdue = looked.since_call.saturating_sub(time_to_show).max(looked.here);

@@ -5,7 +5,7 @@ use crate::journal::adopt::{LatePoint, answer_to_create, find_late_point, mark_o
 use crate::journal::answer::answer_of;
 use crate::journal::event::{Act, Event};
 use crate::journal::power::ServerPower;
-use crate::journal::room::{in_doubt, no_room};
+use crate::journal::room::{doubtful, no_room};
 use crate::policy::inventory::{Kind, PointId};
 use crate::policy::mark::Token;
 use crate::provider::CreateRequest;
@@ -26,7 +26,7 @@ impl ActiveRun<'_> {
             Ok(seen) => seen,
             Err(error) => return self.fail_by(&error.by_provider()?).await,
         };
-        if let Some(failure) = in_doubt(&seen.inventory) {
+        if let Some(failure) = doubtful(&seen.inventory) {
             return self.fail(failure).await;
         }
         if let Some(late) = find_late_point(&self.run.state, &seen.evidence(self.world, self.task)) {

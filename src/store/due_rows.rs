@@ -9,7 +9,7 @@ use crate::store::StoreError;
 use crate::store::transaction::Transaction;
 use crate::store::value::{nanos, read_word, time};
 
-/// What is stored of a policy on a server.
+/// What is stored about a policy on a server.
 pub(super) fn find(tx: &Transaction<'_>, server: &str, policy: &str) -> Result<Option<FollowedPolicy>, StoreError> {
     let sql = "SELECT schedule, handled, first_at, stale, kind FROM due_time WHERE server = ?1 AND policy = ?2";
     let mut query = tx.prepare_cached(sql)?;
@@ -28,7 +28,7 @@ fn followed_policy(row: &Row<'_>) -> Result<FollowedPolicy, StoreError> {
     })
 }
 
-/// Writes all that is known of a policy on a server.
+/// Writes everything that is known about a policy on a server.
 pub(super) fn write(
     tx: &Transaction<'_>,
     server: &str,

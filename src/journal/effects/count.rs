@@ -1,5 +1,5 @@
-//! What is counted for people who watch lastgood over months: the counters live in the state, so that they go on over
-//! restarts and never fall when history is pruned.
+//! What is counted for people who watch lastgood over months. The counters live in the state, so they continue after a
+//! restart and never fall when history is pruned.
 
 use crate::journal::event::{Answer, DeleteReason, Event, Found, Outcome, Sight};
 use crate::journal::notice::{Fact, LatestDue, MissedDueTimes, Notice};
@@ -83,7 +83,7 @@ impl Increment {
     }
 }
 
-/// What becomes of a message: it is sent, or given up.
+/// The end of a message: it is sent, or given up.
 pub(crate) const MESSAGE_RESULTS: [&str; 2] = ["sent", "given_up"];
 
 /// What the next event of a run adds to the counters. `before` is the run until now, which can take the event.
@@ -107,7 +107,7 @@ pub(crate) fn counts(before: &RunState, event: &Event) -> Option<Increment> {
     }
 }
 
-/// Every outcome of a run and every cause of a delete, for the counters that nothing was added to yet.
+/// Every outcome of a run and every cause of a delete, for counters that are still zero.
 pub(crate) const OUTCOMES: [Outcome; 4] = [Outcome::Succeeded, Outcome::Failed, Outcome::Skipped, Outcome::Unknown];
 
 /// See `OUTCOMES`.

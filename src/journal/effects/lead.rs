@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-/// How many of the latest runs on a server that measured it say how long it may take.
+/// From how many of the latest runs on a server that measured it the duration is estimated.
 pub(crate) const LEADS_THAT_COUNT: u32 = 20;
 
-/// What a run has measured, after another create of it was accepted: its longest time counts.
+/// What a run has measured after another of its creates was accepted: the longest time counts.
 #[must_use]
 pub(crate) fn lead_of_run(known: Option<Duration>, lead: Duration) -> Duration {
     known.unwrap_or_default().max(lead)
 }
 
-/// How long it may take, by what the latest runs have measured.
+/// How long it may take, judging by the latest runs.
 #[must_use]
 pub(crate) fn longest_lead(latest: impl IntoIterator<Item = Duration>) -> Duration {
     latest.into_iter().max().unwrap_or_default()

@@ -69,7 +69,8 @@ pub(crate) fn debt_report(server: &ServerRef, last_report: Option<Notice>, repor
     }
 }
 
-/// What it changes that a command which was cut off has been reported: nothing goes on after that, so no incident stays open.
+/// What changes when a command that was cut off has been reported: nothing is in progress any more, so no incident
+/// stays open.
 #[must_use]
 pub(crate) fn errand_reported(report: &Notice) -> Vec<Change> {
     vec![Change::ServerIncidentClosed(report.topic())]

@@ -1,4 +1,4 @@
-//! What a list of the account's servers says of the servers that it shows and of those that it lacks.
+//! What a list of the account's servers means for the servers that it shows and those that are missing.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::journal::notice::Topic;
 /// From how many lists in a row a server must be missing before it counts as gone.
 const LISTS_TO_BE_GONE: u32 = 3;
 
-/// How lists have lacked a server that does not count as gone yet.
+/// How long a server has been missing that does not count as gone yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Absence {
     /// Since when.
@@ -20,7 +20,7 @@ pub(crate) struct Absence {
 }
 
 impl Absence {
-    /// The absence after another list has lacked the server.
+    /// The absence after another list without the server.
     #[must_use]
     pub(crate) fn one_more(self, at: Timestamp) -> Self {
         // A time in the future comes from a wrong clock.
@@ -28,7 +28,7 @@ impl Absence {
         Self { since: Some(since), lists: self.lists.saturating_add(1) }
     }
 
-    /// Whether the server counts as gone: several lists in a row have lacked it, and for `settle`.
+    /// Whether the server counts as gone: it has been missing from several lists in a row, and for `settle`.
     #[must_use]
     pub(crate) fn is_gone(self, at: Timestamp, settle: Duration) -> bool {
         let absent = self.since.and_then(|since| Duration::try_from(since.duration_until(at)).ok());
@@ -36,7 +36,7 @@ impl Absence {
     }
 }
 
-/// What it changes that a list shows a server that was gone, or was never listed.
+/// What changes when a list shows a server that was gone or never listed.
 #[must_use]
 pub(crate) fn server_listed() -> Vec<Change> {
     vec![Change::IncidentsClosed { policy: None, topic: Topic::ServerGone }]

@@ -1,4 +1,4 @@
-//! What it changes that a run cannot be read back: it is set aside.
+//! What changes when a run cannot be read back: it is set aside.
 
 use jiff::Timestamp;
 
@@ -26,7 +26,7 @@ pub(crate) struct UnreadableRun {
     pub open_tokens: Vec<Token>,
 }
 
-/// What it changes that the run is set aside.
+/// What changes when the run is set aside.
 #[must_use]
 pub(crate) fn set_aside(run: &UnreadableRun) -> Vec<Change> {
     // If its point appears later, its token proves it ours.
@@ -35,7 +35,7 @@ pub(crate) fn set_aside(run: &UnreadableRun) -> Vec<Change> {
     std::iter::once(Change::RunSetAside).chain(tokens).chain([Change::Debt(DebtEvent::Left)]).collect()
 }
 
-/// What is reported of it: why it cannot be read, and the last good point of its policy.
+/// What is reported about it: why it cannot be read, and the last good point of its policy.
 #[must_use]
 pub(crate) fn report_of_set_aside(run: UnreadableRun, error: String, last_good: Option<Good>) -> Notice {
     let fact = Fact::Failed(FailedRun {
