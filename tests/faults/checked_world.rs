@@ -182,7 +182,7 @@ impl CheckedWorld {
             server: SERVER,
             policy: &name,
             kind,
-            outcome: &summary.outcome,
+            outcome: summary.outcome.as_str(),
             created: summary.created.as_ref().map(ToString::to_string),
             deleted: summary.deleted.iter().map(ToString::to_string).collect(),
         });

@@ -90,7 +90,7 @@ impl Case {
         let mark = Mark {
             token: Token::from_random(u64::from(day) * 1_000_003),
             instance: "main".to_owned(),
-            policy: "nightly".to_owned(),
+            policy: "nightly".parse().unwrap(),
             due: now.round(jiff::Unit::Second).unwrap() - SignedDuration::from_hours(24 * i64::from(day)),
         };
         PointSpec {

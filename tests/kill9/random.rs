@@ -203,7 +203,7 @@ fn one_point_a_due_time(host: &GatedHost, how: &str) {
         let facts = &run.summary;
         let key = Key {
             server: facts.server.name.clone(),
-            policy: facts.policy.clone(),
+            policy: facts.policy.to_string(),
             due: facts.due.unwrap_or(Timestamp::MIN).to_string(),
         };
         let of_key = completed.get(&key).cloned().unwrap_or_default();
