@@ -126,8 +126,6 @@ async fn ask(client: &Client, call: u8) -> Result<(), ProviderError> {
         4 => {
             let all = client.all_points(kind).await?;
             check_inventory(&all.inventory_of(&server), kind);
-            assert!(all.points().count() as u64 <= all.entries());
-            all.points().for_each(clean_point);
         }
         5 => {
             let wanted = BackupTypeFilter::Automatic;
@@ -145,7 +143,7 @@ async fn ask(client: &Client, call: u8) -> Result<(), ProviderError> {
                 clean_fields(fields);
             }
         }
-        8 => clean_server(&client.server(&id).await?),
+        8 => clean_server(&client.server(&server.reference.id).await?),
         9 => {
             let account = client.token_info().await?;
             [&account.email, &account.token_name].into_iter().chain(&account.permissions).for_each(|text| clean(text));
@@ -159,7 +157,7 @@ async fn ask(client: &Client, call: u8) -> Result<(), ProviderError> {
             created.point.iter().for_each(clean_point);
         }
         11 => drop(client.delete(kind, &id).await?),
-        12 => client.power(&id, Power::Start).await?,
+        12 => client.power(&server.reference.id, Power::Start).await?,
         _ => {
             let started = client.restore(kind, &server.reference.id, &id).await?;
             started.message.iter().for_each(|words| clean(words));

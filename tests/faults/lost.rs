@@ -226,7 +226,7 @@ async fn a_refusal_for_want_of_the_slot_that_a_lost_create_took_says_so() {
     let run = run_of(&mut checked, Policy { retries: 0, ..policy(inventory::Kind::Snapshot, 4) }).await;
     assert_eq!((run.outcome.as_str(), checked.writes().as_str()), ("failed", "create x2"), "{run:?}");
     let error = run.error.unwrap();
-    assert!(error.contains("limit reached") && error.contains("may be there and not listed yet"), "{error}");
+    assert!(error.contains("limit reached") && error.contains("may exist and not be listed yet"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
