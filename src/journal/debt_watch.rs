@@ -121,22 +121,14 @@ pub(crate) fn not_started(debt: &Debt, problem: StartProblem) -> NotStarted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::debt::{DebtKind, OwedStart, StopEvidence};
-    use crate::journal::samples::{at, key};
+    use crate::journal::debt::{OwedStart, StopEvidence};
+    use crate::journal::samples::{self, at};
 
     const SECOND: Duration = Duration::from_secs(1);
 
     fn debt(in_charge: Option<i64>, seen_down: bool) -> Debt {
         let evidence = StopEvidence { seen_down, ..StopEvidence::default() };
-        Debt {
-            server: key().server,
-            since: at(0),
-            run: Some(1),
-            step: Some(1),
-            policy: None,
-            kind: None,
-            what: DebtKind::Start(OwedStart { round: 1, in_charge, evidence }),
-        }
+        samples::debt(OwedStart { round: 1, in_charge, evidence })
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::journal::debt::{Debt, DebtKind, OwedStart};
 use crate::journal::event::{Event, RunKey, Terms};
 use crate::journal::notice::{Fact, Good, SucceededRun};
 use crate::journal::state::RunState;
@@ -112,5 +113,18 @@ pub(super) fn inventory(points: Vec<RestorePoint>) -> Inventory {
         provider_time: None,
         proof: ReadProof::OnePage,
         doubts: Vec::new(),
+    }
+}
+
+/// A debt that run 1 has opened to its server.
+pub(crate) fn debt(start: OwedStart) -> Debt {
+    Debt {
+        server: key().server,
+        since: at(0),
+        run: Some(1),
+        step: Some(1),
+        policy: None,
+        kind: None,
+        what: DebtKind::Start(start),
     }
 }

@@ -1,9 +1,9 @@
 //! What a run does about its server, one row a case.
 
 use super::*;
-use crate::journal::debt::{DebtKind, OwedStart, StopEvidence};
+use crate::journal::debt::{OwedStart, StopEvidence};
 use crate::journal::event::{Answer, Outcome, Sight};
-use crate::journal::samples::{at, began, key, run_after};
+use crate::journal::samples::{self, at, began, run_after};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -26,19 +26,8 @@ fn run(then: &[Vec<Event>]) -> RunState {
 }
 
 fn debt(start: Start) -> Debt {
-    Debt {
-        server: key().server,
-        since: at(0),
-        run: Some(1),
-        step: Some(1),
-        policy: None,
-        kind: None,
-        what: DebtKind::Start(OwedStart {
-            round: 1,
-            in_charge: None,
-            evidence: StopEvidence { start, ..StopEvidence::default() },
-        }),
-    }
+    let evidence = StopEvidence { start, ..StopEvidence::default() };
+    samples::debt(OwedStart { round: 1, in_charge: None, evidence })
 }
 
 #[test]
