@@ -2,6 +2,7 @@
 
 pub mod accept;
 pub mod check;
+mod completions;
 pub mod daemon;
 pub mod delete;
 pub mod demo;
@@ -10,6 +11,7 @@ mod health;
 pub mod history;
 pub mod hold;
 pub mod list;
+mod man;
 pub mod output;
 pub mod plan;
 pub mod progress;
@@ -17,6 +19,7 @@ pub mod restore;
 pub mod retention;
 pub mod run;
 pub mod schedule;
+mod schema;
 pub mod setup;
 pub mod simulator;
 pub mod status;
@@ -25,7 +28,7 @@ pub mod world;
 use std::path::PathBuf;
 use std::process::ExitCode as ProcessExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::cli::setup::Setup;
 
@@ -74,6 +77,12 @@ pub enum Command {
     Schedule(schedule::ScheduleArgs),
     /// Show which of a list of times a set of retention rules keeps, and why
     Retention(retention::RetentionArgs),
+    /// Print a JSON Schema of the policy file, for editors
+    Schema(schema::SchemaArgs),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArgs),
+    /// Write the manual pages into a folder
+    Man(man::ManArgs),
     /// See it work in about a minute, on the built-in simulator
     Demo(demo::DemoArgs),
     /// Serve a simulated provider API on loopback
@@ -165,6 +174,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ProcessExitCode> {
         Command::Retention(args) => {
             retention::run(&args, &mut std::io::stdin(), &mut std::io::stdout(), &mut std::io::stderr())?.into()
         }
+        Command::Schema(_) => schema::run()?.into(),
+        Command::Completions(args) => completions::run(&args, Cli::command()).into(),
+        Command::Man(args) => man::run(&args, Cli::command())?.into(),
         Command::Demo(args) => demo::run(args).await?.into(),
         Command::Simulator(args) => simulator::run(*args).await?.into(),
     })

@@ -18,6 +18,7 @@ mod names;
 mod policies;
 mod reader;
 mod reference;
+mod schema;
 pub mod secret;
 mod settings;
 mod slot_sums;
@@ -30,6 +31,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use environment::{Environment, FileLocation, find};
 pub use error::{LoadError, SecretError};
 pub use reference::reference;
+pub(crate) use schema::schema;
 pub use settings::{
     Config, Override, ProviderSettings, Report, ReportTrigger, SecretSource, SlotLimits, Smtp, SmtpTls, SmtpTransport,
     StatusSettings,

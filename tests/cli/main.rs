@@ -9,6 +9,7 @@ mod demo;
 mod files;
 mod flows;
 mod full_disk;
+mod generated;
 mod running;
 mod shapes;
 mod state;

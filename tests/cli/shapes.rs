@@ -159,6 +159,10 @@ fn every_help_shows_an_example() {
         "history",
         "schedule",
         "retention",
+        "health",
+        "schema",
+        "completions",
+        "man",
         "demo",
         "simulator",
     ] {
