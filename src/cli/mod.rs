@@ -10,6 +10,7 @@ pub mod error;
 mod health;
 pub mod history;
 pub mod hold;
+mod init;
 pub mod list;
 mod man;
 pub mod output;
@@ -47,6 +48,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Ask the account what is there, and write a first policy file
+    Init(Box<init::InitArgs>),
     /// Check the policy file and show what it means
     Check(check::CheckArgs),
     /// Show what a run would do now, and why; changes nothing
@@ -155,6 +158,7 @@ impl Cli {
 async fn dispatch(cli: Cli) -> anyhow::Result<ProcessExitCode> {
     let setup = Setup::from_process(cli.config);
     Ok(match cli.command {
+        Command::Init(args) => init::run(&setup, *args).await?.into(),
         Command::Check(args) => check::run(&setup, args).await?.into(),
         Command::Accept(args) => accept::run(&setup, args).await?.into(),
         Command::Plan(args) => plan::run(&setup, args).await?.into(),

@@ -14,7 +14,8 @@ use crate::cli::output::{note, printable};
 use crate::cli::world::open_world;
 use crate::clock::Clock;
 use crate::config::diagnostic::render;
-use crate::config::{Config, Environment, LoadError, Loaded, find, load};
+use crate::config::secret::Secret;
+use crate::config::{Config, Environment, LoadError, Loaded, ProviderSettings, find, load};
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::Server;
 use crate::policy::task::Task;
@@ -107,9 +108,16 @@ impl Setup {
     /// # Errors
     /// With exit code 3 if there is no token or the settings cannot be used.
     pub fn client_of(&self, config: &Config) -> anyhow::Result<Client> {
-        let provider = &config.provider;
-        let token =
-            provider.token.read().map_err(|error| CommandError::new(ExitCode::PolicyFile, error.to_string()))?;
+        let token = config.provider.token.read();
+        let token = token.map_err(|error| CommandError::new(ExitCode::PolicyFile, error.to_string()))?;
+        self.client_with(&config.provider, &token)
+    }
+
+    /// A client with these settings and this token.
+    ///
+    /// # Errors
+    /// With exit code 3 if the settings cannot be used.
+    pub(super) fn client_with(&self, provider: &ProviderSettings, token: &Secret) -> anyhow::Result<Client> {
         let settings = ClientSettings {
             url: provider.url.clone(),
             token: token.expose().to_owned().into(),

@@ -37,8 +37,8 @@ pub use settings::{
     StatusSettings,
 };
 pub use slot_sums::SelectorSlots;
-pub(crate) use validate::policy_file_text;
 pub use validate::{Loaded, load, parse, state_dir};
+pub(crate) use validate::{policy_file_text, provider_without_file};
 
 #[cfg(test)]
 mod tests;

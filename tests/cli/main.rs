@@ -10,10 +10,12 @@ mod files;
 mod flows;
 mod full_disk;
 mod generated;
+mod init;
 mod running;
 mod shapes;
 mod state;
 mod steps;
+mod terminal;
 #[path = "../support"]
 mod support {
     pub mod folder;

@@ -145,6 +145,7 @@ fn status_without_a_state_is_unknown() {
 fn every_help_shows_an_example() {
     let folder = Folder::new();
     for command in [
+        "init",
         "check",
         "plan",
         "run",
