@@ -4,6 +4,7 @@ use std::process::ExitCode as ProcessExitCode;
 
 use serde_json::{Map, Value};
 
+use crate::cli::log::takes_everything;
 use crate::cli::output::{json, note};
 use crate::exit_code::ExitCode;
 use crate::provider::{ErrorKind, ProviderError};
@@ -53,7 +54,11 @@ pub fn report(error: &anyhow::Error, list: Option<&str>) -> ProcessExitCode {
     {
         note(&format!("lastgood: {error}"));
     }
-    note(&format!("lastgood: {text}"));
+    if takes_everything() {
+        tracing::error!("{text}")
+    } else {
+        note(&format!("lastgood: {text}"))
+    }
     code_of(error).into()
 }
 

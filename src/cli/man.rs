@@ -21,11 +21,12 @@ const EXIT_CODES: [(&str, &str); 8] = [
 ];
 
 /// And about files and variables.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("/etc/lastgood/policy.toml, ./policy.toml", "The policy file, unless --config or LASTGOOD_CONFIG names one."),
     ("/var/lib/lastgood", "The state, unless [state] dir names another folder."),
     ("VPS_API_TOKEN", "The API token, unless the policy file or a systemd credential names a file with it."),
     ("VPS_API_URL", "The API's address; overrides the policy file."),
+    ("JOURNAL_STREAM", "Set by systemd: log lines then begin with their level."),
     ("LASTGOOD_LOG", "What is logged, as in `debug` or `lastgood=debug,warn`."),
 ];
 

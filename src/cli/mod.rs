@@ -12,6 +12,7 @@ pub mod history;
 pub mod hold;
 mod init;
 pub mod list;
+mod log;
 mod man;
 pub mod output;
 pub mod plan;
@@ -40,6 +41,9 @@ pub struct Cli {
     /// The policy file [default: /etc/lastgood/policy.toml, then ./policy.toml]
     #[arg(long, global = true, value_name = "FILE", env = "LASTGOOD_CONFIG")]
     pub config: Option<PathBuf>,
+    /// The form of the log, which goes to standard error; LASTGOOD_LOG says what is logged
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
+    log_format: log::LogFormat,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -128,18 +132,12 @@ impl Cli {
         })
     }
 
-    /// The log filter unless `LASTGOOD_LOG` sets one: only the daemon logs more than errors.
-    #[must_use]
-    pub const fn log_filter(&self) -> &'static str {
-        match self.command {
-            Command::Daemon(_) => "lastgood=info,warn",
-            _ => "error",
-        }
-    }
-
-    /// Runs the command and returns its exit code.
+    /// Starts the log, runs the command and returns its exit code.
     #[must_use]
     pub fn execute(self) -> ProcessExitCode {
+        // Only the daemon logs more than errors, unless LASTGOOD_LOG says otherwise.
+        let service = matches!(self.command, Command::Daemon(_));
+        log::start(if service { "lastgood=info,warn" } else { "error" }, self.log_format, service);
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {

@@ -10,10 +10,11 @@ use tokio::sync::watch;
 
 use crate::account::{self, AccountServers, list_servers, refresh_servers};
 use crate::cli::error::CommandError;
+use crate::cli::log::takes_everything;
 use crate::cli::output::{note, printable};
 use crate::cli::world::open_world;
 use crate::clock::Clock;
-use crate::config::diagnostic::render;
+use crate::config::diagnostic::{Diagnostic, render};
 use crate::config::secret::Secret;
 use crate::config::{Config, Environment, LoadError, Loaded, ProviderSettings, find, load};
 use crate::exit_code::ExitCode;
@@ -87,7 +88,9 @@ impl Setup {
 
     fn load_and_warn(&self) -> anyhow::Result<Config> {
         let loaded = self.load()?;
-        if !loaded.warnings.is_empty() {
+        if takes_everything() {
+            loaded.warnings.iter().for_each(|one| log_warning(&loaded, one));
+        } else if !loaded.warnings.is_empty() {
             note(render(&loaded.warnings, &loaded.source, &loaded.name, false).trim_end());
         }
         Ok(loaded.config)
@@ -278,6 +281,12 @@ impl CommandContext {
         }
         Ok(tasks)
     }
+}
+
+/// Logs a warning about the policy file.
+fn log_warning(file: &Loaded, warning: &Diagnostic) {
+    let (line, help) = (warning.located(&file.source).line, warning.help.as_deref().unwrap_or_default());
+    tracing::warn!(file = file.name, line, key = warning.key, "{}: {help}", warning.message);
 }
 
 /// Prints a note when the provider asks for a pause.

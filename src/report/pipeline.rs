@@ -210,21 +210,22 @@ pub async fn send_due(store: &Store, transport: &MailTransport, now: Timestamp) 
         let result = match message.message.channel {
             Channel::Mail => deliver(transport, &outgoing).await,
         };
+        let message_id = message.message.message_id.as_str();
         let fate = match retry_decision(&outgoing, &result, now) {
             RetryDecision::Done { refused } => {
                 sent += 1;
                 let refused = (!refused.is_empty()).then(|| format!("permanently refused: {refused:?}"));
                 if let Some(refused) = &refused {
-                    tracing::error!(message = message.message.message_id, "{refused}");
+                    tracing::error!(message_id, "{refused}");
                 }
                 Fate::Sent { refused }
             }
             RetryDecision::Retry { at, to, reason, .. } => {
-                tracing::warn!("mail will be retried at {at}: {reason}");
+                tracing::warn!(message_id, "mail will be retried at {at}: {reason}");
                 Fate::Later { at, to, error: reason }
             }
             RetryDecision::GivenUp { to, reason } => {
-                tracing::error!("mail to {} was given up: {reason}", to.join(", "));
+                tracing::error!(message_id, "mail to {} was given up: {reason}", to.join(", "));
                 Fate::GivenUp { error: reason }
             }
         };

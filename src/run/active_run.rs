@@ -6,9 +6,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+use tracing::Level;
+use tracing::field::display;
 
 use crate::journal::event::{Act, Event, Failure};
 use crate::journal::notice::Notice;
+use crate::policy::inventory::Id;
 use crate::policy::text;
 use crate::provider::ProviderError;
 use crate::run::ages::Ages;
@@ -104,7 +107,8 @@ impl<'a> ActiveRun<'a> {
 
     /// Records that the attempt failed.
     pub(super) async fn fail(&mut self, error: String, last: bool) -> Result<(), RunError> {
-        self.say(format!("failed: {error}"));
+        // The log says it once: with the next attempt, or with the end of the run.
+        self.show(format!("failed: {error}"), false);
         self.write(Event::Failed(Failure { error, last })).await
     }
 
@@ -141,9 +145,26 @@ impl<'a> ActiveRun<'a> {
 
     /// Tells the person who watches, and the log.
     pub(super) fn say(&self, text: String) {
-        let (server, policy) = (&self.task.server.reference, &self.task.policy.name);
-        tracing::info!(run = self.run.id, %server, %policy, "{}", text::one_line(&text));
+        self.log(Level::INFO, self.run.state.created.as_ref().map(|created| &created.id), &text);
         self.show(text, false);
+    }
+
+    /// As `say`, about another point than the one that the run has created.
+    pub(super) fn say_of(&self, point: &Id, text: String) {
+        self.log(Level::INFO, Some(point), &text);
+        self.show(text, false);
+    }
+
+    /// Writes a line of the log, with the fields that every line about a run has.
+    pub(super) fn log(&self, level: Level, point: Option<&Id>, text: &str) {
+        let (server, policy) = (&self.task.server.reference, &self.task.policy.name);
+        let (due, restore_point) = (self.run.state.key.due.map(display), point.map(display));
+        let (run, text) = (self.run.id, text::one_line(text));
+        match level {
+            Level::ERROR => tracing::error!(run, %server, %policy, due, restore_point, "{text}"),
+            Level::WARN => tracing::warn!(run, %server, %policy, due, restore_point, "{text}"),
+            _ => tracing::info!(run, %server, %policy, due, restore_point, "{text}"),
+        }
     }
 
     /// Tells the person who watches that nothing has changed, which the log does not need.

@@ -67,7 +67,7 @@ impl ActiveRun<'_> {
             self.fresh = Some(seen);
             return self.spare(id, guard).await;
         }
-        self.say(format!("deleting {} {id}", self.task.policy.kind));
+        self.say_of(id, format!("deleting {} {id}", self.task.policy.kind));
         let (answer, withheld) = self.send(&seen, wanted).await;
         if matches!(withheld, Some(Withheld::Stale)) {
             return self.decide_again(step).await;
@@ -131,7 +131,7 @@ impl ActiveRun<'_> {
 
     /// The point stays. Where it was to be evicted, another one may be: the run plans again.
     async fn spare(&mut self, id: &Id, guard: Guard) -> Result<(), RunError> {
-        self.say(format!("point {id} stays: {guard}"));
+        self.say_of(id, format!("point {id} stays: {guard}"));
         let replan = self.run.state.plans_again(&guard);
         self.write(Event::Spared { id: id.clone(), guard, replan }).await
     }

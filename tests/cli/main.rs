@@ -11,6 +11,7 @@ mod flows;
 mod full_disk;
 mod generated;
 mod init;
+mod logs;
 mod running;
 mod shapes;
 mod state;
