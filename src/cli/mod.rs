@@ -135,9 +135,14 @@ impl Cli {
     /// Starts the log, runs the command and returns its exit code.
     #[must_use]
     pub fn execute(self) -> ProcessExitCode {
-        // Only the daemon logs more than errors, unless LASTGOOD_LOG says otherwise.
+        // Only the daemon logs more than errors, unless LASTGOOD_LOG says otherwise. What becomes of a run, a command
+        // shows to the person who started it.
         let service = matches!(self.command, Command::Daemon(_));
-        log::start(if service { "lastgood=info,warn" } else { "error" }, self.log_format, service);
+        log::start(
+            if service { "lastgood=info,warn" } else { "error,lastgood::run::progress=off" },
+            self.log_format,
+            service,
+        );
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {

@@ -20,6 +20,9 @@ use crate::run::look::DebtLooks;
 use crate::run::{InspectError, Inspection, Progress, RunError, Task, World};
 use crate::store::runs::Run;
 
+/// The target of log lines about a run: a command that shows its progress to a person turns them off.
+const PROGRESS: &str = "lastgood::run::progress";
+
 /// A run that is being performed.
 pub(super) struct ActiveRun<'a> {
     pub world: &'a World,
@@ -161,9 +164,9 @@ impl<'a> ActiveRun<'a> {
         let (due, restore_point) = (self.run.state.key.due.map(display), point.map(display));
         let (run, text) = (self.run.id, text::one_line(text));
         match level {
-            Level::ERROR => tracing::error!(run, %server, %policy, due, restore_point, "{text}"),
-            Level::WARN => tracing::warn!(run, %server, %policy, due, restore_point, "{text}"),
-            _ => tracing::info!(run, %server, %policy, due, restore_point, "{text}"),
+            Level::ERROR => tracing::error!(target: PROGRESS, run, %server, %policy, due, restore_point, "{text}"),
+            Level::WARN => tracing::warn!(target: PROGRESS, run, %server, %policy, due, restore_point, "{text}"),
+            _ => tracing::info!(target: PROGRESS, run, %server, %policy, due, restore_point, "{text}"),
         }
     }
 
