@@ -5,6 +5,7 @@ use std::process::ExitCode as ProcessExitCode;
 use serde_json::{Map, Value};
 
 use crate::account::ServerListError;
+use crate::cli::log::takes_everything;
 use crate::cli::output::{json, note};
 use crate::exit_code::ExitCode;
 use crate::provider::{ErrorKind, ProviderError};
@@ -56,7 +57,12 @@ pub(crate) fn of_server_list(error: ServerListError) -> anyhow::Error {
 /// Prints the error and returns its exit code.
 #[must_use]
 pub(crate) fn report(error: &anyhow::Error) -> ProcessExitCode {
-    note(&format!("lastgood: {}", text_of(error)));
+    let text = text_of(error);
+    if takes_everything() {
+        tracing::error!("{text}");
+    } else {
+        note(&format!("lastgood: {text}"));
+    }
     code_of(error).into()
 }
 

@@ -180,7 +180,7 @@ async fn release_debt(setup: &Setup, store: &Store, text: &str, reason: Option<&
             format!("nothing is owed to server {name}: lastgood has not stopped it, or has seen it running since");
         return Err(CommandError::usage(text).into());
     };
-    tracing::info!(reason, server = %debt.server, "the debt to the server was released");
+    tracing::info!(server = %debt.server, reason, "the debt to the server was released");
     output::line(&format!(
         "server {} is left as it is: lastgood will not start it",
         output::printable(&debt.server.name)

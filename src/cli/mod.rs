@@ -2,6 +2,7 @@
 
 pub(crate) mod accept;
 pub(crate) mod check;
+mod completions;
 pub(crate) mod daemon;
 pub(crate) mod delete;
 pub(crate) mod demo;
@@ -9,7 +10,10 @@ pub(crate) mod error;
 mod health;
 pub(crate) mod history;
 pub(crate) mod hold;
+mod init;
 pub(crate) mod list;
+mod log;
+mod man;
 pub(crate) mod output;
 pub(crate) mod plan;
 pub(crate) mod progress;
@@ -17,6 +21,7 @@ pub(crate) mod restore;
 pub(crate) mod retention;
 pub(crate) mod run;
 pub(crate) mod schedule;
+mod schema;
 pub(crate) mod setup;
 pub(crate) mod simulator;
 pub(crate) mod status;
@@ -36,6 +41,9 @@ pub struct Cli {
     /// The policy file [default: /etc/lastgood/policy.toml, then ./policy.toml]
     #[arg(long, global = true, value_name = "FILE", env = "LASTGOOD_CONFIG")]
     pub config: Option<PathBuf>,
+    /// The form of the log, which goes to standard error; LASTGOOD_LOG says what is logged
+    #[arg(long, global = true, value_name = "FORMAT", value_enum, default_value_t)]
+    log_format: log::LogFormat,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -47,6 +55,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Ask the account what is there, and write a first policy file
+    Init(Box<init::InitArgs>),
     /// Check the policy file and show what it means
     Check(check::CheckArgs),
     /// Show what a run would do now, and why; changes nothing
@@ -77,6 +87,12 @@ pub enum Command {
     Schedule(schedule::ScheduleArgs),
     /// Show which of a list of times a set of retention rules keeps, and why
     Retention(retention::RetentionArgs),
+    /// Print a JSON Schema of the policy file, for editors
+    Schema(schema::SchemaArgs),
+    /// Print the completions of a shell
+    Completions(completions::CompletionsArgs),
+    /// Write the manual pages into a folder
+    Man(man::ManArgs),
     /// See it work in about a minute, on the built-in simulator
     Demo(demo::DemoArgs),
     /// Serve a simulated provider API on loopback
@@ -130,18 +146,17 @@ impl Cli {
         })
     }
 
-    /// The log filter unless `LASTGOOD_LOG` sets one: only the daemon logs more than errors.
-    #[must_use]
-    pub const fn log_filter(&self) -> &'static str {
-        match self.command {
-            Command::Daemon(_) => "lastgood=info,warn",
-            _ => "error",
-        }
-    }
-
-    /// Runs the command and returns its exit code.
+    /// Starts the log, runs the command and returns its exit code.
     #[must_use]
     pub fn execute(self) -> ProcessExitCode {
+        // Only the daemon logs more than errors, unless LASTGOOD_LOG says otherwise. What becomes of a run, a command
+        // shows to the person who started it.
+        let service = matches!(self.command, Command::Daemon(_));
+        log::start(
+            if service { "lastgood=info,warn" } else { "error,lastgood::run::progress=off" },
+            self.log_format,
+            service,
+        );
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -165,6 +180,7 @@ impl Cli {
 async fn dispatch(cli: Cli) -> anyhow::Result<ProcessExitCode> {
     let setup = Setup::from_process(cli.config);
     Ok(match cli.command {
+        Command::Init(args) => init::run(&setup, *args).await?.into(),
         Command::Check(args) => check::run(&setup, args).await?.into(),
         Command::Accept(args) => accept::run(&setup, args).await?.into(),
         Command::Plan(args) => plan::run(&setup, args).await?.into(),
@@ -184,6 +200,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ProcessExitCode> {
         Command::Retention(args) => {
             retention::run(&args, &mut std::io::stdin(), &mut std::io::stdout(), &mut std::io::stderr())?.into()
         }
+        Command::Schema(_) => schema::run()?.into(),
+        Command::Completions(args) => completions::run(&args, Cli::command()).into(),
+        Command::Man(args) => man::run(&args, Cli::command())?.into(),
         Command::Demo(args) => demo::run(args).await?.into(),
         Command::Simulator(args) => simulator::run(*args).await?.into(),
     })

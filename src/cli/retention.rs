@@ -18,6 +18,12 @@ use crate::policy::inventory::PointId;
 use crate::policy::keep::{Keep, KeepMode};
 use crate::policy::retention::{Candidate, KeepVerdict, decide};
 
+/// The rules that a person wrote, as a policy file writes them: `daily = 4, weekly = 3`. Refuses what only this command
+/// takes, and counts that no server has the slots for.
+pub(super) fn policy_rules(text: &str, slots: u32) -> Result<String, String> {
+    keep_text::for_policy_file(&keep_text::parse(text)?, slots)
+}
+
 /// How many invalid lines are shown before the rest is only counted.
 const INVALID_LINES_SHOWN: usize = 20;
 

@@ -10,11 +10,13 @@ use tokio::sync::watch;
 
 use crate::account::{self, AccountServers, list_servers, refresh_servers};
 use crate::cli::error::{CommandError, of_server_list};
+use crate::cli::log::takes_everything;
 use crate::cli::output::{note, printable};
 use crate::cli::world::open_world;
 use crate::clock::Clock;
-use crate::config::diagnostic::render;
-use crate::config::{Config, Environment, LoadError, Loaded, find, load};
+use crate::config::diagnostic::{Diagnostic, render};
+use crate::config::secret::Secret;
+use crate::config::{Config, Environment, LoadError, Loaded, ProviderSettings, find, load};
 use crate::exit_code::ExitCode;
 use crate::policy::inventory::Server;
 use crate::policy::task::Task;
@@ -86,7 +88,9 @@ impl Setup {
 
     fn load_and_warn(&self) -> anyhow::Result<Config> {
         let loaded = self.load()?;
-        if !loaded.warnings.is_empty() {
+        if takes_everything() {
+            loaded.warnings.iter().for_each(|one| log_warning(&loaded, one));
+        } else if !loaded.warnings.is_empty() {
             note(render(&loaded.warnings, &loaded.source, &loaded.name, false).trim_end());
         }
         Ok(loaded.config)
@@ -107,9 +111,16 @@ impl Setup {
     /// # Errors
     /// With exit code 3 if there is no token or the settings cannot be used.
     pub(crate) fn client_of(&self, config: &Config) -> anyhow::Result<Client> {
-        let provider = &config.provider;
-        let token =
-            provider.token.read().map_err(|error| CommandError::new(ExitCode::PolicyFile, error.to_string()))?;
+        let token = config.provider.token.read();
+        let token = token.map_err(|error| CommandError::new(ExitCode::PolicyFile, error.to_string()))?;
+        self.client_with(&config.provider, &token)
+    }
+
+    /// A client with these settings and this token.
+    ///
+    /// # Errors
+    /// With exit code 3 if the settings cannot be used.
+    pub(super) fn client_with(&self, provider: &ProviderSettings, token: &Secret) -> anyhow::Result<Client> {
         let settings = ClientSettings {
             url: provider.url.clone(),
             token: token.expose().to_owned().into(),
@@ -270,6 +281,12 @@ impl CommandContext {
         }
         Ok(tasks)
     }
+}
+
+/// Logs a warning about the policy file.
+fn log_warning(file: &Loaded, warning: &Diagnostic) {
+    let (line, help) = (warning.located(&file.source).line, warning.help.as_deref().unwrap_or_default());
+    tracing::warn!(file = file.name, line, key = warning.key, "{}: {help}", warning.message);
 }
 
 /// Prints a note when the provider asks for a pause.

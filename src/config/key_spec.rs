@@ -29,10 +29,10 @@ pub(super) struct KeySpec {
 /// What a key takes.
 #[derive(Debug)]
 pub(super) enum ValueKind {
-    /// A string; the words say what it holds.
-    Text(&'static str),
-    /// A list of strings, or a single one.
-    Texts(&'static str),
+    /// A string of this form.
+    Text(TextForm),
+    /// A list of strings of this form, or a single one.
+    Texts(TextForm),
     /// A duration, as `90s`.
     Duration,
     /// A duration above zero.
@@ -51,6 +51,41 @@ pub(super) enum ValueKind {
     Table(&'static TableSpec),
     /// Tables that the user names, as `[policy.nightly]`.
     Named(&'static TableSpec),
+    /// Tables of servers, each with tables that the user names, as `[server.web-server-01.nightly]`.
+    OfServers(&'static TableSpec),
+}
+
+/// What a string holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TextForm {
+    /// The name of a policy, a report or the instance.
+    Name,
+    /// The name of a report in the file.
+    ReportName,
+    /// A server: a name, a pattern, a hostname, an id (which may be a number), a uuid.
+    Server,
+    /// A pattern of names or descriptions.
+    Pattern,
+    /// A cron expression.
+    Schedule,
+    /// A time zone.
+    Zone,
+    /// A file or folder.
+    Path,
+    /// A file that holds a secret.
+    SecretFile,
+    /// The provider's URL.
+    ProviderUrl,
+    /// A mail address, with or without a name before it.
+    MailAddress,
+    /// The mail server.
+    MailHost,
+    /// The bare name of a host.
+    HostName,
+    /// An IP address with a port.
+    SocketAddress,
+    /// Any text that is not empty.
+    Filled,
 }
 
 /// The value of a key that is left out.
@@ -119,7 +154,7 @@ impl TableSpec {
     /// The keys of the table that a key takes.
     pub(super) fn below(&self, name: &str) -> &'static Self {
         match self.known(name).takes {
-            ValueKind::Table(table) | ValueKind::Named(table) => table,
+            ValueKind::Table(table) | ValueKind::Named(table) | ValueKind::OfServers(table) => table,
             _ => unreachable!("{name} takes no table"),
         }
     }

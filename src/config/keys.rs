@@ -2,13 +2,9 @@
 //! the tables of docs/policy.md from it.
 
 use crate::config::key_spec::DefaultValue::{Depends, Is, Nothing, Required};
-use crate::config::key_spec::{DefaultValue, KeySpec, TableSpec, ValueKind};
+use crate::config::key_spec::{DefaultValue, KeySpec, TableSpec, TextForm, ValueKind};
 
 const MANY: u32 = 10_000;
-const NAME: &str = "1 to 32 letters, digits, `-` and `_`";
-const SELECTORS: &str = "names with `*` and `?`, hostnames, ids, uuids; `*` is every server";
-const SCHEDULE: &str = "cron expressions";
-const FILE: &str = "a path, relative to this file";
 
 const fn key(name: &'static str, takes: ValueKind, default: DefaultValue, words: &'static str) -> KeySpec {
     KeySpec { name, takes, default, words }
@@ -29,7 +25,7 @@ pub(super) static FILE_KEYS: TableSpec = TableSpec {
         key("policy", ValueKind::Named(&POLICY), Nothing, "what to create, when, and what to keep"),
         key(
             "server",
-            ValueKind::Named(&POLICY),
+            ValueKind::OfServers(&POLICY),
             Nothing,
             "what differs on one server, or a policy of that server only",
         ),
@@ -45,19 +41,19 @@ pub(super) static PROVIDER: TableSpec = TableSpec {
     keys: &[
         key(
             "url",
-            ValueKind::Text("an https address; http to loopback only"),
+            ValueKind::Text(TextForm::ProviderUrl),
             Is("\"https://admin.vps.org/api/v1\""),
             "the API; the variable VPS_API_URL overrides it",
         ),
         key(
             "instance",
-            ValueKind::Text(NAME),
+            ValueKind::Text(TextForm::Name),
             Is("\"main\""),
             "part of every mark: two lastgoods on one account need different names",
         ),
         key(
             "token_file",
-            ValueKind::Text(FILE),
+            ValueKind::Text(TextForm::SecretFile),
             Depends("the systemd credential `vps-api-token`, else the variable VPS_API_TOKEN"),
             "the file that holds the API token and nothing else",
         ),
@@ -72,7 +68,7 @@ pub(super) static PROVIDER: TableSpec = TableSpec {
         key("poll", ValueKind::DurationAboveZero, Is("\"15s\""), "the shortest time between two reads of a list"),
         key("settle", ValueKind::Duration, Is("\"60s\""), "how long a list may lag behind an accepted request"),
         key("slots", ValueKind::Table(&SLOTS), Nothing, "the provider's limits per server"),
-        key("ca_file", ValueKind::Text(FILE), Nothing, "your own certificate authority (PEM)"),
+        key("ca_file", ValueKind::Text(TextForm::Path), Nothing, "your own certificate authority (PEM)"),
     ],
 };
 
@@ -91,7 +87,7 @@ pub(super) static STATE: TableSpec = TableSpec {
     keys: &[
         key(
             "dir",
-            ValueKind::Text(FILE),
+            ValueKind::Text(TextForm::Path),
             Depends("`/var/lib/lastgood`, else the XDG state folder"),
             "the state folder; `$STATE_DIRECTORY`, which systemd sets, comes first",
         ),
@@ -109,18 +105,18 @@ pub(super) static POLICY: TableSpec = TableSpec {
             Required,
             "what it creates: backups (separate storage) or snapshots (quick, same storage)",
         ),
-        key("servers", ValueKind::Texts(SELECTORS), Required, "the servers that the policy applies to"),
-        key("exclude", ValueKind::Texts(SELECTORS), Nothing, "of those, the ones to leave out"),
+        key("servers", ValueKind::Texts(TextForm::Server), Required, "the servers that the policy applies to"),
+        key("exclude", ValueKind::Texts(TextForm::Server), Nothing, "of those, the ones to leave out"),
         key(
             "schedule",
-            ValueKind::Texts(SCHEDULE),
+            ValueKind::Texts(TextForm::Schedule),
             Required,
             "when to create one: 5 fields, 6 with seconds first, or @hourly, @daily, @weekly, @monthly",
         ),
         key("keep", ValueKind::Table(&KEEP), Depends("required, except with `prune = \"none\"`"), "what to keep"),
         key(
             "timezone",
-            ValueKind::Text("an IANA name"),
+            ValueKind::Text(TextForm::Zone),
             Is("\"UTC\""),
             "the zone of the schedule and of the days in `keep`",
         ),
@@ -141,7 +137,7 @@ pub(super) static POLICY: TableSpec = TableSpec {
         key("reserve", ValueKind::Number(0, MANY), Is("0"), "slots of this kind left free for people"),
         key(
             "protect",
-            ValueKind::Texts("patterns with `*` and `?`"),
+            ValueKind::Texts(TextForm::Pattern),
             Nothing,
             "names or descriptions of points that are never deleted and do not count",
         ),
@@ -151,7 +147,12 @@ pub(super) static POLICY: TableSpec = TableSpec {
             Is("\"own\""),
             "whose points it deletes: its own, unmarked ones too, or none",
         ),
-        key("formerly", ValueKind::Texts(NAME), Nothing, "earlier names of this policy: points under them are its own"),
+        key(
+            "formerly",
+            ValueKind::Texts(TextForm::Name),
+            Nothing,
+            "earlier names of this policy: points under them are its own",
+        ),
         key(
             "stuck_after",
             ValueKind::DurationAboveZero,
@@ -175,7 +176,7 @@ pub(super) static POLICY: TableSpec = TableSpec {
         key("stop_server", ValueKind::Flag, Is("false"), "stop the server, create the point, start it again"),
         key(
             "report",
-            ValueKind::Texts("names of reports"),
+            ValueKind::Texts(TextForm::ReportName),
             Depends("every report with `on`"),
             "the reports that cover this policy",
         ),
@@ -214,13 +215,13 @@ pub(super) static SMTP: TableSpec = TableSpec {
         ),
         key(
             "dir",
-            ValueKind::Text(FILE),
+            ValueKind::Text(TextForm::Path),
             Depends("required with `transport = \"file\"`"),
             "the folder for these files",
         ),
         key(
             "host",
-            ValueKind::Text("a host name or address"),
+            ValueKind::Text(TextForm::MailHost),
             Depends("required, except with `transport = \"file\"`"),
             "the mail server",
         ),
@@ -231,15 +232,15 @@ pub(super) static SMTP: TableSpec = TableSpec {
             "how the connection is encrypted; `none` is for loopback only",
         ),
         key("port", ValueKind::Number(1, 65_535), Depends("by `tls`: 587, 465, 25"), "the mail server's port"),
-        key("username", ValueKind::Text("a text"), Nothing, "the login, if one is needed"),
+        key("username", ValueKind::Text(TextForm::Filled), Nothing, "the login, if one is needed"),
         key(
             "password_file",
-            ValueKind::Text(FILE),
+            ValueKind::Text(TextForm::SecretFile),
             Depends("the systemd credential `smtp-password`"),
             "the file that holds the password and nothing else",
         ),
-        key("from", ValueKind::Text("a mail address"), Required, "the sender"),
-        key("ca_file", ValueKind::Text(FILE), Nothing, "your own certificate authority (PEM)"),
+        key("from", ValueKind::Text(TextForm::MailAddress), Required, "the sender"),
+        key("ca_file", ValueKind::Text(TextForm::Path), Nothing, "your own certificate authority (PEM)"),
     ],
 };
 
@@ -247,7 +248,7 @@ pub(super) static SMTP: TableSpec = TableSpec {
 pub(super) static REPORT: TableSpec = TableSpec {
     heading: "[report.NAME]",
     keys: &[
-        key("to", ValueKind::Texts("mail addresses"), Required, "who gets it"),
+        key("to", ValueKind::Texts(TextForm::MailAddress), Required, "who gets it"),
         key(
             "on",
             ValueKind::Choices(&["failure", "stale", "recovery", "success"]),
@@ -256,10 +257,10 @@ pub(super) static REPORT: TableSpec = TableSpec {
         ),
         key("group_wait", ValueKind::Duration, Is("\"2m\""), "events within this time share one mail"),
         key("repeat", ValueKind::Duration, Is("\"6h\""), "how often an incident that lasts is reported again"),
-        key("digest", ValueKind::Texts(SCHEDULE), Nothing, "when a digest of every policy is sent"),
+        key("digest", ValueKind::Texts(TextForm::Schedule), Nothing, "when a digest of every policy is sent"),
         key(
             "timezone",
-            ValueKind::Text("an IANA name"),
+            ValueKind::Text(TextForm::Zone),
             Depends("the `timezone` of [defaults]"),
             "the zone of its times",
         ),
@@ -272,7 +273,7 @@ pub(super) static STATUS: TableSpec = TableSpec {
     keys: &[
         key(
             "listen",
-            ValueKind::Text("an address with a port"),
+            ValueKind::Text(TextForm::SocketAddress),
             Nothing,
             "where the page, /healthz, /metrics and /status.json are served; no listener without it",
         ),
@@ -284,11 +285,11 @@ pub(super) static STATUS: TableSpec = TableSpec {
         ),
         key(
             "hosts",
-            ValueKind::Texts("host names"),
+            ValueKind::Texts(TextForm::HostName),
             Nothing,
             "the names under which the listener is asked (the Host header), besides `localhost` and IP addresses",
         ),
-        key("unprotected_ok", ValueKind::Texts(SELECTORS), Nothing, "servers that need no policy"),
+        key("unprotected_ok", ValueKind::Texts(TextForm::Server), Nothing, "servers that need no policy"),
     ],
 };
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use crate::config::environment::Environment;
 use crate::config::error::SecretError;
 use crate::config::file;
 use crate::config::secret::Secret;
@@ -116,6 +117,20 @@ pub enum SecretSource {
 }
 
 impl SecretSource {
+    /// Where the API token comes from if the policy file names no file.
+    pub(crate) fn token_without_file(environment: &Environment) -> Self {
+        let credential = || {
+            let path = environment.credential("vps-api-token")?;
+            Some(Self::File { path, from: "the systemd credential vps-api-token".to_owned(), span: None })
+        };
+        let variable = || environment.api_token.clone().map(Self::Variable);
+        credential().or_else(variable).unwrap_or_else(|| {
+            let text = "there is no API token: name a file with provider.token_file, provide the systemd credential \
+                        vps-api-token, or set the variable VPS_API_TOKEN";
+            Self::Missing(text.to_owned())
+        })
+    }
+
     /// Reads the secret.
     ///
     /// # Errors

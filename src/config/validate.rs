@@ -174,7 +174,8 @@ fn provider(root: &TableReader<'_>, folder: &Path, environment: &Environment) ->
     let provider = ProviderSettings {
         url: url.unwrap_or_else(|| PROVIDER.text("url").to_owned()),
         instance: reader.parsed("instance", values::name).unwrap_or_else(|| PROVIDER.text("instance").to_owned()),
-        token: token(values::file_of_secret(&reader, "token_file", folder), environment),
+        token: values::file_of_secret(&reader, "token_file", folder)
+            .unwrap_or_else(|| SecretSource::token_without_file(environment)),
         timeout: reader.duration("timeout", duration::positive).unwrap_or_else(|| PROVIDER.duration("timeout")),
         requests_per_second: reader
             .number("requests_per_second")
@@ -189,6 +190,18 @@ fn provider(root: &TableReader<'_>, folder: &Path, environment: &Environment) ->
     Some(provider)
 }
 
+/// `[provider]` as it is without a policy file: the defaults, and what the variables and credentials say.
+///
+/// # Errors
+/// What is wrong with a variable.
+pub(crate) fn provider_without_file(environment: &Environment) -> Result<ProviderSettings, String> {
+    let (findings, empty) = (Findings::default(), DeTable::new());
+    let root = TableReader::of_file(&empty, 0..0, &findings);
+    let settings = provider(&root, Path::new(""), environment);
+    let wrong: Vec<String> = findings.into_sorted().into_iter().map(|one| one.message).collect();
+    settings.filter(|_| wrong.is_empty()).ok_or_else(|| wrong.join("; "))
+}
+
 fn slots(reader: &TableReader<'_>) -> SlotLimits {
     let (mut backup, mut snapshot) = (None, None);
     if let Some(table) = reader.table("slots") {
@@ -198,19 +211,6 @@ fn slots(reader: &TableReader<'_>) -> SlotLimits {
     }
     let backup = backup.unwrap_or_else(|| SLOTS.number("backup"));
     SlotLimits { backup, snapshot: snapshot.unwrap_or_else(|| SLOTS.number("snapshot")) }
-}
-
-fn token(from_file: Option<SecretSource>, environment: &Environment) -> SecretSource {
-    let credential = || {
-        let path = environment.credential("vps-api-token")?;
-        Some(SecretSource::File { path, from: "the systemd credential vps-api-token".to_owned(), span: None })
-    };
-    let variable = || environment.api_token.clone().map(SecretSource::Variable);
-    from_file.or_else(credential).or_else(variable).unwrap_or_else(|| {
-        let text = "there is no API token: name a file with provider.token_file, provide the systemd credential \
-                    vps-api-token, or set the variable VPS_API_TOKEN";
-        SecretSource::Missing(text.to_owned())
-    })
 }
 
 fn url(text: &str) -> Result<String, ValueError> {

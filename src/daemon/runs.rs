@@ -136,7 +136,7 @@ impl RunsInProgress {
     ) -> Result<Option<Task>, StoreError> {
         let (task, store) = (&run.task, &world.store);
         let (policy, server) = (&task.policy.name, &task.server.reference);
-        tracing::error!(%policy, %server, "a bug interrupted a run; it is resumed after a pause: {error}");
+        tracing::error!(run = run.run, %server, %policy, "a bug interrupted a run; it is resumed after a pause: {error}");
         // Its server, if stopped, is started in the meantime.
         store.leave_charge(run.run).await?;
         world.leases.debts_changed().notify_one();

@@ -22,6 +22,7 @@ use crate::daemon::reload::{self, ConfigReader, NewConfig, ReloadConfig};
 use crate::daemon::review::brake_changed_retention;
 use crate::daemon::runs::{EndedTask, RunsInProgress};
 use crate::daemon::status_listener::StatusListener;
+use crate::journal::event::RunKey;
 use crate::journal::notice::{Fact, Notice, Topic};
 use crate::policy::inventory::{Server, ServerId};
 use crate::run::{World, look_after, start_owed, watch_debts};
@@ -175,7 +176,11 @@ impl Service {
         account::put_in_force(&store, self.config.source.clone(), now).await?;
         self.servers = stored_servers(&store).await?;
         for notice in store.set_unreadable_aside(self.world.clock.now()).await? {
-            tracing::error!("{notice}");
+            tracing::error!(
+                server = notice.server.as_ref().map(display),
+                policy = notice.policy.as_ref().map(display),
+                "{notice}"
+            );
         }
         self.resume_runs().await?;
         self.watch_debts();
@@ -205,7 +210,8 @@ impl Service {
             let server = by_id.get(&run.state.key.server.id);
             let server = server.map(|server| std::slice::from_ref(*server)).unwrap_or_default();
             let task = account::task_of_run(&self.config, server, &run);
-            tracing::info!(run = run.id, server = %run.state.key.server, "resuming an interrupted run");
+            let RunKey { server, policy, due, .. } = &run.state.key;
+            tracing::info!(run = run.id, %server, %policy, due = due.map(display), "resuming an interrupted run");
             self.runs.start(&self.world, task, run);
         }
         Ok(())

@@ -253,7 +253,7 @@ impl Client {
             if matches!(&kind, ErrorKind::Status { status, retry_after: Some(_), .. } if status.as_u16() == 429) {
                 self.shared.rate_limiter.pause(pause);
             }
-            tracing::debug!(doing = %call.doing, %kind, attempts, pause = ?pause, "retrying the call");
+            tracing::debug!(doing = %call.doing, error = %kind, attempts, pause = ?pause, "retrying the call");
             tokio::time::sleep(pause).await;
         }
     }

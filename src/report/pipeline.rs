@@ -228,22 +228,23 @@ pub(crate) async fn send_due(store: &Store, senders: &ChannelSenders, now: Times
     let mut sent = 0;
     for message in store.messages_due(&senders.channels(), now).await? {
         let outgoing = outgoing(&message);
+        let message_id = message.message.message_id.as_str();
         let Some(result) = senders.send(message.message.channel, &outgoing).await else { continue };
         let outcome = match retry_decision(&outgoing, &result, now) {
             RetryDecision::Done { refused } => {
                 sent += 1;
                 let refused = (!refused.is_empty()).then(|| format!("permanently refused: {refused:?}"));
                 if let Some(refused) = &refused {
-                    tracing::error!(message = message.message.message_id, "{refused}");
+                    tracing::error!(message_id, "{refused}");
                 }
                 DeliveryOutcome::Sent { refused }
             }
             RetryDecision::Retry { at, to, reason, .. } => {
-                tracing::warn!("a message will be sent again at {at}: {reason}");
+                tracing::warn!(message_id, "a message will be sent again at {at}: {reason}");
                 DeliveryOutcome::Later { at, to, error: reason }
             }
             RetryDecision::GivenUp { to, reason } => {
-                tracing::error!("the message to {} was given up: {reason}", to.join(", "));
+                tracing::error!(message_id, "the message to {} was given up: {reason}", to.join(", "));
                 DeliveryOutcome::GivenUp { error: reason }
             }
         };

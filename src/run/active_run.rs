@@ -6,11 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+use tracing::Level;
+use tracing::field::display;
 
 use crate::journal::answer::FailedCall;
 use crate::journal::event::{Event, Failure};
 use crate::journal::notice::Notice;
 use crate::journal::power::{keeps_stopped, leaves_debt};
+use crate::policy::inventory::PointId;
 use crate::policy::text;
 use crate::provider::ProviderError;
 use crate::run::ages::Ages;
@@ -18,6 +21,9 @@ use crate::run::inspect::{inspect, record};
 use crate::run::look::DebtLooks;
 use crate::run::{InspectError, Inspection, Progress, RunError, Task, World};
 use crate::store::runs::Run;
+
+/// The target of log lines about a run: a command that shows its progress to a person turns them off.
+const PROGRESS: &str = "lastgood::run::progress";
 
 /// A run that is being performed.
 pub(super) struct ActiveRun<'a> {
@@ -107,7 +113,8 @@ impl<'a> ActiveRun<'a> {
 
     /// Records that the attempt failed.
     pub(super) async fn fail(&mut self, failure: Failure) -> Result<(), RunError> {
-        self.say(format!("failed: {}", failure.error));
+        // The log says it once: with the next attempt, or with the end of the run.
+        self.show(format!("failed: {}", failure.error), false);
         self.write(Event::Failed(failure)).await
     }
 
@@ -143,9 +150,26 @@ impl<'a> ActiveRun<'a> {
 
     /// Reports progress to the person who watches, and to the log.
     pub(super) fn say(&self, text: String) {
-        let (server, policy) = (&self.task.server.reference, &self.task.policy.name);
-        tracing::info!(run = self.run.id, %server, %policy, "{}", text::one_line(&text));
+        self.log(Level::INFO, self.run.state.created.as_ref().map(|created| &created.id), &text);
         self.show(text, false);
+    }
+
+    /// As `say`, about another point than the one that the run has created.
+    pub(super) fn say_of(&self, point: &PointId, text: String) {
+        self.log(Level::INFO, Some(point), &text);
+        self.show(text, false);
+    }
+
+    /// Writes a line of the log, with the fields that every line about a run has.
+    pub(super) fn log(&self, level: Level, point: Option<&PointId>, text: &str) {
+        let (server, policy) = (&self.task.server.reference, &self.task.policy.name);
+        let (due, restore_point) = (self.run.state.key.due.map(display), point.map(display));
+        let (run, text) = (self.run.id, text::one_line(text));
+        match level {
+            Level::ERROR => tracing::error!(target: PROGRESS, run, %server, %policy, due, restore_point, "{text}"),
+            Level::WARN => tracing::warn!(target: PROGRESS, run, %server, %policy, due, restore_point, "{text}"),
+            _ => tracing::info!(target: PROGRESS, run, %server, %policy, due, restore_point, "{text}"),
+        }
     }
 
     /// Reports to the person who watches that nothing has changed, which the log does not need.

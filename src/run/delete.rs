@@ -72,7 +72,7 @@ impl ActiveRun<'_> {
             self.fresh = Some(seen);
             return self.spare(id, guard).await;
         }
-        self.say(format!("deleting {} {id}", self.task.policy.kind));
+        self.say_of(id, format!("deleting {} {id}", self.task.policy.kind));
         let (answer, withheld) = self.send(&seen, wanted).await;
         if matches!(withheld, Some(Withheld::Stale)) {
             return self.decide_again(step).await;
@@ -135,7 +135,7 @@ impl ActiveRun<'_> {
 
     /// The point is kept. If it was an eviction, another point may be evicted: the run plans again.
     async fn spare(&mut self, id: &PointId, guard: Guard) -> Result<(), RunError> {
-        self.say(format!("point {id} stays: {guard}"));
+        self.say_of(id, format!("point {id} stays: {guard}"));
         let spared = self.run.state.spared(id, guard);
         self.write(spared).await
     }

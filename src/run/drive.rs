@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tracing::Level;
 
 use crate::journal::bucket_wait::BucketWait;
 use crate::journal::event::{Event, Failure};
@@ -71,7 +72,9 @@ impl ActiveRun<'_> {
                     self.fresh = None;
                 }
                 GiveBack::Retry(at) => {
-                    self.say(format!("trying again at {at}"));
+                    let failure = self.run.state.failure.as_ref().map_or("", |failure| failure.error.as_str());
+                    self.log(Level::WARN, None, &format!("the attempt failed, trying again at {at}: {failure}"));
+                    self.show(format!("trying again at {at}"), false);
                     let pause = self.run.state.terms.map_or(0, |terms| terms.retry_after_seconds);
                     self.wait_until(at, Duration::from_secs(pause)).await?;
                     let lease = Lease::wait(self.world, &self.task.server.reference.id).await?;

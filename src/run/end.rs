@@ -1,9 +1,9 @@
 //! Ends a run: records its outcome together with its notices.
+use tracing::Level;
 
 use crate::journal::adopt::{find_left_over, may_have_left_over};
 use crate::journal::event::{Event, Outcome};
 use crate::journal::notice::{AtEnd, Fact, Notice};
-use crate::policy::text;
 use crate::run::RunError;
 use crate::run::active_run::ActiveRun;
 
@@ -19,7 +19,11 @@ impl ActiveRun<'_> {
         }
         let text = error.clone().map_or_else(|| outcome.to_string(), |error| format!("{outcome}: {error}"));
         self.write_with(Event::Ended { outcome, error }, notices).await?;
-        tracing::info!(run = self.run.id, server = %self.task.server.reference, policy = %self.task.policy.name, "{}", text::one_line(&text));
+        let level = match outcome {
+            Outcome::Failed | Outcome::Unknown => Level::ERROR,
+            _ => Level::INFO,
+        };
+        self.log(level, self.run.state.created.as_ref().map(|created| &created.id), &text);
         self.show(text, true);
         Ok(())
     }

@@ -47,7 +47,7 @@ async fn settle(world: &World, lease: Leased, errand: Errand) -> Result<(), RunE
     let found = until_at_rest(world, &lease.server, restores).await?;
     let fact = Fact::CommandCutOff { command: command.to_string(), accepted, server: found };
     let notice = Notice::of_server(server, fact);
-    tracing::warn!("{notice}");
+    tracing::warn!(server = notice.server.as_ref().map(tracing::field::display), "{notice}");
     let name = lease.holder.name().to_owned();
     world.store.end_of_the_gone(lease, notice, restores, world.clock.now()).await?;
     world.store.forget_presence(&name);

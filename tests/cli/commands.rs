@@ -7,7 +7,8 @@ use crate::support::folder::Folder;
 use crate::support::host::Host;
 
 /// The commands that need no policy file.
-const WITHOUT_POLICY_FILE: [&str; 5] = ["schedule", "retention", "demo", "simulator", "health"];
+const WITHOUT_POLICY_FILE: [&str; 9] =
+    ["schedule", "retention", "demo", "simulator", "health", "init", "schema", "completions", "man"];
 /// The commands whose document says whether all is well, rather than what is there: it is the same when it is not.
 const ANSWERS_YES_OR_NO: [&str; 1] = ["health"];
 

@@ -10,10 +10,14 @@ mod demo;
 mod files;
 mod flows;
 mod full_disk;
+mod generated;
+mod init;
+mod logs;
 mod running;
 mod shapes;
 mod state;
 mod steps;
+mod terminal;
 #[path = "../support"]
 mod support {
     pub mod folder;

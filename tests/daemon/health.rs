@@ -16,6 +16,8 @@ fn host() -> Host {
 fn hangs(host: &Host, daemon: &Daemon) {
     eventually("it hangs outside a transaction", || {
         daemon.signal("STOP");
+        // The signal was sent; its threads stop one after the other.
+        eventually("all its threads are stopped", || is_stopped(daemon).then_some(()));
         let database = rusqlite::Connection::open(host.path("state/lastgood.db")).unwrap();
         database.busy_timeout(std::time::Duration::ZERO).unwrap();
         let free = database.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok();
@@ -24,6 +26,12 @@ fn hangs(host: &Host, daemon: &Daemon) {
         }
         free.then_some(())
     });
+}
+
+fn is_stopped(daemon: &Daemon) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{}/task", daemon.id())).unwrap();
+    let mut states = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("stat")).unwrap());
+    states.all(|state| state.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
 }
 
 /// Sets when the daemon last looked at what is due, as a clock at `seconds` from now would have it.

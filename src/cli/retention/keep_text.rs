@@ -24,6 +24,37 @@ pub(super) fn parse(text: &str) -> Result<Keep, String> {
     Ok(keep)
 }
 
+/// The rules as a policy file writes them. It takes neither `all` nor periods of buckets, and a period there has one
+/// unit.
+pub(super) fn for_policy_file(keep: &Keep, slots: u32) -> Result<String, String> {
+    if let Some((rule, _)) = keep.within_buckets.first() {
+        return Err(format!("within_{rule} is for `lastgood retention` alone"));
+    }
+    let mut rules = Vec::new();
+    let mut sum = 0_u32;
+    for (rule, count) in &keep.counts {
+        match count {
+            Count::Number(number) => {
+                sum = sum.saturating_add(*number);
+                rules.push(format!("{rule} = {number}"));
+            }
+            Count::All => return Err(format!("{rule}=all is for `lastgood retention` alone")),
+        }
+    }
+    if sum > slots {
+        return Err(format!("the counts add up to {sum}, but a server has {slots} slots"));
+    }
+    match keep.within {
+        None => {}
+        Some(Period { years: 0, months: 0, days, hours: 0, seconds: 0 }) => rules.push(format!("within = \"{days}d\"")),
+        Some(Period { years: 0, months: 0, days: 0, hours, seconds: 0 }) => {
+            rules.push(format!("within = \"{hours}h\""))
+        }
+        Some(_) => return Err("within has one unit in a policy file, as in 14d or 36h".to_owned()),
+    }
+    Ok(rules.join(", "))
+}
+
 fn add(keep: &mut Keep, key: &str, value: &str) -> Result<(), String> {
     let repeated = || format!("{key} is given twice");
     if key == "within" {
