@@ -11,7 +11,7 @@ use crate::account::servers::stored_servers;
 use crate::config::Config;
 use crate::journal::debt::Debt;
 use crate::journal::notice::{Good, Topic};
-use crate::policy::inventory::{Id, Kind, Server, newest_first};
+use crate::policy::inventory::{Id, Kind, Server, ServerRef, newest_first};
 use crate::policy::slots::{Slots, TakenSlot};
 use crate::policy::task::Task;
 use crate::report::digest::FormerPoints;
@@ -49,6 +49,8 @@ pub struct Survey {
     pub status: Status,
     /// Every policy on every server, in the order of the status.
     pub(super) policies: Vec<Surveyed>,
+    /// Servers without any policy that need none.
+    pub(super) exempt: Vec<ServerRef>,
     /// Points of policies that are no longer in the file.
     pub(super) former: Vec<FormerPoints>,
     /// The holds in force.
@@ -101,7 +103,7 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
     if config.reports.iter().all(|report| report.on.is_empty()) {
         warnings.push("failures reach nobody: give a [report] with `to`".to_owned());
     }
-    let unprotected = fleet::unprotected(config, &servers).into_iter().map(|server| server.reference.clone()).collect();
+    let (exempt, unprotected) = fleet::without_policy(config, &servers);
     let backlog = store.backlog().await?;
     let outbox = OutboxStatus { waiting: backlog.waiting, oldest: backlog.oldest, refused: backlog.refused };
     let level = level(&policies, &incidents, &outbox, &warnings, now);
@@ -110,7 +112,7 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
         at: now,
         level,
         policies: shown_policies,
-        unprotected,
+        unprotected: references(&unprotected),
         incidents: incidents.into_iter().map(shown).collect(),
         debts: store.debts().await?.into_iter().map(owed).collect(),
         outbox,
@@ -119,7 +121,11 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
         last_evaluation: store.last_evaluation().await?,
         warnings,
     };
-    Ok(Survey { status, policies, former, holds })
+    Ok(Survey { status, policies, exempt: references(&exempt), former, holds })
+}
+
+fn references(servers: &[&Server]) -> Vec<ServerRef> {
+    servers.iter().map(|server| server.reference.clone()).collect()
 }
 
 fn level(

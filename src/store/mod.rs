@@ -5,6 +5,7 @@ mod brake_rows;
 pub mod brakes;
 mod changes;
 pub(crate) mod counters;
+pub(crate) mod daily_outcomes;
 mod database;
 mod debt_rows;
 pub mod debts;
@@ -26,6 +27,7 @@ pub mod presence;
 pub mod prune;
 pub mod runs;
 mod scope;
+pub(crate) mod server_incidents;
 pub mod servers;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use crate::journal::notice::{Notice, Topic};
-use crate::policy::inventory::Server;
+use crate::policy::inventory::{Id, Server};
 use crate::store::notices::insert_notice;
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
@@ -70,6 +70,26 @@ impl Store {
                 params![nanos(at), Topic::ServerGone.to_string()],
             )?;
             Ok(missing)
+        })
+        .await
+    }
+
+    /// The server whose key reads like this, gone or not.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(crate) async fn server_with_key(&self, key: String) -> Result<Option<Known>, StoreError> {
+        self.transact(move |tx| {
+            let number = key.parse().ok().filter(|number: &i64| number.to_string() == key).map(Id::Number);
+            let mut query = tx.prepare_cached("SELECT body, gone_at FROM server WHERE id = ?1")?;
+            for id in number.into_iter().chain([Id::Text(key)]) {
+                let mut rows = query.query([json(&id)?])?;
+                if let Some(row) = rows.next()? {
+                    let gone_at = row.get::<_, Option<i64>>(1)?.map(time);
+                    return Ok(Some(Known { server: read(&row.get::<_, String>(0)?)?, gone_at }));
+                }
+            }
+            Ok(None)
         })
         .await
     }
