@@ -202,18 +202,25 @@ pub(super) fn at(status: &Status) -> String {
     status.at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
-/// `2 failing, 1 stale, 9 ok of 12 servers`.
+/// The worst in one line: `2 failing and 1 stale of 12 servers`. The links below it have the rest.
 fn summary(listing: &Listing) -> String {
+    use ServerState::{Failing, Incident, Never, Stale, Unprotected};
     if listing.total == 0 {
-        return "no server is known yet".to_owned();
+        return "No server is known yet".to_owned();
     }
-    let counts = ServerState::ALL.into_iter().zip(listing.counts);
-    let said = counts.filter(|(state, number)| *number > 0 && *state != ServerState::Exempt);
-    let words: Vec<String> = said.map(|(state, number)| format!("{} {}", grouped(number), meaning(state))).collect();
     let servers = count(listing.total, "server", "servers");
-    match words.as_slice() {
-        [] => format!("{servers}, none with a policy"),
-        _ => format!("{servers}: {}", words.join(", ")),
+    let said = |states: &[ServerState]| {
+        let counts = ServerState::ALL.into_iter().zip(listing.counts);
+        let counts = counts.filter(|(state, number)| states.contains(state) && *number > 0);
+        counts.map(|(state, number)| format!("{} {}", grouped(number), meaning(state))).collect::<Vec<_>>()
+    };
+    let worst =
+        [said(&[Failing, Stale]), said(&[Incident, Never, Unprotected])].into_iter().find(|said| !said.is_empty());
+    match worst.as_deref() {
+        None => format!("{servers}, and none needs attention"),
+        Some([one]) => format!("{one} of {servers}"),
+        Some([first @ .., last]) => format!("{} and {last} of {servers}", first.join(", ")),
+        Some([]) => servers,
     }
 }
 
@@ -284,7 +291,19 @@ fn item(incident: &IncidentStatus, status: &Status) -> IncidentItem {
 
 /// The topic of an incident in words.
 pub(super) fn topic(word: &str) -> String {
-    word.replace('_', " ")
+    match word {
+        "run" => "Failed run".to_owned(),
+        "missed" => "Missed due times".to_owned(),
+        "server_stopped" => "Server not started".to_owned(),
+        "attention" => "Needs attention".to_owned(),
+        "reload" => "Policy file refused".to_owned(),
+        "overfilled" => "More than fits the slots".to_owned(),
+        _ => {
+            let words = word.replace('_', " ");
+            let mut letters = words.chars();
+            letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+        }
+    }
 }
 
 fn states(listing: &Listing) -> Vec<StateLink> {

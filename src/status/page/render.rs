@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use minijinja::value::Value;
-use minijinja::{AutoEscape, Environment, Error, Output, State, escape_formatter};
+use minijinja::{AutoEscape, Environment, Error, HtmlEscape, Output, State, escape_formatter};
 use serde::Serialize;
 
 use crate::policy::text::one_line;
@@ -59,6 +59,7 @@ fn templates() -> Environment<'static> {
     environment.set_lstrip_blocks(true);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_formatter(format_value);
+    environment.add_filter("code", code);
     for (name, source) in [
         ("layout.html", include_str!("templates/layout.html")),
         ("drawings.html", include_str!("templates/drawings.html")),
@@ -68,6 +69,21 @@ fn templates() -> Environment<'static> {
         environment.add_template(name, source).expect("the template is tested");
     }
     environment
+}
+
+/// Cleaned and escaped text in which commands and keys, which our sentences have between backticks, are marked as code.
+fn code(text: &str) -> Value {
+    let escaped = |text: &str| HtmlEscape(&one_line(text)).to_string();
+    let parts: Vec<&str> = text.split('`').collect();
+    if parts.len() % 2 == 0 {
+        return Value::from_safe_string(escaped(text));
+    }
+    let mut html = String::new();
+    for (place, part) in parts.into_iter().enumerate() {
+        let part = part.split(' ').map(escaped).collect::<Vec<_>>().join(" ");
+        html.push_str(&if place % 2 == 1 { format!("<code>{part}</code>") } else { part });
+    }
+    Value::from_safe_string(html)
 }
 
 /// Cleans text, then escapes it.

@@ -115,7 +115,7 @@ fn section(kind: &KindFacts, now: Timestamp) -> KindSection {
         kind: word,
         heading,
         slots: slot_boxes(kind),
-        read: kind.read_at.map(|read_at| format!("as listed {}", ago(read_at, now))),
+        read: kind.read_at.map(|read_at| ago(read_at, now)),
         notes: refused.chain(notes).map(|note| shortened(&note, TEXT)).collect(),
         points: kind.points.iter().map(|point| point_row(point, now)).collect(),
     }
