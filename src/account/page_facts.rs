@@ -1,5 +1,5 @@
-//! What the page shows: the status, and of the servers that are shown every restore point with what a run would do with
-//! it now, and how the last days went. By the last inventories: the provider is not asked.
+//! What the page shows: the status, and of the servers that are shown every restore point with what the next run would
+//! do with it, and how the last days went. By the last inventories: the provider is not asked.
 
 use jiff::Timestamp;
 
@@ -7,11 +7,11 @@ use crate::account::fleet;
 use crate::account::survey::survey;
 use crate::config::Config;
 use crate::policy::evidence::{Evidence, PlanRequest};
-use crate::policy::inventory::{Inventory, Kind, RestorePoint, Server, ServerRef, ServerStatus};
+use crate::policy::inventory::{Inventory, Kind, RestorePoint, Server, ServerRef, ServerStatus, newest_first};
 use crate::policy::memory::Memory;
 use crate::policy::owner::Owner;
 use crate::policy::plan::{Action, Plan};
-use crate::policy::planner::plan;
+use crate::policy::planner;
 use crate::policy::policy::{Policy, PolicyName};
 use crate::policy::slots::Slots;
 use crate::policy::task::Task;
@@ -92,7 +92,7 @@ impl PageSource<'_> {
     async fn kind(&self, server: &Server, kind: Kind, tasks: &[Task]) -> Result<Option<KindFacts>, StoreError> {
         let mut tasks: Vec<&Task> = tasks.iter().filter(|task| task.policy.kind == kind).collect();
         let limit = self.config.provider.slots.of(kind);
-        let Some(inventory) = self.store.last_inventory(server.clone(), kind).await? else {
+        let Some(inventory) = self.last_inventory(server, kind).await? else {
             let slots = Slots { limit, ..Slots::default() };
             let none = KindFacts { kind, slots, read_at: None, points: Vec::new(), plans: Vec::new() };
             return Ok((!tasks.is_empty()).then_some(none));
@@ -115,7 +115,16 @@ impl PageSource<'_> {
         Ok(Some(KindFacts { kind, slots, read_at: Some(inventory.read_at), points, plans }))
     }
 
-    /// What a run would do now, by this inventory.
+    /// The last inventory, newest first, less the points whose delete was accepted since.
+    async fn last_inventory(&self, server: &Server, kind: Kind) -> Result<Option<Inventory>, StoreError> {
+        let Some(mut inventory) = self.store.last_inventory(server.clone(), kind).await? else { return Ok(None) };
+        let listed = self.store.listed(server.reference.id.clone(), kind).await?;
+        inventory.points.retain(|point| point.automatic || listed.iter().any(|listed| listed.id == point.id));
+        inventory.points.sort_by(|a, b| newest_first((a.created_at, &a.id), (b.created_at, &b.id)));
+        Ok(Some(inventory))
+    }
+
+    /// What the next run would do, by this inventory.
     async fn planned<'a>(&self, task: &'a Task, inventory: &Inventory, limit: u32) -> Result<Planned<'a>, StoreError> {
         let policy = &task.policy;
         let key = MemoryKey {
@@ -125,11 +134,15 @@ impl PageSource<'_> {
             settle: self.config.provider.settle,
         };
         let memory = self.store.memory_for(key, &inventory.points, self.now).await?;
-        let plan = {
-            let evidence = self.evidence(policy, inventory, &memory);
-            let (reserve, others) = (task.reserve, &task.others);
-            plan(&PlanRequest { evidence, limit, reserve, others, spent: 0, now: self.now, waited_for: None })
-        };
+        // The new point will be of that day and hour, not of this one.
+        let due = task.due_times().next_after(self.now).unwrap_or(self.now);
+        let evidence = self.evidence(policy, inventory, &memory);
+        let (reserve, others) = (task.reserve, &task.others);
+        let request = PlanRequest { evidence, limit, reserve, others, spent: 0, now: due, waited_for: None };
+        let mut plan = planner::plan(&request);
+        if plan.wait_until.is_some() {
+            plan = planner::plan(&PlanRequest { waited_for: plan.wait_until, ..request });
+        }
         Ok(Planned { policy, memory, plan })
     }
 
@@ -163,7 +176,7 @@ impl PageSource<'_> {
     }
 }
 
-/// What a run of a policy would do now, and what it went by.
+/// What the next run of a policy would do, and what that is based on.
 struct Planned<'a> {
     policy: &'a Policy,
     memory: Memory,
@@ -196,3 +209,6 @@ fn nobodys_task(server: &Server, kind: Kind) -> Task {
         others: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,8 @@ mod source;
 mod value;
 
 pub(crate) use answer::Site;
+#[cfg(test)]
+pub(crate) use page::html as page_html;
 pub(crate) use page::{
     KindFacts, Listing, OverviewFacts, PageFacts, PageRequest, PlanFacts, PointFacts, ServerFacts, ServerPageFacts,
     first_day,

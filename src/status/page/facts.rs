@@ -69,7 +69,7 @@ pub(crate) struct KindFacts {
     pub(crate) read_at: Option<Timestamp>,
     /// The points, newest first; automatic backups are among them.
     pub(crate) points: Vec<PointFacts>,
-    /// What a run of each policy would do now; empty where no policy applies.
+    /// What the next run of each policy would do; empty where no policy applies.
     pub(crate) plans: Vec<PlanFacts>,
 }
 
@@ -92,13 +92,13 @@ pub(crate) struct PointFacts {
     pub(crate) owner: Owner,
     /// Whether a person holds it.
     pub(crate) held: bool,
-    /// Whether a run would delete it now.
+    /// Whether the next run would delete it.
     pub(crate) goes: bool,
     /// Why it is kept or deleted.
     pub(crate) why: Vec<Reason>,
 }
 
-/// What a run of a policy would do now.
+/// What the next run of a policy would do.
 #[derive(Clone, Debug)]
 pub(crate) struct PlanFacts {
     /// The policy.

@@ -32,7 +32,7 @@ pub(in crate::status) fn content_security_policy() -> &'static str {
 }
 
 /// The page as HTML.
-pub(in crate::status) fn html(facts: &PageFacts) -> String {
+pub(crate) fn html(facts: &PageFacts) -> String {
     match facts {
         PageFacts::Overview(facts) => fill("overview.html", &overview(facts)),
         PageFacts::Server(facts) => fill("server.html", &server_page(facts)),

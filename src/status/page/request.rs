@@ -15,7 +15,7 @@ pub(crate) enum PageRequest {
 
 impl PageRequest {
     /// What this path with its query asks for; `None` where there is no page.
-    pub(in crate::status) fn of(path: &str, query: Option<&str>) -> Option<Self> {
+    pub(crate) fn of(path: &str, query: Option<&str>) -> Option<Self> {
         if path == "/" {
             return Some(Self::Overview(filter(query.unwrap_or_default())));
         }

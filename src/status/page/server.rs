@@ -108,7 +108,7 @@ fn section(kind: &KindFacts, now: Timestamp) -> KindSection {
     let word = kind.kind.plural();
     let heading = word[..1].to_uppercase() + &word[1..];
     let refused = kind.plans.iter().filter_map(|plan| {
-        plan.refused.as_ref().map(|refused| format!("A run of {} would create nothing now: {refused}", plan.policy))
+        plan.refused.as_ref().map(|refused| format!("The next run of {} would create nothing: {refused}", plan.policy))
     });
     let notes = kind.plans.iter().flat_map(|plan| plan.notes.iter().map(|note| format!("{}: {note}", plan.policy)));
     KindSection {

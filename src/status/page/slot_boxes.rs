@@ -31,7 +31,7 @@ pub(super) enum Slot {
     InProgress,
     /// It cannot be restored.
     Failed,
-    /// A run would delete it now, or the provider is deleting it.
+    /// The next run would delete it, or the provider is deleting it.
     Goes,
     /// Nothing is in it.
     Free,
@@ -131,7 +131,7 @@ pub(super) struct SlotBoxes {
     boxes: Vec<SlotBox>,
     /// `9 of 10`.
     used: String,
-    /// The points that a run would delete now, the next one first.
+    /// The points that the next run would delete, the first one first.
     goes: Option<String>,
 }
 
