@@ -11,6 +11,7 @@ mod page_facts;
 mod review;
 mod servers;
 mod survey;
+mod upcoming;
 
 pub use digest::digest_facts;
 pub use file_in_force::{file_in_force, put_in_force, refuse_file};

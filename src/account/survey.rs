@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::account::file_in_force::file_status;
 use crate::account::fleet;
 use crate::account::servers::stored_servers;
+use crate::account::upcoming::Upcoming;
 use crate::config::Config;
 use crate::journal::debt::Debt;
 use crate::journal::notice::{Good, Topic};
@@ -67,19 +68,22 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
     let holds = store.holds(now).await?;
     let running = store.open_keys().await?;
     let listed = store.listed_everywhere().await?;
+    let held = holds.iter().filter_map(|hold| match &hold.what {
+        HoldTarget::Point(kind, id) => Some((*kind, id)),
+        HoldTarget::Server(_) => None,
+    });
     let input = SurveyInput {
         config,
         listed: &listed,
         handled: &store.handled_everywhere().await?,
-        holds: &holds,
+        held: &held.collect(),
         failing: &incidents.iter().filter(|one| one.topic == Topic::Run).filter_map(policy_of_incident).collect(),
         running: &running.iter().map(|run| (&run.server, run.policy.as_str())).collect(),
         now,
     };
-    // Server by server: all tasks of a large account would take much memory at once.
-    let tasks = servers.iter().flat_map(|server| fleet::tasks_of_server(config, server));
-    let (shown_policies, policies): (Vec<PolicyStatus>, Vec<Surveyed>) =
-        tasks.map(|task| surveyed(&input, &task)).unzip();
+    let SurveyedServers { shown: shown_policies, policies, without_policy } = surveyed_servers(&input, &servers);
+    let (exempt, unprotected): (Vec<&Server>, Vec<&Server>) =
+        without_policy.into_iter().partition(|server| fleet::needs_no_policy(config, server));
     let former = former(config, &listed, &servers);
     // Before the first list, no selector matches anything, which says nothing about the selectors.
     let mut warnings: Vec<String> = if servers.is_empty() {
@@ -103,7 +107,6 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
     if config.reports.iter().all(|report| report.on.is_empty()) {
         warnings.push("failures reach nobody: give a [report] with `to`".to_owned());
     }
-    let (exempt, unprotected) = fleet::without_policy(config, &servers);
     let backlog = store.backlog().await?;
     let outbox = OutboxStatus { waiting: backlog.waiting, oldest: backlog.oldest, refused: backlog.refused };
     let level = level(&policies, &incidents, &outbox, &warnings, now);
@@ -122,6 +125,32 @@ pub async fn survey(config: &Config, store: &Store, now: Timestamp) -> Result<Su
         warnings,
     };
     Ok(Survey { status, policies, exempt: references(&exempt), former, holds })
+}
+
+/// The policies of all servers.
+#[derive(Default)]
+struct SurveyedServers<'a> {
+    shown: Vec<PolicyStatus>,
+    policies: Vec<Surveyed>,
+    without_policy: Vec<&'a Server>,
+}
+
+fn surveyed_servers<'a>(input: &SurveyInput<'_>, servers: &'a [Server]) -> SurveyedServers<'a> {
+    let mut all = SurveyedServers::default();
+    let mut upcoming = Upcoming::after(input.now);
+    // Server by server: all tasks of a large account would take much memory at once.
+    for server in servers {
+        let tasks = fleet::tasks_of_server(input.config, server);
+        if tasks.is_empty() {
+            all.without_policy.push(server);
+        }
+        for task in &tasks {
+            let (shown, one) = surveyed(input, task, upcoming.of(task));
+            all.shown.push(shown);
+            all.policies.push(one);
+        }
+    }
+    all
 }
 
 fn references(servers: &[&Server]) -> Vec<ServerRef> {
@@ -152,7 +181,7 @@ struct SurveyInput<'a> {
     config: &'a Config,
     listed: &'a ListedEverywhere,
     handled: &'a HashMap<(Id, String), Handled>,
-    holds: &'a [Hold],
+    held: &'a HashSet<(Kind, &'a Id)>,
     failing: &'a HashSet<(&'a Id, &'a str)>,
     running: &'a HashSet<(&'a Id, &'a str)>,
     now: Timestamp,
@@ -162,7 +191,7 @@ fn policy_of_incident(incident: &Incident) -> Option<(&Id, &str)> {
     Some((&incident.server.as_ref()?.id, incident.policy.as_deref()?))
 }
 
-fn surveyed(input: &SurveyInput<'_>, task: &Task) -> (PolicyStatus, Surveyed) {
+fn surveyed(input: &SurveyInput<'_>, task: &Task, next_due: Option<Timestamp>) -> (PolicyStatus, Surveyed) {
     let (policy, server) = (&task.policy, &task.server.reference);
     let listed = input.listed.get(&(server.id.clone(), policy.kind)).map(Vec::as_slice).unwrap_or_default();
     let handled = input.handled.get(&(server.id.clone(), policy.name.to_string()));
@@ -189,7 +218,7 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> (PolicyStatus, Surveyed) {
         last_good,
         size_mb: newest.and_then(|point| point.size_mb),
         max_age_seconds: policy.max_age.as_secs(),
-        next_due: task.due_times().next_after(input.now),
+        next_due,
         slots: slots(input, task, listed),
         state,
     };
@@ -200,24 +229,20 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> (PolicyStatus, Surveyed) {
 /// The slots by the last inventory.
 fn slots(input: &SurveyInput<'_>, task: &Task, listed: &[Listed]) -> Slots {
     let kind = task.policy.kind;
-    let is_held = |point: &Listed| {
-        let held = HoldTarget::Point(kind, point.id.clone());
-        input.holds.iter().any(|hold| hold.what == held)
-    };
-    let taken = listed.iter().map(|point| TakenSlot { own: point.policy.is_some(), held: is_held(point) });
+    let taken = listed
+        .iter()
+        .map(|point| TakenSlot { own: point.policy.is_some(), held: input.held.contains(&(kind, &point.id)) });
     Slots::sum(input.config.provider.slots.of(kind), taken)
 }
 
 fn former(config: &Config, listed: &ListedEverywhere, servers: &[Server]) -> Vec<FormerPoints> {
     let mut former = Vec::new();
     for server in servers {
-        let tasks = fleet::tasks_of_server(config, server);
         for kind in Kind::ALL {
             let Some(listed) = listed.get(&(server.reference.id.clone(), kind)) else { continue };
             let names: BTreeSet<&str> = listed.iter().filter_map(|point| point.policy.as_deref()).collect();
             for name in names {
-                let own = |task: &Task| task.policy.kind == kind && task.policy.answers_to(name);
-                if config.knows_policy(name, kind) || tasks.iter().any(own) {
+                if config.knows_policy(name, kind) {
                     continue;
                 }
                 let points = listed.iter().filter(|point| point.policy.as_deref() == Some(name)).count();

@@ -80,11 +80,17 @@ impl Store {
             )?;
             let mut rows = query.query([])?;
             let mut everywhere: HashMap<(Id, Kind), Vec<Listed>> = HashMap::new();
+            // The table is ordered by server and kind, so that each key is read once and not once a point.
+            let (mut server, mut kind, mut points) = (String::new(), String::new(), Vec::new());
             while let Some(row) = rows.next()? {
-                let server = read(&row.get::<_, String>(5)?)?;
-                let kind = read_word(&row.get::<_, String>(6)?)?;
-                everywhere.entry((server, kind)).or_default().push(one_listed(row)?);
+                let text = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
+                if text(5)? != server || text(6)? != kind {
+                    add(&mut everywhere, (&server, &kind), std::mem::take(&mut points))?;
+                    (server, kind) = (text(5)?.to_owned(), text(6)?.to_owned());
+                }
+                points.push(one_listed(row)?);
             }
+            add(&mut everywhere, (&server, &kind), points)?;
             Ok(everywhere)
         })
         .await
@@ -170,10 +176,22 @@ fn listed(tx: &Transaction<'_>, server: &Id, kind: Kind) -> Result<Vec<Listed>, 
     Ok(points)
 }
 
+/// Adds the points of a server and kind, as the columns hold these.
+fn add(
+    everywhere: &mut HashMap<(Id, Kind), Vec<Listed>>,
+    (server, kind): (&str, &str),
+    points: Vec<Listed>,
+) -> Result<(), StoreError> {
+    if !points.is_empty() {
+        everywhere.entry((read(server)?, read_word(kind)?)).or_default().extend(points);
+    }
+    Ok(())
+}
+
 /// From the columns id, created_at, status, size_mb and policy.
 fn one_listed(row: &rusqlite::Row<'_>) -> Result<Listed, StoreError> {
     Ok(Listed {
-        id: read(&row.get::<_, String>(0)?)?,
+        id: read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?,
         created_at: row.get::<_, Option<i64>>(1)?.map(time),
         status: row.get(2)?,
         size_mb: row.get::<_, Option<i64>>(3)?.and_then(|size| u64::try_from(size).ok()),
