@@ -54,7 +54,7 @@ pub(super) fn link(filter: &Filter) -> String {
     if query.is_empty() { "/".to_owned() } else { format!("/?{query}") }
 }
 
-/// The path of a server's page.
+/// The path of a server's page. Nothing in it needs to be escaped in HTML.
 pub(super) fn server_path(id: &str) -> String {
     let mut path = "/servers/".to_owned();
     for byte in id.bytes() {
