@@ -75,7 +75,7 @@ fn templates() -> Environment<'static> {
 fn code(text: &str) -> Value {
     let escaped = |text: &str| HtmlEscape(&one_line(text)).to_string();
     let parts: Vec<&str> = text.split('`').collect();
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         return Value::from_safe_string(escaped(text));
     }
     let mut html = String::new();

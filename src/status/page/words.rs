@@ -12,10 +12,10 @@ pub(super) fn span(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (hours, minutes) = (seconds / 3600, seconds % 3600 / 60);
     match seconds {
-        0..60 => format!("{seconds} s"),
+        ..60 => format!("{seconds} s"),
         60..3600 => format!("{} min", seconds / 60),
         3600..36_000 if minutes > 0 => format!("{hours} h {minutes} min"),
-        0..172_800 => format!("{hours} h"),
+        3600..172_800 => format!("{hours} h"),
         _ => format!("{} d", seconds / 86_400),
     }
 }
@@ -40,7 +40,7 @@ pub(super) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
