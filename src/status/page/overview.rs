@@ -292,7 +292,7 @@ fn item(incident: &IncidentStatus, status: &Status) -> IncidentItem {
 /// The topic of an incident in words.
 pub(super) fn topic(word: &str) -> String {
     match word {
-        "run" => "Failed run".to_owned(),
+        "run" => "Failing or stale".to_owned(),
         "missed" => "Missed due times".to_owned(),
         "server_stopped" => "Server not started".to_owned(),
         "attention" => "Needs attention".to_owned(),
