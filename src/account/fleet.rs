@@ -35,8 +35,14 @@ pub(crate) fn tasks_of_server(config: &Config, server: &Server) -> Vec<Task> {
 /// The servers without any enabled policy, except those that `unprotected_ok` names.
 #[must_use]
 pub(crate) fn unprotected<'a>(config: &Config, servers: &'a [Server]) -> Vec<&'a Server> {
-    let needs_none = |server: &Server| config.status.unprotected_ok.iter().any(|selector| selector.matches(server));
-    servers.iter().filter(|server| tasks_of_server(config, server).is_empty() && !needs_none(server)).collect()
+    let is_unprotected =
+        |server: &&Server| tasks_of_server(config, server).is_empty() && !needs_no_policy(config, server);
+    servers.iter().filter(is_unprotected).collect()
+}
+
+/// Whether `unprotected_ok` names the server.
+pub(super) fn needs_no_policy(config: &Config, server: &Server) -> bool {
+    config.status.unprotected_ok.iter().any(|selector| selector.matches(server))
 }
 
 /// Whether both lists show the same servers under the same names, so that the same policies apply to them.

@@ -8,10 +8,11 @@ use jiff::Timestamp;
 use crate::account::file_in_force::file_status;
 use crate::account::fleet;
 use crate::account::servers::stored_servers;
+use crate::account::upcoming::Upcoming;
 use crate::config::Config;
 use crate::journal::debt::Debt;
 use crate::journal::notice::{Good, Topic};
-use crate::policy::inventory::{Kind, PointStatus, Server, ServerId, newest_first};
+use crate::policy::inventory::{Kind, PointId, PointStatus, Server, ServerId, ServerRef, newest_first};
 use crate::policy::slots::{Slots, TakenSlot};
 use crate::policy::task::Task;
 use crate::report::digest::FormerPoints;
@@ -49,6 +50,8 @@ pub(crate) struct Survey {
     pub status: Status,
     /// Every policy on every server, in the order of the status.
     pub(super) policies: Vec<Surveyed>,
+    /// Servers without any policy that need none.
+    pub(super) exempt: Vec<ServerRef>,
     /// Points of policies that are no longer in the file.
     pub(super) former: Vec<FormerPoints>,
     /// The holds in force.
@@ -65,19 +68,22 @@ pub(crate) async fn survey(config: &Config, store: &Store, now: Timestamp) -> Re
     let holds = store.holds(now).await?;
     let running = store.open_keys().await?;
     let listed = store.listed_everywhere().await?;
+    let held = holds.iter().filter_map(|hold| match &hold.what {
+        HoldTarget::Point(kind, id) => Some((*kind, id)),
+        HoldTarget::Server(_) => None,
+    });
     let input = SurveyInput {
         config,
         listed: &listed,
         handled: &store.handled_everywhere().await?,
-        holds: &holds,
+        held: &held.collect(),
         failing: &incidents.iter().filter(|one| one.topic == Topic::Run).filter_map(policy_of_incident).collect(),
         running: &running.iter().map(|run| (&run.server, run.policy.as_str())).collect(),
         now,
     };
-    // Server by server: all tasks of a large account would take much memory at once.
-    let tasks = servers.iter().flat_map(|server| fleet::tasks_of_server(config, server));
-    let (shown_policies, policies): (Vec<PolicyStatus>, Vec<Surveyed>) =
-        tasks.map(|task| surveyed(&input, &task)).unzip();
+    let SurveyedServers { shown: shown_policies, policies, without_policy } = surveyed_servers(&input, &servers);
+    let (exempt, unprotected): (Vec<&Server>, Vec<&Server>) =
+        without_policy.into_iter().partition(|server| fleet::needs_no_policy(config, server));
     let former = former(config, &listed, &servers);
     // Before the first list, no selector matches anything, which says nothing about the selectors.
     let mut warnings: Vec<String> = if servers.is_empty() {
@@ -101,7 +107,6 @@ pub(crate) async fn survey(config: &Config, store: &Store, now: Timestamp) -> Re
     if config.reports.iter().all(|report| report.on.is_empty()) {
         warnings.push("failures reach nobody: give a [report] with `to`".to_owned());
     }
-    let unprotected = fleet::unprotected(config, &servers).into_iter().map(|server| server.reference.clone()).collect();
     let backlog = store.backlog().await?;
     let outbox = OutboxStatus { waiting: backlog.waiting, oldest: backlog.oldest, refused: backlog.refused };
     let level = level(&policies, &incidents, &outbox, &warnings, now);
@@ -110,7 +115,7 @@ pub(crate) async fn survey(config: &Config, store: &Store, now: Timestamp) -> Re
         at: now,
         level,
         policies: shown_policies,
-        unprotected,
+        unprotected: references(&unprotected),
         incidents: incidents.into_iter().map(shown).collect(),
         debts: store.debts().await?.into_iter().map(owed).collect(),
         outbox,
@@ -119,7 +124,37 @@ pub(crate) async fn survey(config: &Config, store: &Store, now: Timestamp) -> Re
         last_evaluation: store.last_evaluation().await?,
         warnings,
     };
-    Ok(Survey { status, policies, former, holds })
+    Ok(Survey { status, policies, exempt: references(&exempt), former, holds })
+}
+
+/// The policies of all servers.
+#[derive(Default)]
+struct SurveyedServers<'a> {
+    shown: Vec<PolicyStatus>,
+    policies: Vec<Surveyed>,
+    without_policy: Vec<&'a Server>,
+}
+
+fn surveyed_servers<'a>(input: &SurveyInput<'_>, servers: &'a [Server]) -> SurveyedServers<'a> {
+    let mut all = SurveyedServers::default();
+    let mut upcoming = Upcoming::after(input.now);
+    // Server by server: all tasks of a large account would take much memory at once.
+    for server in servers {
+        let tasks = fleet::tasks_of_server(input.config, server);
+        if tasks.is_empty() {
+            all.without_policy.push(server);
+        }
+        for task in &tasks {
+            let (shown, one) = surveyed(input, task, upcoming.of(task));
+            all.shown.push(shown);
+            all.policies.push(one);
+        }
+    }
+    all
+}
+
+fn references(servers: &[&Server]) -> Vec<ServerRef> {
+    servers.iter().map(|server| server.reference.clone()).collect()
 }
 
 fn level(
@@ -146,7 +181,7 @@ struct SurveyInput<'a> {
     config: &'a Config,
     listed: &'a ListedEverywhere,
     handled: &'a HashMap<(ServerId, String), Handled>,
-    holds: &'a [Hold],
+    held: &'a HashSet<(Kind, &'a PointId)>,
     failing: &'a HashSet<(&'a ServerId, &'a str)>,
     running: &'a HashSet<(&'a ServerId, &'a str)>,
     now: Timestamp,
@@ -156,7 +191,7 @@ fn policy_of_incident(incident: &Incident) -> Option<(&ServerId, &str)> {
     Some((&incident.server.as_ref()?.id, incident.policy.as_deref()?))
 }
 
-fn surveyed(input: &SurveyInput<'_>, task: &Task) -> (PolicyStatus, Surveyed) {
+fn surveyed(input: &SurveyInput<'_>, task: &Task, next_due: Option<Timestamp>) -> (PolicyStatus, Surveyed) {
     let (policy, server) = (&task.policy, &task.server.reference);
     let listed = input.listed.get(&(server.id.clone(), policy.kind)).map(Vec::as_slice).unwrap_or_default();
     let handled = input.handled.get(&(server.id.clone(), policy.name.to_string()));
@@ -183,7 +218,7 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> (PolicyStatus, Surveyed) {
         last_good,
         size_mb: newest.and_then(|point| point.size_mb),
         max_age_seconds: policy.max_age.as_secs(),
-        next_due: task.due_times().next_after(input.now),
+        next_due,
         slots: slots(input, task, listed),
         state,
     };
@@ -194,24 +229,20 @@ fn surveyed(input: &SurveyInput<'_>, task: &Task) -> (PolicyStatus, Surveyed) {
 /// The slots by the last inventory.
 fn slots(input: &SurveyInput<'_>, task: &Task, listed: &[StoredPoint]) -> Slots {
     let kind = task.policy.kind;
-    let is_held = |point: &StoredPoint| {
-        let held = HoldTarget::Point(kind, point.id.clone());
-        input.holds.iter().any(|hold| hold.what == held)
-    };
-    let taken = listed.iter().map(|point| TakenSlot { own: point.policy.is_some(), held: is_held(point) });
+    let taken = listed
+        .iter()
+        .map(|point| TakenSlot { own: point.policy.is_some(), held: input.held.contains(&(kind, &point.id)) });
     Slots::sum(input.config.provider.slots.of(kind), taken)
 }
 
 fn former(config: &Config, listed: &ListedEverywhere, servers: &[Server]) -> Vec<FormerPoints> {
     let mut former = Vec::new();
     for server in servers {
-        let tasks = fleet::tasks_of_server(config, server);
         for kind in Kind::ALL {
             let Some(listed) = listed.get(&(server.reference.id.clone(), kind)) else { continue };
             let names: BTreeSet<&str> = listed.iter().filter_map(|point| point.policy.as_deref()).collect();
             for name in names {
-                let own = |task: &Task| task.policy.kind == kind && task.policy.answers_to(name);
-                if config.knows_policy(name, kind) || tasks.iter().any(own) {
+                if config.knows_policy(name, kind) {
                     continue;
                 }
                 let points = listed.iter().filter(|point| point.policy.as_deref() == Some(name)).count();

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::account::survey;
+use crate::account::{page_facts, survey};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::daemon::evaluation::EvaluationRecord;
 use crate::run::World;
-use crate::status::{CheckEvaluator, Listener, ProcessCounters, Site, StatusSource, TakeStatus};
+use crate::status::{CheckEvaluator, Listener, ProcessCounters, Site, StatusSource, TakePage, TakeStatus};
 use crate::store::Store;
 
 /// The listener of the daemon.
@@ -122,10 +122,16 @@ impl StatusListener {
             let (config, now) = (Arc::clone(&in_force), clock.now());
             Box::pin(async move { Ok(survey(&config, &store, now).await?.status) })
         });
+        let (in_force, clock) = (Arc::clone(config), self.clock.clone());
+        let take_page: TakePage = Arc::new(move |store, request| {
+            let (config, now) = (Arc::clone(&in_force), clock.now());
+            Box::pin(async move { page_facts(&config, &store, request, now).await })
+        });
         let evaluation = self.evaluation.clone();
         let check_evaluator: CheckEvaluator = Arc::new(move || evaluation.check());
         let counters = Arc::clone(&self.counters);
-        let source = StatusSource { store, take_status, check_evaluator, counters, started: self.started };
+        let started = self.started;
+        let source = StatusSource { store, take_status, take_page, check_evaluator, counters, started };
         Ok(Site::new(config.status.hosts.clone(), source))
     }
 }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::status::host::{HostRefusal, check_host};
-use crate::status::page;
+use crate::status::page::{self, PageRequest};
 use crate::status::shared::SharedRendering;
 use crate::status::source::StatusSource;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -30,12 +32,14 @@ pub(crate) struct Site {
     source: StatusSource,
     json: SharedRendering<Bytes>,
     metrics: SharedRendering<Bytes>,
+    page_turn: tokio::sync::Mutex<()>,
 }
 
 impl Site {
     /// A site that answers to these names (in lower case) besides `localhost` and addresses.
     pub(crate) fn new(hosts: Vec<String>, source: StatusSource) -> Self {
-        Self { hosts, source, json: SharedRendering::new(Duration::ZERO), metrics: SharedRendering::new(METRICS_AGE) }
+        let (json, metrics) = (SharedRendering::new(Duration::ZERO), SharedRendering::new(METRICS_AGE));
+        Self { hosts, source, json, metrics, page_turn: tokio::sync::Mutex::default() }
     }
 
     /// The answer to a request. The body of the request is not read.
@@ -61,11 +65,26 @@ impl Site {
             },
             "/status.json" => taken(self.json.get(bytes(self.source.json())).await, JSON),
             "/metrics" => taken(self.metrics.get(bytes(self.source.metrics())).await, PROMETHEUS),
-            path => match page::html(path, request.uri().query()) {
-                Some(page) => answer(StatusCode::OK, HTML, page.into()),
-                None => text(StatusCode::NOT_FOUND, "there is nothing here\n"),
-            },
+            path => self.page(PageRequest::of(path, request.uri().query())).await,
         }
+    }
+
+    async fn page(&self, request: Option<PageRequest>) -> HttpAnswer {
+        let Some(request) = request else { return text(StatusCode::NOT_FOUND, "there is nothing here\n") };
+        // One page at a time: with many servers, each takes memory while it is made.
+        let made = {
+            let _turn = self.page_turn.lock().await;
+            self.source.page(request).await
+        };
+        let made = match made.transpose() {
+            None => return text(StatusCode::NOT_FOUND, "there is no server with this id\n"),
+            Some(made) => made,
+        };
+        let mut answer = taken(made.map(|page| Arc::new(page.into())), HTML);
+        let policy = HeaderValue::from_static(page::content_security_policy());
+        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+        answer.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        answer
     }
 }
 

@@ -14,9 +14,15 @@ mod source;
 mod value;
 
 pub(crate) use answer::Site;
+#[cfg(test)]
+pub(crate) use page::html as page_html;
+pub(crate) use page::{
+    KindFacts, Listing, OverviewFacts, PageFacts, PageRequest, PlanFacts, PointFacts, ServerFacts, ServerPageFacts,
+    first_day,
+};
 pub(crate) use process_counters::ProcessCounters;
 pub(crate) use server::Listener;
-pub(crate) use source::{CheckEvaluator, StatusSource, TakeStatus};
+pub(crate) use source::{CheckEvaluator, StatusSource, TakePage, TakeStatus};
 pub(crate) use value::{
     DebtStatus, IncidentStatus, Level, OpenRuns, OutboxStatus, PolicyFacts, PolicyFileStatus, PolicyState,
     PolicyStatus, Status, policy_state,

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::status::metrics::{self, Metrics};
+use crate::status::page::{self, PageFacts, PageRequest};
 use crate::status::process_counters::ProcessCounters;
 use crate::status::process_usage::ProcessUsage;
 use crate::status::value::Status;
@@ -16,6 +17,9 @@ use crate::store::{Store, StoreError};
 
 /// Takes the status from the state.
 pub(crate) type TakeStatus = Arc<dyn Fn(Store) -> BoxFuture<'static, Result<Status, StoreError>> + Send + Sync>;
+/// Takes what a page shows from the state; `None` where there is no such page.
+pub(crate) type TakePage =
+    Arc<dyn Fn(Store, PageRequest) -> BoxFuture<'static, Result<Option<PageFacts>, StoreError>> + Send + Sync>;
 /// Says why the evaluator does not work, if that is so.
 pub(crate) type CheckEvaluator = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
@@ -26,6 +30,8 @@ pub(crate) struct StatusSource {
     pub(crate) store: Store,
     /// Takes the status from it.
     pub(crate) take_status: TakeStatus,
+    /// Takes what a page shows.
+    pub(crate) take_page: TakePage,
     /// Whether the evaluator works.
     pub(crate) check_evaluator: CheckEvaluator,
     /// What this process has counted.
@@ -73,6 +79,20 @@ impl StatusSource {
         .await
     }
 
+    /// A page as HTML; `None` where there is no such page.
+    ///
+    /// # Errors
+    /// Why it cannot be made.
+    pub(super) async fn page(&self, request: PageRequest) -> Result<Option<Vec<u8>>, String> {
+        let source = self.clone();
+        on_a_thread(move |runtime| {
+            let facts = runtime.block_on((source.take_page)(source.store, request));
+            let facts = facts.map_err(|error| error.to_string())?;
+            Ok(facts.map(|facts| page::html(&facts).into_bytes()))
+        })
+        .await
+    }
+
     /// Whether the evaluator works.
     ///
     /// # Errors
@@ -84,7 +104,9 @@ impl StatusSource {
 
 /// Does work that takes long with many servers on a thread of its own, so that it delays no run. The thread ends with it:
 /// what a thread has allocated goes back to the system only as a whole.
-async fn on_a_thread(work: impl FnOnce(Handle) -> Result<Vec<u8>, String> + Send + 'static) -> Result<Vec<u8>, String> {
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce(Handle) -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
     let (runtime, (tell, told)) = (Handle::current(), oneshot::channel());
     let thread = std::thread::Builder::new().name("status".to_owned());
     // Somebody who no longer waits need not be told.

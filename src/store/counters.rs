@@ -23,7 +23,7 @@ impl Store {
     /// Every counter that something was added to.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub(crate) async fn counters(&self) -> Result<Vec<CounterValue>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached("SELECT name, subject, detail, value FROM counter")?;

@@ -32,7 +32,7 @@ impl Store {
     /// Writes several facts in one transaction, or takes them away.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub(crate) async fn set_facts(&self, facts: Vec<(&'static str, Option<String>)>) -> Result<(), StoreError> {
         self.transact(move |tx| {
             for (name, value) in facts {
@@ -52,7 +52,7 @@ impl Store {
     /// When the daemon last looked at what is due, as it was last written.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub(crate) async fn last_evaluation(&self) -> Result<Option<Timestamp>, StoreError> {
         Ok(self.fact(LAST_EVALUATION).await?.and_then(|text| text.parse().ok()))
     }
@@ -60,7 +60,7 @@ impl Store {
     /// Writes that the daemon has looked at what is due.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub(crate) async fn evaluated(&self, at: Timestamp) -> Result<(), StoreError> {
         self.set_fact(LAST_EVALUATION, Some(at.to_string())).await
     }

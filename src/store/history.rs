@@ -47,7 +47,7 @@ impl Store {
     /// Which runs have not ended, without their events.
     ///
     /// # Errors
-    /// What the database says.
+    /// When the database fails.
     pub(crate) async fn open_keys(&self) -> Result<Vec<OpenRun>, StoreError> {
         self.transact(|tx| {
             let mut query = tx.prepare_cached(

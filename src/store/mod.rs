@@ -5,6 +5,7 @@ mod brake_rows;
 pub(crate) mod brakes;
 mod changes;
 pub(crate) mod counters;
+pub(crate) mod daily_outcomes;
 mod database;
 mod debt_rows;
 pub(crate) mod debts;
@@ -27,6 +28,7 @@ pub(crate) mod presence;
 pub(crate) mod prune;
 pub(crate) mod runs;
 mod scope;
+pub(crate) mod server_incidents;
 pub(crate) mod servers;
 #[cfg(test)]
 mod tests;

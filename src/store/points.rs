@@ -75,8 +75,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    #[cfg(test)]
-    pub async fn listed(&self, server: ServerId, kind: Kind) -> Result<Vec<StoredPoint>, StoreError> {
+    pub(crate) async fn listed(&self, server: ServerId, kind: Kind) -> Result<Vec<StoredPoint>, StoreError> {
         self.transact(move |tx| listed(tx, &server, kind)).await
     }
 
@@ -92,12 +91,17 @@ impl Store {
             )?;
             let mut rows = query.query([])?;
             let mut everywhere: HashMap<(ServerId, Kind), Vec<StoredPoint>> = HashMap::new();
+            // The table is ordered by server and kind, so that each key is read once and not once a point.
+            let (mut server, mut kind, mut points) = (String::new(), String::new(), Vec::new());
             while let Some(row) = rows.next()? {
-                let Some(point) = one_listed(row)? else { continue };
-                let server = read(&row.get::<_, String>(7)?)?;
-                let kind = read_word(&row.get::<_, String>(8)?)?;
-                everywhere.entry((server, kind)).or_default().push(point);
+                let text = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_str()?);
+                if text(7)? != server || text(8)? != kind {
+                    add(&mut everywhere, (&server, &kind), std::mem::take(&mut points))?;
+                    (server, kind) = (text(7)?.to_owned(), text(8)?.to_owned());
+                }
+                points.extend(one_listed(row)?);
             }
+            add(&mut everywhere, (&server, &kind), points)?;
             Ok(everywhere)
         })
         .await
@@ -183,6 +187,18 @@ fn listed(tx: &Transaction<'_>, server: &ServerId, kind: Kind) -> Result<Vec<Sto
     Ok(points)
 }
 
+/// Adds the points of a server and kind, as the columns hold these.
+fn add(
+    everywhere: &mut HashMap<(ServerId, Kind), Vec<StoredPoint>>,
+    (server, kind): (&str, &str),
+    points: Vec<StoredPoint>,
+) -> Result<(), StoreError> {
+    if !points.is_empty() {
+        everywhere.entry((read(server)?, read_word(kind)?)).or_default().extend(points);
+    }
+    Ok(())
+}
+
 /// From the columns id, created_at, status, size_mb, policy, deleting and seen_at; `None` for a point that is not there.
 fn one_listed(row: &rusqlite::Row<'_>) -> Result<Option<StoredPoint>, StoreError> {
     let at = |column: usize| Ok::<_, StoreError>(row.get::<_, Option<i64>>(column)?.map(time));
@@ -190,7 +206,7 @@ fn one_listed(row: &rusqlite::Row<'_>) -> Result<Option<StoredPoint>, StoreError
         return Ok(None);
     }
     Ok(Some(StoredPoint {
-        id: read(&row.get::<_, String>(0)?)?,
+        id: read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?,
         created_at: at(1)?,
         status: row.get::<_, Option<String>>(2)?.map(status_of_word),
         size_mb: row.get::<_, Option<i64>>(3)?.and_then(|size| u64::try_from(size).ok()),

@@ -8,7 +8,7 @@ use rusqlite::params;
 
 use crate::journal::effects::{Absence, server_listed};
 use crate::journal::notice::Notice;
-use crate::policy::inventory::{Kind, Server};
+use crate::policy::inventory::{Kind, Server, ServerId};
 use crate::store::changes::write_all;
 use crate::store::notices::insert_notice;
 use crate::store::scope::Scope;
@@ -70,6 +70,26 @@ impl Store {
                 }
             }
             Ok(missing)
+        })
+        .await
+    }
+
+    /// The server whose id reads like this, gone or not.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn server_with_key(&self, key: String) -> Result<Option<KnownServer>, StoreError> {
+        self.transact(move |tx| {
+            let number = key.parse().ok().filter(|number: &i64| number.to_string() == key).map(ServerId::Number);
+            let mut query = tx.prepare_cached("SELECT body, gone_at FROM server WHERE id = ?1")?;
+            for id in number.into_iter().chain([ServerId::Text(key)]) {
+                let mut rows = query.query([json(&id)?])?;
+                if let Some(row) = rows.next()? {
+                    let gone_at = row.get::<_, Option<i64>>(1)?.map(time);
+                    return Ok(Some(KnownServer { server: read(&row.get::<_, String>(0)?)?, gone_at }));
+                }
+            }
+            Ok(None)
         })
         .await
     }

@@ -16,6 +16,7 @@ mod letters;
 mod live;
 mod mails;
 mod metrics;
+mod page;
 mod process;
 mod scale;
 mod signals;
