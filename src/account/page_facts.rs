@@ -17,7 +17,7 @@ use crate::policy::policy::Policy;
 use crate::policy::slots::Slots;
 use crate::policy::task::Task;
 use crate::status::{
-    KindFacts, Listing, OverviewFacts, PageFacts, PageRequest, PlanFacts, PointFacts, ServerFacts, ServerPageFacts,
+    KindFacts, OverviewFacts, PageFacts, PageListing, PageRequest, PlanFacts, PointFacts, ServerFacts, ServerPageFacts,
     first_day,
 };
 use crate::store::points::MemoryKey;
@@ -42,7 +42,7 @@ pub(crate) async fn page_facts(
     match request {
         PageRequest::Overview(filter) => {
             let survey = survey(config, store, now).await?;
-            let listing = Listing::of(&survey.status, &survey.exempt, filter);
+            let listing = PageListing::of(&survey.status, &survey.exempt, filter);
             let servers = source.servers(&listing.servers()).await?;
             Ok(Some(PageFacts::Overview(Box::new(OverviewFacts { status: survey.status, listing, servers }))))
         }

@@ -17,7 +17,7 @@ pub(crate) use answer::Site;
 #[cfg(test)]
 pub(crate) use page::html as page_html;
 pub(crate) use page::{
-    KindFacts, Listing, OverviewFacts, PageFacts, PageRequest, PlanFacts, PointFacts, ServerFacts, ServerPageFacts,
+    KindFacts, OverviewFacts, PageFacts, PageListing, PageRequest, PlanFacts, PointFacts, ServerFacts, ServerPageFacts,
     first_day,
 };
 pub(crate) use process_counters::ProcessCounters;

@@ -18,7 +18,7 @@ mod words;
 
 pub(crate) use day_strip::first_day;
 pub(crate) use facts::{KindFacts, OverviewFacts, PageFacts, PlanFacts, PointFacts, ServerFacts, ServerPageFacts};
-pub(crate) use listing::Listing;
+pub(crate) use listing::PageListing;
 pub(super) use render::content_security_policy;
 pub(crate) use render::html;
 pub(crate) use request::PageRequest;

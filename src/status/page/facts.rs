@@ -7,7 +7,7 @@ use crate::policy::inventory::{Kind, PointId, PointStatus, Server};
 use crate::policy::owner::Owner;
 use crate::policy::plan::Reason;
 use crate::policy::slots::Slots;
-use crate::status::page::listing::Listing;
+use crate::status::page::listing::PageListing;
 use crate::status::value::Status;
 use crate::store::daily_outcomes::DailyOutcome;
 use crate::store::server_incidents::ServerIncident;
@@ -27,7 +27,7 @@ pub(crate) struct OverviewFacts {
     /// The status of the installation.
     pub(crate) status: Status,
     /// The servers that are shown.
-    pub(crate) listing: Listing,
+    pub(crate) listing: PageListing,
     /// Their facts, in the order of the listing.
     pub(crate) servers: Vec<ServerFacts>,
 }

@@ -14,7 +14,7 @@ pub(super) const PAGE: usize = 100;
 
 /// How a server is doing. The order is that of the page: the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum ServerState {
+pub(crate) enum ServerCondition {
     /// The last run of a policy failed.
     Failing,
     /// The last good point of a policy is too old.
@@ -33,7 +33,7 @@ pub(crate) enum ServerState {
     Exempt,
 }
 
-impl ServerState {
+impl ServerCondition {
     /// Every state, the worst first.
     pub(super) const ALL: [Self; 8] = [
         Self::Failing,
@@ -77,7 +77,7 @@ pub(crate) struct Filter {
     /// This is in the name or id of the server, or in the name of one of its policies, in whatever case.
     pub(super) text: String,
     /// The server is in this state; one with several policies may be in several.
-    pub(super) state: Option<ServerState>,
+    pub(super) state: Option<ServerCondition>,
     /// Which page, counted from 1. Beyond the last one, the last one is meant.
     pub(super) page: usize,
 }
@@ -90,19 +90,19 @@ pub(crate) struct ListedServer {
     /// Which policies of the status are those on it.
     pub(super) policies: Range<usize>,
     /// The worst of its states.
-    pub(super) worst: ServerState,
+    pub(super) worst: ServerCondition,
     /// How many incidents of it are open.
     pub(super) incidents: usize,
 }
 
 /// The servers of one page.
 #[derive(Clone, Debug)]
-pub(crate) struct Listing {
+pub(crate) struct PageListing {
     /// What was asked for, with the page that is shown.
     pub(super) filter: Filter,
     /// How many servers there are.
     pub(super) total: usize,
-    /// How many of them are in each state, in the order of `ServerState::ALL`.
+    /// How many of them are in each state, in the order of `ServerCondition::ALL`.
     pub(super) counts: [usize; 8],
     /// How many pass the filter.
     pub(super) matched: usize,
@@ -113,31 +113,31 @@ pub(crate) struct Listing {
 }
 
 /// A server that may be shown.
-struct Candidate<'a> {
+struct ServerCandidate<'a> {
     server: &'a ServerRef,
     policies: Range<usize>,
     /// One bit for each state that it is in.
     states: u16,
-    worst: ServerState,
+    worst: ServerCondition,
     /// The oldest last good point of its policies; a policy without one counts as older than all.
     oldest: Option<Timestamp>,
     incidents: usize,
 }
 
-impl Listing {
+impl PageListing {
     /// The servers of the status and those that need no policy, as far as they pass the filter.
     pub(crate) fn of(status: &Status, exempt: &[ServerRef], filter: Filter) -> Self {
         let candidates = candidates(status, exempt);
         let mut counts = [0; 8];
         for candidate in &candidates {
-            for (count, state) in counts.iter_mut().zip(ServerState::ALL) {
+            for (count, state) in counts.iter_mut().zip(ServerCondition::ALL) {
                 *count += usize::from(candidate.is_in(state));
             }
         }
         let total = candidates.len();
         let text = filter.text.to_lowercase();
         let contains = |name: &str| name.to_lowercase().contains(&text);
-        let mut passed: Vec<Candidate<'_>> = candidates.into_iter().collect();
+        let mut passed: Vec<ServerCandidate<'_>> = candidates.into_iter().collect();
         passed.retain(|candidate| {
             let of_policy = |policy: &PolicyStatus| contains(&policy.policy);
             filter.state.is_none_or(|state| candidate.is_in(state))
@@ -146,11 +146,11 @@ impl Listing {
                     || contains(&candidate.server.id.to_string())
                     || status.policies[candidate.policies.clone()].iter().any(of_policy))
         });
-        passed.sort_by(Candidate::worse_first);
+        passed.sort_by(ServerCandidate::worse_first);
         let matched = passed.len();
         let pages = matched.div_ceil(PAGE).max(1);
         let page = filter.page.clamp(1, pages);
-        let shown = passed.into_iter().skip((page - 1) * PAGE).take(PAGE).map(Candidate::listed).collect();
+        let shown = passed.into_iter().skip((page - 1) * PAGE).take(PAGE).map(ServerCandidate::listed).collect();
         Self { filter: Filter { page, ..filter }, total, counts, matched, pages, shown }
     }
 
@@ -160,7 +160,7 @@ impl Listing {
     }
 }
 
-fn candidates<'a>(status: &'a Status, exempt: &'a [ServerRef]) -> Vec<Candidate<'a>> {
+fn candidates<'a>(status: &'a Status, exempt: &'a [ServerRef]) -> Vec<ServerCandidate<'a>> {
     let mut incidents: HashMap<&ServerId, usize> = HashMap::new();
     for server in status.incidents.iter().filter_map(|incident| incident.server.as_ref()) {
         *incidents.entry(&server.id).or_default() += 1;
@@ -168,32 +168,33 @@ fn candidates<'a>(status: &'a Status, exempt: &'a [ServerRef]) -> Vec<Candidate<
     let mut candidates = Vec::new();
     // A status has the policies of a server one after the other.
     for policies in status.policies.chunk_by(|one, other| one.server.id == other.server.id) {
-        let begin = candidates.last().map_or(0, |last: &Candidate<'_>| last.policies.end);
-        let states = policies.iter().map(|policy| ServerState::of_policy(policy.state));
-        let mut candidate = Candidate::new(&policies[0].server, states, &incidents);
+        let begin = candidates.last().map_or(0, |last: &ServerCandidate<'_>| last.policies.end);
+        let states = policies.iter().map(|policy| ServerCondition::of_policy(policy.state));
+        let mut candidate = ServerCandidate::new(&policies[0].server, states, &incidents);
         candidate.policies = begin..begin + policies.len();
         candidate.oldest =
             policies.iter().map(|policy| policy.last_good.as_ref().map(|good| good.created_at)).min().flatten();
         candidates.push(candidate);
     }
     let end = status.policies.len();
-    let without = [(&status.unprotected[..], ServerState::Unprotected), (exempt, ServerState::Exempt)];
+    let without = [(&status.unprotected[..], ServerCondition::Unprotected), (exempt, ServerCondition::Exempt)];
     for (servers, state) in without {
-        let candidate = |server| Candidate { policies: end..end, ..Candidate::new(server, [state], &incidents) };
+        let candidate =
+            |server| ServerCandidate { policies: end..end, ..ServerCandidate::new(server, [state], &incidents) };
         candidates.extend(servers.iter().map(candidate));
     }
     candidates
 }
 
-impl<'a> Candidate<'a> {
+impl<'a> ServerCandidate<'a> {
     fn new(
         server: &'a ServerRef,
-        states: impl IntoIterator<Item = ServerState>,
+        states: impl IntoIterator<Item = ServerCondition>,
         incidents: &HashMap<&ServerId, usize>,
     ) -> Self {
         let incidents = incidents.get(&server.id).copied().unwrap_or_default();
-        let open = (incidents > 0).then_some(ServerState::Incident);
-        let (mut bits, mut worst) = (0, ServerState::Exempt);
+        let open = (incidents > 0).then_some(ServerCondition::Incident);
+        let (mut bits, mut worst) = (0, ServerCondition::Exempt);
         for state in states.into_iter().chain(open) {
             bits |= 1 << state as u16;
             worst = worst.min(state);
@@ -201,13 +202,13 @@ impl<'a> Candidate<'a> {
         Self { server, policies: 0..0, states: bits, worst, oldest: None, incidents }
     }
 
-    const fn is_in(&self, state: ServerState) -> bool {
+    const fn is_in(&self, state: ServerCondition) -> bool {
         self.states & (1 << state as u16) != 0
     }
 
     /// The worse state first. Among those that are in a bad one, the older last good point; then by name.
     fn worse_first(&self, other: &Self) -> Ordering {
-        let age = |one: &Self| if one.worst <= ServerState::Never { one.oldest } else { None };
+        let age = |one: &Self| if one.worst <= ServerCondition::Never { one.oldest } else { None };
         (self.worst, age(self))
             .cmp(&(other.worst, age(other)))
             .then_with(|| by_name(&self.server.name, &other.server.name))

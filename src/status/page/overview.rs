@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::policy::inventory::ServerRef;
 use crate::status::page::day_strip::{DayStrip, day_strip};
 use crate::status::page::facts::{OverviewFacts, ServerFacts};
-use crate::status::page::listing::{Filter, ListedServer, Listing, PAGE, ServerState};
+use crate::status::page::listing::{Filter, ListedServer, PAGE, PageListing, ServerCondition};
 use crate::status::page::request::{link, server_path};
 use crate::status::page::slot_boxes::{LEGEND, LegendEntry, SlotBoxes, slot_boxes};
 use crate::status::page::words::{ago, ahead, count, grouped, moment, shortened, span};
@@ -23,7 +23,7 @@ pub(super) struct Overview {
     at: String,
     level: &'static str,
     summary: String,
-    facts: Vec<Fact>,
+    facts: Vec<SummaryLine>,
     incidents: Vec<IncidentItem>,
     more_incidents: Option<String>,
     warnings: Vec<String>,
@@ -37,7 +37,7 @@ pub(super) struct Overview {
 
 /// A line of the summary.
 #[derive(Debug, Serialize)]
-pub(super) struct Fact {
+pub(super) struct SummaryLine {
     name: &'static str,
     text: String,
     is_bad: bool,
@@ -129,13 +129,13 @@ struct Pages {
 }
 
 /// The colour of a state.
-const fn tone(state: ServerState) -> &'static str {
+const fn tone(state: ServerCondition) -> &'static str {
     match state {
-        ServerState::Failing | ServerState::Stale => "bad",
-        ServerState::Incident | ServerState::Never | ServerState::Unprotected => "warn",
-        ServerState::Running => "busy",
-        ServerState::Ok => "good",
-        ServerState::Exempt => "soft",
+        ServerCondition::Failing | ServerCondition::Stale => "bad",
+        ServerCondition::Incident | ServerCondition::Never | ServerCondition::Unprotected => "warn",
+        ServerCondition::Running => "busy",
+        ServerCondition::Ok => "good",
+        ServerCondition::Exempt => "soft",
     }
 }
 
@@ -148,16 +148,16 @@ const fn policy_tone(state: PolicyState) -> &'static str {
     }
 }
 
-const fn meaning(state: ServerState) -> &'static str {
+const fn meaning(state: ServerCondition) -> &'static str {
     match state {
-        ServerState::Failing => "failing",
-        ServerState::Stale => "stale",
-        ServerState::Incident => "with an incident",
-        ServerState::Never => "never completed",
-        ServerState::Unprotected => "unprotected",
-        ServerState::Running => "running",
-        ServerState::Ok => "ok",
-        ServerState::Exempt => "need no policy",
+        ServerCondition::Failing => "failing",
+        ServerCondition::Stale => "stale",
+        ServerCondition::Incident => "with an incident",
+        ServerCondition::Never => "never completed",
+        ServerCondition::Unprotected => "unprotected",
+        ServerCondition::Running => "running",
+        ServerCondition::Ok => "ok",
+        ServerCondition::Exempt => "need no policy",
     }
 }
 
@@ -188,7 +188,7 @@ pub(super) fn overview(facts: &OverviewFacts) -> Overview {
         states: states(listing),
         filter: FilterForm {
             text: listing.filter.text.clone(),
-            state: listing.filter.state.map(ServerState::word),
+            state: listing.filter.state.map(ServerCondition::word),
             is_set: !listing.filter.text.is_empty() || listing.filter.state.is_some(),
         },
         servers: listing.shown.iter().zip(servers).map(|(shown, facts)| rows(shown, facts, status)).collect(),
@@ -203,14 +203,14 @@ pub(super) fn at(status: &Status) -> String {
 }
 
 /// The worst in one line: `2 failing and 1 stale of 12 servers`. The links below it have the rest.
-fn summary(listing: &Listing) -> String {
-    use ServerState::{Failing, Incident, Never, Stale, Unprotected};
+fn summary(listing: &PageListing) -> String {
+    use ServerCondition::{Failing, Incident, Never, Stale, Unprotected};
     if listing.total == 0 {
         return "No server is known yet".to_owned();
     }
     let servers = count(listing.total, "server", "servers");
-    let said = |states: &[ServerState]| {
-        let counts = ServerState::ALL.into_iter().zip(listing.counts);
+    let said = |states: &[ServerCondition]| {
+        let counts = ServerCondition::ALL.into_iter().zip(listing.counts);
         let counts = counts.filter(|(state, number)| states.contains(state) && *number > 0);
         counts.map(|(state, number)| format!("{} {}", grouped(number), meaning(state))).collect::<Vec<_>>()
     };
@@ -224,10 +224,10 @@ fn summary(listing: &Listing) -> String {
     }
 }
 
-fn lines(status: &Status) -> Vec<Fact> {
+fn lines(status: &Status) -> Vec<SummaryLine> {
     let at = status.at;
     let mut facts = Vec::new();
-    let mut add = |name, text, is_bad| facts.push(Fact { name, text, is_bad });
+    let mut add = |name, text, is_bad| facts.push(SummaryLine { name, text, is_bad });
     let due = status.policies.iter().filter_map(|policy| Some((policy.next_due?, policy))).min_by_key(|(due, _)| *due);
     if let Some((due, first)) = due {
         let same = status.policies.iter().filter(|policy| policy.next_due == Some(due)).count();
@@ -306,17 +306,17 @@ pub(super) fn topic(word: &str) -> String {
     }
 }
 
-fn states(listing: &Listing) -> Vec<StateLink> {
+fn states(listing: &PageListing) -> Vec<StateLink> {
     let current = listing.filter.state;
-    let state_link = |state: Option<ServerState>, number: usize| StateLink {
-        word: state.map_or("", ServerState::word),
+    let state_link = |state: Option<ServerCondition>, number: usize| StateLink {
+        word: state.map_or("", ServerCondition::word),
         meaning: state.map_or("all", meaning),
         tone: state.map_or("soft", tone),
         count: grouped(number),
         path: link(&Filter { text: listing.filter.text.clone(), state, page: 1 }),
         is_current: state == current,
     };
-    let counts = ServerState::ALL.into_iter().zip(listing.counts);
+    let counts = ServerCondition::ALL.into_iter().zip(listing.counts);
     let counts = counts.filter(|(state, number)| *number > 0 || Some(*state) == current);
     std::iter::once(state_link(None, listing.total))
         .chain(counts.map(|(state, number)| state_link(Some(state), number)))
@@ -333,7 +333,7 @@ fn rows(shown: &ListedServer, facts: &ServerFacts, status: &Status) -> ServerRow
         incidents: (shown.incidents > 0).then(|| count(shown.incidents, "incident", "incidents")),
         note: match shown.worst {
             _ if !policies.is_empty() => None,
-            ServerState::Exempt => Some("needs no policy"),
+            ServerCondition::Exempt => Some("needs no policy"),
             _ => Some("unprotected: no policy applies"),
         },
         others: others.map(|kind| OtherSlots { kind: kind.kind.plural(), slots: slot_boxes(kind) }).collect(),
@@ -366,7 +366,7 @@ pub(super) fn policy_rows(policies: &[PolicyStatus], facts: &ServerFacts, status
     policies.iter().map(row).collect()
 }
 
-fn pages(listing: &Listing) -> Pages {
+fn pages(listing: &PageListing) -> Pages {
     let page = listing.filter.page;
     let first = (page - 1) * PAGE + 1;
     let to = |page: usize| link(&Filter { page, ..listing.filter.clone() });

@@ -40,7 +40,7 @@ pub(crate) fn html(facts: &PageFacts) -> String {
 }
 
 #[derive(Serialize)]
-struct TemplateContext<'a, Page> {
+struct PageContext<'a, Page> {
     page: &'a Page,
     style: Value,
     version: &'static str,
@@ -48,7 +48,7 @@ struct TemplateContext<'a, Page> {
 
 fn fill<Page: Serialize>(template: &str, page: &Page) -> String {
     let context =
-        TemplateContext { page, style: Value::from_safe_string(STYLE.to_owned()), version: env!("CARGO_PKG_VERSION") };
+        PageContext { page, style: Value::from_safe_string(STYLE.to_owned()), version: env!("CARGO_PKG_VERSION") };
     let template = TEMPLATES.get_template(template).expect("the template is added below");
     template.render(context).expect("the template fits every page")
 }

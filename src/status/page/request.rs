@@ -2,7 +2,7 @@
 
 use url::form_urlencoded;
 
-use crate::status::page::listing::{Filter, ServerState};
+use crate::status::page::listing::{Filter, ServerCondition};
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ fn filter(query: &str) -> Filter {
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match &*name {
             "q" => value.trim().clone_into(&mut filter.text),
-            "state" => filter.state = ServerState::ALL.into_iter().find(|state| state.word() == value),
+            "state" => filter.state = ServerCondition::ALL.into_iter().find(|state| state.word() == value),
             "page" => filter.page = value.parse().unwrap_or_default(),
             _ => {}
         }
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn a_query_is_read_and_what_means_nothing_is_left_aside() {
         assert_eq!(PageRequest::of("/", None), Some(PageRequest::Overview(Filter::default())));
-        let all = Filter { text: "çok güzel".to_owned(), state: Some(ServerState::Stale), page: 3 };
+        let all = Filter { text: "çok güzel".to_owned(), state: Some(ServerCondition::Stale), page: 3 };
         assert_eq!(overview("q=%C3%A7ok+g%C3%BCzel&state=stale&page=3"), all);
         assert_eq!(
             overview("state=nonsense&page=-1&x=y&&=&q=%ff%zz%"),
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_link_leads_back_to_its_filter() {
         for text in ["", "web", "a&b=c d#?%", "名 \"<>'", "\u{202e}"] {
-            for state in [None, Some(ServerState::Ok)] {
+            for state in [None, Some(ServerCondition::Ok)] {
                 for page in [2, 70] {
                     let filter = Filter { text: text.to_owned(), state, page };
                     let link = link(&filter);

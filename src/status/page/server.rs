@@ -7,7 +7,7 @@ use crate::journal::summary::{RunHistory, RunStatus};
 use crate::policy::owner::Owner;
 use crate::status::page::facts::{KindFacts, PointFacts, ServerPageFacts};
 use crate::status::page::overview::{PolicyRow, at, debts, level_word, policy_rows, topic};
-use crate::status::page::slot_boxes::{LEGEND, LegendEntry, Slot, SlotBox, SlotBoxes, slot_boxes};
+use crate::status::page::slot_boxes::{LEGEND, LegendEntry, SlotBox, SlotBoxes, SlotState, slot_boxes};
 use crate::status::page::words::{ago, moment, shortened, size, span};
 use crate::store::server_incidents::ServerIncident;
 
@@ -40,11 +40,11 @@ struct KindSection {
     slots: SlotBoxes,
     read: Option<String>,
     notes: Vec<String>,
-    points: Vec<PointRow>,
+    points: Vec<PointTableRow>,
 }
 
 #[derive(Debug, Serialize)]
-struct PointRow {
+struct PointTableRow {
     id: String,
     created: String,
     ago: String,
@@ -121,19 +121,19 @@ fn section(kind: &KindFacts, now: Timestamp) -> KindSection {
     }
 }
 
-fn point_row(point: &PointFacts, now: Timestamp) -> PointRow {
-    let slot = Slot::of(point);
+fn point_row(point: &PointFacts, now: Timestamp) -> PointTableRow {
+    let slot = SlotState::of(point);
     let (verdict, tone) = match slot {
         _ if point.automatic => ("not ours", "soft"),
-        Slot::Goes => ("goes next", "bad"),
-        Slot::InProgress => ("in progress", "busy"),
-        Slot::Failed => ("failed", "bad"),
-        Slot::Foreign => ("foreign", "warn"),
-        Slot::Held => ("on hold", "busy"),
-        Slot::Protected => ("protected", "busy"),
+        SlotState::Goes => ("goes next", "bad"),
+        SlotState::InProgress => ("in progress", "busy"),
+        SlotState::Failed => ("failed", "bad"),
+        SlotState::Foreign => ("foreign", "warn"),
+        SlotState::Held => ("on hold", "busy"),
+        SlotState::Protected => ("protected", "busy"),
         _ => ("kept", "good"),
     };
-    PointRow {
+    PointTableRow {
         id: point.id.to_string(),
         created: moment(point.created_at),
         ago: ago(point.created_at, now),

@@ -14,7 +14,7 @@ const MOST: usize = 40;
 
 /// What a box stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Slot {
+pub(super) enum SlotState {
     /// Kept by a rule.
     Rule(KeepRule),
     /// Kept for a period.
@@ -37,7 +37,7 @@ pub(super) enum Slot {
     Free,
 }
 
-impl Slot {
+impl SlotState {
     /// What stands for a point.
     pub(super) fn of(point: &PointFacts) -> Self {
         let guard = |wanted: fn(&Guard) -> bool| {
@@ -138,20 +138,20 @@ pub(super) struct SlotBoxes {
 /// The slots of a server and kind.
 pub(super) fn slot_boxes(kind: &KindFacts) -> SlotBoxes {
     let slots = kind.slots;
-    let points: Vec<Slot> = kind.points.iter().filter(|point| !point.automatic).map(Slot::of).collect();
+    let points: Vec<SlotState> = kind.points.iter().filter(|point| !point.automatic).map(SlotState::of).collect();
     let (used, limit) = (slots.used as usize, slots.limit as usize);
     // Points that we have requested, and that no list shows yet.
     let unlisted = used.saturating_sub(points.len());
-    let all = points.iter().copied().chain(std::iter::repeat_n(Slot::InProgress, unlisted));
-    let all = all.chain(std::iter::repeat_n(Slot::Free, limit.saturating_sub(used)));
-    let of = |wanted: Slot| points.iter().filter(|slot| **slot == wanted).count();
-    let in_progress = of(Slot::InProgress) + unlisted;
+    let all = points.iter().copied().chain(std::iter::repeat_n(SlotState::InProgress, unlisted));
+    let all = all.chain(std::iter::repeat_n(SlotState::Free, limit.saturating_sub(used)));
+    let of = |wanted: SlotState| points.iter().filter(|slot| **slot == wanted).count();
+    let in_progress = of(SlotState::InProgress) + unlisted;
     let counts = [
         (slots.own as usize, "ours"),
         (slots.foreign as usize, "foreign"),
         (slots.held as usize, "held"),
         (in_progress, "in progress"),
-        (of(Slot::Failed), "failed"),
+        (of(SlotState::Failed), "failed"),
         (limit.saturating_sub(used), "free"),
     ];
     let words: Vec<String> =
@@ -159,7 +159,7 @@ pub(super) fn slot_boxes(kind: &KindFacts) -> SlotBoxes {
     let goes: Vec<String> = kind.plans.iter().flat_map(|plan| &plan.deletes).map(ToString::to_string).collect();
     SlotBoxes {
         label: format!("{used} of {limit} slots taken: {}", words.join(", ")),
-        boxes: all.take(MOST).map(Slot::drawn).collect(),
+        boxes: all.take(MOST).map(SlotState::drawn).collect(),
         used: format!("{used} of {limit}"),
         goes: (!goes.is_empty()).then(|| goes.join(", ")),
     }
@@ -175,23 +175,23 @@ pub(super) struct LegendEntry {
 
 /// What each box means.
 pub(super) const LEGEND: [LegendEntry; 15] = [
-    entry(Slot::Rule(KeepRule::Last), "kept by last"),
-    entry(Slot::Rule(KeepRule::Hourly), "hourly"),
-    entry(Slot::Rule(KeepRule::Daily), "daily"),
-    entry(Slot::Rule(KeepRule::Weekly), "weekly"),
-    entry(Slot::Rule(KeepRule::Monthly), "monthly"),
-    entry(Slot::Rule(KeepRule::Yearly), "yearly"),
-    entry(Slot::Within, "within a period"),
-    entry(Slot::Kept, "for another reason"),
-    entry(Slot::Held, "on hold"),
-    entry(Slot::Protected, "protected"),
-    entry(Slot::Foreign, "foreign"),
-    entry(Slot::InProgress, "in progress"),
-    entry(Slot::Failed, "failed"),
-    entry(Slot::Goes, "next to go"),
-    entry(Slot::Free, "free"),
+    entry(SlotState::Rule(KeepRule::Last), "kept by last"),
+    entry(SlotState::Rule(KeepRule::Hourly), "hourly"),
+    entry(SlotState::Rule(KeepRule::Daily), "daily"),
+    entry(SlotState::Rule(KeepRule::Weekly), "weekly"),
+    entry(SlotState::Rule(KeepRule::Monthly), "monthly"),
+    entry(SlotState::Rule(KeepRule::Yearly), "yearly"),
+    entry(SlotState::Within, "within a period"),
+    entry(SlotState::Kept, "for another reason"),
+    entry(SlotState::Held, "on hold"),
+    entry(SlotState::Protected, "protected"),
+    entry(SlotState::Foreign, "foreign"),
+    entry(SlotState::InProgress, "in progress"),
+    entry(SlotState::Failed, "failed"),
+    entry(SlotState::Goes, "next to go"),
+    entry(SlotState::Free, "free"),
 ];
 
-const fn entry(slot: Slot, meaning: &'static str) -> LegendEntry {
+const fn entry(slot: SlotState, meaning: &'static str) -> LegendEntry {
     LegendEntry { drawn: slot.drawn(), meaning }
 }

@@ -5,7 +5,7 @@ mod samples;
 use super::html;
 use crate::policy::inventory::{ServerId, ServerRef};
 use crate::status::page::facts::PageFacts;
-use crate::status::page::listing::{Filter, Listing, PAGE, ServerState};
+use crate::status::page::listing::{Filter, PAGE, PageListing, ServerCondition};
 use crate::status::value::{Level, PolicyState, Status};
 use samples::{HOSTILE, at, many, overview, policy, server, server_page, status};
 
@@ -93,7 +93,7 @@ fn every_server_is_on_exactly_one_page_and_the_worst_are_first() {
     let mut seen = Vec::new();
     let mut states = Vec::new();
     for page in 1..=11 {
-        let listing = Listing::of(&status, &exempt, Filter { page, ..Filter::default() });
+        let listing = PageListing::of(&status, &exempt, Filter { page, ..Filter::default() });
         assert_eq!((listing.total, listing.matched, listing.pages, listing.filter.page), (1050, 1050, 11, page));
         assert_eq!(listing.shown.len(), if page == 11 { 50 } else { PAGE });
         seen.extend(listing.servers().into_iter().map(|server| server.id.to_string().parse::<i64>().unwrap()));
@@ -102,16 +102,16 @@ fn every_server_is_on_exactly_one_page_and_the_worst_are_first() {
     assert!(states.is_sorted(), "{states:?}");
     seen.sort_unstable();
     assert_eq!(seen, (1..=1050).collect::<Vec<i64>>());
-    let beyond = Listing::of(&status, &exempt, Filter { page: usize::MAX, ..Filter::default() });
+    let beyond = PageListing::of(&status, &exempt, Filter { page: usize::MAX, ..Filter::default() });
     assert_eq!((beyond.filter.page, beyond.shown.len()), (11, 50));
 }
 
 #[test]
 fn each_state_has_the_servers_that_are_in_it() {
     let (status, exempt) = many(400);
-    let all = Listing::of(&status, &exempt, Filter::default());
-    for (state, count) in ServerState::ALL.into_iter().zip(all.counts) {
-        let listing = Listing::of(&status, &exempt, Filter { state: Some(state), ..Filter::default() });
+    let all = PageListing::of(&status, &exempt, Filter::default());
+    for (state, count) in ServerCondition::ALL.into_iter().zip(all.counts) {
+        let listing = PageListing::of(&status, &exempt, Filter { state: Some(state), ..Filter::default() });
         assert_eq!(listing.matched, count, "{state:?}");
         assert!(count > 0 && listing.shown.iter().all(|one| one.worst <= state), "{state:?}");
     }
@@ -123,7 +123,7 @@ fn a_server_is_found_by_name_id_and_policy_in_any_case_and_script() {
     status.policies.push(policy(server(77, "Çok-Güzel 名前"), "Weekly_X", PolicyState::Ok));
     let found = |text: &str| {
         let filter = Filter { text: text.to_owned(), ..Filter::default() };
-        Listing::of(&status, &exempt, filter).shown.iter().map(|one| one.server.id.to_string()).collect::<Vec<_>>()
+        PageListing::of(&status, &exempt, filter).shown.iter().map(|one| one.server.id.to_string()).collect::<Vec<_>>()
     };
     for text in ["ÇOK", "güzel", "名前", "77", "weekly_x"] {
         assert_eq!(found(text), ["77"], "{text}");

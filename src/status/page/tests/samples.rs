@@ -14,7 +14,7 @@ use crate::policy::slots::Slots;
 use crate::status::page::facts::{
     KindFacts, OverviewFacts, PageFacts, PlanFacts, PointFacts, ServerFacts, ServerPageFacts,
 };
-use crate::status::page::listing::{Filter, Listing};
+use crate::status::page::listing::{Filter, PageListing};
 use crate::status::value::{
     DebtStatus, IncidentStatus, Level, OpenRuns, OutboxStatus, PolicyFileStatus, PolicyState, PolicyStatus, Status,
 };
@@ -253,7 +253,7 @@ fn facts(reference: &ServerRef, text: &str) -> ServerFacts {
 
 pub(super) fn overview(status: Status, filter: Filter) -> PageFacts {
     let exempt = if status.policies.is_empty() { vec![] } else { vec![server(1010, "sandbox")] };
-    let listing = Listing::of(&status, &exempt, filter);
+    let listing = PageListing::of(&status, &exempt, filter);
     let servers = listing.servers().into_iter().map(|server| facts(server, "before the upgrade")).collect();
     PageFacts::Overview(Box::new(OverviewFacts { status, listing, servers }))
 }
