@@ -40,6 +40,9 @@ pub mod journal {
     pub mod notice {
         pub use crate::journal::notice::{Class, Fact, FailedRun, Good, Notice, RunProblem, Topic};
     }
+    pub mod redelivery {
+        pub use crate::journal::redelivery::wait_after;
+    }
     pub mod state {
         pub use crate::journal::state::RunState;
     }
@@ -125,7 +128,7 @@ pub mod report {
         pub use crate::report::render::render;
     }
     pub mod sender {
-        pub use crate::report::sender::{deliver, next_attempt};
+        pub use crate::report::sender::deliver;
     }
     pub mod smtp {
         pub use crate::report::smtp::{Login, SmtpLimits, SmtpSettings, Tls};

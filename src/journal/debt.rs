@@ -84,6 +84,12 @@ impl OwedStart {
     }
 }
 
+/// The run that keeps the server stopped and will start it: the one that said so last, as long as it has not ended.
+#[must_use]
+pub(crate) fn still_in_charge(run: Option<i64>, is_open: bool) -> Option<i64> {
+    run.filter(|_| is_open)
+}
+
 impl Debt {
     /// The start that is owed.
     #[must_use]

@@ -15,7 +15,7 @@ mod servers;
 mod set_aside;
 
 pub(crate) use brakes::{accepted, braked, reported};
-pub(crate) use change::{Change, TokenState};
+pub(crate) use change::{Change, TokenState, is_given_up};
 pub(crate) use count::{Counter, DELETE_REASONS, Increment, MESSAGE_RESULTS, OUTCOMES, counts};
 pub(crate) use debt::{DebtChange, DebtEvent, debt_after, debt_opened};
 pub(crate) use due::{FollowedPolicy, FormerName, follow, handled_by};

@@ -17,6 +17,7 @@ pub(crate) mod exit;
 pub(crate) mod next;
 pub(crate) mod notice;
 pub(crate) mod power;
+pub(crate) mod redelivery;
 mod replan;
 mod requests;
 pub(crate) mod restore;

@@ -3,6 +3,8 @@
 //! A plan is only an upper bound. A run's delete is sent only if retention still drops the point: by a fresh list, with
 //! the new point's real date, and under both the run's policy and the one now in force.
 
+use std::fmt::Display;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +74,18 @@ pub(crate) fn has_to_wait(
 ) -> bool {
     let is_in_progress = || inventory.find(id).is_some_and(|point| point.status.is_in_progress());
     reason == DeleteReason::Duplicate && is_in_progress() && !is_stuck()
+}
+
+/// Checks what holds say about a point. Holds that cannot be read refuse the delete: there may be one.
+///
+/// # Errors
+/// The guard that refuses the delete.
+pub(crate) fn by_hold(hold: Result<Option<Guard>, impl Display>) -> Result<(), Guard> {
+    match hold {
+        Ok(None) => Ok(()),
+        Ok(Some(guard)) => Err(guard),
+        Err(error) => Err(Guard::Doubt(format!("the holds cannot be read: {error}"))),
+    }
 }
 
 /// Checks a planned delete just before it is sent.

@@ -5,15 +5,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::journal::redelivery::wait_after;
 use crate::report::delivery::{Delivery, OutboxMessage};
 use crate::report::error::{DeliveryError, RecipientRefusal};
 use crate::report::text::between;
 use crate::report::transport::MailTransport;
 
-/// The wait after the first attempt.
-const FIRST_WAIT: Duration = Duration::from_secs(5);
-/// The longest wait.
-const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 /// How long a message is retried.
 pub(crate) const GIVE_UP_AFTER: Duration = Duration::from_secs(3 * 24 * 3600);
 /// A message is never given up before this many attempts: a host that was asleep for three days has tried nothing.
@@ -45,13 +42,6 @@ pub(crate) enum RetryDecision {
         /// Why.
         reason: String,
     },
-}
-
-/// How long to wait after this many attempts (1 after the first).
-#[must_use]
-pub fn next_attempt(attempts: u32) -> Duration {
-    let doublings = attempts.saturating_sub(1).min(16);
-    FIRST_WAIT.saturating_mul(1 << doublings).min(LONGEST_WAIT)
 }
 
 /// Sends a message once. The result goes to `retry_decision`.
@@ -92,7 +82,7 @@ pub(crate) fn retry_decision(
         let to = waiting.into_iter().chain(refused.into_iter().map(|one| one.address)).collect();
         return RetryDecision::GivenUp { to, reason: format!("tried for 3 days; last error: {reason}") };
     }
-    let at = now.checked_add(next_attempt(attempts)).unwrap_or(now);
+    let at = now.checked_add(wait_after(attempts)).unwrap_or(now);
     RetryDecision::Retry { at, to: waiting, refused, reason }
 }
 
@@ -105,7 +95,6 @@ mod tests {
     use super::*;
     use crate::report::error::{DeliveryStep, FailureKind};
     use crate::report::samples::at;
-    use crate::store::outbox::LONGEST_MAIL_WAIT;
 
     fn message(attempts: u32) -> OutboxMessage {
         OutboxMessage {
@@ -126,15 +115,6 @@ mod tests {
 
     fn error(kind: FailureKind) -> DeliveryError {
         DeliveryError::new("smtp.example.com:587", DeliveryStep::Connect, kind, "refused")
-    }
-
-    #[test]
-    fn waits_double_from_five_seconds_to_a_quarter_of_an_hour() {
-        let waits: Vec<u64> = (1..=10).map(|attempts| next_attempt(attempts).as_secs()).collect();
-        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
-        assert_eq!(next_attempt(u32::MAX), LONGEST_WAIT);
-        assert_eq!(LONGEST_WAIT, LONGEST_MAIL_WAIT.unsigned_abs(), "or the outbox takes a wait for a wrong clock");
-        assert_eq!(next_attempt(0), FIRST_WAIT);
     }
 
     #[test]

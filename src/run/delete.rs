@@ -13,7 +13,7 @@ use crate::journal::deletes::{
 use crate::journal::event::{Act, Answer, DeleteReason, Event, Sight};
 use crate::policy::guard::Guard;
 use crate::policy::inventory::PointId;
-use crate::policy::permit::{DeleteCheck, before_sending, has_to_wait};
+use crate::policy::permit::{DeleteCheck, before_sending, by_hold, has_to_wait};
 use crate::provider::{Deleted, ProviderError, WatchPace};
 use crate::run::active_run::ActiveRun;
 use crate::run::answer::reply_of;
@@ -106,13 +106,8 @@ impl ActiveRun<'_> {
                     return Err(STALE.to_owned());
                 }
                 let held = self.world.store.hold_on(server.clone(), kind, wanted.id.clone(), self.world.clock.now());
-                let guard = match held.await {
-                    Ok(Some(guard)) => guard,
-                    Ok(None) => match self.permits(seen, wanted) {
-                        Ok(()) => return Ok(()),
-                        Err(guard) => guard,
-                    },
-                    Err(error) => Guard::Doubt(format!("the holds cannot be read: {error}")),
+                let Err(guard) = by_hold(held.await).and_then(|()| self.permits(seen, wanted)) else {
+                    return Ok(());
                 };
                 let words = guard.to_string();
                 *withheld.lock().expect("no code panics while it holds the guard") = Some(Withheld::Guarded(guard));

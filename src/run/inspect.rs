@@ -74,8 +74,8 @@ impl Inspection {
 pub async fn inspect(world: &World, task: &Task) -> Result<Inspection, InspectError> {
     // A shutdown abandons a list that is being read.
     let reading = world.client.inventory(&task.server, task.policy.kind);
-    let inventory = world.unless_stopped(reading).await??;
-    Ok(with_memory(world, task, inventory).await?)
+    let inventory = world.unless_stopped(reading).await?;
+    Ok(with_memory(world, task, inventory?).await?)
 }
 
 /// Inspects a server and records what its list shows: for `accept`, which must know the brakes by their numbers.

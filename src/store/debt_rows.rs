@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Row, params};
 
-use crate::journal::debt::{Debt, DebtKind, OwedStart, Start, StopEvidence};
+use crate::journal::debt::{Debt, DebtKind, OwedStart, Start, StopEvidence, still_in_charge};
 use crate::journal::effects::{DebtChange, DebtEvent, debt_after, debt_ended, debt_opened};
 use crate::journal::notice::{Notice, Recovery, Topic};
 use crate::policy::inventory::{Kind, ServerId, ServerRef};
@@ -15,7 +15,7 @@ use crate::store::value::{duration, json, milliseconds, nanos, read, read_word, 
 
 /// The columns of `debt_of`.
 const COLUMNS: &str = "server, name, since, run, step, policy, kind, what, round,
-    (SELECT id FROM run WHERE run.id = debt.in_charge AND ended_at IS NULL), seen_down, start, missing_millis";
+    seen_down, start, missing_millis, in_charge, EXISTS (SELECT 1 FROM run WHERE id = in_charge AND ended_at IS NULL)";
 
 /// Every open debt, oldest first.
 pub(super) fn all(tx: &Transaction<'_>) -> Result<Vec<Debt>, StoreError> {
@@ -39,11 +39,11 @@ pub(super) fn owed_start(tx: &Transaction<'_>, server: &ServerId) -> Result<Opti
 fn debt_of(row: &Row<'_>) -> Result<Debt, StoreError> {
     let start = OwedStart {
         round: row.get(8)?,
-        in_charge: row.get(9)?,
+        in_charge: still_in_charge(row.get(12)?, row.get(13)?),
         evidence: StopEvidence {
-            seen_down: row.get(10)?,
-            start: Start::of_word(&row.get::<_, String>(11)?),
-            missing_for: duration(row.get(12)?),
+            seen_down: row.get(9)?,
+            start: Start::of_word(&row.get::<_, String>(10)?),
+            missing_for: duration(row.get(11)?),
         },
     };
     let what: String = row.get(7)?;

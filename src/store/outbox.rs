@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use crate::journal::effects::Increment;
+use crate::journal::redelivery::latest_attempt;
 use crate::store::counters;
 use crate::store::transaction::Transaction;
 use crate::store::value::{json, nanos, read, time};
 use crate::store::{Store, StoreError};
-
-/// No mail waits longer than this for its next attempt.
-pub(crate) const LONGEST_MAIL_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
 /// How a message is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,9 +141,7 @@ impl Store {
                  WHERE sent_at IS NULL AND failed_at IS NULL AND (next_at <= ?1 OR next_at > ?2)
                  AND channel IN (SELECT value FROM json_each(?3)) ORDER BY id LIMIT 100",
             )?;
-            // One that seems to wait for longer was put off by a clock that was wrong.
-            let wrong = at.saturating_add(LONGEST_MAIL_WAIT + SignedDuration::from_mins(1)).unwrap_or(at);
-            let mut rows = query.query(params![nanos(at), nanos(wrong), channels])?;
+            let mut rows = query.query(params![nanos(at), nanos(latest_attempt(at)), channels])?;
             let mut messages = Vec::new();
             while let Some(row) = rows.next()? {
                 let word = |column: usize| Ok::<_, StoreError>(format!("\"{}\"", row.get::<_, String>(column)?));

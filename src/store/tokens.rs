@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use crate::journal::effects::TokenState;
+use crate::journal::effects::{TokenState, is_given_up};
 use crate::policy::mark::Token;
 use crate::policy::memory::{Memory, Unlisted};
 use crate::store::StoreError;
@@ -72,13 +72,16 @@ pub(super) fn given_up_into_memory(
     policy: &str,
     memory: &mut Memory,
 ) -> Result<(), StoreError> {
-    let mut query = tx.prepare_cached(
-        "SELECT token FROM token WHERE server = ?1 AND kind = ?2 AND policy = ?3 AND state = 'not_made'
-         AND sent_at > (SELECT coalesce(max(sent_at), ?4) FROM token
-                        WHERE server = ?1 AND kind = ?2 AND policy = ?3 AND state = 'made')",
-    )?;
-    let mut rows = query.query(params![of.server, of.kind, policy, i64::MIN])?;
+    let of_policy = "FROM token WHERE server = ?1 AND kind = ?2 AND policy = ?3 AND state = ?4";
+    let mut query = tx.prepare_cached(&format!("SELECT max(sent_at) {of_policy}"))?;
+    let made: Option<i64> =
+        query.query_row(params![of.server, of.kind, policy, TokenState::Made.word()], |row| row.get(0))?;
+    let mut query = tx.prepare_cached(&format!("SELECT token, sent_at {of_policy} ORDER BY sent_at DESC"))?;
+    let mut rows = query.query(params![of.server, of.kind, policy, TokenState::NotMade.word()])?;
     while let Some(row) = rows.next()? {
+        if !is_given_up(time(row.get(1)?), made.map(time)) {
+            break;
+        }
         memory.given_up.insert(token(row.get(0)?)?);
     }
     Ok(())

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use lastgood::seams::account::mail_settings;
 use lastgood::seams::config::Config;
 use lastgood::seams::daemon::digests;
+use lastgood::seams::journal::redelivery::wait_after;
 use lastgood::seams::report::pipeline::{Pipeline, compose_due};
-use lastgood::seams::report::sender::next_attempt;
 use lastgood::seams::store::Store;
 use lastgood::seams::store::outbox::{Channel, DeliveryOutcome};
 
@@ -60,7 +60,7 @@ impl PostOffice {
             let text = String::from_utf8_lossy(&message.message.bytes);
             assert!(!text.contains("vps_year"), "a mail shows the token: {text}");
             let outcome = if self.down_until.is_some_and(|until| now < until) {
-                let wait: Duration = next_attempt(message.attempts + 1);
+                let wait: Duration = wait_after(message.attempts + 1);
                 DeliveryOutcome::Later { at: now + wait, to: message.message.to.clone(), error: "down".to_owned() }
             } else {
                 self.sent.insert(message.message.message_id.clone());

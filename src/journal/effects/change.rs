@@ -178,3 +178,10 @@ impl TokenState {
         Self::ALL.into_iter().find(|state| state.word() == word)
     }
 }
+
+/// Whether a create that made no point, as far as is known, counts as given up: none that its policy sent later has made
+/// one.
+#[must_use]
+pub(crate) fn is_given_up(sent_at: Timestamp, last_made: Option<Timestamp>) -> bool {
+    last_made.is_none_or(|made| sent_at > made)
+}

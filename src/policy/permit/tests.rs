@@ -68,3 +68,16 @@ fn the_younger_of_two_points_is_waited_for_while_it_is_in_progress_and_not_stuck
         assert_eq!(has_to_wait(&inventory, &PointId::Number(id), reason, || is_stuck), expected, "{what}");
     }
 }
+
+#[test]
+fn a_hold_refuses_and_so_do_holds_that_cannot_be_read() {
+    let held = Guard::Held("audit".to_owned());
+    let doubt = Guard::Doubt("the holds cannot be read: disk I/O error".to_owned());
+    for (what, hold, expected) in [
+        ("not on hold", Ok(None), Ok(())),
+        ("on hold", Ok(Some(held.clone())), Err(held)),
+        ("unreadable", Err("disk I/O error"), Err(doubt)),
+    ] {
+        assert_eq!(by_hold(hold), expected, "{what}");
+    }
+}

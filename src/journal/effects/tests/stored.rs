@@ -1,7 +1,7 @@
 //! What becomes of what the state holds already: debts, due times, points and incidents, one row a case.
 
 use super::*;
-use crate::journal::debt::{Debt, DebtKind, OwedStart, Start, StopEvidence};
+use crate::journal::debt::{Debt, DebtKind, OwedStart, Start, StopEvidence, still_in_charge};
 use crate::journal::notice::{Class, Fact, FoundServer, Good, Notice, Recovery, Topic};
 use crate::policy::name::PolicyName;
 
@@ -137,4 +137,27 @@ fn a_command_that_was_cut_off_leaves_no_incident_open_once_it_is_reported() {
 fn a_notice_that_is_skipped_in_silence_does_not_count_as_reported() {
     assert_eq!((Class::Failure.reported_word(true), Class::Failure.reported_word(false)), ("failure", "silent"));
     assert_eq!((Topic::Stale.of_incident(), Topic::Missed.of_incident()), (Topic::Run, Topic::Missed));
+}
+
+#[test]
+fn a_create_is_given_up_unless_a_later_one_has_made_a_point() {
+    for (case, sent, made, expected) in [
+        ("nothing was made", 5, None, true),
+        ("made before", 5, Some(4), true),
+        ("made later", 5, Some(6), false),
+        ("at the same time", 5, Some(5), false),
+    ] {
+        assert_eq!(is_given_up(at(sent), made.map(at)), expected, "{case}");
+    }
+}
+
+#[test]
+fn a_run_is_in_charge_of_a_start_until_it_ends() {
+    for (case, run, is_open, expected) in [
+        ("it is open", Some(7), true, Some(7)),
+        ("it has ended", Some(7), false, None),
+        ("none was", None, false, None),
+    ] {
+        assert_eq!(still_in_charge(run, is_open), expected, "{case}");
+    }
 }
