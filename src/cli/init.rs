@@ -56,7 +56,7 @@ pub struct InitArgs {
     /// The file that holds the API token and nothing else
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Who is told of failures; may be repeated [default: nobody]
+    /// Who receives failure reports; may be repeated [default: nobody]
     #[arg(long, value_name = "ADDRESS")]
     mail_to: Vec<String>,
     /// The sender [default: lastgood at the domain of --mail-to]
@@ -198,7 +198,7 @@ fn keep(args: &InitArgs, servers: &[ChosenServer], slots: u32, questions: Questi
 
 fn mail(args: &InitArgs, questions: Questions) -> anyhow::Result<Option<MailAnswer>> {
     let given = (!args.mail_to.is_empty()).then(|| args.mail_to.join(", "));
-    let to = question("mail-to", "Mail address that is told of failures", &given, "");
+    let to = question("mail-to", "Mail address for failure reports", &given, "");
     let to = questions.answer(&to, |text| list(text).iter().map(|one| address(one)).collect::<Result<Vec<_>, _>>())?;
     let Some(first) = to.first() else { return Ok(None) };
     let host = question("smtp-host", "Mail server", &args.smtp_host, "");
@@ -296,7 +296,7 @@ fn report(args: &InitArgs, answers: &Answers, token: &FirstToken) {
     }
     if answers.mail.is_none() {
         let missing = if args.mail_to.is_empty() { "" } else { ", because --smtp-host is missing" };
-        output::note(&format!("warning: nobody is told of failures{missing}: fill in [smtp] and [report.oncall]"));
+        output::note(&format!("warning: nobody receives failure reports{missing}: fill in [smtp] and [report.oncall]"));
     }
     let config = if args.output == Path::new("./policy.toml") { String::new() } else { format!(" --config {file}") };
     output::line(&format!("next: lastgood check --online{config}, then lastgood plan{config}"));

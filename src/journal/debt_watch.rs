@@ -82,8 +82,8 @@ pub(crate) struct LastStart {
     pub accepted: bool,
 }
 
-/// How long the watch waits before it sends another start to a server that reads `stopped`, after so many looks and
-/// starts; `None` means it sends the start now.
+/// How long the watch waits before it sends another start to a server that reads `stopped`; `None` means it sends the
+/// start now.
 #[must_use]
 pub(crate) fn wait_before_start(
     last: Option<LastStart>,

@@ -210,7 +210,7 @@ fn events_that_cannot_follow_are_refused() {
         ("a start of a server that we did not stop", vec![began.clone(), planned()], intended(1, Act::StartServer)),
         ("a success without a point", vec![began.clone(), planned()], ended(Outcome::Succeeded)),
         (
-            "an end while a server stands still",
+            "an end while a server is stopped",
             vec![began.clone(), planned(), intended(1, Act::StopServer), accepted(1, None)],
             ended(Outcome::Failed),
         ),

@@ -19,7 +19,7 @@ use crate::status::answer::Site;
 
 /// Connections that are served at once.
 const CONNECTIONS: usize = 64;
-/// Connections that are told so at once when all of these are taken; further ones wait to be accepted.
+/// Connections that get a 503 at once while all of these are taken; further ones wait to be accepted.
 const REFUSALS: usize = 128;
 /// How long a connection is served.
 const LIFETIME: Duration = Duration::from_secs(10);

@@ -65,7 +65,10 @@ fn an_empty_account_gets_a_policy_for_servers_to_come() {
     let (done, text) = host.init(&[]);
     assert!(text.contains("servers = [\"*\"]") && text.contains("token_file = \"token\""), "{text}");
     assert!(text.contains("keep = { daily = 4, weekly = 3 }") && text.contains("\"30 2 * * *\""), "{text}");
-    assert!(done.stderr.contains("nobody is told of failures") && done.stdout.contains("check --online"), "{done:#?}");
+    assert!(
+        done.stderr.contains("nobody receives failure reports") && done.stdout.contains("check --online"),
+        "{done:#?}"
+    );
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(super) struct Answers {
     pub(super) timezone: String,
     /// What is kept.
     pub(super) keep: KeepAnswer,
-    /// Who is told of failures.
+    /// Who receives failure reports.
     pub(super) mail: Option<MailAnswer>,
 }
 
@@ -78,7 +78,7 @@ pub(super) enum KeepAnswer {
     Rules(String),
 }
 
-/// Who is told of failures.
+/// Who receives failure reports.
 #[derive(Clone, Debug)]
 pub(super) struct MailAnswer {
     pub(super) to: Vec<String>,

@@ -68,7 +68,7 @@ pub(super) fn policy_text(answers: &Answers) -> String {
     text
 }
 
-const NO_MAIL: &str = "\n# Nobody is told of failures until these lines are filled in.\n# [smtp]\n# host = \
+const NO_MAIL: &str = "\n# Nobody receives failure reports until these lines are filled in.\n# [smtp]\n# host = \
                        \"smtp.example.com\"\n# from = \"lastgood <backup@example.com>\"\n#\n# [report.oncall]\n# to = \
                        [\"oncall@example.com\"]\n";
 

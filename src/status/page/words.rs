@@ -57,7 +57,7 @@ pub(super) fn size(megabytes: u64) -> String {
     }
 }
 
-/// At most so many characters.
+/// The text on one line, cut to `longest` characters.
 pub(super) fn shortened(text: &str, longest: usize) -> String {
     crate::policy::text::shortened(&crate::policy::text::one_line(text), longest)
 }
