@@ -41,7 +41,7 @@ pub(crate) fn policy_recovered(
     }
 }
 
-/// Reports to those who were told about the debt that incidents are over that belong to no server, open since these moments; nothing where none was.
+/// Reports that incidents are over that belong to no server and were open since `opened`; `None` if there were none.
 #[must_use]
 pub(crate) fn account_recovered(by: Recovery, opened: &[Timestamp], was: Option<String>) -> Option<Notice> {
     let since = *opened.iter().min()?;
@@ -49,7 +49,8 @@ pub(crate) fn account_recovered(by: Recovery, opened: &[Timestamp], was: Option<
     Some(Notice::new(Fact::Recovered(recovered)))
 }
 
-/// Reports that nothing is owed to a server any more; nothing if nobody was.
+/// Reports that nothing is owed to a server any more, to the recipients of the last report about it; `None` if there was
+/// none.
 #[must_use]
 pub(crate) fn debt_ended(by: Recovery, last_report: Option<Notice>, since: Option<Timestamp>) -> Option<Notice> {
     let (last, since) = last_report.zip(since)?;
