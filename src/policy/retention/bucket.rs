@@ -1,5 +1,7 @@
 //! Buckets: the spans of wall-clock time of which retention keeps one point each.
 
+use std::ops::Range;
+
 use jiff::civil::{DateTime, date};
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
@@ -8,41 +10,42 @@ use crate::policy::keep::KeepRule;
 
 const FIRST_HOUR: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 
-/// An hour of the wall clock, as the number of hours since 1970 began on it. The repeated hour of a clock change is
-/// one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct WallHour(i32);
+/// An hour of the wall clock. The repeated hour of a clock change is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WallHour {
+    /// How many hours after the beginning of 1970.
+    hour: i32,
+    month: i32,
+}
 
 impl WallHour {
     /// The hour of a moment where the wall clock differs from UTC by `offset`.
     pub(super) fn at(moment: Timestamp, offset: Offset) -> Self {
-        Self::of_second(floor_second(moment), offset.seconds())
-    }
-
-    /// The hour of a second since 1970 where the wall clock differs from UTC by `offset` seconds.
-    pub(super) fn of_second(second: i64, offset: i32) -> Self {
-        let hour = (second + i64::from(offset)).div_euclid(3600);
-        Self(i32::try_from(hour).expect("the calendar ends with the year 9999"))
+        MonthFinder::default().hour_of_second(floor_second(moment) + i64::from(offset.seconds()))
     }
 
     /// The number of the bucket of `rule` that this hour is in. A later bucket has a larger number. For `last`, it
     /// follows from the point's place, newest first.
     pub(super) fn bucket(self, rule: KeepRule, place: usize) -> i64 {
-        let day = self.0.div_euclid(24);
         i64::from(match rule {
             KeepRule::Last => return -(place as i64),
-            KeepRule::Hourly => self.0,
-            KeepRule::Daily => day,
+            KeepRule::Hourly => self.hour,
+            KeepRule::Daily => self.hour.div_euclid(24),
             // 1970-01-01 was a Thursday, and ISO weeks begin on Monday.
-            KeepRule::Weekly => (day + 3).div_euclid(7),
-            KeepRule::Monthly => month(day),
-            KeepRule::Yearly => month(day).div_euclid(12),
+            KeepRule::Weekly => (self.hour + 3 * 24).div_euclid(7 * 24),
+            KeepRule::Monthly => self.month,
+            KeepRule::Yearly => self.month.div_euclid(12),
         })
+    }
+
+    /// Whether it comes after another hour on the wall clock.
+    pub(super) fn is_after(self, other: Self) -> bool {
+        self.hour > other.hour
     }
 
     /// How the bucket of `rule` that this hour is in is written; empty for `last`.
     pub(super) fn bucket_text(self, rule: KeepRule) -> String {
-        let civil = FIRST_HOUR.saturating_add(SignedDuration::from_hours(self.0.into()));
+        let civil = FIRST_HOUR.saturating_add(SignedDuration::from_hours(self.hour.into()));
         let (year, month, day) = (civil.year(), civil.month(), civil.day());
         match rule {
             KeepRule::Last => String::new(),
@@ -64,28 +67,51 @@ pub(super) fn floor_second(moment: Timestamp) -> i64 {
     moment.as_second() - i64::from(moment.subsec_nanosecond() < 0)
 }
 
-/// The months from January of the year 0 to the month of a day, which is counted from 1970-01-01.
-fn month(day: i32) -> i32 {
-    // Years that begin in March put the leap day last, so that month lengths follow one formula. Four hundred years
-    // have the same number of days each.
+/// Finds the months of days, and remembers the one found last: most points are in the month of the next newer one.
+/// Days are counted from 1970-01-01, and months from January of the year 0.
+#[derive(Default)]
+pub(super) struct MonthFinder {
+    /// Some days of `month`.
+    days: Range<i32>,
+    month: i32,
+}
+
+impl MonthFinder {
+    /// The hour that a second of the wall clock is in. It is counted from the beginning of 1970.
+    pub(super) fn hour_of_second(&mut self, second: i64) -> WallHour {
+        let hour = i32::try_from(second.div_euclid(3600)).expect("the calendar ends with the year 9999");
+        WallHour { hour, month: self.month_of(hour.div_euclid(24)) }
+    }
+
+    fn month_of(&mut self, day: i32) -> i32 {
+        if !self.days.contains(&day) {
+            let (month, first) = month_and_its_first_day(day);
+            (self.month, self.days) = (month, first..day + 1);
+        }
+        self.month
+    }
+}
+
+fn month_and_its_first_day(day: i32) -> (i32, i32) {
+    // Years that begin in March put the leap day last, so that month lengths follow one formula. Every four hundred
+    // years, an era, have the same number of days.
     let since_march_0 = day + 719_468;
     let (era, day_of_era) = (since_march_0.div_euclid(146_097), since_march_0.rem_euclid(146_097));
     let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let since_march = (5 * day_of_year + 2) / 153;
-    (era * 400 + year_of_era) * 12 + since_march + 2
+    let day_of_month = day_of_year - (153 * since_march + 2) / 5;
+    ((era * 400 + year_of_era) * 12 + since_march + 2, day - day_of_month)
 }
 
 #[cfg(test)]
 mod tests {
-    use jiff::ToSpan;
     use jiff::civil::Date;
 
     use super::*;
 
-    fn first_hour_of(day: Date) -> WallHour {
-        let hours = day.at(0, 0, 0, 0).duration_since(FIRST_HOUR).as_hours();
-        WallHour(hours.try_into().unwrap())
+    fn first_hour_of(day: Date, finder: &mut MonthFinder) -> WallHour {
+        finder.hour_of_second(day.at(0, 0, 0, 0).duration_since(FIRST_HOUR).as_secs())
     }
 
     #[test]
@@ -98,10 +124,12 @@ mod tests {
             (date(-5, 1, 1), date(5, 1, 1)),
             (date(9990, 1, 1), Date::MAX),
         ] {
-            let mut yesterday = first;
+            let (mut yesterday, mut finder) = (first, MonthFinder::default());
             while yesterday < last {
                 let today = yesterday.tomorrow().unwrap();
-                let (before, after) = (first_hour_of(yesterday), first_hour_of(today));
+                let [before, after] = [yesterday, today].map(|day| first_hour_of(day, &mut MonthFinder::default()));
+                // One that knows a day of this month or another one finds the same, whether it goes back or forth.
+                assert_eq!([first_hour_of(today, &mut finder), first_hour_of(yesterday, &mut finder)], [after, before]);
                 let grows = |rule| after.bucket(rule, 0) - before.bucket(rule, 0);
                 let week = |day: Date| (day.iso_week_date().year(), day.iso_week_date().week());
                 assert_eq!(grows(Daily), 1, "{today}");
@@ -133,7 +161,5 @@ mod tests {
                 format!("{:04}-{:02}-{:02}", civil.year(), civil.month(), civil.day())
             );
         }
-        assert_eq!(first_hour_of(date(2024, 2, 29)).0, (date(2024, 2, 29) - FIRST_HOUR.date()).get_days() * 24);
-        assert_eq!(FIRST_HOUR + 1.hour(), date(1970, 1, 1).at(1, 0, 0, 0));
     }
 }

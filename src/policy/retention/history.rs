@@ -1,8 +1,6 @@
 //! The points as the rules see them: newest first, each with the hour of the wall clock that it falls into. A point's
 //! *place* is its position in that order.
 
-use std::collections::HashMap;
-
 use jiff::tz::TimeZone;
 
 use super::bucket::WallHour;
@@ -17,14 +15,16 @@ pub(super) struct History<'a> {
     points: &'a [Candidate],
     ranks: Vec<TimeRank>,
     hours: Vec<WallHour>,
+    is_even: bool,
 }
 
 impl<'a> History<'a> {
     pub(super) fn new(points: &'a [Candidate], zone: &'a TimeZone) -> Self {
         let ranks = newest_first(points);
         let mut clock = WallClock::new(zone);
-        let hours = ranks.iter().map(|rank| clock.hour(rank.second())).collect();
-        Self { zone, points, ranks, hours }
+        let hours: Vec<WallHour> = ranks.iter().map(|rank| clock.hour(rank.second())).collect();
+        let is_even = hours.is_sorted_by(|newer, older| !older.is_after(*newer));
+        Self { zone, points, ranks, hours, is_even }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -36,29 +36,15 @@ impl<'a> History<'a> {
         self.hours[place].bucket(rule, place)
     }
 
-    /// Sets `firsts` to the place of the newest point in the bucket of each point.
-    pub(super) fn newest_in_bucket(&self, rule: KeepRule, firsts: &mut Vec<u32>) {
-        firsts.clear();
-        let mut before: Option<(i64, u32)> = None;
-        for place in 0..self.len() {
-            let bucket = self.bucket(rule, place);
-            let first = match before {
-                Some((same, first)) if same == bucket => first,
-                // The clock went back over the beginning of a bucket: this one may have come before.
-                Some((earlier, _)) if earlier < bucket => return self.newest_in_any_order(rule, firsts),
-                _ => place as u32,
-            };
-            before = Some((bucket, first));
-            firsts.push(first);
-        }
+    /// Whether the wall clock never goes back from a point to a newer one, so that the points of each bucket follow each
+    /// other. It goes back where a clock change repeats more than the rest of an hour.
+    pub(super) fn is_even(&self) -> bool {
+        self.is_even
     }
 
-    /// As `newest_in_bucket`, for points of one bucket that do not follow each other.
-    fn newest_in_any_order(&self, rule: KeepRule, firsts: &mut Vec<u32>) {
-        firsts.clear();
-        let mut newest = HashMap::new();
-        let places = 0..self.len();
-        firsts.extend(places.map(|place| *newest.entry(self.bucket(rule, place)).or_insert(place as u32)));
+    /// The index of the point at `place` in the list.
+    pub(super) fn index(&self, place: usize) -> usize {
+        self.ranks[place].index()
     }
 
     /// How many points are younger than `period` before the newest one.
@@ -68,12 +54,8 @@ impl<'a> History<'a> {
         self.ranks.partition_point(|rank| rank.is_later_than(start))
     }
 
-    /// The place of each point, in the order of the list, and the hours by place.
-    pub(super) fn into_places(self) -> (Vec<u32>, Vec<WallHour>) {
-        let mut places = vec![0; self.len()];
-        for (rank, place) in self.ranks.iter().zip(0..) {
-            places[rank.index()] = place;
-        }
-        (places, self.hours)
+    /// The points and their hours, newest first.
+    pub(super) fn into_parts(self) -> (Vec<TimeRank>, Vec<WallHour>) {
+        (self.ranks, self.hours)
     }
 }

@@ -7,12 +7,12 @@ use super::history::History;
 use super::rule::{AppliedRule, PointOutcome, Rule};
 use crate::policy::keep::KeepRule;
 
-/// What the rules decide about each point, by place.
+/// What the rules decide about each point, in the order of the list.
 pub(super) fn decide(history: &History<'_>, rules: &mut [AppliedRule]) -> Vec<PointOutcome> {
     let mut outcomes = vec![PointOutcome::default(); history.len()];
     for (number, applied) in rules.iter_mut().enumerate() {
         match applied.rule {
-            Rule::Within(_) => outcomes[..applied.end].iter_mut().for_each(|outcome| outcome.keep(number)),
+            Rule::Within(_) => (0..applied.end).for_each(|place| outcomes[history.index(place)].keep(number)),
             Rule::BucketsWithin(rule, _) | Rule::Counted(rule, _) => {
                 apply(history, (number, rule, applied), &mut outcomes)
             }
@@ -31,7 +31,7 @@ fn apply(
     for place in 0..applied.end {
         let bucket = history.bucket(rule, place);
         if last != Some(bucket) {
-            outcomes[place].keep(number);
+            outcomes[history.index(place)].keep(number);
             kept += 1;
             (last, applied.last) = (Some(bucket), Some(place));
             if applied.is_used_up(kept) {
@@ -39,7 +39,7 @@ fn apply(
                 return;
             }
         } else if place + 1 == history.len() {
-            outcomes[place].keep(number);
+            outcomes[history.index(place)].keep(number);
         }
     }
 }

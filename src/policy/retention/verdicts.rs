@@ -2,6 +2,7 @@
 
 use super::bucket::WallHour;
 use super::history::History;
+use super::newest_first::TimeRank;
 use super::reason::KeepReason;
 use super::rule::{AppliedRule, PointOutcome, Rule};
 use super::verdict::KeepVerdict;
@@ -12,11 +13,11 @@ use crate::policy::keep::{KeepMode, KeepRule};
 pub struct Verdicts {
     mode: KeepMode,
     rules: Vec<AppliedRule>,
-    /// The place of each point, newest first, in the order of the list.
-    places: Vec<u32>,
-    /// By place, as the outcomes.
-    hours: Vec<WallHour>,
+    /// In the order of the list.
     outcomes: Vec<PointOutcome>,
+    /// Newest first, as the hours.
+    ranks: Vec<TimeRank>,
+    hours: Vec<WallHour>,
 }
 
 impl Verdicts {
@@ -26,57 +27,69 @@ impl Verdicts {
         history: History<'_>,
         outcomes: Vec<PointOutcome>,
     ) -> Self {
-        let (places, hours) = history.into_places();
-        Self { mode, rules, places, hours, outcomes }
+        let (ranks, hours) = history.into_parts();
+        Self { mode, rules, outcomes, ranks, hours }
     }
 
     /// Whether the point at `index` of the list is kept.
     #[must_use]
     pub fn keeps(&self, index: usize) -> bool {
-        self.outcomes[self.places[index] as usize].is_kept()
+        self.outcomes[index].is_kept()
     }
 
     /// Whether each point is kept, in the order of the list.
     pub fn kept(&self) -> impl Iterator<Item = bool> + '_ {
-        (0..self.places.len()).map(|index| self.keeps(index))
+        self.outcomes.iter().map(|outcome| outcome.is_kept())
     }
 
     /// Why the point at `index` of the list is kept, or why each rule drops it.
     #[must_use]
     pub(crate) fn why(&self, index: usize) -> Vec<KeepReason> {
-        let place = self.places[index] as usize;
-        let rank = |number| self.outcomes[..=place].iter().filter(|outcome| outcome.is_kept_by(number)).count();
-        self.reasons(place, |number| u32::try_from(rank(number)).unwrap_or(u32::MAX))
+        let mut kept_by = vec![0; self.rules.len()];
+        let place = self.ranks.iter().position(|rank| {
+            self.count(rank.index(), &mut kept_by);
+            rank.index() == index
+        });
+        place.map(|place| self.reasons(place, &kept_by)).unwrap_or_default()
     }
 
     /// The verdict on each point with its reasons, in the order of the list.
     #[must_use]
     pub(crate) fn explained(&self) -> Vec<KeepVerdict> {
-        let mut ranks = vec![0_u32; self.rules.len()];
-        let by_place = self.outcomes.iter().enumerate().map(|(place, outcome)| {
-            for (number, rank) in ranks.iter_mut().enumerate() {
-                *rank += u32::from(outcome.is_kept_by(number));
-            }
-            Some(KeepVerdict { keep: outcome.is_kept(), why: self.reasons(place, |number| ranks[number]) })
-        });
-        let mut by_place: Vec<Option<KeepVerdict>> = by_place.collect();
-        self.places.iter().filter_map(|&place| by_place[place as usize].take()).collect()
+        let mut kept_by = vec![0; self.rules.len()];
+        let mut verdicts: Vec<_> = self.kept().map(|keep| KeepVerdict { keep, why: Vec::new() }).collect();
+        for (place, rank) in self.ranks.iter().enumerate() {
+            self.count(rank.index(), &mut kept_by);
+            verdicts[rank.index()].why = self.reasons(place, &kept_by);
+        }
+        verdicts
     }
 
-    /// The reasons for the point at `place`. `rank` says how many points a rule keeps up to it.
-    fn reasons(&self, place: usize, rank: impl Fn(usize) -> u32) -> Vec<KeepReason> {
-        let outcome = self.outcomes[place];
+    fn outcome(&self, place: usize) -> PointOutcome {
+        self.outcomes[self.ranks[place].index()]
+    }
+
+    /// Adds a point to the number of points that each rule keeps.
+    fn count(&self, index: usize, kept_by: &mut [u32]) {
+        for (number, kept) in kept_by.iter_mut().enumerate() {
+            *kept += u32::from(self.outcomes[index].is_kept_by(number));
+        }
+    }
+
+    /// The reasons for the point at `place`. Each rule keeps `kept_by` points up to it.
+    fn reasons(&self, place: usize, kept_by: &[u32]) -> Vec<KeepReason> {
+        let outcome = self.outcome(place);
         let last = outcome.ruled_out_by.map_or(self.rules.len(), |number| usize::from(number) + 1);
         let numbers = 0..last;
         if outcome.is_kept() {
             let keeping = numbers.filter(|&number| outcome.is_kept_by(number));
-            keeping.map(|number| self.why_kept(number, place, rank(number))).collect()
+            keeping.map(|number| self.why_kept(number, place, kept_by[number])).collect()
         } else {
             numbers.map(|number| self.why_dropped(number, place)).collect()
         }
     }
 
-    fn why_kept(&self, number: usize, place: usize, rank: u32) -> KeepReason {
+    fn why_kept(&self, number: usize, place: usize, count: u32) -> KeepReason {
         let applied = &self.rules[number];
         let is_newest = applied.last.is_none_or(|last| place <= last);
         let bucket = |rule| self.hours[place].bucket_text(rule);
@@ -86,7 +99,9 @@ impl Verdicts {
                 KeepReason::WithinBucket { rule, period, bucket: bucket(rule) }
             }
             Rule::BucketsWithin(rule, period) => KeepReason::OldestWithin { rule, period },
-            Rule::Counted(rule, of) if is_newest => KeepReason::Counted { rule, bucket: bucket(rule), place: rank, of },
+            Rule::Counted(rule, of) if is_newest => {
+                KeepReason::Counted { rule, bucket: bucket(rule), place: count, of }
+            }
             Rule::Counted(rule, _) => KeepReason::Oldest { rule },
         }
     }
@@ -102,7 +117,7 @@ impl Verdicts {
             }
             Rule::BucketsWithin(rule, _) | Rule::Counted(rule, _) => {
                 let bucket = self.hours[place].bucket_text(rule);
-                let ruled_out = self.outcomes[place].ruled_out_by.map(usize::from) == Some(number);
+                let ruled_out = self.outcome(place).ruled_out_by.map(usize::from) == Some(number);
                 if ruled_out || self.mode == KeepMode::Union {
                     KeepReason::NewerKept { rule, bucket }
                 } else {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::bucket::WallHour;
+use super::bucket::{MonthFinder, WallHour};
 
 /// The wall clock of a zone. It remembers the offset since the last clock change, so that the zone is asked once
 /// between two changes and not once a point.
@@ -11,12 +11,13 @@ pub(super) struct WallClock<'a> {
     zone: &'a TimeZone,
     /// The second from which on `offset` is in force.
     since: i64,
-    offset: i32,
+    offset: i64,
+    months: MonthFinder,
 }
 
 impl<'a> WallClock<'a> {
     pub(super) fn new(zone: &'a TimeZone) -> Self {
-        Self { zone, since: i64::MAX, offset: 0 }
+        Self { zone, since: i64::MAX, offset: 0, months: MonthFinder::default() }
     }
 
     /// The hour of a second since 1970. It must not be later than the one asked for before.
@@ -24,17 +25,17 @@ impl<'a> WallClock<'a> {
         if second < self.since {
             self.find_offset(second);
         }
-        WallHour::of_second(second, self.offset)
+        self.months.hour_of_second(second + self.offset)
     }
 
     fn find_offset(&mut self, second: i64) {
         // `preceding` leaves out a change at its argument. Changes happen at whole seconds.
         let after = Timestamp::from_second(second + 1).unwrap_or(Timestamp::MAX);
         if let Some(change) = self.zone.preceding(after).next() {
-            (self.since, self.offset) = (change.timestamp().as_second(), change.offset().seconds());
+            (self.since, self.offset) = (change.timestamp().as_second(), change.offset().seconds().into());
         } else {
             let at = Timestamp::from_second(second).unwrap_or(Timestamp::MIN);
-            (self.since, self.offset) = (i64::MIN, self.zone.to_offset(at).seconds());
+            (self.since, self.offset) = (i64::MIN, self.zone.to_offset(at).seconds().into());
         }
     }
 }
