@@ -19,26 +19,23 @@ enum BucketState {
     Taken,
 }
 
-/// Points of one bucket that follow each other, newest first.
-struct BucketRun {
-    bucket: i64,
-    state: BucketState,
-    /// The place after its last point.
-    end: usize,
-}
-
 struct SequentialPass<'a> {
     history: &'a History<'a>,
     /// In the order of the list.
     outcomes: Vec<PointOutcome>,
+    undecided: usize,
 }
 
 /// What the rules decide about each point, in the order of the list.
 pub(super) fn decide(history: &History<'_>, rules: &mut [AppliedRule]) -> Vec<PointOutcome> {
-    let mut pass = SequentialPass { history, outcomes: vec![PointOutcome::default(); history.len()] };
+    let outcomes = vec![PointOutcome::default(); history.len()];
+    let mut pass = SequentialPass { history, outcomes, undecided: history.len() };
     for (number, applied) in rules.iter_mut().enumerate() {
+        if pass.undecided == 0 {
+            break;
+        }
         match applied.rule {
-            Rule::Within(_) => (0..applied.end).for_each(|place| pass.outcome(place).keep(number)),
+            Rule::Within(_) => (0..applied.end).for_each(|place| pass.keep(place, number)),
             Rule::BucketsWithin(rule, _) | Rule::Counted(rule, _) => pass.apply(number, rule, applied),
         }
     }
@@ -46,8 +43,18 @@ pub(super) fn decide(history: &History<'_>, rules: &mut [AppliedRule]) -> Vec<Po
 }
 
 impl SequentialPass<'_> {
-    fn outcome(&mut self, place: usize) -> &mut PointOutcome {
-        &mut self.outcomes[self.history.index(place)]
+    fn keep(&mut self, place: usize, number: usize) {
+        self.outcomes[self.history.index(place)].keep(number);
+        self.undecided -= 1;
+    }
+
+    fn rule_out(&mut self, place: usize, number: usize) {
+        self.outcomes[self.history.index(place)].ruled_out_by = Some(number as u8);
+        self.undecided -= 1;
+    }
+
+    fn is_undecided(&self, place: usize) -> bool {
+        self.outcomes[self.history.index(place)].is_undecided()
     }
 
     fn is_kept(&self, place: usize) -> bool {
@@ -55,50 +62,46 @@ impl SequentialPass<'_> {
     }
 
     fn apply(&mut self, number: usize, rule: KeepRule, applied: &mut AppliedRule) {
-        // Only where the clock goes back can a bucket have more than one run, and its state must be remembered.
+        // Where the clock never goes back, a bucket does not come again and only the current one is remembered.
         let mut states = if self.history.is_even() { None } else { Some(self.held(rule)) };
+        let mut current: Option<(i64, BucketState)> = None;
         let mut kept = 0;
-        let mut run = BucketRun { bucket: 0, state: BucketState::Free, end: 0 };
         for place in 0..applied.end {
-            if place == run.end {
-                run = self.run(rule, place, states.as_ref());
-            }
-            let outcome = self.outcome(place);
-            if !outcome.is_undecided() {
+            if !self.is_undecided(place) {
                 continue;
             }
-            match run.state {
+            let bucket = self.history.bucket(rule, place);
+            let state = match (current, &states) {
+                (Some((same, state)), _) if same == bucket => state,
+                (_, Some(states)) => states.get(&bucket).copied().unwrap_or(BucketState::Free),
+                (_, None) if self.is_held(rule, place) => BucketState::Held,
+                (_, None) => BucketState::Free,
+            };
+            current = Some((bucket, state));
+            match state {
                 BucketState::Held => {}
-                BucketState::Taken => outcome.ruled_out_by = Some(number as u8),
+                BucketState::Taken => self.rule_out(place, number),
                 BucketState::Free if applied.is_used_up(kept) => {
                     applied.end = place;
                     break;
                 }
                 BucketState::Free => {
-                    outcome.keep(number);
+                    self.keep(place, number);
                     kept += 1;
-                    run.state = BucketState::Taken;
-                    states.iter_mut().for_each(|states| _ = states.insert(run.bucket, run.state));
+                    current = Some((bucket, BucketState::Taken));
+                    states.iter_mut().for_each(|states| _ = states.insert(bucket, BucketState::Taken));
                 }
             }
         }
     }
 
-    /// The run that begins at `place`. `states` are those of all buckets that are not free.
-    fn run(&self, rule: KeepRule, place: usize, states: Option<&BTreeMap<i64, BucketState>>) -> BucketRun {
+    /// Whether the bucket of the point at `place` has a kept point, if its points follow each other.
+    fn is_held(&self, rule: KeepRule, place: usize) -> bool {
         let bucket = self.history.bucket(rule, place);
-        let mut is_held = false;
-        let mut end = place;
-        while end < self.history.len() && self.history.bucket(rule, end) == bucket {
-            is_held |= self.is_kept(end);
-            end += 1;
-        }
-        let state = match states {
-            Some(states) => states.get(&bucket).copied().unwrap_or(BucketState::Free),
-            None if is_held => BucketState::Held,
-            None => BucketState::Free,
-        };
-        BucketRun { bucket, state, end }
+        let is_same = |place: &usize| self.history.bucket(rule, *place) == bucket;
+        let newer = (0..place).rev().take_while(is_same);
+        let older = (place + 1..self.history.len()).take_while(is_same);
+        newer.chain(older).any(|place| self.is_kept(place))
     }
 
     /// The buckets that have a kept point.
