@@ -5,7 +5,7 @@ use crate::policy::keep::{Count, Keep, KeepMode, KeepRule, Period};
 
 /// A rule that could keep something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rule {
+pub(super) enum RetentionRule {
     /// `within`.
     Within(Period),
     /// `within_daily` or similar.
@@ -17,7 +17,7 @@ pub(super) enum Rule {
 /// A rule and how far it gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct AppliedRule {
-    pub rule: Rule,
+    pub rule: RetentionRule,
     /// From this place on it keeps nothing: the count is used up, or the points are too old.
     pub end: usize,
     /// In `union`, the place of the last point that it kept as the newest of a bucket.
@@ -25,17 +25,17 @@ pub(super) struct AppliedRule {
 }
 
 impl AppliedRule {
-    fn new(rule: Rule, history: &History<'_>) -> Self {
+    fn new(rule: RetentionRule, history: &History<'_>) -> Self {
         let end = match rule {
-            Rule::Within(period) | Rule::BucketsWithin(_, period) => history.within(period),
-            Rule::Counted(..) => history.len(),
+            RetentionRule::Within(period) | RetentionRule::BucketsWithin(_, period) => history.within(period),
+            RetentionRule::Counted(..) => history.len(),
         };
         Self { rule, end, last: None }
     }
 
     /// Whether its count is used up by the `kept` buckets that it keeps.
     pub(super) fn is_used_up(&self, kept: u32) -> bool {
-        matches!(self.rule, Rule::Counted(_, Count::Number(number)) if kept >= number)
+        matches!(self.rule, RetentionRule::Counted(_, Count::Number(number)) if kept >= number)
     }
 }
 
@@ -43,11 +43,11 @@ impl AppliedRule {
 pub(super) fn applied(keep: &Keep, mode: KeepMode, history: &History<'_>) -> Vec<AppliedRule> {
     let mut rules = Vec::with_capacity(1 + keep.within_buckets.len() + keep.counts.len());
     let period = keep.within.filter(|&period| period != Period::default());
-    let counts = in_order(&keep.counts, Count::Number(0)).map(|(rule, count)| Rule::Counted(rule, count));
+    let counts = in_order(&keep.counts, Count::Number(0)).map(|(rule, count)| RetentionRule::Counted(rule, count));
     let within = in_order(&keep.within_buckets, Period::default());
-    let within = within.map(|(rule, period)| Rule::BucketsWithin(rule, period));
+    let within = within.map(|(rule, period)| RetentionRule::BucketsWithin(rule, period));
     let mut add = |rule| rules.push(AppliedRule::new(rule, history));
-    period.map(Rule::Within).into_iter().for_each(&mut add);
+    period.map(RetentionRule::Within).into_iter().for_each(&mut add);
     match mode {
         KeepMode::Sequential => within.chain(counts).for_each(add),
         KeepMode::Union => counts.chain(within).for_each(add),

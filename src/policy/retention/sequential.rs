@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::history::History;
-use super::rule::{AppliedRule, PointOutcome, Rule};
+use super::rule::{AppliedRule, PointOutcome, RetentionRule};
 use crate::policy::keep::KeepRule;
 
 /// A bucket of the rule whose turn it is.
@@ -35,8 +35,10 @@ pub(super) fn decide(history: &History<'_>, rules: &mut [AppliedRule]) -> Vec<Po
             break;
         }
         match applied.rule {
-            Rule::Within(_) => (0..applied.end).for_each(|place| pass.keep(place, number)),
-            Rule::BucketsWithin(rule, _) | Rule::Counted(rule, _) => pass.apply(number, rule, applied),
+            RetentionRule::Within(_) => (0..applied.end).for_each(|place| pass.keep(place, number)),
+            RetentionRule::BucketsWithin(rule, _) | RetentionRule::Counted(rule, _) => {
+                pass.apply(number, rule, applied)
+            }
         }
     }
     pass.outcomes

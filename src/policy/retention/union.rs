@@ -4,7 +4,7 @@
 //! kept its full count also keeps the oldest point.
 
 use super::history::History;
-use super::rule::{AppliedRule, PointOutcome, Rule};
+use super::rule::{AppliedRule, PointOutcome, RetentionRule};
 use crate::policy::keep::KeepRule;
 
 /// What the rules decide about each point, in the order of the list.
@@ -12,8 +12,8 @@ pub(super) fn decide(history: &History<'_>, rules: &mut [AppliedRule]) -> Vec<Po
     let mut outcomes = vec![PointOutcome::default(); history.len()];
     for (number, applied) in rules.iter_mut().enumerate() {
         match applied.rule {
-            Rule::Within(_) => (0..applied.end).for_each(|place| outcomes[history.index(place)].keep(number)),
-            Rule::BucketsWithin(rule, _) | Rule::Counted(rule, _) => {
+            RetentionRule::Within(_) => (0..applied.end).for_each(|place| outcomes[history.index(place)].keep(number)),
+            RetentionRule::BucketsWithin(rule, _) | RetentionRule::Counted(rule, _) => {
                 apply(history, (number, rule, applied), &mut outcomes)
             }
         }

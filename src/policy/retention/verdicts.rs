@@ -4,7 +4,7 @@ use super::bucket::WallHour;
 use super::history::History;
 use super::newest_first::TimeRank;
 use super::reason::KeepReason;
-use super::rule::{AppliedRule, PointOutcome, Rule};
+use super::rule::{AppliedRule, PointOutcome, RetentionRule};
 use super::verdict::KeepVerdict;
 use crate::policy::keep::{KeepMode, KeepRule};
 
@@ -94,15 +94,15 @@ impl Verdicts {
         let is_newest = applied.last.is_none_or(|last| place <= last);
         let bucket = |rule| self.hours[place].bucket_text(rule);
         match applied.rule {
-            Rule::Within(period) => KeepReason::Within { period },
-            Rule::BucketsWithin(rule, period) if is_newest => {
+            RetentionRule::Within(period) => KeepReason::Within { period },
+            RetentionRule::BucketsWithin(rule, period) if is_newest => {
                 KeepReason::WithinBucket { rule, period, bucket: bucket(rule) }
             }
-            Rule::BucketsWithin(rule, period) => KeepReason::OldestWithin { rule, period },
-            Rule::Counted(rule, of) if is_newest => {
+            RetentionRule::BucketsWithin(rule, period) => KeepReason::OldestWithin { rule, period },
+            RetentionRule::Counted(rule, of) if is_newest => {
                 KeepReason::Counted { rule, bucket: bucket(rule), place: count, of }
             }
-            Rule::Counted(rule, _) => KeepReason::Oldest { rule },
+            RetentionRule::Counted(rule, _) => KeepReason::Oldest { rule },
         }
     }
 
@@ -110,12 +110,12 @@ impl Verdicts {
         let applied = &self.rules[number];
         let ended = place >= applied.end;
         match applied.rule {
-            Rule::Within(period) => KeepReason::TooOld { rule: None, period },
-            Rule::BucketsWithin(rule, period) if ended => KeepReason::TooOld { rule: Some(rule), period },
-            Rule::Counted(rule, of) if ended && !self.is_in_last_bucket(rule, applied, place) => {
+            RetentionRule::Within(period) => KeepReason::TooOld { rule: None, period },
+            RetentionRule::BucketsWithin(rule, period) if ended => KeepReason::TooOld { rule: Some(rule), period },
+            RetentionRule::Counted(rule, of) if ended && !self.is_in_last_bucket(rule, applied, place) => {
                 KeepReason::Full { rule, of }
             }
-            Rule::BucketsWithin(rule, _) | Rule::Counted(rule, _) => {
+            RetentionRule::BucketsWithin(rule, _) | RetentionRule::Counted(rule, _) => {
                 let bucket = self.hours[place].bucket_text(rule);
                 let ruled_out = self.outcome(place).ruled_out_by.map(usize::from) == Some(number);
                 if ruled_out || self.mode == KeepMode::Union {
