@@ -76,7 +76,7 @@ pub(crate) fn run(
     let answer = read(args, stdin).and_then(|input| {
         let points: Vec<Candidate> = input.lines.iter().map(|line| line.point.clone()).collect();
         let decided = decide(&points, &input.keep, input.mode, &input.zone);
-        let verdicts = decided.map_err(|error| format!("--keep: {error}"))?;
+        let verdicts = decided.map_err(|error| format!("--keep: {error}"))?.explained();
         let mut reported: Vec<(ListedTime, KeepVerdict)> = input.lines.into_iter().zip(verdicts).collect();
         reported.sort_by(|(a, _), (b, _)| b.point.cmp(&a.point));
         Ok(reported)

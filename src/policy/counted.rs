@@ -5,11 +5,13 @@ use jiff::Timestamp;
 use crate::policy::evidence::Evidence;
 use crate::policy::inventory::{PointId, PointStatus, RestorePoint};
 use crate::policy::policy::{Policy, Prune};
-use crate::policy::retention::{self, Candidate, KeepVerdict};
+use crate::policy::retention::{self, Candidate, KeepReason, Verdicts};
 
-/// The points that count for a policy's retention, each with its verdict, in the order of the list.
+/// The points that count for a policy's retention, in the order of the list, and the verdicts on them.
 pub(super) struct Counted<'a> {
-    verdicts: Vec<(&'a RestorePoint, KeepVerdict)>,
+    points: Vec<&'a RestorePoint>,
+    /// `None` if there are no rules: every point is kept. With a new point, its verdict comes last.
+    verdicts: Option<Verdicts>,
     /// Whether a new point was counted, too.
     pub with_new: bool,
 }
@@ -25,24 +27,37 @@ impl<'a> Counted<'a> {
             let newest = candidates.iter().map(|candidate| candidate.at).max().unwrap_or(at);
             candidates.push(Candidate { at: at.max(newest), due: Some(Timestamp::MAX), id: None });
         }
-        // The verdict on the new point comes last and is left out by the zip.
-        let verdicts = points.into_iter().zip(decide(evidence.policy, &candidates)).collect();
-        Self { verdicts, with_new: new.is_some() }
+        Self { points, verdicts: decide(evidence.policy, &candidates), with_new: new.is_some() }
     }
 
     /// The points.
     pub(super) fn points(&self) -> impl Iterator<Item = &'a RestorePoint> {
-        self.verdicts.iter().map(|(point, _)| *point)
+        self.points.iter().copied()
     }
 
     /// The points that retention drops.
     pub(super) fn dropped(&self) -> impl Iterator<Item = &'a RestorePoint> {
-        self.verdicts.iter().filter(|(_, verdict)| !verdict.keep).map(|(point, _)| *point)
+        let dropped = self.points.iter().enumerate().filter(|&(index, _)| !self.keeps_at(index));
+        dropped.map(|(_, point)| *point)
     }
 
-    /// The verdict on a point; `None` if it does not count.
-    pub(super) fn verdict(&self, id: &PointId) -> Option<&KeepVerdict> {
-        self.verdicts.iter().find(|(point, _)| point.id == *id).map(|(_, verdict)| verdict)
+    /// Whether retention keeps a point; `None` if it does not count.
+    pub(super) fn keeps(&self, id: &PointId) -> Option<bool> {
+        self.index(id).map(|index| self.keeps_at(index))
+    }
+
+    /// Why retention keeps or drops a point; nothing if it does not count.
+    pub(super) fn why(&self, id: &PointId) -> Vec<KeepReason> {
+        let verdict = self.index(id).zip(self.verdicts.as_ref());
+        verdict.map(|(index, verdicts)| verdicts.why(index)).unwrap_or_default()
+    }
+
+    fn index(&self, id: &PointId) -> Option<usize> {
+        self.points.iter().position(|point| point.id == *id)
+    }
+
+    fn keeps_at(&self, index: usize) -> bool {
+        self.verdicts.as_ref().is_none_or(|verdicts| verdicts.keeps(index))
     }
 }
 
@@ -62,11 +77,12 @@ pub(super) fn dropped_by_retention<'a>(evidence: &Evidence<'a>) -> Vec<&'a Resto
     Counted::of(evidence, None).dropped().filter(|point| !evidence.is_held(point)).collect()
 }
 
-fn decide(policy: &Policy, candidates: &[Candidate]) -> Vec<KeepVerdict> {
-    let decided = retention::decide(candidates, &policy.keep, policy.keep_mode, &policy.timezone);
-    // Only a policy with prune = "none" may have no rules. It keeps everything.
-    decided.unwrap_or_else(|_no_rules| {
-        debug_assert!(policy.prune == Prune::None, "validation refuses any other policy without rules");
-        vec![KeepVerdict { keep: true, why: Vec::new() }; candidates.len()]
-    })
+/// The verdicts; `None` if the policy has no rules. Only one with prune = "none" may have none, and it keeps everything.
+fn decide(policy: &Policy, candidates: &[Candidate]) -> Option<Verdicts> {
+    let decided = retention::decide(candidates, &policy.keep, policy.keep_mode, &policy.timezone).ok();
+    debug_assert!(
+        decided.is_some() || policy.prune == Prune::None,
+        "validation refuses any other policy without rules"
+    );
+    decided
 }

@@ -118,10 +118,7 @@ fn with_others<'a>(request: &PlanRequest<'a>, own: PolicyPoints<'a>) -> Vec<Poli
 }
 
 fn policy_points<'a>(evidence: &Evidence<'a>, counted: &Counted<'a>, newest_may_go: bool) -> PolicyPoints<'a> {
-    let keeps = |point: &RestorePoint| {
-        let verdict = counted.verdict(&point.id);
-        verdict.map_or(point.status != PointStatus::Failed, |verdict| verdict.keep)
-    };
+    let keeps = |point: &RestorePoint| counted.keeps(&point.id).unwrap_or(point.status != PointStatus::Failed);
     let is_extra = |point: &&RestorePoint| match evidence.not_ours_to_delete(point) {
         Some(guard) => matches!(guard, Guard::Protected(_)),
         None => evidence.is_held(point) && !keeps(point),

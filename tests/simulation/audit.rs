@@ -256,7 +256,7 @@ fn drops(policy: &Policy, points: &[&RecordedPoint], new: Option<Timestamp>, kno
         let newest = candidates.iter().map(|it| it.at).max().unwrap_or(new);
         candidates.push(Candidate { at: new.max(newest), due: Some(Timestamp::MAX), id: None });
     }
-    decide(&candidates, &policy.keep, policy.keep_mode, &policy.timezone).is_ok_and(|verdicts| !verdicts[place].keep)
+    decide(&candidates, &policy.keep, policy.keep_mode, &policy.timezone).is_ok_and(|verdicts| !verdicts.keeps(place))
 }
 
 /// The server that an entry of the record is about.

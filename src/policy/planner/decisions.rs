@@ -30,9 +30,9 @@ fn decision(
 ) -> Decision {
     let mut why = Vec::new();
     let mut keep = true;
-    if let Some(verdict) = counted.verdict(&point.id) {
-        keep = verdict.keep;
-        why.extend(verdict.why.iter().cloned().map(Reason::Retention));
+    if let Some(kept) = counted.keeps(&point.id) {
+        keep = kept;
+        why.extend(counted.why(&point.id).into_iter().map(Reason::Retention));
         if given_up.points.contains(&point.id) {
             keep = false;
             why.push(Reason::GivenUp { beside: given_up.beside.clone() });
@@ -66,7 +66,7 @@ pub(super) fn displaced<'a>(request: &PlanRequest<'a>, guards: &DeleteGuards<'a>
 /// The points that retention drops and no one holds, and those given up.
 fn leaving<'a>(request: &PlanRequest<'a>, guards: &DeleteGuards<'a>, counted: &Counted<'a>) -> Vec<&'a PointId> {
     let given_up = given_up(request, guards, counted).points;
-    let is_dropped = |point: &RestorePoint| counted.verdict(&point.id).is_some_and(|verdict| !verdict.keep);
+    let is_dropped = |point: &RestorePoint| counted.keeps(&point.id) == Some(false);
     let goes =
         |point: &&RestorePoint| given_up.contains(&point.id) || (is_dropped(point) && !request.evidence.is_held(point));
     counted.points().filter(goes).map(|point| &point.id).collect()

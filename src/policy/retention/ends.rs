@@ -4,8 +4,8 @@ use jiff::civil::{DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
-use super::bucket::Bucket;
-use super::history::in_order;
+use super::bucket::WallHour;
+use super::rule::in_order;
 use crate::policy::keep::{Count, Keep, KeepRule};
 use crate::policy::schedule::Schedule;
 
@@ -23,7 +23,7 @@ pub(crate) fn next_bucket_end(keep: &Keep, zone: &TimeZone, at: Timestamp) -> Op
 /// When the bucket of `at` ends. Between two clock changes the wall clock moves evenly; a change may end the bucket (a
 /// day that begins at one o'clock) or not (the repeated hour).
 fn end(rule: KeepRule, zone: &TimeZone, at: Timestamp) -> Option<Timestamp> {
-    let bucket = |moment: Timestamp| Bucket::of(rule, 0, zone.to_datetime(moment));
+    let bucket = |moment: Timestamp| WallHour::at(moment, zone.to_offset(moment)).bucket(rule, 0);
     let mut from = at;
     for _ in 0..MOST_CLOCK_CHANGES {
         let offset = zone.to_offset(from);
@@ -60,7 +60,7 @@ const MOST_LOOKED_AT: usize = 1_000;
 pub(crate) fn denser_than(keep: &Keep, schedule: &Schedule, from: Timestamp) -> Option<KeepRule> {
     let mut counted = in_order(&keep.counts, Count::Number(0)).map(|(rule, _)| rule);
     let finest = counted.next().filter(|rule| *rule != KeepRule::Last && keep.within.is_none())?;
-    let bucket = |due: Timestamp| Bucket::of(finest, 0, schedule.zone().to_datetime(due));
+    let bucket = |due: Timestamp| WallHour::at(due, schedule.zone().to_offset(due)).bucket(finest, 0);
     let mut last = None;
     let two = schedule.iter_after(from).take(MOST_LOOKED_AT).any(|due| {
         let now = Some(bucket(due));
@@ -141,7 +141,7 @@ mod tests {
                 let mut at: Timestamp = start.parse().unwrap();
                 for _ in 0..800 {
                     for rule in KeepRule::of_calendar() {
-                        let bucket = |moment: Timestamp| Bucket::of(rule, 0, zone.to_datetime(moment));
+                        let bucket = |moment: Timestamp| WallHour::at(moment, zone.to_offset(moment)).bucket(rule, 0);
                         let ends = end(rule, &zone, at).unwrap();
                         assert!(ends > at && bucket(ends) != bucket(at), "{rule} {at} {ends}");
                         assert_eq!(bucket(ends - 1.nanosecond()), bucket(at), "{rule} {at} {ends}");

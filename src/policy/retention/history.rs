@@ -1,47 +1,61 @@
-//! The points as the rules see them: newest first, each with its wall-clock time.
+//! The points as the rules see them: newest first, each with the hour of the wall clock that it falls into. A point's
+//! *place* is its position in that order.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::bucket::Bucket;
+use super::bucket::WallHour;
+use super::newest_first::{TimeRank, newest_first};
 use super::verdict::Candidate;
+use super::wall_clock::WallClock;
 use crate::policy::keep::{KeepRule, Period};
 
-/// The times of the points, newest first.
+/// The points, newest first.
 pub(super) struct History<'a> {
     zone: &'a TimeZone,
-    moments: Vec<Timestamp>,
+    points: &'a [Candidate],
+    ranks: Vec<TimeRank>,
+    hours: Vec<WallHour>,
+    is_even: bool,
 }
 
 impl<'a> History<'a> {
-    pub(super) fn new(newest_first: &[&Candidate], zone: &'a TimeZone) -> Self {
-        Self { zone, moments: newest_first.iter().map(|point| point.at).collect() }
+    pub(super) fn new(points: &'a [Candidate], zone: &'a TimeZone) -> Self {
+        let ranks = newest_first(points);
+        let mut clock = WallClock::new(zone);
+        let hours: Vec<WallHour> = ranks.iter().map(|rank| clock.hour(rank.second())).collect();
+        let is_even = hours.is_sorted_by(|newer, older| !older.is_after(*newer));
+        Self { zone, points, ranks, hours, is_even }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.moments.len()
+        self.hours.len()
     }
 
-    /// The bucket of each point for `rule`.
-    pub(super) fn buckets(&self, rule: KeepRule) -> Vec<Bucket> {
-        let wall_clock = self.moments.iter().map(|&at| self.zone.to_datetime(at));
-        wall_clock.enumerate().map(|(index, civil)| Bucket::of(rule, index, civil)).collect()
+    /// The number of the bucket that the point at `place` falls into.
+    pub(super) fn bucket(&self, rule: KeepRule, place: usize) -> i64 {
+        self.hours[place].bucket(rule, place)
     }
 
-    /// For each point, whether it is younger than `period` before the newest one.
-    pub(super) fn within(&self, period: Period) -> Vec<bool> {
-        let Some(&newest) = self.moments.first() else { return Vec::new() };
-        let start = period.before(newest, self.zone);
-        self.moments.iter().map(|&at| at > start).collect()
+    /// Whether the wall clock never goes back from a point to a newer one, so that the points of each bucket follow each
+    /// other. It goes back where a clock change repeats more than the rest of an hour.
+    pub(super) fn is_even(&self) -> bool {
+        self.is_even
     }
-}
 
-/// The rules in the order of `KeepRule::ALL`, without those whose amount is zero.
-pub(super) fn in_order<T: Copy + PartialEq>(
-    rules: &[(KeepRule, T)],
-    zero: T,
-) -> impl Iterator<Item = (KeepRule, T)> + '_ {
-    KeepRule::ALL
-        .into_iter()
-        .flat_map(move |turn| rules.iter().copied().filter(move |&(rule, amount)| rule == turn && amount != zero))
+    /// The index of the point at `place` in the list.
+    pub(super) fn index(&self, place: usize) -> usize {
+        self.ranks[place].index()
+    }
+
+    /// How many points are younger than `period` before the newest one.
+    pub(super) fn within(&self, period: Period) -> usize {
+        let Some(newest) = self.ranks.first() else { return 0 };
+        let start = period.before(self.points[newest.index()].at, self.zone);
+        self.ranks.partition_point(|rank| rank.is_later_than(start))
+    }
+
+    /// The points and their hours, newest first.
+    pub(super) fn into_parts(self) -> (Vec<TimeRank>, Vec<WallHour>) {
+        (self.ranks, self.hours)
+    }
 }

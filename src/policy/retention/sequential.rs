@@ -3,123 +3,112 @@
 //! A rule skips buckets that already have a kept point. In each other bucket it keeps the newest undecided point, until
 //! its count is used up, and rules out the older points of that bucket for good.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 
-use super::bucket::Bucket;
-use super::history::{History, in_order};
-use super::reason::KeepReason;
-use super::verdict::KeepVerdict;
-use crate::policy::keep::{Count, Keep, KeepRule, Period};
+use super::history::History;
+use super::rule::{AppliedRule, PointOutcome, RetentionRule};
+use crate::policy::keep::KeepRule;
 
-/// What the rules so far have decided about a point.
+/// A bucket of the rule whose turn it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum PointState {
-    Undecided,
-    Kept,
-    Out,
+enum BucketState {
+    Free,
+    /// An earlier rule keeps a point of it.
+    Held,
+    /// This rule keeps a point of it.
+    Taken,
 }
 
-struct SequentialPass {
-    states: Vec<PointState>,
-    why: Vec<Vec<KeepReason>>,
+struct SequentialPass<'a> {
+    history: &'a History<'a>,
+    /// In the order of the list.
+    outcomes: Vec<PointOutcome>,
+    undecided: usize,
 }
 
-pub(super) fn decide(history: &History<'_>, keep: &Keep) -> Vec<KeepVerdict> {
-    let none = vec![Vec::new(); history.len()];
-    let mut pass = SequentialPass { states: vec![PointState::Undecided; history.len()], why: none };
-    if let Some(period) = keep.within.filter(|&period| period != Period::default()) {
-        pass.keep_within(history, period);
+/// What the rules decide about each point, in the order of the list.
+pub(super) fn decide(history: &History<'_>, rules: &mut [AppliedRule]) -> Vec<PointOutcome> {
+    let outcomes = vec![PointOutcome::default(); history.len()];
+    let mut pass = SequentialPass { history, outcomes, undecided: history.len() };
+    for (number, applied) in rules.iter_mut().enumerate() {
+        if pass.undecided == 0 {
+            break;
+        }
+        match applied.rule {
+            RetentionRule::Within(_) => (0..applied.end).for_each(|place| pass.keep(place, number)),
+            RetentionRule::BucketsWithin(rule, _) | RetentionRule::Counted(rule, _) => {
+                pass.apply(number, rule, applied)
+            }
+        }
     }
-    for (rule, period) in in_order(&keep.within_buckets, Period::default()) {
-        pass.keep_buckets_within(history, rule, period);
-    }
-    for (rule, count) in in_order(&keep.counts, Count::Number(0)) {
-        pass.keep_counted(history, rule, count);
-    }
-    let verdicts = pass.states.into_iter().zip(pass.why);
-    verdicts.map(|(state, why)| verdict(state, why)).collect()
+    pass.outcomes
 }
 
-/// The verdict on a point. For a kept one, the reasons of rules that did not keep it are left out.
-fn verdict(state: PointState, mut why: Vec<KeepReason>) -> KeepVerdict {
-    let keep = state == PointState::Kept;
-    why.retain(|reason| reason.keeps() == keep);
-    KeepVerdict { keep, why }
-}
-
-impl SequentialPass {
-    fn keep(&mut self, index: usize, reason: KeepReason) {
-        self.states[index] = PointState::Kept;
-        self.why[index].push(reason);
+impl SequentialPass<'_> {
+    fn keep(&mut self, place: usize, number: usize) {
+        self.outcomes[self.history.index(place)].keep(number);
+        self.undecided -= 1;
     }
 
-    fn keep_within(&mut self, history: &History<'_>, period: Period) {
-        for (index, within) in history.within(period).into_iter().enumerate() {
-            if within {
-                self.keep(index, KeepReason::Within { period });
-            } else {
-                self.why[index].push(KeepReason::TooOld { rule: None, period });
+    fn rule_out(&mut self, place: usize, number: usize) {
+        self.outcomes[self.history.index(place)].ruled_out_by = Some(number as u8);
+        self.undecided -= 1;
+    }
+
+    fn is_undecided(&self, place: usize) -> bool {
+        self.outcomes[self.history.index(place)].is_undecided()
+    }
+
+    fn is_kept(&self, place: usize) -> bool {
+        self.outcomes[self.history.index(place)].is_kept()
+    }
+
+    fn apply(&mut self, number: usize, rule: KeepRule, applied: &mut AppliedRule) {
+        // Where the clock never goes back, a bucket does not come again and only the current one is remembered.
+        let mut states = if self.history.is_even() { None } else { Some(self.held(rule)) };
+        let mut current: Option<(i64, BucketState)> = None;
+        let mut kept = 0;
+        for place in 0..applied.end {
+            if !self.is_undecided(place) {
+                continue;
+            }
+            let bucket = self.history.bucket(rule, place);
+            let state = match (current, &states) {
+                (Some((same, state)), _) if same == bucket => state,
+                (_, Some(states)) => states.get(&bucket).copied().unwrap_or(BucketState::Free),
+                (_, None) if self.is_held(rule, place) => BucketState::Held,
+                (_, None) => BucketState::Free,
+            };
+            current = Some((bucket, state));
+            match state {
+                BucketState::Held => {}
+                BucketState::Taken => self.rule_out(place, number),
+                BucketState::Free if applied.is_used_up(kept) => {
+                    applied.end = place;
+                    break;
+                }
+                BucketState::Free => {
+                    self.keep(place, number);
+                    kept += 1;
+                    current = Some((bucket, BucketState::Taken));
+                    states.iter_mut().for_each(|states| _ = states.insert(bucket, BucketState::Taken));
+                }
             }
         }
     }
 
-    /// The buckets with a point that an earlier rule keeps.
-    fn held(&self, buckets: &[Bucket]) -> HashSet<Bucket> {
-        let kept = buckets.iter().zip(&self.states).filter(|(_, state)| **state == PointState::Kept);
-        kept.map(|(&bucket, _)| bucket).collect()
+    /// Whether the bucket of the point at `place` has a kept point, if its points follow each other.
+    fn is_held(&self, rule: KeepRule, place: usize) -> bool {
+        let bucket = self.history.bucket(rule, place);
+        let is_same = |place: &usize| self.history.bucket(rule, *place) == bucket;
+        let newer = (0..place).rev().take_while(is_same);
+        let older = (place + 1..self.history.len()).take_while(is_same);
+        newer.chain(older).any(|place| self.is_kept(place))
     }
 
-    fn undecided(&self) -> Vec<usize> {
-        (0..self.states.len()).filter(|&index| self.states[index] == PointState::Undecided).collect()
-    }
-
-    fn keep_buckets_within(&mut self, history: &History<'_>, rule: KeepRule, period: Period) {
-        let buckets = history.buckets(rule);
-        let within = history.within(period);
-        let held = self.held(&buckets);
-        let mut taken = HashSet::new();
-        for index in self.undecided() {
-            let bucket = buckets[index];
-            if !within[index] {
-                self.why[index].push(KeepReason::TooOld { rule: Some(rule), period });
-            } else if held.contains(&bucket) {
-                self.why[index].push(KeepReason::BucketHeld { rule, bucket: bucket.to_string() });
-            } else if taken.insert(bucket) {
-                self.keep(index, KeepReason::WithinBucket { rule, period, bucket: bucket.to_string() });
-            } else {
-                self.take_out(index, rule, bucket);
-            }
-        }
-    }
-
-    fn keep_counted(&mut self, history: &History<'_>, rule: KeepRule, count: Count) {
-        let buckets = history.buckets(rule);
-        let held = self.held(&buckets);
-        let mut taken = HashSet::new();
-        let mut used = 0_u32;
-        let mut full = false;
-        for index in self.undecided() {
-            let bucket = buckets[index];
-            if full {
-                self.why[index].push(KeepReason::Full { rule, of: count });
-            } else if held.contains(&bucket) {
-                self.why[index].push(KeepReason::BucketHeld { rule, bucket: bucket.to_string() });
-            } else if taken.contains(&bucket) {
-                self.take_out(index, rule, bucket);
-            } else if matches!(count, Count::Number(number) if used >= number) {
-                full = true;
-                self.why[index].push(KeepReason::Full { rule, of: count });
-            } else {
-                taken.insert(bucket);
-                used += 1;
-                let reason = KeepReason::Counted { rule, bucket: bucket.to_string(), place: used, of: count };
-                self.keep(index, reason);
-            }
-        }
-    }
-
-    fn take_out(&mut self, index: usize, rule: KeepRule, bucket: Bucket) {
-        self.states[index] = PointState::Out;
-        self.why[index].push(KeepReason::NewerKept { rule, bucket: bucket.to_string() });
+    /// The buckets that have a kept point.
+    fn held(&self, rule: KeepRule) -> BTreeMap<i64, BucketState> {
+        let kept = (0..self.history.len()).filter(|&place| self.is_kept(place));
+        kept.map(|place| (self.history.bucket(rule, place), BucketState::Held)).collect()
     }
 }

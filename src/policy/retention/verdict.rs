@@ -35,8 +35,8 @@ impl Candidate {
 }
 
 /// The verdict on one point.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeepVerdict {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeepVerdict {
     /// Whether it is kept.
     pub keep: bool,
     /// Why it is kept, or why each rule drops it. Empty only if nothing is pruned.

@@ -86,12 +86,8 @@ fn union_keeps_what_restic_keeps_in_each_of_its_own_cases() {
             assert_eq!(decided, Err(super::super::NoRules), "policy {number}");
             continue;
         }
-        let mut stays: Vec<Timestamp> = points
-            .iter()
-            .zip(decided.unwrap())
-            .filter(|(_, verdict)| verdict.keep)
-            .map(|(point, _)| point.at)
-            .collect();
+        let mut stays: Vec<Timestamp> =
+            points.iter().zip(decided.unwrap().kept()).filter(|(_, kept)| *kept).map(|(point, _)| point.at).collect();
         stays.sort_by(|a, b| b.cmp(a));
         let gold: Vec<Timestamp> = gold.iter().map(|text| at(text)).collect();
         assert_eq!(stays, gold, "policy {number}: {keep:?}");

@@ -19,7 +19,7 @@ const TIMES: [&str; 12] = [
 
 fn tell(keep: &Keep, mode: KeepMode) -> String {
     let points: Vec<Candidate> = TIMES.iter().map(|text| Candidate::at(at(text))).collect();
-    told(&TIMES, &decide(&points, keep, mode, &TimeZone::UTC).unwrap())
+    told(&TIMES, &decide(&points, keep, mode, &TimeZone::UTC).unwrap().explained())
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub(super) fn within(text: &str) -> Keep {
 pub(super) fn kept<'a>(times: &[&'a str], keep: &Keep, mode: KeepMode, zone_name: &str) -> Vec<&'a str> {
     let points: Vec<Candidate> = times.iter().map(|text| Candidate::at(at(text))).collect();
     let verdicts = decide(&points, keep, mode, &zone(zone_name)).unwrap();
-    times.iter().zip(verdicts).filter(|(_, verdict)| verdict.keep).map(|(text, _)| *text).collect()
+    times.iter().zip(verdicts.kept()).filter(|(_, kept)| *kept).map(|(text, _)| *text).collect()
 }
 
 /// One line for each point: the time, the verdict and every reason.

@@ -63,7 +63,7 @@ fn zone_name() -> impl Strategy<Value = &'static str> {
 
 fn survivors(points: &[Candidate], keep: &Keep, mode: KeepMode, zone: &TimeZone) -> Vec<Candidate> {
     let verdicts = decide(points, keep, mode, zone).unwrap();
-    points.iter().zip(verdicts).filter(|(_, verdict)| verdict.keep).map(|(point, _)| point.clone()).collect()
+    points.iter().zip(verdicts.kept()).filter(|(_, kept)| *kept).map(|(point, _)| point.clone()).collect()
 }
 
 fn sorted(mut points: Vec<Candidate>) -> Vec<Candidate> {
@@ -79,8 +79,10 @@ proptest! {
         points in points(), keep in keep(), mode in mode(), zone_name in zone_name(),
     ) {
         let verdicts = decide(&points, &keep, mode, &zone(zone_name)).unwrap();
-        prop_assert_eq!(verdicts.len(), points.len());
-        for verdict in verdicts {
+        let explained = verdicts.explained();
+        prop_assert_eq!(explained.len(), points.len());
+        for (index, verdict) in explained.into_iter().enumerate() {
+            prop_assert_eq!((verdicts.keeps(index), verdicts.why(index)), (verdict.keep, verdict.why.clone()));
             prop_assert!(!verdict.why.is_empty());
             prop_assert!(verdict.why.iter().all(|reason| reason.keeps() == verdict.keep), "{:?}", verdict);
         }
