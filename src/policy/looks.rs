@@ -11,7 +11,8 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// How many entries of the account's list cost about as much as another request.
 const ENTRIES_OF_A_REQUEST: u64 = 1_000;
 
-/// After so many points that the first look showed completed, the next first look comes earlier.
+/// After so many points that the first look showed completed, one more look comes earlier: the first look may come too
+/// late by any amount, and nothing else would show it.
 const FOUND_AT_ONCE: usize = 3;
 
 /// How long a point took: it was last seen in progress after `at_least`, and first seen completed after `at_most`.
@@ -26,6 +27,8 @@ pub struct Took {
 /// How long the next point will take, as far as the last ones show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsualTime {
+    /// A look then shows whether points have become faster.
+    probe: Option<Duration>,
     /// No look before this is of use.
     earliest: Duration,
     /// Half of them were completed by then.
@@ -79,10 +82,10 @@ impl UsualTime {
     #[must_use]
     pub fn of(last: &[Took]) -> Option<Self> {
         let usual = Self::of_all(last)?;
-        // The first look may come too late by any amount, and nothing would show it.
         let found_at_once = last.iter().take_while(|took| took.at_least.is_zero()).count();
         let newest = last.first().filter(|_| found_at_once >= FOUND_AT_ONCE);
-        Some(Self { earliest: newest.map_or(usual.earliest, |newest| usual.earliest.min(newest.shortest())), ..usual })
+        let probe = newest.map(Took::shortest).filter(|probe| *probe < usual.earliest);
+        Some(Self { probe, ..usual })
     }
 
     fn of_all(last: &[Took]) -> Option<Self> {
@@ -95,20 +98,21 @@ impl UsualTime {
         // All of them may have taken the same time: then it lies in all of these spans.
         if !longest_seen.is_zero() && longest_seen < shortest_end {
             let earliest = longest_seen + fine_step(shortest_end);
-            return Some(Self { earliest: earliest.min(shortest_end), median: shortest_end, latest: shortest_end });
+            let earliest = earliest.min(shortest_end);
+            return Some(Self { probe: None, earliest, median: shortest_end, latest: shortest_end });
         }
         let earliest = telling.iter().map(|took| took.shortest()).min()?;
-        Some(Self { earliest, median: ends[ends.len() / 2], latest })
+        Some(Self { probe: None, earliest, median: ends[ends.len() / 2], latest })
     }
 
     /// The pause between two looks, `elapsed` after the point was requested: short near the median, longer before and
     /// after it, and growing once all of the last points were completed.
     fn step(&self, elapsed: Duration) -> Duration {
         let spread = self.latest.saturating_sub(self.earliest);
-        let (fine, coarse) = (fine_step(self.median), self.median / 10);
+        let fine = fine_step(self.median);
         if elapsed < self.latest {
             let is_near = elapsed.abs_diff(self.median) <= spread / 4;
-            return (spread / if is_near { 12 } else { 6 }).clamp(fine, coarse);
+            return fine.max(spread / if is_near { 12 } else { 6 });
         }
         fine.max((elapsed - self.latest) / 2).min(elapsed / 4)
     }
@@ -126,7 +130,10 @@ fn fine_step(time: Duration) -> Duration {
 pub(crate) fn next_look(elapsed: Duration, usual: Option<UsualTime>, poll: Duration) -> LookWindow {
     let (from, patience) = match usual {
         None => (elapsed / 4, elapsed / 16),
-        Some(usual) if elapsed < usual.earliest => (usual.earliest - elapsed, fine_step(usual.median)),
+        Some(usual) if elapsed < usual.earliest => {
+            let next = usual.probe.filter(|probe| elapsed < *probe).unwrap_or(usual.earliest);
+            (next - elapsed, fine_step(usual.median))
+        }
         Some(usual) => (usual.step(elapsed), fine_step(usual.median) / 2),
     };
     let from = from.min(LONGEST).max(poll);

@@ -1,8 +1,8 @@
 //! What a night costs: the requests and the time of a hundred servers with full slots, fifty at once, once two nights
 //! before have shown how long their points take.
 //!
-//! In virtual time, so that the figures are the same on every machine. `cargo test --test runs calls -- --nocapture`
-//! prints them; docs/performance.md says how the limit is defined and what the figures were.
+//! In virtual time, so that the figures are the same on every machine. `cargo test --test runs calls -- --nocapture
+//! --include-ignored` prints them; docs/performance.md says how the limit is defined and what the figures were.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -179,32 +179,34 @@ async fn third_night(work: &Work) -> Night {
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Backups of a second, looked for every 50 ms at most.
+fn short(name: &'static str, spread: Duration, paged: bool) -> Work {
+    Work { name, poll: SECOND / 20, takes: SECOND, spread, paged, per_second: 1_000 }
+}
+
+/// Backups of five minutes, looked for every 15 s at most.
+fn long(name: &'static str, spread: Duration, per_second: u32) -> Work {
+    Work { name, poll: SECOND * 15, takes: SECOND * 300, spread, paged: true, per_second }
+}
+
+async fn costs_at_most(work: Work, calls: f64, time: f64) {
+    let night = third_night(&work).await;
+    let over = night.took.as_secs_f64() / work.limit().as_secs_f64();
+    assert!(night.calls_per_run() <= calls, "{}: {} calls a run", work.name, night.calls_per_run());
+    assert!(over <= time, "{}: {over} of the least time", work.name);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_night_of_known_servers_costs_few_calls_and_little_more_than_the_least_time() {
-    let short = |name, spread, paged| Work {
-        name,
-        poll: Duration::from_millis(50),
-        takes: SECOND,
-        spread,
-        paged,
-        per_second: 1_000,
-    };
-    let long =
-        |name, spread, paged| Work { name, poll: SECOND * 15, takes: SECOND * 300, spread, paged, per_second: 1_000 };
-    for (work, most_calls, most_time) in [
-        (short("backups of 1 s", Duration::ZERO, true), 4.0, 1.10),
-        (short("backups of 1 s, lists unpaged", Duration::ZERO, false), 4.0, 1.10),
-        (short("backups of 1 to 1.2 s", Duration::from_millis(200), true), 6.0, 1.25),
-        (long("backups of 5 min", Duration::ZERO, true), 4.0, 1.10),
-        (long("backups of 5 to 6 min", SECOND * 60, true), 6.0, 1.25),
-        (Work { per_second: 5, ..long("backups of 5 min, 5 requests a second", Duration::ZERO, true) }, 4.0, 1.10),
-    ] {
-        let night = third_night(&work).await;
-        let over = night.took.as_secs_f64() / work.limit().as_secs_f64();
-        if std::env::var_os("NOASSERT").is_some() {
-            continue;
-        }
-        assert!(night.calls_per_run() <= most_calls, "{}: {} calls a run", work.name, night.calls_per_run());
-        assert!(over <= most_time, "{}: {over} of the least time", work.name);
-    }
+    costs_at_most(long("backups of 5 min", Duration::ZERO, 1_000), 3.6, 1.05).await;
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "it takes a minute and says little more"]
+async fn nights_of_other_kinds_cost_little_more() {
+    costs_at_most(short("backups of 1 s", Duration::ZERO, true), 3.6, 1.05).await;
+    costs_at_most(short("backups of 1 s, lists unpaged", Duration::ZERO, false), 3.3, 1.05).await;
+    costs_at_most(short("backups of 1 to 1.2 s", SECOND / 5, true), 4.5, 1.15).await;
+    costs_at_most(long("backups of 5 to 6 min", SECOND * 60, 1_000), 4.5, 1.15).await;
+    costs_at_most(long("backups of 5 min, 5 requests a second", Duration::ZERO, 5), 4.0, 1.15).await;
 }

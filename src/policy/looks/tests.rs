@@ -45,6 +45,7 @@ fn nights(takes: &[Duration], poll: Duration) -> Vec<(usize, u128)> {
 fn what_the_last_points_show() {
     let usual = |earliest: f64, median, latest| {
         Some(UsualTime {
+            probe: None,
             earliest: Duration::from_secs_f64(earliest),
             median: seconds(median),
             latest: seconds(latest),
@@ -163,7 +164,8 @@ proptest! {
         let poll = Duration::from_millis(10);
         let (_, took) = wait_for(takes, &last, poll);
         // The longest single pause in between, or the growing one after it.
-        let most = usual.earliest.max(takes + (takes / 4).max(usual.median / 10).max(poll));
+        let pause = (takes / 4).max((usual.latest - usual.earliest) / 6).max(fine_step(usual.median)).max(poll);
+        let most = usual.earliest.max(takes + pause);
         prop_assert!(took.at_most <= most.max(Duration::from_millis(1)), "{took:?} {usual:?}");
     }
 
