@@ -49,7 +49,7 @@ trait Job: Send {
     fn answer(self: Box<Self>, commit: Option<&rusqlite::Error>);
 }
 
-struct Work<T, F> {
+struct QueuedWork<T, F> {
     work: Option<F>,
     done: Option<Result<T, StoreError>>,
     answer: oneshot::Sender<Result<T, StoreError>>,
@@ -64,7 +64,7 @@ impl CommitQueue {
     {
         let (answer, answered) = oneshot::channel();
         let mut queue = self.lock();
-        queue.waiting.push_back(Box::new(Work { work: Some(work), done: None, answer }));
+        queue.waiting.push_back(Box::new(QueuedWork { work: Some(work), done: None, answer }));
         (answered, !std::mem::replace(&mut queue.is_served, true))
     }
 
@@ -139,7 +139,7 @@ fn rolled_back() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR), Some(words))
 }
 
-impl<T, F> Job for Work<T, F>
+impl<T, F> Job for QueuedWork<T, F>
 where
     T: Send,
     F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send,
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_that_ends_the_common_one_fails_those_before_it_and_spares_those_after_it() {
+    fn one_that_ends_the_common_transaction_fails_only_those_before_it() {
         let (queue, connection) = (Arc::new(CommitQueue::default()), database());
         let mut answers = [
             add(&queue, 1, fine),
