@@ -65,6 +65,9 @@ pub mod policy {
     pub mod keep {
         pub use crate::policy::keep::{Count, Keep, KeepMode, KeepRule};
     }
+    pub mod looks {
+        pub use crate::policy::looks::{Took, UsualTime};
+    }
     pub mod mark {
         pub use crate::policy::mark::{Mark, Token, is_beginning, token_of_description, token_of_name, tokens_of};
     }

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::response::Response;
 use lastgood::seams::clock::{Clock, VirtualClock};
 use lastgood::seams::policy::inventory::{Kind, PointStatus, ReadProof, Server, ServerId, ServerStatus};
+use lastgood::seams::policy::looks::{Took, UsualTime};
 use lastgood::seams::provider::{
     BackupTypeFilter, Client, ClientSettings, CreateRequest, Deleted, Power, Watch, WatchPace,
 };
@@ -237,11 +238,13 @@ async fn many_runs_wait_for_their_points_with_few_requests() {
         let (client, watch) = (client.clone(), watch.clone());
         async move {
             let id = client.create(&request(Kind::Snapshot, server)).await.unwrap().id.unwrap();
-            let mut pace = WatchPace::new(Duration::ZERO, Some(Duration::from_secs(590)));
+            let took = Took { at_least: Duration::from_secs(580), at_most: Duration::from_secs(610) };
+            let mut pace = WatchPace::new(Duration::ZERO, UsualTime::of(&[took]));
+            let begun = tokio::time::Instant::now();
             loop {
                 let inventory = watch.next(server, Kind::Snapshot, &mut pace).await.unwrap();
                 if inventory.find(&id).is_some_and(|point| point.status == PointStatus::Completed) {
-                    return pace.elapsed();
+                    return begun.elapsed();
                 }
             }
         }

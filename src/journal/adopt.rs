@@ -197,7 +197,7 @@ pub(crate) fn find_left_over<'a>(state: &RunState, evidence: &Evidence<'a>) -> O
 pub(crate) fn sight_of(point: &RestorePoint) -> Option<Sight> {
     let created_at = point.created_at;
     match point.status {
-        PointStatus::Completed => Some(Sight::Completed { created_at, size_mb: point.size_mb }),
+        PointStatus::Completed => Some(Sight::Completed { created_at, size_mb: point.size_mb, in_progress_ms: None }),
         PointStatus::Failed => Some(Sight::PointFailed { created_at }),
         PointStatus::InProgress | PointStatus::Other(_) => None,
     }

@@ -90,13 +90,6 @@ pub(crate) fn unseen(
     is_over.then_some(Failure { error, last: true })
 }
 
-/// How long a point usually takes: the median of the last ones.
-#[must_use]
-pub(crate) fn usual_duration(mut last: Vec<Duration>) -> Option<Duration> {
-    last.sort_unstable();
-    last.get(last.len() / 2).copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,7 +121,7 @@ mod tests {
                 "completed",
                 vec![completed()],
                 Duration::ZERO,
-                seen(Sight::Completed { created_at: at(7), size_mb: None }),
+                seen(Sight::Completed { created_at: at(7), size_mb: None, in_progress_ms: None }),
             ),
             (
                 "failed",
@@ -177,12 +170,5 @@ mod tests {
             assert_eq!(failure.is_some(), fails, "{case}");
             assert!(failure.is_none_or(|failure| failure.last), "{case}");
         }
-    }
-
-    #[test]
-    fn a_point_usually_takes_as_long_as_the_median_of_the_last_ones() {
-        let median = |minutes: &[u32]| usual_duration(minutes.iter().map(|minutes| MINUTE * *minutes).collect());
-        assert_eq!((median(&[]), median(&[4])), (None, Some(MINUTE * 4)));
-        assert_eq!((median(&[9, 1, 4]), median(&[1, 9])), (Some(MINUTE * 4), Some(MINUTE * 9)));
     }
 }

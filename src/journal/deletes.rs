@@ -8,7 +8,7 @@ use crate::journal::answer::FailedCall;
 use crate::journal::event::{Act, Answer, DeleteReason, Event, Failure, Found};
 use crate::journal::state::{RunState, StepState};
 use crate::policy::guard::Guard;
-use crate::policy::inventory::{Inventory, PointId};
+use crate::policy::inventory::{Inventory, PointId, ReadProof};
 
 /// What the journal says of a delete that was withheld so that it is decided by a new list.
 pub(crate) const STALE: &str = "its turn came late and it was not sent: the list is read again first";
@@ -103,6 +103,34 @@ pub(crate) fn find_deleted(inventory: &Inventory, id: &PointId, created_at: Time
     // The same id with a different time is a different point.
     let is_listed = inventory.find(id).is_some_and(|point| point.created_at == created_at);
     if is_listed { settled.then_some(Found::NotDone) } else { Some(Found::Done { id: None }) }
+}
+
+/// What a look shows of an evicted point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum WhileGoing {
+    /// It is still listed: the run waits.
+    StillListed,
+    /// It is gone, and a point may be created by this list.
+    Gone(Inventory),
+    /// The look proves nothing: the server's own list does.
+    AskServer,
+}
+
+/// What a look shows of an evicted point. The account's list proves that it is gone only if it shows all other points of
+/// `own`, the server's own list that the delete was decided by.
+#[must_use]
+pub(crate) fn while_going(looked: Inventory, own: Option<&Inventory>, id: &PointId) -> WhileGoing {
+    if looked.find(id).is_some() {
+        return WhileGoing::StillListed;
+    }
+    if looked.doubt().is_none() {
+        return WhileGoing::Gone(looked);
+    }
+    let own = own.filter(|own| own.doubt().is_none() && looked.doubts.is_empty());
+    match own.is_some_and(|own| looked.shows_same_as(own, id)) {
+        true => WhileGoing::Gone(Inventory { proof: ReadProof::Confirmed, ..looked }),
+        false => WhileGoing::AskServer,
+    }
 }
 
 /// Whether the list proves that the point is gone.

@@ -36,6 +36,7 @@ use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Outcome, Si
 use crate::journal::notice::{Notice, Topic};
 use crate::journal::state::RunState;
 use crate::policy::inventory::PointId;
+use crate::policy::looks::Took;
 use crate::policy::mark::Token;
 
 /// What the next event of a run changes besides the run, in the order in which it is written. `before` is the run
@@ -139,11 +140,11 @@ fn not_deleted(point: &PointId) -> Change {
 
 fn seen(before: &RunState, sight: &Sight, at: Timestamp) -> Vec<Change> {
     match sight {
-        Sight::Completed { .. } => {
+        Sight::Completed { in_progress_ms, .. } => {
             let policy = before.key.policy.clone();
-            let create = before.steps.iter().rfind(|step| step.act.is_create());
-            let took = create.map(|create| create.intended_at.duration_until(at).unsigned_abs());
-            let took = took.map(Change::CreationMeasured);
+            let at_most = before.creating_since().map(|since| since.duration_until(at).unsigned_abs());
+            let at_least = in_progress_ms.map(std::time::Duration::from_millis).unwrap_or_default();
+            let took = at_most.map(|at_most| Change::CreationMeasured(Took { at_least, at_most }));
             std::iter::once(Change::EvictionsReplaced { policy }).chain(took).collect()
         }
         Sight::Gone(id) => {

@@ -1,6 +1,7 @@
 //! The events of a run, as they are stored. Their JSON outlives versions: fields are added, never renamed.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -246,6 +247,9 @@ pub enum Sight {
         created_at: Timestamp,
         /// Its size in MB.
         size_mb: Option<u64>,
+        /// How long after its request a look last showed it in progress, in milliseconds; `None` if none did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        in_progress_ms: Option<u64>,
     },
     /// The new point has failed.
     PointFailed {
@@ -261,6 +265,20 @@ pub enum Sight {
         /// The older one, which is adopted.
         adopted: PointId,
     },
+}
+
+impl Sight {
+    /// The same, with how long after its request a look last showed the point in progress.
+    #[must_use]
+    pub(crate) fn after(self, in_progress_for: Option<Duration>) -> Self {
+        match self {
+            Self::Completed { created_at, size_mb, .. } => {
+                let milliseconds = in_progress_for.and_then(|time| u64::try_from(time.as_millis()).ok());
+                Self::Completed { created_at, size_mb, in_progress_ms: milliseconds }
+            }
+            other => other,
+        }
+    }
 }
 
 /// Why an attempt failed.

@@ -68,6 +68,16 @@ pub(crate) enum Next {
     Over,
 }
 
+/// Whether a run that does this next may soon look whether a point is gone that it has evicted.
+#[must_use]
+pub(crate) const fn may_evict_soon(next: &Next) -> bool {
+    match next {
+        Next::Begin | Next::Plan | Next::AwaitGone(_) => true,
+        Next::Delete { cause, .. } => matches!(cause, DeleteReason::Eviction | DeleteReason::FailedPoint),
+        _ => false,
+    }
+}
+
 /// What the run does next.
 #[must_use]
 pub(crate) fn next(state: &RunState) -> Next {

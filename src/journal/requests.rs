@@ -56,6 +56,14 @@ impl RunState {
         self.created.as_ref().map_or(first, |created| self.steps[created.step].intended_at.min(first))
     }
 
+    /// Since when its point is being created, as far as that is known: since the answer to the create, or since the
+    /// create was intended if its answer was lost.
+    #[must_use]
+    pub fn creating_since(&self) -> Option<Timestamp> {
+        let step = &self.steps[self.created.as_ref()?.step];
+        Some(if step.answer_was_lost { step.intended_at } else { step.at })
+    }
+
     /// The step with this number.
     #[must_use]
     pub fn step(&self, number: u32) -> Option<&Step> {

@@ -17,7 +17,7 @@ pub(crate) fn comes_before_stop(state: &RunState) -> bool {
 /// Why the attempt fails if the list is doubtful; `None` if it is not.
 #[must_use]
 pub(crate) fn doubtful(inventory: &Inventory) -> Option<Failure> {
-    let doubt = inventory.doubt()?;
+    let doubt = inventory.doubt_about_room()?;
     Some(Failure { error: PlanRefusal::Doubt(doubt).to_string(), last: false })
 }
 

@@ -79,7 +79,7 @@ fn step(state: &RunState, stop_server: bool, choice: u8) -> Vec<Event> {
             vec![Event::Settled { step, found }]
         }
         Next::Await(id) => match choice % 6 {
-            0..=2 => vec![Event::Seen(Sight::Completed { created_at: at(1), size_mb: None })],
+            0..=2 => vec![Event::Seen(Sight::Completed { created_at: at(1), size_mb: None, in_progress_ms: None })],
             3 => vec![Event::Seen(Sight::PointFailed { created_at: at(1) })],
             4 => vec![Event::Seen(Sight::Gone(id))],
             _ => failed(true),

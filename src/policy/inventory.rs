@@ -4,6 +4,7 @@
 //! could not be verified; nothing is deleted on the basis of an inventory with doubts.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -228,6 +229,9 @@ pub enum ReadProof {
     ReadTwice,
     /// Several pages, read once: enough to see that a point is there, never to delete by.
     ReadOnce,
+    /// The account's list, read once, that shows the points of the server's own list of a moment ago: enough to create
+    /// by, never to delete by.
+    Confirmed,
 }
 
 /// All restore points of one kind on one server.
@@ -267,6 +271,26 @@ impl Inventory {
         if !self.doubts.is_empty() {
             return Some(self.doubts.join("; "));
         }
-        (self.proof == ReadProof::ReadOnce).then(|| "the list has several pages and was read only once".to_owned())
+        match self.proof {
+            ReadProof::OnePage | ReadProof::ReadTwice => None,
+            ReadProof::ReadOnce => Some("the list has several pages and was read only once".to_owned()),
+            ReadProof::Confirmed => Some("the list is the whole account's, which decides no delete".to_owned()),
+        }
+    }
+
+    /// Why no point may be created by this inventory, if so.
+    #[must_use]
+    pub fn doubt_about_room(&self) -> Option<String> {
+        self.doubt().filter(|_| self.proof != ReadProof::Confirmed || !self.doubts.is_empty())
+    }
+
+    /// Whether `other` shows the same points, apart from `gone`.
+    #[must_use]
+    pub fn shows_same_as(&self, other: &Self, gone: &PointId) -> bool {
+        let identities = |inventory: &Self| -> BTreeSet<(PointId, Timestamp)> {
+            let points = inventory.points.iter().filter(|point| point.id != *gone);
+            points.map(|point| (point.id.clone(), point.created_at)).collect()
+        };
+        self.kind == other.kind && self.server.id == other.server.id && identities(self) == identities(other)
     }
 }

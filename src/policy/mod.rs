@@ -4,7 +4,7 @@
 //! Data first: the policy and what it keeps, points and lists, memory, slots, guards, brakes, the plan. Then decisions:
 //! `owner`, `evidence` and `counted` say what a point is; `observed_brakes`, `brakes_in_force` and `detect` find the
 //! brakes; `delete_guards` refuses deletes; `extra` and `shares` work out what holds cost; `planner` makes the plan;
-//! `permit` checks each delete just before it is sent. No two files depend on each other in a circle.
+//! `permit` checks each delete just before it is sent; `looks` says when a run looks for its point. No two files depend on each other in a circle.
 
 pub(crate) mod brake;
 mod brakes_in_force;
@@ -19,6 +19,7 @@ pub(crate) mod hold;
 pub(crate) mod hold_cost;
 pub(crate) mod inventory;
 pub(crate) mod keep;
+pub(crate) mod looks;
 pub(crate) mod mark;
 pub(crate) mod memory;
 pub(crate) mod name;

@@ -44,11 +44,17 @@ const READINGS: usize = 3;
 /// How many pages are read at the same time.
 const PARALLEL: usize = 8;
 
-/// Whether the pages after the first are read one after another or in parallel.
+/// How many pages are read at the same time as the first.
+const AT_ONCE: usize = 16;
+
+/// How the pages after the first are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     InTurn,
+    /// In parallel, once the first says how many there are.
     Together,
+    /// In parallel with the first, of a list that had this many pages the last time.
+    AtOnce(u64),
 }
 
 impl Client {
@@ -108,6 +114,30 @@ impl Client {
         }
     }
 
+    /// The list at `call`, read only once, with the pages that it had the last time all at once; and whether it was steady
+    /// meanwhile. What changed is a doubt, no error: enough to see what is there, but never to delete by.
+    ///
+    /// # Errors
+    /// As `list`.
+    pub(crate) async fn glance<T: Send>(
+        &self,
+        call: &ApiCall,
+        pages: u64,
+        reader: &EntryReader<'_, T>,
+    ) -> Result<(Listing<T>, bool), ProviderError> {
+        let link = self.link();
+        let mut reading = self.within_limit(call, self.list_once(call, Order::AtOnce(pages), reader)).await?;
+        if !Arc::ptr_eq(&link, &self.link()) {
+            reading.change("the token or the URL was replaced while it was read");
+        }
+        let is_steady = reading.check().is_ok();
+        let mut listing = reading.listing();
+        if !is_steady {
+            listing.doubts.push("the list changed while it was read".to_owned());
+        }
+        Ok((listing, is_steady))
+    }
+
     async fn list_steadily<T: Send>(
         &self,
         call: &ApiCall,
@@ -145,7 +175,10 @@ impl Client {
         let read_at = self.now();
         let first_call = call.page(None, LIST_BYTES);
         let memory = MemoryBudget::new(reader.bytes);
-        let first = self.page(&first_call, reader, &memory).await?;
+        let known_pages = if let Order::AtOnce(pages) = order { pages } else { 1 };
+        let early = self.pages(call, 2..=known_pages, reader, &memory).buffered(AT_ONCE).collect();
+        let (first, early): (_, Vec<_>) = tokio::join!(self.page(&first_call, reader, &memory), early);
+        let first = first?;
         if let Some(count) = first.count.filter(|count| *count > MOST_ENTRIES as u64) {
             let text = format!("it counts {count} entries, and lists with more than {MOST_ENTRIES} are not read");
             return Err(call.failed(ErrorKind::Excess(text)));
@@ -156,25 +189,37 @@ impl Client {
         let (next, is_small) = (first.next.clone(), first.bytes <= PAGE_BYTES / 2);
         let mut reading = Reading::new(read_at, first, memory);
         match pages {
-            Some(pages) if order == Order::Together && numbered && is_small && pages >= 2 => {
-                self.rest_together(call, pages, reader, &mut reading).await?;
+            Some(pages) if order != Order::InTurn && numbered && is_small && pages >= 2 => {
+                self.rest_together(call, (pages, early), reader, &mut reading).await?;
             }
             _ => self.rest_in_turn(call, (next, first_call.url), reader, &mut reading).await?,
         }
         Ok(reading)
     }
 
+    /// Reads the pages with these numbers, each when it is polled.
+    fn pages<T: Send>(
+        &self,
+        call: &ApiCall,
+        numbers: std::ops::RangeInclusive<u64>,
+        reader: &EntryReader<'_, T>,
+        memory: &MemoryBudget,
+    ) -> impl futures_util::Stream<Item = impl Future<Output = Result<ListPage<T>, ProviderError>>> {
+        let calls = stream::iter(numbers).map(|number| call.page(Some(number), PAGE_BYTES));
+        calls.map(async move |call| self.page(&call, reader, memory).await)
+    }
+
+    /// Adds the pages after the first, the `early` ones of which were read already.
     async fn rest_together<T: Send>(
         &self,
         call: &ApiCall,
-        pages: u64,
+        (pages, early): (u64, Vec<Result<ListPage<T>, ProviderError>>),
         reader: &EntryReader<'_, T>,
         reading: &mut Reading<T>,
     ) -> Result<(), ProviderError> {
         let memory = reading.memory.clone();
-        let calls = stream::iter(2..=pages).map(|number| call.page(Some(number), PAGE_BYTES));
-        let reads = calls.map(async |call| self.page(&call, reader, &memory).await).buffered(PARALLEL);
-        let mut reads = std::pin::pin!(reads);
+        let rest = self.pages(call, 2 + early.len() as u64..=pages, reader, &memory).buffered(PARALLEL);
+        let mut reads = std::pin::pin!(stream::iter(early).chain(rest));
         for number in 2..=pages {
             let page = match reads.try_next().await {
                 Ok(Some(page)) => page,

@@ -23,6 +23,7 @@ mod retry;
 mod text;
 mod time;
 mod transport;
+mod waiters;
 mod waits;
 mod watch;
 mod wire;
@@ -35,6 +36,7 @@ pub use fields::Fields;
 pub use link::ClientSettings;
 pub(crate) use listing::Listing;
 pub use points::BackupTypeFilter;
+pub(crate) use waiters::Announcement;
 pub use watch::{Watch, WatchPace};
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use crate::policy::inventory::{Inventory, Kind, ReadProof, RestorePoint, Server};
+use crate::policy::looks::AccountSize;
 use crate::policy::retention::Candidate;
 use crate::provider::api_object::ApiObject;
 use crate::provider::client::{ApiCall, Client};
@@ -111,6 +112,19 @@ impl Client {
         Ok(AccountPoints::new(kind, self.list(&call, Order::Together, &reader).await?))
     }
 
+    /// A look at the same list, which had so many pages the last time: read once, even if it changes meanwhile.
+    ///
+    /// # Errors
+    /// As `inventory`.
+    pub(crate) async fn look_at_account(&self, kind: Kind, pages: u64) -> Result<AccountLook, ProviderError> {
+        let call = self.points_call(kind, None, Some(BackupTypeFilter::Manual))?;
+        let convert = |entry: &ApiObject, _, masks: &Masks| convert::point(kind, entry, masks).map(Some);
+        let reader = EntryReader { convert: &convert, fields: false, bytes: POINTS_BYTES };
+        let (listing, is_steady) = self.glance(&call, pages, &reader).await?;
+        let size = AccountSize { pages: listing.pages, entries: listing.entries };
+        Ok(AccountLook { points: AccountPoints::new(kind, listing), size, is_steady })
+    }
+
     /// How many entries the account's list of a kind has, from one small request.
     pub(crate) async fn count_points(&self, kind: Kind) -> Result<Option<u64>, ProviderError> {
         self.count(self.points_call(kind, None, Some(BackupTypeFilter::Manual))?).await
@@ -153,6 +167,15 @@ impl Client {
         }
         Ok(call)
     }
+}
+
+/// A look at the list of the account.
+#[derive(Debug)]
+pub(crate) struct AccountLook {
+    pub(crate) points: AccountPoints,
+    pub(crate) size: AccountSize,
+    /// Whether the list was complete and did not change while it was read.
+    pub(crate) is_steady: bool,
 }
 
 /// The complete list of all restore points of a kind on the account.

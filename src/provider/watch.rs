@@ -1,23 +1,20 @@
-//! Waits for restore points: decides when to look next (pure), and shares one look among all waiters.
+//! Waits for restore points, and shares one look among all waiters. `policy::looks` decides when to look and where.
 //!
 //! There is no background task. The first waiter to wake looks for all; if its look is dropped, the next waiter takes
 //! over. A look only shows that points are there; deletes need an inventory of their own.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::policy::inventory::{Inventory, Kind, Server};
+use crate::policy::looks::{AccountSize, LookScope, UsualTime, cheaper, next_look};
 use crate::provider::client::Client;
 use crate::provider::error::{ErrorKind, ProviderError};
 use crate::provider::lists::PAGE_SIZE;
-
-/// The longest pause between two looks, even for a point that is long overdue.
-const LONGEST: Duration = Duration::from_secs(600);
+use crate::provider::waiters::{Announcement, Looked, WaitTicket, WaitTimes, Waiters};
 
 /// How old the account's count may be when it is used to choose the cheaper look.
 const COUNT_AGE: Duration = Duration::from_secs(600);
@@ -25,70 +22,30 @@ const COUNT_AGE: Duration = Duration::from_secs(600);
 /// How many servers' lists are read at the same time.
 const PARALLEL: usize = 8;
 
-/// How long to wait until the next look, `elapsed` after the point was requested, when points usually take `usual`.
-/// Never shorter than `poll`.
-///
-/// Without a usual time, a quarter of the elapsed time, which bounds the delay. With one: at a quarter, at a half and
-/// shortly before it, often around it, and rarely when the point is far overdue.
-#[must_use]
-pub(super) fn next_look(elapsed: Duration, usual: Option<Duration>, poll: Duration) -> Duration {
-    let growing = elapsed / 4;
-    let wait = match usual.filter(|usual| !usual.is_zero()) {
-        None => growing,
-        Some(usual) => {
-            let near = usual * 4 / 5;
-            if elapsed < near {
-                // Doubles from a quarter of the usual time on, but not past the time when the point is likely to be
-                // there.
-                elapsed.max(usual / 4).min(near - elapsed)
-            } else if elapsed < usual * 3 / 2 {
-                usual / 20
-            } else {
-                growing
-            }
-        }
-    };
-    wait.min(LONGEST).max(poll)
-}
-
-/// Which lists a look reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LookScope {
-    /// The list of the whole account.
-    Account,
-    /// The list of each server that is waited for.
-    Servers,
-}
-
-/// The scope with fewer requests. An account of unknown size is not read as a whole.
-#[must_use]
-pub(super) fn cheaper(waiting_servers: usize, account_points: Option<u64>, page_size: u64) -> LookScope {
-    let pages = account_points.map(|points| points.div_ceil(page_size.max(1)).max(1));
-    if pages.is_some_and(|pages| pages < waiting_servers as u64) { LookScope::Account } else { LookScope::Servers }
-}
-
 /// The pace at which one waiting run looks.
 #[derive(Clone, Copy, Debug)]
 pub struct WatchPace {
     /// When the point was requested, in tokio's time.
     began: Instant,
-    usual: Option<Duration>,
+    usual: Option<UsualTime>,
     /// When the latest look began whose result was used.
     seen: Option<Instant>,
+    /// When the look before it began.
+    seen_before: Option<Instant>,
 }
 
 impl WatchPace {
     /// A pace for a point that was requested `elapsed` ago (more than zero after a restart) and usually takes `usual`.
     #[must_use]
-    pub fn new(elapsed: Duration, usual: Option<Duration>) -> Self {
+    pub fn new(elapsed: Duration, usual: Option<UsualTime>) -> Self {
         let now = Instant::now();
-        Self { began: now.checked_sub(elapsed).unwrap_or(now), usual, seen: None }
+        Self { began: now.checked_sub(elapsed).unwrap_or(now), usual, seen: None, seen_before: None }
     }
 
-    /// The time since the point was requested.
+    /// How long after its request the point was looked at before the latest look; `None` without such a look.
     #[must_use]
-    pub fn elapsed(&self) -> Duration {
-        self.began.elapsed()
+    pub(crate) fn in_progress_for(&self) -> Option<Duration> {
+        self.seen_before.map(|seen| seen.saturating_duration_since(self.began))
     }
 }
 
@@ -96,41 +53,14 @@ impl WatchPace {
 #[derive(Clone, Debug)]
 pub struct Watch {
     client: Client,
-    kinds: Arc<[PerKind; 2]>,
+    kinds: [Arc<Waiters>; 2],
 }
-
-#[derive(Debug, Default)]
-struct PerKind {
-    /// Held by the waiter that is looking.
-    looking: tokio::sync::Mutex<()>,
-    looked: Notify,
-    state: Mutex<WatchState>,
-}
-
-#[derive(Debug, Default)]
-struct WatchState {
-    next_ticket: u64,
-    waiters: BTreeMap<u64, Waiter>,
-    /// The number of entries of the account's list, and when it was counted.
-    count: Option<(u64, Instant)>,
-}
-
-#[derive(Debug)]
-struct Waiter {
-    server: Server,
-    since: Instant,
-    due: Instant,
-    /// The first look that began at or after `since`.
-    result: Option<TimedLook>,
-}
-
-type TimedLook = (Instant, Result<Inventory, ProviderError>);
 
 impl Watch {
     /// A watch over the client's lists.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client, kinds: Arc::default() }
+        Self { client, kinds: Default::default() }
     }
 
     /// The next look at this pace; earlier if another waiter looks first.
@@ -140,11 +70,12 @@ impl Watch {
     pub async fn next(&self, server: &Server, kind: Kind, pace: &mut WatchPace) -> Result<Inventory, ProviderError> {
         let poll = self.client.poll();
         let now = Instant::now();
-        let due = now + next_look(now - pace.began, pace.usual, poll);
+        let window = next_look(now - pace.began, pace.usual, poll);
         let since = pace.seen.map_or(now, |seen| (seen + poll).max(now));
-        let (began, result) = self.seen_after(server, kind, since, due).await;
-        pace.seen = Some(began);
-        result
+        let times = WaitTimes { since, due: now + window.from, until: now + window.until, for_announced: false };
+        let looked = self.looked(server, kind, times, None).await;
+        (pace.seen_before, pace.seen) = (pace.seen, Some(looked.began));
+        looked.result
     }
 
     /// The result of a look that begins at or after `since`. Looks at `due` if nobody else has by then.
@@ -158,33 +89,65 @@ impl Watch {
         since: Instant,
         due: Instant,
     ) -> Result<Inventory, ProviderError> {
-        self.seen_after(server, kind, since, due).await.1
+        self.looked(server, kind, WaitTimes { since, due, until: due, for_announced: false }, None).await.result
     }
 
-    async fn seen_after(&self, server: &Server, kind: Kind, since: Instant, due: Instant) -> TimedLook {
+    /// The result of a look that begins now, or after `poll` at most if others that have announced themselves share it.
+    /// `None` if the account's list cannot be read. From now on the caller's own announcement counts as kept.
+    ///
+    /// # Errors
+    /// The `ProviderError` of the server's own list.
+    pub(crate) async fn together(
+        &self,
+        server: &Server,
+        kind: Kind,
+        announced: Option<Announcement>,
+    ) -> Option<Result<Inventory, ProviderError>> {
+        let now = Instant::now();
+        let times = WaitTimes { since: now, due: now, until: now + self.client.poll(), for_announced: true };
+        let looked = self.looked(server, kind, times, announced).await;
+        Some(looked.result).filter(|result| !looked.at_account || result.is_ok())
+    }
+
+    /// Announces a call of `together`, which those who are there before then wait for.
+    pub(crate) fn announce(&self, kind: Kind) -> Announcement {
+        Announcement::new(self.of(kind))
+    }
+
+    async fn looked(&self, server: &Server, kind: Kind, times: WaitTimes, announced: Option<Announcement>) -> Looked {
         let of_kind = self.of(kind);
-        let ticket =
-            WaitTicket::new(of_kind, Waiter { server: server.clone(), since, due: due.max(since), result: None });
+        let due = times.due.max(times.since);
+        let times = WaitTimes { due, until: times.until.max(due), ..times };
+        let ticket = WaitTicket::new(of_kind, server, times);
+        drop(announced);
         loop {
             let looked = of_kind.looked.notified();
             tokio::pin!(looked);
             // Registered before the result is checked, so that no look is missed in between.
             looked.as_mut().enable();
-            if let Some(seen) = ticket.result() {
-                return seen;
+            if let Some(looked) = ticket.take() {
+                return looked;
             }
-            let sleep = tokio::time::sleep_until(due.max(since));
+            let now = Instant::now();
+            // At the moment that is right for all, one of them is woken by its own times.
+            let at = of_kind.lock().look_at().unwrap_or(times.until).min(times.until);
+            let sleep = tokio::time::sleep_until(if now < times.due { times.due } else { at });
+            let turn = async {
+                sleep.await;
+                of_kind.looking.lock().await
+            };
             tokio::select! {
                 biased;
                 () = looked => {}
-                () = sleep => {
-                    let _turn = of_kind.looking.lock().await;
+                _turn = turn => {
                     // While we waited for our turn, another waiter may have looked for us.
-                    if let Some(seen) = ticket.result() {
-                        return seen;
+                    if let Some(looked) = ticket.take() {
+                        return looked;
                     }
-                    self.look_for_all(kind).await;
-                    of_kind.looked.notify_waiters();
+                    if of_kind.lock().look_at().is_some_and(|at| at <= Instant::now()) {
+                        self.look_for_all(kind).await;
+                        of_kind.looked.notify_waiters();
+                    }
                 }
             }
         }
@@ -194,29 +157,15 @@ impl Watch {
     async fn look_for_all(&self, kind: Kind) {
         let of_kind = self.of(kind);
         let began = Instant::now();
-        let (due, others) = {
-            let state = of_kind.lock();
-            (state.due(began), state.others(began))
+        let (due, others, is_unsteady) = {
+            let mut state = of_kind.lock();
+            (state.due(began), state.has_others(began), std::mem::take(&mut state.is_unsteady))
         };
         // Waiters that are not due yet count as one more: the account's list saves them a look of their own.
         let waiting = due.len() + usize::from(others);
-        let count = if waiting > 1 { self.count(kind, began).await } else { None };
-        if cheaper(waiting, count, PAGE_SIZE) == LookScope::Account {
-            let answer = self.client.all_points(kind).await;
-            let mut state = of_kind.lock();
-            match answer {
-                Ok(points) => {
-                    state.count = Some((points.entries(), began));
-                    state.give(began, |waiter| Some(Ok(points.inventory_of(&waiter.server))));
-                    return;
-                }
-                // A large list may change all the time or be too large. Single servers' lists are short.
-                Err(error) if is_list_error(&error.kind) => {}
-                Err(error) => {
-                    state.give(began, |waiter| (waiter.due <= began).then(|| Err(error.clone())));
-                    return;
-                }
-            }
+        let account = if waiting > 1 && !is_unsteady { self.account_size(kind, began).await } else { None };
+        if cheaper(waiting, account) == LookScope::Account && self.look_at_account(kind, began, account).await {
+            return;
         }
         let mut answers = stream::iter(due)
             .map(|server| async move {
@@ -225,59 +174,51 @@ impl Watch {
             })
             .buffer_unordered(PARALLEL);
         while let Some((server, answer)) = answers.next().await {
-            let same = |waiter: &Waiter| waiter.server.reference.id == server.reference.id;
-            of_kind.lock().give(began, |waiter| same(waiter).then(|| answer.clone()));
+            let same = |other: &Server| other.reference.id == server.reference.id;
+            of_kind.lock().give((began, false), |other, _| same(other).then(|| answer.clone()));
             of_kind.looked.notify_waiters();
         }
     }
 
-    async fn count(&self, kind: Kind, now: Instant) -> Option<u64> {
-        let known = self.of(kind).lock().count;
-        if let Some((count, at)) = known
-            && now.saturating_duration_since(at) < COUNT_AGE
-        {
-            return Some(count);
+    /// Looks at the list of the account. False if it cannot be read and the servers' lists may be.
+    async fn look_at_account(&self, kind: Kind, began: Instant, account: Option<AccountSize>) -> bool {
+        let answer = self.client.look_at_account(kind, account.map_or(1, |size| size.pages)).await;
+        let mut state = self.of(kind).lock();
+        match answer {
+            Ok(look) => {
+                state.account = Some((look.size, began));
+                // What changes all the time is looked at in the servers' lists next time, so that nobody waits for ever.
+                state.is_unsteady = !look.is_steady;
+                state.give((began, true), |server, _| Some(Ok(look.points.inventory_of(server))));
+                true
+            }
+            // A large list may be too large. Single servers' lists are short.
+            Err(error) if is_list_error(&error.kind) => false,
+            Err(error) => {
+                state.give((began, true), |_, due| (due <= began).then(|| Err(error.clone())));
+                true
+            }
         }
-        // Errors are ignored here: the look itself reports them.
-        let count = self.client.count_points(kind).await.ok().flatten()?;
-        self.of(kind).lock().count = Some((count, now));
-        Some(count)
     }
 
-    fn of(&self, kind: Kind) -> &PerKind {
+    async fn account_size(&self, kind: Kind, now: Instant) -> Option<AccountSize> {
+        let known = self.of(kind).lock().account;
+        if let Some((size, at)) = known
+            && now.saturating_duration_since(at) < COUNT_AGE
+        {
+            return Some(size);
+        }
+        // Errors are ignored here: the look itself reports them.
+        let entries = self.client.count_points(kind).await.ok().flatten()?;
+        let size = AccountSize { pages: entries.div_ceil(PAGE_SIZE).max(1), entries };
+        self.of(kind).lock().account = Some((size, now));
+        Some(size)
+    }
+
+    fn of(&self, kind: Kind) -> &Arc<Waiters> {
         match kind {
             Kind::Backup => &self.kinds[0],
             Kind::Snapshot => &self.kinds[1],
-        }
-    }
-}
-
-impl PerKind {
-    fn lock(&self) -> MutexGuard<'_, WatchState> {
-        self.state.lock().expect("no code panics while it holds the waiters")
-    }
-}
-
-impl WatchState {
-    /// The servers whose waiters are due, each once.
-    fn due(&self, now: Instant) -> Vec<Server> {
-        let mut due: Vec<&Server> = Vec::new();
-        let waiting = self.waiters.values().filter(|waiter| waiter.due <= now && waiter.result.is_none());
-        due.extend(waiting.map(|waiter| &waiter.server));
-        due.sort_by(|a, b| a.reference.id.cmp(&b.reference.id));
-        due.dedup_by(|a, b| a.reference.id == b.reference.id);
-        due.into_iter().cloned().collect()
-    }
-
-    /// Whether anyone else could use a look that begins now.
-    fn others(&self, now: Instant) -> bool {
-        self.waiters.values().any(|waiter| waiter.since <= now && now < waiter.due && waiter.result.is_none())
-    }
-
-    /// Gives a look's result to the waiters that may use it and have none yet.
-    fn give(&mut self, began: Instant, of: impl Fn(&Waiter) -> Option<Result<Inventory, ProviderError>>) {
-        for waiter in self.waiters.values_mut().filter(|waiter| waiter.since <= began && waiter.result.is_none()) {
-            waiter.result = of(waiter).map(|outcome| (began, outcome));
         }
     }
 }
@@ -286,33 +227,4 @@ impl WatchState {
 fn is_list_error(kind: &ErrorKind) -> bool {
     use ErrorKind::{Excess, Incomplete, TooLarge, Unsteady};
     matches!(kind, Incomplete { .. } | Unsteady(_) | Excess(_) | TooLarge { .. })
-}
-
-/// The entry of one waiter; removed when dropped.
-struct WaitTicket<'a> {
-    of_kind: &'a PerKind,
-    ticket: u64,
-}
-
-impl<'a> WaitTicket<'a> {
-    fn new(of_kind: &'a PerKind, waiter: Waiter) -> Self {
-        let mut state = of_kind.lock();
-        let ticket = state.next_ticket;
-        state.next_ticket += 1;
-        state.waiters.insert(ticket, waiter);
-        Self { of_kind, ticket }
-    }
-
-    fn result(&self) -> Option<TimedLook> {
-        self.of_kind.lock().waiters.get_mut(&self.ticket).and_then(|waiter| waiter.result.take())
-    }
-}
-
-impl Drop for WaitTicket<'_> {
-    fn drop(&mut self) {
-        // Not `lock()`: a poisoned lock must not panic while another panic unwinds.
-        if let Ok(mut state) = self.of_kind.state.lock() {
-            state.waiters.remove(&self.ticket);
-        }
-    }
 }

@@ -15,7 +15,7 @@ use crate::journal::notice::Notice;
 use crate::journal::power::{keeps_stopped, leaves_debt};
 use crate::policy::inventory::PointId;
 use crate::policy::text;
-use crate::provider::ProviderError;
+use crate::provider::{Announcement, ProviderError};
 use crate::run::ages::Ages;
 use crate::run::inspect::{inspect, record};
 use crate::run::look::DebtLooks;
@@ -47,6 +47,10 @@ pub(super) struct ActiveRun<'a> {
     pub ages: Ages,
     /// Held while a point is being created.
     pub permit: Option<OwnedSemaphorePermit>,
+    /// The server's own list that the last eviction was decided by.
+    pub before_eviction: Option<Inspection>,
+    /// Others wait for this run's look after its evictions.
+    pub announced: Option<Announcement>,
     /// The end of the bucket that this process waits for, and since when.
     pub waits_since: Option<(Timestamp, Instant)>,
 }
@@ -65,6 +69,8 @@ impl<'a> ActiveRun<'a> {
             looks: DebtLooks::default(),
             ages: Ages::default(),
             permit: None,
+            before_eviction: None,
+            announced: None,
             waits_since: None,
         }
     }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::journal::answer::FailedCall;
-use crate::journal::creating::{Unread, WhileCreating, stuck, unseen, usual_duration, while_creating};
+use crate::journal::creating::{Unread, WhileCreating, stuck, unseen, while_creating};
 use crate::journal::deletes::is_proven_gone;
 use crate::journal::event::{Event, Sight};
 use crate::policy::inventory::{Inventory, PointId};
+use crate::policy::looks::UsualTime;
 use crate::provider::WatchPace;
 use crate::run::RunError;
 use crate::run::active_run::ActiveRun;
@@ -37,8 +38,8 @@ impl ActiveRun<'_> {
     /// Looks at the lists, together with all other runs that wait, until the outcome of the point is known.
     pub(super) async fn await_point(&mut self, id: &PointId) -> Result<(), RunError> {
         let requested = self.requested_at();
-        let usual = self.usual_duration().await?;
-        let mut pace = WatchPace::new(self.since(requested), usual);
+        let usual = self.usual_time().await?;
+        let mut pace = WatchPace::new(self.since(self.run.state.creating_since().unwrap_or(requested)), usual);
         let mut missing_since = None;
         // After a crash or an outage the point may have been completed long ago, so look once before deciding anything.
         let mut looks_at_once = self.since(requested) > self.world.settings().poll;
@@ -78,7 +79,9 @@ impl ActiveRun<'_> {
             let waits = (missing_for, self.world.settings().settle);
             match while_creating(&self.run.state, &inventory, id, waits) {
                 WhileCreating::RecordDuplicate(duplicate) => return self.write(Event::Seen(duplicate)).await,
-                WhileCreating::RecordEnd(sight) => return self.seen_at_end(sight, inventory).await,
+                WhileCreating::RecordEnd(sight) => {
+                    return self.seen_at_end(sight.after(pace.in_progress_for()), inventory).await;
+                }
                 WhileCreating::InProgress(status) => self.say_still(format!("waiting for {kind} {id}: {status}")),
                 WhileCreating::AskIfGone if self.is_gone(id).await? => {
                     return self.write(Event::Seen(Sight::Gone(id.clone()))).await;
@@ -113,10 +116,10 @@ impl ActiveRun<'_> {
         Ok(is_gone)
     }
 
-    /// How long the last points took, as a rule.
-    async fn usual_duration(&self) -> Result<Option<Duration>, RunError> {
+    /// How long the next point takes, as far as the last ones show.
+    async fn usual_time(&self) -> Result<Option<UsualTime>, RunError> {
         let key = &self.run.state.key;
         let last = self.world.store.usual_durations(key.server.id.clone(), key.policy.clone(), key.kind).await?;
-        Ok(usual_duration(last))
+        Ok(UsualTime::of(&last))
     }
 }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use crate::journal::answer::{FailedCall, answer_of};
 use crate::journal::deletes::{
-    STALE, WithoutList, answer_to_unknown_point, is_proven_gone, last_deleted_at, list_serves_next, makes_room,
-    never_gone, still_listed, withheld_as_stale, without_list,
+    STALE, WhileGoing, WithoutList, answer_to_unknown_point, is_proven_gone, last_deleted_at, list_serves_next,
+    makes_room, never_gone, still_listed, while_going, withheld_as_stale, without_list,
 };
 use crate::journal::event::{Act, Answer, DeleteReason, Event, Sight};
 use crate::policy::guard::Guard;
@@ -17,7 +17,7 @@ use crate::policy::permit::{DeleteCheck, before_sending, by_hold, has_to_wait};
 use crate::provider::{Deleted, ProviderError, WatchPace};
 use crate::run::active_run::ActiveRun;
 use crate::run::answer::reply_of;
-use crate::run::inspect::memory_of;
+use crate::run::inspect::{memory_of, record, with_memory};
 use crate::run::{Inspection, RunError};
 
 /// A delete to be sent.
@@ -86,7 +86,8 @@ impl ActiveRun<'_> {
             self.spare(id, guard).await?;
         }
         self.write(Event::Answered { step, answer }).await?;
-        self.fresh = Some(seen).filter(|_| list_serves_next(cause));
+        (self.fresh, self.before_eviction) =
+            if list_serves_next(cause) { (Some(seen), None) } else { (None, Some(seen)) };
         Ok(())
     }
 
@@ -155,33 +156,46 @@ impl ActiveRun<'_> {
 
     /// Waits while a point whose delete was accepted is still listed; no other one is deleted in its place.
     pub(super) async fn await_gone(&mut self, id: &PointId) -> Result<(), RunError> {
+        let (server, kind) = (&self.task.server, self.task.policy.kind);
         let deleted = last_deleted_at(&self.run.state);
         let mut pace = WatchPace::new(self.since(deleted), None);
-        let mut first = true;
+        self.fresh = None;
+        let own = self.before_eviction.take().filter(|seen| !self.is_stale(seen));
+        let own = own.as_ref().map(|seen| &seen.inventory);
+        let first = self.world.watch.together(server, kind, self.announced.take());
+        let mut looked = match self.world.unless_stopped(first).await? {
+            Some(Ok(inventory)) => Some(inventory),
+            Some(Err(error)) => return self.fail_by(&error).await,
+            None => None,
+        };
         loop {
-            if !first {
-                if let Some(failure) = never_gone(id, self.since(deleted), self.stuck_after()) {
-                    return self.fail(failure).await;
+            match looked.take().map_or(WhileGoing::AskServer, |inventory| while_going(inventory, own, id)) {
+                WhileGoing::StillListed => self.say_still(format!("waiting until point {id} is gone")),
+                WhileGoing::Gone(inventory) => {
+                    let seen = with_memory(self.world, self.task, inventory).await?;
+                    return self.gone(id, record(self.world, self.task, seen).await?).await;
                 }
-                let look = self.world.watch.next(&self.task.server, self.task.policy.kind, &mut pace);
-                if let Ok(inventory) = self.world.unless_stopped(look).await?
-                    && inventory.find(id).is_some()
-                {
-                    self.say_still(format!("waiting until point {id} is gone"));
-                    continue;
+                WhileGoing::AskServer => {
+                    self.fresh = None;
+                    match self.inspection().await {
+                        Ok(seen) if is_proven_gone(&seen.inventory, id) => return self.gone(id, seen).await,
+                        Ok(_) => {}
+                        Err(error) => return self.fail_by(&error.by_provider()?).await,
+                    }
                 }
             }
-            first = false;
-            self.fresh = None;
-            let seen = match self.inspection().await {
-                Ok(seen) => seen,
-                Err(error) => return self.fail_by(&error.by_provider()?).await,
-            };
-            if is_proven_gone(&seen.inventory, id) {
-                self.write(Event::Seen(Sight::Gone(id.clone()))).await?;
-                self.fresh = Some(seen);
-                return Ok(());
+            if let Some(failure) = never_gone(id, self.since(deleted), self.stuck_after()) {
+                return self.fail(failure).await;
             }
+            let look = self.world.watch.next(server, kind, &mut pace);
+            looked = self.world.unless_stopped(look).await?.ok();
         }
+    }
+
+    /// Records that the evicted point is gone, as this list shows.
+    async fn gone(&mut self, id: &PointId, seen: Inspection) -> Result<(), RunError> {
+        self.write(Event::Seen(Sight::Gone(id.clone()))).await?;
+        self.fresh = Some(seen);
+        Ok(())
     }
 }

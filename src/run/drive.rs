@@ -7,7 +7,7 @@ use tracing::Level;
 
 use crate::journal::bucket_wait::BucketWait;
 use crate::journal::event::{Event, Failure};
-use crate::journal::next::{Next, next};
+use crate::journal::next::{Next, may_evict_soon, next};
 use crate::journal::room::comes_before_stop;
 use crate::journal::summary::{RunSummary, summary};
 use crate::run::active_run::ActiveRun;
@@ -61,7 +61,7 @@ impl ActiveRun<'_> {
             };
             // Boxed, as are its phases: they take no memory in a waiting run and no stack in a working one.
             let given_back = Box::pin(self.attempt()).await;
-            self.permit = None;
+            (self.permit, self.announced) = (None, None);
             lease.end().await?;
             // Until it continues, others may have the server and the permit.
             match given_back? {
@@ -100,6 +100,7 @@ impl ActiveRun<'_> {
             if self.world.stopping() && next != Next::Over {
                 return Err(RunError::Stopped);
             }
+            self.announce_look(&next);
             match next {
                 Next::Over => return Ok(GiveBack::Over),
                 Next::Wait(at) => return Ok(GiveBack::Retry(at)),
@@ -131,6 +132,15 @@ impl ActiveRun<'_> {
                 }
                 Next::End { outcome, error } => Box::pin(self.end(outcome, error)).await?,
             }
+        }
+    }
+
+    /// Lets others that look after their evictions wait for this run, as long as it may soon look, too.
+    fn announce_look(&mut self, next: &Next) {
+        if !may_evict_soon(next) {
+            self.announced = None;
+        } else if self.announced.is_none() {
+            self.announced = Some(self.world.watch.announce(self.task.policy.kind));
         }
     }
 

@@ -10,6 +10,7 @@ use crate::journal::effects::{
 };
 use crate::journal::notice::{Good, Topic};
 use crate::policy::inventory::Kind;
+use crate::policy::looks::Took;
 use crate::policy::memory::Origin;
 use crate::store::notices::{close_incidents, insert_notice, open_text};
 use crate::store::scope::Scope;
@@ -106,8 +107,10 @@ fn write_lead(scope: &Scope<'_>, lead: Duration) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn write_creation_time(scope: &Scope<'_>, time: Duration) -> Result<(), StoreError> {
-    scope.tx.execute("UPDATE run SET creation_ms = ?2 WHERE id = ?1", params![scope.run()?, milliseconds(time)])?;
+fn write_creation_time(scope: &Scope<'_>, took: Took) -> Result<(), StoreError> {
+    let (at_least, at_most) = (milliseconds(took.at_least), milliseconds(took.at_most));
+    let sql = "UPDATE run SET creation_ms = ?2, in_progress_ms = ?3 WHERE id = ?1";
+    scope.tx.execute(sql, params![scope.run()?, at_most, at_least])?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::store::StoreError;
+use crate::store::commit_queue::CommitQueue;
 use crate::store::folder::{self, Access, DATABASE, LOCK, StateFolder};
 use crate::store::migrate::{migrate, no_older_owner, same_version};
 use crate::store::transaction::{Transaction, keep_statements};
@@ -24,6 +25,7 @@ const CHECKED_BYTES: i64 = 512 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Store {
     connection: Arc<Mutex<Connection>>,
+    commits: Arc<CommitQueue>,
     dir: Arc<Path>,
     /// `None` if the state is not in a file.
     pub(super) folder: Option<Arc<StateFolder>>,
@@ -112,7 +114,8 @@ impl Store {
         let connection = opened.and_then(|mut connection| migrate(&mut connection, dir).map(|()| connection));
         let connection = connection.map_err(|error| error.of_file(&file))?;
         let connection = Arc::new(Mutex::new(connection));
-        Ok(Self { connection, dir: dir.into(), folder: None, simulated: false, reads: false, _lock: None })
+        let commits = Arc::default();
+        Ok(Self { connection, commits, dir: dir.into(), folder: None, simulated: false, reads: false, _lock: None })
     }
 
     /// Opens the state beside its owner with a connection that only reads: however long it reads, the owner is never kept
@@ -139,8 +142,8 @@ impl Store {
         };
         let connection: Connection = opened().map_err(|error: StoreError| error.of_file(&file))?;
         let connection = Arc::new(Mutex::new(connection));
-        let folder = Some(Arc::new(folder));
-        Ok(Self { connection, dir: dir.into(), folder, simulated: false, reads: true, _lock: None })
+        let (commits, folder) = (Arc::default(), Some(Arc::new(folder)));
+        Ok(Self { connection, commits, dir: dir.into(), folder, simulated: false, reads: true, _lock: None })
     }
 
     fn exists(dir: &Path) -> Result<bool, StoreError> {
@@ -182,12 +185,13 @@ impl Store {
         };
         let connection: Connection = opened().map_err(|error: StoreError| error.of_file(&file))?;
         let connection = Arc::new(Mutex::new(connection));
-        let folder = Some(Arc::new(folder));
+        let (commits, folder) = (Arc::default(), Some(Arc::new(folder)));
         let lock = owner.map(|(lock, _)| Arc::new(lock));
-        Ok(Self { connection, dir: dir.into(), folder, simulated: false, reads: false, _lock: lock })
+        Ok(Self { connection, commits, dir: dir.into(), folder, simulated: false, reads: false, _lock: lock })
     }
 
     /// Runs one transaction on a blocking thread. It is committed if `work` returns `Ok`; otherwise it leaves no trace.
+    /// Transactions that wait at the same time are committed together.
     ///
     /// # Errors
     /// The error of `work`, or of the database.
@@ -196,7 +200,17 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     {
-        let (connection, file, reads) = (Arc::clone(&self.connection), self.dir.join(DATABASE), self.reads);
+        let file = self.dir.join(DATABASE);
+        let done = if self.simulated || self.reads { self.alone(work).await } else { self.queued(work).await };
+        done.map_err(|error: StoreError| error.of_file(&file))
+    }
+
+    /// A transaction with a commit of its own, on the caller's thread.
+    async fn alone<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (connection, reads) = (Arc::clone(&self.connection), self.reads);
         let transaction = move || {
             // A transaction that panicked was rolled back, and must not stop the others.
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
@@ -206,8 +220,23 @@ impl Store {
             transaction.commit()?;
             Ok(value)
         };
-        let task = self.blocking(move || transaction().map_err(|error: StoreError| error.of_file(&file)));
-        task.await.map_err(|error| StoreError::Value(format!("a transaction was cut off: {error}")))?
+        self.blocking(transaction).await.map_err(|error| cut_off(&error))?
+    }
+
+    /// A transaction that is committed with those that wait at the same time. It is performed even if nobody waits for it
+    /// any more.
+    async fn queued<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (answered, is_to_serve) = self.commits.add(work);
+        if is_to_serve {
+            let duty = CommitQueue::duty(&self.commits);
+            let connection = Arc::clone(&self.connection);
+            tokio::task::spawn_blocking(move || duty.serve(&connection));
+        }
+        answered.await.map_err(|error| cut_off(&error))?
     }
 
     /// Runs work that may block on a separate thread; in simulated time, and where the state is only read, on the caller's,
@@ -227,6 +256,10 @@ impl Store {
         tokio::task::yield_now().await;
         Ok(done)
     }
+}
+
+fn cut_off(error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Value(format!("a transaction was cut off: {error}"))
 }
 
 /// Refuses a file that is too short for a header: SQLite would treat it as a new database. An empty file is fine, since

@@ -4,6 +4,7 @@
 mod brake_rows;
 pub(crate) mod brakes;
 mod changes;
+mod commit_queue;
 pub(crate) mod counters;
 pub(crate) mod daily_outcomes;
 mod database;

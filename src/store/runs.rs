@@ -13,6 +13,7 @@ use crate::journal::notice::Notice;
 use crate::journal::state::RunState;
 use crate::policy::guard::Guard;
 use crate::policy::inventory::{Kind, ServerId, ServerRef};
+use crate::policy::looks::Took;
 use crate::policy::name::PolicyName;
 use crate::store::changes::write_all;
 use crate::store::counters;
@@ -128,15 +129,17 @@ impl Store {
         server: ServerId,
         policy: PolicyName,
         kind: Kind,
-    ) -> Result<Vec<Duration>, StoreError> {
+    ) -> Result<Vec<Took>, StoreError> {
         self.transact(move |tx| {
             let mut query = tx.prepare_cached(
-                "SELECT creation_ms FROM run WHERE server = ?1 AND policy = ?2 AND outcome = 'succeeded' AND kind = ?3
+                "SELECT creation_ms, coalesce(in_progress_ms, 0) FROM run WHERE server = ?1 AND policy = ?2 AND outcome = 'succeeded' AND kind = ?3
                  AND creation_ms IS NOT NULL ORDER BY id DESC LIMIT ?4",
             )?;
             let params = params![json(&server)?, policy.as_str(), kind.word(), CREATIONS_THAT_COUNT];
-            let times = query.query_map(params, |row| row.get(0))?;
-            times.map(|milliseconds| Ok(duration(milliseconds?))).collect()
+            let took = query.query_map(params, |row| {
+                Ok(Took { at_most: duration(row.get(0)?), at_least: duration(row.get(1)?) })
+            })?;
+            Ok(took.collect::<Result<_, _>>()?)
         })
         .await
     }

@@ -10,6 +10,7 @@ use crate::journal::event::{Act, Answer, DeleteReason, Event, Found, Outcome, Ru
 use crate::journal::notice::{Class, Fact, Good, Notice, Topic};
 use crate::journal::samples::{at, nightly, plan_for, success, terms};
 use crate::policy::inventory::{Inventory, Kind, PointId, PointStatus, ReadProof, RestorePoint, ServerId, ServerRef};
+use crate::policy::looks::Took;
 use crate::policy::mark::{Mark, Token};
 use crate::policy::memory::{Memory, Origin};
 use crate::policy::name::PolicyName;
@@ -215,11 +216,13 @@ async fn a_run_reads_back_as_it_was_written() {
     let open = folder.store.unfinished().await.unwrap();
     assert_eq!((open.len(), &open[0].state, open[0].events), (1, &run.state, 4));
     assert_eq!(folder.store.history(None, 9).await.unwrap()[0].summary.created, Some(PointId::Number(9)));
-    folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 3).await;
+    let completed = Sight::Completed { created_at: at(9), size_mb: None, in_progress_ms: Some(500) };
+    folder.write(&mut run, Event::Seen(completed), 3).await;
     folder.write(&mut run, Event::Ended { outcome: Outcome::Succeeded, error: None }, 4).await;
     assert!(folder.store.unfinished().await.unwrap().is_empty());
     let taken = folder.store.usual_durations(server().id, nightly(), Kind::Snapshot).await.unwrap();
-    assert_eq!(taken, [std::time::Duration::from_secs(2)], "from the create to the completed point");
+    let took = Took { at_least: Duration::from_millis(500), at_most: Duration::from_secs(1) };
+    assert_eq!(taken, [took], "from the answer to the create to the completed point");
     let illegal = folder.store.append(&mut run, Event::FoundStopped, at(5), Vec::new()).await;
     assert!(matches!(illegal, Err(StoreError::Illegal(_))));
 }

@@ -5,9 +5,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod calls;
 mod concurrency;
 mod debts;
 mod due;
+mod due_together;
 mod health;
 mod hostile_mail;
 mod http;

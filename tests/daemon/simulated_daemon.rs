@@ -13,7 +13,7 @@ use lastgood::seams::config::{Config, Environment, parse};
 use lastgood::seams::daemon::{NewConfig, ReloadConfig, Service, Wake};
 use lastgood::seams::policy::inventory::{Server, ServerId, ServerRef, ServerStatus};
 use lastgood::seams::policy::task::Task;
-use lastgood::seams::provider::Client;
+use lastgood::seams::provider::{Client, ClientSettings};
 use lastgood::seams::store::Store;
 use lastgood::simulator::{Options, Simulator};
 use tokio::sync::Notify;
@@ -77,6 +77,21 @@ impl SimulatedDaemon {
         let store = Store::own(&config.state_dir).unwrap();
         let client = client(&Clock::Virtual(clock.clone()), simulator.router(), "vps_test");
         Self { simulator, clock, folder, store, config, client }
+    }
+
+    /// The same with this many requests a second at most.
+    pub fn at_rate(self, per_second: u32) -> Self {
+        let settings = ClientSettings {
+            url: "http://127.0.0.1:9/api/v1".to_owned(),
+            token: "vps_test".to_owned().into(),
+            timeout: Duration::from_secs(30),
+            requests_per_second: per_second,
+            poll: Duration::from_secs(1),
+            ca_file: None,
+        };
+        let clock = Clock::Virtual(self.clock.clone());
+        self.client.replace_with(&Client::in_process(settings, clock, self.simulator.router()).unwrap());
+        self
     }
 
     /// A service. A reload gets what `again` returns.

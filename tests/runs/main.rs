@@ -6,6 +6,7 @@ mod boundaries;
 mod brakes;
 mod bucket_end;
 mod by_hand;
+mod calls;
 mod changed_text;
 mod crash_cases;
 mod crashes;

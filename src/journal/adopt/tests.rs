@@ -270,6 +270,9 @@ fn an_awaited_point_is_seen_when_it_is_completed_or_has_failed() {
     let with = |status| sight_of(&RestorePoint { status, size_mb: Some(7), ..point(2, "") });
     assert_eq!(with(PointStatus::InProgress), None);
     assert_eq!(with(PointStatus::Other("verifying".to_owned())), None);
-    assert_eq!(with(PointStatus::Completed), Some(Sight::Completed { created_at: at(102), size_mb: Some(7) }));
+    assert_eq!(
+        with(PointStatus::Completed),
+        Some(Sight::Completed { created_at: at(102), size_mb: Some(7), in_progress_ms: None })
+    );
     assert_eq!(with(PointStatus::Failed), Some(Sight::PointFailed { created_at: at(102) }));
 }

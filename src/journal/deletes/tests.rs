@@ -83,6 +83,36 @@ fn a_doubtful_list_does_not_prove_that_a_point_is_gone() {
 }
 
 #[test]
+fn the_accounts_list_proves_that_a_point_is_gone_only_beside_the_servers_own() {
+    let point = |id: i64| list_point(id, at(id), "");
+    let looked =
+        |ids: &[i64]| Inventory { proof: ReadProof::ReadOnce, ..inventory(ids.iter().map(|id| point(*id)).collect()) };
+    let own = inventory(vec![point(5), point(6), point(7)]);
+    let short_of_a_page = Inventory { proof: ReadProof::ReadOnce, ..own.clone() };
+    let doubtful = Inventory { doubts: vec!["it changed while it was read".to_owned()], ..looked(&[6, 7]) };
+    let younger = Inventory { points: vec![point(6), list_point(7, at(70), "")], ..looked(&[]) };
+    let confirmed = |ids| WhileGoing::Gone(Inventory { proof: ReadProof::Confirmed, ..looked(ids) });
+    for (case, list, own, expected) in [
+        ("still there", looked(&[5, 6, 7]), Some(&own), WhileGoing::StillListed),
+        ("gone, and the others are there", looked(&[6, 7]), Some(&own), confirmed(&[6, 7])),
+        ("another one is missing", looked(&[6]), Some(&own), WhileGoing::AskServer),
+        ("another one is new", looked(&[6, 7, 8]), Some(&own), WhileGoing::AskServer),
+        ("another point has an id of theirs", younger, Some(&own), WhileGoing::AskServer),
+        ("doubtful", doubtful, Some(&own), WhileGoing::AskServer),
+        ("the server's own list proves nothing", looked(&[6, 7]), Some(&short_of_a_page), WhileGoing::AskServer),
+        ("there is none", looked(&[6, 7]), None, WhileGoing::AskServer),
+        ("a list of the server", inventory(vec![point(6)]), None, WhileGoing::Gone(inventory(vec![point(6)]))),
+    ] {
+        let found = while_going(list, own, &PointId::Number(5));
+        assert_eq!(found, expected, "{case}");
+        if let WhileGoing::Gone(list) = found {
+            assert_eq!(list.doubt_about_room(), None, "{case}");
+            assert_eq!(list.doubt().is_some(), list.proof == ReadProof::Confirmed, "{case}: it decides no delete");
+        }
+    }
+}
+
+#[test]
 fn without_a_list_a_delete_fails_the_attempt_or_after_a_failure_spares_the_point() {
     let failed = |how| FailedCall { error: "no list".to_owned(), status: None, how };
     let fails = |last| WithoutList::Fail(Failure { error: "no list".to_owned(), last });

@@ -12,6 +12,7 @@ use crate::journal::notice::{Good, Topic};
 use crate::policy::brake::Brake;
 use crate::policy::conditions::RetentionRecord;
 use crate::policy::inventory::{Kind, PointId};
+use crate::policy::looks::Took;
 use crate::policy::mark::Token;
 use crate::policy::name::PolicyName;
 
@@ -80,7 +81,7 @@ pub(crate) enum Change {
     /// How long it took from the run's plan to its accepted create. The longest time per run counts.
     LeadMeasured(Duration),
     /// How long the run's point took from its create to completed.
-    CreationMeasured(Duration),
+    CreationMeasured(Took),
     /// The run is over.
     RunEnded(Outcome),
     /// The run cannot be read back: it is over, and what became of it is unknown.

@@ -251,7 +251,7 @@ impl Driven {
         }
         let sight = match point.status {
             ModelStatus::Failed => Sight::PointFailed { created_at },
-            _ => Sight::Completed { created_at, size_mb: None },
+            _ => Sight::Completed { created_at, size_mb: None, in_progress_ms: None },
         };
         self.write(Event::Seen(sight), stops);
     }

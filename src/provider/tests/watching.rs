@@ -1,64 +1,16 @@
-//! When to look next, and one look shared by all waiters.
+//! One look shared by all waiters.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{backup, ok, parameter, played, said, server};
 use crate::policy::inventory::Kind;
-use crate::provider::watch::{LookScope, cheaper, next_look};
 use crate::provider::{Watch, WatchPace};
 
 const POLL: Duration = Duration::from_secs(15);
-
-/// The times of the looks, in seconds, until `end`.
-fn looks(usual: Option<u64>, end: u64) -> Vec<u64> {
-    let (mut at, mut times) = (Duration::ZERO, Vec::new());
-    while at.as_secs() < end {
-        at += next_look(at, usual.map(Duration::from_secs), POLL);
-        times.push(at.as_secs());
-    }
-    times
-}
-
-#[test]
-fn looks_are_seldom_at_first_often_near_the_usual_time_and_seldom_again() {
-    assert_eq!(looks(Some(600), 620)[..6], [150, 300, 480, 510, 540, 570]);
-    assert_eq!(looks(Some(600), 900).len(), 17);
-    let overdue = looks(Some(600), 40_000);
-    let last: Vec<_> = overdue.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!(last.ends_with(&[600, 600, 600]), "{last:?}");
-}
-
-#[test]
-fn the_way_with_fewer_requests_is_taken() {
-    assert_eq!(cheaper(1, Some(5), 100), LookScope::Servers);
-    assert_eq!(cheaper(2, Some(5), 100), LookScope::Account);
-    assert_eq!(cheaper(2, Some(0), 100), LookScope::Account);
-    assert_eq!(cheaper(100, Some(100_000), 100), LookScope::Servers);
-    assert_eq!(cheaper(1_001, Some(100_000), 100), LookScope::Account);
-    assert_eq!(cheaper(1_000_000, None, 100), LookScope::Servers);
-    assert_eq!(cheaper(3, Some(2), 0), LookScope::Account);
-}
-
-proptest! {
-    #[test]
-    fn a_pause_is_never_shorter_than_the_poll_and_never_too_long_when_nothing_is_known(
-        elapsed in 0_u64..10_000_000, usual in prop::option::of(0_u64..1_000_000), poll in 1_u64..60_000,
-    ) {
-        let poll = Duration::from_millis(poll);
-        let elapsed = Duration::from_millis(elapsed);
-        let wait = next_look(elapsed, usual.map(Duration::from_millis), poll);
-        prop_assert!(wait >= poll);
-        if usual.is_none() {
-            prop_assert!(wait <= poll.max(elapsed / 4));
-        }
-        prop_assert!(wait <= poll.max(Duration::from_secs(600)));
-    }
-}
 
 /// A provider whose list of backups is `all`, filtered by `server_id` and cut to the page size.
 fn provider(all: Arc<Mutex<Vec<Value>>>) -> (Watch, super::Log) {

@@ -62,6 +62,9 @@ CREATE INDEX run_lead ON run (server, opened_at, lead_ms) WHERE lead_ms IS NOT N
 -- How long the point took from its create to completed. Runs of before say nothing.
 ALTER TABLE run ADD COLUMN creation_ms INTEGER;
 
+-- How long after its create a look last showed the point in progress.
+ALTER TABLE run ADD COLUMN in_progress_ms INTEGER;
+
 -- A policy of the same name and another kind is another policy. NULL where no run tells: the kind that it is next seen with.
 ALTER TABLE due_time ADD COLUMN kind TEXT;
 ALTER TABLE evicted ADD COLUMN kind TEXT;

@@ -23,7 +23,12 @@ impl StoreInFolder {
         let mut run = self.planned().await;
         let step = self.create(&mut run, u64::try_from(id).unwrap(), second).await;
         self.write(&mut run, accepted(step, Some(id)), second).await;
-        self.write(&mut run, Event::Seen(Sight::Completed { created_at: at(id), size_mb: None }), second).await;
+        self.write(
+            &mut run,
+            Event::Seen(Sight::Completed { created_at: at(id), size_mb: None, in_progress_ms: None }),
+            second,
+        )
+        .await;
         let delete = Act::Delete { id: PointId::Number(7), created_at: at(7), cause: DeleteReason::Retention };
         let step = self.intend(&mut run, delete, second).await;
         self.write(&mut run, accepted(step, None), second).await;

@@ -91,7 +91,13 @@ async fn a_point_that_is_being_deleted_is_remembered_while_it_is_listed() {
         assert!(memory.deleting.is_empty() && memory.not_gone == [PointId::Number(1)].into(), "it may be sent again");
         let step = folder.create(&mut run, 9, 5).await;
         folder.write(&mut run, accepted(step, Some(9)), 6).await;
-        folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 7).await;
+        folder
+            .write(
+                &mut run,
+                Event::Seen(Sight::Completed { created_at: at(9), size_mb: None, in_progress_ms: None }),
+                7,
+            )
+            .await;
         assert_eq!(folder.memory(8).await.evicted_since_completed, 0);
     }
 }

@@ -120,7 +120,11 @@ async fn a_run_that_version_one_began_continues() {
     let [run] = runs.as_mut_slice() else { panic!("one run was cut off: {runs:?}") };
     assert_eq!(crate::journal::next::next(&run.state), crate::journal::next::Next::Await(PointId::Number(811)));
     let now: Timestamp = "2026-11-21T07:30:00Z".parse().unwrap();
-    let completed = Sight::Completed { created_at: "2026-11-21T07:29:23Z".parse().unwrap(), size_mb: Some(1) };
+    let completed = Sight::Completed {
+        created_at: "2026-11-21T07:29:23Z".parse().unwrap(),
+        size_mb: Some(1),
+        in_progress_ms: None,
+    };
     for event in [Event::Seen(completed), Event::Ended { outcome: Outcome::Succeeded, error: None }] {
         store.append(run, event, now, Vec::new()).await.unwrap();
     }

@@ -13,7 +13,13 @@ async fn made(folder: &StoreInFolder, id: i64, second: i64) {
     let number = u64::try_from(id).unwrap();
     let step = folder.create(&mut run, number, second).await;
     folder.write(&mut run, accepted(step, Some(id)), second).await;
-    folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(id), size_mb: None }), second).await;
+    folder
+        .write(
+            &mut run,
+            Event::Seen(Sight::Completed { created_at: at(id), size_mb: None, in_progress_ms: None }),
+            second,
+        )
+        .await;
     let ended = Event::Ended { outcome: Outcome::Succeeded, error: None };
     let told = vec![notice(Class::Success, Topic::Run)];
     folder.store.append(&mut run, ended, at(second), told).await.unwrap();

@@ -11,7 +11,9 @@ async fn a_failing_policy_that_becomes_stale_is_one_incident_that_a_success_ends
     let mut run = folder.planned().await;
     let step = folder.create(&mut run, 9, 3).await;
     folder.write(&mut run, accepted(step, Some(9)), 4).await;
-    folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 5).await;
+    folder
+        .write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None, in_progress_ms: None }), 5)
+        .await;
     let good = Good { id: PointId::Number(9), created_at: at(9) };
     let reports = vec!["oncall".to_owned()];
     let fact = success(run.id, &good);
@@ -38,7 +40,9 @@ async fn a_success_closes_the_incident_of_a_wrong_clock_without_a_word() {
     let mut run = folder.planned().await;
     let step = folder.create(&mut run, 9, 3).await;
     folder.write(&mut run, accepted(step, Some(9)), 4).await;
-    folder.write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None }), 5).await;
+    folder
+        .write(&mut run, Event::Seen(Sight::Completed { created_at: at(9), size_mb: None, in_progress_ms: None }), 5)
+        .await;
     folder.write(&mut run, Event::Ended { outcome: Outcome::Succeeded, error: None }, 6).await;
     assert!(folder.incidents().await.is_empty());
     let waiting = folder.store.waiting().await.unwrap();

@@ -39,7 +39,7 @@ fn a_point_is_counted_once_whenever_its_create_turns_out_to_be_carried_out() {
     assert_eq!(counted(&[create(), lost(), settled(Found::NotDone), found()]), created, "it turns up late");
     let duplicate = Event::Seen(Sight::Duplicate { id: id(10), created_at: at(10), adopted: id(9) });
     assert_eq!(counted(&[create(), lost(), found(), duplicate]), created, "one create made two");
-    let completed = Event::Seen(Sight::Completed { created_at: at(9), size_mb: None });
+    let completed = Event::Seen(Sight::Completed { created_at: at(9), size_mb: None, in_progress_ms: None });
     assert_eq!(counted(&[create(), lost(), found(), completed]), None);
 }
 

@@ -155,7 +155,7 @@ fn each_call_and_what_became_of_it() {
 fn what_a_run_sees() {
     let created = [intended(1, create()), accepted(Some(9))];
     let stopped = [intended(1, Act::StopServer), accepted(None)];
-    let completed = Event::Seen(Sight::Completed { created_at: at(9), size_mb: None });
+    let completed = Event::Seen(Sight::Completed { created_at: at(9), size_mb: None, in_progress_ms: Some(1_000) });
     let failed = Event::Seen(Sight::PointFailed { created_at: at(9) });
     let twice = Event::Seen(Sight::Duplicate { id: id(11), created_at: at(12), adopted: id(10) });
     let created_as = |number: i64| Change::PointCreated { point: id(number), token: Some(mark(9).token) };
@@ -166,7 +166,7 @@ fn what_a_run_sees() {
             completed,
             vec![
                 Change::EvictionsReplaced { policy: "nightly".parse().unwrap() },
-                Change::CreationMeasured(Duration::from_secs(2)),
+                Change::CreationMeasured(Took { at_least: Duration::from_secs(1), at_most: Duration::from_secs(1) }),
             ],
         ),
         ("the new point has failed", &created, failed, vec![]),
@@ -208,7 +208,7 @@ fn only_a_successful_run_closes_incidents_and_its_recovery_goes_where_successes_
     for outcome in [Outcome::Failed, Outcome::Skipped, Outcome::Unknown] {
         assert_eq!(changes(&[ended(outcome)]), [debt(DebtEvent::Left), Change::RunEnded(outcome)]);
     }
-    let completed = Event::Seen(Sight::Completed { created_at: at(9), size_mb: None });
+    let completed = Event::Seen(Sight::Completed { created_at: at(9), size_mb: None, in_progress_ms: None });
     let before = run(&[intended(1, create()), accepted(Some(9)), completed]);
     let good = Good { id: id(9), created_at: at(9) };
     let fact = success(1, &good);

@@ -32,7 +32,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Sight::ServerStopped),
         Just(Sight::ServerRunning),
         Just(Sight::ServerGone),
-        Just(Sight::Completed { created_at: at(1), size_mb: None }),
+        Just(Sight::Completed { created_at: at(1), size_mb: None, in_progress_ms: None }),
         Just(Sight::PointFailed { created_at: at(1) }),
         (id(), id()).prop_map(|(id, adopted)| Sight::Duplicate { id, created_at: at(1), adopted }),
     ];
