@@ -168,11 +168,13 @@ fn without_trace_of_failure<T>(
     tx.execute("SAVEPOINT work", [])?;
     let done = catch_unwind(AssertUnwindSafe(|| work(tx)))
         .unwrap_or_else(|_| Err(StoreError::Value("a transaction was cut off: it panicked".to_owned())));
-    if done.is_err() && !tx.is_autocommit() {
-        tx.execute("ROLLBACK TO work", [])?;
-    }
-    if !tx.is_autocommit() {
-        tx.execute("RELEASE work", [])?;
+    let undo = if done.is_err() { "ROLLBACK TO work; RELEASE work" } else { "RELEASE work" };
+    if !tx.is_autocommit()
+        && let Err(error) = tx.execute_batch(undo)
+    {
+        // Nothing half done may be committed: all of this commit fails.
+        tx.execute_batch("ROLLBACK")?;
+        return done.and(Err(error.into()));
     }
     done
 }
