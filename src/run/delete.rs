@@ -168,6 +168,11 @@ impl ActiveRun<'_> {
             Some(Err(error)) => return self.fail_by(&error).await,
             None => None,
         };
+        // What the server's own list shows beside the point, such as a clock that was set, is recorded at once.
+        if let Some(inventory) = looked.clone().filter(|list| list.doubt().is_none() && list.find(id).is_some()) {
+            let seen = with_memory(self.world, self.task, inventory).await?;
+            record(self.world, self.task, seen).await?;
+        }
         loop {
             match looked.take().map_or(WhileGoing::AskServer, |inventory| while_going(inventory, own, id)) {
                 WhileGoing::StillListed => self.say_still(format!("waiting until point {id} is gone")),
