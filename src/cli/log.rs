@@ -6,11 +6,14 @@ use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
+use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::{Format, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::output::note;
 use crate::policy::text::one_line;
@@ -35,21 +38,24 @@ pub(super) enum LogFormat {
 pub(super) fn start(default: &str, format: LogFormat, service: bool) {
     let journal = is_journal();
     TAKES_EVERYTHING.store(service && (journal || format == LogFormat::Json), Ordering::Relaxed);
-    let log = tracing_subscriber::fmt().with_env_filter(filter(default)).with_writer(std::io::stderr);
+    let filter = filter(default);
+    let log = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_writer(std::io::stderr);
     let terminal = std::io::stderr().is_terminal();
     let format_line = Format::default().with_target(false).with_ansi(false);
     // A second start changes nothing: there is one log.
     let _ = match format {
         LogFormat::Json => {
-            log.json().flatten_event(true).with_current_span(false).with_span_list(false).with_target(false).try_init()
+            let log = log.json().flatten_event(true).with_current_span(false).with_span_list(false).with_target(false);
+            log.finish().with(filter).try_init()
         }
         LogFormat::Text if journal => {
             let inner = format_line.without_time().with_level(false);
-            log.with_ansi(false).event_format(OneLine { inner, prefixed: true }).try_init()
+            log.with_ansi(false).event_format(OneLine { inner, prefixed: true }).finish().with(filter).try_init()
         }
-        LogFormat::Text if terminal => log.with_target(false).try_init(),
+        LogFormat::Text if terminal => log.with_target(false).finish().with(filter).try_init(),
         LogFormat::Text => {
-            log.with_ansi(false).event_format(OneLine { inner: format_line, prefixed: false }).try_init()
+            let line = OneLine { inner: format_line, prefixed: false };
+            log.with_ansi(false).event_format(line).finish().with(filter).try_init()
         }
     };
 }
@@ -60,14 +66,17 @@ pub(super) fn takes_everything() -> bool {
     TAKES_EVERYTHING.load(Ordering::Relaxed) && tracing::enabled!(Level::WARN)
 }
 
-fn filter(default: &str) -> EnvFilter {
+/// What the variable says is logged, else `default`: levels by target. `EnvFilter` could tell fields apart as well, by an
+/// engine for regular expressions that would be the only one in the program.
+fn filter(default: &str) -> Targets {
+    let default = || default.parse().expect("the filters of this program are valid");
     let text = std::env::var(FILTER_VARIABLE).unwrap_or_default();
     if text.trim().is_empty() {
-        return EnvFilter::new(default);
+        return default();
     }
-    EnvFilter::try_new(&text).unwrap_or_else(|error| {
+    text.parse().unwrap_or_else(|error| {
         note(&one_line(&format!("warning: {FILTER_VARIABLE} is no filter, as in lastgood=debug,warn: {error}")));
-        EnvFilter::new(default)
+        default()
     })
 }
 
