@@ -39,7 +39,9 @@ impl ActiveRun<'_> {
     pub(super) async fn await_point(&mut self, id: &PointId) -> Result<(), RunError> {
         let requested = self.requested_at();
         let usual = self.usual_time().await?;
-        let mut pace = WatchPace::new(self.since(self.run.state.creating_since().unwrap_or(requested)), usual);
+        // A create that was sent again has had no time yet, however long ago the first one was sent.
+        let creating_since = self.run.state.creating_since().unwrap_or(requested);
+        let mut pace = WatchPace::new(self.since(creating_since), usual);
         let mut missing_since = None;
         // After a crash or an outage the point may have been completed long ago, so look once before deciding anything.
         let mut looks_at_once = self.since(requested) > self.world.settings().poll;
@@ -47,7 +49,7 @@ impl ActiveRun<'_> {
         let mut unread = UnreadSince::now();
         let kind = self.task.policy.kind;
         loop {
-            if looked && let Some(failure) = stuck(kind, id, self.since(requested), self.stuck_after()) {
+            if looked && let Some(failure) = stuck(kind, id, self.since(creating_since), self.stuck_after()) {
                 return self.fail(failure).await;
             }
             let look = async {

@@ -276,3 +276,14 @@ fn an_awaited_point_is_seen_when_it_is_completed_or_has_failed() {
     );
     assert_eq!(with(PointStatus::Failed), Some(Sight::PointFailed { created_at: at(102) }));
 }
+
+#[test]
+fn the_age_of_a_point_counts_from_the_create_that_made_it_not_from_the_first() {
+    let again =
+        run(vec![create(1, "ourtoken"), lost(1), settled(1, Found::NotDone), create(2, "ourtoken"), accepted(2, 2)]);
+    assert_eq!(again.requested_at(at(99)), again.steps[0].intended_at);
+    assert_eq!(again.creating_since(), Some(again.steps[1].at), "since its answer");
+    let found = run(vec![create(1, "ourtoken"), lost(1), settled(1, Found::Done { id: Some(id(2)) })]);
+    assert_eq!(found.creating_since(), Some(found.steps[0].intended_at), "since it was sent: the answer was lost");
+    assert_eq!(run(vec![create(1, "ourtoken"), lost(1)]).creating_since(), None);
+}
