@@ -40,7 +40,7 @@ fn options() -> Value {
 /// The requests since the one with this number, by sort, and the time from the first to the last of them.
 fn requests_since(host: &Host, seq: u64) -> (BTreeMap<String, usize>, f64, u64) {
     let record = host.provider.record();
-    let entries = record.as_array().expect("a list of entries");
+    let entries = record["entries"].as_array().expect("the record");
     let all = entries.iter().filter(|entry| entry["request"].is_object() && entry["seq"].as_u64() > Some(seq));
     let mut sorts = BTreeMap::new();
     let mut times: Vec<Timestamp> = Vec::new();
