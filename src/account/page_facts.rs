@@ -188,7 +188,7 @@ struct Planned<'a> {
 fn plan_facts(plan: &Plan) -> PlanFacts {
     let deletes = plan.actions.iter().filter_map(Action::as_delete).map(|delete| delete.id.clone());
     PlanFacts {
-        policy: plan.policy.to_string(),
+        policy: plan.policy.clone(),
         deletes: deletes.collect(),
         refused: plan.refused.as_ref().map(ToString::to_string),
         notes: plan.brakes.iter().map(ToString::to_string).chain(plan.notes.iter().map(ToString::to_string)).collect(),

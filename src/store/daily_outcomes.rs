@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use rusqlite::params;
 
+use crate::journal::summary::RunStatus;
 use crate::policy::inventory::{Kind, ServerId};
+use crate::policy::name::PolicyName;
 use crate::store::value::{json, nanos, read_word};
 use crate::store::{Store, StoreError};
 
@@ -11,13 +13,13 @@ use crate::store::{Store, StoreError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DailyOutcome {
     /// The policy.
-    pub(crate) policy: String,
+    pub(crate) policy: PolicyName,
     /// The kind of restore point.
     pub(crate) kind: Kind,
     /// The day, counted in steps of 24 hours from the moment that was asked for.
     pub(crate) day: usize,
-    /// `succeeded`, `failed`, `skipped` and so on; `None` for runs that have not ended.
-    pub(crate) outcome: Option<String>,
+    /// How they ended, or that they have not.
+    pub(crate) outcome: RunStatus,
 }
 
 impl Store {
@@ -40,11 +42,12 @@ impl Store {
                 let mut rows = query.query(params![json(server)?, nanos(since)])?;
                 let mut days = Vec::new();
                 while let Some(row) = rows.next()? {
+                    let ended: Option<String> = row.get(3)?;
                     days.push(DailyOutcome {
                         policy: row.get(0)?,
                         kind: read_word(&row.get::<_, String>(1)?)?,
                         day: usize::try_from(row.get::<_, i64>(2)?).unwrap_or_default(),
-                        outcome: row.get(3)?,
+                        outcome: ended.map_or(Ok(RunStatus::Running), |word| read_word(&word))?,
                     });
                 }
                 all.push(days);

@@ -4,7 +4,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::journal::summary::RunStatus;
 use crate::policy::inventory::Kind;
+use crate::policy::name::PolicyName;
 use crate::status::page::words::count;
 use crate::store::daily_outcomes::DailyOutcome;
 
@@ -29,12 +31,12 @@ enum Day {
 }
 
 impl Day {
-    fn of(outcome: Option<&str>) -> Self {
+    const fn of(outcome: RunStatus) -> Self {
         match outcome {
-            None => Self::Running,
-            Some("succeeded") => Self::Good,
-            Some("skipped") => Self::Skipped,
-            Some(_) => Self::Failed,
+            RunStatus::Running => Self::Running,
+            RunStatus::Succeeded => Self::Good,
+            RunStatus::Skipped => Self::Skipped,
+            RunStatus::Failed | RunStatus::Unknown => Self::Failed,
         }
     }
 
@@ -66,11 +68,11 @@ pub(super) struct DayStrip {
 }
 
 /// The strip of a policy on a server.
-pub(super) fn day_strip(outcomes: &[DailyOutcome], policy: &str, kind: Kind) -> DayStrip {
+pub(super) fn day_strip(outcomes: &[DailyOutcome], policy: &PolicyName, kind: Kind) -> DayStrip {
     let mut days = [Day::default(); DAYS];
-    for outcome in outcomes.iter().filter(|one| one.policy == policy && one.kind == kind) {
+    for outcome in outcomes.iter().filter(|one| one.policy == *policy && one.kind == kind) {
         if let Some(day) = days.get_mut(outcome.day) {
-            *day = Day::of(outcome.outcome.as_deref()).max(*day);
+            *day = Day::of(outcome.outcome).max(*day);
         }
     }
     let stretch = |alike: &[Day]| Stretch { tag: alike[0].tag(), days: alike.len() };
@@ -96,20 +98,17 @@ mod tests {
 
     #[test]
     fn the_worst_of_a_day_counts_and_equal_days_are_one_stretch() {
-        let one = |day, outcome: Option<&str>| DailyOutcome {
-            policy: "nightly".to_owned(),
-            kind: Kind::Backup,
-            day,
-            outcome: outcome.map(str::to_owned),
-        };
-        let mut outcomes: Vec<DailyOutcome> = (10..30).map(|day| one(day, Some("succeeded"))).collect();
-        outcomes.extend([one(20, Some("failed")), one(21, Some("skipped")), one(29, None), one(30, Some("failed"))]);
-        outcomes.push(DailyOutcome { kind: Kind::Snapshot, ..one(15, Some("failed")) });
-        let strip = day_strip(&outcomes, "nightly", Kind::Backup);
+        use RunStatus::{Failed, Running, Skipped, Succeeded};
+        let policy: PolicyName = "nightly".parse().unwrap();
+        let one = |day, outcome| DailyOutcome { policy: policy.clone(), kind: Kind::Backup, day, outcome };
+        let mut outcomes: Vec<DailyOutcome> = (10..30).map(|day| one(day, Succeeded)).collect();
+        outcomes.extend([one(20, Failed), one(21, Skipped), one(29, Running), one(30, Failed)]);
+        outcomes.push(DailyOutcome { kind: Kind::Snapshot, ..one(15, Failed) });
+        let strip = day_strip(&outcomes, &policy, Kind::Backup);
         let drawn: Vec<(&str, usize)> = strip.stretches.iter().map(|stretch| (stretch.tag, stretch.days)).collect();
         assert_eq!(drawn, [("u", 10), ("i", 10), ("b", 1), ("s", 1), ("i", 8)]);
         assert_eq!(strip.label, "30 days: 1 failed, 1 skipped, 18 good, 10 days without a run");
-        assert_eq!(day_strip(&[], "nightly", Kind::Backup).label, "30 days without a run");
+        assert_eq!(day_strip(&[], &policy, Kind::Backup).label, "30 days without a run");
     }
 
     #[test]

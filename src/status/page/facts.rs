@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::journal::summary::RunHistory;
 use crate::policy::inventory::{Kind, PointId, PointStatus, Server};
+use crate::policy::name::PolicyName;
 use crate::policy::owner::Owner;
 use crate::policy::plan::Reason;
 use crate::policy::slots::Slots;
@@ -102,7 +103,7 @@ pub(crate) struct PointFacts {
 #[derive(Clone, Debug)]
 pub(crate) struct PlanFacts {
     /// The policy.
-    pub(crate) policy: String,
+    pub(crate) policy: PolicyName,
     /// The points that it would delete, in order.
     pub(crate) deletes: Vec<PointId>,
     /// Why it would create nothing, if so.

@@ -212,7 +212,7 @@ fn backups(name: &str) -> KindFacts {
         read_at: Some(now() - SignedDuration::from_mins(12)),
         points,
         plans: vec![PlanFacts {
-            policy: "nightly".to_owned(),
+            policy: "nightly".parse().unwrap(),
             deletes: vec![PointId::Number(4300)],
             refused: None,
             notes: vec!["5 more would be deleted, but a run deletes no more than 2 (max_deletes)".to_owned()],
@@ -228,21 +228,23 @@ fn snapshots() -> KindFacts {
         slots: Slots { limit: 5, used: 4, own: 4, foreign: 0, held: 0 },
         read_at: Some(now() - SignedDuration::from_mins(2)),
         points: (101..105).map(kept).collect(),
-        plans: vec![PlanFacts { policy: "hourly".to_owned(), deletes: vec![], refused: None, notes: vec![] }],
+        plans: vec![PlanFacts { policy: "hourly".parse().unwrap(), deletes: vec![], refused: None, notes: vec![] }],
     }
 }
 
 fn days() -> Vec<DailyOutcome> {
-    let day = |policy: &str, kind, day, outcome: &str| DailyOutcome {
-        policy: policy.to_owned(),
-        kind,
-        day,
-        outcome: Some(outcome.to_owned()),
-    };
-    let mut days: Vec<DailyOutcome> = (3..30).map(|number| day("nightly", Kind::Backup, number, "succeeded")).collect();
-    days.extend((0..30).map(|number| day("hourly", Kind::Snapshot, number, "succeeded")));
-    days.extend([day("nightly", Kind::Backup, 12, "failed"), day("nightly", Kind::Backup, 13, "failed")]);
-    days.extend([day("nightly", Kind::Backup, 20, "skipped"), day("hourly", Kind::Snapshot, 29, "failed")]);
+    let day = |policy: &str, kind, day, outcome| DailyOutcome { policy: policy.parse().unwrap(), kind, day, outcome };
+    let mut days: Vec<DailyOutcome> =
+        (3..30).map(|number| day("nightly", Kind::Backup, number, RunStatus::Succeeded)).collect();
+    days.extend((0..30).map(|number| day("hourly", Kind::Snapshot, number, RunStatus::Succeeded)));
+    days.extend([
+        day("nightly", Kind::Backup, 12, RunStatus::Failed),
+        day("nightly", Kind::Backup, 13, RunStatus::Failed),
+    ]);
+    days.extend([
+        day("nightly", Kind::Backup, 20, RunStatus::Skipped),
+        day("hourly", Kind::Snapshot, 29, RunStatus::Failed),
+    ]);
     days
 }
 
