@@ -251,9 +251,11 @@ fn write(output: &Path, text: &str, token: &FirstToken) -> anyhow::Result<()> {
         CommandError::usage(format!("{} cannot be written: {error}", path.display()))
     };
     if let Some(path) = &token.write_to {
-        token::write(path, &token.secret).map_err(|error| failed(path, error))?;
+        // Only its owner can read it.
+        let text = format!("{}\n", token.secret.expose());
+        write_new(path, &text, 0o600).map_err(|error| failed(path, error))?;
     }
-    let written = write_new(output, text);
+    let written = write_new(output, text, 0o644);
     if let Err(error) = written {
         if let Some(path) = &token.write_to {
             // It was created just now. If it stays, the next `init` names it.
@@ -264,8 +266,9 @@ fn write(output: &Path, text: &str, token: &FirstToken) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?;
+/// Writes a file that did not exist, whole or not at all.
+fn write_new(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
     if written.is_err() {
         // Half a file would be in the way of the next attempt.

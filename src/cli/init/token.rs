@@ -1,7 +1,5 @@
 //! Where the first token comes from, and what the policy file says about it.
 
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::cli::error::CommandError;
@@ -88,12 +86,4 @@ fn name_in(folder: &Path, file: &Path) -> std::io::Result<String> {
         _ => &absolute,
     };
     Ok(name.display().to_string())
-}
-
-/// Writes the token into a new file that only its owner can read.
-pub(super) fn write(path: &Path, token: &Secret) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(token.expose().as_bytes())?;
-    file.write_all(b"\n")?;
-    file.sync_all()
 }
